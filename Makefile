@@ -1,0 +1,72 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each does its own set-up.
+# PYTHON=/path/to/python3.12 names the interpreter that new environments are made from.
+
+.DEFAULT_GOAL := help
+# `make -j` must not mix up the order of the steps or their output.
+.NOTPARALLEL:
+
+CODE := src tests scripts
+heading = @printf '\n--- %s ---\n' '$(1)'
+
+export PYTHON
+
+.PHONY: help demo test setup setup-pyqt6 system lint format types manifest package \
+	test-pyqt5 test-pyqt6 docs-pictures clean clean-all
+
+help: ## say what can be made
+	@echo 'make TARGET, where TARGET is one of'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+demo: setup ## open napari on the demo data; without a display, save the picture demo.png
+	@scripts/demo.sh
+
+test: lint types manifest package test-pyqt5 test-pyqt6 ## everything that CI runs
+
+setup: system ## make .venv (PyQt5) ready: the environment for everyday work
+	@scripts/setup.sh pyqt5
+
+setup-pyqt6: system
+	@scripts/setup.sh pyqt6
+
+system:
+	@scripts/system.sh
+
+lint: setup ## ruff: style rules and formatting
+	$(call heading,ruff check)
+	@.venv/bin/ruff check $(CODE)
+	$(call heading,ruff format --check)
+	@.venv/bin/ruff format --check $(CODE)
+
+format: setup ## let ruff mend what it can
+	@.venv/bin/ruff check --fix $(CODE)
+	@.venv/bin/ruff format $(CODE)
+
+types: setup ## mypy
+	$(call heading,mypy)
+	@.venv/bin/mypy
+
+manifest: setup ## npe2: the plugin manifest, with every command in it imported
+	$(call heading,npe2 validate --imports)
+	@scripts/run.sh pyqt5 scripts/xvfb.sh npe2 validate napari-rxrx3 --imports
+
+package: setup ## build sdist and wheel, install each into an empty environment, start it
+	$(call heading,wheel and sdist)
+	@scripts/check_packages.sh
+
+test-pyqt5: setup ## pytest on PyQt5; ARGS="tests/test_plate.py -k address" narrows it
+	$(call heading,pytest on PyQt5)
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m pytest $(ARGS)
+
+test-pyqt6: setup-pyqt6 ## pytest on PyQt6, in .venv-pyqt6
+	$(call heading,pytest on PyQt6)
+	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest $(ARGS)
+
+docs-pictures: setup ## make the pictures of the documentation anew
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/make_pictures.py
+
+clean: ## delete everything made here but the environments
+	@rm -rf .cache .demo demo.png dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-all: clean ## delete the environments as well
+	@rm -rf .venv .venv-pyqt6

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Build the sdist, and from nothing but the sdist the wheel; look into both; install each
+# into an empty environment and start what was installed.
+. "$(dirname -- "$0")/common.sh"
+
+mkdir -p .cache
+work=$(mktemp -d "$ROOT/.cache/package-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+unset PYTHONPATH PYTHONHOME
+
+main() {
+    .venv/bin/python -m build --outdir "$work/dist" >"$work/build.log" 2>&1 ||
+        { cat "$work/build.log" >&2 && exit 1; }
+    .venv/bin/python scripts/check_dist.py "$work/dist"
+    local file
+    for file in "$work"/dist/*.whl "$work"/dist/*.tar.gz; do
+        say "${file##*/}: installing and starting it"
+        install "$file"
+        (start)
+    done
+}
+
+install() {
+    rm -rf "$work/venv"
+    .venv/bin/python -m venv "$work/venv"
+    "$work/venv/bin/python" -m pip install -qq --disable-pip-version-check "$1[pyqt5]"
+}
+
+# From a folder where no source of ours can be imported by accident.
+start() {
+    private_home "$work/home"
+    export QT_API=pyqt5 PATH="$work/venv/bin:$PATH"
+    cd "$work"
+    napari-rxrx3 --help >/dev/null
+    python -c "import napari_rxrx3"
+    npe2 list --fields name,version --format json | grep -q '"napari-rxrx3"' ||
+        die "napari does not find the plugin"
+    npe2 validate napari-rxrx3 --imports
+}
+
+main

@@ -1,0 +1,19 @@
+"""napari's sample data: one well of the demo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def demo_wells() -> list[LayerData]:
+    """Six lazy layers of a synthetic well; the demo data are made on first use."""
+    from napari_rxrx3._reader import layers_of_well
+    from napari_rxrx3.data.cache import demo_folder
+    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.data.demo import write_demo
+
+    dataset = open_dataset(write_demo(demo_folder()))
+    wells = dataset.wells
+    return layers_of_well(dataset, str(wells.index[wells["has_image"]][0]))

@@ -1,0 +1,59 @@
+"""Contrast limits from pixels, and the composite that the window and the thumbnails share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_rxrx3.core.stains import STAINS
+
+__all__ = ["STRENGTH", "Limits", "composite", "limits_of"]
+
+Array = np.ndarray[Any, Any]
+Limits = tuple[tuple[float, float], ...]
+"""Lower and upper contrast limit of each of the six stains."""
+
+STRENGTH = 0.5
+"""Share of full brightness at which each stain is added: the stains overlap so much that six of
+them at full brightness turn cells white."""
+
+_LOW, _HIGH = 0.5, 99.8
+_SAMPLED = 1 << 16
+
+
+def limits_of(planes: Sequence[Array]) -> tuple[float, float]:
+    """Contrast limits of one stain: the 0.5th and 99.8th percentile of the pixels of its planes.
+
+    Parameters
+    ----------
+    planes : sequence of (Y, X) arrays
+        At least one; each counts the same, whatever its size.
+
+    Returns
+    -------
+    (low, high) with low < high.
+    """
+    samples = [p.reshape(-1)[:: max(1, p.size // _SAMPLED)] for p in planes]
+    low, high = np.percentile(np.concatenate(samples), (_LOW, _HIGH))
+    return float(low), float(max(high, low + 1))
+
+
+def composite(
+    planes: Sequence[Array | None], limits: Limits, shown: Sequence[bool] = (True,) * 6
+) -> Array:
+    """Add up the stains in their colors; a plane that is None is left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (Y, X, 3).
+    """
+    shape = next(p.shape for p in planes if p is not None)
+    total = np.zeros((*shape, 3), dtype=np.float32)
+    for plane, (low, high), stain, show in zip(planes, limits, STAINS, shown, strict=True):
+        if plane is not None and show:
+            scaled = np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1)
+            total += scaled[..., None] * np.asarray(stain.color, dtype=np.float32)
+    return (np.clip(total * STRENGTH, 0, 1) * 255).astype(np.uint8)

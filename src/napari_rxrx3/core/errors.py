@@ -1,0 +1,83 @@
+"""The errors that the library raises: one plain sentence each."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "DatasetNotFound",
+    "ImageUnavailable",
+    "MapError",
+    "MetadataError",
+    "RxRx3Error",
+    "UnknownKey",
+    "UnknownWell",
+]
+
+
+class RxRx3Error(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class DatasetNotFound(RxRx3Error):
+    """A path holds nothing of RxRx3, or does not exist."""
+
+
+class MetadataError(RxRx3Error):
+    """A metadata or embedding table cannot be read."""
+
+
+class MapError(RxRx3Error):
+    """A map of perturbations cannot be made from these vectors."""
+
+
+class Cancelled(RxRx3Error):
+    """The user or a newer request stopped the work."""
+
+
+class ImageUnavailable(RxRx3Error):
+    """One plane of a well is missing or cannot be read.
+
+    Attributes
+    ----------
+    well_id : str
+    channel : int
+        1..6.
+    location : str
+        The file (and member) that was asked, or where one was looked for.
+    cause : str
+        Why, in plain words.
+    """
+
+    def __init__(self, well_id: str, channel: int, location: str, cause: str) -> None:
+        super().__init__(f"{well_id}, channel {channel}: {cause} ({location}).")
+        self.well_id = well_id
+        self.channel = channel
+        self.location = location
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.well_id, self.channel, self.location, self.cause)
+
+
+class UnknownWell(RxRx3Error, KeyError):
+    """No well of this name is in the data set."""
+
+    def __init__(self, well_id: str) -> None:
+        self.well_id = well_id
+        super().__init__(f"No well {well_id!r} is in this data set.")
+
+    def __str__(self) -> str:  # KeyError would show the repr
+        return str(self.args[0])
+
+
+class UnknownKey(RxRx3Error, KeyError):
+    """No entry of a map has this key; `suggestions` are the closest that it has."""
+
+    def __init__(self, key: str, suggestions: list[str]) -> None:
+        self.key = key
+        self.suggestions = suggestions
+        hint = f" Closest: {', '.join(suggestions)}." if suggestions else ""
+        super().__init__(f"{key!r} is not in this map.{hint}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -1,0 +1,98 @@
+"""Any arrangement of wells as one picture: tiles on a grid, all of one size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Mosaic", "Tile", "hatched", "in_a_row"]
+
+Plane = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A well in the picture: what it is called there and its place on the grid.
+
+    `well_id` is None where there is no such well, e.g. no control on the plate.
+    """
+
+    well_id: str | None
+    label: str
+    row: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """Tiles that are shown together, at one size and in one contrast.
+
+    Positions are in pixels of the tiles, (y, x), from the upper left corner.
+    """
+
+    tiles: tuple[Tile, ...]
+    tile_shape: tuple[int, int]
+
+    @property
+    def gap(self) -> int:
+        """Pixels between two tiles."""
+        return max(1, max(self.tile_shape) // 40) if len(self.tiles) > 1 else 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the whole picture."""
+        rows = 1 + max((t.row for t in self.tiles), default=0)
+        columns = 1 + max((t.column for t in self.tiles), default=0)
+        height, width = self.tile_shape
+        return rows * (height + self.gap) - self.gap, columns * (width + self.gap) - self.gap
+
+    def origin(self, tile: Tile) -> tuple[int, int]:
+        """Upper left corner of a tile."""
+        height, width = self.tile_shape
+        return tile.row * (height + self.gap), tile.column * (width + self.gap)
+
+    def tile_at(self, y: float, x: float) -> Tile | None:
+        """Tile under a position; None in a gap or outside."""
+        height, width = self.tile_shape
+        for tile in self.tiles:
+            top, left = self.origin(tile)
+            if top <= y < top + height and left <= x < left + width:
+                return tile
+        return None
+
+    def render(self, planes: Mapping[str, Plane], dtype: np.dtype[Any]) -> Plane:
+        """Put one stain's planes in place.
+
+        Parameters
+        ----------
+        planes : mapping of well_id to (Y, X) array
+            A well that is not in it is hatched: missing is never black. A plane of another shape
+            is cropped, or hatched where it ends.
+        """
+        picture = np.zeros(self.shape, dtype=dtype)
+        for tile in self.tiles:
+            top, left = self.origin(tile)
+            target = picture[top : top + self.tile_shape[0], left : left + self.tile_shape[1]]
+            plane = planes.get(tile.well_id) if tile.well_id is not None else None
+            if plane is None or plane.shape != self.tile_shape:
+                target[:] = hatched(self.tile_shape, dtype)
+            if plane is not None:
+                part = plane[: self.tile_shape[0], : self.tile_shape[1]]
+                target[: part.shape[0], : part.shape[1]] = part
+        return picture
+
+
+def in_a_row(wells: Sequence[tuple[str | None, str]]) -> tuple[Tile, ...]:
+    """Tiles side by side, from pairs of well id and label."""
+    return tuple(Tile(well, label, 0, column) for column, (well, label) in enumerate(wells))
+
+
+def hatched(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
+    """Thin diagonal lines at the brightest value, so that no contrast hides them."""
+    period = max(6, max(shape) // 16)
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    lines = (y + x) % period < max(1, period // 12)
+    return np.where(lines, np.iinfo(dtype).max, 0).astype(dtype)

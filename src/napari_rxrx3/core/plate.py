@@ -1,0 +1,144 @@
+"""Geometry of a 1536-well plate, and the names of wells and image files."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = [
+    "N_CHANNELS",
+    "N_COLUMNS",
+    "N_POSITIONS",
+    "N_ROWS",
+    "ROW_NAMES",
+    "PlateId",
+    "WellId",
+    "column_name",
+    "format_address",
+    "natural_key",
+    "parse_address",
+    "parse_image_name",
+    "parse_well_id",
+]
+
+N_ROWS, N_COLUMNS, N_CHANNELS = 32, 48, 6
+N_POSITIONS = N_ROWS * N_COLUMNS
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+ROW_NAMES: tuple[str, ...] = tuple(_LETTERS) + tuple(f"A{c}" for c in _LETTERS[: N_ROWS - 26])
+_ROW_OF = {name: row for row, name in enumerate(ROW_NAMES)}
+
+_ADDRESS = re.compile(r"([A-Z]{1,2})(\d{1,2})\Z", re.ASCII)
+_WELL_ID = re.compile(r"(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})\Z", re.ASCII)
+_IMAGE = re.compile(
+    r"([A-Z]{1,2}\d{1,2})_s(\d{1,4})_w?(\d{1,4})(?:\.(?:png|jp2|tiff?))?\Z",
+    re.ASCII | re.IGNORECASE,
+)
+_DIGITS = re.compile(r"(\d+)", re.ASCII)
+
+
+class PlateId(NamedTuple):
+    """A plate: plate numbers repeat from experiment to experiment."""
+
+    experiment: str
+    plate: int
+
+    def __str__(self) -> str:
+        return f"{self.experiment} plate {self.plate}"
+
+
+class WellId(NamedTuple):
+    """A well; `row` and `column` are 0-based. ``str()`` gives the id used in RxRx3's tables."""
+
+    experiment: str
+    plate: int
+    row: int
+    column: int
+
+    @property
+    def plate_id(self) -> PlateId:
+        return PlateId(self.experiment, self.plate)
+
+    @property
+    def address(self) -> str:
+        return format_address(self.row, self.column)
+
+    @property
+    def position(self) -> int:
+        """Index of the well on its plate, row by row (0..1535)."""
+        return self.row * N_COLUMNS + self.column
+
+    def __str__(self) -> str:
+        return f"{self.experiment}_{self.plate}_{self.address}"
+
+
+class ImageName(NamedTuple):
+    """What an image file's name says; `channel` and `site` count from 1."""
+
+    row: int
+    column: int
+    site: int
+    channel: int
+
+
+def column_name(column: int) -> str:
+    return f"{column + 1:02d}"
+
+
+def format_address(row: int, column: int) -> str:
+    """Name a position as RxRx3 does: ``format_address(26, 14)`` is ``"AA15"``."""
+    if not (0 <= row < N_ROWS and 0 <= column < N_COLUMNS):
+        raise ValueError(f"row {row}, column {column} is not on a 32 x 48 plate")
+    return ROW_NAMES[row] + column_name(column)
+
+
+def parse_address(address: str) -> tuple[int, int]:
+    """Return the 0-based (row, column) of an address such as ``"AA15"``.
+
+    Raises
+    ------
+    ValueError
+        If the text is no address of a 32 x 48 plate.
+    """
+    match = _ADDRESS.match(address)
+    if match:
+        row = _ROW_OF.get(match[1])
+        column = int(match[2]) - 1
+        if row is not None and 0 <= column < N_COLUMNS:
+            return row, column
+    raise ValueError(f"{address!r} is not an address of a 1536-well plate (A01..AF48)")
+
+
+def parse_well_id(text: str) -> WellId:
+    """Split a well id such as ``"compound-004_43_B08"``.
+
+    Raises
+    ------
+    ValueError
+        If the text is not experiment, plate and address joined by underscores.
+    """
+    match = _WELL_ID.match(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a well id (experiment_plate_address)")
+    return WellId(match[1], int(match[2]), *parse_address(match[3]))
+
+
+def parse_image_name(name: str) -> ImageName | None:
+    """Read a file's base name, e.g. ``AA02_s1_w3.png`` or ``AA15_s1_1``.
+
+    None if it is not named like an image, or its address is on no 1536-well plate.
+    """
+    match = _IMAGE.match(name)
+    if not match:
+        return None
+    try:
+        row, column = parse_address(match[1].upper())
+    except ValueError:
+        return None
+    return ImageName(row, column, int(match[2]), int(match[3]))
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts ``Plate2`` before ``Plate10``."""
+    parts = _DIGITS.split(text)
+    return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts if p)

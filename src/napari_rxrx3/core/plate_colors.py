@@ -1,0 +1,338 @@
+"""Colors of a plate map: by well type, by name, by dose or by any number."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
+from napari_rxrx3.core.plate_view import WELL_TYPES, PlateView, WellState
+
+__all__ = [
+    "RGB",
+    "CategoricalLegend",
+    "NumericLegend",
+    "PlateColors",
+    "color_choices",
+    "color_plate",
+    "hatch_mask",
+    "paint_plate",
+    "paint_wells",
+]
+
+RGB = tuple[int, int, int]
+
+# Colors of Okabe and Ito, told apart with any color vision; no yellow, which is lost on white.
+_TYPE_COLORS: dict[str, RGB] = {
+    "EMPTY_control": (86, 180, 233),
+    "CRISPR_control": (204, 121, 167),
+    "positive_control": (213, 94, 0),
+    "cutting_control": (230, 159, 0),
+    "guide": (0, 158, 115),
+    "compound": (0, 114, 178),
+}
+_LABEL_COLORS: dict[str, RGB] = {WELL_TYPES[t]: color for t, color in _TYPE_COLORS.items()}
+_CONTROLS = tuple(t for t in _TYPE_COLORS if t.endswith("_control"))
+_CATEGORICAL = ("well type", "perturbation", "gene", "compound")
+_NOT_A_VALUE = {"row", "column", "plate", "concentration", *_CATEGORICAL, "dose"}
+_LISTED_NAMES = 8
+_DIM = 5  # opacity is divided by this where other wells are highlighted
+_FAINT, _MUTED = 70, 130  # opacity of what is not data, of 255
+
+
+@dataclass(frozen=True)
+class CategoricalLegend:
+    """Names and colors: `entries` are (label, color, number of wells); `n_more` are not listed."""
+
+    entries: tuple[tuple[str, RGB, int], ...]
+    n_more: int
+    n_without: int = 0
+
+
+@dataclass(frozen=True)
+class NumericLegend:
+    """A color scale from `low` to `high` (NaN when no well has a value)."""
+
+    title: str
+    low: float
+    high: float
+    colors: tuple[RGB, ...]
+    n_without: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PlateColors:
+    """Color of each position: `rgba` is uint8, (1536, 4), transparent where there is no value."""
+
+    rgba: NDArray[np.uint8]
+    legend: CategoricalLegend | NumericLegend
+
+
+def color_choices(wells: pd.DataFrame) -> list[str]:
+    """List what the wells of a plate can be colored by, the most general first."""
+    choices = ["well type"]
+    tested = ~wells["well_type"].isin(["EMPTY_control", "CRISPR_control"])
+    if (tested & wells["gene"].notna()).any():
+        choices += ["gene", "perturbation"]
+    if (tested & (wells["perturbation_type"] == "COMPOUND") & wells["treatment"].notna()).any():
+        choices.append("compound")
+    if (wells["concentration"] > 0).any():
+        choices.append("dose")
+    return choices + [str(name) for name in wells.columns if _is_value(wells, name)]
+
+
+def color_plate(view: PlateView, wells: pd.DataFrame, by: str) -> PlateColors:
+    """Color a plate.
+
+    Parameters
+    ----------
+    view : PlateView
+        Made from the same `wells`.
+    wells : DataFrame
+        The rows of one plate.
+    by : str
+        "well type", "perturbation", "gene", "compound", "dose" or the name of a numeric column.
+
+    Raises
+    ------
+    ValueError
+        If `by` is none of these.
+    """
+    legend: CategoricalLegend | NumericLegend
+    if by in _CATEGORICAL:
+        colors, legend = _color_names(_names(wells, by))
+    elif by == "dose":
+        colors, legend = _color_values(wells["concentration"], "dose, µM (log)", log=True)
+    elif by in wells.columns and pd.api.types.is_numeric_dtype(wells[by]):
+        colors, legend = _color_values(wells[by], by)
+    else:
+        raise ValueError(f"Wells cannot be colored by {by!r}: it is no column of numbers.")
+    rgba = np.zeros((N_POSITIONS, 4), np.uint8)
+    rgba[view.listed] = colors[view.rows[view.listed]]
+    return PlateColors(rgba, legend)
+
+
+def _is_value(wells: pd.DataFrame, name: str) -> bool:
+    column = wells[name]
+    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    return is_number and name not in _NOT_A_VALUE and bool(column.notna().any())
+
+
+# -- names ----------------------------------------------------------------------------------------
+
+
+def _names(wells: pd.DataFrame, by: str) -> pd.Series[str]:
+    """Return a name for each well; a control goes by its well type whatever is asked."""
+    well_type = wells["well_type"].astype(object)
+    label = well_type.replace(WELL_TYPES)
+    if by == "well type":
+        return label
+    column = wells["gene" if by == "gene" else "treatment"].astype(object)
+    if by == "compound":
+        column = column.where(wells["perturbation_type"] == "COMPOUND")
+    return column.mask(well_type.isin(_CONTROLS), label)
+
+
+def _color_names(names: pd.Series[str]) -> tuple[NDArray[np.uint8], CategoricalLegend]:
+    codes, unique = pd.factorize(names)
+    palette = np.array([(*_name_color(name), 255) for name in unique] + [(0, 0, 0, 0)], np.uint8)
+    counts = np.bincount(codes[codes >= 0], minlength=len(unique)).tolist()
+    return palette[codes], _name_legend(dict(zip(unique, counts, strict=True)), len(names))
+
+
+def _name_legend(counts: dict[str, int], n_wells: int) -> CategoricalLegend:
+    types = [label for label in _LABEL_COLORS if label in counts]
+    others = sorted(counts.keys() - set(types), key=lambda name: (-counts[name], name))
+    listed = types + others[: max(0, _LISTED_NAMES - len(types))]
+    return CategoricalLegend(
+        tuple((name, _name_color(name), counts[name]) for name in listed),
+        n_more=len(counts) - len(listed),
+        n_without=n_wells - sum(counts.values()),
+    )
+
+
+def _name_color(name: str) -> RGB:
+    """Color a name the same on every plate, paler than the well types.
+
+    No palette tells hundreds of names apart: three lightnesses and any hue keep neighbors on a
+    plate apart in most cases, and hovering gives the name.
+    """
+    if name in _LABEL_COLORS:
+        return _LABEL_COLORS[name]
+    code = zlib.crc32(name.encode())
+    return _oklch((0.5, 0.66, 0.82)[code // 360 % 3], 0.095, code % 360)
+
+
+def _oklch(lightness: float, chroma: float, hue: float) -> RGB:
+    """Convert a color of the perceptual space OKLCH (hue in degrees) to sRGB."""
+    a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = np.clip(
+        [
+            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+        ],
+        0,
+        1,
+    )
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    red, green, blue = np.rint(255 * srgb).astype(int).tolist()
+    return red, green, blue
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+# Equal steps of lightness, so that order is seen with any color vision; neither end is lost on a
+# dark or a light window.
+_SCALE: tuple[RGB, ...] = tuple(
+    _oklch(0.40 + 0.49 * t, 0.115 + 0.045 * t, 300 - 195 * t) for t in np.linspace(0, 1, 33)
+)
+
+
+def _color_values(
+    column: pd.Series[float], title: str, log: bool = False
+) -> tuple[NDArray[np.uint8], NumericLegend]:
+    values = column.to_numpy(float, na_value=np.nan)
+    known = np.isfinite(values) & ((values > 0) | (not log))
+    colors = np.zeros((len(values), 4), np.uint8)
+    n_without = int(len(values) - known.sum())
+    if not known.any():
+        return colors, NumericLegend(title, np.nan, np.nan, _SCALE, n_without)
+    shown = values[known]
+    colors[known] = _scale_colors(np.log10(shown) if log else shown)
+    return colors, NumericLegend(title, float(shown.min()), float(shown.max()), _SCALE, n_without)
+
+
+def _scale_colors(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    low, high = values.min(), values.max()
+    t = (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
+    knots = np.linspace(0, 1, len(_SCALE))
+    rgb = [np.interp(t, knots, channel) for channel in np.transpose(_SCALE)]
+    rgba: NDArray[np.float64] = np.stack([*rgb, np.full(len(t), 255.0)], axis=1)
+    return np.rint(rgba).astype(np.uint8)
+
+
+# -- pixels ---------------------------------------------------------------------------------------
+
+
+def hatch_mask(state: int, size: int) -> NDArray[np.bool_]:
+    """Return the pixels, (size, size), of the hatch that marks a state; none for a whole well."""
+    y, x = np.indices((size, size))
+    period = size if size < 9 else (size + 1) // 2
+    width = max(1, size // 9)
+    rising = (x + y - (size - 1)) % period < width
+    falling = (x - y) % period < width
+    level = (y - size // 4) % max(3, size // 2) < max(1, size // 6)
+    masks = {
+        WellState.NO_IMAGE: rising,
+        WellState.NO_EMBEDDING: falling,
+        WellState.NEITHER: rising | falling,
+        WellState.FAILED: level,
+    }
+    return masks.get(WellState(state), np.zeros((size, size), np.bool_))
+
+
+def paint_plate(
+    view: PlateView,
+    colors: PlateColors,
+    pitch: int,
+    gap: int,
+    inks: tuple[RGB, RGB],
+    failed: Collection[int] = (),
+    highlighted: Collection[int] = (),
+) -> NDArray[np.uint8]:
+    """Draw a whole plate, RGBA of (32 * pitch, 48 * pitch); the rest as for `paint_wells`.
+
+    Wells that are not among the `highlighted` are dimmed, if there are any.
+    """
+    states = view.states.copy()
+    states[list(failed)] = WellState.FAILED
+    wells = paint_wells(colors.rgba, states, pitch, gap, inks)
+    if highlighted:
+        dimmed = view.states != WellState.EMPTY
+        dimmed[list(highlighted)] = False
+        wells[dimmed, ..., 3] //= _DIM
+    tiles = wells.reshape(N_ROWS, N_COLUMNS, pitch, pitch, 4)
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(N_ROWS * pitch, N_COLUMNS * pitch, 4)
+
+
+def paint_wells(
+    colors: NDArray[np.uint8],
+    states: NDArray[np.uint8],
+    pitch: int,
+    gap: int,
+    inks: tuple[RGB, RGB],
+) -> NDArray[np.uint8]:
+    """Draw wells as small pictures.
+
+    A well without a value is an outline, a position without a well a dot. Hatches are drawn in
+    the window's text or background color, whichever stands out from the well's own color.
+
+    Parameters
+    ----------
+    colors : ndarray of uint8, (n, 4)
+    states : ndarray of uint8, (n,)
+        A `WellState` each.
+    pitch, gap : int
+        Pixels from one well to the next, and how many of them stay clear.
+    inks : tuple of RGB
+        The window's text and background color.
+
+    Returns
+    -------
+    ndarray of uint8, (n, pitch, pitch, 4)
+        RGBA, transparent around the wells.
+    """
+    size = pitch - gap
+    pixels = np.zeros((len(colors), pitch, pitch, 4), np.uint8)
+    wells = pixels[:, :size, :size]
+    wells[:] = colors[:, None, None]
+    is_empty, has_value = states == WellState.EMPTY, colors[:, 3] > 0
+    _stamp(wells, is_empty, _dot(size), np.array([*inks[0], _FAINT]))
+    _stamp(wells, ~is_empty & ~has_value, _outline(size), np.array([*inks[0], _MUTED]))
+    ink = _hatch_inks(colors, inks)
+    for state in (WellState.NO_IMAGE, WellState.NO_EMBEDDING, WellState.NEITHER, WellState.FAILED):
+        which = states == state
+        _stamp(wells, which, hatch_mask(state, size), ink[which, None])
+    return pixels
+
+
+def _stamp(
+    wells: NDArray[np.uint8],
+    which: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    color: NDArray[np.int_],
+) -> None:
+    y, x = np.nonzero(mask)
+    wells[np.flatnonzero(which)[:, None], y, x] = color
+
+
+def _hatch_inks(colors: NDArray[np.uint8], inks: tuple[RGB, RGB]) -> NDArray[np.int_]:
+    """Choose for each color the one of two inks (RGBA) that differs more in lightness."""
+    weights = np.array([0.299, 0.587, 0.114])
+    lightness = colors[:, :3] @ weights
+    dark, light = sorted(inks, key=lambda rgb: float(rgb @ weights))
+    is_light = lightness > (dark @ weights + light @ weights) / 2
+    ink = np.where(is_light[:, None], dark, light)
+    ink[colors[:, 3] == 0] = inks[0]
+    return np.column_stack([ink, np.full(len(ink), 255)])
+
+
+def _dot(size: int) -> NDArray[np.bool_]:
+    width = max(1 + size % 2, size // 5)
+    near: NDArray[np.bool_] = np.abs(np.arange(size) - (size - 1) / 2) <= width / 2
+    return np.logical_and.outer(near, near)
+
+
+def _outline(size: int) -> NDArray[np.bool_]:
+    outline = np.ones((size, size), np.bool_)
+    outline[1:-1, 1:-1] = False
+    return outline

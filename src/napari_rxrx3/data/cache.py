@@ -1,0 +1,140 @@
+"""Files that this plugin keeps: written whole or not at all, rebuilt when they are damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+__all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder", "written_atomically"]
+
+_FORMAT = 1
+"""Part of every key: raise it when the meaning of a cached file changes."""
+
+
+def default_cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("napari-rxrx3", appauthor=False))
+
+
+def demo_folder(chosen: str | None = None) -> Path:
+    """Where the demo data are kept: a folder of choice, or one in the user's cache."""
+    return Path(chosen) if chosen else default_cache_folder() / "demo"
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class DiskCache:
+    """Arrays in one folder, found by what they were made from.
+
+    A folder that cannot be written costs speed, never a result.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, kind: str, fingerprint: str, suffix: str) -> Path:
+        digest = hashlib.sha256(f"{_FORMAT}|{kind}|{fingerprint}".encode()).hexdigest()[:32]
+        return self.folder / kind / f"{digest}{suffix}"
+
+    def arrays(
+        self, kind: str, fingerprint: str, build: Callable[[], dict[str, np.ndarray[Any, Any]]]
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Return what `build` returns, from the cache if it was built before."""
+        path = self.path(kind, fingerprint, ".npz")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            pass  # not there, or damaged: build it again
+        built = build()
+        with suppress(OSError), written_atomically(path) as temp, temp.open("wb") as file:
+            np.savez(file, allow_pickle=False, **built)
+        return built
+
+
+class ArrayCache:
+    """The most recently used arrays, up to a number of bytes; safe to use from many threads.
+
+    Two threads that ask for the same key at once share one computation.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, np.ndarray[Any, Any]] = OrderedDict()
+        self._bytes = 0
+        self._running: dict[Hashable, Future[np.ndarray[Any, Any]]] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._kept
+
+    @property
+    def nbytes(self) -> int:
+        return self._bytes
+
+    def get(
+        self, key: Hashable, compute: Callable[[], np.ndarray[Any, Any]]
+    ) -> np.ndarray[Any, Any]:
+        """Return the array of `key`, computing it if it is not kept; it is read-only."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            running = self._running.get(key)
+            mine: Future[np.ndarray[Any, Any]] = Future()
+            if running is None:
+                self._running[key] = mine
+        if running is not None:
+            return running.result()
+        return self._compute(key, compute, mine)
+
+    def _compute(
+        self,
+        key: Hashable,
+        compute: Callable[[], np.ndarray[Any, Any]],
+        mine: Future[np.ndarray[Any, Any]],
+    ) -> np.ndarray[Any, Any]:
+        try:
+            array = compute()
+            array.flags.writeable = False
+        except BaseException as error:
+            with self._lock:
+                del self._running[key]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._running[key]
+            self._keep(key, array)
+        mine.set_result(array)
+        return array
+
+    def _keep(self, key: Hashable, array: np.ndarray[Any, Any]) -> None:
+        self._kept[key] = array
+        self._bytes += array.nbytes
+        while self._bytes > self.max_bytes and self._kept:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= dropped.nbytes

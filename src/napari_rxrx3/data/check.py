@@ -1,0 +1,171 @@
+"""Where metadata, images and embeddings disagree, and which images are damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
+from napari_rxrx3.data.embeddings import EmbeddingTable
+from napari_rxrx3.data.planes import ImageSource
+from napari_rxrx3.data.problems import Problem
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["CheckReport", "check_dataset"]
+
+Progress = Callable[[int, int, str], None]
+
+_DECODED_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `Dataset.check` found.
+
+    Attributes
+    ----------
+    problems : pandas.DataFrame
+        One row a problem: kind, experiment_name, plate, well_id, channel, detail. Plate and
+        channel are missing (NA) and texts are empty where they do not apply.
+    description : str
+        What the data set holds.
+    """
+
+    problems: pd.DataFrame
+    description: str
+
+    @property
+    def is_clean(self) -> bool:
+        return len(self.problems) == 0
+
+    def summary(self) -> str:
+        """One line for the data set and one for each kind of problem."""
+        lines = [self.description]
+        if self.is_clean:
+            return "\n".join([*lines, "No problems found."])
+        for kind, rows in self.problems.groupby("kind", sort=False):
+            lines.append(f"{kind}: {len(rows):,}, e.g. {rows['detail'].iloc[0]}")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """JSON with ``description`` and the list ``problems``; what does not apply is null."""
+        plain = self.problems.astype(object).where(self.problems.notna(), None)
+        records = plain.to_dict(orient="records")
+        return json.dumps({"description": self.description, "problems": records}, indent=1)
+
+
+def check_dataset(
+    dataset: Dataset, *, decode: bool = True, progress: Progress | None = None
+) -> CheckReport:
+    """Compare everything a data set holds; see `Dataset.check`."""
+    wells = dataset.wells  # loads what is not loaded yet, which may find problems
+    found = list(dataset.problems)
+    found += _missing_planes(dataset, wells)
+    found += _images_without_metadata(dataset, wells)
+    for table in dataset.embeddings.values():
+        found += table.problems
+        found += _embedding_gaps(table, wells)
+    if decode:
+        for source in dataset.images.sources:
+            found += _damaged_planes(dataset, source, progress)
+    frame = pd.DataFrame(found, columns=Problem._fields)
+    frame = frame.astype({"plate": "Int64", "channel": "Int64"}).drop_duplicates()
+    return CheckReport(frame.reset_index(drop=True), dataset.describe())
+
+
+def _missing_planes(dataset: Dataset, wells: pd.DataFrame) -> Iterator[Problem]:
+    n_plates_without = 0
+    absent = _channels_in_no_container(dataset)
+    if dataset.images.plates:
+        for channel in absent:
+            detail = f"channel {channel} is in none of the images of this data set"
+            yield Problem("absent_channel", channel=channel, detail=detail)
+    for row in dataset.plates.itertuples():
+        plate = PlateId(row.experiment_name, int(row.plate))
+        if plate not in dataset.images.plates:
+            n_plates_without += 1
+            continue
+        present = dataset.images.present(plate)
+        for row in dataset.wells_of_plate(plate).itertuples():
+            for k in np.flatnonzero(~present[row.row * N_COLUMNS + row.column]):
+                if k + 1 not in absent:
+                    detail = f"no image of channel {k + 1} of {row.Index}, which the metadata list"
+                    yield Problem("missing_plane", *plate, row.Index, int(k) + 1, detail)
+    if n_plates_without and dataset.images.plates:
+        detail = f"{n_plates_without} of {len(dataset.plates)} plates have no images here"
+        yield Problem("plates_without_images", detail=detail)
+
+
+def _channels_in_no_container(dataset: Dataset) -> list[int]:
+    seen = np.zeros(N_CHANNELS, dtype=bool)
+    for plate in dataset.images.plates:
+        seen |= dataset.images.present(plate).any(axis=0)
+    return [int(c) + 1 for c in np.flatnonzero(~seen)]
+
+
+def _images_without_metadata(dataset: Dataset, wells: pd.DataFrame) -> Iterator[Problem]:
+    if not dataset.has_metadata:
+        return
+    for plate in sorted(dataset.images.plates):
+        there = dataset.images.present_wells(plate)
+        rows = dataset.wells_of_plate(plate)
+        there[(rows["row"] * N_COLUMNS + rows["column"]).to_numpy()] = False
+        for position in np.flatnonzero(there):
+            well = str(WellId(*plate, *divmod(int(position), N_COLUMNS)))
+            detail = f"there are images of {well}, which the metadata do not list"
+            yield Problem("image_without_metadata", *plate, well, None, detail)
+
+
+def _embedding_gaps(table: EmbeddingTable, wells: pd.DataFrame) -> Iterator[Problem]:
+    ids = table.well_ids
+    listed = ids.isin(wells.index)
+    for well in ids[~listed]:
+        detail = f"{table.name} has a vector of {well}, which the metadata do not list"
+        yield Problem("embedding_without_metadata", well_id=well, detail=detail)
+    unusable = ids[listed & ~table.is_usable]
+    for well, row in wells.loc[unusable].iterrows():
+        detail = f"the vector of {well} in {table.name} is zero or not finite"
+        yield _of_well("unusable_vector", well, row, detail)
+    with_some = wells[wells.index.isin(ids)][["experiment_name", "plate"]].drop_duplicates()
+    covered = pd.MultiIndex.from_frame(with_some)
+    expected = pd.MultiIndex.from_frame(wells[["experiment_name", "plate"]]).isin(covered)
+    for well, row in wells[expected & ~wells.index.isin(ids)].iterrows():
+        yield _of_well("well_without_vector", well, row, f"{table.name} has no vector of {well}")
+    n_without = len(wells[["experiment_name", "plate"]].drop_duplicates()) - len(with_some)
+    if n_without:
+        detail = f"{table.name} has no vectors of {n_without} of the plates"
+        yield Problem("plates_without_vectors", detail=detail)
+
+
+def _of_well(kind: str, well_id: str, row: pd.Series, detail: str) -> Problem:
+    return Problem(kind, row["experiment_name"], int(row["plate"]), well_id, None, detail)
+
+
+def _damaged_planes(
+    dataset: Dataset, source: ImageSource, progress: Progress | None
+) -> Iterator[Problem]:
+    index = source.index
+    total = len(index.code)
+    shapes: dict[WellId, tuple[int, ...]] = {}
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        for start in range(0, total, _DECODED_AT_ONCE):
+            if progress is not None:
+                progress(start, total, f"decoding {source.path}")
+            rows = range(start, min(start + _DECODED_AT_ONCE, total))
+            checked = pool.map(lambda row: dataset.images.verify(source, row), rows)
+            for row, (cause, shape) in zip(rows, checked, strict=True):
+                well, channel = index.plane(row)
+                if not cause and shape != shapes.setdefault(well, shape):
+                    cause = f"its shape is {shape}, that of its sisters {shapes[well]}"
+                if cause:
+                    detail = f"{well}, channel {channel}: {cause} ({source.locate(row)})"
+                    yield Problem("unreadable_plane", *well.plate_id, str(well), channel, detail)

@@ -1,0 +1,383 @@
+"""The data set: metadata, images and embeddings joined by well."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.errors import ImageUnavailable, MetadataError, RxRx3Error, UnknownWell
+from napari_rxrx3.core.plate import (
+    N_CHANNELS,
+    PlateId,
+    WellId,
+    format_address,
+    natural_key,
+    parse_well_id,
+)
+from napari_rxrx3.data.cache import DiskCache, default_cache_folder
+from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.embeddings import find_embeddings
+from napari_rxrx3.data.images import find_images, namer_for
+from napari_rxrx3.data.metadata import read_metadata, wells_from_ids
+from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.storage import Storage
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.check import CheckReport
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["Dataset", "open_dataset"]
+
+Plane = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+_POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
+
+
+def open_dataset(
+    path: str | os.PathLike[str],
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Open whatever part of RxRx3 or RxRx3-core is at a path.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder, a metadata file (its folder is searched for the rest), one plate tar or shard,
+        or a URL that fsspec can open. What is there is found out from the files' contents.
+    cache_dir : path-like, optional
+        Where indexes and vectors are kept for the next time; the user's cache folder if None.
+    progress : callable, optional
+        Called with (done, total, text) from the calling thread; may raise to stop.
+
+    Raises
+    ------
+    DatasetNotFound
+        If nothing of use is there; the message says what was looked for.
+    MetadataError
+        If the only metadata there are cannot be read.
+    """
+    storage, root = Storage.of(path)
+    cache = DiskCache(Path(cache_dir) if cache_dir is not None else default_cache_folder())
+    return Dataset(storage, root, discover(storage, root), cache, progress)
+
+
+class Dataset:
+    """Wells with their metadata, images and embeddings; made by `open_dataset`."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        root: str,
+        contents: Contents,
+        cache: DiskCache,
+        progress: Progress | None = None,
+    ) -> None:
+        self.root = root
+        self.contents = contents
+        self.cache = cache
+        self.problems: list[Problem] = [
+            Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
+            for path, why in contents.unreadable.items()
+        ]
+        listed = self._read_metadata(storage)
+        plates: set[PlateId] = set()
+        if listed is not None:
+            pairs = listed[["experiment_name", "plate"]].drop_duplicates()
+            plates = {PlateId(e, p) for e, p in pairs.itertuples(index=False)}
+        namer = namer_for({p.experiment for p in plates}, plates)
+        self.images, problems = find_images(storage, contents, root, cache, namer, progress)
+        self.problems += problems
+        self.embeddings, problems = find_embeddings(storage, contents, cache, progress)
+        self.problems += problems
+        self.has_metadata = listed is not None
+        self._listed = listed if listed is not None else self._wells_without_metadata()
+        self._maps: dict[tuple[str, str, str], PhenoMap] = {}
+
+    def __repr__(self) -> str:
+        return f"<Dataset {self.root}: {self.describe()}>"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.root.rstrip("/").rsplit("/", 1)[-1] or self.root
+
+    @property
+    def fingerprint(self) -> str:
+        """Short text that is the same for the same list of wells."""
+        digest = hashlib.sha256(pd.util.hash_pandas_object(self._listed.index).to_numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def wells(self) -> pd.DataFrame:
+        """One row a well, indexed by well_id, in the order of experiment, plate, row, column.
+
+        Columns: experiment_name, plate, address, row, column (0-based), gene, treatment, SMILES,
+        concentration (uM), perturbation_type, cell_type, well_type, has_image (some channel is
+        there), has_embedding (a finite vector that is not zero). Text that is missing is NaN.
+        """
+        wells = self._listed.copy()
+        wells["has_image"] = self._has_image(wells)
+        wells["has_embedding"] = False
+        for table in list(self.embeddings.values()):
+            try:
+                usable = table.well_ids[table.is_usable]
+            except RxRx3Error as error:
+                self.problems.append(Problem("unreadable_file", detail=str(error)))
+                del self.embeddings[table.name]
+                continue
+            wells["has_embedding"] |= wells.index.isin(usable)
+        return wells
+
+    @cached_property
+    def plates(self) -> pd.DataFrame:
+        """One row a plate: experiment_name, plate, n_wells, n_images, n_embeddings."""
+        groups = self.wells.groupby(["experiment_name", "plate"], sort=False)
+        return groups.agg(
+            n_wells=("address", "size"),
+            n_images=("has_image", "sum"),
+            n_embeddings=("has_embedding", "sum"),
+        ).reset_index()
+
+    @cached_property
+    def default_embedding(self) -> str | None:
+        """The embedding that covers most wells."""
+        tables = self.embeddings.values()
+        return max(tables, key=lambda t: (int(t.is_usable.sum()), t.name)).name if tables else None
+
+    def wells_of_plate(self, plate: PlateId) -> pd.DataFrame:
+        """The rows of `wells` on one plate, in reading order."""
+        start = self._plate_slices.get(plate)
+        return self.wells.iloc[start] if start is not None else self.wells.iloc[:0]
+
+    def well(self, well_id: str) -> WellId:
+        """Place of a well.
+
+        Raises
+        ------
+        UnknownWell
+            If neither the metadata nor any container of images knows it.
+        """
+        if well_id in self._listed.index:
+            row = self._listed.loc[well_id, ["experiment_name", "plate", "row", "column"]]
+            return WellId(row.iloc[0], int(row.iloc[1]), int(row.iloc[2]), int(row.iloc[3]))
+        try:
+            well = parse_well_id(well_id)
+        except ValueError:
+            raise UnknownWell(well_id) from None
+        if well.plate_id in self.images.plates and any(self.images.channels(well)):
+            return well
+        raise UnknownWell(well_id)
+
+    def plane(self, well_id: str, channel: int, size: int | None = None) -> Plane:
+        """One channel (1..6) of a well: (Y, X), or a (size, size) thumbnail. Read-only.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        try:
+            return self.images.plane(self.well(well_id), channel, size)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+
+    def image(self, well_id: str) -> da.Array:
+        """The six planes of a well as a lazy array (6, Y, X), native dtype, a channel a chunk.
+
+        Raises
+        ------
+        UnknownWell
+            If the data set has no such well.
+        ImageUnavailable
+            If not one of its channels is there; a single missing one raises when it is computed.
+        """
+        well = self.well(well_id)
+        try:
+            shape, dtype = self.images.layout(well)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+        read = dask.delayed(self._checked_plane, pure=False)
+        planes = [
+            da.from_delayed(read(well_id, channel, shape, dtype), shape, dtype)
+            for channel in range(1, N_CHANNELS + 1)
+        ]
+        return da.stack(planes)
+
+    def read(self, well_id: str) -> Plane:
+        """The six planes of a well, (6, Y, X), native dtype, read in parallel.
+
+        Raises
+        ------
+        UnknownWell
+        ImageUnavailable
+            Naming the first channel that is missing or cannot be read, its file and the cause.
+        """
+        return self._stack(well_id, None)
+
+    def thumbnail(self, well_id: str, size: int = 64) -> Plane:
+        """The six planes of a well at (6, size, size), by area mean, native dtype.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        return self._stack(well_id, size)
+
+    def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
+        """List every disagreement between metadata, images and embeddings.
+
+        Parameters
+        ----------
+        decode : bool
+            Decode every plane to find the damaged ones; False only compares the lists.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+        """
+        from napari_rxrx3.data.check import check_dataset
+
+        return check_dataset(self, decode=decode, progress=progress)
+
+    def phenomap(
+        self,
+        level: str = "perturbation",
+        align: str = "pca-centerscale",
+        embedding: str | None = None,
+    ) -> PhenoMap:
+        """Aggregate the wells' aligned vectors to one vector a perturbation.
+
+        Parameters
+        ----------
+        level : {"well", "guide", "perturbation", "compound"}
+        align : {"none", "centerscale", "pca-centerscale"}
+            Batch correction, see `napari_rxrx3.maps.align`.
+        embedding : str, optional
+            A name of `embeddings`; the one that covers most wells if None.
+
+        Raises
+        ------
+        MapError
+            If there is no embedding, or it cannot be aligned; the batch is named.
+        """
+        from napari_rxrx3.maps.phenomap import build_phenomap
+
+        key = (level, align, embedding or self.default_embedding or "")
+        if key not in self._maps:
+            self._maps[key] = build_phenomap(self, level, align, embedding)
+        return self._maps[key]
+
+    def describe(self) -> str:
+        """One line that says what is here and what is not."""
+        n_images = int(self.wells["has_image"].sum())
+        parts = [f"{len(self.wells):,} wells on {len(self.plates):,} plates"]
+        parts.append(f"images of {n_images:,}" if n_images else "no images")
+        vectors = int(self.wells["has_embedding"].sum())
+        parts.append(f"embeddings of {vectors:,}" if vectors else "no embeddings")
+        if not self.has_metadata:
+            parts.append("no metadata")
+        return ", ".join(parts)
+
+    def _stack(self, well_id: str, size: int | None) -> Plane:
+        futures = [
+            _POOL.submit(self.plane, well_id, channel, size) for channel in range(1, N_CHANNELS + 1)
+        ]
+        planes = [future.result() for future in futures]
+        for channel, plane in enumerate(planes, start=1):
+            self._require_layout(well_id, channel, plane, planes[0].shape, planes[0].dtype)
+        return np.stack(planes)
+
+    def _checked_plane(
+        self, well_id: str, channel: int, shape: tuple[int, int], dtype: np.dtype[Any]
+    ) -> Plane:
+        plane = self.plane(well_id, channel)
+        self._require_layout(well_id, channel, plane, shape, dtype)
+        return plane
+
+    def _require_layout(
+        self, well_id: str, channel: int, plane: Plane, shape: tuple[int, ...], dtype: Any
+    ) -> None:
+        if plane.shape != shape or plane.dtype != dtype:
+            cause = f"it is {plane.shape} {plane.dtype} where its sisters are {shape} {dtype}"
+            place = self.images.locate(self.well(well_id), channel)
+            raise ImageUnavailable(well_id, channel, place, cause)
+
+    def _read_metadata(self, storage: Storage) -> pd.DataFrame | None:
+        tables = []
+        failure: MetadataError | None = None
+        for path in self.contents.metadata:
+            try:
+                wells, problems = read_metadata(storage, path)
+            except MetadataError as error:
+                failure = failure or error
+                self.problems.append(Problem("unreadable_file", detail=str(error)))
+                continue
+            tables.append(wells)
+            self.problems += problems
+        if not tables:
+            if failure is not None and self._only_metadata:
+                raise failure
+            return None
+        wells = pd.concat(tables) if len(tables) > 1 else tables[0]
+        return _in_plate_order(wells[~wells.index.duplicated()])
+
+    @property
+    def _only_metadata(self) -> bool:
+        c = self.contents
+        return not (c.tars or c.folders or c.shards or c.embeddings or c.embedding_tars)
+
+    def _wells_without_metadata(self) -> pd.DataFrame:
+        ids: list[str] = []
+        for plate in self.images.plates:
+            positions = np.flatnonzero(self.images.present_wells(plate))
+            ids += [
+                f"{plate.experiment}_{plate.plate}_{format_address(*divmod(int(p), 48))}"
+                for p in positions
+            ]
+        index = pd.Index(ids, dtype="str")
+        for table in self.embeddings.values():
+            index = index.union(table.well_ids, sort=False)
+        return _in_plate_order(wells_from_ids(index))
+
+    @cached_property
+    def _plate_slices(self) -> dict[PlateId, slice]:
+        codes = self._listed.groupby(["experiment_name", "plate"], sort=False).ngroup().to_numpy()
+        first = np.ones(len(codes), dtype=bool)
+        first[1:] = codes[1:] != codes[:-1]
+        starts = np.flatnonzero(first)
+        stops = [*starts[1:], len(codes)]
+        names = self._listed[["experiment_name", "plate"]].iloc[starts].itertuples(index=False)
+        return {
+            PlateId(experiment, int(plate)): slice(int(a), int(b))
+            for (experiment, plate), a, b in zip(names, starts, stops, strict=True)
+        }
+
+    def _has_image(self, wells: pd.DataFrame) -> np.ndarray[Any, Any]:
+        has = np.zeros(len(wells), dtype=bool)
+        position = (wells["row"] * 48 + wells["column"]).to_numpy()
+        for plate, rows in self._plate_slices.items():
+            if plate in self.images.plates:
+                has[rows] = self.images.present_wells(plate)[position[rows]]
+        return has
+
+
+def _in_plate_order(wells: pd.DataFrame) -> pd.DataFrame:
+    names = sorted(wells["experiment_name"].unique(), key=natural_key)
+    rank = wells["experiment_name"].map({name: i for i, name in enumerate(names)})
+    order = np.lexsort((wells["column"], wells["row"], wells["plate"], rank))
+    return wells.iloc[order]
+
+
+def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
+    """Say the well as the table does, which need not be experiment_plate_address."""
+    return ImageUnavailable(well_id, error.channel, error.location, error.cause)

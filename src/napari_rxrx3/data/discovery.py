@@ -1,0 +1,188 @@
+"""What a folder holds, found out by looking into the files, not by their names."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import tarfile
+import zipfile
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from napari_rxrx3.core.errors import DatasetNotFound
+from napari_rxrx3.core.plate import parse_image_name
+from napari_rxrx3.data.shards import shard_columns
+from napari_rxrx3.data.storage import Entry, Storage
+from napari_rxrx3.data.tables import feature_columns, is_metadata_header
+
+__all__ = ["Contents", "discover", "kind_of_file"]
+
+_MAX_DEPTH = 6
+_MAX_FILES = 50_000
+_HEAD = 4096
+_LOOKED_FOR = (
+    "a metadata table with a well_id column, plate tars or folders of images such as "
+    "AA02_s1_w3.png, parquet shards of images, or embeddings"
+)
+
+
+@dataclass
+class Contents:
+    """Paths of everything of use under a folder."""
+
+    metadata: list[str] = field(default_factory=list)
+    tars: list[str] = field(default_factory=list)
+    folders: dict[str, list[str]] = field(default_factory=dict)
+    shards: list[str] = field(default_factory=list)
+    embeddings: list[str] = field(default_factory=list)
+    embedding_tars: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    n_files: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self.metadata
+            or self.tars
+            or self.folders
+            or self.shards
+            or self.embeddings
+            or self.embedding_tars
+        )
+
+
+def discover(storage: Storage, path: str) -> Contents:
+    """Find metadata, images and embeddings under a folder, or around one metadata file.
+
+    Raises
+    ------
+    DatasetNotFound
+        If the path does not exist or holds nothing of use.
+    """
+    contents = Contents()
+    if not storage.exists(path):
+        raise DatasetNotFound(f"{path} does not exist.")
+    if storage.is_folder(path):
+        _walk(storage, path, contents, 0)
+    else:
+        _sort_in(storage, path, contents)
+        if contents.metadata:
+            around = Contents()
+            _walk(storage, posixpath.dirname(path), around, 0)
+            around.metadata = contents.metadata
+            contents = around
+    if contents.is_empty:
+        broken = "".join(f" {p} cannot be read: {why}." for p, why in contents.unreadable.items())
+        raise DatasetNotFound(
+            f"Nothing of RxRx3 was found in {path}: looked for {_LOOKED_FOR}.{broken}"
+        )
+    return contents
+
+
+def _walk(storage: Storage, folder: str, contents: Contents, depth: int) -> None:
+    try:
+        entries = storage.children(folder)
+    except OSError as error:
+        contents.unreadable[folder] = error.strerror or str(error)
+        return
+    images = [e.name for e in entries if not e.is_folder and _is_image_file(e)]
+    if images:
+        contents.folders[folder] = images
+    images_seen = set(images)
+    for entry in entries:
+        if entry.is_folder:
+            if depth < _MAX_DEPTH:
+                _walk(storage, entry.path, contents, depth + 1)
+        elif entry.name not in images_seen and contents.n_files < _MAX_FILES:
+            _sort_in(storage, entry.path, contents)
+
+
+_IMAGE_ENDINGS = (".png", ".jp2", ".tif", ".tiff")
+
+
+def _is_image_file(entry: Entry) -> bool:
+    name = entry.name
+    if name.lower().endswith(_IMAGE_ENDINGS):
+        # AG01_s1_w1.png is off the plate: the folder's index says so
+        return parse_image_name(name) is not None or re.search(r"_s\d+_", name) is not None
+    return "." not in name and parse_image_name(name) is not None
+
+
+def _sort_in(storage: Storage, path: str, contents: Contents) -> None:
+    contents.n_files += 1
+    try:
+        kind = kind_of_file(storage, path)
+    except (OSError, pa.ArrowException, zipfile.BadZipFile, tarfile.TarError) as error:
+        contents.unreadable[path] = " ".join(str(error).split())[:200]
+        return
+    place = {
+        "metadata": contents.metadata,
+        "tar": contents.tars,
+        "shard": contents.shards,
+        "embedding": contents.embeddings,
+        "embedding tar": contents.embedding_tars,
+    }.get(kind)
+    if place is not None:
+        place.append(path)
+
+
+def kind_of_file(storage: Storage, path: str) -> str:
+    """Say what a file is: metadata, tar, shard, embedding, embedding tar, or "" for other."""
+    head = storage.read(path, 0, _HEAD)
+    if head[:4] == b"PAR1":
+        return _kind_of_parquet(storage, path)
+    if head[:4] == b"PK\x03\x04":
+        return _kind_of_zip(storage, path)
+    if head[257:262] == b"ustar" or (path.endswith(".tar") and head):
+        return _kind_of_tar(storage, path)
+    return "metadata" if is_metadata_header(_first_line(head)) else ""
+
+
+def _kind_of_parquet(storage: Storage, path: str) -> str:
+    with storage.open(path) as file:
+        schema = pq.read_schema(file)
+    if shard_columns(schema) is not None:
+        return "shard"
+    if feature_columns(schema):
+        return "embedding"
+    return "metadata" if is_metadata_header(",".join(schema.names)) else ""
+
+
+def _kind_of_zip(storage: Storage, path: str) -> str:
+    with storage.open(path) as file, zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            if name.lower().endswith(".csv") and not name.startswith("__MACOSX"):
+                with archive.open(name) as member:
+                    if is_metadata_header(_first_line(member.read(_HEAD))):
+                        return "metadata"
+    return ""
+
+
+def _kind_of_tar(storage: Storage, path: str) -> str:
+    with storage.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        for _ in range(1000):
+            member = tar.next()
+            if member is None:
+                break
+            name = posixpath.basename(member.name)
+            if member.isfile() and parse_image_name(name) is not None:
+                return "tar"
+            if member.isfile() and _holds_embeddings(tar, member):
+                return "embedding tar"
+    return ""
+
+
+def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
+    file = tar.extractfile(member)
+    if file is None or file.read(4) != b"PAR1":
+        return False
+    file.seek(0)
+    return bool(feature_columns(pq.read_schema(io.BytesIO(file.read()))))
+
+
+def _first_line(head: bytes) -> str:
+    line = head.split(b"\n", 1)[0]
+    return "" if b"\x00" in line else line.decode("utf-8-sig", errors="replace").strip()

@@ -1,0 +1,45 @@
+"""Folders of loose image files, one folder a plate."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
+from napari_rxrx3.data.storage import Storage
+
+__all__ = ["FolderSource"]
+
+_ENDINGS = (".png", ".jp2", ".tif", ".tiff")
+
+
+class FolderSource:
+    """One plate's images as files such as ``Plate7/AA02_s1_w3.png``."""
+
+    def __init__(self, storage: Storage, path: str, index: PlaneIndex) -> None:
+        self._storage = storage
+        self.path = path
+        self.index = index
+
+    def read(self, row: int) -> bytes:
+        return self._storage.read(self.locate(row))
+
+    def locate(self, row: int) -> str:
+        return posixpath.join(self.path, self.index.name[row].decode())
+
+    @staticmethod
+    def build_index(path: str, names: Iterable[str], plate: PlateId | None = None) -> PlaneIndex:
+        """Index the file names of a plate's folder."""
+        if plate is None:
+            experiment, number = plate_of_path(path)
+            plate = PlateId(experiment, number or 0)
+        records: list[PlaneRecord] = []
+        notes: list[str] = []
+        for name in names:
+            record = record_of_name(name, plate, 0, 0)
+            if record is not None:
+                records.append(record)
+            elif name.lower().endswith(_ENDINGS):
+                notes.append(f"{name} is not named like an image of a 1536-well plate")
+        return PlaneIndex.of(records, notes)

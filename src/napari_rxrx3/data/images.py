@@ -1,0 +1,219 @@
+"""All image containers of a data set as one: the bytes and pixels of any plane of any well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS, PlateId, WellId
+from napari_rxrx3.data.cache import ArrayCache, DiskCache
+from napari_rxrx3.data.decode import UndecodableImage, decode, decode_small, image_layout
+from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.folders import FolderSource
+from napari_rxrx3.data.planes import ImageSource, PlaneIndex, plate_of_path
+from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.shards import ShardSource
+from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.tars import TarSource
+
+__all__ = ["ImageCatalog", "find_images", "namer_for"]
+
+Plane = np.ndarray[Any, Any]
+Result = TypeVar("Result")
+Progress = Callable[[int, int, str], None]
+PlateNamer = Callable[[str], PlateId | None]
+
+_PLANES_IN_MEMORY = 512 * 2**20
+
+
+class ImageCatalog:
+    """Finds, reads and decodes planes; decoded planes are kept up to a number of bytes.
+
+    A plane that several containers hold is read from the first one that can give it.
+    """
+
+    def __init__(self, sources: list[ImageSource], where: str) -> None:
+        self.sources = sources
+        self._where = where
+        self._planes = ArrayCache(_PLANES_IN_MEMORY)
+        self._of_plate: dict[PlateId, list[ImageSource]] = {}
+        for source in sources:
+            for plate in source.index.plates:
+                self._of_plate.setdefault(plate, []).append(source)
+
+    @property
+    def plates(self) -> set[PlateId]:
+        return set(self._of_plate)
+
+    def channels(self, well: WellId) -> tuple[bool, ...]:
+        """Which of the six channels some container lists for this well."""
+        return tuple(bool(self._candidates(well, c)) for c in range(1, N_CHANNELS + 1))
+
+    def present(self, plate: PlateId) -> Plane:
+        """Bool (1536, 6): the planes that some container lists for a plate."""
+        found = np.zeros(N_POSITIONS * N_CHANNELS, dtype=bool)
+        for source in self._of_plate.get(plate, ()):
+            base = source.index.plates.index(plate) * len(found)
+            code = source.index.code - base
+            found[code[(code >= 0) & (code < len(found))]] = True
+        planes: Plane = found.reshape(N_POSITIONS, N_CHANNELS)
+        return planes
+
+    def present_wells(self, plate: PlateId) -> Plane:
+        """bool (1536,): the wells of a plate of which some container lists some plane."""
+        return np.asarray(self.present(plate).any(axis=1))
+
+    def plane(self, well: WellId, channel: int, size: int | None = None) -> Plane:
+        """Decode one plane, whole or as a (size, size) thumbnail; the array is read-only.
+
+        Raises
+        ------
+        ImageUnavailable
+            If no container has the plane, or none can give it undamaged.
+        """
+
+        def compute() -> Plane:
+            use = decode if size is None else partial(decode_small, size=size)
+            return self._first_good(well, channel, use)
+
+        return self._planes.get((well, channel, size), compute)
+
+    def layout(self, well: WellId) -> tuple[tuple[int, int], np.dtype[Any]]:
+        """Shape (Y, X) and dtype of a well's planes, from the first one that tells."""
+        error: ImageUnavailable | None = None
+        for channel in range(1, N_CHANNELS + 1):
+            try:
+                return self._first_good(well, channel, image_layout)
+            except ImageUnavailable as caught:
+                error = error or caught
+        assert error is not None
+        raise error
+
+    def locate(self, well: WellId, channel: int) -> str:
+        """Where a plane is or should be, for a person."""
+        found = self._candidates(well, channel)
+        return found[0][0].locate(found[0][1]) if found else self._where
+
+    def verify(self, source: ImageSource, row: int) -> tuple[str, tuple[int, ...]]:
+        """Decode one plane of one container; return what is wrong ("" if nothing) and its shape."""
+        try:
+            return "", decode(source.read(row)).shape
+        except (OSError, UndecodableImage, pa.ArrowException) as error:
+            return _cause(error), ()
+
+    def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
+        found = []
+        for source in self._of_plate.get(well.plate_id, ()):
+            row = source.index.find(well, channel)
+            if row is not None:
+                found.append((source, row))
+        return found
+
+    def _first_good(self, well: WellId, channel: int, use: Callable[[bytes], Result]) -> Result:
+        failure: ImageUnavailable | None = None
+        for source, row in self._candidates(well, channel):
+            try:
+                return use(source.read(row))
+            except (OSError, UndecodableImage, pa.ArrowException) as error:
+                place = source.locate(row)
+                failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
+        raise failure or self._missing(well, channel)
+
+    def _missing(self, well: WellId, channel: int) -> ImageUnavailable:
+        holders = self._of_plate.get(well.plate_id, ())
+        if not holders:
+            cause = f"no images of {well.plate_id} are here"
+            return ImageUnavailable(str(well), channel, self._where, cause)
+        places = ", ".join(source.path for source in holders)
+        return ImageUnavailable(str(well), channel, places, "the image is missing")
+
+
+def find_images(
+    storage: Storage,
+    contents: Contents,
+    where: str,
+    cache: DiskCache,
+    name_plate: PlateNamer,
+    progress: Progress | None = None,
+) -> tuple[ImageCatalog, list[Problem]]:
+    """Index every container of images; `name_plate` says which plate a path belongs to."""
+    problems: list[Problem] = []
+    sources: list[ImageSource] = []
+    for folder, names in contents.folders.items():
+        index = FolderSource.build_index(folder, names, name_plate(folder))
+        sources.append(FolderSource(storage, folder, index))
+    slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
+
+    def build(job: tuple[str, str]) -> tuple[str, str, PlaneIndex | Exception]:
+        path, kind = job
+        try:
+            return path, kind, _cached_index(storage, path, kind, cache, name_plate(path))
+        except (OSError, pa.ArrowException, ValueError) as error:
+            return path, kind, error
+
+    for done, (path, kind, result) in enumerate(_in_threads(build, slow)):
+        if progress is not None:
+            progress(done + 1, len(slow), f"indexing {path}")
+        if isinstance(result, Exception):
+            what = f"{path} cannot be read ({_cause(result)})"
+            problems.append(Problem("unreadable_file", detail=what))
+        elif kind == "tar":
+            sources.append(TarSource(storage, path, result))
+        else:
+            sources.append(ShardSource(storage, path, result))
+    for source in sources:
+        problems += [Problem("odd_file", detail=f"{source.path}: {n}") for n in source.index.notes]
+    return ImageCatalog(sources, where), problems
+
+
+def _in_threads(function: Callable[[Any], Any], jobs: list[Any]) -> Iterator[Any]:
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            yield from pool.map(function, jobs)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _cached_index(
+    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
+) -> PlaneIndex:
+    def build() -> dict[str, Any]:
+        if kind == "tar":
+            return TarSource.build_index(storage, path, plate).to_arrays()
+        return ShardSource.build_index(storage, path).to_arrays()
+
+    fingerprint = f"{storage.fingerprint(path)}|{plate}"
+    return PlaneIndex.from_arrays(cache.arrays(f"{kind}-index", fingerprint, build))
+
+
+def namer_for(experiments: set[str], plates: set[PlateId]) -> PlateNamer:
+    """Name the plate of a container by its path, helped by the experiments that are known.
+
+    ``gene-001/Plate7.tar`` says it all; a lone ``Plate7.tar`` belongs to the only experiment
+    that has a plate 7.
+    """
+
+    def name(path: str) -> PlateId | None:
+        experiment, number = plate_of_path(path)
+        if number is None or not experiments or experiment in experiments:
+            return None
+        parts = [e for e in experiments if e in path]
+        if parts:
+            return PlateId(max(parts, key=len), number)
+        owners = [p for p in plates if p.plate == number]
+        return owners[0] if len(owners) == 1 else None
+
+    return name
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file is not there any more"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200] or type(error).__name__

@@ -1,0 +1,159 @@
+"""Which image planes a container holds, and where in it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from napari_rxrx3.core.plate import (
+    N_CHANNELS,
+    N_COLUMNS,
+    N_POSITIONS,
+    PlateId,
+    WellId,
+    parse_image_name,
+)
+
+__all__ = ["ImageSource", "PlaneIndex", "PlaneRecord", "plate_of_path", "record_of_name"]
+
+Array = np.ndarray[Any, Any]
+
+_PLATE = re.compile(r"(?:^|[^a-z])plate[ _-]*(\d{1,6})", re.IGNORECASE | re.ASCII)
+
+
+class PlaneRecord(NamedTuple):
+    """One plane as found in a container; `first` and `second` say where, as the source likes."""
+
+    plate: PlateId
+    position: int
+    channel: int
+    site: int
+    name: str
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
+class PlaneIndex:
+    """The planes of a container, sorted so that one is found by bisection.
+
+    Attributes
+    ----------
+    plates : tuple of PlateId
+    code : int64 (n,)
+        ``(plate index * 1536 + position) * 6 + channel - 1``, ascending, without repeats.
+    first, second : int64 (n,)
+        Where the plane lies, as the source likes (offset and size, row group and row).
+    name : bytes (n,)
+        The member's or file's name (UTF-8).
+    notes : tuple of str
+        What was wrong with the container itself.
+    """
+
+    plates: tuple[PlateId, ...]
+    code: Array
+    first: Array
+    second: Array
+    name: Array
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, records: Iterable[PlaneRecord], notes: Iterable[str] = ()) -> PlaneIndex:
+        """Index records; of several sites the first is kept, of repeated members the last."""
+        found = [r for r in records if 1 <= r.channel <= N_CHANNELS]
+        plates = tuple(sorted({r.plate for r in found}))
+        number = {plate: i for i, plate in enumerate(plates)}
+        best: dict[int, PlaneRecord] = {}
+        for record in found:
+            code = (number[record.plate] * N_POSITIONS + record.position) * N_CHANNELS
+            code += record.channel - 1
+            if code not in best or record.site <= best[code].site:
+                best[code] = record
+        codes = sorted(best)
+        return cls(
+            plates,
+            np.array(codes, dtype=np.int64),
+            np.array([best[c].first for c in codes], dtype=np.int64),
+            np.array([best[c].second for c in codes], dtype=np.int64),
+            np.array([best[c].name.encode() for c in codes], dtype=np.bytes_),
+            tuple(notes),
+        )
+
+    def find(self, well: WellId, channel: int) -> int | None:
+        """Row of a plane in this index, or None if the container does not hold it."""
+        if well.plate_id not in self.plates:
+            return None
+        base = self.plates.index(well.plate_id) * N_POSITIONS + well.position
+        code = base * N_CHANNELS + channel - 1
+        row = int(np.searchsorted(self.code, code))
+        return row if row < len(self.code) and self.code[row] == code else None
+
+    def plane(self, row: int) -> tuple[WellId, int]:
+        """Well and channel (1..6) of a row."""
+        rest, channel = divmod(int(self.code[row]), N_CHANNELS)
+        number, position = divmod(rest, N_POSITIONS)
+        return WellId(*self.plates[number], *divmod(position, N_COLUMNS)), channel + 1
+
+    def to_arrays(self) -> dict[str, Array]:
+        return {
+            "experiment": np.array([p.experiment for p in self.plates], dtype=np.str_),
+            "plate": np.array([p.plate for p in self.plates], dtype=np.int64),
+            "code": self.code,
+            "first": self.first,
+            "second": self.second,
+            "name": self.name,
+            "notes": np.array(self.notes, dtype=np.str_),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> PlaneIndex:
+        plates = zip(arrays["experiment"].tolist(), arrays["plate"].tolist(), strict=True)
+        return cls(
+            tuple(PlateId(experiment, plate) for experiment, plate in plates),
+            arrays["code"],
+            arrays["first"],
+            arrays["second"],
+            arrays["name"],
+            tuple(arrays["notes"].tolist()),
+        )
+
+
+class ImageSource(Protocol):
+    """A container of image files. A new layout of the data is a new class of this form."""
+
+    path: str
+    index: PlaneIndex
+
+    def read(self, row: int) -> bytes:
+        """Bytes of the image file in this row of the index; raises OSError when that fails."""
+        ...
+
+    def locate(self, row: int) -> str:
+        """Where these bytes are, for a person."""
+        ...
+
+
+def plate_of_path(path: str) -> tuple[str, int | None]:
+    """Guess experiment and plate number from a path such as ``images/gene-001/Plate7.tar``."""
+    parts = [p for p in path.split("/") if p]
+    stem = re.sub(r"\.\w{1,4}$", "", parts[-1]) if parts else ""
+    match = _PLATE.search(stem)
+    if match is None:
+        return (parts[-2] if len(parts) > 1 else ""), None
+    before = stem[: match.start()].strip(" _-.")
+    parent = parts[-2] if len(parts) > 1 else ""
+    return before or parent, int(match[1])
+
+
+def record_of_name(path: str, plate: PlateId, first: int, second: int) -> PlaneRecord | None:
+    """Record of a member or file, by its base name; None if that is no image's name."""
+    image = parse_image_name(posixpath.basename(path))
+    if image is None:
+        return None
+    position = image.row * N_COLUMNS + image.column
+    return PlaneRecord(plate, position, image.channel, image.site, path, first, second)

@@ -1,0 +1,107 @@
+"""One way to read a local folder and anything that fsspec can reach."""
+
+from __future__ import annotations
+
+import io
+import os
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from napari_rxrx3.core.errors import RxRx3Error
+
+__all__ = ["Entry", "Storage"]
+
+_WHOLE_FILE_LIMIT = 512 * 2**20
+_REMOTE_BLOCK = 64 * 2**10
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder of a listing; `path` can be given to every method of its storage."""
+
+    path: str
+    is_folder: bool
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.path.rstrip("/"))
+
+
+class Storage:
+    """A file system, local or remote, opened for reading only."""
+
+    def __init__(self, fs: Any) -> None:
+        self._fs = fs
+        self.is_local = isinstance(fs, LocalFileSystem)
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
+        """Return the storage of a path or URL, and the path inside it."""
+        text = os.fspath(path)
+        if "://" not in text:
+            return cls(LocalFileSystem()), Path(text).expanduser().absolute().as_posix()
+        fs, inner = fsspec.core.url_to_fs(text)
+        return cls(fs), str(inner).rstrip("/")
+
+    def exists(self, path: str) -> bool:
+        return bool(self._fs.exists(path))
+
+    def is_folder(self, path: str) -> bool:
+        return bool(self._fs.isdir(path))
+
+    def children(self, path: str) -> list[Entry]:
+        """List a folder, sorted by path; dot files are left out.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be listed.
+        """
+        if self.is_local:
+            with os.scandir(path) as found:
+                entries = [Entry(f"{path.rstrip('/')}/{e.name}", e.is_dir()) for e in found]
+        else:
+            entries = [
+                Entry(item["name"].rstrip("/"), item["type"] == "directory")
+                for item in self._fs.ls(path, detail=True)
+                if item["name"].rstrip("/") != path.rstrip("/")
+            ]
+        return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.path)
+
+    def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
+        """Read a file, or its bytes from `start` to `stop`."""
+        if self.is_local:
+            with Path(path).open("rb") as file:
+                file.seek(start or 0)
+                return file.read(-1 if stop is None else stop - (start or 0))
+        data: bytes = self._fs.cat_file(path, start=start, end=stop)
+        if stop is not None and len(data) > stop - (start or 0):
+            return data[start:stop]  # a server without byte ranges sent the whole file
+        return data
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file for reading with seek."""
+        if self.is_local:
+            return Path(path).open("rb")
+        file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
+        if file.seekable():
+            return file
+        size = self._fs.info(path).get("size") or 0
+        if size > _WHOLE_FILE_LIMIT:
+            raise RxRx3Error(f"The server of {path} cannot send parts of a file of {size} bytes.")
+        file.close()
+        return io.BytesIO(self._fs.cat_file(path))
+
+    def fingerprint(self, path: str) -> str:
+        """Text that changes when the file does: its size and time of change."""
+        if self.is_local:
+            stat = os.stat(path)  # noqa: PTH116
+            return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        info = self._fs.info(path)
+        stamp = next((info[k] for k in ("ETag", "LastModified", "created") if info.get(k)), "")
+        return f"{self._fs.protocol}|{path}|{info.get('size')}|{stamp}"

@@ -1,0 +1,204 @@
+"""The one dock: data set, search, plate, stains and answers, wired to one session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.data.search import Hit, SearchIndex
+from napari_rxrx3.gui.find_box import FindBox
+from napari_rxrx3.gui.found import FoundPanel
+from napari_rxrx3.gui.icons import tool_button
+from napari_rxrx3.gui.neighbors import NeighborsPanel
+from napari_rxrx3.gui.plate_panel import PlatePanel
+from napari_rxrx3.gui.stain_bar import StainBar
+from napari_rxrx3.gui.status_line import StatusLine
+from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder
+from napari_rxrx3.gui.workspace import workspace_of
+
+__all__ = ["ExplorerWidget"]
+
+_HELP = """In the plate map
+  arrows: next well        Home, End: first, last well
+  Page Up, Page Down: previous, next plate
+  Ctrl+click, Shift+click, Shift+arrows: several wells
+
+Anywhere in the window
+  1 .. 6: show or hide a stain
+  Shift+1 .. 6: one stain alone in gray, and back
+  Ctrl+F: find        Alt+Left, Alt+Right: back, forward
+
+In the neighbor list
+  arrows: query, control and neighbor side by side
+  Enter or double-click: make it the new query
+  double-click in the canvas: go to that well"""
+
+
+class ExplorerWidget(QWidget):
+    """RxRx3 Explorer. All docks of one viewer show the same session."""
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.workspace = workspace_of(napari_viewer)
+        self.session = self.workspace.session
+        self.setAcceptDrops(True)
+        self.welcome = Welcome()
+        self.find = FindBox()
+        self.plate_panel = PlatePanel(self.session)
+        self.stains = StainBar()
+        self.neighbors = NeighborsPanel(self.session, self.workspace.tasks)
+        self.found = FoundPanel()
+        self.status = StatusLine()
+        self._make_header()
+        self._lay_out()
+        self._connect()
+        self._on_dataset(self.session.dataset)
+        self._on_tasks()
+
+    def open_path(self, path: str) -> None:
+        """Open a data set in the background."""
+        self.workspace.open_path(path)
+
+    @property
+    def is_settled(self) -> bool:
+        """Everything that was asked for is on screen."""
+        return self.workspace.is_idle and self.neighbors.thumbnails.is_idle
+
+    def _make_header(self) -> None:
+        self.name = QElidingLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.open_button = tool_button("folder_open", "Open another data set")
+        menu = QMenu(self.open_button)
+        menu.addAction("Folder …").triggered.connect(lambda: self._open(ask_for_folder(self)))
+        menu.addAction("File …").triggered.connect(lambda: self._open(ask_for_file(self)))
+        menu.addAction("Demo").triggered.connect(lambda: self.workspace.open_demo())
+        self.open_button.setMenu(menu)
+        self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.help_button = tool_button("help_circle_outline", "Keys")
+        self.help_button.clicked.connect(self._show_help)
+
+    def _lay_out(self) -> None:
+        header = QHBoxLayout()
+        header.addWidget(self.name, 1)
+        header.addWidget(self.open_button)
+        header.addWidget(self.help_button)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.neighbors, "Neighbors")
+        self.tabs.addTab(self.found, "Where it is")
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(self.plate_panel)
+        splitter.addWidget(self.tabs)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        splitter.setChildrenCollapsible(False)
+        browser = QWidget()
+        inner = QVBoxLayout(browser)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(4)
+        inner.addLayout(header)
+        inner.addWidget(self.find)
+        inner.addWidget(splitter, 1)
+        inner.addWidget(self.stains)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.welcome)
+        self.pages.addWidget(browser)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.status)
+
+    def _connect(self) -> None:
+        session, workspace = self.session, self.workspace
+        session.dataset_changed.connect(self._on_dataset)
+        session.message_changed.connect(self.status.say)
+        session.contrast_rule_changed.connect(self.stains.set_rule)
+        workspace.tasks.changed.connect(self._on_tasks)
+        workspace.layers.shown_changed.connect(self.stains.set_shown)
+        self.welcome.path_chosen.connect(self._open)
+        self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
+        self.find.found.connect(self._on_found)
+        self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
+        self.find.cleared.connect(self._on_find_cleared)
+        self.found.well_chosen.connect(session.select_well)
+        self.stains.toggled.connect(workspace.layers.toggle)
+        self.stains.alone.connect(workspace.layers.show_alone)
+        self.stains.rule_chosen.connect(session.set_contrast_rule)
+        self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
+        self.status.cancel_asked.connect(workspace.tasks.cancel_all)
+
+    def _on_dataset(self, dataset: Dataset | None) -> None:
+        self.pages.setCurrentIndex(0 if dataset is None else 1)
+        self.found.set_found("", None)
+        self.name.setText(dataset.name if dataset is not None else "")
+        self.name.setToolTip(Qt.convertFromPlainText(dataset.describe()) if dataset else "")
+        self.find.set_index(None)
+        if dataset is not None:
+            self.workspace.tasks.run(
+                "names",
+                lambda progress: SearchIndex(dataset.wells),
+                self.find.set_index,
+                self.session.say,
+            )
+
+    def _on_tasks(self) -> None:
+        self.status.set_work(self.workspace.tasks.status)
+
+    def _open(self, path: str) -> None:
+        if path:
+            self.open_path(path)
+
+    def _on_found(self, hit: Hit) -> None:
+        index = self.find.index
+        if index is None:
+            return
+        wells = index.wells_of(hit)
+        self.session.light_up(wells.index)
+        self.found.set_found(hit.name, wells)
+        self.tabs.setCurrentWidget(self.found)
+        plate = self.session.plate
+        here = (
+            wells[(wells["experiment_name"] == plate.experiment) & (wells["plate"] == plate.plate)]
+            if plate is not None
+            else wells[:0]
+        )
+        if len(here) or hit.kind == "well":
+            rows = here if len(here) else wells
+            with_image = rows.index[rows["has_image"]]
+            self.session.select_well(str(with_image[0] if len(with_image) else rows.index[0]))
+
+    def _on_find_cleared(self) -> None:
+        self.session.light_up(())
+        self.found.set_found("", None)
+
+    def _show_help(self) -> None:
+        menu = QMenu(self)
+        for line in _HELP.split("\n"):
+            if line:
+                menu.addAction(line).setEnabled(not line.startswith(" "))
+            else:
+                menu.addSeparator()
+        menu.exec(self.help_button.mapToGlobal(self.help_button.rect().bottomLeft()))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        urls = event.mimeData().urls()
+        if urls:
+            self.open_path(urls[0].toLocalFile() or urls[0].toString())

@@ -1,0 +1,191 @@
+"""The six standing image layers, one a stain: the only module that touches napari's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.colormaps import Colormap
+from psygnal import Signal
+
+from napari_rxrx3.core.contrast import STRENGTH, Limits
+from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS, Stain
+
+__all__ = ["StainLayers", "layer_options", "stain_colormap"]
+
+Plane = np.ndarray[Any, Any]
+
+_MARK = "napari_rxrx3_stain"
+
+
+def stain_colormap(stain: Stain) -> Colormap:
+    """From black to the stain's color."""
+    return Colormap([[0, 0, 0, 1], [*stain.color, 1]], name=f"rxrx3 {stain.name}")
+
+
+def layer_options(stain: Stain, limits: tuple[float, float]) -> dict[str, Any]:
+    """Keyword arguments of a stain's image layer, without the data."""
+    return {
+        "name": f"{stain.number} {stain.name}",
+        "colormap": stain_colormap(stain),
+        "blending": "additive",
+        "opacity": STRENGTH,
+        "contrast_limits": limits,
+        "scale": (PIXEL_SIZE_UM, PIXEL_SIZE_UM),
+        "units": ("um", "um"),
+        "interpolation2d": "linear",
+        "metadata": {_MARK: stain.number, "stain": stain.name, "dye": stain.dye},
+    }
+
+
+class StainLayers:
+    """Makes the six layers once and swaps their pixels.
+
+    Contrast, color and visibility stay what they are while wells come and go. A layer that the
+    user removed comes back with the next picture.
+    """
+
+    limits_edited = Signal(object)
+    """The user moved a contrast slider: the limits of all six."""
+    shown_changed = Signal(object)
+    """Which stains are visible: six bools."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layers: list[Image | None] = [None] * len(STAINS)
+        self._quiet = False
+        self._solo: int | None = None
+        self._before_solo: tuple[bool, ...] = (True,) * len(STAINS)
+        self._shape: tuple[int, ...] | None = None
+
+    @property
+    def shown(self) -> tuple[bool, ...]:
+        """Which stains are visible."""
+        return tuple(layer is None or layer.visible for layer in self._layers)
+
+    @property
+    def solo(self) -> int | None:
+        """The stain (1..6) that is shown alone in gray, if one is."""
+        return self._solo
+
+    def show(self, stains: Sequence[Plane], limits: Limits) -> None:
+        """Show six planes of one shape in the six layers."""
+        with self._quietly():
+            self._adopt()
+            for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
+                layer = self._layers[stain.number - 1]
+                if layer is None:
+                    self._add(stain, plane, pair)
+                elif layer.data is not plane:
+                    layer.data = plane
+            self._apply_limits(limits)
+        if stains[0].shape != self._shape:
+            self._shape = stains[0].shape
+            self._viewer.reset_view()
+
+    def clear(self) -> None:
+        """Show nothing: the layers stay, black and of one pixel."""
+        self._shape = None
+        with self._quietly():
+            for layer in self._present():
+                layer.data = np.zeros((1, 1), dtype=layer.data.dtype)
+
+    def set_limits(self, limits: Limits) -> None:
+        with self._quietly():
+            self._apply_limits(limits)
+
+    def to_pixels(self, position: Sequence[float]) -> tuple[float, float]:
+        """Turn a position in the canvas (micrometers) into one in the picture (y, x pixels)."""
+        return position[-2] / PIXEL_SIZE_UM + 0.5, position[-1] / PIXEL_SIZE_UM + 0.5
+
+    def toggle(self, number: int) -> None:
+        """Show or hide a stain (1..6)."""
+        if self._solo is not None:
+            self.show_alone(self._solo)
+        layer = self._layers[number - 1]
+        if layer is not None:
+            layer.visible = not layer.visible
+
+    def show_alone(self, number: int) -> None:
+        """Show one stain in gray and no other; the second time, all as before."""
+        if not any(True for _ in self._present()):
+            return
+        back = self._solo == number
+        with self._quietly():
+            if self._solo is not None:
+                self._color(self._solo)
+            elif not back:
+                self._before_solo = self.shown
+            self._solo = None if back else number
+            for stain, before in zip(STAINS, self._before_solo, strict=True):
+                layer = self._layers[stain.number - 1]
+                if layer is not None:
+                    layer.visible = before if back else stain.number == number
+            layer = self._layers[number - 1]
+            if not back and layer is not None:
+                layer.colormap, layer.opacity = "gray", 1.0
+        self.shown_changed.emit(self.shown)
+
+    def _add(self, stain: Stain, plane: Plane, limits: tuple[float, float]) -> None:
+        options = layer_options(stain, limits)
+        layer = self._viewer.add_image(plane, **options)
+        layer.contrast_limits_range = (0, _top(plane, limits))
+        layer.events.contrast_limits.connect(self._on_limits)
+        layer.events.visible.connect(self._on_visible)
+        self._layers[stain.number - 1] = layer
+
+    def _adopt(self) -> None:
+        """Forget layers that the user removed."""
+        there = {id(layer) for layer in map(_unwrapped, self._viewer.layers)}
+        for i, layer in enumerate(self._layers):
+            if layer is not None and id(_unwrapped(layer)) not in there:
+                self._layers[i] = None
+                self._shape = None
+
+    def _present(self) -> Iterator[Image]:
+        return (layer for layer in self._layers if layer is not None)
+
+    def _color(self, number: int) -> None:
+        layer = self._layers[number - 1]
+        if layer is not None:
+            layer.colormap, layer.opacity = stain_colormap(STAINS[number - 1]), STRENGTH
+
+    def _apply_limits(self, limits: Limits) -> None:
+        for layer, pair in zip(self._layers, limits, strict=True):
+            if layer is not None and tuple(layer.contrast_limits) != tuple(pair):
+                top = max(_top(layer.data, pair), pair[1])
+                layer.contrast_limits_range = (min(0, pair[0]), top)
+                layer.contrast_limits = pair
+
+    def _on_limits(self) -> None:
+        if not self._quiet and all(layer is not None for layer in self._layers):
+            self.limits_edited.emit(
+                tuple((float(a), float(b)) for a, b in (x.contrast_limits for x in self._present()))
+            )
+
+    def _on_visible(self) -> None:
+        if not self._quiet:
+            self.shown_changed.emit(self.shown)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """What we do ourselves is not what the user did."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+
+def _top(plane: Plane, limits: tuple[float, float]) -> float:
+    """End of the contrast slider: all of 8 bits, or a few times the limits of 16 bits."""
+    if plane.dtype == np.uint8:
+        return 255.0
+    return float(min(65535.0, max(4 * limits[1], 255.0)))
+
+
+def _unwrapped(layer: Any) -> Any:
+    return getattr(layer, "__wrapped__", layer)

@@ -1,0 +1,365 @@
+"""The 1536-well plate as one painted widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, Signal
+from qtpy.QtGui import (
+    QColor,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QRegion,
+)
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, ROW_NAMES, format_address
+from napari_rxrx3.core.plate_colors import RGB, PlateColors, paint_plate
+from napari_rxrx3.core.plate_view import PlateGrid, PlateView, WellSelection
+from napari_rxrx3.gui.legend import pixmap_from, plain_tooltip, small_font, window_inks
+
+__all__ = ["PlateMap"]
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = 20, 14, 8, 4  # around the wells; labels stand left and above
+_STEPS = {
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+}
+_JUMPS = {Qt.Key.Key_Home: 0, Qt.Key.Key_End: -1}
+_PLATES = {Qt.Key.Key_PageDown: 1, Qt.Key.Key_PageUp: -1}
+_KEYS = (
+    "32 rows and 48 columns of wells. Arrow keys move to the next well, with Shift they select; "
+    "Home and End go to the first and last; Page Up and Page Down change the plate; "
+    "Enter opens the well."
+)
+_BLACK, _WHITE = QColor(0, 0, 0), QColor(255, 255, 255)
+
+
+class PlateMap(QWidget):
+    """Shows one plate; click, drag or use the keys to choose wells.
+
+    A plain click or an arrow key moves the current well. With Shift, Ctrl or by dragging, wells are
+    selected and the current well stays as long as it is among them (see `WellSelection`). Setters
+    never emit. Positions are row * 48 + column.
+    """
+
+    currentChanged = Signal(int)
+    selectionChanged = Signal(object)  # frozenset of positions
+    activated = Signal(int)  # double-click or Enter
+    plateStepped = Signal(int)  # Page Down (+1) or Page Up (-1)
+    hovered = Signal(int)  # the listed well under the mouse, or -1
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._describer: Callable[[int], str] | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setAccessibleDescription(_KEYS)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show no plate."""
+        self._show(PlateView.empty(), None)
+
+    def setPlate(self, view: PlateView, colors: PlateColors) -> None:
+        """Show a plate; what was current, selected, highlighted or failed on the last is gone."""
+        self._show(view, colors)
+
+    def _show(self, view: PlateView, colors: PlateColors | None) -> None:
+        self._view, self._colors = view, colors
+        self._chosen = WellSelection(view)
+        self._highlighted: frozenset[int] = frozenset()
+        self._failed: frozenset[int] = frozenset()
+        self._band: tuple[int, int] | None = None  # where a drag began and where it is
+        self._hovered = -1
+        self._repaint_wells()
+        self._tell_current()
+
+    def setColors(self, colors: PlateColors) -> None:
+        self._colors = colors
+        self._repaint_wells()
+
+    def setFailed(self, positions: Collection[int]) -> None:
+        """Mark wells whose images could not be read."""
+        self._failed = self._view.only_listed(positions)
+        self._repaint_wells()
+
+    def setHighlighted(self, positions: Collection[int]) -> None:
+        """Dim all wells but these; none at all ends it."""
+        self._highlighted = self._view.only_listed(positions)
+        self._repaint_wells()
+
+    def setDescriber(self, describer: Callable[[int], str] | None) -> None:
+        """Set what gives the plain text that is shown on hovering over a position."""
+        self._describer = describer
+
+    def current(self) -> int | None:
+        return self._chosen.current
+
+    def setCurrent(self, position: int | None) -> None:
+        """Make a well current; a position without a well means none.
+
+        A selection that holds the well stays, any other is replaced by that well alone.
+        """
+        selected = self._chosen.wells
+        self._chosen.go(position)
+        if self._chosen.current in selected:
+            self._chosen.wells = selected
+        self._tell_current()
+        self.update()
+
+    def selection(self) -> frozenset[int]:
+        """Return the selected positions, the current one among them."""
+        return self._chosen.wells
+
+    def setSelection(self, positions: Collection[int]) -> None:
+        """Select wells beside the current one."""
+        current = [] if self._chosen.current is None else [self._chosen.current]
+        self._chosen.wells = self._view.only_listed([*positions, *current])
+        self.update()
+
+    def _tell_current(self) -> None:
+        current = self._chosen.current
+        where = "no well" if current is None else f"well {format_address(*divmod(current, 48))}"
+        self.setAccessibleName(f"Plate map, {where}" if self._colors else "Plate map, no plate")
+
+    # -- what the user does -----------------------------------------------------------------------
+
+    def _act(self, act: Callable[..., None], *args: int | bool) -> None:
+        """Change what is chosen on behalf of the user: tell the others."""
+        current, wells = self._chosen.current, self._chosen.wells
+        act(*args)
+        self._tell_current()
+        self.update()
+        new_current, new_wells = self._chosen.current, self._chosen.wells
+        if new_current != current:
+            self.currentChanged.emit(new_current)
+        if new_wells != wells:
+            self.selectionChanged.emit(new_wells)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        position = self._position(event.pos())
+        if event.button() != Qt.MouseButton.LeftButton or position < 0:
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._act(self._chosen.extend, position)
+        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._act(self._chosen.toggle, position)
+        else:
+            self._start_band(position)
+
+    def _start_band(self, position: int) -> None:
+        self._chosen.put_anchor(position)
+        self._band = (position, position)
+        if self._view.is_listed(position):
+            self._act(self._chosen.go, position)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover(self._position(event.pos()))
+        if self._band is not None:
+            self._band = (self._band[0], self._grid().nearest(*self._pixel(event.pos())))
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._band is not None:
+            opposite, self._band = self._band[1], None
+            self._act(self._chosen.extend, opposite)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        position = self._position(event.pos())
+        if event.button() == Qt.MouseButton.LeftButton and self._view.is_listed(position):
+            self.activated.emit(position)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover(-1)
+
+    def _hover(self, position: int) -> None:
+        position = position if self._view.is_listed(position) else -1
+        if position != self._hovered:
+            self._hovered = position
+            self.update()
+            self.hovered.emit(position)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, current = event.key(), self._chosen.current
+        extend = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if key in _STEPS:
+            self._act(self._chosen.step, *_STEPS[key], extend)
+        elif key in _JUMPS:
+            self._act(self._chosen.jump, _JUMPS[key], extend)
+        elif key in _PLATES:
+            self.plateStepped.emit(_PLATES[key])
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current is not None:
+            self.activated.emit(current)
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip:
+            self._show_tooltip(event)
+            return True
+        return bool(super().event(event))
+
+    def _show_tooltip(self, event: QHelpEvent) -> None:
+        position = self._position(event.pos())
+        text = (
+            self._describer(position) if self._describer and self._view.is_listed(position) else ""
+        )
+        QToolTip.showText(event.globalPos(), plain_tooltip(text) if text else "", self)
+
+    # -- size -------------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        return QSize(372, self.heightForWidth(372))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 200)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
+        return max(200, _TOP + pitch * N_ROWS + _BOTTOM)
+
+    def _grid(self) -> PlateGrid:
+        """Fit the plate into the widget, in pixels of the screen."""
+        scale = self.devicePixelRatioF()
+        width, height = self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM
+        box = (round(n * scale) for n in (width, height, _LEFT, _TOP, 1))
+        return PlateGrid.fit(*box)
+
+    def _pixel(self, point: QPoint) -> tuple[float, float]:
+        scale = self.devicePixelRatioF()
+        return point.x() * scale, point.y() * scale
+
+    def _position(self, point: QPoint) -> int:
+        return self._grid().at(*self._pixel(point))
+
+    def wellRect(self, position: int) -> QRect:
+        """Return the square of a well in points of the widget."""
+        scale, rect = self.devicePixelRatioF(), _square(self._grid(), position)
+        corner = QPoint(round(rect.x() / scale), round(rect.y() / scale))
+        return QRect(corner, QSize(round(rect.width() / scale), round(rect.height() / scale)))
+
+    # -- painting ---------------------------------------------------------------------------------
+
+    def _repaint_wells(self) -> None:
+        self._pixmap: QPixmap | None = None
+        self._pixmap_key: tuple[object, ...] = ()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = QColor(*window_inks(self)[0])
+        text.setAlphaF(0.6)
+        painter.setPen(text)
+        if self.hasFocus():
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        if self._colors is None:
+            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "No plate")
+        else:
+            self._paint_plate(painter, self._colors)
+        painter.end()
+
+    def _paint_plate(self, painter: QPainter, colors: PlateColors) -> None:
+        inks, scale, grid = window_inks(self), self.devicePixelRatioF(), self._grid()
+        key = (self.size(), scale, inks, self.font().key())
+        if self._pixmap is None or self._pixmap_key != key:
+            self._pixmap, self._pixmap_key = self._still_pixmap(grid, colors, inks), key
+        painter.drawPixmap(0, 0, self._pixmap)
+        painter.setFont(small_font(self.font()))
+        if self._chosen.current is not None:
+            row, column = divmod(self._chosen.current, N_COLUMNS)
+            self._paint_labels(painter, grid, [row], [column], inks[::-1])
+        painter.scale(1 / scale, 1 / scale)
+        self._paint_chosen(painter, grid, QColor(*inks[0]))
+
+    def _still_pixmap(self, grid: PlateGrid, colors: PlateColors, inks: tuple[RGB, RGB]) -> QPixmap:
+        """Draw what does not change while the user moves about: the wells and their labels."""
+        scale = self.devicePixelRatioF()
+        pixmap = QPixmap(self.size() * scale)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        pixmap.setDevicePixelRatio(scale)
+        painter = QPainter(pixmap)
+        painter.setFont(small_font(self.font()))
+        line = painter.fontMetrics().height() * scale
+        rows, columns = grid.labeled_rows(0.8 * line), grid.labeled_columns(1.5 * line)
+        self._paint_labels(painter, grid, rows, columns, (inks[0], None))
+        wells = paint_plate(
+            self._view, colors, grid.pitch, grid.gap, inks, self._failed, self._highlighted
+        )
+        painter.drawPixmap(QPointF(grid.left / scale, grid.top / scale), pixmap_from(wells, scale))
+        painter.end()
+        return pixmap
+
+    def _paint_labels(
+        self,
+        painter: QPainter,
+        grid: PlateGrid,
+        rows: list[int],
+        columns: list[int],
+        colors: tuple[RGB, RGB | None],
+    ) -> None:
+        """Write the names of rows and columns; on a ground of the second color, if there is one."""
+        scale, metrics = self.devicePixelRatioF(), painter.fontMetrics()
+        half, height = (grid.pitch - grid.gap) / 2, metrics.height() - 2
+        for row in rows:
+            name, (x, y) = ROW_NAMES[row], grid.corner(row * N_COLUMNS)
+            width = metrics.horizontalAdvance(name) + 4
+            place = QRect(0, 0, width, height)
+            place.moveCenter(QPoint(0, round((y + half) / scale)))
+            place.moveRight(round(x / scale) - 2)
+            _write(painter, place, name, colors)
+        for column in columns:
+            name, (x, y) = str(column + 1), grid.corner(column)
+            place = QRect(0, 0, metrics.horizontalAdvance(name) + 4, height)
+            place.moveCenter(QPoint(round((x + half) / scale), 0))
+            place.moveBottom(round(y / scale) - 2)
+            _write(painter, place, name, colors)
+
+    def _paint_chosen(self, painter: QPainter, grid: PlateGrid, ink: QColor) -> None:
+        """Ring the selected wells, the one under the mouse and, strongest, the current one."""
+        line, current = grid.gap, self._chosen.current
+        selected = self._view.rectangle(*self._band) if self._band else self._chosen.wells
+        painter.setPen(QPen(ink, line))
+        if len(selected) > 1:
+            painter.drawRects(
+                [_square(grid, p).adjusted(-line, -line, line, line) for p in selected]
+            )
+        if self._hovered >= 0:
+            _ring(painter, _square(grid, self._hovered), (ink,), line)
+        if current is not None:
+            _ring(painter, _square(grid, current), (_BLACK, _WHITE, _WHITE, _BLACK), line)
+
+
+def _square(grid: PlateGrid, position: int) -> QRect:
+    size = grid.pitch - grid.gap
+    return QRect(*grid.corner(position), size, size)
+
+
+def _ring(painter: QPainter, square: QRect, colors: tuple[QColor, ...], width: int) -> None:
+    """Paint frames around a square, from the outside in; the square itself stays."""
+    frames = [square.adjusted(-n, -n, n, n) for n in range(width * len(colors), 0, -width)]
+    painter.setClipRegion(QRegion(frames[0]) - QRegion(square))
+    for frame, color in zip(frames, colors, strict=True):
+        painter.fillRect(frame, color)
+    painter.setClipping(False)
+
+
+def _write(painter: QPainter, place: QRect, text: str, colors: tuple[RGB, RGB | None]) -> None:
+    color, ground = colors
+    if ground:
+        painter.fillRect(place, QColor(*ground))
+    painter.setPen(QColor(*color, 255 if ground else 170))
+    painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)

@@ -1,0 +1,198 @@
+"""The plate: pickers, map, colors and the facts of the selected well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.plate_colors import (
+    CategoricalLegend,
+    NumericLegend,
+    color_choices,
+    color_plate,
+)
+from napari_rxrx3.core.plate_view import PlateView, WellState, describe_well
+from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.gui.icons import tool_button
+from napari_rxrx3.gui.legend import Legend
+from napari_rxrx3.gui.plate_map import PlateMap
+from napari_rxrx3.session import Session, name_of_well
+
+__all__ = ["PlatePanel"]
+
+
+class PlatePanel(QWidget):
+    """Follows the session's plate, well, selection and highlight, and sets them."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._wells = pd.DataFrame()
+        self._view = PlateView.empty()
+        self.experiment = QComboBox()
+        self.plate = QComboBox()
+        self.previous = tool_button("chevron_left", "Previous plate (Page Up in the map)")
+        self.next = tool_button("chevron_right", "Next plate (Page Down in the map)")
+        self.map = PlateMap()
+        self.color_by = QComboBox()
+        self.legend = Legend()
+        self.facts = QLabel()
+        self._lay_out()
+        self._connect()
+        self._on_dataset(session.dataset)
+        self._on_plate(session.plate)
+
+    def _lay_out(self) -> None:
+        self.experiment.setToolTip("Experiment: plates that were made and stained together")
+        self.plate.setToolTip("Plate of the experiment")
+        self.color_by.setToolTip("What the colors of the map mean")
+        self.facts.setTextFormat(Qt.TextFormat.PlainText)
+        self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.facts.setWordWrap(True)
+        pick, color = QHBoxLayout(), QHBoxLayout()
+        for widget, stretch in ((self.experiment, 3), (self.previous, 0), (self.plate, 3)):
+            pick.addWidget(widget, stretch)
+        pick.addWidget(self.next)
+        color.addWidget(QLabel("color by"))
+        color.addWidget(self.color_by, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addLayout(pick)
+        layout.addWidget(self.map, 1)
+        layout.addLayout(color)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.facts)
+
+    def _connect(self) -> None:
+        session = self._session
+        session.dataset_changed.connect(self._on_dataset)
+        session.plate_changed.connect(self._on_plate)
+        session.well_changed.connect(self._on_well)
+        session.selection_changed.connect(self._on_selection)
+        session.highlight_changed.connect(self._on_highlight)
+        session.failures_changed.connect(self._on_failures)
+        self.experiment.activated.connect(self._choose_experiment)
+        self.plate.activated.connect(self._choose_plate)
+        self.previous.clicked.connect(lambda: session.step_plate(-1))
+        self.next.clicked.connect(lambda: session.step_plate(1))
+        self.color_by.activated.connect(self._recolor)
+        self.map.plateStepped.connect(session.step_plate)
+        self.map.currentChanged.connect(self._choose_well)
+        self.map.selectionChanged.connect(self._choose_wells)
+        self.map.setDescriber(self._describe)
+
+    def _on_dataset(self, dataset: Dataset | None) -> None:
+        self.experiment.clear()
+        if dataset is not None:
+            self.experiment.addItems(dataset.plates["experiment_name"].unique().tolist())
+
+    def _on_plate(self, plate: PlateId | None) -> None:
+        dataset = self._session.dataset
+        if dataset is None or plate is None:
+            self._wells = pd.DataFrame()
+            self._view = PlateView.empty()
+            self.map.clear()
+            self.plate.clear()
+            self.facts.clear()
+            return
+        self._wells = dataset.wells_of_plate(plate)
+        self._view = PlateView.from_wells(self._wells)
+        self._list_plates(dataset, plate)
+        self._list_colors()
+        colors = color_plate(self._view, self._wells, self.color_by.currentText())
+        self.map.setPlate(self._view, colors)
+        self._show_legend(colors.legend)
+        self._on_failures(self._session.failures)
+        self._on_highlight(self._session.highlight)
+        self._on_selection(self._session.selection)
+        self._on_well(self._session.well)
+
+    def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
+        numbers = dataset.plates.loc[
+            dataset.plates["experiment_name"] == plate.experiment, "plate"
+        ].tolist()
+        self.experiment.setCurrentText(plate.experiment)
+        self.plate.clear()
+        for i, number in enumerate(numbers, start=1):
+            self.plate.addItem(f"plate {number} ({i} of {len(numbers)})", number)
+        self.plate.setCurrentIndex(numbers.index(plate.plate))
+
+    def _list_colors(self) -> None:
+        before = self.color_by.currentText()
+        choices = color_choices(self._wells)
+        self.color_by.clear()
+        self.color_by.addItems(choices)
+        if before in choices:
+            self.color_by.setCurrentText(before)
+
+    def _recolor(self) -> None:
+        if len(self._wells):
+            colors = color_plate(self._view, self._wells, self.color_by.currentText())
+            self.map.setColors(colors)
+            self._show_legend(colors.legend)
+
+    def _show_legend(self, legend: CategoricalLegend | NumericLegend) -> None:
+        states = {WellState(s) for s in self._view.states}
+        failed = bool(self._positions(self._session.failures))
+        self.legend.setLegend(legend, states, failed)
+
+    def _on_well(self, well_id: str | None) -> None:
+        position = next(iter(self._positions([well_id] if well_id else [])), None)
+        self.map.setCurrent(position)
+        if well_id is None or position is None:
+            self.facts.clear()
+            return
+        row = self._session.well_row(well_id)
+        lines = describe_well(row).split("\n")
+        self.facts.setText("  ·  ".join([name_of_well(row), *lines[:1], *lines[2:]]))
+
+    def _on_selection(self, wells: frozenset[str]) -> None:
+        self.map.setSelection(self._positions(wells))
+
+    def _on_highlight(self, wells: frozenset[str]) -> None:
+        self.map.setHighlighted(self._positions(wells))
+
+    def _on_failures(self, failures: dict[str, str]) -> None:
+        failed = self._positions(failures)
+        self.map.setFailed(failed)
+        if failed:
+            self._recolor()
+
+    def _choose_experiment(self) -> None:
+        dataset = self._session.dataset
+        if dataset is not None:
+            rows = dataset.plates[
+                dataset.plates["experiment_name"] == self.experiment.currentText()
+            ]
+            row = rows.iloc[int((rows["n_images"] > 0).to_numpy().argmax())]
+            self._session.go_to_plate(PlateId(row["experiment_name"], int(row["plate"])))
+
+    def _choose_plate(self) -> None:
+        plate = PlateId(self.experiment.currentText(), int(self.plate.currentData()))
+        self._session.go_to_plate(plate)
+
+    def _choose_well(self, position: int) -> None:
+        self._session.select_well(self._well_at(position))
+
+    def _choose_wells(self, positions: frozenset[int]) -> None:
+        self._session.select_wells(self._well_at(p) for p in positions)
+
+    def _well_at(self, position: int) -> str:
+        return str(self._wells.index[self._view.rows[position]])
+
+    def _positions(self, wells: Iterable[str]) -> list[int]:
+        if not len(self._wells):
+            return []
+        rows = self._wells[self._wells.index.isin(list(wells))]
+        return (rows["row"] * N_COLUMNS + rows["column"]).tolist()
+
+    def _describe(self, position: int) -> str:
+        well_id = self._well_at(position)
+        text = describe_well(self._wells.loc[well_id])
+        failure = self._session.failures.get(well_id)
+        return f"{text}\n{failure}" if failure else text

@@ -1,0 +1,112 @@
+"""Open a real window on a data set, for the command line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio.v3 as iio
+import napari
+from qtpy.QtWidgets import QApplication
+
+from napari_rxrx3._commands import dock_explorer
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.gui.explorer import ExplorerWidget
+
+__all__ = ["Request", "run_window", "wait_until"]
+
+_PATIENCE_S = 300
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to show: a well, or a perturbation beside its nearest; and whether to save a picture."""
+
+    well: str | None = None
+    neighbors: str | None = None
+    screenshot: Path | None = None
+    size: tuple[int, int] = (1280, 800)
+    theme: str | None = None
+
+
+def run_window(dataset: Dataset, request: Request) -> None:
+    """Show a data set; returns when the window is closed, or the screenshot is saved.
+
+    Raises
+    ------
+    RxRx3Error
+        If the well or the perturbation is unknown, or the picture cannot be written.
+    """
+    viewer = napari.Viewer(title="napari-rxrx3", show=False)
+    if request.theme:
+        viewer.theme = request.theme
+    viewer.window.resize(*request.size)
+    viewer.show()
+    explorer = dock_explorer(viewer)
+    explorer.session.open(dataset)
+    if request.well:
+        explorer.session.select_well(request.well)
+    if request.neighbors:
+        show_neighbors(explorer, request.neighbors)
+    if request.screenshot is None:
+        napari.run()
+        return
+    try:
+        wait_until(lambda: explorer.is_settled)
+        save_window(viewer, request.screenshot)
+    finally:
+        viewer.close()
+
+
+def show_neighbors(explorer: ExplorerWidget, key: str) -> None:
+    """Ask for a perturbation and show its nearest neighbor beside it.
+
+    Raises
+    ------
+    RxRx3Error
+        If the map does not hold it.
+    """
+    explorer.session.ask(key=key, well=None)
+    wait_until(lambda: explorer.is_settled)
+    if not explorer.neighbors.model.neighbors:
+        raise RxRx3Error(explorer.neighbors.note.text())
+    explorer.neighbors.table.selectRow(0)
+
+
+def save_window(viewer: napari.Viewer, path: Path) -> None:
+    """Save the whole window as it is on screen.
+
+    Raises
+    ------
+    RxRx3Error
+        If the file cannot be written.
+    """
+    picture = viewer.window.screenshot(canvas_only=False, flash=False)
+    try:
+        iio.imwrite(path, picture[..., :3])
+    except (OSError, ValueError) as error:
+        raise RxRx3Error(f"{path} cannot be written ({error}).") from error
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Run the event loop until a condition holds, and what it led to is drawn.
+
+    Raises
+    ------
+    RxRx3Error
+        If it does not hold for minutes.
+    """
+    give_up = time.monotonic() + _PATIENCE_S
+    held_since: float | None = None
+    while held_since is None or time.monotonic() - held_since < 0.5:
+        QApplication.processEvents()
+        time.sleep(0.005)
+        if not condition():
+            held_since = None
+        elif held_since is None:
+            held_since = time.monotonic()
+        if time.monotonic() > give_up:
+            raise RxRx3Error("The window did not settle within five minutes.")

@@ -1,0 +1,57 @@
+"""One line that says what was done, and what is being done."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_rxrx3.gui.icons import tool_button
+
+__all__ = ["StatusLine"]
+
+
+class StatusLine(QWidget):
+    """A message, and under work a progress bar with a cancel button."""
+
+    cancel_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.message = QElidingLabel()
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.work = QElidingLabel()
+        self.work.setTextFormat(Qt.TextFormat.PlainText)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedSize(80, 10)
+        self.cancel = tool_button("close", "Stop this")
+        self.cancel.clicked.connect(self.cancel_asked)
+        self._work_row = QWidget()
+        row = QHBoxLayout(self._work_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.work, 1)
+        row.addWidget(self.bar)
+        row.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.message)
+        layout.addWidget(self._work_row)
+        self.set_work(None)
+        self.say("")
+
+    def say(self, message: str) -> None:
+        """Show a message until the next one; the whole of it is in the tooltip."""
+        self.message.setText(message)
+        self.message.setToolTip(Qt.convertFromPlainText(message) if message else "")
+        self.message.setVisible(bool(message))
+
+    def set_work(self, status: tuple[int, int, str] | None) -> None:
+        """Show (done, total, text) of what is under way; total 0: how long is not known."""
+        self._work_row.setVisible(status is not None)
+        if status is not None:
+            done, total, text = status
+            self.work.setText(text)
+            self.bar.setRange(0, total)
+            self.bar.setValue(done)

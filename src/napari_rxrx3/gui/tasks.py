@@ -1,0 +1,140 @@
+"""Work that takes longer than a moment: in threads, one of a name at a time, droppable."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+
+__all__ = ["MainThread", "Tasks"]
+
+Progress = Callable[[int, int, str], None]
+
+_log = logging.getLogger(__name__)
+
+
+class MainThread(QObject):
+    """Runs functions on the GUI thread, in the order in which any thread hands them over."""
+
+    _handed_over = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._handed_over.connect(self._run, Qt.ConnectionType.QueuedConnection)
+
+    def call(self, function: Callable[[], Any]) -> None:
+        try:
+            self._handed_over.emit(function)
+        except RuntimeError:  # the window went away while the work was done
+            _log.debug("a result came after its window was closed")
+
+    def _run(self, function: Callable[[], Any]) -> None:
+        function()
+
+
+class Tasks(QObject):
+    """Starts functions in threads and brings back what they return.
+
+    A function gets a `progress(done, total, text)` that raises `Cancelled` once a newer task of
+    the same name was started, or the task was cancelled; results of such tasks are dropped.
+    """
+
+    changed = Signal()
+    """A task started, moved on or ended: read `status`."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._main = MainThread(self)
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="rxrx3-task")
+        self._current: dict[str, object] = {}
+        self._status: dict[str, tuple[int, int, str]] = {}
+
+    @property
+    def status(self) -> tuple[int, int, str] | None:
+        """(done, total, text) of the oldest task under way; total 0: unknown. None: all done."""
+        return next(iter(self._status.values()), None)
+
+    def run(
+        self,
+        name: str,
+        function: Callable[[Progress], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[str], None],
+        text: str = "",
+    ) -> None:
+        """Start a task; the callbacks run on the GUI thread.
+
+        Parameters
+        ----------
+        failed : callable
+            Gets one sentence.
+        text : str
+            Shown while the task runs; empty for work that is not worth a word.
+        """
+        self.cancel(name)
+        token = object()
+        self._current[name] = token
+        if text:
+            self._status[name] = (0, 0, text)
+            self.changed.emit()
+
+        def progress(done_: int, total: int, text_: str) -> None:
+            if self._current.get(name) is not token:
+                raise Cancelled("A newer request took over.")
+            self._main.call(lambda: self._move_on(name, token, (done_, total, text_)))
+
+        def work() -> None:
+            end: Callable[[], None]
+            try:
+                progress(0, 0, text)
+                result = function(progress)
+                end = lambda: done(result)  # noqa: E731
+            except Cancelled:
+                return
+            except RxRx3Error as error:
+                sentence = str(error)
+                end = lambda: failed(sentence)  # noqa: E731
+            except Exception as error:  # a bug of ours: keep the window alive, and say it
+                _log.exception("task %r failed", name)
+                sentence = f"Unexpected {type(error).__name__}: {error}"
+                end = lambda: failed(sentence)  # noqa: E731
+            self._main.call(lambda: self._end(name, token, end))
+
+        self._pool.submit(work)
+
+    def cancel(self, name: str) -> None:
+        """Drop the task of this name if there is one."""
+        self._current.pop(name, None)
+        if self._status.pop(name, None) is not None:
+            self.changed.emit()
+
+    def cancel_all(self) -> None:
+        for name in list(self._current):
+            self.cancel(name)
+
+    def is_running(self, name: str) -> bool:
+        return name in self._current
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._current
+
+    def close(self) -> None:
+        """Drop everything; no callback runs any more."""
+        self.cancel_all()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _move_on(self, name: str, token: object, status: tuple[int, int, str]) -> None:
+        if self._current.get(name) is token and status[2]:
+            self._status[name] = status
+            self.changed.emit()
+
+    def _end(self, name: str, token: object, end: Callable[[], None]) -> None:
+        if self._current.get(name) is token:
+            self.cancel(name)
+            end()

@@ -1,0 +1,94 @@
+"""Small composites of wells, read in the background and kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtGui import QImage
+
+from napari_rxrx3.core.contrast import Limits, composite
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.gui.tasks import MainThread
+
+__all__ = ["Thumbnails"]
+
+Planes = list[np.ndarray[Any, Any] | None]
+
+_SIZE = 64
+_KEPT = 4000
+
+
+class Thumbnails(QObject):
+    """Reads the wells that were asked for last; limits can change without reading again."""
+
+    arrived = Signal(str)
+    """The thumbnail of this well can be drawn, or it is known that there is none."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._main = MainThread(self)
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="rxrx3-thumbnail")
+        self._planes: OrderedDict[str, Planes] = OrderedDict()
+        self._wanted: object = None
+        self._dataset: Dataset | None = None
+        self._left = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """All thumbnails that were asked for have arrived."""
+        return self._left == 0
+
+    def request(self, dataset: Dataset | None, well_ids: Sequence[str]) -> None:
+        """Read these wells next, first one first; what was asked for before is dropped."""
+        if dataset is not self._dataset:
+            self._planes.clear()
+            self._dataset = dataset
+        wanted = self._wanted = object()
+        new = [w for w in dict.fromkeys(well_ids) if w not in self._planes]
+        self._left = 0
+        if dataset is None:
+            return
+        self._left = len(new)
+        for well_id in new:
+            self._pool.submit(self._read, wanted, dataset, well_id)
+
+    def image(self, well_id: str, limits: Limits) -> QImage | None:
+        """Composite of a well in the given contrast; None if it is not there (yet)."""
+        planes = self._planes.get(well_id)
+        if planes is None or all(plane is None for plane in planes):
+            return None
+        rgb = np.ascontiguousarray(composite(planes, limits))
+        height, width, _ = rgb.shape
+        return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+    def close(self) -> None:
+        self._wanted = None
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, wanted: object, dataset: Dataset, well_id: str) -> None:
+        if self._wanted is not wanted:
+            return
+        planes: Planes = []
+        for channel in range(1, N_CHANNELS + 1):
+            try:
+                planes.append(dataset.plane(well_id, channel, _SIZE))
+            except RxRx3Error:
+                planes.append(None)
+        self._main.call(lambda: self._keep(wanted, dataset, well_id, planes))
+
+    def _keep(self, wanted: object, dataset: Dataset, well_id: str, planes: Planes) -> None:
+        if dataset is not self._dataset:
+            return
+        if self._wanted is wanted:
+            self._left -= 1
+        self._planes[well_id] = planes
+        while len(self._planes) > _KEPT:
+            self._planes.popitem(last=False)
+        self.arrived.emit(well_id)

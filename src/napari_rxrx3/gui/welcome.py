@@ -1,0 +1,73 @@
+"""What a first-time user sees: the next step."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+
+__all__ = ["Welcome", "ask_for_file", "ask_for_folder"]
+
+_TEXT = (
+    "See RxRx3: the plate, the six stains of a well, and the perturbations that look most like "
+    "it.\n\n"
+    "Open the folder that holds what you downloaded of RxRx3 or RxRx3-core: metadata, plate tars, "
+    "extracted images, parquet shards, embeddings, or any part of them. You can also drop it here."
+)
+_DEMO = "No data yet? The demo has synthetic plates; they are made once, in less than a minute."
+_FILES = "RxRx3 files (*.csv *.zip *.parquet *.tar);;All files (*)"
+
+
+class Welcome(QWidget):
+    """Offers to open a folder or a file, or the demo."""
+
+    path_chosen = Signal(str)
+    demo_chosen = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.folder_button = QPushButton("Open a folder …")
+        self.file_button = QPushButton("Open a metadata file, tar or shard …")
+        self.demo_button = QPushButton("Try the demo")
+        self.folder_button.clicked.connect(self._choose_folder)
+        self.file_button.clicked.connect(self._choose_file)
+        self.demo_button.clicked.connect(self.demo_chosen)
+        title = QLabel("RxRx3 Explorer")
+        font = title.font()
+        font.setPointSizeF(font.pointSizeF() * 1.6)
+        title.setFont(font)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addStretch(1)
+        for widget in (title, _text(_TEXT), self.folder_button, self.file_button):
+            layout.addWidget(widget)
+        layout.addSpacing(18)
+        layout.addWidget(_text(_DEMO))
+        layout.addWidget(self.demo_button)
+        layout.addStretch(2)
+
+    def _choose_folder(self) -> None:
+        path = ask_for_folder(self)
+        if path:
+            self.path_chosen.emit(path)
+
+    def _choose_file(self) -> None:
+        path = ask_for_file(self)
+        if path:
+            self.path_chosen.emit(path)
+
+
+def ask_for_folder(parent: QWidget) -> str:
+    """Let the user choose a folder; empty if she does not."""
+    return str(QFileDialog.getExistingDirectory(parent, "Folder with RxRx3 data"))
+
+
+def ask_for_file(parent: QWidget) -> str:
+    """Let the user choose a file; empty if she does not."""
+    return str(QFileDialog.getOpenFileName(parent, "RxRx3 file", "", _FILES)[0])
+
+
+def _text(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label

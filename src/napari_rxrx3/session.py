@@ -1,0 +1,313 @@
+"""What is open, selected and shown: the one state that all parts of a window share.
+
+Parts set it and follow its signals; they do not know each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.errors import UnknownWell
+from napari_rxrx3.core.mosaic import Tile, in_a_row
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
+from napari_rxrx3.core.plate import PlateId
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["CONTRAST_RULES", "Query", "Session", "name_of_well"]
+
+CONTRAST_RULES = ("from controls", "from this well", "by hand")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question to the map: which perturbations look like, or unlike, this one.
+
+    `well` is the well shown for it; None until one is chosen.
+    """
+
+    key: str = ""
+    well: str | None = None
+    level: str = "perturbation"
+    align: str = "pca-centerscale"
+    metric: str = "cosine"
+    opposite: bool = False
+    kind: str = "all"
+    k: int = 50
+
+
+class Session:
+    """State of one viewer. Every attribute is changed by a method, which emits its signal."""
+
+    dataset_changed = Signal(object)
+    plate_changed = Signal(object)
+    well_changed = Signal(object)
+    selection_changed = Signal(object)
+    highlight_changed = Signal(object)
+    tiles_changed = Signal(object)
+    query_changed = Signal(object)
+    contrast_rule_changed = Signal(str)
+    limits_changed = Signal(object)
+    failures_changed = Signal(object)
+    message_changed = Signal(str)
+
+    def __init__(self) -> None:
+        self.dataset: Dataset | None = None
+        self.plate: PlateId | None = None
+        self.well: str | None = None
+        self.selection: frozenset[str] = frozenset()
+        self.highlight: frozenset[str] = frozenset()
+        self.tiles: tuple[Tile, ...] = ()
+        self.query = Query()
+        self.contrast_rule = CONTRAST_RULES[0]
+        self.limits: Limits | None = None
+        self.failures: dict[str, str] = {}
+        self.message = ""
+        self._past: list[Query] = []
+        self._future: list[Query] = []
+
+    def open(self, dataset: Dataset | None) -> None:
+        """Show another data set (None: none); everything that belonged to the old one goes."""
+        self.dataset = dataset
+        self.plate, self.well = None, None
+        self.selection = self.highlight = frozenset()
+        self.tiles, self.limits, self.failures = (), None, {}
+        self._past, self._future = [], []
+        self.query = replace(self.query, key="", well=None)
+        self.dataset_changed.emit(dataset)
+        self.plate_changed.emit(None)
+        self.well_changed.emit(None)
+        self.tiles_changed.emit(())
+        self.query_changed.emit(self.query)
+        if dataset is not None and len(dataset.plates):
+            self.go_to_plate(_best_plate(dataset))
+
+    def go_to_plate(self, plate: PlateId) -> None:
+        """Show a plate's map; the well of the same address is selected if there is one."""
+        if self.dataset is None or plate == self.plate:
+            return
+        wells = self.dataset.wells_of_plate(plate)
+        self.plate = plate
+        self.selection = frozenset()
+        self.plate_changed.emit(plate)
+        if len(wells):
+            self.select_well(self._well_to_land_on(wells))
+
+    def step_plate(self, step: int) -> None:
+        """Go `step` plates on in the order of the list, as far as there are plates."""
+        if self.dataset is None or self.plate is None:
+            return
+        plates = list(self.dataset.plates[["experiment_name", "plate"]].itertuples(index=False))
+        here = plates.index(tuple(self.plate))
+        there = min(max(here + step, 0), len(plates) - 1)
+        self.go_to_plate(PlateId(plates[there][0], int(plates[there][1])))
+
+    def select_well(self, well_id: str, key: str | None = None) -> None:
+        """Make a well the current one, show its plate and its image, and ask for its neighbors.
+
+        Parameters
+        ----------
+        key : str, optional
+            What to ask the map for; the well's own perturbation if None.
+
+        Raises
+        ------
+        UnknownWell
+            If the data set has no such well.
+        """
+        self._land_on(well_id)
+        self.ask(key=key if key is not None else self.key_of_well(well_id), well=well_id)
+
+    def select_wells(self, wells: Iterable[str]) -> None:
+        """Mark several wells of the plate."""
+        self.selection = frozenset(wells)
+        self.selection_changed.emit(self.selection)
+
+    def light_up(self, wells: Iterable[str]) -> None:
+        """Highlight wells on the map, e.g. what a search found; none: the map is as usual."""
+        self.highlight = frozenset(wells)
+        self.highlight_changed.emit(self.highlight)
+
+    def show(self, wells: list[tuple[str | None, str]]) -> None:
+        """Show wells side by side in the canvas: pairs of well id and label."""
+        self.tiles = in_a_row(wells)
+        self.tiles_changed.emit(self.tiles)
+
+    def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
+        """Show the current well, a control of its plate, and a neighbor's well."""
+        if self.well is None:
+            return
+        query = self.well_row(self.well)
+        control = self.control_of(self.well)
+        self.show(
+            [
+                (self.well, f"query: {name_of_well(query)}"),
+                (control, "control, same plate" if control else "no control on this plate"),
+                (neighbor_well, f"neighbor: {neighbor_key}"),
+            ]
+        )
+
+    def ask(self, **changes: object) -> None:
+        """Change the question to the map. A new key is a step in the history."""
+        query = replace(self.query, **changes)  # type: ignore[arg-type]
+        if query == self.query:
+            return
+        if query.key != self.query.key and self.query.key:
+            self._past.append(self.query)
+            self._future.clear()
+        self.query = query
+        self.query_changed.emit(query)
+
+    def set_level(self, level: str) -> None:
+        """Ask about the same well at another level: its guide, its gene, the well itself."""
+        if self.well is None:
+            self.ask(level=level)
+        else:
+            self.ask(level=level, key=self.key_of_well(self.well, level), well=self.well)
+
+    @property
+    def can_go_back(self) -> bool:
+        return bool(self._past)
+
+    @property
+    def can_go_forward(self) -> bool:
+        return bool(self._future)
+
+    def back(self) -> None:
+        """Return to the perturbation that was asked about before."""
+        self._walk(self._past, self._future)
+
+    def forward(self) -> None:
+        """Undo one `back`."""
+        self._walk(self._future, self._past)
+
+    def set_contrast_rule(self, rule: str) -> None:
+        if rule not in CONTRAST_RULES:
+            raise ValueError(f"unknown contrast rule {rule!r}")
+        if rule != self.contrast_rule:
+            self.contrast_rule = rule
+            self.contrast_rule_changed.emit(rule)
+
+    def set_limits(self, limits: Limits) -> None:
+        """Set the contrast limits of the six stains, for everything that is shown."""
+        if limits != self.limits:
+            self.limits = limits
+            self.limits_changed.emit(limits)
+
+    def note_failures(self, failures: dict[str, str]) -> None:
+        """Remember wells whose images could not be read, and why."""
+        if any(self.failures.get(well) != why for well, why in failures.items()):
+            self.failures = {**self.failures, **failures}
+            self.failures_changed.emit(self.failures)
+
+    def say(self, message: str) -> None:
+        """Show one line to the user, until the next one."""
+        self.message = message
+        self.message_changed.emit(message)
+
+    def well_row(self, well_id: str) -> pd.Series:
+        """Metadata of a well.
+
+        Raises
+        ------
+        UnknownWell
+        """
+        if self.dataset is None or well_id not in self.dataset.wells.index:
+            raise UnknownWell(well_id)
+        return self.dataset.wells.loc[well_id]
+
+    def key_of_well(self, well_id: str, level: str | None = None) -> str:
+        """Key under which a map of the query's level holds a well's perturbation."""
+        level = level or self.query.level
+        row = self.well_row(well_id)
+        treatment = row["treatment"]
+        if level == "well" or not isinstance(treatment, str):
+            return well_id
+        if row["perturbation_type"] == "COMPOUND":
+            dose = np.nan if level == "compound" else row["concentration"]
+            return compound_key(treatment, dose)
+        return treatment if level == "guide" else (gene_of_guide(treatment) or treatment)
+
+    def control_of(self, well_id: str) -> str | None:
+        """The EMPTY_control with an image that is nearest to a well on its plate."""
+        assert self.dataset is not None
+        row = self.well_row(well_id)
+        wells = self.dataset.wells_of_plate(PlateId(row["experiment_name"], int(row["plate"])))
+        controls = wells[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
+        controls = controls[controls.index != well_id]
+        if controls.empty:
+            return None
+        distance = np.hypot(controls["row"] - row["row"], controls["column"] - row["column"])
+        return str(controls.index[int(np.argmin(distance))])
+
+    def picture_of(self, wells: pd.Index) -> str | None:
+        """The well to show for a perturbation: with images, nearest to what is on screen."""
+        assert self.dataset is not None
+        rows = self.dataset.wells.loc[wells]
+        rows = rows[rows["has_image"]]
+        if rows.empty:
+            return None
+        if self.plate is None:
+            return str(rows.index[0])
+        here = rows["experiment_name"] == self.plate.experiment
+        same_plate = here & (rows["plate"] == self.plate.plate)
+        return str(rows.index[int(np.argmax(2 * same_plate + here))])
+
+    def _walk(self, source: list[Query], target: list[Query]) -> None:
+        if source:
+            target.append(self.query)
+            before = source.pop()
+            if before.well is not None:
+                self._land_on(before.well)
+            self.query = replace(self.query, key=before.key, well=before.well, level=before.level)
+            self.query_changed.emit(self.query)
+
+    def _land_on(self, well_id: str) -> None:
+        row = self.well_row(well_id)
+        plate = PlateId(row["experiment_name"], int(row["plate"]))
+        if plate != self.plate:
+            self.plate = plate
+            self.selection = frozenset()
+            self.plate_changed.emit(plate)
+        self.well = well_id
+        if well_id not in self.selection:
+            self.select_wells([well_id])
+        self.well_changed.emit(well_id)
+        self.show([(well_id, name_of_well(row))])
+
+    def _well_to_land_on(self, wells: pd.DataFrame) -> str:
+        if self.well is not None and self.dataset is not None:
+            address = self.dataset.wells["address"].get(self.well)
+            same = wells.index[wells["address"] == address]
+            if len(same):
+                return str(same[0])
+        with_image = wells.index[wells["has_image"]]
+        return str(with_image[0] if len(with_image) else wells.index[0])
+
+
+def name_of_well(row: pd.Series) -> str:
+    """What a well received, in short: ``PLK1 guide 1``, ``Bortezomib 2.5 µM``."""
+    treatment = row["treatment"]
+    if not isinstance(treatment, str):
+        return "unknown perturbation"
+    if treatment == EMPTY_CONTROL:
+        return "EMPTY_control (no perturbation)"
+    dose = row["concentration"]
+    if row["perturbation_type"] == "COMPOUND":
+        return treatment if np.isnan(dose) else f"{treatment} {dose:g} µM"
+    return treatment.replace("_guide_", " guide ")
+
+
+def _best_plate(dataset: Dataset) -> PlateId:
+    """The first plate that has images, or the first of all."""
+    plates = dataset.plates
+    row = plates.iloc[int(np.argmax((plates["n_images"] > 0).to_numpy()))]
+    return PlateId(row["experiment_name"], int(row["plate"]))
