@@ -16,6 +16,9 @@ wanted="xvfb xauth fonts-dejavu-core
     libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 libxrender1 libxi6
     libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
     libxcb-render-util0 libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1"
+# Debian and Ubuntu leave out of python3 what makes environments.
+command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null &&
+    wanted="$wanted python3-venv"
 
 # What a package provides counts: newer releases call libglib2.0-0 libglib2.0-0t64.
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' |

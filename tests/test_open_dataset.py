@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -642,6 +643,16 @@ def test_a_damaged_cache_is_rebuilt_silently(
         pd.testing.assert_frame_equal(first.wells, again.wells)
         for well_id in mixed.ids:
             assert (first.read(well_id) == again.read(well_id)).all()
+
+
+def test_threads_may_open_at_once(mixed: b.Screen, root: Path, cache: Path) -> None:
+    mixed.write_rxrx3(root)
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: rx.open_dataset(root, cache_dir=cache), range(4)))
+    for ds in [*opened, rx.open_dataset(root, cache_dir=cache)]:
+        pd.testing.assert_frame_equal(ds.wells, opened[0].wells)
+        for well_id in mixed.ids:
+            assert (ds.read(well_id) == mixed.planes[well_id]).all()
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(

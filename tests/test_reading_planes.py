@@ -98,8 +98,10 @@ LONG = "/".join(["a-folder-with-a-rather-long-name"] * 4)  # beyond the 100 char
 FOLDERS = ["", ".", "Plate1", "./Plate1", "images/gene-001/Plate1", "elsewhere/Plate7", LONG]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize(
+    ("folder", "form"),
+    [*itertools.product(FOLDERS, ["pax"]), *itertools.product(["", LONG], ["gnu", "ustar"])],
+)
 def test_members_are_found_below_any_folder(
     folder: str, form: str, root: Path, cache: Path
 ) -> None:
@@ -174,7 +176,7 @@ def test_a_plate_may_lie_half_in_a_tar_and_half_in_a_folder(root: Path, cache: P
 
 # --- shards ------------------------------------------------------------------------------------
 
-CORE = [f"compound-001_{p}_{a}" for p in (1, 2, 10) for a in ("B02", "B03", "AA15", "AF47")]
+CORE = [f"compound-001_{p}_{a}" for p in (1, 2, 10) for a in ("B02", "AF47")]
 
 
 def core_planes() -> dict[str, np.ndarray]:
@@ -196,8 +198,10 @@ KINDS: dict[str, tuple[pa.DataType, pa.DataType]] = {
 }
 
 
-@pytest.mark.parametrize("row_group", [1, 4, 6, 7, 100])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "row_group"),
+    [*itertools.product(["struct"], [1, 4, 6, 100]), *itertools.product(KINDS, [7])],
+)
 def test_shards_of_every_kind_are_exact(kind: str, row_group: int, root: Path, cache: Path) -> None:
     planes = core_planes()
     image_type, key_type = KINDS[kind]
@@ -206,13 +210,13 @@ def test_shards_of_every_kind_are_exact(kind: str, row_group: int, root: Path, c
 
 
 def test_a_well_may_straddle_row_groups_of_a_hundred(root: Path, cache: Path) -> None:
-    names = [f"compound-001_1_{r}{c:02d}" for r in b.ROWS[1:6] for c in range(2, 12)]
+    names = [f"compound-001_1_{r}{c:02d}" for r in b.ROWS[1:6] for c in range(2, 9)]
     planes = {name: b.smooth(name, 16) for name in names}
     b.write_shards(root / "data", b.shard_rows(planes))
     assert_core(root, cache, planes)
 
 
-@pytest.mark.parametrize("cuts", [[1], [5, 6, 7], [9, 40], [6, 6]])
+@pytest.mark.parametrize("cuts", [[1], [5, 6, 7], [9, 20], [6, 6]])
 def test_a_well_may_straddle_shards(cuts: list[int], root: Path, cache: Path) -> None:
     planes = core_planes()
     b.write_shards(root / "data", b.shard_rows(planes), cuts)
@@ -295,7 +299,7 @@ def assert_unavailable(
 
 
 @pytest.mark.parametrize("tar", [True, False], ids=["tar", "folder"])
-@pytest.mark.parametrize("channel", [1, 4, 6])
+@pytest.mark.parametrize("channel", [1, 4])
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_plane_is_named_and_the_others_are_read(
     damage: str, channel: int, tar: bool, root: Path, cache: Path

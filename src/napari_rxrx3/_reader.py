@@ -39,10 +39,6 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     from napari_rxrx3.data.dataset import open_dataset
 
     first = str(path if isinstance(path, str) else path[0])
-    if _WELL_IMAGE.search(_base_name(first)):
-        folder = os.path.dirname(first.rstrip("/")) or "."  # noqa: PTH120  (may be a URL)
-        dataset = open_dataset(folder)
-        return layers_of_well(dataset, _well_of_file(dataset, first))
     dataset = open_dataset(first)
     with_images = dataset.wells.index[dataset.wells["has_image"]]
     if not len(with_images):
@@ -103,20 +99,6 @@ def _folder_looks_like_ours(path: str) -> bool:
             if entry.is_dir() and _FOLDER.match(entry.name):
                 return True
     return False
-
-
-def _well_of_file(dataset: Dataset, path: str) -> str:
-    from napari_rxrx3.core.errors import DatasetNotFound
-    from napari_rxrx3.core.plate import parse_image_name
-
-    image = parse_image_name(_base_name(path))
-    wells = dataset.wells
-    if image is not None:
-        here = wells[(wells["row"] == image.row) & (wells["column"] == image.column)]
-        here = here[here["has_image"]]
-        if len(here):
-            return str(here.index[0])
-    raise DatasetNotFound(f"{path} is not an image of a 1536-well plate.")
 
 
 def _base_name(path: str) -> str:

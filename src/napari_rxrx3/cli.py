@@ -122,7 +122,8 @@ def _check(arguments: argparse.Namespace) -> int:
         print(report.to_json())
         return 0
     if not report.is_clean:
-        print(report.problems.fillna("").to_string(index=False, max_colwidth=100))
+        table = report.problems.astype("str").replace("<NA>", "")
+        print(table.to_string(index=False, max_colwidth=120))
         print()
     print(report.summary())
     return 0

@@ -15,7 +15,7 @@ from psygnal import Signal
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.errors import UnknownWell
-from napari_rxrx3.core.mosaic import Tile, in_a_row
+from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
 from napari_rxrx3.core.plate import PlateId
 
@@ -138,7 +138,7 @@ class Session:
 
     def show(self, wells: list[tuple[str | None, str]]) -> None:
         """Show wells side by side in the canvas: pairs of well id and label."""
-        self.tiles = in_a_row(wells)
+        self.tiles = tuple(Tile(well, label) for well, label in wells)
         self.tiles_changed.emit(self.tiles)
 
     def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Mosaic", "Tile", "hatched", "in_a_row"]
+__all__ = ["Mosaic", "Tile", "hatched", "in_grid"]
 
 Plane = np.ndarray[Any, Any]
 
@@ -85,9 +85,21 @@ class Mosaic:
         return picture
 
 
-def in_a_row(wells: Sequence[tuple[str | None, str]]) -> tuple[Tile, ...]:
-    """Tiles side by side, from pairs of well id and label."""
-    return tuple(Tile(well, label, 0, column) for column, (well, label) in enumerate(wells))
+def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
+    """Put square tiles, in order, on the grid that shows them largest.
+
+    Parameters
+    ----------
+    aspect : float
+        Width over height of the canvas.
+    """
+    n = len(tiles)
+
+    def tile_size(columns: int) -> float:
+        return min(aspect / columns, 1 / -(-n // columns))
+
+    columns = max(range(1, n + 1), key=tile_size, default=1)
+    return tuple(replace(t, row=i // columns, column=i % columns) for i, t in enumerate(tiles))
 
 
 def hatched(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:

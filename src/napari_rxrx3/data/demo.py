@@ -6,10 +6,13 @@ tars (one is a folder) of 16-bit PNG, compound plates parquet shards of 8-bit JP
 
 from __future__ import annotations
 
+import glob
 import io
 import json
+import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -25,6 +28,7 @@ from PIL import Image
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId
+from napari_rxrx3.data.demo_cells import Floats
 from napari_rxrx3.data.demo_images import WellPainter
 from napari_rxrx3.data.demo_screen import (
     COMPOUND_PLATES,
@@ -47,10 +51,13 @@ Progress = Callable[[int, int, str], None]
 Planes = dict[int, bytes]
 
 _MARKER = "demo.json"
+_UNFINISHED = ".unfinished-demo"
+_LEFTOVER_AGE = 3600.0
 _NOTE = "Invented data for trying out napari-rxrx3: nothing in here was measured."
 _FOLDER_PLATE = GENE_PLATES[1]
 _ROW_GROUP = 100
 _N_SHARDS = 2
+_N_THREADS = 2  # drawing and compressing leave the interpreter lock for most of their time
 _CAMERA_OFFSET, _CAMERA_GAIN, _CAMERA_STEP = 192, 100, 64
 _MODIFIED = 1_700_000_000
 
@@ -81,15 +88,16 @@ def write_demo(folder: Path, *, progress: Progress | None = None) -> Path:
     folder = Path(folder)
     if _version(folder) == DEMO_VERSION:
         return folder
-    if folder.exists() and _version(folder) is None and any(folder.iterdir()):
-        raise RxRx3Error(f"{folder} holds other files than demo data: name a new or empty folder.")
+    if folder.exists() and not _is_replaceable(folder):
+        raise RxRx3Error(f"{folder} is no complete demo data: name a new or empty folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
     with tempfile.TemporaryDirectory(
-        prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
+        _UNFINISHED, f".{folder.name}-", folder.parent, ignore_cleanup_errors=True
     ) as temporary:
         built = Path(temporary, "new")
         built.mkdir()
-        _write_all(built, progress or (lambda done, total, text: None))
+        _write_all(built, progress or _say_nothing)
         _put_in_place(built, folder, Path(temporary, "old"))
     return folder
 
@@ -101,6 +109,21 @@ def _version(folder: Path) -> int | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return int(version) if isinstance(version, int) else None
+
+
+def _is_replaceable(folder: Path) -> bool:
+    return folder.is_dir() and (_version(folder) is not None or not any(folder.iterdir()))
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left, once it is too old to be another one's work."""
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}-*{_UNFINISHED}"):
+        if time.time() - path.stat().st_mtime > _LEFTOVER_AGE:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _say_nothing(done: int, total: int, text: str) -> None:
+    pass
 
 
 def _put_in_place(built: Path, folder: Path, old: Path) -> None:
@@ -160,34 +183,35 @@ def _write_embeddings(path: Path, wells: Sequence[DemoWell], holes: Holes) -> No
 def _write_images(
     folder: Path, wells: Sequence[DemoWell], holes: Holes, progress: Progress
 ) -> None:
-    progress(0, len(wells), "drawing cells")
+    there = [w for w in wells if w.well not in holes.no_image]
+    progress(0, len(there), "drawing cells")
     painter = WellPainter()
-    pool = ThreadPoolExecutor(2)  # PNG is compressed outside the interpreter lock
+    pool = ThreadPoolExecutor(_N_THREADS)
     try:
-        there = [w for w in wells if w.well not in holes.no_image]
         encoded = pool.map(lambda w: (w.well, _encode(painter, w, holes)), there)
-        counted = _counted(encoded, len(there), progress)
-        by_plate = groupby(counted, key=lambda item: item[0].plate_id)
-        rows: list[tuple[str, bytes]] = []
-        for plate, items in by_plate:
-            if plate in COMPOUND_PLATES:
-                rows += _shard_rows(items)
-            elif plate == _FOLDER_PLATE:
-                _write_folder(folder, plate, items)
-            else:
-                _write_tar(folder, plate, items)
-        _write_shards(folder / "data", rows)
+        _sort_into_files(folder, _counted(encoded, len(there), progress))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _sort_into_files(folder: Path, encoded: Iterator[tuple[WellId, Planes]]) -> None:
+    rows: list[tuple[str, bytes]] = []
+    for plate, items in groupby(encoded, key=lambda item: item[0].plate_id):
+        if plate in COMPOUND_PLATES:
+            rows += _shard_rows(items)
+        elif plate == _FOLDER_PLATE:
+            _write_folder(folder, plate, items)
+        else:
+            _write_tar(folder, plate, items)
+    _write_shards(folder / "data", rows)
 
 
 def _counted(
     items: Iterator[tuple[WellId, Planes]], total: int, progress: Progress
 ) -> Iterator[tuple[WellId, Planes]]:
-    for done, item in enumerate(items):
-        progress(done, total, f"writing {item[0].plate_id}")
+    for done, item in enumerate(items, 1):
         yield item
-    progress(total, total, "demo data written")
+        progress(done, total, f"writing {item[0].plate_id}")
 
 
 def _encode(painter: WellPainter, w: DemoWell, holes: Holes) -> Planes:
@@ -205,7 +229,7 @@ def _encode(painter: WellPainter, w: DemoWell, holes: Holes) -> Planes:
     return planes
 
 
-def _png(light: np.ndarray) -> bytes:
+def _png(light: Floats) -> bytes:
     """16 bits, in steps: the last bits of the grain would only make the file larger."""
     steps = np.rint(light * (_CAMERA_GAIN / _CAMERA_STEP)).clip(0, 65_000 // _CAMERA_STEP)
     plane = (steps * _CAMERA_STEP + _CAMERA_OFFSET).astype(np.uint16)
@@ -214,7 +238,7 @@ def _png(light: np.ndarray) -> bytes:
     return bytes(imagecodecs.png_encode(plane, level=1, **fast))
 
 
-def _jpeg2000(light: np.ndarray) -> bytes:
+def _jpeg2000(light: Floats) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.rint(light).clip(0, 255).astype(np.uint8)).save(
         file,

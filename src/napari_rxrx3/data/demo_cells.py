@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["MAX_REACH", "Floats", "Look", "draw_cells"]
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 MAX_REACH = 62
 """No picture of a cell is wider or higher than twice this, in pixels."""
@@ -74,17 +75,28 @@ def _field(blur: float) -> Floats:
     white = np.random.default_rng(int(blur)).normal(size=(_FIELD, _FIELD))
     squared = np.fft.fftfreq(_FIELD)[:, None] ** 2 + np.fft.rfftfreq(_FIELD)[None] ** 2
     smooth = np.fft.irfft2(np.fft.rfft2(white) * np.exp(-2 * (np.pi * blur) ** 2 * squared))
-    return ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)
+    field: Floats = ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)
+    return field
 
 
 def _step(x: Floats) -> Floats:
     """0 below 0, 1 above 1, smooth between."""
-    x = np.clip(x, 0, 1)
+    x = _clip(x, 0, 1)
     return x * x * (3 - 2 * x)
 
 
 def _bump(x: Floats) -> Floats:
-    return np.exp(-(x * x))
+    """1 at 0, falling off to both sides."""
+    return np.asarray(np.exp(-(x * x)))
+
+
+def _fall(x: Floats) -> Floats:
+    """1 at 0, less beyond."""
+    return np.asarray(np.exp(-x))
+
+
+def _clip(x: Floats, low: float, high: float = np.inf) -> Floats:
+    return np.asarray(np.clip(x, low, high))
 
 
 def _centered(noise: Floats) -> Floats:
@@ -112,6 +124,17 @@ class _Batch:
         How thick the cell is, 0..1.
     """
 
+    u: Floats
+    v: Floats
+    nu: Floats
+    nv: Floats
+    beyond: Floats
+    edge: Floats
+    nucleus: Floats
+    inside: Floats
+    frame: Floats
+    height: Floats
+
     def __init__(self, look: Look, angles: Floats, rng: np.random.Generator) -> None:
         self.look, self.rng, self.n = look, rng, len(angles)
         axis = np.arange(look.side, dtype=np.float32) - (look.side - 1) / 2
@@ -126,8 +149,8 @@ class _Batch:
 
     def vary(self, spread: float) -> Floats:
         """One factor a cell, around 1."""
-        draw = np.clip(self.rng.normal(size=(self.n, 1, 1)), -1.8, 1.8)
-        return np.exp(spread * draw).astype(np.float32)
+        draw = self.rng.normal(size=(self.n, 1, 1)).clip(-1.8, 1.8)
+        return np.asarray(np.exp(spread * draw), np.float32)
 
     def shift(self, spread: float) -> Floats:
         """One number a cell, around 0."""
@@ -139,7 +162,8 @@ class _Batch:
         offset = self.rng.integers(_FIELD * 8, _FIELD * 9, (2, self.n, 1, 1))
         i = (self.v * (blur / across) + offset[0]).astype(np.int32) & (_FIELD - 1)
         j = (self.u * (blur / (along or across)) + offset[1]).astype(np.int32) & (_FIELD - 1)
-        return _field(blur)[i, j]
+        values: Floats = _field(blur)[i, j]
+        return values
 
     def _place_nucleus(self) -> None:
         look = self.look
@@ -180,7 +204,7 @@ class _Batch:
         gy, gx = np.gradient(f, axis=(1, 2))
         self.edge = (1 - f) / np.maximum(np.sqrt(gx * gx + gy * gy), 0.02)
         self.inside = _step((self.edge + 1.5) / 3) * self.frame
-        self.height = np.sqrt(np.clip(1 - f, 0, 1)) * self.inside
+        self.height = np.sqrt(_clip(1 - f, 0, 1)) * self.inside
 
     def _arms(self, u: Floats, v: Floats) -> Floats:
         """Thin arms from the cell's middle: the arborized cells of a lost actin mesh."""
@@ -195,16 +219,17 @@ class _Batch:
 
 
 def _dna(b: _Batch) -> Floats:
-    texture = 1 + b.look.chromatin * b.noise(1.8) + 0.1 * b.noise(4.5)
-    return b.look.dna * b.vary(0.2) * b.nucleus * np.clip(texture, 0.2, 2.5)
+    texture = _clip(1 + b.look.chromatin * b.noise(1.8) + 0.1 * b.noise(4.5), 0.2, 2.5)
+    return b.nucleus * texture * b.look.dna * b.vary(0.2)
 
 
 def _er(b: _Batch) -> Floats:
-    out = np.clip(b.beyond - 1, 0, None) / b.look.er_spread
-    cloud = np.exp(-1.4 * out) * (1 - 0.6 * b.nucleus) + 0.13 * _bump((b.beyond - 1.1) / 0.16)
-    mesh = np.clip(1 + 0.35 * b.noise(10), 0.3, 2) * np.clip(1 + 0.28 * b.noise(2), 0.2, 2)
+    out = _clip(b.beyond - 1, 0) / b.look.er_spread
+    cloud: Floats = _fall(1.4 * out) * (1 - 0.6 * b.nucleus) + 0.13 * _bump((b.beyond - 1.1) / 0.16)
+    mesh = _clip(1 + 0.35 * b.noise(10), 0.3, 2) * _clip(1 + 0.28 * b.noise(2), 0.2, 2)
     bubbles = _step((b.noise(3.6) - 0.4) * 2.5) * (1 - b.nucleus)
-    return b.look.er * b.inside * cloud * mesh * (1 - 0.9 * b.look.vacuoles * bubbles)
+    solid = 1 - (0.9 * b.look.vacuoles) * bubbles
+    return b.inside * cloud * (mesh * solid) * b.look.er
 
 
 def _nucleoli(b: _Batch) -> Floats:
@@ -224,10 +249,10 @@ def _aggregate(b: _Batch) -> Floats:
 
 def _actin(b: _Batch) -> Floats:
     look = b.look
-    patches = np.clip(0.75 + 0.75 * b.noise(6), 0.1, 3)
+    patches = _clip(0.75 + 0.75 * b.noise(6), 0.1, 3)
     rim = 0.6 * look.rim * _bump((b.edge - 1.2) / 1.3) * patches * b.frame
     strands = look.fibers * _bump((b.noise(1.8, 26) - 0.4) / 0.4) * b.vary(0.4)
-    web = 0.55 * np.clip(1 + 0.22 * b.noise(2.5), 0, 2)
+    web = 0.55 * _clip(1 + 0.22 * b.noise(2.5), 0, 2)
     clumps = 2.6 * look.clumps * _step(b.noise(2.4) - 1)
     return look.actin * b.vary(0.2) * (rim + b.inside * (web + strands + clumps))
 
@@ -235,7 +260,7 @@ def _actin(b: _Batch) -> Floats:
 def _mito(b: _Batch) -> Floats:
     look = b.look
     out = (b.beyond - 1.15) / look.mito_spread
-    where = np.where(out < 0, _bump(out / 0.25), np.exp(-0.9 * out)) * b.inside
+    where = np.where(out < 0, _bump(out / 0.25), _fall(0.9 * out)) * b.inside
     threads = _bump(b.noise(1.9, 3.4) / 0.38) * (0.3 + 0.8 * _step(b.noise(7) + 0.6)) + 0.15
     dots = 1.5 * _step(b.noise(1.4) * 1.3 - 0.9)
     mixed = threads + look.mito_dots * (dots - threads)
@@ -246,8 +271,8 @@ def _golgi(b: _Batch) -> Floats:
     """A ribbon that caps one end of the nucleus, or pieces of it all around."""
     spread = b.look.golgi_spread
     du, dv = b.nu - 1.2 - b.shift(0.1), b.nv - b.shift(0.25)
-    cap = 1.5 * _bump(np.hypot(du / 0.24, dv / 0.5)) * np.clip(0.8 + 0.7 * b.noise(1.6), 0, 3)
-    pieces = _step(b.noise(1.7) * 1.2 - 0.9) * np.exp(-0.6 * np.clip(b.beyond - 1, 0, 9))
+    cap = 1.5 * _bump(np.hypot(du / 0.24, dv / 0.5)) * _clip(0.8 + 0.7 * b.noise(1.6), 0, 3)
+    pieces = _step(b.noise(1.7) * 1.2 - 0.9) * _fall(0.6 * _clip(b.beyond - 1, 0, 9))
     pieces = 0.55 * pieces * (1 - 0.7 * b.nucleus)
     return b.look.golgi * b.inside * ((1 - spread) * cap + spread * pieces)
 

@@ -86,7 +86,7 @@ PHENOTYPES: dict[str, _Phenotype] = {
 _OTHERS = {
     "giant": replace(_L, length=46, width=34, roundness=0.8, nucleus=1.5, dna=0.6, fibers=1.1,
                      er_spread=1.5, thickness=0.7),
-    "mitotic": replace(_L, length=14.5, width=13.5, roundness=1, ragged=2, nucleus=0.68, lobes=0.2,
+    "mitotic": replace(_L, length=14.5, width=13.5, roundness=1, ragged=2, nucleus=0.6, lobes=0.08,
                        nucleus_roundness=-1.2, dna=0.8, chromatin=0.5, nucleoli=0, er_spread=2.5,
                        rna=1.2, fibers=0, mito=0.8, golgi_spread=1, thickness=1.9),
     "dead": replace(_L, length=11, width=10, roundness=1, ragged=6.5, nucleus=0.6, dna=0.5,

@@ -24,7 +24,6 @@ __all__ = [
     "DOSES",
     "GENE_PLATES",
     "N_FEATURES",
-    "OFF_TARGET",
     "DemoWell",
     "Holes",
     "embed",
@@ -40,8 +39,8 @@ COMPOUND_PLATES = (PlateId("compound-001", 1), PlateId("compound-001", 2))
 DOSES = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
 N_FEATURES = 128
 
-POSITIVES = {"PLK1": ("mitosis", 1.0), "MTOR": ("growth", 0.9)}
-QUERIES = {
+_POSITIVES = {"PLK1": ("mitosis", 1.0), "MTOR": ("growth", 0.9)}
+_QUERIES = {
     "AURKB": ("mitosis", 0.85),
     "KIF11": ("mitosis", 0.95),
     "PSMB5": ("proteasome", 0.95),
@@ -69,10 +68,13 @@ QUERIES = {
     "GFAP": ("", 0.0),
     "OR5A1": ("", 0.0),
 }
-CUTTING_CONTROLS = ("EIF3H", "SRC", "HCK", "CYP11B1")
-GUIDE_STRENGTHS = (1.0, 0.9, 0.75, 0.4, 0.3, 0.1)
-OFF_TARGET = {"RPTOR_guide_4": ("tubulin", 0.9)}
-"""A guide that hits something else: its gene's other guides are right, it is not."""
+_GENES = _POSITIVES | _QUERIES
+_CUTTING_CONTROLS = ("EIF3H", "SRC", "HCK", "CYP11B1")
+_GUIDE_STRENGTHS = (1.0, 0.9, 0.75, 0.4, 0.3, 0.1)
+# A guide that hits something else: the other five of its gene are right, it is not.
+_OFF_TARGET = {"RPTOR_guide_4": ("tubulin", 0.9)}
+
+_INNER = [(r, c) for r in range(1, N_ROWS - 1) for c in range(1, N_COLUMNS - 1)]
 
 # More than the 16 of a real RxRx3-core plate: a PCA of 128 features needs well over 128 controls.
 _N_EMPTY_GENE = 36
@@ -136,29 +138,28 @@ def lay_out() -> list[DemoWell]:
 def _fill(plate: PlateId, treatments: Sequence[_Treatment]) -> list[DemoWell]:
     """Scatter treatments over the plate; the outer ring stays empty, as in the real screen."""
     rng = _rng("layout", plate)
-    inner = [(r, c) for r in range(1, N_ROWS - 1) for c in range(1, N_COLUMNS - 1)]
-    places = rng.permutation(len(inner))[: len(treatments)]
-    jitter = 1 + 0.08 * rng.normal(size=len(treatments))
+    places = rng.permutation(_INNER)[: len(treatments)]
+    strengths = np.array([t.strength for t in treatments])
+    strengths = (strengths * (1 + 0.08 * rng.normal(size=len(strengths)))).clip(0, 1)
     wells = [
-        DemoWell(WellId(*plate, *inner[p]), *t[:-1], strength=float(np.clip(t.strength * j, 0, 1)))
-        for t, p, j in zip(treatments, places, jitter, strict=True)
+        DemoWell(WellId(*plate, int(row), int(column)), *t[:-1], strength=float(strength))
+        for t, (row, column), strength in zip(treatments, places, strengths, strict=True)
     ]
     return sorted(wells, key=lambda w: w.well.address)
 
 
 def _gene_treatments() -> list[_Treatment]:
     empty = _Treatment("EMPTY_control", gene="EMPTY_control")
-    cutting = [_Treatment(f"{gene}_guide_1", gene) for gene in CUTTING_CONTROLS]
-    genes = POSITIVES | QUERIES
-    guides = [_guide(gene, i) for gene in genes for i in range(len(GUIDE_STRENGTHS))]
+    cutting = [_Treatment(f"{gene}_guide_1", gene) for gene in _CUTTING_CONTROLS]
+    guides = [_guide(gene, i) for gene in _GENES for i in range(len(_GUIDE_STRENGTHS))]
     return [empty] * _N_EMPTY_GENE + cutting + guides
 
 
 def _guide(gene: str, i: int) -> _Treatment:
     name = f"{gene}_guide_{i + 1}"
-    group, strength = (POSITIVES | QUERIES)[gene]
-    strength *= _rng("guides", gene).permutation(GUIDE_STRENGTHS)[i]
-    group, strength = OFF_TARGET.get(name, (group, strength))
+    group, strength = _GENES[gene]
+    strength *= _rng("guides", gene).permutation(_GUIDE_STRENGTHS)[i]
+    group, strength = _OFF_TARGET.get(name, (group, strength))
     return _Treatment(name, gene, group=group, strength=float(strength))
 
 
@@ -198,7 +199,7 @@ def _directions() -> dict[str, NDArray[np.float64]]:
 
 @cache
 def _own_direction(name: str) -> NDArray[np.float64]:
-    return _rng("own", name).normal(size=N_FEATURES) / np.sqrt(N_FEATURES)
+    return _rng("own", name).normal(scale=N_FEATURES**-0.5, size=N_FEATURES)
 
 
 @cache
@@ -226,7 +227,17 @@ def embed(wells: Sequence[DemoWell]) -> Floats:
 
 
 class Holes(NamedTuple):
-    """What is missing or broken, on purpose: such is real data. All wells have no effect."""
+    """What is missing or broken, on purpose: such is real data.
+
+    Attributes
+    ----------
+    no_image, no_vector, nan_vector
+        Wells without images, without a vector, with a vector of NaN.
+    no_plane, truncated
+        The well and channel whose image is absent, and whose file is cut short.
+    unlisted
+        Wells that have a vector and are not in the metadata.
+    """
 
     no_image: frozenset[WellId]
     no_plane: tuple[WellId, int]
@@ -237,12 +248,7 @@ class Holes(NamedTuple):
 
 
 def find_holes(wells: Sequence[DemoWell]) -> Holes:
-    """Choose the wells that are damaged.
-
-    Attributes of the answer: wells without images, the plane (well, channel) that is absent, the
-    one that is cut short, wells without a vector, with a vector of NaN, and wells that have a
-    vector but are in no metadata.
-    """
+    """Choose what is damaged, among the wells whose genes and compounds do nothing."""
 
     def quiet(plate: PlateId) -> list[WellId]:
         kept = (w for w in wells if w.well.plate_id == plate and "control" not in w.treatment)
@@ -251,8 +257,7 @@ def find_holes(wells: Sequence[DemoWell]) -> Holes:
     tar, folder, replicate = map(quiet, GENE_PLATES)
     full, part = map(quiet, COMPOUND_PLATES)
     taken = {w.well for w in wells}
-    inner = [(r, c) for r in range(1, N_ROWS - 1) for c in range(1, N_COLUMNS - 1)]
-    free = [w for r, c in inner if (w := WellId(*GENE_PLATES[0], r, c)) not in taken]
+    free = [w for r, c in _INNER if (w := WellId(*GENE_PLATES[0], r, c)) not in taken]
     return Holes(
         no_image=frozenset({tar[0], folder[0], full[0], part[0]}),
         no_plane=(replicate[1], 5),

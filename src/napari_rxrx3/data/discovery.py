@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
-from napari_rxrx3.core.plate import parse_image_name
+from napari_rxrx3.core.plate import ImageName, parse_image_name
 from napari_rxrx3.data.shards import shard_columns
 from napari_rxrx3.data.storage import Entry, Storage
 from napari_rxrx3.data.tables import feature_columns, is_metadata_header
@@ -55,7 +55,10 @@ class Contents:
 
 
 def discover(storage: Storage, path: str) -> Contents:
-    """Find metadata, images and embeddings under a folder, or around one metadata file.
+    """Find metadata, images and embeddings under a folder, or around one file.
+
+    A metadata file brings all that is in its folder, an image the other stains of its well, a
+    tar or shard only itself.
 
     Raises
     ------
@@ -67,6 +70,8 @@ def discover(storage: Storage, path: str) -> Contents:
         raise DatasetNotFound(f"{path} does not exist.")
     if storage.is_folder(path):
         _walk(storage, path, contents, 0)
+    elif (image := parse_image_name(posixpath.basename(path))) is not None:
+        _take_sisters(storage, path, image, contents)
     else:
         _sort_in(storage, path, contents)
         if contents.metadata:
@@ -98,6 +103,14 @@ def _walk(storage: Storage, folder: str, contents: Contents, depth: int) -> None
                 _walk(storage, entry.path, contents, depth + 1)
         elif entry.name not in images_seen and contents.n_files < _MAX_FILES:
             _sort_in(storage, entry.path, contents)
+
+
+def _take_sisters(storage: Storage, path: str, image: ImageName, contents: Contents) -> None:
+    """Of the folder of one loose image, take the images of the same well only."""
+    folder = posixpath.dirname(path)
+    names = [entry.name for entry in storage.children(folder)]
+    parsed = ((name, parse_image_name(name)) for name in names)
+    contents.folders[folder] = [n for n, p in parsed if p is not None and p[:3] == image[:3]]
 
 
 _IMAGE_ENDINGS = (".png", ".jp2", ".tif", ".tiff")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
+    QDockWidget,
     QHBoxLayout,
+    QMainWindow,
     QMenu,
     QSplitter,
     QStackedWidget,
@@ -16,21 +18,22 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.search import Hit, SearchIndex
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
-from napari_rxrx3.gui.icons import tool_button
 from napari_rxrx3.gui.neighbors import NeighborsPanel
 from napari_rxrx3.gui.plate_panel import PlatePanel
 from napari_rxrx3.gui.stain_bar import StainBar
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder
+from napari_rxrx3.gui.widgets import shortcut, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
 
 __all__ = ["ExplorerWidget"]
+
+_WIDTH, _MAP_HEIGHT = 400, 400
 
 _HELP = """In the plate map
   arrows: next well        Home, End: first, last well
@@ -55,6 +58,7 @@ class ExplorerWidget(QWidget):
         super().__init__(parent)
         self.workspace = workspace_of(napari_viewer)
         self.session = self.workspace.session
+        self._was_shown = False
         self.setAcceptDrops(True)
         self.welcome = Welcome()
         self.find = FindBox()
@@ -69,6 +73,22 @@ class ExplorerWidget(QWidget):
         self._on_dataset(self.session.dataset)
         self._on_tasks()
 
+    def sizeHint(self) -> QSize:
+        return QSize(_WIDTH, 720)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._was_shown:
+            self._was_shown = True
+            QTimer.singleShot(0, self._take_width)
+
+    def _take_width(self) -> None:
+        """Leave most of the window to the canvas: Qt gives a new dock more than it needs."""
+        dock = self.parentWidget()
+        window = self.window()
+        if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow):
+            window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
+
     def open_path(self, path: str) -> None:
         """Open a data set in the background."""
         self.workspace.open_path(path)
@@ -79,8 +99,6 @@ class ExplorerWidget(QWidget):
         return self.workspace.is_idle and self.neighbors.thumbnails.is_idle
 
     def _make_header(self) -> None:
-        self.name = QElidingLabel()
-        self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.open_button = tool_button("folder_open", "Open another data set")
         menu = QMenu(self.open_button)
         menu.addAction("Folder …").triggered.connect(lambda: self._open(ask_for_folder(self)))
@@ -93,7 +111,7 @@ class ExplorerWidget(QWidget):
 
     def _lay_out(self) -> None:
         header = QHBoxLayout()
-        header.addWidget(self.name, 1)
+        header.addWidget(self.find, 1)
         header.addWidget(self.open_button)
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
@@ -103,15 +121,14 @@ class ExplorerWidget(QWidget):
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.plate_panel)
         splitter.addWidget(self.tabs)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([_MAP_HEIGHT, 1000])
         splitter.setChildrenCollapsible(False)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(4)
         inner.addLayout(header)
-        inner.addWidget(self.find)
         inner.addWidget(splitter, 1)
         inner.addWidget(self.stains)
         self.pages = QStackedWidget()
@@ -140,12 +157,15 @@ class ExplorerWidget(QWidget):
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_all)
+        shortcut(self, "Ctrl+F", self._focus_find)
+        shortcut(self, "Alt+Left", session.back)
+        shortcut(self, "Alt+Right", session.forward)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)
         self.found.set_found("", None)
-        self.name.setText(dataset.name if dataset is not None else "")
-        self.name.setToolTip(Qt.convertFromPlainText(dataset.describe()) if dataset else "")
+        name = f"in {dataset.name}" if dataset is not None else ""
+        self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
         self.find.set_index(None)
         if dataset is not None:
             self.workspace.tasks.run(
@@ -180,6 +200,10 @@ class ExplorerWidget(QWidget):
             rows = here if len(here) else wells
             with_image = rows.index[rows["has_image"]]
             self.session.select_well(str(with_image[0] if len(with_image) else rows.index[0]))
+
+    def _focus_find(self) -> None:
+        self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.find.selectAll()
 
     def _on_find_cleared(self) -> None:
         self.session.light_up(())

@@ -34,7 +34,6 @@ class FindBox(QLineEdit):
         self._completer = completer
         self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self._complete)
-        self.setPlaceholderText("Find a gene, guide, compound or well …")
         self.setToolTip(
             "Type any part of a name. Enter takes the first one; its wells light up on the map."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QImage, QKeyEvent, QPixmap
+from qtpy.QtGui import QIcon, QImage, QKeyEvent, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_rxrx3.core.contrast import Limits
@@ -14,7 +14,7 @@ from napari_rxrx3.maps.neighbors import Neighbor
 
 __all__ = ["NeighborModel", "NeighborTable"]
 
-_ROW_HEIGHT = 44
+_ROW_HEIGHT = 42
 _KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "cpd"}
 _PICTURE = 1
 _WIDTHS = {0: 26, _PICTURE: 48, 3: 42, 4: 46, 5: 48, 6: 40}
@@ -30,7 +30,7 @@ class NeighborModel(QAbstractTableModel):
         self._value_name = "cos"
         self._limits: Limits | None = None
         self._thumbnails = thumbnails
-        self._pixmaps: dict[str, QPixmap] = {}
+        self._icons: dict[str, QIcon] = {}
         thumbnails.arrived.connect(self._on_arrived)
 
     def set_neighbors(self, neighbors: list[Neighbor], metric: str) -> None:
@@ -42,7 +42,7 @@ class NeighborModel(QAbstractTableModel):
     def set_limits(self, limits: Limits | None) -> None:
         """Draw all pictures in this contrast."""
         self._limits = limits
-        self._pixmaps.clear()
+        self._icons.clear()
         if self.neighbors:
             last = self.index(len(self.neighbors) - 1, _PICTURE)
             self.dataChanged.emit(self.index(0, _PICTURE), last)
@@ -67,7 +67,7 @@ class NeighborModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _texts(neighbor)[index.column()]
         if role == Qt.ItemDataRole.DecorationRole and index.column() == _PICTURE:
-            return self._pixmap(neighbor.well)
+            return self._icon(neighbor.well)
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (0, 4, 5, 6):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -75,15 +75,15 @@ class NeighborModel(QAbstractTableModel):
             return Qt.convertFromPlainText(f"{neighbor.key}\n{shown}")
         return None
 
-    def _pixmap(self, well: str | None) -> QPixmap | None:
+    def _icon(self, well: str | None) -> QIcon | None:
         if well is None or self._limits is None:
             return None
-        if well not in self._pixmaps:
+        if well not in self._icons:
             image = self._thumbnails.image(well, self._limits)
             if image is None:
                 return None
-            self._pixmaps[well] = _scaled(image)
-        return self._pixmaps[well]
+            self._icons[well] = _scaled(image)
+        return self._icons[well]
 
     def _on_arrived(self, well: str) -> None:
         for row, neighbor in enumerate(self.neighbors):
@@ -158,7 +158,10 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     return str(neighbor.rank), picture, neighbor.name, kind, dose, value, str(neighbor.n_wells)
 
 
-def _scaled(image: QImage) -> QPixmap:
+def _scaled(image: QImage) -> QIcon:
     size = _ROW_HEIGHT - 4
     keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    return QPixmap.fromImage(image.scaled(size, size, keep, smooth))
+    pixmap = QPixmap.fromImage(image.scaled(size, size, keep, smooth))
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # Qt would tint it in a selected row
+    return icon

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QToolButton,
+    QPushButton,
     QVBoxLayout,
     QWidget,
     QWidgetAction,
@@ -27,10 +27,10 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.data.cache import written_atomically
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.gui.icons import tool_button
 from napari_rxrx3.gui.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.thumbnails import Thumbnails
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.neighbors import KINDS, Neighbor, nearest_of_kind
 from napari_rxrx3.maps.phenomap import LEVELS, METRICS, phenomap_or_fallback
@@ -38,7 +38,7 @@ from napari_rxrx3.session import Query, Session
 
 __all__ = ["NeighborsPanel"]
 
-_KIND_WORDS = ("genes and compounds", "genes only", "compounds only")
+_KIND_WORDS = ("all kinds", "genes", "compounds")
 
 
 @dataclass(frozen=True)
@@ -108,15 +108,17 @@ class NeighborsPanel(QWidget):
         self.settings = _Settings()
 
     def _lay_out(self) -> None:
+        let_shrink(self.direction)
+        let_shrink(self.kind)
         top, middle = QHBoxLayout(), QHBoxLayout()
         for widget in (self.back, self.forward):
             top.addWidget(widget)
         top.addWidget(self.key, 1)
         top.addWidget(self.copy)
         top.addWidget(self.save)
-        middle.addWidget(self.direction)
-        middle.addWidget(self.kind)
-        middle.addWidget(self.settings, 1)
+        middle.addWidget(self.direction, 1)
+        middle.addWidget(self.kind, 1)
+        middle.addWidget(self.settings)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
@@ -181,9 +183,8 @@ class NeighborsPanel(QWidget):
         if answer is None:
             self.note.clear()
             return
-        wells = f"{answer.n_wells} well{'s' * (answer.n_wells != 1)}"
-        aligned = f"aligned: {answer.align}" if answer.align != "none" else "not aligned"
-        self.note.setText(answer.note or f"{wells}, {aligned}, {answer.embedding}")
+        self.note.setText(_in_words(answer))
+        self.note.setToolTip(Qt.convertFromPlainText(f"Embedding: {answer.embedding}"))
         dataset = self._session.dataset
         self.thumbnails.request(dataset, [n.well for n in neighbors if n.well is not None])
         if answer.query.well is None and answer.well is not None:
@@ -228,7 +229,7 @@ class NeighborsPanel(QWidget):
             self._session.say(f"Saved {path}.")
 
 
-class _Settings(QToolButton):
+class _Settings(QPushButton):
     """A button that says how the map is made, with a form behind it."""
 
     def __init__(self) -> None:
@@ -242,16 +243,14 @@ class _Settings(QToolButton):
         action.setDefaultWidget(self.form.native)
         menu.addAction(action)
         self.setMenu(menu)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolTip("Level, alignment and metric of the comparison")
-        self.setSizePolicy(_expanding(self))
 
     def set_query(self, query: Query) -> None:
         with self.level.changed.blocked(), self.align.changed.blocked():
             self.level.value, self.align.value = query.level, query.align
         with self.metric.changed.blocked():
             self.metric.value = query.metric
-        self.setText(f"{query.level} · {query.align}")
+        self.setText(f"by {query.level}")
 
 
 _LEVEL_TIP = (
@@ -281,10 +280,12 @@ def _answer(
     return _Answer(query, neighbors, phenomap.align, phenomap.embedding, note, len(wells), shown)
 
 
-def _expanding(widget: QWidget) -> object:
-    policy = widget.sizePolicy()
-    policy.setHorizontalPolicy(policy.Policy.Expanding)
-    return policy
+def _in_words(answer: _Answer) -> str:
+    """How the list was made; what is not as asked for comes first."""
+    wells = f"{answer.n_wells} well{'s' * (answer.n_wells != 1)}"
+    align = answer.align if answer.align != "none" else "not aligned"
+    made = f"{wells} · {align} · {answer.query.metric}"
+    return f"{answer.note}\n{made}" if answer.note else made
 
 
 def _file_name(key: str) -> str:

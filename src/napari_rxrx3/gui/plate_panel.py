@@ -17,9 +17,9 @@ from napari_rxrx3.core.plate_colors import (
 )
 from napari_rxrx3.core.plate_view import PlateView, WellState, describe_well
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.gui.icons import tool_button
 from napari_rxrx3.gui.legend import Legend
 from napari_rxrx3.gui.plate_map import PlateMap
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.session import Session, name_of_well
 
 __all__ = ["PlatePanel"]
@@ -47,6 +47,8 @@ class PlatePanel(QWidget):
         self._on_plate(session.plate)
 
     def _lay_out(self) -> None:
+        for box in (self.experiment, self.plate, self.color_by):
+            let_shrink(box)
         self.experiment.setToolTip("Experiment: plates that were made and stained together")
         self.plate.setToolTip("Plate of the experiment")
         self.color_by.setToolTip("What the colors of the map mean")

@@ -41,11 +41,11 @@ def run_window(dataset: Dataset, request: Request) -> None:
         If the well or the perturbation is unknown, or the picture cannot be written.
     """
     viewer = napari.Viewer(title="napari-rxrx3", show=False)
+    viewer.show()
     if request.theme:
         viewer.theme = request.theme
-    viewer.window.resize(*request.size)
-    viewer.show()
     explorer = dock_explorer(viewer)
+    viewer.window.resize(*request.size)
     explorer.session.open(dataset)
     if request.well:
         explorer.session.select_well(request.well)

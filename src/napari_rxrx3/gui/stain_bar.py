@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QHBoxLayout, QWidget
 
 from napari_rxrx3.core.stains import STAINS, Stain
-from napari_rxrx3.gui.icons import tool_button
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.session import CONTRAST_RULES
 
 __all__ = ["StainBar"]
@@ -31,6 +31,7 @@ class StainBar(QWidget):
             "wells, so that all wells of a plate can be compared by eye."
         )
         self.reset = tool_button("restore", "Contrast from the plate's controls again")
+        let_shrink(self.rule)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

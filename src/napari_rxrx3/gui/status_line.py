@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_rxrx3.gui.icons import tool_button
+from napari_rxrx3.gui.widgets import tool_button
 
 __all__ = ["StatusLine"]
 

@@ -7,12 +7,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QCoreApplication, QObject, Qt
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtCore import QCoreApplication, QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.mosaic import in_grid
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.stains import STAINS
@@ -21,6 +21,7 @@ from napari_rxrx3.gui.canvas_labels import CanvasLabels
 from napari_rxrx3.gui.layers import StainLayers
 from napari_rxrx3.gui.loader import Picture, PictureLoader
 from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.session import CONTRAST_RULES, Session, name_of_well
 
 __all__ = ["Workspace", "workspace_of"]
@@ -111,10 +112,10 @@ class Workspace(QObject):
     def _bind_keys(self, window: QWidget) -> None:
         for stain in STAINS:
             key = str(stain.number)
-            _shortcut(window, key, partial(self.layers.toggle, stain.number))
+            shortcut(window, key, partial(self.layers.toggle, stain.number))
             # Shift+1 arrives as the sign above the 1, which differs from keyboard to keyboard
             for alone in (f"Shift+{key}", "!@#$%^"[stain.number - 1]):
-                _shortcut(window, alone, partial(self.layers.show_alone, stain.number))
+                shortcut(window, alone, partial(self.layers.show_alone, stain.number))
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
@@ -133,7 +134,9 @@ class Workspace(QObject):
         if self.session.dataset is None or not tiles:
             self.loader.drop()
             return
-        self.loader.request(self.session.dataset, tiles)
+        canvas = self.labels.size()
+        arranged = in_grid(tiles, canvas.width() / max(1, canvas.height()))
+        self.loader.request(self.session.dataset, arranged)
         if self._limits_plate != self.session.plate:
             self._measure_controls()
 
@@ -292,9 +295,3 @@ def _notes(picture: Picture) -> dict[str, str]:
 def _canvas_of(viewer: Any) -> QWidget:
     """The widget that napari draws in; napari has no public way to it."""
     return viewer.window._qt_viewer.canvas.native
-
-
-def _shortcut(window: QWidget, key: str, act: Any) -> None:
-    shortcut = QShortcut(QKeySequence(key), window)
-    shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-    shortcut.activated.connect(act)

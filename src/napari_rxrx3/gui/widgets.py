@@ -1,14 +1,17 @@
-"""Material Design icons in the theme's text color."""
+"""Small pieces that several widgets use."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from fonticon_mdi7 import MDI7
-from qtpy.QtCore import QSize
-from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QToolButton, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QKeySequence, QPalette, QShortcut
+from qtpy.QtWidgets import QComboBox, QToolButton, QWidget
 from superqt.fonticon import icon
 
-__all__ = ["tool_button"]
+__all__ = ["let_shrink", "shortcut", "tool_button"]
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -23,6 +26,19 @@ def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolBut
     button.setToolTip(tip)
     button.setAccessibleName(tip)
     return button
+
+
+def let_shrink(box: QComboBox) -> None:
+    """Let a combo box be narrower than its longest entry, so that the dock can be narrow."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(6)
+
+
+def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
+    """Call a function when a key is pressed anywhere in the widget's window."""
+    bound = QShortcut(QKeySequence(key), widget)
+    bound.setContext(Qt.ShortcutContext.WindowShortcut)
+    bound.activated.connect(act)
 
 
 class _ThemedButton(QToolButton):
