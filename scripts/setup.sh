@@ -93,7 +93,7 @@ find_python() {
         fi
     done
     is_between python3 "(3, 15)" "(3, 99)" ||
-        die "Python 3.11 or newer is needed; python3 here: $(python3 --version 2>&1 || true)." \
+        die "Python 3.11 or newer is needed; python3 here: $(python3 --version 2>/dev/null || echo none)." \
             "Install one, or name it: make PYTHON=/path/to/python3.12"
     say "$(python3 --version) is newer than what this was tried with (3.11 to 3.14)."
     echo python3

@@ -10,4 +10,5 @@ unset WAYLAND_DISPLAY
 export LIBGL_ALWAYS_SOFTWARE=1 QT_QPA_PLATFORM=xcb
 export XDG_RUNTIME_DIR="${PRIVATE_RUNTIME_DIR:-${XDG_RUNTIME_DIR:-}}"
 # xvfb-run's own temporary folder must have no space in its name; the command keeps its own.
-TMPDIR=/tmp exec xvfb-run -a -s "-screen 0 1600x1200x24" env TMPDIR="${TMPDIR:-/tmp}" "$@"
+exec env TMPDIR=/tmp xvfb-run -a -s "-screen 0 1600x1200x24" \
+    env TMPDIR="${TMPDIR:-/tmp}" "$@"

@@ -22,7 +22,7 @@ __all__ = ["main"]
 Progress = Callable[[int, int, str], None]
 
 _LEVELS = ("well", "guide", "perturbation", "compound")
-_ALIGNMENTS = ("none", "centerscale", "pca-centerscale")
+_ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ _LABEL_COLORS: dict[str, RGB] = {WELL_TYPES[t]: color for t, color in _TYPE_COLO
 _CONTROLS = tuple(t for t in _TYPE_COLORS if t.endswith("_control"))
 _CATEGORICAL = ("well type", "perturbation", "gene", "compound")
 _NOT_A_VALUE = {"row", "column", "plate", "concentration", *_CATEGORICAL, "dose"}
-_LISTED_NAMES = 8
+_LISTED_NAMES = 7
+_FAINT_HATCH = 0.35  # opacity of a hatch that all wells have
 _DIM = 5  # opacity is divided by this where other wells are highlighted
 _FAINT, _MUTED = 70, 130  # opacity of what is not data, of 255
 
@@ -165,27 +167,26 @@ def _name_color(name: str) -> RGB:
     if name in _LABEL_COLORS:
         return _LABEL_COLORS[name]
     code = zlib.crc32(name.encode())
-    return _oklch((0.5, 0.66, 0.82)[code // 360 % 3], 0.095, code % 360)
+    return _oklch((0.48, 0.64, 0.8)[code // 360 % 3], 0.08, code % 360)
 
 
 def _oklch(lightness: float, chroma: float, hue: float) -> RGB:
     """Convert a color of the perceptual space OKLCH (hue in degrees) to sRGB."""
-    a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
+    a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    linear = np.clip(
-        [
-            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
-            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
-            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
-        ],
-        0,
-        1,
+    return (
+        _srgb(4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short),
+        _srgb(-1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short),
+        _srgb(-0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short),
     )
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    red, green, blue = np.rint(255 * srgb).astype(int).tolist()
-    return red, green, blue
+
+
+def _srgb(linear: float) -> int:
+    linear = min(max(linear, 0.0), 1.0)
+    encoded = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+    return round(255 * encoded)
 
 
 # -- numbers --------------------------------------------------------------------------------------
@@ -193,7 +194,8 @@ def _oklch(lightness: float, chroma: float, hue: float) -> RGB:
 # Equal steps of lightness, so that order is seen with any color vision; neither end is lost on a
 # dark or a light window.
 _SCALE: tuple[RGB, ...] = tuple(
-    _oklch(0.40 + 0.49 * t, 0.115 + 0.045 * t, 300 - 195 * t) for t in np.linspace(0, 1, 33)
+    _oklch(0.40 + 0.49 * t, 0.105 + 0.2 * (t - 0.5) ** 2, 300 - 195 * t)
+    for t in (n / 32 for n in range(33))
 )
 
 
@@ -274,7 +276,8 @@ def paint_wells(
     """Draw wells as small pictures.
 
     A well without a value is an outline, a position without a well a dot. Hatches are drawn in
-    the window's text or background color, whichever stands out from the well's own color.
+    the window's text or background color, whichever stands out from the well's own color; faintly
+    if all wells have the same, so that a plate without embeddings can still be read.
 
     Parameters
     ----------
@@ -299,6 +302,8 @@ def paint_wells(
     _stamp(wells, is_empty, _dot(size), np.array([*inks[0], _FAINT]))
     _stamp(wells, ~is_empty & ~has_value, _outline(size), np.array([*inks[0], _MUTED]))
     ink = _hatch_inks(colors, inks)
+    if _all_alike(states):
+        ink = (_FAINT_HATCH * ink + (1 - _FAINT_HATCH) * colors).astype(int)
     for state in (WellState.NO_IMAGE, WellState.NO_EMBEDDING, WellState.NEITHER, WellState.FAILED):
         which = states == state
         _stamp(wells, which, hatch_mask(state, size), ink[which, None])
@@ -313,6 +318,12 @@ def _stamp(
 ) -> None:
     y, x = np.nonzero(mask)
     wells[np.flatnonzero(which)[:, None], y, x] = color
+
+
+def _all_alike(states: NDArray[np.uint8]) -> bool:
+    """Whether all wells, of two at least, are in one state (failures aside)."""
+    known = states[(states != WellState.EMPTY) & (states != WellState.FAILED)]
+    return len(known) > 1 and bool((known == known[0]).all())
 
 
 def _hatch_inks(colors: NDArray[np.uint8], inks: tuple[RGB, RGB]) -> NDArray[np.int_]:

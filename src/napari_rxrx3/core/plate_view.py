@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -212,16 +212,21 @@ class PlateGrid:
         top += max(0, height - pitch * N_ROWS) // 2
         return cls(pitch, left, top, gap=max(line, pitch // 10))
 
-    def labeled_rows(self, space: int) -> list[int]:
-        """Return the rows to label where a label needs `space` pixels."""
+    def labeled_rows(self, space: float, always: int | None = None) -> list[int]:
+        """Return the rows to label where a label needs `space` pixels, one of them in any case."""
         every = next((n for n in (1, 2, 4) if n * self.pitch >= space), 8)
-        return list(range(0, N_ROWS, every))
+        return self._spaced(range(0, N_ROWS, every), space, always)
 
-    def labeled_columns(self, space: int) -> list[int]:
-        """Return the columns to label: the first, and every 2nd, 3rd, 6th ... by number."""
-        every = next((n for n in (1, 2, 3, 6, 12) if n * self.pitch >= space), 24)
-        first = [0] if every > 1 and (every - 1) * self.pitch >= space else []
-        return first + list(range(every - 1, N_COLUMNS, every))
+    def labeled_columns(self, space: float, always: int | None = None) -> list[int]:
+        """Return the columns to label: the first and every 2nd, 6th or 12th by number."""
+        every = next((n for n in (1, 2, 6, 12) if n * self.pitch >= space), 24)
+        first = [0] if every > 2 else []
+        return self._spaced([*first, *range(every - 1, N_COLUMNS, every)], space, always)
+
+    def _spaced(self, lines: Sequence[int], space: float, always: int | None) -> list[int]:
+        if always is None:
+            return list(lines)
+        return [always, *(n for n in lines if abs(n - always) * self.pitch >= space)]
 
     def corner(self, position: int) -> tuple[int, int]:
         """Return the left and top pixel of a well."""

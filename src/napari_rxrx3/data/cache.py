@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import threading
-import zipfile
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
@@ -19,7 +17,7 @@ import platformdirs
 
 __all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder", "written_atomically"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: raise it when the meaning of a cached file changes."""
 
 
@@ -34,11 +32,10 @@ def demo_folder(chosen: str | None = None) -> Path:
 
 @contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place when the block succeeds."""
+    """Yield a temporary path beside `path`; the file made there takes its place on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # not tempfile: its files can be read by their owner only, and stay so when they are moved
+    temporary = path.parent / f".{uuid.uuid4().hex}.part"
     try:
         yield temporary
         temporary.replace(path)
@@ -67,8 +64,8 @@ class DiskCache:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            pass  # not there, or damaged: build it again
+        except Exception:  # not there, or damaged, for which numpy and zipfile raise anything
+            pass
         built = build()
         with suppress(OSError), written_atomically(path) as temp, temp.open("wb") as file:
             np.savez(file, allow_pickle=False, **built)
@@ -133,8 +130,10 @@ class ArrayCache:
         return array
 
     def _keep(self, key: Hashable, array: np.ndarray[Any, Any]) -> None:
+        if array.nbytes > self.max_bytes:
+            return  # it would push out all others and still not fit
         self._kept[key] = array
         self._bytes += array.nbytes
-        while self._bytes > self.max_bytes and self._kept:
+        while self._bytes > self.max_bytes:
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.nbytes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,8 @@ import pandas as pd
 
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
 from napari_rxrx3.data.embeddings import EmbeddingTable
+from napari_rxrx3.data.images import Layout, most_common, odd_layout
+from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.planes import ImageSource
 from napari_rxrx3.data.problems import Problem
 
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["CheckReport", "check_dataset"]
 
 Progress = Callable[[int, int, str], None]
-
-_DECODED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -153,19 +153,25 @@ def _of_well(kind: str, well_id: str, row: pd.Series, detail: str) -> Problem:
 def _damaged_planes(
     dataset: Dataset, source: ImageSource, progress: Progress | None
 ) -> Iterator[Problem]:
-    index = source.index
-    total = len(index.code)
-    shapes: dict[WellId, tuple[int, ...]] = {}
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-        for start in range(0, total, _DECODED_AT_ONCE):
-            if progress is not None:
-                progress(start, total, f"decoding {source.path}")
-            rows = range(start, min(start + _DECODED_AT_ONCE, total))
-            checked = pool.map(lambda row: dataset.images.verify(source, row), rows)
-            for row, (cause, shape) in zip(rows, checked, strict=True):
-                well, channel = index.plane(row)
-                if not cause and shape != shapes.setdefault(well, shape):
-                    cause = f"its shape is {shape}, that of its sisters {shapes[well]}"
-                if cause:
-                    detail = f"{well}, channel {channel}: {cause} ({source.locate(row)})"
-                    yield Problem("unreadable_plane", *well.plate_id, str(well), channel, detail)
+    rows = range(len(source.index.code))
+    checked = in_threads(partial(dataset.images.verify, source), rows)
+    for first, found in _by_well(source, zip(rows, checked, strict=True)):
+        if progress is not None:
+            progress(first, len(rows), f"decoding {source.path}")
+        layouts = [layout for layout in found.values() if not isinstance(layout, str)]
+        usual = most_common(layouts) if layouts else None
+        for row, result in found.items():
+            if result != usual:
+                well, channel = source.index.plane(row)
+                cause = result if isinstance(result, str) else odd_layout(result, usual)
+                detail = f"{well}, channel {channel}: {cause} ({source.locate(row)})"
+                yield Problem("unreadable_plane", *well.plate_id, str(well), channel, detail)
+
+
+def _by_well(
+    source: ImageSource, checked: Iterable[tuple[int, Layout | str]]
+) -> Iterator[tuple[int, dict[int, Layout | str]]]:
+    """Group what was found by well: the planes of a well are neighbors in an index."""
+    for _, group in groupby(checked, key=lambda item: source.index.code[item[0]] // N_CHANNELS):
+        found = dict(group)
+        yield min(found), found

@@ -27,7 +27,13 @@ from napari_rxrx3.core.plate import (
 from napari_rxrx3.data.cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.discovery import Contents, discover
 from napari_rxrx3.data.embeddings import find_embeddings
-from napari_rxrx3.data.images import find_images, namer_for
+from napari_rxrx3.data.images import (
+    Layout,
+    find_images,
+    most_common,
+    namer_for,
+    odd_layout,
+)
 from napari_rxrx3.data.metadata import read_metadata, wells_from_ids
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
@@ -205,12 +211,12 @@ class Dataset:
         """
         well = self.well(well_id)
         try:
-            shape, dtype = self.images.layout(well)
+            layout = self.images.layout(well)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
         read = dask.delayed(self._checked_plane, pure=False)
         planes = [
-            da.from_delayed(read(well_id, channel, shape, dtype), shape, dtype)
+            da.from_delayed(read(well_id, channel, layout), *layout)
             for channel in range(1, N_CHANNELS + 1)
         ]
         return da.stack(planes)
@@ -260,7 +266,7 @@ class Dataset:
         Parameters
         ----------
         level : {"well", "guide", "perturbation", "compound"}
-        align : {"none", "centerscale", "pca-centerscale"}
+        align : {"none", "centerscale", "pca-centerscale", "tvn"}
             Batch correction, see `napari_rxrx3.maps.align`.
         embedding : str, optional
             A name of `embeddings`; the one that covers most wells if None.
@@ -293,24 +299,20 @@ class Dataset:
             _POOL.submit(self.plane, well_id, channel, size) for channel in range(1, N_CHANNELS + 1)
         ]
         planes = [future.result() for future in futures]
+        usual = most_common([_layout(plane) for plane in planes])
         for channel, plane in enumerate(planes, start=1):
-            self._require_layout(well_id, channel, plane, planes[0].shape, planes[0].dtype)
+            self._require_layout(well_id, channel, plane, usual)
         return np.stack(planes)
 
-    def _checked_plane(
-        self, well_id: str, channel: int, shape: tuple[int, int], dtype: np.dtype[Any]
-    ) -> Plane:
+    def _checked_plane(self, well_id: str, channel: int, usual: Layout) -> Plane:
         plane = self.plane(well_id, channel)
-        self._require_layout(well_id, channel, plane, shape, dtype)
+        self._require_layout(well_id, channel, plane, usual)
         return plane
 
-    def _require_layout(
-        self, well_id: str, channel: int, plane: Plane, shape: tuple[int, ...], dtype: Any
-    ) -> None:
-        if plane.shape != shape or plane.dtype != dtype:
-            cause = f"it is {plane.shape} {plane.dtype} where its sisters are {shape} {dtype}"
+    def _require_layout(self, well_id: str, channel: int, plane: Plane, usual: Layout) -> None:
+        if _layout(plane) != usual:
             place = self.images.locate(self.well(well_id), channel)
-            raise ImageUnavailable(well_id, channel, place, cause)
+            raise ImageUnavailable(well_id, channel, place, odd_layout(_layout(plane), usual))
 
     def _read_metadata(self, storage: Storage) -> pd.DataFrame | None:
         tables = []
@@ -376,6 +378,10 @@ def _in_plate_order(wells: pd.DataFrame) -> pd.DataFrame:
     rank = wells["experiment_name"].map({name: i for i, name in enumerate(names)})
     order = np.lexsort((wells["column"], wells["row"], wells["plate"], rank))
     return wells.iloc[order]
+
+
+def _layout(plane: Plane) -> Layout:
+    return (plane.shape[0], plane.shape[1]), plane.dtype
 
 
 def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:

@@ -62,15 +62,30 @@ def decode_small(data: bytes, size: int) -> Plane:
 
 
 def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
-    """Shape (Y, X) and dtype of an image, from its header where that is possible."""
+    """Shape (Y, X) and dtype of an image, from its header; `data` may end early.
+
+    Raises
+    ------
+    UndecodableImage
+        If that tells that it is no gray image of 8 or 16 bits.
+    """
     kind = _kind(data)
     if kind == "TIFF":
-        plane = decode(data)
-        return plane.shape, plane.dtype
+        return _tiff_layout(data)
     width, height, mode = _check_size(data, kind)
     if mode not in ("L", "I;16", "I;16B", "I"):
         raise UndecodableImage(f"not a gray image of 8 or 16 bits (mode {mode})")
     return (height, width), np.dtype(np.uint8 if mode == "L" else np.uint16)
+
+
+def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            page = tiff.pages.first
+            plane = np.empty(page.shape, dtype=page.dtype)
+    except Exception as error:
+        raise UndecodableImage(f"damaged TIFF image ({_one_line(error)})") from error
+    return (_gray(plane).shape[0], plane.shape[1]), plane.dtype
 
 
 def _kind(data: bytes) -> str:

@@ -56,8 +56,7 @@ _LEFTOVER_AGE = 3600.0
 _NOTE = "Invented data for trying out napari-rxrx3: nothing in here was measured."
 _FOLDER_PLATE = GENE_PLATES[1]
 _ROW_GROUP = 100
-_N_SHARDS = 2
-_N_THREADS = 2  # drawing and compressing leave the interpreter lock for most of their time
+_N_THREADS = 2  # drawing and PNG leave the interpreter lock; Pillow's JPEG 2000 does not
 _CAMERA_OFFSET, _CAMERA_GAIN, _CAMERA_STEP = 192, 100, 64
 _MODIFIED = 1_700_000_000
 
@@ -89,7 +88,7 @@ def write_demo(folder: Path, *, progress: Progress | None = None) -> Path:
     if _version(folder) == DEMO_VERSION:
         return folder
     if folder.exists() and not _is_replaceable(folder):
-        raise RxRx3Error(f"{folder} is no complete demo data: name a new or empty folder.")
+        raise RxRx3Error(f"{folder} holds no complete demo data: name a new or empty folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     with tempfile.TemporaryDirectory(
@@ -279,12 +278,10 @@ def _shard_rows(items: Iterator[tuple[WellId, Planes]]) -> Iterator[tuple[str, b
 def _write_shards(folder: Path, rows: Sequence[tuple[str, bytes]]) -> None:
     """Cut the rows where a row group ends, whatever the well: shards of the real data do so too."""
     folder.mkdir()
-    n_groups = -(-len(rows) // _ROW_GROUP)
-    step = -(-n_groups // _N_SHARDS) * _ROW_GROUP
-    for i in range(_N_SHARDS):
-        part = rows[i * step : (i + 1) * step]
+    cut = len(rows) // (2 * _ROW_GROUP) * _ROW_GROUP
+    for i, part in enumerate((rows[:cut], rows[cut:])):
         files = [{"bytes": data, "path": f"{key.rsplit('/')[-1]}.jp2"} for key, data in part]
         kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
         columns = {"__key__": [key for key, _ in part], "jp2": pa.array(files, kind)}
-        path = folder / f"train-{i:05d}-of-{_N_SHARDS:05d}.parquet"
+        path = folder / f"train-{i:05d}-of-00002.parquet"
         pq.write_table(pa.table(columns), path, row_group_size=_ROW_GROUP, compression="none")

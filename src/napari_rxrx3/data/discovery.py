@@ -143,10 +143,20 @@ def _sort_in(storage: Storage, path: str, contents: Contents) -> None:
 
 
 def kind_of_file(storage: Storage, path: str) -> str:
-    """Say what a file is: metadata, tar, shard, embedding, embedding tar, or "" for other."""
+    """Say what a file is: metadata, tar, shard, embedding, embedding tar, or "" for other.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowException, tarfile.TarError, zipfile.BadZipFile
+        If it is damaged: then only its name tells what it was to be.
+    """
     head = storage.read(path, 0, _HEAD)
     if head[:4] == b"PAR1":
         return _kind_of_parquet(storage, path)
+    if path.endswith((".parquet", ".tar")) and not head:
+        raise OSError("the file is empty")
+    if path.endswith(".parquet"):
+        raise OSError("not a parquet file")
     if head[:4] == b"PK\x03\x04":
         return _kind_of_zip(storage, path)
     if head[257:262] == b"ustar" or (path.endswith(".tar") and head):

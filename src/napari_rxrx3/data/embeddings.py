@@ -98,7 +98,9 @@ class EmbeddingTable:
             built.append(vectors)
             return {
                 "well_id": np.array([i.encode() for i in ids], dtype=np.bytes_),
-                "problem": np.array([p.detail for p in self.problems], dtype=np.str_),
+                "problem": np.array(
+                    [(p.kind, p.well_id, p.detail) for p in self.problems], dtype=np.str_
+                ).reshape(-1, 3),
             }
 
         arrays = self.cache.arrays("vector-rows", fingerprint, build)
@@ -107,7 +109,10 @@ class EmbeddingTable:
             self.problems.clear()
             arrays = build()
             vectors = built[0]
-        self.problems[:] = [Problem("unusable_embedding", detail=d) for d in arrays["problem"]]
+        self.problems[:] = [
+            Problem(kind, well_id=well_id, detail=detail)
+            for kind, well_id, detail in arrays["problem"].tolist()
+        ]
         ids = pd.Index(np.char.decode(arrays["well_id"], "utf-8").astype(object), dtype="str")
         return ids, vectors, _usable(vectors)
 
@@ -127,11 +132,8 @@ class EmbeddingTable:
                 self.progress(i, len(self.files), f"reading vectors: {file.name}")
             try:
                 for new_ids, block in self._read_one(file):
-                    keep = [k for k, well in enumerate(new_ids) if well not in seen]
-                    if len(keep) < len(new_ids):
-                        self._note(file, f"repeats {len(new_ids) - len(keep)} wells; first kept")
-                    ids += [new_ids[k] for k in keep]
-                    seen.update(ids[-len(keep) :] if keep else ())
+                    keep = [self._is_new(well, seen, file) for well in new_ids]
+                    ids += [well for well, new in zip(new_ids, keep, strict=True) if new]
                     blocks.append(block[keep])
             except (pa.ArrowException, OSError, ValueError) as error:
                 self._note(file, f"cannot be read ({' '.join(str(error).split())[:200]})")
@@ -152,8 +154,16 @@ class EmbeddingTable:
                 named = [k for k, well in enumerate(ids) if well]
                 yield [ids[k] for k in named], block[named]
 
-    def _note(self, file: EmbeddingFile, what: str) -> None:
-        self.problems.append(Problem("unusable_embedding", detail=f"{file.name} {what}"))
+    def _is_new(self, well_id: str, seen: set[str], file: EmbeddingFile) -> bool:
+        if well_id in seen:
+            self._note(file, f"has another vector of {well_id}; the first one is used", well_id)
+            return False
+        seen.add(well_id)
+        return True
+
+    def _note(self, file: EmbeddingFile, what: str, well_id: str = "") -> None:
+        kind = "duplicate_vector" if well_id else "unusable_embedding"
+        self.problems.append(Problem(kind, well_id=well_id, detail=f"{file.name} {what}"))
 
 
 def find_embeddings(

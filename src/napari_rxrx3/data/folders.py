@@ -22,8 +22,8 @@ class FolderSource:
         self.path = path
         self.index = index
 
-    def read(self, row: int) -> bytes:
-        return self._storage.read(self.locate(row))
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
+        return self._storage.read(self.locate(row), 0, n_bytes)
 
     def locate(self, row: int) -> str:
         return posixpath.join(self.path, self.index.name[row].decode())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,20 +16,24 @@ from napari_rxrx3.data.cache import ArrayCache, DiskCache
 from napari_rxrx3.data.decode import UndecodableImage, decode, decode_small, image_layout
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.folders import FolderSource
+from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.planes import ImageSource, PlaneIndex, plate_of_path
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.shards import ShardSource
 from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.tars import TarSource
 
-__all__ = ["ImageCatalog", "find_images", "namer_for"]
+__all__ = ["ImageCatalog", "Layout", "find_images", "most_common", "namer_for", "odd_layout"]
 
 Plane = np.ndarray[Any, Any]
+Layout = tuple[tuple[int, int], np.dtype[Any]]
+"""Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
 PlateNamer = Callable[[str], PlateId | None]
 
 _PLANES_IN_MEMORY = 512 * 2**20
+_HEADER = 64 * 2**10
 
 
 class ImageCatalog:
@@ -66,7 +70,7 @@ class ImageCatalog:
         return planes
 
     def present_wells(self, plate: PlateId) -> Plane:
-        """bool (1536,): the wells of a plate of which some container lists some plane."""
+        """Bool (1536,): the wells of a plate of which some container lists some plane."""
         return np.asarray(self.present(plate).any(axis=1))
 
     def plane(self, well: WellId, channel: int, size: int | None = None) -> Plane:
@@ -84,28 +88,38 @@ class ImageCatalog:
 
         return self._planes.get((well, channel, size), compute)
 
-    def layout(self, well: WellId) -> tuple[tuple[int, int], np.dtype[Any]]:
-        """Shape (Y, X) and dtype of a well's planes, from the first one that tells."""
-        error: ImageUnavailable | None = None
+    def layout(self, well: WellId) -> Layout:
+        """Shape (Y, X) and dtype that most of a well's planes have, from their headers.
+
+        Raises
+        ------
+        ImageUnavailable
+            If no plane tells; it names the first channel.
+        """
+        layouts: list[Layout] = []
+        failure: ImageUnavailable | None = None
         for channel in range(1, N_CHANNELS + 1):
             try:
-                return self._first_good(well, channel, image_layout)
-            except ImageUnavailable as caught:
-                error = error or caught
-        assert error is not None
-        raise error
+                layouts.append(self._first_good(well, channel, image_layout, _HEADER))
+            except ImageUnavailable as error:
+                failure = failure or error
+        if not layouts:
+            assert failure is not None
+            raise failure
+        return most_common(layouts)
 
     def locate(self, well: WellId, channel: int) -> str:
         """Where a plane is or should be, for a person."""
         found = self._candidates(well, channel)
         return found[0][0].locate(found[0][1]) if found else self._where
 
-    def verify(self, source: ImageSource, row: int) -> tuple[str, tuple[int, ...]]:
-        """Decode one plane of one container; return what is wrong ("" if nothing) and its shape."""
+    def verify(self, source: ImageSource, row: int) -> Layout | str:
+        """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
-            return "", decode(source.read(row)).shape
+            plane = decode(source.read(row))
         except (OSError, UndecodableImage, pa.ArrowException) as error:
-            return _cause(error), ()
+            return _cause(error)
+        return (plane.shape[0], plane.shape[1]), plane.dtype
 
     def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
         found = []
@@ -115,11 +129,17 @@ class ImageCatalog:
                 found.append((source, row))
         return found
 
-    def _first_good(self, well: WellId, channel: int, use: Callable[[bytes], Result]) -> Result:
+    def _first_good(
+        self,
+        well: WellId,
+        channel: int,
+        use: Callable[[bytes], Result],
+        n_bytes: int | None = None,
+    ) -> Result:
         failure: ImageUnavailable | None = None
         for source, row in self._candidates(well, channel):
             try:
-                return use(source.read(row))
+                return use(source.read(row, n_bytes))
             except (OSError, UndecodableImage, pa.ArrowException) as error:
                 place = source.locate(row)
                 failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
@@ -157,7 +177,7 @@ def find_images(
         except (OSError, pa.ArrowException, ValueError) as error:
             return path, kind, error
 
-    for done, (path, kind, result) in enumerate(_in_threads(build, slow)):
+    for done, (path, kind, result) in enumerate(in_threads(build, slow)):
         if progress is not None:
             progress(done + 1, len(slow), f"indexing {path}")
         if isinstance(result, Exception):
@@ -172,12 +192,19 @@ def find_images(
     return ImageCatalog(sources, where), problems
 
 
-def _in_threads(function: Callable[[Any], Any], jobs: list[Any]) -> Iterator[Any]:
-    with ThreadPoolExecutor(4) as pool:
-        try:
-            yield from pool.map(function, jobs)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+def odd_layout(layout: Layout, usual: Layout | None) -> str:
+    """Say in which way a plane differs from its sisters."""
+    assert usual is not None
+    (shape, dtype), (usual_shape, usual_dtype) = layout, usual
+    return (
+        f"it has {shape[1]} x {shape[0]} pixels of {dtype} where its sisters have "
+        f"{usual_shape[1]} x {usual_shape[0]} of {usual_dtype}"
+    )
+
+
+def most_common(layouts: Sequence[Layout]) -> Layout:
+    """The layout that most planes of a well have: an odd one must not make the others odd."""
+    return Counter(layouts).most_common(1)[0][0]
 
 
 def _cached_index(

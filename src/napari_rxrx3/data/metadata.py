@@ -142,8 +142,8 @@ def _normalize(table: pa.Table, path: str) -> tuple[pd.DataFrame, list[Problem]]
     frame["plate"] = _numbers(table, "plate")
     frame["concentration"] = _numbers(table, "concentration")
     _fill_places(frame, path)
-    problems = _drop_unplaced(frame, path)
-    problems += _drop_repeated(frame, path)
+    frame, unplaced = _placed(frame, path)
+    frame, repeated = _unrepeated(frame, path)
     frame = frame.set_index("well_id")
     frame["plate"] = frame["plate"].astype(np.int64)
     row_column = _by_unique(frame["address"], lambda a: parse_address(a), (-1, -1))
@@ -152,7 +152,7 @@ def _normalize(table: pa.Table, path: str) -> tuple[pd.DataFrame, list[Problem]]
     frame["gene"] = frame["gene"].fillna(_by_unique(frame["treatment"], gene_of_guide, None))
     frame["well_type"] = _well_types(frame)
     labels = ["well_type_label"] if "well_type_label" in table.column_names else []
-    return frame[[*COLUMNS, *labels]], problems
+    return frame[[*COLUMNS, *labels]], unplaced + repeated
 
 
 def _text(table: pa.Table, name: str) -> pd.Series:
@@ -209,7 +209,7 @@ def _fill_places(frame: pd.DataFrame, path: str) -> None:
         frame.loc[i, "plate"] = well.plate
 
 
-def _drop_unplaced(frame: pd.DataFrame, path: str) -> list[Problem]:
+def _placed(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Problem]]:
     known = _by_unique(frame["address"], lambda a: bool(parse_address(a)), False).astype(bool)
     whole = frame["plate"].notna() & (frame["plate"] % 1 == 0) & (frame["plate"] >= 0)
     placed = known & whole & frame["well_id"].notna() & frame["experiment_name"].notna()
@@ -227,11 +227,10 @@ def _drop_unplaced(frame: pd.DataFrame, path: str) -> list[Problem]:
                 detail,
             )
         )
-    frame.drop(index=frame.index[~placed], inplace=True)
-    return problems
+    return frame[placed], problems
 
 
-def _drop_repeated(frame: pd.DataFrame, path: str) -> list[Problem]:
+def _unrepeated(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Problem]]:
     repeated = frame["well_id"].duplicated()
     problems = [
         Problem(
@@ -244,8 +243,7 @@ def _drop_repeated(frame: pd.DataFrame, path: str) -> list[Problem]:
         )
         for _, row in frame[repeated].iterrows()
     ]
-    frame.drop(index=frame.index[repeated], inplace=True)
-    return problems
+    return frame[~repeated], problems
 
 
 def _well_types(frame: pd.DataFrame) -> pd.Series:

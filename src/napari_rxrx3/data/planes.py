@@ -129,8 +129,11 @@ class ImageSource(Protocol):
     path: str
     index: PlaneIndex
 
-    def read(self, row: int) -> bytes:
-        """Bytes of the image file in this row of the index; raises OSError when that fails."""
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
+        """Bytes of the image file in this row of the index; raises OSError when that fails.
+
+        With `n_bytes`, at least so many of them from the start, if there are so many.
+        """
         ...
 
     def locate(self, row: int) -> str:

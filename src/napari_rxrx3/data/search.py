@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,14 +56,15 @@ class SearchIndex:
             return self._wells.loc[[hit.name]]
         if hit.kind == "gene":
             return self._wells[self._wells["gene"] == hit.name]
-        is_compound = self._wells["perturbation_type"] == "COMPOUND"
-        same = self._wells["treatment"] == hit.name
-        if hit.kind == "compound":
-            return self._wells[same & is_compound]
-        return self._wells[same if hit.kind == "control" else same & ~is_compound]
+        rows = self._wells[self._wells["treatment"] == hit.name]
+        if hit.kind == "control" or gene_of_guide(hit.name) is not None:
+            return rows
+        is_other = _is_no_compound(rows["perturbation_type"])
+        return rows[is_other if hit.kind == "guide" else ~is_other]
 
     def find(self, name: str) -> Hit | None:
         """The hit of exactly this name, case included; else the only one that differs in case."""
+        name = name.strip()
         for candidate in (self._names["name"] == name, self._same_folded(name)):
             rows = self._names[candidate]
             if len(rows) == 1 or (len(rows) and rows["name"].nunique() == 1):
@@ -71,7 +73,7 @@ class SearchIndex:
         return Hit(name, "well", 1) if name in self._wells.index else None
 
     def _same_folded(self, name: str) -> pd.Series:
-        return self._names["name"].str.casefold() == name.strip().casefold()
+        return self._names["name"].str.casefold() == name.casefold()
 
     def _wells_like(self, folded: str, limit: int) -> list[Hit]:
         if limit <= 0:
@@ -83,20 +85,27 @@ class SearchIndex:
 
 def _names(wells: pd.DataFrame) -> pd.DataFrame:
     """One row a name: name, kind, n_wells, and the order of its kind."""
-    treatments = wells.groupby(["treatment", "perturbation_type"]).size().reset_index(name="n_wells")
-    unique = {t: gene_of_guide(t) is not None for t in treatments["treatment"].unique()}
-    is_guide = treatments["treatment"].map(unique)
-    is_control = treatments["treatment"].str.contains("_control", na=False)
-    treatments["kind"] = "compound"
-    treatments.loc[is_guide | (treatments["perturbation_type"] != "COMPOUND"), "kind"] = "guide"
-    treatments.loc[is_control, "kind"] = "control"
-    treatments = treatments.rename(columns={"treatment": "name"})[["name", "kind", "n_wells"]]
-    controls = treatments[treatments["kind"] == "control"]
-    controls = controls.groupby(["name", "kind"], as_index=False)["n_wells"].sum()
+    pairs = wells.groupby(["treatment", "perturbation_type"], dropna=False).size()
+    counted = pairs.rename("n_wells").reset_index().dropna(subset="treatment")
+    counted["kind"] = _kinds(counted["treatment"], counted["perturbation_type"])
+    treatments = counted.groupby(["treatment", "kind"], as_index=False)["n_wells"].sum()
+    treatments = treatments.rename(columns={"treatment": "name"})
+    controls = treatments.loc[treatments["kind"] == "control", "name"]
     genes = wells["gene"].value_counts().rename_axis("name").reset_index(name="n_wells")
-    genes = genes[~genes["name"].isin(controls["name"])].assign(kind="gene")
-    others = treatments[treatments["kind"] != "control"]
-    names = pd.concat([genes, others, controls], ignore_index=True)
+    genes = genes[~genes["name"].isin(controls)].assign(kind="gene")
+    names = pd.concat([genes, treatments], ignore_index=True)
     names["name"] = names["name"].astype("str")
     names["order"] = names["kind"].map(_KINDS.index)
     return names
+
+
+def _kinds(treatments: pd.Series, types: pd.Series) -> np.ndarray[Any, Any]:
+    guides = {t: gene_of_guide(t) is not None for t in treatments.unique()}
+    is_guide = treatments.map(guides).astype(bool) | _is_no_compound(types)
+    kinds = np.where(is_guide, "guide", "compound")
+    return np.where(treatments.str.contains("_control"), "control", kinds)
+
+
+def _is_no_compound(types: pd.Series) -> pd.Series:
+    """Where the table says another type; some tables say none."""
+    return types.notna() & (types != "COMPOUND")

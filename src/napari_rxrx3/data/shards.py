@@ -40,7 +40,7 @@ class ShardSource:
         self._file: pq.ParquetFile | None = None
         self._groups: dict[int, pa.Array] = {}
 
-    def read(self, row: int) -> bytes:
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
         group, place = int(self.index.first[row]), int(self.index.second[row])
         try:
             data = self._group(group)[place].as_py()

@@ -45,7 +45,10 @@ class Storage:
         text = os.fspath(path)
         if "://" not in text:
             return cls(LocalFileSystem()), Path(text).expanduser().absolute().as_posix()
-        fs, inner = fsspec.core.url_to_fs(text)
+        try:
+            fs, inner = fsspec.core.url_to_fs(text)
+        except (ValueError, ImportError) as error:  # unknown, or its package is not installed
+            raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
         return cls(fs), str(inner).rstrip("/")
 
     def exists(self, path: str) -> bool:
@@ -85,17 +88,29 @@ class Storage:
         return data
 
     def open(self, path: str) -> IO[bytes]:
-        """Open a file for reading with seek."""
+        """Open a file for reading with seek.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read, or is too large for a server that only sends whole files.
+        """
         if self.is_local:
             return Path(path).open("rb")
-        file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
-        if file.seekable():
-            return file
+        if self._sends_parts(path):
+            file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
+            if file.seekable():
+                return file
+            file.close()
         size = self._fs.info(path).get("size") or 0
         if size > _WHOLE_FILE_LIMIT:
-            raise RxRx3Error(f"The server of {path} cannot send parts of a file of {size} bytes.")
-        file.close()
+            raise OSError(f"the server cannot send parts of a file of {size} bytes")
         return io.BytesIO(self._fs.cat_file(path))
+
+    def _sends_parts(self, path: str) -> bool:
+        if "http" not in self._fs.protocol and "https" not in self._fs.protocol:
+            return True
+        return len(self._fs.cat_file(path, start=0, end=1)) <= 1
 
     def fingerprint(self, path: str) -> str:
         """Text that changes when the file does: its size and time of change."""

@@ -22,8 +22,9 @@ class TarSource:
         self.path = path
         self.index = index
 
-    def read(self, row: int) -> bytes:
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
         start, size = int(self.index.first[row]), int(self.index.second[row])
+        size = min(size, n_bytes or size)
         data = self._storage.read(self.path, start, start + size)
         if len(data) < size:
             raise OSError(f"the tar ends after {len(data)} of the image's {size} bytes")

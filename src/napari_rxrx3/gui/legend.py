@@ -30,7 +30,7 @@ from napari_rxrx3.core.plate_view import WellState
 __all__ = ["Legend", "pixmap_from", "plain_tooltip", "small_font", "window_inks"]
 
 _SWATCH, _SPACE, _ITEM_GAP, _LINE_GAP = 9, 4, 11, 2
-_MAX_NAME, _BAR = 130, 110
+_MAX_NAME, _BAR = 100, 110
 _STATE_WORDS = {
     WellState.NO_IMAGE: ("no image", "no image on disk"),
     WellState.NO_EMBEDDING: ("no embedding", "no embedding"),

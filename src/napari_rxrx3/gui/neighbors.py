@@ -259,7 +259,8 @@ _LEVEL_TIP = (
 )
 _ALIGN_TIP = (
     "How differences between experiments are taken out, by their control wells: not at all, by "
-    "center and scale, or by center and scale along the controls' principal components"
+    "center and scale, by center and scale along the controls' principal components, or by "
+    "typical variation normalization (tvn)"
 )
 _METRIC_TIP = "cosine: direction of the change; euclidean: distance, which its strength decides too"
 

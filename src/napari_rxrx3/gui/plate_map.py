@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QHelpEvent,
@@ -25,7 +25,7 @@ from napari_rxrx3.gui.legend import pixmap_from, plain_tooltip, small_font, wind
 
 __all__ = ["PlateMap"]
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 20, 14, 8, 4  # around the wells; labels stand left and above
+_LEFT, _TOP, _RIGHT, _BOTTOM = 20, 15, 8, 4  # around the wells; labels stand left and above
 _STEPS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -274,73 +274,54 @@ class PlateMap(QWidget):
 
     def _paint_plate(self, painter: QPainter, colors: PlateColors) -> None:
         inks, scale, grid = window_inks(self), self.devicePixelRatioF(), self._grid()
-        key = (self.size(), scale, inks, self.font().key())
+        selected = self._view.rectangle(*self._band) if self._band else self._chosen.wells
+        key = (self.size(), scale, inks, selected if len(selected) > 1 else None)
         if self._pixmap is None or self._pixmap_key != key:
-            self._pixmap, self._pixmap_key = self._still_pixmap(grid, colors, inks), key
+            self._pixmap, self._pixmap_key = self._draw_wells(grid, colors, selected), key
+        self._paint_labels(painter, grid, inks)
         painter.drawPixmap(0, 0, self._pixmap)
-        painter.setFont(small_font(self.font()))
-        if self._chosen.current is not None:
-            row, column = divmod(self._chosen.current, N_COLUMNS)
-            self._paint_labels(painter, grid, [row], [column], inks[::-1])
         painter.scale(1 / scale, 1 / scale)
-        self._paint_chosen(painter, grid, QColor(*inks[0]))
+        if self._hovered >= 0:
+            _ring(painter, _square(grid, self._hovered), (QColor(*inks[0]),), grid.gap)
+        if self._chosen.current is not None:
+            rings = (_BLACK, _WHITE, _WHITE, _BLACK)
+            _ring(painter, _square(grid, self._chosen.current), rings, grid.gap)
 
-    def _still_pixmap(self, grid: PlateGrid, colors: PlateColors, inks: tuple[RGB, RGB]) -> QPixmap:
-        """Draw what does not change while the user moves about: the wells and their labels."""
-        scale = self.devicePixelRatioF()
-        pixmap = QPixmap(self.size() * scale)
-        pixmap.fill(Qt.GlobalColor.transparent)
-        pixmap.setDevicePixelRatio(scale)
-        painter = QPainter(pixmap)
-        painter.setFont(small_font(self.font()))
-        line = painter.fontMetrics().height() * scale
-        rows, columns = grid.labeled_rows(0.8 * line), grid.labeled_columns(1.5 * line)
-        self._paint_labels(painter, grid, rows, columns, (inks[0], None))
-        wells = paint_plate(
+    def _draw_wells(
+        self, grid: PlateGrid, colors: PlateColors, selected: frozenset[int]
+    ) -> QPixmap:
+        """Draw what stays while the mouse moves about: the wells, and rings around the selected."""
+        inks = window_inks(self)
+        pixels = paint_plate(
             self._view, colors, grid.pitch, grid.gap, inks, self._failed, self._highlighted
         )
-        painter.drawPixmap(QPointF(grid.left / scale, grid.top / scale), pixmap_from(wells, scale))
+        scale, line = self.devicePixelRatioF(), grid.gap
+        pixmap = QPixmap(self.size() * scale)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.drawPixmap(grid.left, grid.top, pixmap_from(pixels, 1))
+        if len(selected) > 1:
+            painter.setPen(QPen(QColor(*inks[0]), line))
+            outer = (-line, -line, 0, 0)
+            painter.drawRects([_square(grid, p).adjusted(*outer) for p in selected])
         painter.end()
+        pixmap.setDevicePixelRatio(scale)
         return pixmap
 
-    def _paint_labels(
-        self,
-        painter: QPainter,
-        grid: PlateGrid,
-        rows: list[int],
-        columns: list[int],
-        colors: tuple[RGB, RGB | None],
-    ) -> None:
-        """Write the names of rows and columns; on a ground of the second color, if there is one."""
-        scale, metrics = self.devicePixelRatioF(), painter.fontMetrics()
-        half, height = (grid.pitch - grid.gap) / 2, metrics.height() - 2
-        for row in rows:
-            name, (x, y) = ROW_NAMES[row], grid.corner(row * N_COLUMNS)
-            width = metrics.horizontalAdvance(name) + 4
-            place = QRect(0, 0, width, height)
-            place.moveCenter(QPoint(0, round((y + half) / scale)))
-            place.moveRight(round(x / scale) - 2)
-            _write(painter, place, name, colors)
-        for column in columns:
-            name, (x, y) = str(column + 1), grid.corner(column)
-            place = QRect(0, 0, metrics.horizontalAdvance(name) + 4, height)
-            place.moveCenter(QPoint(round((x + half) / scale), 0))
-            place.moveBottom(round(y / scale) - 2)
-            _write(painter, place, name, colors)
-
-    def _paint_chosen(self, painter: QPainter, grid: PlateGrid, ink: QColor) -> None:
-        """Ring the selected wells, the one under the mouse and, strongest, the current one."""
-        line, current = grid.gap, self._chosen.current
-        selected = self._view.rectangle(*self._band) if self._band else self._chosen.wells
-        painter.setPen(QPen(ink, line))
-        if len(selected) > 1:
-            painter.drawRects(
-                [_square(grid, p).adjusted(-line, -line, line, line) for p in selected]
-            )
-        if self._hovered >= 0:
-            _ring(painter, _square(grid, self._hovered), (ink,), line)
-        if current is not None:
-            _ring(painter, _square(grid, current), (_BLACK, _WHITE, _WHITE, _BLACK), line)
+    def _paint_labels(self, painter: QPainter, grid: PlateGrid, inks: tuple[RGB, RGB]) -> None:
+        """Name rows and columns as they fit, and always those of the current well."""
+        painter.setFont(small_font(self.font()))
+        scale, current = self.devicePixelRatioF(), self._chosen.current
+        line = painter.fontMetrics().height() * scale
+        row, column = (None, None) if current is None else divmod(current, N_COLUMNS)
+        middle = (grid.pitch - grid.gap) / 2
+        gutter, above = grid.left / scale - _LEFT / 2, (grid.top - line / 2) / scale
+        for n in grid.labeled_rows(0.8 * line, row):
+            y = (grid.corner(n * N_COLUMNS)[1] + middle) / scale
+            _write(painter, QPointF(gutter, y), ROW_NAMES[n], inks, n == row)
+        for n in grid.labeled_columns(1.7 * line, column):
+            x = (grid.corner(n)[0] + middle) / scale
+            _write(painter, QPointF(x, above), str(n + 1), inks, n == column)
 
 
 def _square(grid: PlateGrid, position: int) -> QRect:
@@ -357,9 +338,13 @@ def _ring(painter: QPainter, square: QRect, colors: tuple[QColor, ...], width: i
     painter.setClipping(False)
 
 
-def _write(painter: QPainter, place: QRect, text: str, colors: tuple[RGB, RGB | None]) -> None:
-    color, ground = colors
-    if ground:
-        painter.fillRect(place, QColor(*ground))
-    painter.setPen(QColor(*color, 255 if ground else 170))
+def _write(
+    painter: QPainter, center: QPointF, text: str, inks: tuple[RGB, RGB], emphasized: bool
+) -> None:
+    metrics = painter.fontMetrics()
+    place = QRectF(0, 0, metrics.horizontalAdvance(text) + 4, metrics.height() - 1)
+    place.moveCenter(center)
+    if emphasized:
+        painter.fillRect(place, QColor(*inks[0]))
+    painter.setPen(QColor(*inks[1]) if emphasized else QColor(*inks[0], 170))
     painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)

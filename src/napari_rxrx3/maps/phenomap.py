@@ -24,6 +24,8 @@ Array = np.ndarray[Any, Any]
 LEVELS = ("well", "guide", "perturbation", "compound")
 METRICS = ("cosine", "euclidean")
 
+_NO_DIRECTION = 1e-5
+
 
 @dataclass(frozen=True)
 class PhenoMap:
@@ -121,7 +123,10 @@ class PhenoMap:
     @cached_property
     def _unit_vectors(self) -> Array:
         norms = np.linalg.norm(self.vectors, axis=1, keepdims=True)
-        units: Array = self.vectors / np.where(norms > 0, norms, 1)
+        # Alignment puts the controls at the origin: what is left of them is rounding, which has
+        # no direction. Their similarity to anything is 0.
+        directed = norms > _NO_DIRECTION * np.median(norms)
+        units: Array = np.where(directed, self.vectors / np.where(directed, norms, 1), 0)
         return units
 
     @cached_property

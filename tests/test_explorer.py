@@ -1,0 +1,462 @@
+"""The window, used as a person uses it: real clicks and keys on real files."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QGuiApplication
+
+from builders import Screen, control_row, dose_row, guide_row, noise, smooth
+from napari_rxrx3.core.stains import PIXEL_SIZE_UM
+from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.plate_map import PlateMap
+
+SIZE = 32
+GENES = ("PLK1", "PSMB5", "TUBB", "COPG1")
+
+
+def a_screen() -> Screen:
+    """Two gene plates and a compound plate whose vectors follow the perturbation."""
+    rows = []
+    for plate in (1, 2):
+        rows += [control_row("gene-001", plate, f"C{c:02d}") for c in range(3, 13)]
+        rows += [
+            guide_row("gene-001", plate, f"{line}{c:02d}", gene, guide)
+            for line, gene in zip(("D", "E", "AA", "AB"), GENES, strict=True)
+            for guide, c in ((1, 5), (2, 6), (3, 7))
+        ]
+    rows += [control_row("compound-001", 1, f"C{c:02d}") for c in range(3, 13)]
+    rows += [
+        dose_row("compound-001", 1, f"{line}{c:02d}", name, dose)
+        for line, name in (("D", "Bortezomib"), ("E", "Volasertib"))
+        for c, dose in ((4, 0.25), (5, 2.5))
+    ]
+    screen = Screen.of(rows, dim=16)
+    rng = np.random.default_rng(1)
+    directions = {name: rng.normal(size=16) * 12 for name in GENES}
+    directions |= {"Bortezomib": directions["PSMB5"], "Volasertib": directions["PLK1"]}
+    for row in rows:
+        name = row["treatment"].split("_guide_")[0]
+        vector = rng.normal(size=16) + directions.get(name, 0) + 5
+        screen.vectors[row["well_id"]] = vector.astype("float32")
+        screen.planes[row["well_id"]] = noise(row["well_id"], SIZE, "uint16")
+    return screen
+
+
+@dataclass
+class Window:
+    """A viewer with the explorer docked and a data set open."""
+
+    viewer: Any
+    explorer: ExplorerWidget
+    screen: Screen
+    qtbot: Any
+
+    @property
+    def session(self) -> Any:
+        return self.explorer.session
+
+    @property
+    def map(self) -> PlateMap:
+        return self.explorer.plate_panel.map
+
+    @property
+    def stains(self) -> list[Image]:
+        return [layer for layer in self.viewer.layers if isinstance(layer, Image)]
+
+    def settle(self) -> None:
+        self.qtbot.waitUntil(lambda: self.explorer.is_settled, timeout=20_000)
+
+    def click_well(self, address: str, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+        from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+
+        row, column = parse_address(address)
+        place = self.map.wellRect(row * N_COLUMNS + column).center()
+        self.qtbot.mouseClick(self.map, Qt.MouseButton.LeftButton, modifier, place)
+        self.settle()
+
+    def shows(self, well_id: str) -> bool:
+        """Whether the six layers hold exactly the well's planes, each stain in its layer."""
+        planes = self.screen.planes[well_id]
+        return all(
+            np.array_equal(layer.data, plane)
+            for layer, plane in zip(self.stains, planes, strict=True)
+        )
+
+
+@pytest.fixture
+def open_window(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> Iterator[Callable[..., Window]]:
+    def make(path: Path | None = None, screen: Screen | None = None) -> Window:
+        viewer = make_napari_viewer(show=True)
+        viewer.window.resize(1280, 800)
+        _, explorer = viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
+        window = Window(viewer, explorer, screen or Screen(), qtbot)
+        if path is not None:
+            explorer.open_path(str(path))
+            qtbot.waitUntil(lambda: explorer.session.dataset is not None, timeout=20_000)
+            window.settle()
+        return window
+
+    yield make
+    gc.collect()
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return a_screen()
+
+
+@pytest.fixture
+def window(open_window: Callable[..., Window], screen: Screen, tmp_path: Path) -> Window:
+    return open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
+
+
+def test_a_first_time_user_is_told_what_to_do(open_window: Callable[..., Window]) -> None:
+    window = open_window()
+    welcome = window.explorer.welcome
+    assert welcome.isVisible()
+    assert welcome.folder_button.isVisible()
+    assert welcome.demo_button.isVisible()
+
+
+def test_opening_shows_a_plate_and_its_first_well(window: Window) -> None:
+    assert not window.explorer.welcome.isVisible()
+    assert window.session.plate == ("compound-001", 1)
+    assert window.shows("compound-001_1_C03")
+    assert [layer.name for layer in window.stains] == [
+        "1 DNA",
+        "2 ER",
+        "3 Actin",
+        "4 RNA",
+        "5 Mito",
+        "6 Golgi",
+    ]
+    assert window.stains[0].scale.tolist() == [PIXEL_SIZE_UM, PIXEL_SIZE_UM]
+    assert window.viewer.scale_bar.visible
+
+
+def test_a_click_shows_the_well_in_the_right_stains(window: Window) -> None:
+    layers = window.stains
+    window.click_well("D05")
+    assert window.session.well == "compound-001_1_D05"
+    assert window.shows("compound-001_1_D05")
+    assert window.stains == layers, "the six layers stand; only their pixels change"
+    assert "Bortezomib 2.5 µM" in window.viewer.text_overlay.text
+    assert "D05" in window.viewer.text_overlay.text
+    window.click_well("A01")
+    assert window.session.well == "compound-001_1_D05", "an empty position is no well"
+
+
+def test_arrows_and_page_keys_walk_wells_and_plates(window: Window) -> None:
+    window.click_well("C04")
+    for key, address in (
+        (Qt.Key.Key_Right, "C05"),
+        (Qt.Key.Key_Down, "D05"),
+        (Qt.Key.Key_End, "E05"),
+    ):
+        window.qtbot.keyClick(window.map, key)
+        window.settle()
+        assert window.shows(f"compound-001_1_{address}")
+    window.qtbot.keyClick(window.map, Qt.Key.Key_PageDown)
+    window.settle()
+    assert window.session.plate == ("gene-001", 1)
+    assert window.shows("gene-001_1_E05")
+    window.qtbot.keyClick(window.map, Qt.Key.Key_PageUp)
+    window.settle()
+    assert window.shows("compound-001_1_E05")
+
+
+def test_holding_an_arrow_ends_at_the_right_well(window: Window) -> None:
+    window.click_well("C03")
+    for _ in range(9):
+        window.qtbot.keyClick(window.map, Qt.Key.Key_Right)
+    window.settle()
+    assert window.session.well == "compound-001_1_C12"
+    assert window.shows("compound-001_1_C12")
+
+
+def test_several_wells_are_marked_with_control_and_shift(window: Window) -> None:
+    window.click_well("D04")
+    window.click_well("E05", Qt.KeyboardModifier.ControlModifier)
+    assert window.session.selection == {"compound-001_1_D04", "compound-001_1_E05"}
+    window.click_well("D04")
+    window.click_well("E05", Qt.KeyboardModifier.ShiftModifier)
+    assert len(window.session.selection) == 4
+
+
+def test_keys_toggle_stains_and_show_one_alone(window: Window) -> None:
+    canvas = window.viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    window.qtbot.keyClick(canvas, Qt.Key.Key_3)
+    assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]
+    window.qtbot.keyClick(canvas, Qt.Key.Key_5, Qt.KeyboardModifier.ShiftModifier)
+    assert [layer.visible for layer in window.stains] == [False] * 4 + [True, False]
+    assert window.stains[4].colormap.name == "gray"
+    window.qtbot.keyClick(canvas, Qt.Key.Key_5, Qt.KeyboardModifier.ShiftModifier)
+    assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]
+    assert window.stains[4].colormap.name != "gray"
+    button = window.explorer.stains.buttons[2]
+    assert not button.isChecked()
+    window.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.stains[2].visible
+    assert button.isChecked()
+
+
+def test_typing_digits_in_a_text_box_leaves_the_stains_alone(window: Window) -> None:
+    window.qtbot.keyClicks(window.explorer.find, "123")
+    assert window.explorer.find.text() == "123"
+    assert all(layer.visible for layer in window.stains)
+
+
+def test_contrast_comes_from_the_controls_and_stays(window: Window, screen: Screen) -> None:
+    limits = [tuple(layer.contrast_limits) for layer in window.stains]
+    pixels = np.concatenate(
+        [screen.planes[f"compound-001_1_C{c:02d}"][0].ravel() for c in (3, 6, 9, 12)]
+    )
+    assert limits[0] == pytest.approx(np.percentile(pixels, (0.5, 99.8)))
+    window.click_well("D05")
+    assert [tuple(layer.contrast_limits) for layer in window.stains] == limits
+
+
+def test_contrast_by_hand_is_kept_and_can_be_reset(window: Window) -> None:
+    before = tuple(window.stains[1].contrast_limits)
+    window.stains[1].contrast_limits = (100, 2000)
+    assert window.session.contrast_rule == "by hand"
+    window.click_well("D04")
+    assert tuple(window.stains[1].contrast_limits) == (100, 2000)
+    window.qtbot.mouseClick(window.explorer.stains.reset, Qt.MouseButton.LeftButton)
+    window.settle()
+    assert tuple(window.stains[1].contrast_limits) == before
+    assert window.session.contrast_rule == "from controls"
+
+
+def test_neighbors_appear_with_pictures(window: Window) -> None:
+    window.click_well("D05")
+    model = window.explorer.neighbors.model
+    names = [neighbor.key for neighbor in model.neighbors]
+    assert set(names[:2]) == {"Bortezomib@0.25", "PSMB5"}
+    icon = model.data(model.index(0, 1), Qt.ItemDataRole.DecorationRole)
+    assert not icon.isNull()
+    window.explorer.neighbors.kind.setCurrentIndex(1)
+    window.explorer.neighbors.kind.activated.emit(1)
+    window.settle()
+    assert model.neighbors[0].key == "PSMB5"
+    assert all(neighbor.kind == "CRISPR" for neighbor in model.neighbors)
+
+
+def test_a_chosen_neighbor_stands_beside_query_and_control(window: Window, screen: Screen) -> None:
+    window.click_well("D05")
+    window.explorer.neighbors.table.selectRow(0)
+    window.settle()
+    tiles = window.explorer.workspace.picture.mosaic
+    query, control, neighbor = (tile.well_id for tile in tiles.tiles)
+    assert query == "compound-001_1_D05"
+    assert control in {f"compound-001_1_C{c:02d}" for c in range(3, 13)}
+    for tile in tiles.tiles:
+        top, left = tiles.origin(tile)
+        for layer, plane in zip(window.stains, screen.planes[tile.well_id], strict=True):
+            assert np.array_equal(layer.data[top : top + SIZE, left : left + SIZE], plane)
+    window.explorer.neighbors.table.activated_neighbor.emit(
+        window.explorer.neighbors.model.neighbors[0]
+    )
+    window.settle()
+    assert window.session.well == neighbor
+    assert window.shows(neighbor)
+    window.qtbot.mouseClick(window.explorer.neighbors.back, Qt.MouseButton.LeftButton)
+    window.settle()
+    assert window.session.well == query
+    window.qtbot.mouseClick(window.explorer.neighbors.forward, Qt.MouseButton.LeftButton)
+    window.settle()
+    assert window.session.well == neighbor
+
+
+def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> None:
+    key = window.explorer.neighbors.key
+    key.selectAll()
+    window.qtbot.keyClicks(key, "PSMB5")
+    window.qtbot.keyClick(key, Qt.Key.Key_Return)
+    window.settle()
+    assert window.session.query.key == "PSMB5"
+    assert window.session.well_row(window.session.well)["gene"] == "PSMB5"
+    key.selectAll()
+    window.qtbot.keyClicks(key, "psmb")
+    window.qtbot.keyClick(key, Qt.Key.Key_Return)
+    window.settle()
+    assert "'psmb' is not in this map" in window.explorer.neighbors.note.text()
+    assert "PSMB5" in window.explorer.neighbors.note.text()
+
+
+def test_levels_change_the_question(window: Window) -> None:
+    window.session.select_well("gene-001_1_D06")
+    window.settle()
+    assert window.session.query.key == "PLK1"
+    window.explorer.neighbors.settings.level.value = "guide"
+    window.settle()
+    assert window.session.query.key == "PLK1_guide_2"
+    assert window.explorer.neighbors.model.neighbors[0].key.startswith("PLK1_guide_")
+    window.explorer.neighbors.settings.level.value = "well"
+    window.settle()
+    assert window.session.query.key == "gene-001_1_D06"
+    assert window.explorer.neighbors.model.neighbors
+
+
+def test_copy_and_save_the_list(window: Window, tmp_path: Path) -> None:
+    import pandas as pd
+
+    window.click_well("D05")
+    window.qtbot.mouseClick(window.explorer.neighbors.copy, Qt.MouseButton.LeftButton)
+    assert "Bortezomib@0.25" in QGuiApplication.clipboard().text()
+    window.explorer.neighbors.save_csv(tmp_path / "list.csv")
+    table = pd.read_csv(tmp_path / "list.csv")
+    assert table["query"].unique().tolist() == ["Bortezomib@2.5"]
+    assert len(table) == len(window.explorer.neighbors.model.neighbors)
+    window.explorer.neighbors.save_csv(tmp_path)
+    assert "cannot be written" in window.explorer.status.message.text()
+
+
+def test_finding_lights_up_wells_and_lists_plates(window: Window) -> None:
+    window.qtbot.keyClicks(window.explorer.find, "tub")
+    window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
+    window.settle()
+    assert window.explorer.find.text() == "TUBB"
+    found = window.explorer.found.list
+    assert [found.item(i).text().split(":")[0] for i in range(found.count())] == [
+        "gene-001 plate 1",
+        "gene-001 plate 2",
+    ]
+    item = found.item(1)
+    place = found.visualItemRect(item).center()
+    window.qtbot.mouseClick(found.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    window.settle()
+    assert window.session.plate == ("gene-001", 2)
+    assert window.shows("gene-001_2_AA05")
+    assert len(window.session.highlight) == 6
+    window.explorer.find.clear()
+    assert not window.session.highlight
+
+
+def test_what_is_missing_is_hatched_and_said(
+    open_window: Callable[..., Window], screen: Screen, tmp_path: Path
+) -> None:
+    root = tmp_path / "screen"
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_folders(root)
+    plate = root / "images" / "compound-001" / "Plate1"
+    (plate / "D05_s1_w3.png").write_bytes(b"no image")
+    for channel in range(1, 7):
+        (plate / f"E04_s1_w{channel}.png").unlink()
+    window = open_window(root, screen)
+    window.click_well("D05")
+    planes = screen.planes["compound-001_1_D05"]
+    assert all(np.array_equal(window.stains[i].data, planes[i]) for i in (0, 1, 3, 4, 5))
+    hatch = window.stains[2].data
+    assert 0 < (hatch == 65535).mean() < 0.5
+    message = window.explorer.status.message.text()
+    for word in ("compound-001_1_D05", "channel 3", "D05_s1_w3.png", "not a PNG"):
+        assert word in message
+    assert "compound-001_1_D05" in window.session.failures
+    window.click_well("E04")
+    assert all((layer.data == 65535).any() for layer in window.stains)
+    window.click_well("D04")
+    assert window.shows("compound-001_1_D04"), "the rest keeps working"
+
+
+def test_without_embeddings_the_list_says_so(
+    open_window: Callable[..., Window], screen: Screen, tmp_path: Path
+) -> None:
+    screen.write_metadata(tmp_path / "screen" / "metadata.csv")
+    screen.write_tars(tmp_path / "screen")
+    window = open_window(tmp_path / "screen", screen)
+    assert window.shows("compound-001_1_C03")
+    assert "no embeddings" in window.explorer.neighbors.note.text()
+
+
+def test_too_few_controls_fall_back_with_a_word(
+    open_window: Callable[..., Window], screen: Screen, tmp_path: Path
+) -> None:
+    for row in screen.rows:
+        if row["experiment_name"] == "compound-001" and row["treatment"] == "EMPTY_control":
+            row["treatment"] = "Aspirin"
+            row["concentration"] = 1.0
+    window = open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
+    note = window.explorer.neighbors.note.text()
+    assert "Not aligned" in note
+    assert "compound-001" in note
+    assert window.explorer.neighbors.model.neighbors
+
+
+def test_a_folder_without_data_is_said_and_harmless(window: Window, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    window.explorer.open_path(str(empty))
+    window.settle()
+    assert "looked for" in window.explorer.status.message.text()
+    assert window.session.dataset.name == "screen"
+
+
+def test_another_data_set_takes_over(window: Window, tmp_path: Path) -> None:
+    other = Screen.of([guide_row("gene-009", 3, "B02", "ABL1")])
+    other.planes["gene-009_3_B02"] = smooth("x", 48)
+    other.write_rxrx3(tmp_path / "other")
+    window.screen = other
+    window.explorer.open_path(str(tmp_path / "other"))
+    window.qtbot.waitUntil(lambda: window.session.dataset.name == "other", timeout=20_000)
+    window.settle()
+    assert window.session.plate == ("gene-009", 3)
+    assert window.explorer.plate_panel.experiment.count() == 1
+    assert window.shows("gene-009_3_B02")
+
+
+def test_closing_and_reopening_the_dock_keeps_the_state(window: Window) -> None:
+    window.click_well("D05")
+    window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
+    window.qtbot.wait(50)
+    _, explorer = window.viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
+    window.explorer = explorer
+    assert window.session.well == "compound-001_1_D05"
+    assert explorer.plate_panel.map.current() is not None
+    window.click_well("D04")
+    assert window.shows("compound-001_1_D04")
+    assert len(window.stains) == 6
+
+
+def test_two_viewers_are_independent(window: Window, open_window: Callable[..., Window]) -> None:
+    second = open_window()
+    assert second.session is not window.session
+    assert second.session.dataset is None
+    window.click_well("D05")
+    assert not second.viewer.layers
+
+
+def test_a_removed_layer_comes_back(window: Window) -> None:
+    window.viewer.layers.remove(window.stains[2])
+    window.click_well("D05")
+    assert len(window.stains) == 6
+    by_name = {layer.name: layer for layer in window.stains}
+    planes = window.screen.planes["compound-001_1_D05"]
+    assert np.array_equal(by_name["3 Actin"].data, planes[2])
+
+
+def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
+    window.click_well("D05")
+    window.explorer.neighbors.table.selectRow(0)
+    window.settle()
+    mosaic = window.explorer.workspace.picture.mosaic
+    tile = mosaic.tiles[2]
+    canvas = window.viewer.window._qt_viewer.canvas.native
+    place = window.explorer.workspace.labels._place(tile).center()
+    at = QPoint(round(place.x()), round(place.y()))
+    window.qtbot.mouseMove(canvas, at)
+    window.qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=at)
+    window.settle()
+    assert window.session.well == tile.well_id

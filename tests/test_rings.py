@@ -1,0 +1,99 @@
+"""What the parts import: the core never Qt or napari, and napari's start nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import napari_rxrx3
+
+PACKAGE = Path(napari_rxrx3.__file__).parent
+GUI = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "napari", "vispy"}
+HEAVY = {"pandas", "dask", "pyarrow", "imagecodecs", *GUI}
+
+
+def modules_of(*rings: str) -> dict[str, Path]:
+    """Module name -> file, for every module of some subpackages and single modules."""
+    files = [f for ring in rings for f in sorted((PACKAGE / ring).rglob("*.py"))]
+    files += [PACKAGE / f"{ring}.py" for ring in rings if not (PACKAGE / ring).is_dir()]
+    names = [f.relative_to(PACKAGE).with_suffix("").parts for f in files]
+    return {
+        ".".join(["napari_rxrx3", *(part for part in parts if part != "__init__")]): file
+        for parts, file in zip(names, files, strict=True)
+    }
+
+
+INNER = modules_of("core", "data", "maps", "session")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Names of the top-level packages that a new interpreter has loaded after some code."""
+    code += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(run.stdout.split())
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import in {file}"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_core_data_and_maps_load_no_qt_and_no_napari() -> None:
+    assert len(INNER) > 25
+    loaded = loaded_by("\n".join(f"import {name}" for name in INNER))
+    assert {"napari_rxrx3", "numpy", "pandas", "dask"} <= loaded
+    assert not loaded & GUI
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_an_inner_module_never_imports_from_an_outer_ring(name: str) -> None:
+    imported = set(imports_of(INNER[name]))
+    assert not {module.split(".")[0] for module in imported} & GUI
+    outer = ["gui", "cli", "_reader", "_commands", "_sample_data"]
+    outer += [] if name.endswith(".session") else ["session"]
+    outer += ["data", "maps"] if name.startswith("napari_rxrx3.core") else []
+    bad = [m for m in imported for ring in outer if f"{m}.".startswith(f"napari_rxrx3.{ring}.")]
+    assert not bad
+
+
+def manifest_modules() -> list[str]:
+    text = (PACKAGE / "napari.yaml").read_text(encoding="utf-8")
+    names = set(re.findall(r"python_name: ([\w.]+):", text))
+    return sorted(name for name in names if ".gui." not in name)
+
+
+@pytest.mark.parametrize("module", ["napari_rxrx3", "napari_rxrx3.cli", *manifest_modules()])
+def test_what_napari_and_the_command_line_import_at_start_is_light(module: str) -> None:
+    assert not loaded_by(f"import {module}") & HEAVY
+
+
+def test_the_manifest_names_reader_sample_data_and_commands() -> None:
+    assert manifest_modules() == [
+        f"napari_rxrx3.{name}" for name in ("_commands", "_reader", "_sample_data")
+    ]
+
+
+def test_the_reader_turns_an_unrelated_picture_down_without_loading_anything() -> None:
+    code = "from napari_rxrx3._reader import get_reader; assert get_reader('cat.png') is None"
+    assert not loaded_by(code) & HEAVY
+
+
+def test_public_names_are_found_when_first_used() -> None:
+    code = "import napari_rxrx3 as rx; assert all(getattr(rx, name) for name in rx.__all__)"
+    assert "pandas" in loaded_by(code)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = napari_rxrx3.no_such_name
