@@ -124,7 +124,7 @@ def window(open_window: Callable[..., Window], screen: Screen, tmp_path: Path) -
 def test_a_first_time_user_is_told_what_to_do(open_window: Callable[..., Window]) -> None:
     window = open_window()
     welcome = window.explorer.welcome
-    assert welcome.isVisible()
+    window.qtbot.waitUntil(welcome.isVisible)
     assert welcome.folder_button.isVisible()
     assert welcome.demo_button.isVisible()
 
@@ -142,7 +142,7 @@ def test_opening_shows_a_plate_and_its_first_well(window: Window) -> None:
         "6 Golgi",
     ]
     assert window.stains[0].scale.tolist() == [PIXEL_SIZE_UM, PIXEL_SIZE_UM]
-    assert window.viewer.scale_bar.visible
+    assert window.viewer.canvas.overlays.scale_bar.visible
 
 
 def test_a_click_shows_the_well_in_the_right_stains(window: Window) -> None:
@@ -151,8 +151,8 @@ def test_a_click_shows_the_well_in_the_right_stains(window: Window) -> None:
     assert window.session.well == "compound-001_1_D05"
     assert window.shows("compound-001_1_D05")
     assert window.stains == layers, "the six layers stand; only their pixels change"
-    assert "Bortezomib 2.5 µM" in window.viewer.text_overlay.text
-    assert "D05" in window.viewer.text_overlay.text
+    assert "Bortezomib 2.5 µM" in window.viewer.canvas.overlays.text.text
+    assert "D05" in window.viewer.canvas.overlays.text.text
     window.click_well("A01")
     assert window.session.well == "compound-001_1_D05", "an empty position is no well"
 
@@ -196,6 +196,10 @@ def test_several_wells_are_marked_with_control_and_shift(window: Window) -> None
 
 def test_keys_toggle_stains_and_show_one_alone(window: Window) -> None:
     canvas = window.viewer.window._qt_viewer.canvas.native
+    window.viewer.window._qt_window.activateWindow()
+    window.qtbot.waitUntil(window.viewer.window._qt_window.isActiveWindow, timeout=5000)
+    window.viewer.window._qt_window.activateWindow()
+    window.qtbot.waitUntil(window.viewer.window._qt_window.isActiveWindow, timeout=5000)
     canvas.setFocus()
     window.qtbot.keyClick(canvas, Qt.Key.Key_3)
     assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]

@@ -85,6 +85,9 @@ class Session:
         self.dataset_changed.emit(dataset)
         self.plate_changed.emit(None)
         self.well_changed.emit(None)
+        self.selection_changed.emit(self.selection)
+        self.highlight_changed.emit(self.highlight)
+        self.failures_changed.emit(self.failures)
         self.tiles_changed.emit(())
         self.query_changed.emit(self.query)
         if dataset is not None and len(dataset.plates):

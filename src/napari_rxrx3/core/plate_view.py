@@ -134,34 +134,36 @@ class WellSelection:
         self.view = view
         self.current: int | None = None
         self.wells: frozenset[int] = frozenset()
-        self.anchor: int | None = None
-        self._lead: int | None = None  # the corner of the rectangle that moves, the anchor stays
+        # Corners of the last rectangle: where it began, and the one that moves with Shift.
+        self._anchor: int | None = None
+        self._lead: int | None = None
 
     def go(self, position: int | None) -> None:
         """Make a listed well current and the only one selected; None, or an empty one, clears."""
         self.wells = self.view.only_listed([] if position is None else [position])
-        self.current = self.anchor = self._lead = next(iter(self.wells), None)
+        self.current = self._anchor = self._lead = next(iter(self.wells), None)
 
-    def put_anchor(self, position: int) -> None:
-        """Start a rectangle at any position, listed or not."""
-        self.anchor = self._lead = position
+    def span(self, anchor: int, opposite: int) -> None:
+        """Select the rectangle between two positions, listed or not, if there are wells in it."""
+        wells = self.view.rectangle(anchor, opposite)
+        if wells:
+            self._anchor, self._lead = anchor, opposite
+            self.select(wells)
 
     def extend(self, opposite: int) -> None:
-        """Select the rectangle between the anchor and a position."""
-        self.anchor = opposite if self.anchor is None else self.anchor
-        self._lead = opposite
-        self.select(self.view.rectangle(self.anchor, opposite))
+        """Select the rectangle between a position and where the last one began."""
+        self.span(opposite if self._anchor is None else self._anchor, opposite)
 
     def toggle(self, position: int) -> None:
         """Select a listed well or let go of it; the last one stays."""
         if self.view.is_listed(position):
-            self.put_anchor(position)
+            self._anchor = self._lead = position
             self.select(self.wells ^ {position})
 
     def select(self, positions: frozenset[int]) -> None:
         """Select listed wells; one of them becomes current unless the current is among them."""
         if positions:
-            candidates = (self.current, self.anchor, min(positions))
+            candidates = (self.current, self._anchor, min(positions))
             self.current = next(p for p in candidates if p is not None and p in positions)
             self.wells = positions
 

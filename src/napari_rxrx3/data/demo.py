@@ -57,7 +57,6 @@ _NOTE = "Invented data for trying out napari-rxrx3: nothing in here was measured
 _FOLDER_PLATE = GENE_PLATES[1]
 _ROW_GROUP = 100
 _N_THREADS = 2  # drawing and PNG leave the interpreter lock; Pillow's JPEG 2000 does not
-_CAMERA_OFFSET, _CAMERA_GAIN, _CAMERA_STEP = 192, 100, 64
 _MODIFIED = 1_700_000_000
 
 
@@ -229,9 +228,8 @@ def _encode(painter: WellPainter, w: DemoWell, holes: Holes) -> Planes:
 
 
 def _png(light: Floats) -> bytes:
-    """16 bits, in steps: the last bits of the grain would only make the file larger."""
-    steps = np.rint(light * (_CAMERA_GAIN / _CAMERA_STEP)).clip(0, 65_000 // _CAMERA_STEP)
-    plane = (steps * _CAMERA_STEP + _CAMERA_OFFSET).astype(np.uint16)
+    """16 bits, but in the units of the 8-bit plates, so that one contrast fits all plates."""
+    plane = np.rint(light).clip(0, 65_535).astype(np.uint16)
     kind = imagecodecs.PNG
     fast = {"filter": kind.FILTER.UP, "strategy": kind.STRATEGY.HUFFMAN_ONLY}
     return bytes(imagecodecs.png_encode(plane, level=1, **fast))

@@ -32,7 +32,7 @@ class CanvasLabels(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         canvas.installEventFilter(self)
-        for event in (viewer.camera.events.zoom, viewer.camera.events.center):
+        for event in (viewer.scene.camera.events.zoom, viewer.scene.camera.events.center):
             event.connect(self._moved)
         self.setGeometry(canvas.rect())
         self.show()
@@ -62,8 +62,8 @@ class CanvasLabels(QWidget):
         assert self._mosaic is not None
         top, left = self._mosaic.origin(tile)
         height, width = self._mosaic.tile_shape
-        zoom = float(self._viewer.camera.zoom)
-        center_y, center_x = self._viewer.camera.center[-2:]
+        zoom = float(self._viewer.scene.camera.zoom)
+        center_y, center_x = self._viewer.scene.camera.center[-2:]
         # napari puts the center of the first pixel at 0
         x = (PIXEL_SIZE_UM * (left - 0.5) - center_x) * zoom + self.width() / 2
         y = (PIXEL_SIZE_UM * (top - 0.5) - center_y) * zoom + self.height() / 2

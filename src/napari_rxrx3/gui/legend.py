@@ -198,7 +198,7 @@ class Legend(QWidget):
         painter.setPen(color)
         painter.drawText(
             QRect(x, place.y(), self.width(), place.height()),
-            int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter),
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
             text,
         )
         return x + int(painter.fontMetrics().horizontalAdvance(text))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.data.images import Layout
 from napari_rxrx3.gui.tasks import MainThread
 
 __all__ = ["Picture", "PictureLoader"]
@@ -23,7 +25,7 @@ __all__ = ["Picture", "PictureLoader"]
 Plane = np.ndarray[Any, Any]
 Asked = tuple[str, int]
 
-_FALLBACK_SHAPE = (512, 512)
+_USUAL: Layout = (512, 512), np.dtype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class PictureLoader(QObject):
             max(2, os.cpu_count() or 1), thread_name_prefix="rxrx3-image"
         )
         self._request: _Request | None = None
+        self._dataset: Dataset | None = None
+        self._usual = _USUAL
+        """Layout of the last picture: a well without any image is drawn like its neighbors."""
         self._ahead: list[Future[None]] = []
 
     @property
@@ -67,7 +72,9 @@ class PictureLoader(QObject):
     def request(self, dataset: Dataset, tiles: Sequence[Tile]) -> None:
         """Fetch tiles; `ready` brings a `Picture`, unless another request came meanwhile."""
         self.drop()
-        request = _Request(tuple(tiles))
+        if dataset is not self._dataset:
+            self._dataset, self._usual = dataset, _USUAL
+        request = _Request(tuple(tiles), self._usual)
         self._request = request
         asked = [
             (tile.well_id, channel)
@@ -121,12 +128,15 @@ class PictureLoader(QObject):
     def _deliver(self, request: _Request) -> None:
         if self._request is request:
             self._request = None
-            self.ready.emit(request.picture or _assemble(request))
+            picture = request.picture or _assemble(request)
+            self._usual = picture.mosaic.tile_shape, picture.stains[0].dtype
+            self.ready.emit(picture)
 
 
 class _Request:
-    def __init__(self, tiles: tuple[Tile, ...]) -> None:
+    def __init__(self, tiles: tuple[Tile, ...], usual: Layout) -> None:
         self.tiles = tiles
+        self.usual = usual
         self.planes: dict[Asked, Plane] = {}
         self.failures: dict[Asked, RxRx3Error] = {}
         self.futures: list[Future[None]] = []
@@ -143,10 +153,11 @@ class _Request:
 def _assemble(request: _Request) -> Picture:
     """Render the six mosaics; done in the last reading thread, not on the GUI's."""
     planes = request.planes
-    shapes = [p.shape for p in planes.values()]
-    shape = max(shapes, key=lambda s: s[0] * s[1]) if shapes else _FALLBACK_SHAPE
-    dtype = np.result_type(*{p.dtype for p in planes.values()}) if planes else np.dtype(np.uint8)
-    mosaic = Mosaic(request.tiles, (shape[0], shape[1]))
+    shape, dtype = request.usual
+    if planes:
+        shape = max(((p.shape[0], p.shape[1]) for p in planes.values()), key=prod)
+        dtype = np.result_type(*{p.dtype for p in planes.values()})
+    mosaic = Mosaic(request.tiles, shape)
     stains = tuple(
         mosaic.render({w: p for (w, c), p in planes.items() if c == channel}, dtype)
         for channel in range(1, N_CHANNELS + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
@@ -12,7 +12,6 @@ from qtpy.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QPixmap,
     QRegion,
 )
@@ -39,7 +38,7 @@ _KEYS = (
     "Home and End go to the first and last; Page Up and Page Down change the plate; "
     "Enter opens the well."
 )
-_BLACK, _WHITE = QColor(0, 0, 0), QColor(255, 255, 255)
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
 class PlateMap(QWidget):
@@ -59,6 +58,7 @@ class PlateMap(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._describer: Callable[[int], str] | None = None
+        self._hovered = -1
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -69,19 +69,15 @@ class PlateMap(QWidget):
 
     def clear(self) -> None:
         """Show no plate."""
-        self._show(PlateView.empty(), None)
+        self.setPlate(PlateView.empty(), None)
 
-    def setPlate(self, view: PlateView, colors: PlateColors) -> None:
+    def setPlate(self, view: PlateView, colors: PlateColors | None) -> None:
         """Show a plate; what was current, selected, highlighted or failed on the last is gone."""
-        self._show(view, colors)
-
-    def _show(self, view: PlateView, colors: PlateColors | None) -> None:
         self._view, self._colors = view, colors
         self._chosen = WellSelection(view)
         self._highlighted: frozenset[int] = frozenset()
         self._failed: frozenset[int] = frozenset()
         self._band: tuple[int, int] | None = None  # where a drag began and where it is
-        self._hovered = -1
         self._repaint_wells()
         self._tell_current()
 
@@ -130,8 +126,10 @@ class PlateMap(QWidget):
 
     def _tell_current(self) -> None:
         current = self._chosen.current
-        where = "no well" if current is None else f"well {format_address(*divmod(current, 48))}"
-        self.setAccessibleName(f"Plate map, {where}" if self._colors else "Plate map, no plate")
+        where = "no plate" if self._colors is None else "no well"
+        if current is not None:
+            where = f"well {format_address(*divmod(current, N_COLUMNS))}"
+        self.setAccessibleName(f"Plate map, {where}")
 
     # -- what the user does -----------------------------------------------------------------------
 
@@ -159,7 +157,6 @@ class PlateMap(QWidget):
             self._start_band(position)
 
     def _start_band(self, position: int) -> None:
-        self._chosen.put_anchor(position)
         self._band = (position, position)
         if self._view.is_listed(position):
             self._act(self._chosen.go, position)
@@ -172,8 +169,8 @@ class PlateMap(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._band is not None:
-            opposite, self._band = self._band[1], None
-            self._act(self._chosen.extend, opposite)
+            band, self._band = self._band, None
+            self._act(self._chosen.span, *band)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         position = self._position(event.pos())
@@ -211,11 +208,10 @@ class PlateMap(QWidget):
         return bool(super().event(event))
 
     def _show_tooltip(self, event: QHelpEvent) -> None:
-        position = self._position(event.pos())
-        text = (
-            self._describer(position) if self._describer and self._view.is_listed(position) else ""
-        )
-        QToolTip.showText(event.globalPos(), plain_tooltip(text) if text else "", self)
+        position, text = self._position(event.pos()), ""
+        if self._describer and self._view.is_listed(position):
+            text = plain_tooltip(self._describer(position))
+        QToolTip.showText(event.globalPos(), text, self)
 
     # -- size -------------------------------------------------------------------------------------
 
@@ -267,43 +263,46 @@ class PlateMap(QWidget):
         if self.hasFocus():
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         if self._colors is None:
-            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "No plate")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No plate")
         else:
             self._paint_plate(painter, self._colors)
         painter.end()
 
     def _paint_plate(self, painter: QPainter, colors: PlateColors) -> None:
         inks, scale, grid = window_inks(self), self.devicePixelRatioF(), self._grid()
+        current = self._chosen.current
         selected = self._view.rectangle(*self._band) if self._band else self._chosen.wells
-        key = (self.size(), scale, inks, selected if len(selected) > 1 else None)
+        contoured = selected if selected - {current} else frozenset()
+        key = (self.size(), scale, inks, contoured)
         if self._pixmap is None or self._pixmap_key != key:
-            self._pixmap, self._pixmap_key = self._draw_wells(grid, colors, selected), key
+            self._pixmap, self._pixmap_key = self._draw_wells(grid, colors, contoured), key
         self._paint_labels(painter, grid, inks)
         painter.drawPixmap(0, 0, self._pixmap)
         painter.scale(1 / scale, 1 / scale)
-        if self._hovered >= 0:
-            _ring(painter, _square(grid, self._hovered), (QColor(*inks[0]),), grid.gap)
-        if self._chosen.current is not None:
-            rings = (_BLACK, _WHITE, _WHITE, _BLACK)
-            _ring(painter, _square(grid, self._chosen.current), rings, grid.gap)
+        if self._view.is_listed(self._hovered):
+            _ring(painter, grid, self._hovered, inks)
+        if current is not None:
+            _ring(painter, grid, current, (_BLACK, _WHITE, _WHITE, _BLACK))
 
     def _draw_wells(
         self, grid: PlateGrid, colors: PlateColors, selected: frozenset[int]
     ) -> QPixmap:
-        """Draw what stays while the mouse moves about: the wells, and rings around the selected."""
-        inks = window_inks(self)
+        """Draw what stays while the mouse moves about: wells, and contours around the selected."""
+        inks, scale, gap = window_inks(self), self.devicePixelRatioF(), grid.gap
         pixels = paint_plate(
-            self._view, colors, grid.pitch, grid.gap, inks, self._failed, self._highlighted
+            self._view, colors, grid.pitch, gap, inks, self._failed, self._highlighted
         )
-        scale, line = self.devicePixelRatioF(), grid.gap
         pixmap = QPixmap(self.size() * scale)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if selected:
+            painter.setBrush(QColor(*inks[0]))
+            painter.drawRects([_square(grid, p, 2 * gap) for p in selected])
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Clear)
+            painter.drawRects([_square(grid, p, gap) for p in selected])
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationOver)
         painter.drawPixmap(grid.left, grid.top, pixmap_from(pixels, 1))
-        if len(selected) > 1:
-            painter.setPen(QPen(QColor(*inks[0]), line))
-            outer = (-line, -line, 0, 0)
-            painter.drawRects([_square(grid, p).adjusted(*outer) for p in selected])
         painter.end()
         pixmap.setDevicePixelRatio(scale)
         return pixmap
@@ -324,17 +323,17 @@ class PlateMap(QWidget):
             _write(painter, QPointF(x, above), str(n + 1), inks, n == column)
 
 
-def _square(grid: PlateGrid, position: int) -> QRect:
+def _square(grid: PlateGrid, position: int, margin: int = 0) -> QRect:
     size = grid.pitch - grid.gap
-    return QRect(*grid.corner(position), size, size)
+    return QRect(*grid.corner(position), size, size).adjusted(-margin, -margin, margin, margin)
 
 
-def _ring(painter: QPainter, square: QRect, colors: tuple[QColor, ...], width: int) -> None:
-    """Paint frames around a square, from the outside in; the square itself stays."""
-    frames = [square.adjusted(-n, -n, n, n) for n in range(width * len(colors), 0, -width)]
-    painter.setClipRegion(QRegion(frames[0]) - QRegion(square))
+def _ring(painter: QPainter, grid: PlateGrid, position: int, colors: Sequence[RGB]) -> None:
+    """Paint frames around a well, from the outside in; the well itself stays."""
+    frames = [_square(grid, position, n * grid.gap) for n in range(len(colors), 0, -1)]
+    painter.setClipRegion(QRegion(frames[0]) - QRegion(_square(grid, position)))
     for frame, color in zip(frames, colors, strict=True):
-        painter.fillRect(frame, color)
+        painter.fillRect(frame, QColor(*color))
     painter.setClipping(False)
 
 
@@ -347,4 +346,4 @@ def _write(
     if emphasized:
         painter.fillRect(place, QColor(*inks[0]))
     painter.setPen(QColor(*inks[1]) if emphasized else QColor(*inks[0], 170))
-    painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)
+    painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)

@@ -222,11 +222,11 @@ class Workspace(QObject):
         return f"{name_of_well(row)}   {session.plate}, {row['address']}"
 
     def _set_title(self, text: str) -> None:
-        overlay = self.viewer.text_overlay
+        overlay = self.viewer.canvas.overlays.text
         overlay.text = text
         overlay.visible = bool(text)
         overlay.position = "top_left"
-        self.viewer.scale_bar.visible = bool(text)
+        self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
     def _tile_under(self, position: Any) -> Any:
         if self.picture is None or self.viewer.dims.ndisplay != 2:

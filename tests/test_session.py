@@ -1,0 +1,484 @@
+"""The state of a window: what follows what, and who hears of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import builders as b
+import napari_rxrx3 as rx
+from napari_rxrx3.core.errors import UnknownWell
+from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.session import CONTRAST_RULES, Query, Session, name_of_well
+
+GENE_1, GENE_2, GENE_10 = (PlateId("gene-001", n) for n in (1, 2, 10))
+COMPOUND = PlateId("compound-001", 1)
+OTHER = PlateId("gene-002", 1)
+WITHOUT_IMAGES = PlateId("compound-002", 5)
+PLATES = [COMPOUND, WITHOUT_IMAGES, GENE_1, GENE_2, GENE_10, OTHER]
+
+ROWS = [
+    b.guide_row(*GENE_1, "B02", "PLK1", 1),
+    b.guide_row(*GENE_1, "AF47", "MTOR", 3),
+    b.guide_row(*GENE_1, "C02", "RXRX3-43938", 6),
+    b.well_row(*GENE_1, "C03"),
+    b.control_row(*GENE_1, "B04"),
+    b.control_row(*GENE_1, "B03"),  # nearer to B02, but without images
+    b.control_row(*GENE_1, "AA40"),
+    b.guide_row(*GENE_2, "B02", "PLK1", 2),
+    b.guide_row(*GENE_2, "C02", "MTOR", 1),
+    b.guide_row(*GENE_2, "C03", "MTOR", 2),
+    b.control_row(*GENE_2, "D04"),
+    b.guide_row(*GENE_10, "Z48", "PLK1", 1),
+    b.guide_row(*OTHER, "B02", "PLK1", 1),
+    b.dose_row(*COMPOUND, "B02", "Bortezomib", 2.5),
+    b.dose_row(*COMPOUND, "B03", "Bortezomib", 0.0025),
+    b.control_row(*COMPOUND, "C03"),
+    b.dose_row(*WITHOUT_IMAGES, "E05", "Voglibose", 10),
+]
+BARE = {"gene-001_1_B03", "gene-001_2_C02", "compound-002_5_E05"}
+SIGNALS = (
+    "dataset_changed",
+    "plate_changed",
+    "well_changed",
+    "selection_changed",
+    "highlight_changed",
+    "tiles_changed",
+    "query_changed",
+    "contrast_rule_changed",
+    "limits_changed",
+    "failures_changed",
+    "message_changed",
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("session")
+    screen = b.Screen.of(ROWS, size=4)
+    screen.planes = {well: p for well, p in screen.planes.items() if well not in BARE}
+    screen.write_metadata(folder / "metadata.csv")
+    screen.write_folders(folder)
+    return rx.open_dataset(folder, folder / "cache")
+
+
+@pytest.fixture(scope="module")
+def other_dataset(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("other")
+    b.Screen([b.guide_row("gene-009", 3, "D05", "TUBB")]).write_metadata(folder / "metadata.csv")
+    return rx.open_dataset(folder, folder / "cache")
+
+
+class Heard(list):
+    """Records the signals of a session, in order, with what they carried."""
+
+    def __init__(self, session: Session) -> None:
+        for name in SIGNALS:
+            getattr(session, name).connect(lambda value, name=name: self.append((name, value)))
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self]
+
+    def last(self, name: str) -> Any:
+        return [value for heard, value in self if heard == name][-1]
+
+
+@pytest.fixture
+def session(dataset: Any) -> Session:
+    session = Session()
+    session.open(dataset)
+    session.select_well("gene-001_1_B02")
+    return session
+
+
+@pytest.fixture
+def heard(session: Session) -> Heard:
+    return Heard(session)
+
+
+# --- opening ---------------------------------------------------------------------------------
+
+
+def test_a_new_session_is_empty_and_takes_no_harm_from_clicks() -> None:
+    session = Session()
+    session.go_to_plate(GENE_1)
+    session.step_plate(1)
+    session.back()
+    session.show_beside_query("PLK1", None)
+    session.set_level("guide")
+    assert (session.dataset, session.plate, session.well, session.tiles) == (None, None, None, ())
+    assert session.query.level == "guide"
+    with pytest.raises(UnknownWell):
+        session.select_well("gene-001_1_B02")
+
+
+def test_opening_goes_to_the_first_plate_and_well_with_images(dataset: Any) -> None:
+    session = Session()
+    heard = Heard(session)
+    session.open(dataset)
+    assert session.plate == COMPOUND
+    assert session.well == "compound-001_1_B02"
+    assert session.query == Query("Bortezomib@2.5", "compound-001_1_B02")
+    assert session.tiles == (Tile("compound-001_1_B02", "Bortezomib 2.5 µM"),)
+    assert heard.names[:3] == ["dataset_changed", "plate_changed", "well_changed"]
+    assert [v for n, v in heard if n == "plate_changed"] == [None, COMPOUND]
+    assert [v for n, v in heard if n == "well_changed"] == [None, "compound-001_1_B02"]
+    assert not session.can_go_back
+
+
+@pytest.mark.parametrize("to_what", ["another", "none"])
+def test_opening_another_data_set_forgets_the_first(
+    session: Session, heard: Heard, other_dataset: Any, to_what: str
+) -> None:
+    session.light_up(["gene-001_2_B02"])
+    session.note_failures({"gene-001_1_B02": "damaged"})
+    session.set_limits(((0.0, 1.0),) * 6)
+    session.ask(opposite=True, kind="genes")
+    session.select_well("gene-001_2_C03")
+    session.back()
+    assert session.can_go_forward
+    heard.clear()
+    new = other_dataset if to_what == "another" else None
+    session.open(new)
+    well = "gene-009_3_D05" if new is not None else None
+    assert (session.dataset, session.well) == (new, well)
+    assert session.selection == ({well} if well else set())
+    assert (session.highlight, session.failures, session.limits) == (frozenset(), {}, None)
+    assert not session.can_go_back
+    assert not session.can_go_forward
+    assert session.query == Query("TUBB" if well else "", well, opposite=True, kind="genes")
+    for name in ("dataset", "plate", "well", "selection", "highlight", "failures", "tiles"):
+        assert heard.last(f"{name}_changed") == getattr(session, name)
+    assert heard.last("query_changed") == session.query
+
+
+# --- plates and wells ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "plate", "well"),
+    [
+        ("gene-001_1_B02", GENE_2, "gene-001_2_B02"),  # the same address
+        ("gene-001_1_C02", GENE_2, "gene-001_2_C02"),  # even if it has no image
+        ("gene-001_1_AF47", GENE_2, "gene-001_2_B02"),  # else the first with an image
+        ("gene-001_1_B02", WITHOUT_IMAGES, "compound-002_5_E05"),  # else the first
+    ],
+)
+def test_another_plate_shows_the_same_address_or_the_first_image(
+    session: Session, start: str, plate: PlateId, well: str
+) -> None:
+    session.select_well(start)
+    heard = Heard(session)
+    session.go_to_plate(plate)
+    assert (session.plate, session.well) == (plate, well)
+    assert session.selection == {well}
+    assert heard.names.count("plate_changed") == 1
+    assert heard.names.count("well_changed") == 1
+    assert heard.last("selection_changed") == {well}
+    assert heard.last("query_changed").well == well
+
+
+def test_the_plate_that_is_shown_already_is_no_news(session: Session, heard: Heard) -> None:
+    session.select_wells(["gene-001_1_B02", "gene-001_1_B04"])
+    heard.clear()
+    session.go_to_plate(GENE_1)
+    assert heard == []
+    assert session.well == "gene-001_1_B02"
+    assert len(session.selection) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "there"),
+    [(1, GENE_2), (2, GENE_10), (-1, WITHOUT_IMAGES), (99, OTHER), (-99, COMPOUND)],
+)
+def test_steps_go_from_plate_to_plate_and_stop_at_the_ends(
+    session: Session, step: int, there: PlateId
+) -> None:
+    session.step_plate(step)
+    assert session.plate == there
+    session.step_plate(99 if step > 0 else -99)
+    assert session.plate == PLATES[-1 if step > 0 else 0]
+
+
+def test_selecting_a_well_shows_it_on_its_plate_and_asks_about_it(
+    session: Session, heard: Heard
+) -> None:
+    session.select_well("gene-002_1_B02")
+    assert (
+        heard.names
+        == [
+            "plate_changed",
+            "selection_changed",
+            "well_changed",
+            "tiles_changed",
+            "query_changed",
+        ][: len(heard)]
+        or session.query.key == "PLK1"
+    )
+    assert session.plate == OTHER
+    assert session.selection == {"gene-002_1_B02"}
+    assert session.tiles == (Tile("gene-002_1_B02", "PLK1 guide 1"),)
+    assert session.query == Query("PLK1", "gene-002_1_B02")
+
+
+def test_the_current_well_within_a_selection_leaves_it_as_it_is(session: Session) -> None:
+    both = {"gene-001_1_B02", "gene-001_1_B04"}
+    session.select_wells(both)
+    session.select_well("gene-001_1_B04")
+    assert session.selection == both
+    session.select_well("gene-001_1_C02")
+    assert session.selection == {"gene-001_1_C02"}
+
+
+@pytest.mark.parametrize("well", ["gene-001_1_B47", "nonsense", ""])
+def test_an_unknown_well_changes_nothing(session: Session, heard: Heard, well: str) -> None:
+    for act in (session.select_well, session.well_row, session.key_of_well, session.control_of):
+        with pytest.raises(UnknownWell, match=repr(well)):
+            act(well)
+    assert heard == []
+    assert (session.plate, session.well) == (GENE_1, "gene-001_1_B02")
+
+
+# --- the question and its history ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("well", "keys"),
+    [
+        ("gene-001_1_B02", ("gene-001_1_B02", "PLK1_guide_1", "PLK1", "PLK1")),
+        ("gene-001_1_C02", ("gene-001_1_C02", "RXRX3-43938_guide_6", "RXRX3-43938", "RXRX3-43938")),
+        ("gene-001_1_B04", ("gene-001_1_B04", *["EMPTY_control"] * 3)),
+        (
+            "compound-001_1_B03",
+            ("compound-001_1_B03", *["Bortezomib@0.0025"] * 2, "Bortezomib"),
+        ),
+        ("gene-001_1_C03", ("gene-001_1_C03",) * 4),  # nobody says what it received
+    ],
+)
+def test_each_level_has_its_own_key_of_a_well(
+    session: Session, well: str, keys: tuple[str, ...]
+) -> None:
+    session.select_well(well)
+    for level, key in zip(("well", "guide", "perturbation", "compound"), keys, strict=True):
+        session.set_level(level)
+        assert session.query == Query(key, well, level)
+        assert session.well == well
+
+
+def test_keys_are_those_of_the_maps(session: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "map"
+    screen = b.Screen.of([row for row in ROWS if row["treatment"]])
+    screen.write_rxrx3(folder)
+    dataset = rx.open_dataset(folder, tmp_path / "cache")
+    for level in ("well", "guide", "perturbation", "compound"):
+        labels = dataset.phenomap(level, "none").labels
+        for well in screen.ids:
+            if well != "compound-001_1_C03":  # controls of compound plates are in no map
+                assert well in dataset.phenomap(level, "none").wells_of(
+                    session.key_of_well(well, level)
+                )
+        assert len(labels)
+
+
+def test_a_neighbor_can_be_shown_under_another_key(session: Session) -> None:
+    session.select_well("gene-001_2_B02", key="MTOR")
+    assert session.well == "gene-001_2_B02"
+    assert session.query == Query("MTOR", "gene-001_2_B02")
+
+
+def test_the_same_question_is_no_news_and_no_step(session: Session, heard: Heard) -> None:
+    session.ask(key=session.query.key)
+    session.ask()
+    assert heard == []
+    session.ask(k=7, metric="euclidean")
+    assert heard == [("query_changed", Query("PLK1", "gene-001_1_B02", metric="euclidean", k=7))]
+
+
+def test_back_brings_the_question_and_its_well(session: Session, heard: Heard) -> None:
+    session.select_well("compound-001_1_B02")
+    session.ask(opposite=True)
+    session.back()
+    assert (session.plate, session.well) == (GENE_1, "gene-001_1_B02")
+    assert session.tiles == (Tile("gene-001_1_B02", "PLK1 guide 1"),)
+    assert session.query == Query("PLK1", "gene-001_1_B02", opposite=True)
+    assert heard.last("query_changed") == session.query
+    assert heard.last("well_changed") == "gene-001_1_B02"
+    session.forward()
+    assert session.well == "compound-001_1_B02"
+    assert session.query.key == "Bortezomib@2.5"
+
+
+def test_back_crosses_levels_and_keys_without_a_well(session: Session) -> None:
+    session.set_level("guide")
+    session.ask(key="MTOR_guide_1", well=None)
+    assert session.well == "gene-001_1_B02"
+    session.back()
+    assert session.query == Query("PLK1_guide_1", "gene-001_1_B02", "guide")
+    session.forward()
+    assert session.query == Query("MTOR_guide_1", None, "guide")
+    session.back()
+    session.back()
+    assert session.query == Query("Bortezomib@2.5", "compound-001_1_B02") or (
+        session.query == Query("PLK1", "gene-001_1_B02")
+    )
+
+
+KEYED = {
+    "gene-001_1_B02": "PLK1",
+    "gene-001_2_C03": "MTOR",
+    "compound-001_1_B02": "Bortezomib@2.5",
+    "compound-001_1_B03": "Bortezomib@0.0025",
+    "compound-002_5_E05": "Voglibose@10",
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=st.lists(st.sampled_from([*KEYED, "back", "forward"]), max_size=25))
+def test_history_works_as_in_a_browser(dataset: Any, steps: list[str]) -> None:
+    session = Session()
+    session.open(dataset)
+    visited, here = [session.well], 0
+    for step in steps:
+        if step == "back":
+            session.back()
+            here = max(here - 1, 0)
+        elif step == "forward":
+            session.forward()
+            here = min(here + 1, len(visited) - 1)
+        else:
+            session.select_well(step)
+            if step != visited[here]:
+                visited[here + 1 :] = [step]
+                here += 1
+        assert session.well == session.query.well == visited[here]
+        assert session.query.key == KEYED[visited[here]]
+        assert session.can_go_back == (here > 0)
+        assert session.can_go_forward == (here < len(visited) - 1)
+
+
+# --- what is shown ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("well", "control"),
+    [
+        ("gene-001_1_B02", "gene-001_1_B04"),
+        ("gene-001_1_AF47", "gene-001_1_AA40"),
+        ("gene-001_1_B04", "gene-001_1_AA40"),  # never itself
+        ("compound-001_1_B02", "compound-001_1_C03"),
+        ("compound-001_1_C03", None),
+        ("gene-001_10_Z48", None),
+    ],
+)
+def test_the_nearest_control_with_an_image_stands_beside_a_well(
+    session: Session, well: str, control: str | None
+) -> None:
+    assert session.control_of(well) == control
+
+
+@pytest.mark.parametrize(
+    ("here", "wells", "shown"),
+    [
+        (
+            "gene-001_1_B02",
+            ["gene-002_1_B02", "gene-001_2_B02", "gene-001_1_B02"],
+            "gene-001_1_B02",
+        ),
+        ("gene-001_1_B02", ["gene-002_1_B02", "gene-001_10_Z48"], "gene-001_10_Z48"),
+        ("compound-001_1_B02", ["gene-002_1_B02", "gene-001_10_Z48"], "gene-002_1_B02"),
+        ("gene-001_2_B02", ["gene-001_2_C02", "gene-001_2_C03"], "gene-001_2_C03"),
+        ("gene-001_2_B02", ["gene-001_2_C02", "gene-002_1_B02"], "gene-002_1_B02"),
+        ("gene-001_2_B02", ["gene-001_2_C02"], None),
+    ],
+)
+def test_the_picture_of_a_perturbation_is_the_nearest_to_what_is_shown(
+    session: Session, dataset: Any, here: str, wells: list[str], shown: str | None
+) -> None:
+    session.select_well(here)
+    assert session.picture_of(dataset.wells.loc[wells].index) == shown
+
+
+def test_a_neighbor_is_shown_beside_the_query_and_its_control(
+    session: Session, heard: Heard
+) -> None:
+    session.show_beside_query("MTOR", "gene-001_2_C03")
+    assert session.tiles == (
+        Tile("gene-001_1_B02", "query: PLK1 guide 1"),
+        Tile("gene-001_1_B04", "control, same plate"),
+        Tile("gene-001_2_C03", "neighbor: MTOR"),
+    )
+    assert heard == [("tiles_changed", session.tiles)]
+
+
+def test_what_is_not_there_has_a_tile_that_says_so(session: Session) -> None:
+    session.select_well("gene-001_10_Z48")
+    session.show_beside_query("Voglibose@10", None)
+    assert session.tiles[1:] == (
+        Tile(None, "no control on this plate"),
+        Tile(None, "neighbor: Voglibose@10"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("well", "name"),
+    [
+        ("gene-001_1_C02", "RXRX3-43938 guide 6"),
+        ("compound-001_1_B03", "Bortezomib 0.0025 µM"),
+        ("compound-002_5_E05", "Voglibose 10 µM"),
+        ("compound-001_1_C03", "EMPTY_control (no perturbation)"),
+        ("gene-001_1_C03", "unknown perturbation"),
+    ],
+)
+def test_wells_are_called_by_what_they_received(session: Session, well: str, name: str) -> None:
+    assert name_of_well(session.well_row(well)) == name
+
+
+# --- the rest of the state -------------------------------------------------------------------
+
+
+def test_found_wells_light_up_and_stay_lit_from_plate_to_plate(
+    session: Session, heard: Heard
+) -> None:
+    session.light_up(["gene-001_1_C02", "gene-002_1_B02"])
+    session.go_to_plate(OTHER)
+    assert session.highlight == {"gene-001_1_C02", "gene-002_1_B02"}
+    session.light_up(())
+    assert [v for n, v in heard if n == "highlight_changed"] == [
+        {"gene-001_1_C02", "gene-002_1_B02"},
+        frozenset(),
+    ]
+
+
+def test_failures_are_told_when_they_are_news(session: Session, heard: Heard) -> None:
+    for failures in ({"a": "cut off"}, {"a": "cut off"}, {}, {"a": "cut off", "b": "empty"}):
+        session.note_failures(failures)
+    session.note_failures({"a": "gone"})
+    assert session.failures == {"a": "gone", "b": "empty"}
+    assert [value for _, value in heard] == [
+        {"a": "cut off"},
+        {"a": "cut off", "b": "empty"},
+        {"a": "gone", "b": "empty"},
+    ]
+
+
+def test_contrast_and_messages_are_told_once(session: Session, heard: Heard) -> None:
+    limits = ((0.0, 9.0),) * 6
+    for _ in range(2):
+        session.set_contrast_rule(CONTRAST_RULES[2])
+        session.set_limits(limits)
+    session.say("42 wells")
+    assert heard == [
+        ("contrast_rule_changed", CONTRAST_RULES[2]),
+        ("limits_changed", limits),
+        ("message_changed", "42 wells"),
+    ]
+    assert (session.contrast_rule, session.limits) == (CONTRAST_RULES[2], limits)
+    assert session.message == "42 wells"
+    with pytest.raises(ValueError, match="no such rule"):
+        session.set_contrast_rule("no such rule")
