@@ -210,17 +210,8 @@ def test_selecting_a_well_shows_it_on_its_plate_and_asks_about_it(
     session: Session, heard: Heard
 ) -> None:
     session.select_well("gene-002_1_B02")
-    assert (
-        heard.names
-        == [
-            "plate_changed",
-            "selection_changed",
-            "well_changed",
-            "tiles_changed",
-            "query_changed",
-        ][: len(heard)]
-        or session.query.key == "PLK1"
-    )
+    order = ("plate", "selection", "well", "tiles", "query")
+    assert heard.names == [f"{name}_changed" for name in order]
     assert session.plate == OTHER
     assert session.selection == {"gene-002_1_B02"}
     assert session.tiles == (Tile("gene-002_1_B02", "PLK1 guide 1"),)
@@ -276,14 +267,11 @@ def test_keys_are_those_of_the_maps(session: Session, tmp_path: Path) -> None:
     screen = b.Screen.of([row for row in ROWS if row["treatment"]])
     screen.write_rxrx3(folder)
     dataset = rx.open_dataset(folder, tmp_path / "cache")
+    mapped = [well for well in screen.ids if well != "compound-001_1_C03"]  # a compound control
     for level in ("well", "guide", "perturbation", "compound"):
-        labels = dataset.phenomap(level, "none").labels
-        for well in screen.ids:
-            if well != "compound-001_1_C03":  # controls of compound plates are in no map
-                assert well in dataset.phenomap(level, "none").wells_of(
-                    session.key_of_well(well, level)
-                )
-        assert len(labels)
+        phenomap = dataset.phenomap(level, "none")
+        for well in mapped:
+            assert well in phenomap.wells_of(session.key_of_well(well, level))
 
 
 def test_a_neighbor_can_be_shown_under_another_key(session: Session) -> None:
@@ -324,9 +312,7 @@ def test_back_crosses_levels_and_keys_without_a_well(session: Session) -> None:
     assert session.query == Query("MTOR_guide_1", None, "guide")
     session.back()
     session.back()
-    assert session.query == Query("Bortezomib@2.5", "compound-001_1_B02") or (
-        session.query == Query("PLK1", "gene-001_1_B02")
-    )
+    assert session.query == Query("PLK1", "gene-001_1_B02")
 
 
 KEYED = {

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from napari_rxrx3.core.plate import parse_image_name
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -13,37 +17,42 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
-_WELL_IMAGE = re.compile(r"[A-Z]{1,2}\d{1,2}_s\d+_w?\d+\.(png|jp2|tiff?)\Z", re.ASCII)
-_FOLDER = re.compile(r"(plate[ _-]?\d|images\Z|gene-\d|compound-\d|data\Z)", re.IGNORECASE)
+_OUR_FOLDER = re.compile(r"(plate[ _-]?\d|images\Z|gene-\d|compound-\d|data\Z)", re.IGNORECASE)
 _TABLE_OR_ARCHIVE = (".tar", ".parquet", ".csv", ".zip")
+_LISTED, _OPENED, _DEPTH = 2000, 50, 3
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Return a reader if the path looks like RxRx3 data, None otherwise; never raises."""
-    first = path if isinstance(path, str) else (path[0] if path else "")
     try:
-        return read if _looks_like_ours(str(first)) else None
+        return read if _looks_like_ours(_as_list(path)[0]) else None
     except Exception:  # napari must be able to ask the next plugin, whatever this path is
         return None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
-    """Read one well as six lazy layers: the well of an image file, or the first with images.
+    """Read wells as six lazy layers each: the wells of image files, else the first with images.
 
     Raises
     ------
     RxRx3Error
         If nothing can be shown; the sentence says why.
     """
+    chosen: dict[object, str] = {}
+    for one in _as_list(path):
+        chosen.setdefault(_well_of_image(one) or one, one)  # files of one well bring each other
+    return [layer for one in chosen.values() for layer in _first_well(one)]
+
+
+def _first_well(path: str) -> list[LayerData]:
     from napari_rxrx3.core.errors import DatasetNotFound
     from napari_rxrx3.data.dataset import open_dataset
 
-    first = str(path if isinstance(path, str) else path[0])
-    dataset = open_dataset(first)
+    dataset = open_dataset(path)
     with_images = dataset.wells.index[dataset.wells["has_image"]]
     if not len(with_images):
         raise DatasetNotFound(
-            f"{first} has no images; open it in the RxRx3 Explorer to see its plates."
+            f"{path} has no images; open it in the RxRx3 Explorer to see its plates."
         )
     return layers_of_well(dataset, str(with_images[0]))
 
@@ -58,8 +67,9 @@ def layers_of_well(dataset: Dataset, well_id: str) -> list[LayerData]:
     image = dataset.image(well_id)
     layers: list[LayerData] = []
     for stain in STAINS:
+        plane = image[stain.number - 1]
         try:
-            limits = limits_of([dataset.plane(well_id, stain.number)])
+            limits = limits_of([plane.compute()])
         except ImageUnavailable as error:
             _warn(str(error))
             continue
@@ -67,42 +77,69 @@ def layers_of_well(dataset: Dataset, well_id: str) -> list[LayerData]:
         options["name"] = f"{well_id} {stain.name}"
         options["cache"] = False  # the data set keeps decoded planes itself
         options["metadata"]["well_id"] = well_id
-        layers.append((image[stain.number - 1], options, "image"))
+        layers.append((plane, options, "image"))
     return layers
 
 
+def _as_list(path: str | Sequence[str]) -> list[str]:
+    return [os.fspath(path)] if isinstance(path, str | os.PathLike) else [str(p) for p in path]
+
+
+def _well_of_image(path: str) -> tuple[str, int, int, int] | None:
+    """Folder, row, column and site of an image file, by its name."""
+    folder, name = os.path.split(path)
+    image = parse_image_name(name)
+    return (folder, *image[:3]) if image is not None else None
+
+
 def _looks_like_ours(path: str) -> bool:
-    name = _base_name(path)
-    if _WELL_IMAGE.search(name):
-        return True
-    if "://" in path:
-        return name.lower().endswith(_TABLE_OR_ARCHIVE)
+    if "://" in path:  # not opened: a server can be slow
+        return path.lower().endswith(_TABLE_OR_ARCHIVE) or _well_of_image(path) is not None
     if os.path.isdir(path):  # noqa: PTH112
         return _folder_looks_like_ours(path)
-    if not name.lower().endswith(_TABLE_OR_ARCHIVE):
+    return os.path.isfile(path) and _file_looks_like_ours(path)  # noqa: PTH113
+
+
+def _folder_looks_like_ours(path: str) -> bool:
+    """Look at some names and into a few files: napari asks for every folder dropped on it."""
+    files = list(islice(_files_below(path), _LISTED))
+    if any(_well_of_image(file) is not None for file in files):
+        return True
+    to_open = [file for file in files if file.lower().endswith(_TABLE_OR_ARCHIVE)]
+    return any(_file_looks_like_ours(file) for file in to_open[:_OPENED])
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """List a folder, then its subfolders, first those that are called as RxRx3 calls them.
+
+    A subfolder is listed as an empty name, so that there is an end to folders without files.
+    """
+    waiting = [(folder, 0)]
+    while waiting:
+        here, depth = waiting.pop()
+        subfolders = []
+        with suppress(OSError), os.scandir(here) as entries:
+            for entry in entries:
+                is_folder = entry.is_dir()
+                if is_folder and not entry.name.startswith(".") and depth < _DEPTH:
+                    subfolders.append(entry)
+                yield "" if is_folder else entry.path
+        subfolders.sort(key=lambda e: (_OUR_FOLDER.match(e.name) is not None, e.name))
+        waiting += [(e.path, depth + 1) for e in subfolders]
+
+
+def _file_looks_like_ours(path: str) -> bool:
+    if _well_of_image(path) is not None:
+        return True
+    if not path.lower().endswith(_TABLE_OR_ARCHIVE):
         return False
     from napari_rxrx3.data.discovery import kind_of_file
     from napari_rxrx3.data.storage import Storage
 
-    storage, inner = Storage.of(path)
-    return kind_of_file(storage, inner) in ("metadata", "tar", "shard")
-
-
-def _folder_looks_like_ours(path: str) -> bool:
-    """Look at a few names only: napari asks for every folder that is dropped on it."""
-    with os.scandir(path) as entries:
-        for _, entry in zip(range(200), entries, strict=False):
-            if _WELL_IMAGE.search(entry.name):
-                return True
-            if entry.is_file() and _looks_like_ours(entry.path):
-                return True
-            if entry.is_dir() and _FOLDER.match(entry.name):
-                return True
-    return False
-
-
-def _base_name(path: str) -> str:
-    return re.split(r"[\\/]", path.rstrip("/\\"))[-1]
+    try:
+        return kind_of_file(*Storage.of(path)) != ""
+    except Exception:  # damaged, or not what its name says
+        return False
 
 
 def _warn(message: str) -> None:

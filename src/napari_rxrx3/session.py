@@ -252,7 +252,11 @@ class Session:
         return str(controls.index[int(np.argmin(distance))])
 
     def picture_of(self, wells: pd.Index) -> str | None:
-        """The well to show for a perturbation: with images, nearest to what is on screen."""
+        """The well to show for a perturbation: the first one with images, of this experiment if
+        there is one.
+
+        Wells of one experiment were stained together, so they can be compared by eye.
+        """
         assert self.dataset is not None
         rows = self.dataset.wells.loc[wells]
         rows = rows[rows["has_image"]]
@@ -261,8 +265,7 @@ class Session:
         if self.plate is None:
             return str(rows.index[0])
         here = rows["experiment_name"] == self.plate.experiment
-        same_plate = here & (rows["plate"] == self.plate.plate)
-        return str(rows.index[int(np.argmax(2 * same_plate + here))])
+        return str(rows.index[int(np.argmax(here))])
 
     def _walk(self, source: list[Query], target: list[Query]) -> None:
         if source:

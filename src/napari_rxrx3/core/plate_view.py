@@ -222,7 +222,7 @@ class PlateGrid:
     def labeled_columns(self, space: float, always: int | None = None) -> list[int]:
         """Return the columns to label: the first and every 2nd, 6th or 12th by number."""
         every = next((n for n in (1, 2, 6, 12) if n * self.pitch >= space), 24)
-        first = [0] if every > 2 else []
+        first = [0] if (every - 1) * self.pitch >= space else []
         return self._spaced([*first, *range(every - 1, N_COLUMNS, every)], space, always)
 
     def _spaced(self, lines: Sequence[int], space: float, always: int | None) -> list[int]:

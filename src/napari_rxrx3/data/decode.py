@@ -47,7 +47,7 @@ def decode(data: bytes) -> Plane:
         else:
             plane = tifffile.imread(io.BytesIO(data))
     except Exception as error:  # codecs raise whatever they like on damaged bytes
-        raise UndecodableImage(f"damaged {kind} image ({_one_line(error)})") from error
+        raise _damaged(kind, error) from error
     return _gray(np.asarray(plane))
 
 
@@ -84,7 +84,7 @@ def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
             page = tiff.pages.first
             plane = np.empty(page.shape, dtype=page.dtype)
     except Exception as error:
-        raise UndecodableImage(f"damaged TIFF image ({_one_line(error)})") from error
+        raise _damaged("TIFF", error) from error
     return (_gray(plane).shape[0], plane.shape[1]), plane.dtype
 
 
@@ -111,7 +111,7 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
             with Image.open(io.BytesIO(data)) as header:
                 (width, height), mode = header.size, header.mode
     except Exception as error:
-        raise UndecodableImage(f"damaged {kind} image ({_one_line(error)})") from error
+        raise _damaged(kind, error) from error
     if width * height > _MAX_PIXELS:
         raise UndecodableImage(f"claims {width} x {height} pixels, which no well image has")
     return width, height, mode
@@ -151,5 +151,19 @@ def _shrink(plane: Plane, size: int) -> Plane:
     return shrunk
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+def _damaged(kind: str, error: Exception) -> UndecodableImage:
+    """Say it in plain words where the codec's own are about its code."""
+    text = " ".join(str(error).split())
+    for sign, words in _PLAIN_WORDS.items():
+        if sign in text:
+            return UndecodableImage(f"damaged {kind} image: {words}")
+    return UndecodableImage(f"damaged {kind} image ({text[:160] or type(error).__name__})")
+
+
+_PLAIN_WORDS = {
+    "too small": "it is cut off",
+    "truncated": "it is cut off",
+    "CRC": "a checksum is wrong",
+    "opj_": "it cannot be decoded",
+    "cannot identify": "its header is wrong",
+}

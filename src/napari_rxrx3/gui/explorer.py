@@ -33,7 +33,7 @@ from napari_rxrx3.gui.workspace import workspace_of
 
 __all__ = ["ExplorerWidget"]
 
-_WIDTH, _MAP_HEIGHT = 400, 400
+_WIDTH, _MAP_HEIGHT = 400, 366
 
 _HELP = """In the plate map
   arrows: next well        Home, End: first, last well

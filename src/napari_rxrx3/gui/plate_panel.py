@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.plate_colors import (
@@ -40,7 +41,7 @@ class PlatePanel(QWidget):
         self.map = PlateMap()
         self.color_by = QComboBox()
         self.legend = Legend()
-        self.facts = QLabel()
+        self.facts = QElidingLabel()
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
@@ -53,8 +54,6 @@ class PlatePanel(QWidget):
         self.plate.setToolTip("Plate of the experiment")
         self.color_by.setToolTip("What the colors of the map mean")
         self.facts.setTextFormat(Qt.TextFormat.PlainText)
-        self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.facts.setWordWrap(True)
         pick, color = QHBoxLayout(), QHBoxLayout()
         for widget, stretch in ((self.experiment, 3), (self.previous, 0), (self.plate, 3)):
             pick.addWidget(widget, stretch)
@@ -100,7 +99,7 @@ class PlatePanel(QWidget):
             self._view = PlateView.empty()
             self.map.clear()
             self.plate.clear()
-            self.facts.clear()
+            self.facts.setText("")
             return
         self._wells = dataset.wells_of_plate(plate)
         self._view = PlateView.from_wells(self._wells)
@@ -147,11 +146,12 @@ class PlatePanel(QWidget):
         position = next(iter(self._positions([well_id] if well_id else [])), None)
         self.map.setCurrent(position)
         if well_id is None or position is None:
-            self.facts.clear()
+            self.facts.setText("")
             return
         row = self._session.well_row(well_id)
         lines = describe_well(row).split("\n")
-        self.facts.setText("  ·  ".join([name_of_well(row), *lines[:1], *lines[2:]]))
+        self.facts.setText("  ·  ".join([str(row["address"]), name_of_well(row), *lines[2:]]))
+        self.facts.setToolTip(Qt.convertFromPlainText("\n".join(lines)))
 
     def _on_selection(self, wells: frozenset[str]) -> None:
         self.map.setSelection(self._positions(wells))

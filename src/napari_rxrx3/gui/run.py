@@ -9,7 +9,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import napari
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.core.errors import RxRx3Error
@@ -84,6 +84,10 @@ def save_window(viewer: napari.Viewer, path: Path) -> None:
     RxRx3Error
         If the file cannot be written.
     """
+    for child in viewer.window._qt_window.findChildren(QWidget):
+        if type(child).__name__ == "NapariQtNotification":
+            child.close()  # napari's notices would hide a part of the picture
+    QApplication.processEvents()
     picture = viewer.window.screenshot(canvas_only=False, flash=False)
     try:
         iio.imwrite(path, picture[..., :3])

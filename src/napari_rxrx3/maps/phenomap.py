@@ -39,8 +39,9 @@ class PhenoMap:
         Rows as in `labels`.
     level, align, embedding : str
         How the map was made.
-    entry_of_well : pandas.Series
-        Row in `labels` of every well that went into the map, indexed by well_id.
+    members : pandas.Index
+        Ids of all wells that went into the map, entry by entry in the order of `labels`, within
+        an entry the most typical well first.
     """
 
     labels: pd.DataFrame
@@ -48,7 +49,7 @@ class PhenoMap:
     level: str
     align: str
     embedding: str
-    entry_of_well: pd.Series
+    members: pd.Index
 
     def nearest(
         self, key: str, k: int = 20, metric: str = "cosine", opposite: bool = False
@@ -112,13 +113,18 @@ class PhenoMap:
         return list(found)[:n]
 
     def wells_of(self, key: str) -> pd.Index:
-        """Ids of the wells that an entry is the mean of.
+        """Ids of the wells that an entry is the mean of, the most typical first.
 
         Raises
         ------
         UnknownKey
         """
-        return self.entry_of_well.index[self.entry_of_well.to_numpy() == self.row(key)]
+        row = self.row(key)
+        return self.members[self._ends[row] - self.labels["n_wells"].iloc[row] : self._ends[row]]
+
+    @cached_property
+    def _ends(self) -> Array:
+        return np.cumsum(self.labels["n_wells"].to_numpy())
 
     @cached_property
     def _unit_vectors(self) -> Array:
@@ -158,8 +164,7 @@ def build_phenomap(
     aligned = align_vectors(vectors, batch, is_control, align, list(batch_names))
     if level == "well":
         labels = _labels_of_wells(wells)
-        entries = pd.Series(np.arange(len(wells)), index=wells.index)
-        return PhenoMap(labels, aligned, level, align, name, entries)
+        return PhenoMap(labels, aligned, level, align, name, wells.index)
     return _aggregated(aligned, wells, level, align, name)
 
 
@@ -218,10 +223,12 @@ def _aggregated(aligned: Array, wells: pd.DataFrame, level: str, align: str, nam
     labels["n_wells"] = n_wells
     labels.index = _keys(labels)
     labels = labels[["perturbation_type", "gene", "treatment", "concentration", "n_wells"]]
-    vectors = _means(aligned[in_map], entry, n_wells)
-    return PhenoMap(
-        labels, vectors, level, align, name, pd.Series(entry, index=wells.index[in_map])
-    )
+    grouped = aligned[in_map]
+    vectors = _means(grouped, entry, n_wells)
+    # Weak guides look like controls: the picture of a gene must not be that of its weakest.
+    typicality = np.einsum("ij,ij->i", grouped, vectors[entry])
+    members = wells.index[in_map][np.lexsort((-typicality, entry))]
+    return PhenoMap(labels, vectors, level, align, name, members)
 
 
 def _identities(wells: pd.DataFrame, level: str) -> pd.DataFrame:

@@ -1,0 +1,339 @@
+"""napari's reader: what it takes, what it leaves to others, and the six layers that it makes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+
+import builders as b
+from napari_rxrx3._reader import get_reader, read
+from napari_rxrx3.core.errors import DatasetNotFound, ImageUnavailable
+from napari_rxrx3.core.stains import STAINS
+
+SIZE = 32
+FIRST, SECOND = "gene-001_1_B02", "gene-001_1_B03"
+ROWS = [
+    b.guide_row("gene-001", 1, "B02", "PLK1"),
+    b.guide_row("gene-001", 1, "B03", "MTOR"),
+    b.guide_row("gene-002", 1, "B02", "TUBB"),
+]
+SCREEN = b.Screen.of(ROWS, SIZE)
+CORE = b.Screen(ROWS, {row["well_id"]: b.smooth(row["well_id"], SIZE) for row in ROWS})
+PLATE = "images/gene-001/Plate1"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return one folder with the screen in each of its forms."""
+    folder = tmp_path_factory.mktemp("reader")
+    SCREEN.write_rxrx3(folder / "tars")
+    SCREEN.write_folders(folder / "png")
+    SCREEN.write_folders(folder / "tif", "tif")
+    CORE.write_folders(folder / "jp2", "jp2")
+    CORE.write_core(folder / "core")
+    SCREEN.write_tars(folder / "bare")
+    SCREEN.write_plate_embeddings(folder / "bare" / "embeddings")
+    return folder
+
+
+def layers_of(path: Path | list[Path]) -> list[tuple[Any, dict[str, Any], str]]:
+    paths = [str(p) for p in path] if isinstance(path, list) else str(path)
+    reader = get_reader(paths)
+    assert reader is not None
+    return reader(paths)
+
+
+def assert_shows(layers: list[tuple[Any, dict[str, Any], str]], well: str, core: bool) -> None:
+    expected = b.decoded_jp2(CORE.planes[well]) if core else SCREEN.planes[well]
+    assert [options["name"] for _, options, _ in layers] == [f"{well} {s.name}" for s in STAINS]
+    for (data, _, kind), plane in zip(layers, expected, strict=True):
+        assert kind == "image"
+        assert data.dtype == plane.dtype
+        np.testing.assert_array_equal(data.compute(), plane)
+
+
+_events: list[tuple[str, str]] | None = None
+
+
+def _record(event: str, arguments: tuple[Any, ...]) -> None:
+    if _events is not None and event in ("open", "os.scandir", "os.listdir"):
+        _events.append((event, str(arguments[0])))
+
+
+sys.addaudithook(_record)
+
+
+@contextmanager
+def touched_below(folder: Path) -> Iterator[list[str]]:
+    """List, when the block is over, all that the interpreter opened or listed in a folder."""
+    global _events
+    found: list[str] = []
+    _events = []
+    try:
+        yield found
+    finally:
+        events, _events = _events, None
+        found += [path for _, path in events if path.startswith(f"{folder}{os.sep}")]
+
+
+# --- what it takes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "well"),
+    [
+        ("tars", FIRST),
+        ("tars/metadata.csv", FIRST),
+        (f"tars/{PLATE}.tar", FIRST),
+        ("tars/images/gene-002", "gene-002_1_B02"),
+        ("bare", FIRST),
+        ("png", FIRST),
+        ("png/images", FIRST),
+        (f"png/{PLATE}", FIRST),
+        (f"png/{PLATE}/B03_s1_w3.png", SECOND),
+        (f"tif/{PLATE}/B03_s1_w6.tif", SECOND),
+        (f"jp2/{PLATE}/B03_s1_w1.jp2", SECOND),
+        ("core", FIRST),
+        ("core/data", FIRST),
+        ("core/data/train-00000-of-00001.parquet", FIRST),
+    ],
+)
+def test_each_form_of_the_data_gives_six_layers(folder: Path, path: str, well: str) -> None:
+    layers = layers_of(folder / path)
+    assert_shows(layers, well, core=path.startswith(("core", "jp2")))
+
+
+def test_layers_are_lazy_lie_to_scale_and_add_up(folder: Path) -> None:
+    colors = set()
+    for (data, options, _), stain in zip(layers_of(folder / "tars"), STAINS, strict=True):
+        assert isinstance(data, da.Array)
+        assert data.numblocks == (1, 1)
+        assert options["blending"] == "additive"
+        assert options["scale"] == (0.65, 0.65)
+        assert options["units"] == ("um", "um")
+        low, high = options["contrast_limits"]
+        assert low < high
+        top = options["colormap"].map(np.array([1.0]))[0, :3]
+        np.testing.assert_allclose(top, stain.color, atol=1e-6)
+        colors.add(tuple(top))
+        assert options["metadata"]["well_id"] == FIRST
+        assert options["metadata"]["stain"] == stain.name
+    assert len(colors) == 6
+
+
+def test_a_list_of_files_gives_each_well_once_and_in_order(folder: Path) -> None:
+    plate = folder / "png" / PLATE
+    names = ("B03_s1_w2.png", "B02_s1_w1.png", "B03_s1_w1.png", "B02_s1_w6.png")
+    layers = layers_of([plate / name for name in names])
+    assert_shows(layers[:6], SECOND, core=False)
+    assert_shows(layers[6:], FIRST, core=False)
+
+
+def test_of_a_list_of_folders_each_is_read(folder: Path) -> None:
+    layers = layers_of([folder / "png" / PLATE, folder / "tars" / "images" / "gene-002"])
+    assert_shows(layers[:6], FIRST, core=False)
+    assert_shows(layers[6:], "gene-002_1_B02", core=False)
+
+
+def test_one_image_brings_its_sisters_and_touches_nothing_else(tmp_path: Path) -> None:
+    plate = tmp_path / "Plate1"
+    b.write_folder(plate, b.image_files({"B02": SCREEN.planes[FIRST], "AB02": [b.noise("x")[0]]}))
+    b.write_folder(plate / "B02", b.image_files({"B02": SCREEN.planes[SECOND]}))
+    b.write(plate / "metadata.csv", b.csv_bytes(ROWS))
+    with touched_below(plate) as touched:
+        layers = layers_of(plate / "B02_s1_w4.png")
+        data = [data.compute() for data, _, _ in layers]
+    np.testing.assert_array_equal(data, SCREEN.planes[FIRST])
+    assert {Path(path).name for path in touched} == {f"B02_s1_w{c}.png" for c in b.CHANNELS}
+
+
+def test_a_damaged_file_does_not_hide_the_others(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "tars" / "metadata.csv", tmp_path / "z.csv")
+    b.write(tmp_path / "a.parquet", b"cut off")
+    b.write(tmp_path / "b.zip", b"PK\x03\x04 cut off")
+    assert get_reader(str(tmp_path)) is not None
+
+
+@pytest.mark.parametrize("url", ["memory://x/metadata.csv", "s3://bucket/a/AA02_s1_w3.png"])
+def test_urls_are_taken_by_their_names(url: str) -> None:
+    assert get_reader(url) is not None
+
+
+def test_data_behind_a_url_are_read(folder: Path) -> None:
+    url = b.to_memory(folder / "core" / "data", "memory://reader")
+    assert_shows(read(f"{url}/train-00000-of-00001.parquet"), FIRST, core=True)
+
+
+# --- what is not there -----------------------------------------------------------------------
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def reshape(path: Path) -> None:
+    path.write_bytes(b.png(b.noise("other", SIZE // 2)[0]))
+
+
+@pytest.mark.parametrize("spoil", [remove, damage, reshape])
+@pytest.mark.parametrize("channel", [3, 6])
+def test_five_layers_are_left_without_a_stain_and_the_sixth_is_named(
+    tmp_path: Path, spoil: Callable[[Path], None], channel: int
+) -> None:
+    from napari.utils.notifications import notification_manager
+
+    plate = b.write_folder(tmp_path / "Plate1", b.image_files({"B02": SCREEN.planes[FIRST]}))
+    spoil(plate / f"B02_s1_w{channel}.png")
+    notification_manager.records.clear()
+    layers = layers_of(plate)
+    kept = [stain.number for stain in STAINS if stain.number != channel]
+    assert [options["metadata"]["stain"] for _, options, _ in layers] == [
+        STAINS[number - 1].name for number in kept
+    ]
+    for (data, _, _), number in zip(layers, kept, strict=True):
+        np.testing.assert_array_equal(data.compute(), SCREEN.planes[FIRST][number - 1])
+    (warning,) = notification_manager.records
+    assert str(warning.severity) == "warning"
+    assert f"channel {channel}" in warning.message
+
+
+def test_a_well_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> None:
+    b.write_folder(tmp_path / "Plate1", {f"B02_s1_w{c}.png": b"" for c in b.CHANNELS})
+    with pytest.raises(ImageUnavailable, match="B02_s1_w1.png"):
+        layers_of(tmp_path / "Plate1")
+
+
+def test_metadata_without_images_are_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    SCREEN.write_metadata(tmp_path / "metadata.csv")
+    with pytest.raises(DatasetNotFound, match=r"no images.*RxRx3 Explorer"):
+        layers_of(tmp_path / "metadata.csv")
+
+
+# --- what it leaves to others ----------------------------------------------------------------
+
+CAT = b.png(b.noise("cat", 8)[0])
+UNRELATED: dict[str, Callable[[Path], Any]] = {
+    "notes.txt": lambda p: b.write(p, b"well_id,treatment\n"),
+    "cat.png": lambda p: b.write(p, CAT),
+    "cat_AA02_s1_w3.png": lambda p: b.write(p, CAT),
+    "AG02_s1_w3.png": lambda p: b.write(p, CAT),
+    "AA02_s1_w3.png.bak": lambda p: b.write(p, CAT),
+    "table.csv": lambda p: b.write(p, b"name,value\na,1\n"),
+    "empty.csv": lambda p: b.write(p, b""),
+    "binary.csv": lambda p: b.write(p, bytes(range(256)) * 20),
+    "table.parquet": lambda p: pd.DataFrame({"well_id": ["a"], "value": [1]}).to_parquet(p),
+    "broken.parquet": lambda p: b.write(p, b"PAR1 and then nothing"),
+    "cats.zip": lambda p: b.write_zip(p, {"cat.png": CAT}),
+    "broken.zip": lambda p: b.write(p, b"PK\x03\x04 and then nothing"),
+    "cats.tar": lambda p: b.write_tar(p, {"cat.png": CAT}),
+    "broken.tar": lambda p: b.write(p, b"x" * 2000),
+    "empty": lambda p: p.mkdir(),
+    "project/data": lambda p: b.write_folder(p, {"cat.png": CAT, "table.csv": b"name\na\n"}),
+    "images": lambda p: b.write_folder(p, {"Plate1/cat.png": CAT}),
+    "pipe.csv": lambda p: os.mkfifo(p) if hasattr(os, "mkfifo") else pytest.skip("no pipes"),
+    "missing/AA02_s1_w3.png": lambda p: None,
+    "missing.tar": lambda p: None,
+}
+
+
+@pytest.mark.parametrize("name", UNRELATED)
+def test_everything_else_is_left_to_other_readers(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    UNRELATED[name](tmp_path / name)
+    assert get_reader(str(tmp_path / name)) is None
+    assert get_reader([str(tmp_path / name)]) is None
+
+
+@pytest.mark.parametrize("path", ["", [], "\0", None, 7, ["\0"], "nowhere://x/y.png"])
+def test_what_is_no_path_is_no_error(path: Any) -> None:
+    assert get_reader(path) is None
+
+
+def test_a_huge_unrelated_folder_is_turned_down_after_a_look_at_a_few_files(tmp_path: Path) -> None:
+    for i in range(120):
+        b.write(tmp_path / f"photos {i}.csv", b"name\n")
+        b.write(tmp_path / "deep" / "er" / str(i) / "more" / "data" / "cat.png", CAT)
+    for i in range(3000):
+        b.write(tmp_path / "data" / f"{i}.png", b"")
+    with touched_below(tmp_path) as touched:
+        assert get_reader(str(tmp_path)) is None
+    assert 0 < len(touched) < 100
+
+
+@pytest.fixture
+def locked_folder() -> Iterator[Path]:
+    """Yield a data set in a folder that this process may not list, whoever runs it."""
+    place = Path(tempfile.mkdtemp())
+    SCREEN.write_metadata(place / "locked" / "metadata.csv")
+    place.chmod(0o755)
+    (place / "locked").chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)  # root may list anything
+    yield place / "locked"
+    if is_root:
+        os.seteuid(0)
+    (place / "locked").chmod(0o755)
+    shutil.rmtree(place)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions as Unix has them")
+def test_a_folder_without_permission_is_left_to_others(locked_folder: Path) -> None:
+    assert locked_folder.is_dir()
+    assert get_reader(str(locked_folder)) is None
+    assert get_reader(str(locked_folder.parent)) is None
+
+
+# --- within napari ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def viewer() -> Any:
+    from napari.components import ViewerModel
+    from npe2 import PluginManager
+
+    PluginManager.instance().discover()
+    return ViewerModel()
+
+
+@pytest.mark.parametrize(
+    ("path", "plugin"),
+    [
+        ("tars", "napari-rxrx3"),
+        ("tars/metadata.csv", "napari-rxrx3"),
+        (f"png/{PLATE}/B02_s1_w5.png", "napari-rxrx3"),
+        (f"tars/{PLATE}.tar", None),  # as when it is dropped: no other plugin reads it
+    ],
+)
+def test_napari_opens_a_well(folder: Path, viewer: Any, path: str, plugin: str | None) -> None:
+    viewer.open(str(folder / path), plugin=plugin)
+    assert [layer.name for layer in viewer.layers] == [f"{FIRST} {s.name}" for s in STAINS]
+    for layer, plane in zip(viewer.layers, SCREEN.planes[FIRST], strict=True):
+        np.testing.assert_array_equal(layer.data, plane)
+        assert isinstance(layer.data, da.Array)
+        assert layer.source.reader_plugin == "napari-rxrx3"
+        assert layer.blending == "additive"
+        assert tuple(layer.scale) == (0.65, 0.65)
+        assert [f"{unit:~}" for unit in layer.units] == ["µm", "µm"]
+        assert layer.contrast_limits[0] < layer.contrast_limits[1]
+
+
+def test_napari_keeps_other_pictures_to_itself(tmp_path: Path, viewer: Any) -> None:
+    b.write(tmp_path / "cat.png", CAT)
+    viewer.open(str(tmp_path / "cat.png"))
+    assert [layer.source.reader_plugin for layer in viewer.layers] == ["napari"]
