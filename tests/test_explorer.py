@@ -216,6 +216,15 @@ def test_keys_toggle_stains_and_show_one_alone(window: Window) -> None:
     assert button.isChecked()
 
 
+def test_a_well_that_is_gone_to_is_the_only_one_marked(window: Window) -> None:
+    window.session.select_well("compound-001_1_E04")
+    window.settle()
+    assert len(window.map.selection()) == 1
+    window.session.select_well("gene-001_2_D05")
+    window.settle()
+    assert len(window.map.selection()) == 1
+
+
 def test_typing_digits_in_a_text_box_leaves_the_stains_alone(window: Window) -> None:
     window.qtbot.keyClicks(window.explorer.find, "123")
     assert window.explorer.find.text() == "123"

@@ -284,9 +284,9 @@ class Session:
             self.selection = frozenset()
             self.plate_changed.emit(plate)
         self.well = well_id
+        self.well_changed.emit(well_id)
         if well_id not in self.selection:
             self.select_wells([well_id])
-        self.well_changed.emit(well_id)
         self.show([(well_id, name_of_well(row))])
 
     def _well_to_land_on(self, wells: pd.DataFrame) -> str:

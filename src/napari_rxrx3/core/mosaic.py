@@ -12,6 +12,8 @@ __all__ = ["Mosaic", "Tile", "hatched", "in_grid"]
 
 Plane = np.ndarray[Any, Any]
 
+_NEARLY_AS_LARGE = 0.7
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -86,7 +88,7 @@ class Mosaic:
 
 
 def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
-    """Put square tiles, in order, on the grid that shows them largest.
+    """Put square tiles, in order, on a grid that shows them large.
 
     Parameters
     ----------
@@ -94,11 +96,18 @@ def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
         Width over height of the canvas.
     """
     n = len(tiles)
+    if n == 0:
+        return ()
 
     def tile_size(columns: int) -> float:
         return min(aspect / columns, 1 / -(-n // columns))
 
-    columns = max(range(1, n + 1), key=tile_size, default=1)
+    largest = max(range(1, n + 1), key=tile_size)
+    # a grid without a hole is easier to read, if its tiles are not much smaller
+    whole = [c for c in range(1, n + 1) if n % c == 0]
+    best_whole = max(whole, key=tile_size)
+    enough = tile_size(best_whole) >= _NEARLY_AS_LARGE * tile_size(largest)
+    columns = best_whole if enough else largest
     return tuple(replace(t, row=i // columns, column=i % columns) for i, t in enumerate(tiles))
 
 

@@ -259,9 +259,9 @@ def paint_plate(
     states[list(failed)] = WellState.FAILED
     wells = paint_wells(colors.rgba, states, pitch, gap, inks)
     if highlighted:
-        dimmed = view.states != WellState.EMPTY
-        dimmed[list(highlighted)] = False
-        wells[dimmed, ..., 3] //= _DIM
+        divisor = np.where(view.states == WellState.EMPTY, 1, _DIM).astype(np.uint8)
+        divisor[list(highlighted)] = 1
+        wells[..., 3] //= divisor[:, None, None]
     tiles = wells.reshape(N_ROWS, N_COLUMNS, pitch, pitch, 4)
     return tiles.transpose(0, 2, 1, 3, 4).reshape(N_ROWS * pitch, N_COLUMNS * pitch, 4)
 

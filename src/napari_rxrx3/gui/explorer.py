@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QMenu,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QTabWidget,
@@ -60,6 +61,8 @@ class ExplorerWidget(QWidget):
         self.session = self.workspace.session
         self._was_shown = False
         self.setAcceptDrops(True)
+        # otherwise napari puts an empty stretch below
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.welcome = Welcome()
         self.find = FindBox()
         self.plate_panel = PlatePanel(self.session)

@@ -19,6 +19,7 @@ __all__ = ["StainLayers", "layer_options", "stain_colormap"]
 Plane = np.ndarray[Any, Any]
 
 _MARK = "napari_rxrx3_stain"
+_MARGIN = 0.12  # room for the title above the picture
 
 
 def stain_colormap(stain: Stain) -> Colormap:
@@ -84,7 +85,7 @@ class StainLayers:
             self._apply_limits(limits)
         if stains[0].shape != self._shape:
             self._shape = stains[0].shape
-            self._viewer.reset_view()
+            self._viewer.reset_view(margin=_MARGIN)
 
     def clear(self) -> None:
         """Show nothing: the layers stay, black and of one pixel."""

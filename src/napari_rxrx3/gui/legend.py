@@ -250,12 +250,13 @@ def _key_items(n_without: int, states: set[int], failed: bool) -> list[_Item]:
     if n_without:
         detail = f"no value: {_wells(n_without)}"
         items.append(_Item("no value", detail, f"{n_without:,}", (0, 0, 0, 0)))
-    shown = states | ({WellState.FAILED} if failed else set())
-    return items + [
-        _Item(name, detail, "", (120, 120, 120, 255), state)
-        for state, (name, detail) in _STATE_WORDS.items()
-        if state in shown
-    ]
+    shown = [s for s in _STATE_WORDS if s in states or (failed and s == WellState.FAILED)]
+    for state in shown:
+        name, detail = _STATE_WORDS[state]
+        is_lone = state == WellState.NEITHER and len(shown) == 1
+        name = "no image or embedding" if is_lone else name
+        items.append(_Item(name, detail, "", (120, 120, 120, 255), state))
+    return items
 
 
 def _wells(count: int) -> str:

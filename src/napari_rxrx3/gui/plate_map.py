@@ -318,7 +318,7 @@ class PlateMap(QWidget):
         for n in grid.labeled_rows(0.8 * line, row):
             y = (grid.corner(n * N_COLUMNS)[1] + middle) / scale
             _write(painter, QPointF(gutter, y), ROW_NAMES[n], inks, n == row)
-        for n in grid.labeled_columns(1.7 * line, column):
+        for n in grid.labeled_columns(1.5 * line, column):
             x = (grid.corner(n)[0] + middle) / scale
             _write(painter, QPointF(x, above), str(n + 1), inks, n == column)
 

@@ -110,8 +110,8 @@ class PlatePanel(QWidget):
         self._show_legend(colors.legend)
         self._on_failures(self._session.failures)
         self._on_highlight(self._session.highlight)
-        self._on_selection(self._session.selection)
         self._on_well(self._session.well)
+        self._on_selection(self._session.selection)
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
         numbers = dataset.plates.loc[

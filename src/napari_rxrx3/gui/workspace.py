@@ -285,7 +285,7 @@ def _notes(picture: Picture) -> dict[str, str]:
         stains.setdefault(well, {}).setdefault(cause, []).append(STAINS[channel - 1].name)
     return {
         well: "\n".join(
-            f"{'no stain' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
+            f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
             for cause, names in causes.items()
         )
         for well, causes in stains.items()
