@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from builders import Screen
+from window import Window
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -20,3 +26,22 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 @pytest.fixture
 def cache_dir(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def open_window(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> Iterator[Callable[..., Window]]:
+    def make(path: Path | None = None, screen: Screen | None = None) -> Window:
+        viewer = make_napari_viewer(show=True)
+        viewer.window.resize(1280, 800)
+        _, explorer = viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
+        window = Window(viewer, explorer, screen or Screen(), qtbot)
+        if path is not None:
+            explorer.open_path(str(path))
+            qtbot.waitUntil(lambda: explorer.session.dataset is not None, timeout=20_000)
+            window.settle()
+        return window
+
+    yield make
+    gc.collect()

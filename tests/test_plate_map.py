@@ -379,7 +379,7 @@ def ask_for_tooltip(qtbot: QtBot, widget: QWidget, point: QPoint) -> str:
     help_event = QHelpEvent(QEvent.Type.ToolTip, point, widget.mapToGlobal(point))
     QApplication.sendEvent(widget, help_event)
     document = QTextDocument()
-    document.setHtml(QToolTip.text())
+    document.setHtml(QToolTip.text() if QToolTip.isVisible() else "")
     return document.toPlainText()
 
 

@@ -275,15 +275,12 @@ def paint_wells(
 ) -> NDArray[np.uint8]:
     """Draw wells as small pictures.
 
-    A well without a value is an outline, a position without a well a dot. Hatches are drawn in
-    the window's text or background color, whichever stands out from the well's own color; faintly
-    if all wells have the same, so that a plate without embeddings can still be read.
+    A well without a value is an outline, a position without a well a dot. Hatches stand out, but
+    faintly if all wells have the same: a plate without embeddings can still be read.
 
     Parameters
     ----------
-    colors : ndarray of uint8, (n, 4)
-    states : ndarray of uint8, (n,)
-        A `WellState` each.
+    colors, states : ndarray of uint8, (n, 4) and (n,)
     pitch, gap : int
         Pixels from one well to the next, and how many of them stay clear.
     inks : tuple of RGB

@@ -37,7 +37,7 @@ class ShardSource:
         self.path = path
         self.index = index
         self._lock = threading.Lock()
-        self._file: pq.ParquetFile | None = None
+        self._footer: pq.FileMetaData | None = None
         self._groups: dict[int, pa.Array] = {}
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
@@ -54,18 +54,27 @@ class ShardSource:
         return f"{self.path}, key {self.index.name[row].decode()}"
 
     def _group(self, group: int) -> pa.Array:
-        with self._lock:  # a ParquetFile serves one thread at a time
-            if group not in self._groups:
-                if self._file is None:
-                    self._file = pq.ParquetFile(self._storage.open(self.path))
-                columns = shard_columns(self._file.schema_arrow)
-                if columns is None:
-                    raise OSError("the file is no shard of images any more")
-                table = self._file.read_row_group(group, columns=[columns[1]])
-                while len(self._groups) >= _GROUPS_KEPT:
-                    self._groups.pop(next(iter(self._groups)))
-                self._groups[group] = _plain_bytes(table.column(0).combine_chunks())
-            return self._groups[group]
+        with self._lock:
+            if group in self._groups:
+                return self._groups[group]
+            column = self._read_group(group)
+            while len(self._groups) >= _GROUPS_KEPT:
+                self._groups.pop(next(iter(self._groups)))
+            self._groups[group] = column
+            return column
+
+    def _read_group(self, group: int) -> pa.Array:
+        # only the footer is kept: an open file would block its folder on some systems
+        with (
+            self._storage.open(self.path) as file,
+            pq.ParquetFile(file, metadata=self._footer) as shard,
+        ):
+            self._footer = shard.metadata
+            columns = shard_columns(shard.schema_arrow)
+            if columns is None:
+                raise OSError("the file is no shard of images any more")
+            table = shard.read_row_group(group, columns=[columns[1]])
+        return _plain_bytes(table.column(0).combine_chunks())
 
     @staticmethod
     def build_index(storage: Storage, path: str) -> PlaneIndex:
