@@ -823,3 +823,15 @@ def test_any_text_is_a_well_id_or_a_value_error(text: str) -> None:
         return
     assert parse_address(well.address) == (well.row, well.column)
     assert parse_well_id(str(well)) == well
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_in_the_folder_is_not_waited_for(root: Path, cache: Path) -> None:
+    b.Screen.of([b.guide_row("gene-001", 1, "B02", "PLK1")]).write_rxrx3(root)
+    os.mkfifo(root / "pipe")
+    assert len(rx.open_dataset(root, cache_dir=cache).wells) == 1
+
+
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    with pytest.raises(RxRx3Error, match="No path"):
+        rx.open_dataset("")

@@ -43,6 +43,8 @@ class Storage:
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
         """Return the storage of a path or URL, and the path inside it."""
         text = os.fspath(path)
+        if not text:
+            raise RxRx3Error("No path was given.")
         if "://" not in text:
             return cls(LocalFileSystem()), Path(text).expanduser().absolute().as_posix()
         try:
@@ -58,7 +60,10 @@ class Storage:
         return bool(self._fs.isdir(path))
 
     def children(self, path: str) -> list[Entry]:
-        """List a folder, sorted by path; dot files are left out.
+        """List the files and folders in a folder, sorted by path; dot files are left out.
+
+        Whatever is neither, such as a named pipe or a dangling link, is left out as well:
+        opening it may never return.
 
         Raises
         ------
@@ -67,7 +72,11 @@ class Storage:
         """
         if self.is_local:
             with os.scandir(path) as found:
-                entries = [Entry(f"{path.rstrip('/')}/{e.name}", e.is_dir()) for e in found]
+                entries = [
+                    Entry(f"{path.rstrip('/')}/{e.name}", e.is_dir())
+                    for e in found
+                    if e.is_dir() or e.is_file()
+                ]
         else:
             entries = [
                 Entry(item["name"].rstrip("/"), item["type"] == "directory")
