@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_rxrx3 import __version__
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.errors import RxRx3Error, UnknownWell
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     nearest = commands.add_parser("nearest", help="list the perturbations most like another one")
     nearest.add_argument("path", metavar="PATH")
     nearest.add_argument("key", metavar="KEY", help="e.g. PLK1, PLK1_guide_1, Bortezomib@2.5")
-    nearest.add_argument("-k", type=int, default=20, help="how many (20)")
+    nearest.add_argument("-k", type=_count, default=20, help="how many (20)")
     nearest.add_argument("--level", choices=_LEVELS, default="perturbation")
     nearest.add_argument("--align", choices=_ALIGNMENTS, default="pca-centerscale")
     nearest.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
@@ -97,10 +97,12 @@ def _open(arguments: argparse.Namespace) -> int:
 
 
 def _show(path: str, arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.gui.run import Request, run_window
-
     with _progress_bar() as progress:
         dataset = _opened(path, progress)
+    if arguments.well is not None and arguments.well not in dataset.wells.index:
+        raise UnknownWell(arguments.well)
+    from napari_rxrx3.gui.run import Request, run_window
+
     request = Request(
         arguments.well,
         arguments.neighbors,
@@ -140,6 +142,8 @@ def _nearest(arguments: argparse.Namespace) -> int:
     table = phenomap.nearest(arguments.key, arguments.k, arguments.metric, arguments.opposite)
     if arguments.json:
         print(json.dumps(table.to_dict(orient="records"), indent=1))
+    elif table.empty:
+        print("The map holds nothing else.")
     else:
         print(table.to_string(index=False, float_format="{:.4f}".format))
     return 0
@@ -151,6 +155,12 @@ def _opened(path: str, progress: Progress) -> Dataset:
     dataset = open_dataset(path, progress=progress)
     len(dataset.wells), len(dataset.plates)
     return dataset
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ __all__ = ["Mosaic", "Tile", "hatched", "in_grid"]
 
 Plane = np.ndarray[Any, Any]
 
-_NEARLY_AS_LARGE = 0.7
+_NEARLY_AS_LARGE = 0.8
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,308 @@
+"""The command line: answers on stdout, one sentence on stderr when there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import builders as b
+from napari_rxrx3 import __version__
+from napari_rxrx3.cli import main
+
+DIRECTIONS = {"PLK1": (9, 1), "MTOR": (8, 2), "TUBB": (-9, 1), "COPG1": (1, 8)}
+EXPERIMENT, COMPOUND = "gene-001", "compound-001"
+
+
+def a_screen() -> b.Screen:
+    """Guides and doses whose vectors lie in known directions from the controls'."""
+    rows = [b.control_row(EXPERIMENT, 1, f"C{c:02d}") for c in range(3, 11)]
+    rows += [b.control_row(COMPOUND, 1, f"C{c:02d}") for c in range(3, 11)]
+    rows += [
+        b.guide_row(EXPERIMENT, 1, f"{line}{guide + 4:02d}", gene, guide)
+        for line, gene in zip("DEFG", DIRECTIONS, strict=True)
+        for guide in (1, 2)
+    ]
+    rows += [b.dose_row(COMPOUND, 1, f"D0{i}", "Bortezomib", d) for i, d in ((2, 2.5), (3, 0.25))]
+    screen = b.Screen.of(rows, 64)
+    rng = np.random.default_rng(3)
+    for row in rows:
+        screen.planes[row["well_id"]] = b.smooth(row["well_id"], 64, "uint16", 9000)
+        x, y = DIRECTIONS.get(row["gene"], (8, 3) if row["treatment"] == "Bortezomib" else (0, 0))
+        vector = rng.normal(0, 0.5, 6) + [x, y, 0, 0, 0, 0] + 5
+        screen.vectors[row["well_id"]] = vector.astype("float32")
+    return screen
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(a_screen().write_rxrx3(tmp_path_factory.mktemp("data set")))
+
+
+@pytest.fixture
+def holes(tmp_path: Path) -> str:
+    """Return a data set with one plane missing and one damaged."""
+    screen = a_screen()
+    screen.write_metadata(tmp_path / "metadata.csv")
+    screen.write_folders(tmp_path)
+    (tmp_path / "images" / EXPERIMENT / "Plate1" / "D05_s1_w3.png").unlink()
+    damaged = tmp_path / "images" / COMPOUND / "Plate1" / "D02_s1_w6.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    return str(tmp_path)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "napari_rxrx3", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def assert_one_sentence(text: str, *words: str) -> None:
+    (line,) = text.splitlines()
+    assert line.startswith("napari-rxrx3: ")
+    assert line.endswith(".")
+    for word in words:
+        assert word in line
+
+
+# --- check -----------------------------------------------------------------------------------
+
+
+def test_check_lists_missing_and_damaged_planes(
+    holes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", holes]) == 0
+    out, err = capsys.readouterr()
+    (missing,) = [line for line in out.splitlines() if line.strip().startswith("missing_plane ")]
+    (damaged,) = [line for line in out.splitlines() if line.strip().startswith("unreadable_plane ")]
+    assert missing.split()[1:5] == [EXPERIMENT, "1", "gene-001_1_D05", "3"]
+    assert damaged.split()[1:5] == [COMPOUND, "1", "compound-001_1_D02", "6"]
+    assert "26 wells on 2 plates, images of 26, no embeddings" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [([], {"missing_plane", "unreadable_plane"}), (["--quick"], {"missing_plane"})],
+)
+def test_check_gives_json(
+    holes: str, capsys: pytest.CaptureFixture[str], options: list[str], kinds: set[str]
+) -> None:
+    assert main(["check", holes, "--json", *options]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert "26 wells" in report["description"]
+    assert {problem["kind"] for problem in report["problems"]} == kinds
+    assert {problem["well_id"] for problem in report["problems"]} <= {
+        "gene-001_1_D05",
+        "compound-001_1_D02",
+    }
+    assert len(report["problems"]) == len(kinds)
+
+
+def test_check_says_that_all_is_well(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", data]) == 0
+    assert capsys.readouterr().out.endswith("No problems found.\n")
+
+
+# --- nearest ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first", "n"),
+    [
+        (["PLK1"], "MTOR", 6),
+        (["PLK1", "--opposite"], "TUBB", 6),
+        (["PLK1", "-k", "2"], "MTOR", 2),
+        (["PLK1", "--metric", "euclidean", "--align", "none"], "MTOR", 6),
+        (["PLK1", "--align", "centerscale"], "MTOR", 6),
+        (["TUBB_guide_1", "--level", "guide"], "TUBB_guide_2", 10),
+        (["Bortezomib@2.5"], "Bortezomib@0.25", 6),
+        (["Bortezomib", "--level", "compound", "-k", "1", "--opposite"], "TUBB", 1),
+        (["gene-001_1_F05", "--level", "well", "-k", "3"], "gene-001_1_F06", 3),
+    ],
+)
+def test_nearest_lists_the_most_alike(
+    data: str, capsys: pytest.CaptureFixture[str], arguments: list[str], first: str, n: int
+) -> None:
+    assert main(["nearest", data, *arguments, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["rank"] for row in rows] == list(range(1, n + 1))
+    assert rows[0]["key"] == first
+    assert arguments[0] not in {row["key"] for row in rows}
+    assert main(["nearest", data, *arguments]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    value = "distance" if "euclidean" in arguments else "similarity"
+    assert head.split() == ["rank", "key", value, "n_wells"] == list(rows[0])
+    assert [line.split()[1] for line in lines] == [row["key"] for row in rows]
+    for line, row in zip(lines, rows, strict=True):
+        assert float(line.split()[2]) == pytest.approx(row[value], abs=1e-4)
+
+
+def test_nearest_says_when_it_could_not_align(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    b.Screen.of([b.guide_row(EXPERIMENT, 1, "B02", g) for g in ("PLK1",)]).write_rxrx3(tmp_path)
+    assert main(["nearest", str(tmp_path), "PLK1"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "The map holds nothing else.\n"
+    assert_one_sentence(err, "Not aligned", EXPERIMENT)
+
+
+# --- what goes wrong -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nearest", "DATA", "plk"], ["'plk'", "Closest: PLK1"]),
+        (["nearest", "DATA", "PLK1_guide_1"], ["'PLK1_guide_1'", "PLK1"]),
+        (["nearest", "DATA/images", "PLK1"], ["no embeddings"]),
+        (["nearest", "DATA/nowhere", "PLK1"], ["nowhere does not exist"]),
+        (["check", "DATA/nowhere"], ["nowhere does not exist"]),
+        (["check", "DATA/empty"], ["Nothing of RxRx3", "metadata"]),
+        (["check", "nosuch://place"], ["nosuch"]),
+        (["open", "DATA/nowhere"], ["nowhere does not exist"]),
+        (["open", "DATA", "--well", "gene-001_1_B47"], ["No well 'gene-001_1_B47'"]),
+        (["open", "DATA", "--size", "large"], ["1280x800", "'large'"]),
+    ],
+)
+def test_an_error_is_one_sentence(
+    data: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: list[str],
+) -> None:
+    Path(data, "empty").mkdir(exist_ok=True)
+    monkeypatch.setenv("DISPLAY", ":no-window-is-opened")
+    assert main([argument.replace("DATA", data) for argument in arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert_one_sentence(err, *words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["nearest", "path"],
+        ["nearest", "path", "PLK1", "-k", "0"],
+        ["nearest", "path", "PLK1", "-k", "many"],
+        ["nearest", "path", "PLK1", "--level", "organ"],
+    ],
+)
+def test_wrong_usage_is_explained(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: napari-rxrx3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("", ["demo", "open", "check", "nearest"]),
+        ("demo", ["--well", "--neighbors", "--screenshot"]),
+        ("open", ["PATH", "--well", "--neighbors", "--screenshot"]),
+        ("check", ["PATH", "--json"]),
+        ("nearest", ["PATH", "KEY", "-k", "--level", "--align", "--opposite", "--json"]),
+    ],
+)
+def test_every_command_has_help(
+    capsys: pytest.CaptureFixture[str], command: str, words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*command.split(), "--help"])
+    assert exit_.value.code == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in words)
+
+
+def test_the_module_runs_as_a_program(data: str) -> None:
+    good = run("nearest", data, "PLK1", "--json")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert json.loads(good.stdout)[0]["key"] == "MTOR"
+    bad = run("nearest", data, "plk1")
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert_one_sentence(bad.stderr, "Closest: PLK1")
+    assert run("--version").stdout == f"napari-rxrx3 {__version__}\n"
+
+
+# --- windows ---------------------------------------------------------------------------------
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="others always have a display")
+
+
+@on_linux
+@pytest.mark.parametrize("command", [["open", "DATA"], ["demo", "--folder", "DATA/demo"]])
+def test_without_a_display_it_says_what_to_do(
+    data: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert main([argument.replace("DATA", data) for argument in command]) == 1
+    assert_one_sentence(capsys.readouterr().err, "no display", "xvfb-run")
+    assert not Path(data, "demo").exists()
+
+
+WINDOWS = {
+    "well": ["--well", "gene-001_1_F05"],
+    "neighbors": ["--neighbors", "PLK1", "--size", "1000x700"],
+    "unknown": ["--neighbors", "plk1"],
+}
+
+
+@pytest.fixture(scope="module")
+def windows(
+    data: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[int, str, str, Path]]:
+    """Open all windows at once; exit code, stdout, stderr and picture of each."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        pytest.skip("windows need a display: run the tests under xvfb-run")
+    folder = tmp_path_factory.mktemp("pictures")
+    program = [sys.executable, "-m", "napari_rxrx3", "open", data]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = {
+        name: subprocess.Popen(
+            [*program, *options, "--screenshot", str(folder / f"{name}.png")], **pipes
+        )
+        for name, options in WINDOWS.items()
+    }
+    return {
+        name: (*reversed(process.communicate(timeout=120)), process.returncode, folder)
+        for name, process in started.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "size"), [("well", (800, 1280)), ("neighbors", (700, 1000))])
+def test_a_screenshot_shows_the_window(
+    windows: dict[str, tuple[str, str, int, Path]], name: str, size: tuple[int, int]
+) -> None:
+    err, out, code, folder = windows[name]
+    path = folder / f"{name}.png"
+    assert (code, "Traceback" in err) == (0, False)
+    assert out.splitlines()[-1] == f"Saved {path}."
+    picture = iio.imread(path)
+    assert picture.shape == (*size, 3)
+    middle = picture[size[0] // 4 : -size[0] // 4, size[1] * 2 // 5 : size[1] * 3 // 5]
+    assert len(np.unique(middle.reshape(-1, 3), axis=0)) > 500
+    assert middle.max(axis=-1).mean() > 40
+
+
+def test_an_unknown_perturbation_closes_the_window_with_a_sentence(
+    windows: dict[str, tuple[str, str, int, Path]],
+) -> None:
+    err, _, code, folder = windows["unknown"]
+    assert code == 1
+    assert "Traceback" not in err
+    assert_one_sentence(err.splitlines()[-1], "'plk1'", "Closest: PLK1")
+    assert not (folder / "unknown.png").exists()
