@@ -317,7 +317,7 @@ def ask_from_threads(
     def slow() -> np.ndarray:
         calls.append(1)
         for _ in range(n):
-            asking.acquire()
+            asking.acquire(timeout=5)
         time.sleep(0.1)  # the last ones have said that they ask, and now do
         return compute()
 

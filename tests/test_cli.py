@@ -16,7 +16,7 @@ import builders as b
 from napari_rxrx3 import __version__
 from napari_rxrx3.cli import main
 
-DIRECTIONS = {"PLK1": (9, 1), "MTOR": (8, 2), "TUBB": (-9, 1), "COPG1": (1, 8)}
+DIRECTIONS = {"PLK1": (9, 1), "MTOR": (9, 2), "TUBB": (-9, 1), "COPG1": (4, 8)}
 EXPERIMENT, COMPOUND = "gene-001", "compound-001"
 
 
@@ -34,8 +34,8 @@ def a_screen() -> b.Screen:
     rng = np.random.default_rng(3)
     for row in rows:
         screen.planes[row["well_id"]] = b.smooth(row["well_id"], 64, "uint16", 9000)
-        x, y = DIRECTIONS.get(row["gene"], (8, 3) if row["treatment"] == "Bortezomib" else (0, 0))
-        vector = rng.normal(0, 0.5, 6) + [x, y, 0, 0, 0, 0] + 5
+        x, y = DIRECTIONS.get(row["gene"], (2, 8) if row["treatment"] == "Bortezomib" else (0, 0))
+        vector = rng.normal(0, 0.2, 6) + [x, y, 0, 0, 0, 0] + 5
         screen.vectors[row["well_id"]] = vector.astype("float32")
     return screen
 
@@ -254,6 +254,7 @@ def test_without_a_display_it_says_what_to_do(
     assert not Path(data, "demo").exists()
 
 
+Runs = dict[str, tuple[str, str, int, Path]]
 WINDOWS = {
     "well": ["--well", "gene-001_1_F05"],
     "neighbors": ["--neighbors", "PLK1", "--size", "1000x700"],
@@ -262,10 +263,8 @@ WINDOWS = {
 
 
 @pytest.fixture(scope="module")
-def windows(
-    data: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[int, str, str, Path]]:
-    """Open all windows at once; exit code, stdout, stderr and picture of each."""
+def windows(data: str, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Open all windows at once; stdout, stderr, exit code and folder of pictures of each."""
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         pytest.skip("windows need a display: run the tests under xvfb-run")
     folder = tmp_path_factory.mktemp("pictures")
@@ -278,16 +277,14 @@ def windows(
         for name, options in WINDOWS.items()
     }
     return {
-        name: (*reversed(process.communicate(timeout=120)), process.returncode, folder)
+        name: (*process.communicate(timeout=120), process.returncode, folder)
         for name, process in started.items()
     }
 
 
 @pytest.mark.parametrize(("name", "size"), [("well", (800, 1280)), ("neighbors", (700, 1000))])
-def test_a_screenshot_shows_the_window(
-    windows: dict[str, tuple[str, str, int, Path]], name: str, size: tuple[int, int]
-) -> None:
-    err, out, code, folder = windows[name]
+def test_a_screenshot_shows_the_window(windows: Runs, name: str, size: tuple[int, int]) -> None:
+    out, err, code, folder = windows[name]
     path = folder / f"{name}.png"
     assert (code, "Traceback" in err) == (0, False)
     assert out.splitlines()[-1] == f"Saved {path}."
@@ -299,9 +296,9 @@ def test_a_screenshot_shows_the_window(
 
 
 def test_an_unknown_perturbation_closes_the_window_with_a_sentence(
-    windows: dict[str, tuple[str, str, int, Path]],
+    windows: Runs,
 ) -> None:
-    err, _, code, folder = windows["unknown"]
+    _, err, code, folder = windows["unknown"]
     assert code == 1
     assert "Traceback" not in err
     assert_one_sentence(err.splitlines()[-1], "'plk1'", "Closest: PLK1")

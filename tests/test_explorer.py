@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication
 
 from builders import Screen, control_row, dose_row, guide_row, noise, smooth
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
+from napari_rxrx3.gui.explorer import ExplorerWidget
 from window import Window
 
 SIZE = 32
@@ -376,6 +378,35 @@ def test_closing_and_reopening_the_dock_keeps_the_state(window: Window) -> None:
     window.click_well("D04")
     assert window.shows("compound-001_1_D04")
     assert len(window.stains) == 6
+
+
+def test_a_closed_dock_leaves_nothing_behind(window: Window) -> None:
+    before = len(QApplication.topLevelWidgets())
+    for _ in range(3):
+        closed = window.explorer
+        window.viewer.window.remove_dock_widget(closed.parentWidget())
+        window.qtbot.waitUntil(lambda gone=closed: is_gone(gone))
+        _, window.explorer = window.viewer.window.add_plugin_dock_widget(
+            "napari-rxrx3", "RxRx3 Explorer"
+        )
+        window.click_well("D05")
+    assert len(QApplication.topLevelWidgets()) <= before
+
+
+def is_gone(widget: ExplorerWidget) -> bool:
+    try:
+        widget.isVisible()
+    except RuntimeError:  # the C++ part was deleted
+        return True
+    return False
+
+
+def test_an_address_is_found_on_this_plate(window: Window) -> None:
+    window.session.select_well("gene-001_2_D05")
+    window.qtbot.keyClicks(window.explorer.find, "aa6")
+    window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
+    window.settle()
+    assert window.session.well == "gene-001_2_AA06"
 
 
 def test_two_viewers_are_independent(window: Window, open_window: Callable[..., Window]) -> None:

@@ -33,7 +33,7 @@ def part_of(picture: np.ndarray, mosaic: Mosaic, tile: Tile) -> np.ndarray:
 
 
 @given(n=st.integers(1, 60), aspect=st.floats(0.05, 20))
-def test_the_grid_shows_the_tiles_largest_and_in_order(n: int, aspect: float) -> None:
+def test_the_grid_shows_the_tiles_large_and_in_order(n: int, aspect: float) -> None:
     placed = in_grid(tiles(n), aspect)
     assert [replace(tile, row=0, column=0) for tile in placed] == tiles(n)
     assert sorted(placed, key=lambda t: (t.row, t.column)) == list(placed)
@@ -45,12 +45,21 @@ def test_the_grid_shows_the_tiles_largest_and_in_order(n: int, aspect: float) ->
     columns = 1 + max(tile.column for tile in placed)
     rows = 1 + max(tile.row for tile in placed)
     best = max(tile_size(c, math.ceil(n / c)) for c in range(1, n + 1))
-    assert tile_size(columns, rows) == pytest.approx(best)
+    allowed = 1 if n < rows * columns else 0.8  # a grid without holes may be a little smaller
+    assert allowed * best - 1e-9 <= tile_size(columns, rows) <= best + 1e-9
 
 
 @pytest.mark.parametrize(
     ("n", "aspect", "grid"),
-    [(1, 1, (1, 1)), (3, 3, (1, 3)), (3, 0.3, (3, 1)), (4, 1, (2, 2)), (9, 1.2, (3, 3))],
+    [
+        (1, 1, (1, 1)),
+        (3, 3, (1, 3)),
+        (3, 0.3, (3, 1)),
+        (4, 1, (2, 2)),
+        (5, 1.3, (2, 3)),
+        (9, 1.2, (3, 3)),
+        (14, 2, (2, 7)),  # not 3 x 6 with four holes
+    ],
 )
 def test_typical_numbers_of_tiles(n: int, aspect: float, grid: tuple[int, int]) -> None:
     placed = in_grid(tiles(n), aspect)

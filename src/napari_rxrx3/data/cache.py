@@ -62,7 +62,8 @@ class DiskCache:
         """Return what `build` returns, from the cache if it was built before."""
         path = self.path(kind, fingerprint, ".npz")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # opened here: numpy does not close a file that it finds damaged
+            with path.open("rb") as kept, np.load(kept, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
         except Exception:  # not there, or damaged, for which numpy and zipfile raise anything
             pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -29,7 +29,7 @@ from napari_rxrx3.gui.plate_panel import PlatePanel
 from napari_rxrx3.gui.stain_bar import StainBar
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder
-from napari_rxrx3.gui.widgets import shortcut, tool_button
+from napari_rxrx3.gui.widgets import Following, shortcut, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
 
 __all__ = ["ExplorerWidget"]
@@ -60,6 +60,7 @@ class ExplorerWidget(QWidget):
         self.workspace = workspace_of(napari_viewer)
         self.session = self.workspace.session
         self._was_shown = False
+        self.following = Following()
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -84,6 +85,19 @@ class ExplorerWidget(QWidget):
         if not self._was_shown:
             self._was_shown = True
             QTimer.singleShot(0, self._take_width)
+
+    def event(self, event: QEvent) -> bool:
+        closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
+        if closed and self._was_shown:
+            self._end()
+        return super().event(event)
+
+    def _end(self) -> None:
+        """The dock was closed: napari only orphans its widget, so it ends itself."""
+        for part in (self, self.plate_panel, self.neighbors):
+            part.following.end()
+        self.neighbors.thumbnails.close()
+        QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
 
     def _take_width(self) -> None:
         """Leave most of the window to the canvas: Qt gives a new dock more than it needs."""
@@ -143,12 +157,14 @@ class ExplorerWidget(QWidget):
         layout.addWidget(self.status)
 
     def _connect(self) -> None:
+        follow = self.following.connect
         session, workspace = self.session, self.workspace
-        session.dataset_changed.connect(self._on_dataset)
-        session.message_changed.connect(self.status.say)
-        session.contrast_rule_changed.connect(self.stains.set_rule)
+        follow(session.dataset_changed, self._on_dataset)
+        follow(session.plate_changed, self.find.set_plate)
+        follow(session.message_changed, self.status.say)
+        follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
-        workspace.layers.shown_changed.connect(self.stains.set_shown)
+        follow(workspace.layers.shown_changed, self.stains.set_shown)
         self.welcome.path_chosen.connect(self._open)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
         self.find.found.connect(self._on_found)

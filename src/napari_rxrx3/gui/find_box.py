@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QModelIndex, QStringListModel, Qt, QTimer, Signal
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
+from napari_rxrx3.core.plate import PlateId, WellId, parse_address
 from napari_rxrx3.data.search import Hit, SearchIndex
 
 __all__ = ["FindBox"]
@@ -25,6 +26,7 @@ class FindBox(QLineEdit):
         super().__init__(parent)
         self._index: SearchIndex | None = None
         self._hits: list[Hit] = []
+        self._plate: PlateId | None = None
         self._model = QStringListModel(self)
         completer = QCompleter(self._model, self)
         completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
@@ -65,8 +67,25 @@ class FindBox(QLineEdit):
             self._completer.popup().hide()
             self.cleared.emit()
 
+    def set_plate(self, plate: PlateId | None) -> None:
+        """An address such as AE23 means the well on this plate."""
+        self._plate = plate
+
     def _search(self) -> None:
-        self._hits = self._index.search(self.text()) if self._index is not None else []
+        self._hits = []
+        if self._index is not None:
+            here = self._well_here()
+            self._hits = [here] if here is not None else []
+            self._hits += [hit for hit in self._index.search(self.text()) if hit != here]
+
+    def _well_here(self) -> Hit | None:
+        if self._plate is None or self._index is None:
+            return None
+        try:
+            row, column = parse_address(self.text().strip().upper())
+        except ValueError:
+            return None
+        return self._index.find(str(WellId(*self._plate, row, column)))
 
     def _complete(self) -> None:
         self._search()

@@ -30,7 +30,7 @@ from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.thumbnails import Thumbnails
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.neighbors import KINDS, Neighbor, nearest_of_kind
 from napari_rxrx3.maps.phenomap import LEVELS, METRICS, phenomap_or_fallback
@@ -58,6 +58,7 @@ class NeighborsPanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
+        self.following = Following()
         self._answer: _Answer | None = None
         self._asked: Query | None = None
         self.thumbnails = Thumbnails(self)
@@ -130,10 +131,11 @@ class NeighborsPanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
+        follow = self.following.connect
         session = self._session
-        session.query_changed.connect(self._on_query)
-        session.limits_changed.connect(self._on_limits)
-        session.dataset_changed.connect(self._on_dataset)
+        follow(session.query_changed, self._on_query)
+        follow(session.limits_changed, self._on_limits)
+        follow(session.dataset_changed, self._on_dataset)
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
         self.key.returnPressed.connect(self._ask_typed)

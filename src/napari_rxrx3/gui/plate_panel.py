@@ -20,7 +20,7 @@ from napari_rxrx3.core.plate_view import PlateView, WellState, describe_well
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.legend import Legend
 from napari_rxrx3.gui.plate_map import PlateMap
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.session import Session, name_of_well
 
 __all__ = ["PlatePanel"]
@@ -32,6 +32,7 @@ class PlatePanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self.following = Following()
         self._wells = pd.DataFrame()
         self._view = PlateView.empty()
         self.experiment = QComboBox()
@@ -70,13 +71,14 @@ class PlatePanel(QWidget):
         layout.addWidget(self.facts)
 
     def _connect(self) -> None:
+        follow = self.following.connect
         session = self._session
-        session.dataset_changed.connect(self._on_dataset)
-        session.plate_changed.connect(self._on_plate)
-        session.well_changed.connect(self._on_well)
-        session.selection_changed.connect(self._on_selection)
-        session.highlight_changed.connect(self._on_highlight)
-        session.failures_changed.connect(self._on_failures)
+        follow(session.dataset_changed, self._on_dataset)
+        follow(session.plate_changed, self._on_plate)
+        follow(session.well_changed, self._on_well)
+        follow(session.selection_changed, self._on_selection)
+        follow(session.highlight_changed, self._on_highlight)
+        follow(session.failures_changed, self._on_failures)
         self.experiment.activated.connect(self._choose_experiment)
         self.plate.activated.connect(self._choose_plate)
         self.previous.clicked.connect(lambda: session.step_plate(-1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -83,29 +84,8 @@ class Tasks(QObject):
             self._status[name] = (0, 0, text)
             self.changed.emit()
 
-        def progress(done_: int, total: int, text_: str) -> None:
-            if self._current.get(name) is not token:
-                raise Cancelled("A newer request took over.")
-            self._main.call(lambda: self._move_on(name, token, (done_, total, text_)))
-
-        def work() -> None:
-            end: Callable[[], None]
-            try:
-                progress(0, 0, text)
-                result = function(progress)
-                end = lambda: done(result)  # noqa: E731
-            except Cancelled:
-                return
-            except RxRx3Error as error:
-                sentence = str(error)
-                end = lambda: failed(sentence)  # noqa: E731
-            except Exception as error:  # a bug of ours: keep the window alive, and say it
-                _log.exception("task %r failed", name)
-                sentence = f"Unexpected {type(error).__name__}: {error}"
-                end = lambda: failed(sentence)  # noqa: E731
-            self._main.call(lambda: self._end(name, token, end))
-
-        self._pool.submit(work)
+        progress = partial(self._progress, name, token)
+        self._pool.submit(self._work, name, token, partial(function, progress), done, failed)
 
     def cancel(self, name: str) -> None:
         """Drop the task of this name if there is one."""
@@ -128,6 +108,32 @@ class Tasks(QObject):
         """Drop everything; no callback runs any more."""
         self.cancel_all()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _progress(self, name: str, token: object, done: int, total: int, text: str) -> None:
+        if self._current.get(name) is not token:
+            raise Cancelled("A newer request took over.")
+        self._main.call(lambda: self._move_on(name, token, (done, total, text)))
+
+    def _work(
+        self,
+        name: str,
+        token: object,
+        function: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        if self._current.get(name) is not token:
+            return
+        try:
+            end = partial(done, function())
+        except Cancelled:
+            return
+        except RxRx3Error as error:
+            end = partial(failed, str(error))
+        except Exception as error:  # a bug of ours: keep the window alive, and say it
+            _log.exception("task %r failed", name)
+            end = partial(failed, f"Unexpected {type(error).__name__}: {error}")
+        self._main.call(lambda: self._end(name, token, end))
 
     def _move_on(self, name: str, token: object, status: tuple[int, int, str]) -> None:
         if self._current.get(name) is token and status[2]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fonticon_mdi7 import MDI7
+from psygnal import SignalInstance
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QPalette, QShortcut
 from qtpy.QtWidgets import QComboBox, QToolButton, QWidget
 from superqt.fonticon import icon
 
-__all__ = ["let_shrink", "shortcut", "tool_button"]
+__all__ = ["Following", "let_shrink", "shortcut", "tool_button"]
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -39,6 +40,25 @@ def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
     bound = QShortcut(QKeySequence(key), widget)
     bound.setContext(Qt.ShortcutContext.WindowShortcut)
     bound.activated.connect(act)
+
+
+class Following:
+    """Connections of a widget to the session, which outlives it; undone together.
+
+    napari orphans the widget of a dock that is closed, so nothing else would end them.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[tuple[SignalInstance, Callable[..., Any]]] = []
+
+    def connect(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+        signal.connect(slot)
+        self._made.append((signal, slot))
+
+    def end(self) -> None:
+        for signal, slot in self._made:
+            signal.disconnect(slot, missing_ok=True)
+        self._made.clear()
 
 
 class _ThemedButton(QToolButton):
