@@ -10,9 +10,7 @@ from dataclasses import dataclass
 __all__ = ["PIXEL_SIZE_UM", "STAINS", "Stain"]
 
 PIXEL_SIZE_UM = 0.65
-"""Width of a pixel of a full-resolution (2048 px) RxRx3 image, in micrometers (10X)."""
-
-_WELL_WIDTH_UM = 2048 * PIXEL_SIZE_UM
+"""Width of a pixel in micrometers (10X): the 512 px images of RxRx3-core are crops."""
 
 
 @dataclass(frozen=True)
