@@ -24,7 +24,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 
 @pytest.fixture
-def cache_dir(tmp_path: Path) -> Path:
+def root(tmp_path: Path) -> Path:
+    """Make a folder for a data set; its name has a blank."""
+    folder = tmp_path / "data set"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 

@@ -52,18 +52,6 @@ MIXED_ROWS = [
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "data set"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def mixed() -> b.Screen:
     return b.Screen.of(MIXED_ROWS)
 

@@ -21,18 +21,6 @@ ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
 DIM = 12
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
 # --- a screen with batch effects ---------------------------------------------------------------
 
 GENES = ("PLK1", "MTOR", "NA", "nan", "RXRX3-43938", "EIF3H")

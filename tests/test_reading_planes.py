@@ -22,18 +22,6 @@ from napari_rxrx3.core.errors import ImageUnavailable
 WELLS = {address: f"gene-001_1_{address}" for address in ("B02", "Z47", "AA15", "AF47")}
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
 def write_plate(root: Path, files: dict[str, bytes], tar: bool) -> Path:
     """Write the files of gene-001, plate 1, and return the tar or the folder."""
     if tar:
