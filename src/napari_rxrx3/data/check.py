@@ -127,7 +127,8 @@ def _images_without_metadata(dataset: Dataset, wells: pd.DataFrame) -> Iterator[
 
 def _embedding_gaps(table: EmbeddingTable, wells: pd.DataFrame) -> Iterator[Problem]:
     ids = table.well_ids
-    listed = ids.isin(wells.index)
+    listed = wells.index.get_indexer(ids) >= 0
+    has_vector = ids.get_indexer(wells.index) >= 0
     for well in ids[~listed]:
         detail = f"{table.name} has a vector of {well}, which the metadata do not list"
         yield Problem("embedding_without_metadata", well_id=well, detail=detail)
@@ -135,10 +136,10 @@ def _embedding_gaps(table: EmbeddingTable, wells: pd.DataFrame) -> Iterator[Prob
     for well, row in wells.loc[unusable].iterrows():
         detail = f"the vector of {well} in {table.name} is zero or not finite"
         yield _of_well("unusable_vector", well, row, detail)
-    with_some = wells[wells.index.isin(ids)][["experiment_name", "plate"]].drop_duplicates()
+    with_some = wells[has_vector][["experiment_name", "plate"]].drop_duplicates()
     covered = pd.MultiIndex.from_frame(with_some)
     expected = pd.MultiIndex.from_frame(wells[["experiment_name", "plate"]]).isin(covered)
-    for well, row in wells[expected & ~wells.index.isin(ids)].iterrows():
+    for well, row in wells[expected & ~has_vector].iterrows():
         yield _of_well("well_without_vector", well, row, f"{table.name} has no vector of {well}")
     n_without = len(wells[["experiment_name", "plate"]].drop_duplicates()) - len(with_some)
     if n_without:

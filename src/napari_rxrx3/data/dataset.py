@@ -136,7 +136,7 @@ class Dataset:
         """
         wells = self._listed.copy()
         wells["has_image"] = self._has_image(wells)
-        wells["has_embedding"] = False
+        has_embedding = np.zeros(len(wells), dtype=bool)
         for table in list(self.embeddings.values()):
             try:
                 usable = table.well_ids[table.is_usable]
@@ -144,7 +144,10 @@ class Dataset:
                 self.problems.append(Problem("unreadable_file", detail=str(error)))
                 del self.embeddings[table.name]
                 continue
-            wells["has_embedding"] |= wells.index.isin(usable)
+            # not isin, which takes a Python loop over texts
+            place = wells.index.get_indexer(usable)
+            has_embedding[place[place >= 0]] = True
+        wells["has_embedding"] = has_embedding
         return wells
 
     @cached_property

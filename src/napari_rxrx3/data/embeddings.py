@@ -113,7 +113,9 @@ class EmbeddingTable:
             Problem(kind, well_id=well_id, detail=detail)
             for kind, well_id, detail in arrays["problem"].tolist()
         ]
-        ids = pd.Index(np.char.decode(arrays["well_id"], "utf-8").astype(object), dtype="str")
+        ids = pd.Index(
+            pa.array(arrays["well_id"].tolist(), pa.binary()).cast(pa.string()), dtype="str"
+        )
         return ids, vectors, _usable(vectors)
 
     def _mapped(self, path: Any, n_rows: int) -> Array | None:
