@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from builders import Screen, control_row, dose_row, guide_row, noise, smooth
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
@@ -407,6 +407,32 @@ def test_an_address_is_found_on_this_plate(window: Window) -> None:
     window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
     window.settle()
     assert window.session.well == "gene-001_2_AA06"
+
+
+def test_the_menu_opens_a_folder_in_the_explorer(
+    open_window: Callable[..., Window],
+    screen: Screen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    window = open_window()
+    root = screen.write_rxrx3(tmp_path / "screen")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(root))
+    menus = window.viewer.window._qt_window.menuBar().actions()
+    found = [action for action in actions_under(menus) if "Open RxRx3 folder" in action.text()]
+    found[0].trigger()
+    window.qtbot.waitUntil(lambda: window.session.dataset is not None, timeout=20_000)
+    window.settle()
+    assert window.session.dataset.name == "screen"
+
+
+def actions_under(actions: list[Any]) -> Iterator[Any]:
+    for action in actions:
+        if action.menu() is not None:
+            action.menu().aboutToShow.emit()
+            yield from actions_under(action.menu().actions())
+        else:
+            yield action
 
 
 def test_two_viewers_are_independent(window: Window, open_window: Callable[..., Window]) -> None:

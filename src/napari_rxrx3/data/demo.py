@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import io
 import json
+import math
 import shutil
 import tarfile
 import tempfile
@@ -24,7 +25,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId
@@ -56,8 +56,9 @@ _LEFTOVER_AGE = 3600.0
 _NOTE = "Invented data for trying out napari-rxrx3: nothing in here was measured."
 _FOLDER_PLATE = GENE_PLATES[1]
 _ROW_GROUP = 100
-_N_THREADS = 2  # drawing and PNG leave the interpreter lock; Pillow's JPEG 2000 does not
+_N_THREADS = 2  # drawing and encoding leave the interpreter lock
 _MODIFIED = 1_700_000_000
+_PSNR_DB = 38
 
 
 def write_demo(folder: Path, *, progress: Progress | None = None) -> Path:
@@ -236,16 +237,15 @@ def _png(light: Floats) -> bytes:
 
 
 def _jpeg2000(light: Floats) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.rint(light).clip(0, 255).astype(np.uint8)).save(
-        file,
-        "JPEG2000",
-        quality_mode="rates",
-        quality_layers=[80, 40, 20],
-        irreversible=True,
-        num_resolutions=7,
+    """Like RxRx3-core's, but in one quality layer and six resolutions: half the time."""
+    plane = np.rint(light).clip(0, 255).astype(np.uint8)
+    # the codec's quality is relative to 255, ours to what a dim stain reaches
+    quality = _PSNR_DB + 20 * math.log10(255 / max(1.0, float(np.percentile(plane, 99.8))))
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            plane, level=round(quality), codecformat="jp2", reversible=False, resolutions=6
+        )
     )
-    return file.getvalue()
 
 
 def _write_tar(folder: Path, plate: PlateId, items: Iterator[tuple[WellId, Planes]]) -> None:
