@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 __all__ = [
     "Cancelled",
     "DatasetNotFound",
@@ -46,17 +48,23 @@ class ImageUnavailable(RxRx3Error):
         The file (and member) that was asked, or where one was looked for.
     cause : str
         Why, in plain words.
+    missing : bool
+        No file is said to hold the plane; otherwise one does, but cannot be read.
     """
 
-    def __init__(self, well_id: str, channel: int, location: str, cause: str) -> None:
+    def __init__(
+        self, well_id: str, channel: int, location: str, cause: str, *, missing: bool = False
+    ) -> None:
         super().__init__(f"{well_id}, channel {channel}: {cause} ({location}).")
         self.well_id = well_id
         self.channel = channel
         self.location = location
         self.cause = cause
+        self.missing = missing
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.well_id, self.channel, self.location, self.cause)
+        again = partial(type(self), missing=self.missing)
+        return again, (self.well_id, self.channel, self.location, self.cause)
 
 
 class UnknownWell(RxRx3Error, KeyError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -15,9 +16,16 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.errors import ImageUnavailable, MetadataError, RxRx3Error, UnknownWell
+from napari_rxrx3.core.errors import (
+    DatasetNotFound,
+    ImageUnavailable,
+    MetadataError,
+    RxRx3Error,
+    UnknownWell,
+)
 from napari_rxrx3.core.plate import (
     N_CHANNELS,
+    N_COLUMNS,
     PlateId,
     WellId,
     format_address,
@@ -110,7 +118,10 @@ class Dataset:
         self.problems += problems
         self.has_metadata = listed is not None
         self._listed = listed if listed is not None else self._wells_without_metadata()
+        if self._listed.empty:
+            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
         self._maps: dict[tuple[str, str, str], PhenoMap] = {}
+        self._maps_lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<Dataset {self.root}: {self.describe()}>"
@@ -282,9 +293,10 @@ class Dataset:
         from napari_rxrx3.maps.phenomap import build_phenomap
 
         key = (level, align, embedding or self.default_embedding or "")
-        if key not in self._maps:
-            self._maps[key] = build_phenomap(self, level, align, embedding)
-        return self._maps[key]
+        with self._maps_lock:  # one builds, the others wait for it
+            if key not in self._maps:
+                self._maps[key] = build_phenomap(self, level, align, embedding)
+            return self._maps[key]
 
     def describe(self) -> str:
         """One line that says what is here and what is not."""
@@ -346,7 +358,7 @@ class Dataset:
         for plate in self.images.plates:
             positions = np.flatnonzero(self.images.present_wells(plate))
             ids += [
-                f"{plate.experiment}_{plate.plate}_{format_address(*divmod(int(p), 48))}"
+                f"{plate.experiment}_{plate.plate}_{format_address(*divmod(int(p), N_COLUMNS))}"
                 for p in positions
             ]
         index = pd.Index(ids, dtype="str")
@@ -360,7 +372,7 @@ class Dataset:
         first = np.ones(len(codes), dtype=bool)
         first[1:] = codes[1:] != codes[:-1]
         starts = np.flatnonzero(first)
-        stops = [*starts[1:], len(codes)]
+        stops = [*starts[1:], len(codes)][: len(starts)]
         names = self._listed[["experiment_name", "plate"]].iloc[starts].itertuples(index=False)
         return {
             PlateId(experiment, int(plate)): slice(int(a), int(b))
@@ -369,7 +381,7 @@ class Dataset:
 
     def _has_image(self, wells: pd.DataFrame) -> np.ndarray[Any, Any]:
         has = np.zeros(len(wells), dtype=bool)
-        position = (wells["row"] * 48 + wells["column"]).to_numpy()
+        position = (wells["row"] * N_COLUMNS + wells["column"]).to_numpy()
         for plate, rows in self._plate_slices.items():
             if plate in self.images.plates:
                 has[rows] = self.images.present_wells(plate)[position[rows]]
@@ -389,4 +401,5 @@ def _layout(plane: Plane) -> Layout:
 
 def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
     """Say the well as the table does, which need not be experiment_plate_address."""
-    return ImageUnavailable(well_id, error.channel, error.location, error.cause)
+    cause, missing = error.cause, error.missing
+    return ImageUnavailable(well_id, error.channel, error.location, cause, missing=missing)

@@ -101,7 +101,10 @@ def _walk(storage: Storage, folder: str, contents: Contents, depth: int) -> None
         if entry.is_folder:
             if depth < _MAX_DEPTH:
                 _walk(storage, entry.path, contents, depth + 1)
-        elif entry.name not in images_seen and contents.n_files < _MAX_FILES:
+        elif entry.name not in images_seen:
+            if contents.n_files >= _MAX_FILES:
+                contents.unreadable[folder] = f"more than {_MAX_FILES} files; the rest was left out"
+                return
             _sort_in(storage, entry.path, contents)
 
 

@@ -200,10 +200,13 @@ def _files(
         yield EmbeddingFile(path)
     for path in contents.embedding_tars:
         notes: list[str] = []
-        with storage.open(path) as file:
-            for member in iter_members(file, notes):
-                if member.name.endswith(".parquet"):
-                    yield EmbeddingFile(path, member.name, member.offset_data, member.size)
+        try:
+            with storage.open(path) as file:
+                for member in iter_members(file, notes):
+                    if member.name.endswith(".parquet"):
+                        yield EmbeddingFile(path, member.name, member.offset_data, member.size)
+        except OSError as error:
+            notes.append(f"it cannot be read ({error})")
         problems += [Problem("unreadable_file", detail=f"{path}: {note}") for note in notes]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -149,9 +150,10 @@ class ImageCatalog:
         holders = self._of_plate.get(well.plate_id, ())
         if not holders:
             cause = f"no images of {well.plate_id} are here"
-            return ImageUnavailable(str(well), channel, self._where, cause)
+            return ImageUnavailable(str(well), channel, self._where, cause, missing=True)
         places = ", ".join(source.path for source in holders)
-        return ImageUnavailable(str(well), channel, places, "the image is missing")
+        cause = "the image is missing"
+        return ImageUnavailable(str(well), channel, places, cause, missing=True)
 
 
 def find_images(
@@ -225,18 +227,29 @@ def namer_for(experiments: set[str], plates: set[PlateId]) -> PlateNamer:
     ``gene-001/Plate7.tar`` says it all; a lone ``Plate7.tar`` belongs to the only experiment
     that has a plate 7.
     """
+    forms = {_form(e) for e in experiments}
 
     def name(path: str) -> PlateId | None:
         experiment, number = plate_of_path(path)
-        if number is None or not experiments or experiment in experiments:
-            return None
-        parts = [e for e in experiments if e in path]
-        if parts:
-            return PlateId(max(parts, key=len), number)
+        if number is None or not experiments or _form(experiment) in forms:
+            return None  # it names an experiment, though it may be none of the metadata's
+        named = [e for e in experiments if _names(path, e)]
+        if named:
+            return PlateId(max(named, key=len), number)
         owners = [p for p in plates if p.plate == number]
         return owners[0] if len(owners) == 1 else None
 
     return name
+
+
+def _form(experiment: str) -> str:
+    """``gene-#`` for ``gene-001``: whether a folder is called like an experiment."""
+    return re.sub(r"\d+", "#", experiment)
+
+
+def _names(path: str, experiment: str) -> bool:
+    tail = "/".join(path.split("/")[-3:])
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(experiment)}(?![0-9A-Za-z])", tail) is not None
 
 
 def _cause(error: Exception) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
-from napari_rxrx3.core.plate import parse_address, parse_well_id
+from napari_rxrx3.core.plate import parse_address
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.tables import ALIASES
@@ -46,6 +46,7 @@ _TEXT = (
     "cell_type",
     "well_type_label",
 )
+_WELL_ID = r"^(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})$"
 _POSITIVE_GENES = ("PLK1", "MTOR")
 _CUTTING_GENES = ("EIF3H", "SRC", "HCK", "CYP11B1")
 
@@ -71,7 +72,8 @@ def read_metadata(storage: Storage, path: str) -> tuple[pd.DataFrame, list[Probl
         table = _read_table(storage, path, bad_lines)
     except (pa.ArrowException, OSError, zipfile.BadZipFile, UnicodeError) as error:
         raise MetadataError(f"{path} cannot be read ({_one_line(error)}).") from error
-    table = table.rename_columns([ALIASES.get(n, n) for n in table.column_names])
+    names = [name.strip() for name in table.column_names]
+    table = table.rename_columns([ALIASES.get(name, name) for name in names])
     if len(set(table.column_names)) < len(table.column_names):
         raise MetadataError(f"{path} has two columns of the same name.")
     wells, problems = _normalize(table, path)
@@ -104,7 +106,7 @@ def _read_csv(file: Any, bad_lines: list[str]) -> pa.Table:
     file.seek(0)
     first = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
     separator = max(",;\t", key=first.count)
-    names = [n.strip().strip('"') for n in first.split(separator)]
+    names = [n.strip('"') for n in first.split(separator)]
 
     def skip(row: Any) -> str:
         bad_lines.append(f"row {row.number} has {row.actual_columns} columns, not {len(names)}")
@@ -126,8 +128,6 @@ def _read_csv(file: Any, bad_lines: list[str]) -> pa.Table:
 
 
 def _encoding(head: bytes) -> str:
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
     try:
         head[: head.rfind(b"\n") + 1].decode("utf-8")
     except UnicodeDecodeError:
@@ -140,8 +140,10 @@ def _normalize(table: pa.Table, path: str) -> tuple[pd.DataFrame, list[Problem]]
     for name in ("well_id", *_TEXT):
         frame[name] = _text(table, name)
     frame["plate"] = _numbers(table, "plate")
-    frame["concentration"] = _numbers(table, "concentration")
+    # 0.1 as a 32-bit number is another number, but the same dose
+    frame["concentration"] = _numbers(table, "concentration").map(lambda c: float(f"{c:.6g}"))
     _fill_places(frame, path)
+    _fill_types(frame)
     frame, unplaced = _placed(frame, path)
     frame, repeated = _unrepeated(frame, path)
     frame = frame.set_index("well_id")
@@ -189,24 +191,24 @@ def _by_unique(column: pd.Series, function: Callable[[str], Any], missing: Any) 
 def _fill_places(frame: pd.DataFrame, path: str) -> None:
     """Fill in well ids from places, or places from well ids, whichever the table lacks."""
     places = frame[["experiment_name", "plate", "address"]]
-    if frame["well_id"].isna().all():
-        if places.isna().all().any() and len(frame):
-            raise MetadataError(f"{path} has neither well_id nor experiment, plate and address.")
-        complete = places.notna().all(axis=1)
-        number = frame["plate"].fillna(0).astype(np.int64).astype("str")
-        composed = frame["experiment_name"] + "_" + number + "_" + frame["address"]
-        frame["well_id"] = composed.where(complete)
-        return
-    lacking = places.isna().any(axis=1) & frame["well_id"].notna()
-    if not lacking.any():
-        return
-    for i in np.flatnonzero(lacking.to_numpy()):
-        try:
-            well = parse_well_id(frame.at[i, "well_id"])
-        except ValueError:
-            continue
-        frame.loc[i, ["experiment_name", "address"]] = [well.experiment, well.address]
-        frame.loc[i, "plate"] = well.plate
+    if frame["well_id"].isna().all() and len(frame) and places.isna().all().any():
+        raise MetadataError(f"{path} has neither well_id nor experiment, plate and address.")
+    parts = frame["well_id"].str.extract(_WELL_ID)
+    frame["experiment_name"] = frame["experiment_name"].fillna(parts[0])
+    frame["plate"] = frame["plate"].fillna(pd.to_numeric(parts[1]))
+    frame["address"] = frame["address"].fillna(parts[2])
+    number = frame["plate"].fillna(0).astype(np.int64).astype("str")
+    composed = frame["experiment_name"] + "_" + number + "_" + frame["address"]
+    frame["well_id"] = frame["well_id"].fillna(composed.where(frame["plate"].notna()))
+
+
+def _fill_types(frame: pd.DataFrame) -> None:
+    """Tell guides and doses by their look where the table has no perturbation type."""
+    is_guide = frame["treatment"].str.contains(r"_guide_\d+$", na=False)
+    is_dose = frame["concentration"].notna() & frame["treatment"].notna() & ~is_guide
+    unknown = frame["perturbation_type"].isna()
+    frame.loc[unknown & is_guide, "perturbation_type"] = "CRISPR"
+    frame.loc[unknown & is_dose, "perturbation_type"] = "COMPOUND"
 
 
 def _placed(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Problem]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -53,6 +55,16 @@ class Storage:
             raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
         return cls(fs), str(inner).rstrip("/")
 
+    @contextmanager
+    def _as_os_errors(self) -> Iterator[None]:
+        """Remote file systems raise errors of their own; callers only know OSError."""
+        try:
+            yield
+        except (OSError, RxRx3Error):
+            raise
+        except Exception as error:
+            raise OSError(" ".join(str(error).split()) or type(error).__name__) from error
+
     def exists(self, path: str) -> bool:
         return bool(self._fs.exists(path))
 
@@ -73,14 +85,16 @@ class Storage:
         if self.is_local:
             with os.scandir(path) as found:
                 entries = [
-                    Entry(f"{path.rstrip('/')}/{e.name}", e.is_dir())
+                    Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder")
                     for e in found
-                    if e.is_dir() or e.is_file()
+                    if (kind := _kind(e))
                 ]
         else:
+            with self._as_os_errors():
+                listed = self._fs.ls(path, detail=True)
             entries = [
                 Entry(item["name"].rstrip("/"), item["type"] == "directory")
-                for item in self._fs.ls(path, detail=True)
+                for item in listed
                 if item["name"].rstrip("/") != path.rstrip("/")
             ]
         return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.path)
@@ -91,7 +105,8 @@ class Storage:
             with Path(path).open("rb") as file:
                 file.seek(start or 0)
                 return file.read(-1 if stop is None else stop - (start or 0))
-        data: bytes = self._fs.cat_file(path, start=start, end=stop)
+        with self._as_os_errors():
+            data: bytes = self._fs.cat_file(path, start=start, end=stop)
         if stop is not None and len(data) > stop - (start or 0):
             return data[start:stop]  # a server without byte ranges sent the whole file
         return data
@@ -106,15 +121,16 @@ class Storage:
         """
         if self.is_local:
             return Path(path).open("rb")
-        if self._sends_parts(path):
-            file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
-            if file.seekable():
-                return file
-            file.close()
-        size = self._fs.info(path).get("size") or 0
-        if size > _WHOLE_FILE_LIMIT:
-            raise OSError(f"the server cannot send parts of a file of {size} bytes")
-        return io.BytesIO(self._fs.cat_file(path))
+        with self._as_os_errors():
+            if self._sends_parts(path):
+                file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
+                if file.seekable():
+                    return file
+                file.close()
+            size = self._fs.info(path).get("size") or 0
+            if size > _WHOLE_FILE_LIMIT:
+                raise OSError(f"the server cannot send parts of a file of {size} bytes")
+            return io.BytesIO(self._fs.cat_file(path))
 
     def _sends_parts(self, path: str) -> bool:
         if "http" not in self._fs.protocol and "https" not in self._fs.protocol:
@@ -126,6 +142,14 @@ class Storage:
         if self.is_local:
             stat = os.stat(path)  # noqa: PTH116
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
-        info = self._fs.info(path)
+        with self._as_os_errors():
+            info = self._fs.info(path)
         stamp = next((info[k] for k in ("ETag", "LastModified", "created") if info.get(k)), "")
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{stamp}"
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link to itself
+        return ""
