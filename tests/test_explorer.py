@@ -466,3 +466,56 @@ def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
     window.qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=at)
     window.settle()
     assert window.session.well == tile.well_id
+
+
+def test_rows_of_another_question_cannot_be_clicked(window: Window) -> None:
+    window.click_well("D05")
+    assert window.explorer.neighbors.model.neighbors
+    window.session.select_well("compound-001_1_E05")
+    assert not window.explorer.neighbors.model.neighbors
+    window.settle()
+    assert window.explorer.neighbors.model.neighbors[0].key.startswith("Volasertib")
+
+
+def test_closing_the_dock_while_a_comparison_runs_is_harmless(window: Window) -> None:
+    window.session.select_well("gene-001_1_D05")
+    window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
+    window.qtbot.wait(500)
+    assert window.explorer.workspace.is_idle
+
+
+def test_a_perturbation_without_images_is_not_shown_by_another_well(
+    open_window: Callable[..., Window], screen: Screen, tmp_path: Path
+) -> None:
+    root = tmp_path / "screen"
+    for well in [w for w in screen.planes if "_D0" in w and w.startswith("gene")]:
+        del screen.planes[well]
+    screen.write_rxrx3(root)
+    window = open_window(root, screen)
+    window.click_well("D05")
+    window.session.ask(key="PLK1", well=None)
+    window.settle()
+    window.explorer.neighbors.table.selectRow(0)
+    window.settle()
+    query = window.explorer.workspace.picture.mosaic.tiles[0]
+    assert query.well_id is None
+    assert "PLK1" in query.label
+
+
+def test_a_well_without_images_is_missing_not_failed(
+    open_window: Callable[..., Window], screen: Screen, tmp_path: Path
+) -> None:
+    screen.write_metadata(tmp_path / "screen" / "metadata.csv")
+    screen.write_embeddings(tmp_path / "screen" / "embeddings.parquet")
+    window = open_window(tmp_path / "screen", screen)
+    window.click_well("D05")
+    assert not window.session.failures
+
+
+def test_a_reopened_dock_shows_the_state_of_the_session(window: Window) -> None:
+    window.explorer.workspace.layers.toggle(2)
+    window.session.set_contrast_rule("by hand")
+    window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
+    _, explorer = window.viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
+    assert explorer.stains.rule.currentText() == "contrast by hand"
+    assert not explorer.stains.buttons[1].isChecked()

@@ -823,3 +823,48 @@ def test_a_named_pipe_in_the_folder_is_not_waited_for(root: Path, cache: Path) -
 def test_an_empty_path_is_not_the_current_folder() -> None:
     with pytest.raises(RxRx3Error, match="No path"):
         rx.open_dataset("")
+
+
+@pytest.mark.parametrize("write", ["write_tars", "write_folders"])
+def test_images_of_another_experiment_are_not_taken_for_this_one(
+    root: Path, cache: Path, write: str
+) -> None:
+    b.Screen.of([b.guide_row("gene-001", 1, "B02", "PLK1")]).write_metadata(root / "metadata.csv")
+    getattr(b.Screen.of([b.guide_row("gene-002", 1, "B02", "PLK1")]), write)(root)
+    ds = rx.open_dataset(root, cache_dir=cache)
+    assert not ds.wells["has_image"].any()
+    with pytest.raises(ImageUnavailable):
+        ds.read("gene-001_1_B02")
+    assert "gene-002_1_B02" in ds.check().problems["well_id"].tolist()
+
+
+def test_metadata_without_a_row_is_our_error(root: Path, cache: Path) -> None:
+    row = b.guide_row("gene-001", 1, "B02", "PLK1")
+    b.write(root / "metadata.csv", (",".join(row) + "\n").encode())
+    with pytest.raises(DatasetNotFound, match="no well"):
+        rx.open_dataset(root, cache_dir=cache)
+
+
+def test_a_table_with_blanks_in_its_header_loses_nothing(root: Path, cache: Path) -> None:
+    row = b.guide_row("gene-001", 1, "B02", "PLK1")
+    text = b.csv_bytes([row]).decode().replace(",", ", ", len(row) - 1)
+    b.write(root / "metadata.csv", text.encode())
+    wells = rx.open_dataset(root, cache_dir=cache).wells
+    assert wells.loc["gene-001_1_B02", "gene"] == "PLK1"
+    assert wells.loc["gene-001_1_B02", "treatment"] == "PLK1_guide_1"
+
+
+def test_doses_that_print_alike_are_one_dose(root: Path, cache: Path) -> None:
+    rows = [b.dose_row("compound-001", 1, a, "X", 0.1) for a in ("B02", "B03")]
+    rows[1]["concentration"] = float(np.float32(0.1))
+    screen = b.Screen.of(rows)
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_embeddings(root / "embeddings.parquet")
+    m = rx.open_dataset(root, cache_dir=cache).phenomap(align="none")
+    assert m.labels["n_wells"].to_dict() == {"X@0.1": 2}
+
+
+def test_a_link_to_itself_does_not_hide_its_folder(root: Path, cache: Path) -> None:
+    b.Screen.of([b.guide_row("gene-001", 1, "B02", "PLK1")]).write_rxrx3(root)
+    (root / "loop").symlink_to(root / "loop")
+    assert len(rx.open_dataset(root, cache_dir=cache).wells) == 1

@@ -145,18 +145,17 @@ class Session:
         self.tiles_changed.emit(self.tiles)
 
     def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
-        """Show the current well, a control of its plate, and a neighbor's well."""
-        if self.well is None:
+        """Show the query's well, a control of its plate, and a neighbor's well."""
+        if not self.query.key:
             return
-        query = self.well_row(self.well)
-        control = self.control_of(self.well)
-        self.show(
-            [
-                (self.well, f"query: {name_of_well(query)}"),
-                (control, "control, same plate" if control else "no control on this plate"),
-                (neighbor_well, f"neighbor: {neighbor_key}"),
-            ]
-        )
+        neighbor = (neighbor_well, f"neighbor: {neighbor_key}")
+        well = self.query.well
+        if well is None:
+            self.show([(None, f"query: {self.query.key} (no image of it is here)"), neighbor])
+            return
+        control = self.control_of(well)
+        beside = (control, "control, same plate" if control else "no control on this plate")
+        self.show([(well, f"query: {name_of_well(self.well_row(well))}"), beside, neighbor])
 
     def ask(self, **changes: object) -> None:
         """Change the question to the map. A new key is a step in the history."""
@@ -171,10 +170,10 @@ class Session:
 
     def set_level(self, level: str) -> None:
         """Ask about the same well at another level: its guide, its gene, the well itself."""
-        if self.well is None:
+        if self.query.well is None:
             self.ask(level=level)
         else:
-            self.ask(level=level, key=self.key_of_well(self.well, level), well=self.well)
+            self.ask(level=level, key=self.key_of_well(self.query.well, level))
 
     @property
     def can_go_back(self) -> bool:

@@ -141,7 +141,7 @@ def _normalize(table: pa.Table, path: str) -> tuple[pd.DataFrame, list[Problem]]
         frame[name] = _text(table, name)
     frame["plate"] = _numbers(table, "plate")
     # 0.1 as a 32-bit number is another number, but the same dose
-    frame["concentration"] = _numbers(table, "concentration").map(lambda c: float(f"{c:.6g}"))
+    frame["concentration"] = _rounded(_numbers(table, "concentration"))
     _fill_places(frame, path)
     _fill_types(frame)
     frame, unplaced = _placed(frame, path)
@@ -169,6 +169,13 @@ def _numbers(table: pa.Table, name: str) -> pd.Series:
         return pd.Series(np.nan, index=range(table.num_rows))
     column = table.column(name).to_pandas()
     return pd.to_numeric(column, errors="coerce").astype(np.float64)
+
+
+def _rounded(values: pd.Series) -> pd.Series:
+    """Round to six digits, each distinct number once."""
+    codes, unique = pd.factorize(values)
+    rounded = np.array([*(float(f"{number:.6g}") for number in unique), np.nan])
+    return pd.Series(rounded[codes], index=values.index)
 
 
 def _by_unique(column: pd.Series, function: Callable[[str], Any], missing: Any) -> pd.Series:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.core.plate import PlateId
 
 __all__ = ["Hit", "SearchIndex"]
 
@@ -49,6 +50,13 @@ class SearchIndex:
             for name, kind, n in found[["name", "kind", "n_wells"]].itertuples(index=False)
         ]
         return hits + self._wells_like(folded, limit - len(hits))
+
+    def at(self, plate: PlateId, row: int, column: int) -> Hit | None:
+        """The well at a position of a plate."""
+        wells = self._wells
+        here = (wells["row"] == row) & (wells["column"] == column) & (wells["plate"] == plate.plate)
+        found = wells.index[here & (wells["experiment_name"] == plate.experiment)]
+        return Hit(str(found[0]), "well", 1) if len(found) else None
 
     def wells_of(self, hit: Hit) -> pd.DataFrame:
         """Rows of all wells that a hit stands for."""

@@ -75,6 +75,9 @@ class ExplorerWidget(QWidget):
         self._lay_out()
         self._connect()
         self._on_dataset(self.session.dataset)
+        self.find.set_plate(self.session.plate)
+        self.stains.set_rule(self.session.contrast_rule)
+        self.stains.set_shown(self.workspace.layers.shown)
         self._on_tasks()
 
     def sizeHint(self) -> QSize:
@@ -96,6 +99,8 @@ class ExplorerWidget(QWidget):
         """The dock was closed: napari only orphans its widget, so it ends itself."""
         for part in (self, self.plate_panel, self.neighbors):
             part.following.end()
+        for task in ("neighbors", "names"):
+            self.workspace.tasks.cancel(task)
         self.neighbors.thumbnails.close()
         QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
 
@@ -172,10 +177,9 @@ class ExplorerWidget(QWidget):
         self.find.cleared.connect(self._on_find_cleared)
         self.found.well_chosen.connect(session.select_well)
         self.stains.toggled.connect(workspace.layers.toggle)
-        self.stains.alone.connect(workspace.layers.show_alone)
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
-        self.status.cancel_asked.connect(workspace.tasks.cancel_all)
+        self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         shortcut(self, "Ctrl+F", self._focus_find)
         shortcut(self, "Alt+Left", session.back)
         shortcut(self, "Alt+Right", session.forward)

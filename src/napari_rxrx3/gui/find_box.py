@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QModelIndex, QStringListModel, Qt, QTimer, Signal
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
-from napari_rxrx3.core.plate import PlateId, WellId, parse_address
+from napari_rxrx3.core.plate import PlateId, parse_address
 from napari_rxrx3.data.search import Hit, SearchIndex
 
 __all__ = ["FindBox"]
@@ -48,7 +48,10 @@ class FindBox(QLineEdit):
     def set_index(self, index: SearchIndex | None) -> None:
         """Search these names from now on."""
         self._index = index
-        self.clear()
+        if index is None:
+            self.clear()
+        elif self.text():  # typed while the names were read
+            self._pause.start()
 
     @property
     def index(self) -> SearchIndex | None:
@@ -85,7 +88,7 @@ class FindBox(QLineEdit):
             row, column = parse_address(self.text().strip().upper())
         except ValueError:
             return None
-        return self._index.find(str(WellId(*self._plate, row, column)))
+        return self._index.at(self._plate, row, column)
 
     def _complete(self) -> None:
         self._search()
@@ -101,7 +104,7 @@ class FindBox(QLineEdit):
 
     def _take_first(self) -> None:
         self._pause.stop()
-        if not self.text().strip():
+        if not self.text().strip() or self._index is None:
             return
         exact = self._index.find(self.text().strip()) if self._index is not None else None
         self._search()

@@ -38,16 +38,18 @@ class FoundPanel(QWidget):
         if wells is None:
             self.head.setText(_HINT)
             return
-        groups = wells.groupby(["experiment_name", "plate"], sort=False)
-        n_plates = groups.ngroups
-        self.head.setText(f"{name}: {_count(len(wells), 'well')} on {_count(n_plates, 'plate')}")
-        for (experiment, plate), rows in groups:
-            with_image = rows.index[rows["has_image"]]
-            images = f"{len(with_image)} with images" if len(with_image) else "no images here"
-            text = f"{PlateId(experiment, plate)}: {_count(len(rows), 'well')}, {images}"
-            item = QListWidgetItem(text)
-            first = with_image[0] if len(with_image) else rows.index[0]
-            item.setData(Qt.ItemDataRole.UserRole, str(first))
+        names = ["experiment_name", "plate"]
+        plates = wells.groupby(names, sort=False).agg(
+            n=("address", "size"), images=("has_image", "sum")
+        )
+        shown_first = wells.sort_values("has_image", ascending=False, kind="stable")
+        shown_first = shown_first[~shown_first.duplicated(names)].reset_index().set_index(names)
+        plates["first"] = shown_first["well_id"]
+        self.head.setText(f"{name}: {_count(len(wells), 'well')} on {_count(len(plates), 'plate')}")
+        for row in plates.itertuples():
+            images = f"{row.images} with images" if row.images else "no images here"
+            item = QListWidgetItem(f"{PlateId(*row.Index)}: {_count(row.n, 'well')}, {images}")
+            item.setData(Qt.ItemDataRole.UserRole, row.first)
             self.list.addItem(item)
 
     def _choose(self, item: QListWidgetItem) -> None:

@@ -107,6 +107,7 @@ class PictureLoader(QObject):
             self._request = None
 
     def close(self) -> None:
+        """Stop reading; works without its Qt part as well."""
         self.drop()
         self._pool.shutdown(wait=False, cancel_futures=True)
 

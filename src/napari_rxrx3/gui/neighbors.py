@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -172,15 +172,21 @@ class NeighborsPanel(QWidget):
             return
         self._asked = query
         picture_of = self._session.picture_of
+        text = f"comparing {query.key} with all others"
 
         def work(progress: Progress) -> _Answer:
+            progress(0, 0, text)  # stops a question that was overtaken while it waited
             return _answer(dataset, query, picture_of)
 
-        text = f"comparing {query.key} with all others"
+        if self._answer is not None and self._answer.query.key != query.key:
+            self._show_answer(None)  # rows of another question must not be clicked
+
         self._tasks.run("neighbors", work, self._show_answer, self._on_failed, text)
 
     def _show_answer(self, answer: _Answer | None) -> None:
         self._answer = answer
+        self.copy.setEnabled(answer is not None)
+        self.save.setEnabled(answer is not None)
         neighbors = answer.neighbors if answer is not None else []
         self.model.set_neighbors(neighbors, answer.query.metric if answer else "cosine")
         if answer is None:
@@ -191,12 +197,12 @@ class NeighborsPanel(QWidget):
         dataset = self._session.dataset
         self.thumbnails.request(dataset, [n.well for n in neighbors if n.well is not None])
         if answer.query.well is None and answer.well is not None:
-            self._asked = self._session.query  # only the picture is new, not the question
+            # only the picture is new, not the question
+            self._asked = replace(self._session.query, well=answer.well)
             self._session.select_well(answer.well, key=answer.query.key)
 
     def _on_failed(self, sentence: str) -> None:
-        self._answer = None
-        self.model.set_neighbors([], "cosine")
+        self._show_answer(None)
         self.note.setText(sentence)
 
     def _on_limits(self, limits: object) -> None:
@@ -216,7 +222,9 @@ class NeighborsPanel(QWidget):
         self._session.say(f"Copied {len(self.model.neighbors)} rows.")
 
     def _save(self) -> None:
-        name = f"neighbors of {_file_name(self._session.query.key)}.csv"
+        if self._answer is None:
+            return
+        name = f"neighbors of {_file_name(self._answer.query.key)}.csv"
         path = QFileDialog.getSaveFileName(self, "Save the list", name, "CSV (*.csv)")[0]
         if path:
             self.save_csv(Path(path))
@@ -275,6 +283,8 @@ def _answer(
     key = query.key
     if key not in phenomap.labels.index and query.well is not None:
         note = f"{key} has no vector, so it has no neighbors."
+        if "_control" in key and dataset.wells.at[query.well, "has_embedding"]:
+            note = "Controls of compound plates are not in this map: compare by well to see them."
         return _Answer(query, [], phenomap.align, phenomap.embedding, note, 0, None)
     wells = phenomap.wells_of(key)
     neighbors = nearest_of_kind(

@@ -35,8 +35,7 @@ _JUMPS = {Qt.Key.Key_Home: 0, Qt.Key.Key_End: -1}
 _PLATES = {Qt.Key.Key_PageDown: 1, Qt.Key.Key_PageUp: -1}
 _KEYS = (
     "32 rows and 48 columns of wells. Arrow keys move to the next well, with Shift they select; "
-    "Home and End go to the first and last; Page Up and Page Down change the plate; "
-    "Enter opens the well."
+    "Home and End go to the first and last; Page Up and Page Down change the plate."
 )
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 

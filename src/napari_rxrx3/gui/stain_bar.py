@@ -17,7 +17,6 @@ class StainBar(QWidget):
     """Six buttons, the contrast rule and its reset."""
 
     toggled = Signal(int)
-    alone = Signal(int)
     rule_chosen = Signal(str)
     reset_asked = Signal()
 
@@ -59,7 +58,7 @@ class StainBar(QWidget):
 
 
 class _StainButton(QAbstractButton):
-    """A square in the stain's color with its number; a double click shows the stain alone."""
+    """A square in the stain's color with its number, hollow when the stain is hidden."""
 
     def __init__(self, stain: Stain) -> None:
         super().__init__()

@@ -93,20 +93,19 @@ class Tasks(QObject):
         if self._status.pop(name, None) is not None:
             self.changed.emit()
 
-    def cancel_all(self) -> None:
-        for name in list(self._current):
+    def cancel_shown(self) -> None:
+        """Drop the tasks that the user is told about; the others nobody would start again."""
+        for name in list(self._status):
             self.cancel(name)
-
-    def is_running(self, name: str) -> bool:
-        return name in self._current
 
     @property
     def is_idle(self) -> bool:
         return not self._current
 
     def close(self) -> None:
-        """Drop everything; no callback runs any more."""
-        self.cancel_all()
+        """Drop everything; no callback runs any more. Works without its Qt part as well."""
+        self._current.clear()
+        self._status.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _progress(self, name: str, token: object, done: int, total: int, text: str) -> None:

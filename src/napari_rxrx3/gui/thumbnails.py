@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QImage
 
 from napari_rxrx3.core.contrast import Limits, composite
-from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.tasks import MainThread
@@ -39,6 +39,7 @@ class Thumbnails(QObject):
         self._wanted: object = None
         self._dataset: Dataset | None = None
         self._left = 0
+        self.destroyed.connect(partial(self._pool.shutdown, wait=False, cancel_futures=True))
 
     @property
     def is_idle(self) -> bool:
@@ -79,7 +80,7 @@ class Thumbnails(QObject):
         for channel in range(1, N_CHANNELS + 1):
             try:
                 planes.append(dataset.plane(well_id, channel, _SIZE))
-            except RxRx3Error:
+            except Exception:  # a missing picture is shown as missing, whatever the cause
                 planes.append(None)
         self._main.call(lambda: self._keep(wanted, dataset, well_id, planes))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QCoreApplication, QObject
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.contrast import Limits, limits_of
@@ -29,7 +28,7 @@ __all__ = ["Workspace", "workspace_of"]
 _CONTROLS_SAMPLED = 4
 _DEFAULT_LIMITS: Limits = ((0.0, 255.0),) * N_CHANNELS
 
-_of_viewer: WeakKeyDictionary[Any, Workspace] = WeakKeyDictionary()
+_of_viewer: dict[Any, Workspace] = {}
 
 
 def workspace_of(viewer: Any) -> Workspace:
@@ -38,9 +37,15 @@ def workspace_of(viewer: Any) -> Workspace:
     if viewer not in _of_viewer:
         workspace = _of_viewer[viewer] = Workspace(viewer)
         window = viewer.window._qt_window
-        window.destroyed.connect(lambda: _of_viewer.pop(viewer, None))
-        QCoreApplication.instance().aboutToQuit.connect(workspace.stop)
+        window.destroyed.connect(partial(_end, viewer, workspace.tasks, workspace.loader))
     return _of_viewer[viewer]
+
+
+def _end(viewer: Any, tasks: Tasks, loader: PictureLoader) -> None:
+    """Stop all work of a closed window; what is still running ends unheard."""
+    _of_viewer.pop(viewer, None)
+    tasks.close()
+    loader.close()
 
 
 class Workspace(QObject):
@@ -57,11 +62,13 @@ class Workspace(QObject):
         self.labels = CanvasLabels(viewer, _canvas_of(viewer))
         self.picture: Picture | None = None
         self._limits_plate: PlateId | None = None
+        self._no_controls = False
         self._connect()
         self._bind_keys(window)
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
+        self.tasks.cancel("demo")
 
         def work(progress: Progress) -> Dataset:
             dataset = open_dataset(path, progress=progress)
@@ -80,6 +87,7 @@ class Workspace(QObject):
             return str(write_demo(demo_folder(folder), progress=progress))
 
         text = "making the demo data (once)"
+        self.tasks.cancel("open")
         self.tasks.run("demo", work, self.open_path, self.session.say, text)
 
     @property
@@ -89,14 +97,11 @@ class Workspace(QObject):
 
     def show_contrast_from_controls(self) -> None:
         """Measure the plate's controls again and use their limits."""
-        self._limits_plate = None
-        self.session.set_contrast_rule(CONTRAST_RULES[0])
-        self._measure_controls()
-
-    def stop(self) -> None:
-        """Stop all work; what is still running ends unheard."""
-        self.tasks.close()
-        self.loader.close()
+        if self.session.contrast_rule == CONTRAST_RULES[0]:
+            self._limits_plate = None
+            self._measure_controls()
+        else:
+            self.session.set_contrast_rule(CONTRAST_RULES[0])
 
     def _connect(self) -> None:
         session = self.session
@@ -142,30 +147,34 @@ class Workspace(QObject):
 
     def _on_picture(self, picture: Picture) -> None:
         self.picture = picture
-        if self.session.contrast_rule == CONTRAST_RULES[1] or self.session.limits is None:
-            self.session.set_limits(self._limits_of_picture(picture))
+        by_well = self.session.contrast_rule == CONTRAST_RULES[1]
+        by_controls = self.session.contrast_rule == CONTRAST_RULES[0]
+        if by_well or self.session.limits is None or (by_controls and self._no_controls):
+            self._use_limits_of(picture)
         self.layers.show(picture.stains, self.session.limits or _DEFAULT_LIMITS)
         self.labels.set_mosaic(picture.mosaic, _notes(picture))
         self._set_title(self._title())
         self._note_failures(picture)
         self._read_ahead()
 
-    def _limits_of_picture(self, picture: Picture) -> Limits:
-        """Limits from the first tile: the query, whatever is beside it."""
+    def _use_limits_of(self, picture: Picture) -> None:
+        """Take the limits from the first tile, the query; a stain it lacks keeps its own."""
         well = picture.mosaic.tiles[0].well_id or ""
         planes = [picture.planes.get((well, c)) for c in range(1, N_CHANNELS + 1)]
-        before = self.session.limits or _DEFAULT_LIMITS
-        return tuple(
-            limits_of([plane]) if plane is not None else pair
-            for plane, pair in zip(planes, before, strict=True)
-        )
+        if any(plane is not None for plane in planes):
+            before = self.session.limits or _DEFAULT_LIMITS
+            limits = (
+                limits_of([plane]) if plane is not None else pair
+                for plane, pair in zip(planes, before, strict=True)
+            )
+            self.session.set_limits(tuple(limits))
 
     def _on_contrast_rule(self, rule: str) -> None:
         if rule == CONTRAST_RULES[0]:
             self._limits_plate = None
             self._measure_controls()
         elif rule == CONTRAST_RULES[1] and self.picture is not None:
-            self.session.set_limits(self._limits_of_picture(self.picture))
+            self._use_limits_of(self.picture)
 
     def _on_limits(self, limits: Limits) -> None:
         self.layers.set_limits(limits)
@@ -179,15 +188,18 @@ class Workspace(QObject):
         if dataset is None or plate is None or self.session.contrast_rule != CONTRAST_RULES[0]:
             return
         self._limits_plate = plate
+        self._no_controls = False
 
         def done(limits: Limits | None) -> None:
             if self.session.contrast_rule != CONTRAST_RULES[0]:
                 return
-            if limits is None:
-                self.session.say(f"{plate} has no control with images: contrast from this well.")
-                limits = self._limits_of_picture(self.picture) if self.picture else None
+            self._no_controls = limits is None
             if limits is not None:
                 self.session.set_limits(limits)
+            else:
+                self.session.say(f"{plate} has no control with images: contrast from each well.")
+                if self.picture is not None and self.loader.is_idle:
+                    self._use_limits_of(self.picture)
 
         def work(progress: Progress) -> Limits | None:
             return control_limits(dataset, plate, progress)
@@ -197,7 +209,8 @@ class Workspace(QObject):
     def _note_failures(self, picture: Picture) -> None:
         failures: dict[str, str] = {}
         for (well, _), error in picture.failures.items():
-            failures.setdefault(well, str(error))
+            if not getattr(error, "missing", False):  # the map shows what is not there
+                failures.setdefault(well, str(error))
         if failures:
             self.session.note_failures(failures)
             self.session.say(next(iter(failures.values())))
@@ -243,7 +256,8 @@ class Workspace(QObject):
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
         if tile is not None and tile.well_id is not None and len(self.session.tiles) > 1:
-            viewer.status = f"{tile.label}   {tile.well_id}"
+            # napari's status line takes what looks like rich text for rich text
+            viewer.status = f"{tile.label}   {tile.well_id}".replace("<", "‹")
 
 
 def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limits | None:
