@@ -49,7 +49,7 @@ manifest: setup ## npe2: the plugin manifest, with every command in it imported
 	$(call heading,npe2 validate --imports)
 	@scripts/run.sh pyqt5 scripts/xvfb.sh npe2 validate napari-rxrx3 --imports
 
-package: setup ## build sdist and wheel, install each into an empty environment, start it
+package: setup ## build sdist and wheel; install, start and draw with what was built
 	$(call heading,wheel and sdist)
 	@scripts/check_packages.sh
 

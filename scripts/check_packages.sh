@@ -19,6 +19,7 @@ main() {
         install "$file"
         (start)
     done
+    (draw)
 }
 
 # The second one finds its dependencies there already, which saves a minute; the first
@@ -29,16 +30,28 @@ install() {
     "${pip[@]}" install "$1[pyqt5]"
 }
 
-# From a folder where no source of ours can be imported by accident.
-start() {
+# Go where no source of ours can be imported by accident.
+enter() {
     private_home "$work/home"
     export QT_API=pyqt5 PATH="$work/venv/bin:$PATH"
     cd "$work"
+}
+
+start() {
+    enter
     napari-rxrx3 --help >/dev/null
     python -c "import napari_rxrx3"
     npe2 list --fields name,version --format json | grep -q '"napari-rxrx3"' ||
         die "napari does not find the plugin"
     npe2 validate napari-rxrx3 --imports
+}
+
+# The window comes up without anything that only the tests install.
+draw() {
+    enter
+    "$ROOT/scripts/xvfb.sh" napari-rxrx3 demo --folder "$work/demo" \
+        --screenshot "$work/demo.png" >"$work/demo.log" 2>&1 || { cat "$work/demo.log" >&2; exit 1; }
+    say "the installed program draws its window: $(tail -n 1 "$work/demo.log")"
 }
 
 main
