@@ -55,7 +55,7 @@ class PictureLoader(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._main = MainThread(self)
+        self._main = MainThread()
         self._pool = ThreadPoolExecutor(
             max(2, os.cpu_count() or 1), thread_name_prefix="rxrx3-image"
         )
@@ -106,10 +106,10 @@ class PictureLoader(QObject):
                 future.cancel()
             self._request = None
 
-    def close(self) -> None:
+    def close(self, wait: bool = False) -> None:
         """Stop reading; works without its Qt part as well."""
         self.drop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _fetch(self, request: _Request, dataset: Dataset, well_id: str, channel: int) -> None:
         if self._request is not request:

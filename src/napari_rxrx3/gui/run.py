@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,19 +47,34 @@ def run_window(dataset: Dataset, request: Request) -> None:
         viewer.theme = request.theme
     explorer = dock_explorer(viewer)
     viewer.window.resize(*request.size)
+    try:
+        _fill(explorer, dataset, request)
+        if request.screenshot is None:
+            napari.run()
+        else:
+            wait_until(lambda: explorer.is_settled)
+            save_window(viewer, request.screenshot)
+    finally:
+        _close(viewer, explorer)
+
+
+def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
     explorer.session.open(dataset)
     if request.well:
         explorer.session.select_well(request.well)
     if request.neighbors:
         show_neighbors(explorer, request.neighbors)
-    if request.screenshot is None:
-        napari.run()
-        return
-    try:
-        wait_until(lambda: explorer.is_settled)
-        save_window(viewer, request.screenshot)
-    finally:
+
+
+def _close(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
+    """End all threads before Qt goes: one that is late would take the process down with it."""
+    workspace = explorer.workspace
+    explorer.neighbors.thumbnails.close(wait=True)
+    workspace.loader.close(wait=True)
+    workspace.tasks.close(wait=True)
+    with suppress(RuntimeError):  # the user closed the window
         viewer.close()
+    QApplication.processEvents()
 
 
 def show_neighbors(explorer: ExplorerWidget, key: str) -> None:

@@ -20,19 +20,20 @@ _log = logging.getLogger(__name__)
 
 
 class MainThread(QObject):
-    """Runs functions on the GUI thread, in the order in which any thread hands them over."""
+    """Runs functions on the GUI thread, in the order in which any thread hands them over.
+
+    It has no parent: a thread that is about to hand something over keeps it alive, even while
+    the window is being destroyed.
+    """
 
     _handed_over = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._handed_over.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
     def call(self, function: Callable[[], Any]) -> None:
-        try:
-            self._handed_over.emit(function)
-        except RuntimeError:  # the window went away while the work was done
-            _log.debug("a result came after its window was closed")
+        self._handed_over.emit(function)
 
     def _run(self, function: Callable[[], Any]) -> None:
         function()
@@ -50,7 +51,7 @@ class Tasks(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._main = MainThread(self)
+        self._main = MainThread()
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="rxrx3-task")
         self._current: dict[str, object] = {}
         self._status: dict[str, tuple[int, int, str]] = {}
@@ -102,11 +103,11 @@ class Tasks(QObject):
     def is_idle(self) -> bool:
         return not self._current
 
-    def close(self) -> None:
+    def close(self, wait: bool = False) -> None:
         """Drop everything; no callback runs any more. Works without its Qt part as well."""
         self._current.clear()
         self._status.clear()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _progress(self, name: str, token: object, done: int, total: int, text: str) -> None:
         if self._current.get(name) is not token:

@@ -33,7 +33,7 @@ class Thumbnails(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._main = MainThread(self)
+        self._main = MainThread()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="rxrx3-thumbnail")
         self._planes: OrderedDict[str, Planes] = OrderedDict()
         self._wanted: object = None
@@ -69,9 +69,10 @@ class Thumbnails(QObject):
         height, width, _ = rgb.shape
         return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
-    def close(self) -> None:
-        self._wanted = None
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def close(self, wait: bool = False) -> None:
+        """Stop reading; what still comes is dropped."""
+        self._wanted = self._dataset = None
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _read(self, wanted: object, dataset: Dataset, well_id: str) -> None:
         if self._wanted is not wanted:
