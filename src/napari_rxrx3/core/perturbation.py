@@ -11,7 +11,6 @@ __all__ = [
     "compound_key",
     "gene_of_guide",
     "is_blinded",
-    "plain_smiles",
 ]
 
 EMPTY_CONTROL = "EMPTY_control"
@@ -43,8 +42,3 @@ def compound_key(name: str, concentration: float) -> str:
 def is_blinded(gene: str) -> bool:
     """Whether a gene's name is one of the data set's stand-ins, e.g. ``RXRX3-43938``."""
     return _BLINDED.match(gene) is not None
-
-
-def plain_smiles(smiles: str) -> str:
-    """Cut the CXSMILES tail (`` |c:1,3|``) that chemistry libraries stumble over."""
-    return smiles.split(" |", 1)[0]

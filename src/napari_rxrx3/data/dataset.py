@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable
@@ -130,12 +129,6 @@ class Dataset:
     def name(self) -> str:
         """The last part of the path."""
         return self.root.rstrip("/").rsplit("/", 1)[-1] or self.root
-
-    @property
-    def fingerprint(self) -> str:
-        """Short text that is the same for the same list of wells."""
-        digest = hashlib.sha256(pd.util.hash_pandas_object(self._listed.index).to_numpy().tobytes())
-        return digest.hexdigest()[:16]
 
     @cached_property
     def wells(self) -> pd.DataFrame:
