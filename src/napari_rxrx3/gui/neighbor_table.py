@@ -17,7 +17,7 @@ __all__ = ["NeighborModel", "NeighborTable"]
 _ROW_HEIGHT = 42
 _KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "cpd"}
 _PICTURE = 1
-_WIDTHS = {0: 26, _PICTURE: 48, 3: 42, 4: 46, 5: 48, 6: 40}
+_WIDTHS = {0: 26, _PICTURE: 48, 3: 42, 4: 56, 5: 46, 6: 40}
 _ROOT = QModelIndex()
 
 
