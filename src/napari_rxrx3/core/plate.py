@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 __all__ = [
+    "IMAGE_ENDINGS",
     "N_CHANNELS",
     "N_COLUMNS",
     "N_POSITIONS",
@@ -23,6 +24,8 @@ __all__ = [
 
 N_ROWS, N_COLUMNS, N_CHANNELS = 32, 48, 6
 N_POSITIONS = N_ROWS * N_COLUMNS
+
+IMAGE_ENDINGS = (".png", ".jp2", ".tif", ".tiff")
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ROW_NAMES: tuple[str, ...] = tuple(_LETTERS) + tuple(f"A{c}" for c in _LETTERS[: N_ROWS - 26])

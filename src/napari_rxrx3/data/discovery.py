@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
-from napari_rxrx3.core.plate import ImageName, parse_image_name
+from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.shards import shard_columns
 from napari_rxrx3.data.storage import Entry, Storage
 from napari_rxrx3.data.tables import feature_columns, is_metadata_header
@@ -116,12 +116,9 @@ def _take_sisters(storage: Storage, path: str, image: ImageName, contents: Conte
     contents.folders[folder] = [n for n, p in parsed if p is not None and p[:3] == image[:3]]
 
 
-_IMAGE_ENDINGS = (".png", ".jp2", ".tif", ".tiff")
-
-
 def _is_image_file(entry: Entry) -> bool:
     name = entry.name
-    if name.lower().endswith(_IMAGE_ENDINGS):
+    if name.lower().endswith(IMAGE_ENDINGS):
         # AG01_s1_w1.png is off the plate: the folder's index says so
         return parse_image_name(name) is not None or re.search(r"_s\d+_", name) is not None
     return "." not in name and parse_image_name(name) is not None

@@ -5,13 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
-from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId
 from napari_rxrx3.data.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
 from napari_rxrx3.data.storage import Storage
 
 __all__ = ["FolderSource"]
-
-_ENDINGS = (".png", ".jp2", ".tif", ".tiff")
 
 
 class FolderSource:
@@ -40,6 +38,6 @@ class FolderSource:
             record = record_of_name(name, plate, 0, 0)
             if record is not None:
                 records.append(record)
-            elif name.lower().endswith(_ENDINGS):
+            elif name.lower().endswith(IMAGE_ENDINGS):
                 notes.append(f"{name} is not named like an image of a 1536-well plate")
         return PlaneIndex.of(records, notes)

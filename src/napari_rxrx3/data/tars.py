@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO
 
-from napari_rxrx3.core.plate import PlateId, parse_image_name
+from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
 from napari_rxrx3.data.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
 from napari_rxrx3.data.storage import Storage
 
@@ -72,6 +72,6 @@ def _plate_of_member(path: str, member: str) -> PlateId:
 
 
 def _odd_image(member: tarfile.TarInfo) -> list[str]:
-    if member.name.lower().endswith((".png", ".jp2", ".tif", ".tiff")):
+    if member.name.lower().endswith(IMAGE_ENDINGS):
         return [f"{member.name} is not named like an image of a 1536-well plate"]
     return []
