@@ -60,17 +60,63 @@ class DiskCache:
         self, kind: str, fingerprint: str, build: Callable[[], dict[str, np.ndarray[Any, Any]]]
     ) -> dict[str, np.ndarray[Any, Any]]:
         """Return what `build` returns, from the cache if it was built before."""
+        arrays = self.load(kind, fingerprint)
+        if arrays is None:
+            arrays = build()
+            self.save(kind, fingerprint, arrays)
+        return arrays
+
+    def load(self, kind: str, fingerprint: str) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Return the arrays that were saved, None if there are none or they are damaged."""
         path = self.path(kind, fingerprint, ".npz")
         try:
             # opened here: numpy does not close a file that it finds damaged
             with path.open("rb") as kept, np.load(kept, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
         except Exception:  # not there, or damaged, for which numpy and zipfile raise anything
-            pass
-        built = build()
+            return None
+
+    def save(self, kind: str, fingerprint: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Keep arrays for the next time."""
+        path = self.path(kind, fingerprint, ".npz")
         with suppress(OSError), written_atomically(path) as temp, temp.open("wb") as file:
-            np.savez(file, allow_pickle=False, **built)
-        return built
+            np.savez(file, allow_pickle=False, **arrays)
+
+    def open_mapped(self, kind: str, fingerprint: str) -> np.ndarray[Any, Any] | None:
+        """Map one kept array into memory, read-only; None if there is none or it is damaged."""
+        try:
+            path = self.path(kind, fingerprint, ".npy")
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def new_mapped(
+        self,
+        kind: str,
+        fingerprint: str,
+        shape: tuple[int, ...],
+        fill: Callable[[np.ndarray[Any, Any]], None],
+    ) -> np.ndarray[Any, Any]:
+        """Have a float32 array filled and keep it as a file that is mapped into memory.
+
+        Without a fingerprint, or where the file cannot be written, it stays in memory.
+        """
+        if fingerprint:
+            path = self.path(kind, fingerprint, ".npy")
+            try:
+                with written_atomically(path) as temporary:
+                    mapped = np.lib.format.open_memmap(
+                        temporary, mode="w+", dtype=np.float32, shape=shape
+                    )
+                    fill(mapped)
+                    mapped.flush()
+                    del mapped
+                return np.load(path, mmap_mode="r", allow_pickle=False)
+            except OSError:
+                pass
+        array = np.empty(shape, dtype=np.float32)
+        fill(array)
+        return array
 
 
 class ArrayCache:

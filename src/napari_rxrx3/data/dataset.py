@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import (
     DatasetNotFound,
     ImageUnavailable,
+    MapError,
     MetadataError,
     RxRx3Error,
     UnknownWell,
@@ -47,13 +49,14 @@ from napari_rxrx3.data.storage import Storage
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.check import CheckReport
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
 
 __all__ = ["Dataset", "open_dataset"]
 
 Plane = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
+_MAPS_KEPT = 8
 _POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
 
 
@@ -119,7 +122,7 @@ class Dataset:
         self._listed = listed if listed is not None else self._wells_without_metadata()
         if self._listed.empty:
             raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
-        self._maps: dict[tuple[str, str, str], PhenoMap] = {}
+        self._maps: dict[MapSpec, PhenoMap] = {}
         self._maps_lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -267,8 +270,14 @@ class Dataset:
         level: str = "perturbation",
         align: str = "pca-centerscale",
         embedding: str | None = None,
+        *,
+        average: str = "mean",
+        batch: str = "experiment",
+        control: str = "EMPTY_control",
+        leave_out: bool = False,
+        progress: Progress | None = None,
     ) -> PhenoMap:
-        """Aggregate the wells' aligned vectors to one vector a perturbation.
+        """Average the wells' aligned vectors to one vector a perturbation.
 
         Parameters
         ----------
@@ -277,19 +286,83 @@ class Dataset:
             Batch correction, see `napari_rxrx3.maps.align`.
         embedding : str, optional
             A name of `embeddings`; the one that covers most wells if None.
+        average : {"mean", "median"}
+        batch : {"experiment", "plate"}
+            What is aligned to what.
+        control : str
+            Treatment of the wells to align by.
+        leave_out : bool
+            Leave out batches with too few controls to align by. If False they are an error.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
 
         Raises
         ------
         MapError
             If there is no embedding, or it cannot be aligned; the batch is named.
         """
-        from napari_rxrx3.maps.phenomap import build_phenomap
+        from napari_rxrx3.maps.phenomap import MapSpec
 
-        key = (level, align, embedding or self.default_embedding or "")
+        spec = MapSpec(level, align, embedding or "", average, batch, control, leave_out)
+        return self.map_of(spec, progress)
+
+    def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
+        """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
+        from napari_rxrx3.maps.build import build_phenomap
+
+        spec = replace(spec, embedding=self.embedding_named(spec.embedding))
         with self._maps_lock:  # one builds, the others wait for it
-            if key not in self._maps:
-                self._maps[key] = build_phenomap(self, level, align, embedding)
-            return self._maps[key]
+            if spec not in self._maps:
+                self._maps[spec] = build_phenomap(self, spec, progress)
+                while len(self._maps) > _MAPS_KEPT:
+                    del self._maps[next(iter(self._maps))]
+            return self._maps[spec]
+
+    def embedding_named(self, name: str) -> str:
+        """The embedding of this name, or the default one if it is empty.
+
+        Raises
+        ------
+        MapError
+            If there is none.
+        """
+        if not name and self.default_embedding is None:
+            raise MapError(f"There are no embeddings in {self.root}.")
+        name = name or str(self.default_embedding)
+        if name not in self.embeddings:
+            known = ", ".join(self.embeddings) or "none"
+            raise MapError(f"There is no embedding {name!r}; there is {known}.")
+        return name
+
+    def fingerprint(self, embedding: str) -> str:
+        """What identifies the wells and the vectors of an embedding: files, sizes and times.
+
+        Empty if the wells come from no table, so that they cannot be told by a file.
+        """
+        if not self.has_metadata:
+            return ""
+        table = self.embeddings[embedding]
+        paths = [*self.contents.metadata, *sorted({file.path for file in table.files})]
+        try:
+            return "|".join([embedding, *(table.storage.fingerprint(path) for path in paths)])
+        except OSError:  # a file has gone since
+            return ""
+
+    def rows_of(self, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Where the usable vectors of an embedding belong.
+
+        Returns
+        -------
+        positions : int (n,)
+            Places in `wells`, ascending.
+        rows : int (n,)
+            The row of the embedding's table for each.
+        """
+        table = self.embeddings[name]
+        place = self._listed.index.get_indexer(table.well_ids)
+        rows = np.flatnonzero((place >= 0) & table.is_usable)
+        rows = rows[np.argsort(place[rows], kind="stable")]
+        return place[rows], rows
 
     def describe(self) -> str:
         """One line that says what is here and what is not."""

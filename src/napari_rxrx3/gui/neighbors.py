@@ -33,7 +33,8 @@ from napari_rxrx3.gui.thumbnails import Thumbnails
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.neighbors import KINDS, Neighbor, nearest_of_kind
-from napari_rxrx3.maps.phenomap import LEVELS, METRICS, phenomap_or_fallback
+from napari_rxrx3.maps.build import phenomap_or_fallback
+from napari_rxrx3.maps.phenomap import LEVELS, METRICS, MapSpec
 from napari_rxrx3.session import Query, Session
 
 __all__ = ["NeighborsPanel"]
@@ -279,7 +280,7 @@ _METRIC_TIP = "cosine: direction of the change; euclidean: distance, which its s
 def _answer(
     dataset: Dataset, query: Query, picture_of: Callable[[pd.Index], str | None]
 ) -> _Answer:
-    phenomap, note = phenomap_or_fallback(dataset, query.level, query.align)
+    phenomap, note = phenomap_or_fallback(dataset, MapSpec(query.level, query.align))
     key = query.key
     if key not in phenomap.labels.index and query.well is not None:
         note = f"{key} has no vector, so it has no neighbors."

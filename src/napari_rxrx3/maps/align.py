@@ -6,14 +6,23 @@ recursionpharma/EFAAR_benchmarking.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
 
-__all__ = ["ALIGNMENTS", "align_vectors"]
+__all__ = [
+    "ALIGNMENTS",
+    "Alignment",
+    "align_vectors",
+    "controls_needed",
+    "fit_alignment",
+    "lacking_controls",
+    "lacking_in_words",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -22,11 +31,107 @@ ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
 _RIDGE = 0.5
 """Added to the diagonal of each batch's covariance by TVN."""
 
+_BLOCK = 32768
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """How vectors are moved, batch by batch: ``((x - mean) @ rotation - center) / scale @ root``.
+
+    Attributes
+    ----------
+    mean : float64 (d,)
+    rotation : float64 (d, d')
+        Or None, for none.
+    center, scale : float64 (batches, d')
+    root : float32 (batches, d', d')
+        Or None, for none.
+    """
+
+    mean: Array
+    rotation: Array | None
+    center: Array
+    scale: Array
+    root: Array | None = None
+
+    def transform(self, vectors: Array, batch: Array) -> Array:
+        """Align vectors (n, d) of the given batches (n,): float32 (n, d')."""
+        aligned = np.empty((len(vectors), self.center.shape[1]), dtype=np.float32)
+        # in blocks: a whole screen in double precision would not fit in memory
+        for start in range(0, len(vectors), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            aligned[part] = self._transformed(vectors[part], batch[part])
+        return aligned
+
+    def _transformed(self, vectors: Array, batch: Array) -> Array:
+        moved = vectors - self.mean
+        if self.rotation is not None:
+            moved = moved @ self.rotation
+        moved = (moved - self.center[batch]) / self.scale[batch]
+        if self.root is not None:
+            for b in np.unique(batch):
+                moved[batch == b] = moved[batch == b] @ self.root[b]
+        return moved
+
+
+def controls_needed(how: str) -> int:
+    """How many controls an alignment needs in each batch.
+
+    Raises
+    ------
+    MapError
+        If there is no such alignment.
+    """
+    if how not in ALIGNMENTS:
+        raise MapError(f"There is no alignment {how!r}; choose one of {', '.join(ALIGNMENTS)}.")
+    return {"none": 0, "tvn": 2}.get(how, 1)
+
+
+def fit_alignment(controls: Array, batch: Array, n_batches: int, how: str) -> Alignment:
+    """Find how to move the vectors so that the controls of all batches coincide.
+
+    Parameters
+    ----------
+    controls : float (n, d)
+        Vectors of the controls of all batches.
+    batch : int (n,)
+        The batch of each, below `n_batches`; see `controls_needed`.
+    how : {"none", "centerscale", "pca-centerscale", "tvn"}
+        ``centerscale``: per batch, subtract the controls' mean and divide by their population
+        standard deviation (a deviation of 0 counts as 1). ``pca-centerscale``: rotate onto the
+        principal components of all controls first. ``tvn``: center and scale over all batches,
+        rotate, center and scale again, then give the controls of each batch the same covariance.
+        Components along which the controls do not vary at all are left out.
+    """
+    controls_needed(how)
+    stay = _unmoved(controls.shape[1], n_batches)
+    if how == "none":
+        return stay
+    if how == "centerscale":
+        return _centered_and_scaled(stay, controls, batch)
+    everywhere = np.zeros_like(batch)
+    if how == "pca-centerscale":
+        mean, rotation = _principal_components(controls)
+        rotated = replace(stay, mean=mean, rotation=rotation, **_neutral(rotation, n_batches))
+        return _centered_and_scaled(rotated, controls, batch)
+    first = _centered_and_scaled(_unmoved(controls.shape[1], 1), controls, everywhere)
+    shift, rotation = _principal_components(first.transform(controls, everywhere))
+    # both scalings are the same for all batches, so they become part of mean and rotation
+    mean, rotation = first.center[0] + shift * first.scale[0], rotation / first.scale[0][:, None]
+    rotated = replace(first, mean=mean, rotation=rotation, **_neutral(rotation, 1))
+    second = _centered_and_scaled(rotated, controls, everywhere)
+    scaled = replace(
+        second,
+        center=np.repeat(second.center, n_batches, axis=0),
+        scale=np.repeat(second.scale, n_batches, axis=0),
+    )
+    return replace(scaled, root=_inverse_roots(scaled, controls, batch, n_batches))
+
 
 def align_vectors(
     vectors: Array, batch: Array, is_control: Array, how: str, batch_names: Sequence[str]
 ) -> Array:
-    """Align vectors so that the controls of all batches coincide.
+    """Align vectors by the controls among them, see `fit_alignment`.
 
     Parameters
     ----------
@@ -34,12 +139,6 @@ def align_vectors(
     batch : int (n,)
         Index into `batch_names`.
     is_control : bool (n,)
-    how : {"none", "centerscale", "pca-centerscale", "tvn"}
-        ``centerscale``: per batch, subtract the controls' mean and divide by their population
-        standard deviation (a deviation of 0 counts as 1). ``pca-centerscale``: rotate onto the
-        principal components of all controls first. ``tvn``: center and scale over all batches,
-        rotate, center and scale again, then give the controls of each batch the same covariance.
-        Components along which the controls do not vary at all are left out.
 
     Returns
     -------
@@ -51,72 +150,76 @@ def align_vectors(
     MapError
         If a batch has no control (for ``tvn``: fewer than two; it is named), or `how` is unknown.
     """
-    if how not in ALIGNMENTS:
-        raise MapError(f"There is no alignment {how!r}; choose one of {', '.join(ALIGNMENTS)}.")
     if how == "none":
         return np.asarray(vectors, dtype=np.float32)
-    _require_controls(batch, is_control, batch_names, 2 if how == "tvn" else 1)
-    if how == "centerscale":
-        return _centerscale(vectors, batch, is_control)
-    if how == "pca-centerscale":
-        return _centerscale(_onto_principal_components(vectors, is_control), batch, is_control)
-    everywhere = np.zeros_like(batch)
-    scaled = _centerscale(vectors, everywhere, is_control)
-    rotated = _onto_principal_components(scaled, is_control)
-    return _whitened(_centerscale(rotated, everywhere, is_control), batch, is_control)
+    lacking = lacking_controls(batch, is_control, len(batch_names), controls_needed(how))
+    if len(lacking):
+        raise MapError(lacking_in_words([batch_names[b] for b in lacking], how, "EMPTY_control"))
+    controls = np.asarray(vectors)[is_control]
+    alignment = fit_alignment(controls, batch[is_control], len(batch_names), how)
+    return alignment.transform(vectors, batch)
 
 
-def _require_controls(batch: Array, is_control: Array, names: Sequence[str], n_needed: int) -> None:
-    n_controls = np.bincount(batch[is_control], minlength=len(names))
-    lacking = [names[b] for b in np.unique(batch) if n_controls[b] < n_needed]
-    if lacking:
-        shown = ", ".join(lacking[:5]) + (" and more" if len(lacking) > 5 else "")
-        needed = "No" if n_needed == 1 else f"Fewer than {n_needed}"
-        wells = "well" if n_needed == 1 else "wells"
-        raise MapError(f"{needed} EMPTY_control {wells} with a vector to align by in {shown}.")
+def lacking_controls(batch: Array, is_control: Array, n_batches: int, n_needed: int) -> Array:
+    """Batches that have wells but fewer controls than needed."""
+    n_controls = np.bincount(batch[is_control], minlength=n_batches)
+    n_wells = np.bincount(batch, minlength=n_batches)
+    return np.flatnonzero((n_wells > 0) & (n_controls < n_needed))
 
 
-def _onto_principal_components(vectors: Array, is_control: Array) -> Array:
-    """Rotate onto the components of the controls, strongest first: float32 (n, d')."""
-    controls = vectors[is_control].astype(np.float64)
-    mean = controls.mean(axis=0)
-    covariance = np.atleast_2d(np.cov(controls - mean, rowvar=False, ddof=0))
-    variances, components = np.linalg.eigh(covariance)
+def lacking_in_words(names: Sequence[str], how: str, control: str) -> str:
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    needed = controls_needed(how)
+    count = f"No {control} well" if needed == 1 else f"Fewer than {needed} {control} wells"
+    return f"{count} with a vector to align by in {shown}."
+
+
+def _unmoved(d: int, n_batches: int) -> Alignment:
+    return Alignment(np.zeros(d), None, np.zeros((n_batches, d)), np.ones((n_batches, d)))
+
+
+def _neutral(rotation: Array, n_batches: int) -> dict[str, Array]:
+    """Center and scale that change nothing, of as many dimensions as are left."""
+    shape = (n_batches, rotation.shape[1])
+    return {"center": np.zeros(shape), "scale": np.ones(shape)}
+
+
+def _principal_components(controls: Array) -> tuple[Array, Array]:
+    """Mean (d,) of the controls, and their components (d, d'), the strongest first."""
+    mean = controls.mean(axis=0, dtype=np.float64)
+    scatter = _sum_over_blocks(controls, lambda block: (block - mean).T @ (block - mean))
+    variances, components = np.linalg.eigh(scatter / len(controls))
     # Fewer controls than dimensions leave directions of no variance: noise over noise
     # if they were scaled to 1 like the others.
     kept = variances > variances[-1] * len(variances) * np.finfo(np.float64).eps * 16
     if not kept.any():
         kept = np.ones_like(kept)
-    components = components[:, kept][:, ::-1]
-    return np.concatenate(
-        [((block - mean) @ components).astype(np.float32) for block in _blocks(vectors)]
-    )
+    return mean, components[:, kept][:, ::-1]
 
 
-def _centerscale(vectors: Array, batch: Array, is_control: Array) -> Array:
-    aligned = np.empty(vectors.shape, dtype=np.float32)
+def _centered_and_scaled(alignment: Alignment, controls: Array, batch: Array) -> Alignment:
+    """Center and scale each batch by its controls, after what the alignment does already."""
+    center, scale = alignment.center.copy(), alignment.scale.copy()
     for b in np.unique(batch):
-        rows = np.flatnonzero(batch == b)
-        block = vectors[rows].astype(np.float64)
-        controls = block[is_control[rows]]
-        center, spread = controls.mean(axis=0), controls.std(axis=0)
-        spread[spread <= 10 * np.finfo(np.float64).eps * np.abs(center)] = 1
-        aligned[rows] = (block - center) / spread
-    return aligned
+        block = alignment._transformed(controls[batch == b], batch[batch == b])
+        center[b], scale[b] = block.mean(axis=0), block.std(axis=0)
+        scale[b][scale[b] <= 10 * np.finfo(np.float64).eps * np.abs(center[b])] = 1
+    return replace(alignment, center=center, scale=scale)
 
 
-def _whitened(vectors: Array, batch: Array, is_control: Array) -> Array:
-    """Multiply each batch by the symmetric inverse root of its controls' covariance."""
-    aligned = np.empty(vectors.shape, dtype=np.float32)
+def _inverse_roots(alignment: Alignment, controls: Array, batch: Array, n_batches: int) -> Array:
+    """Symmetric inverse roots of the covariances of the batches' controls: (batches, d', d')."""
+    d = alignment.center.shape[1]
+    roots = np.tile(np.eye(d, dtype=np.float32), (n_batches, 1, 1))
     for b in np.unique(batch):
-        rows = np.flatnonzero(batch == b)
-        block = vectors[rows].astype(np.float64)
-        covariance = np.atleast_2d(np.cov(block[is_control[rows]], rowvar=False, ddof=1))
-        variances, axes = np.linalg.eigh(covariance + _RIDGE * np.eye(block.shape[1]))
-        aligned[rows] = block @ ((axes / np.sqrt(variances)) @ axes.T)
-    return aligned
+        block = alignment._transformed(controls[batch == b], batch[batch == b])
+        covariance = np.atleast_2d(np.cov(block, rowvar=False, ddof=1))
+        variances, axes = np.linalg.eigh(covariance + _RIDGE * np.eye(d))
+        roots[b] = (axes / np.sqrt(variances)) @ axes.T
+    return roots
 
 
-def _blocks(vectors: Array) -> list[Array]:
-    """Views of a few rows each: a whole screen in double precision would not fit in memory."""
-    return [vectors[start : start + 65536] for start in range(0, len(vectors), 65536)]
+def _sum_over_blocks(vectors: Array, function: Callable[[Array], Array]) -> Array:
+    starts = range(0, len(vectors), _BLOCK)
+    total = sum(function(vectors[s : s + _BLOCK].astype(np.float64)) for s in starts)
+    return np.asarray(total)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +13,79 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError, UnknownKey
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
-from napari_rxrx3.maps.align import align_vectors
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.maps.align import ALIGNMENTS
+from napari_rxrx3.maps.space import BATCHES, WellSpace
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.doubts import Judge
+    from napari_rxrx3.maps.scores import ScoreStore
 
-__all__ = ["LEVELS", "METRICS", "PhenoMap", "build_phenomap", "phenomap_or_fallback"]
+__all__ = ["AVERAGES", "KINDS", "LEVELS", "METRICS", "MapSpec", "Parts", "PhenoMap"]
 
 Array = np.ndarray[Any, Any]
 
 LEVELS = ("well", "guide", "perturbation", "compound")
 METRICS = ("cosine", "euclidean")
+AVERAGES = ("mean", "median")
+KINDS = ("CRISPR", "COMPOUND")
 
 _NO_DIRECTION = 1e-5
+_BLOCK = 262_144
 
 
 @dataclass(frozen=True)
+class MapSpec:
+    """What a map is made of; see `Dataset.phenomap`."""
+
+    level: str = "perturbation"
+    align: str = "pca-centerscale"
+    embedding: str = ""
+    average: str = "mean"
+    batch: str = "experiment"
+    control: str = EMPTY_CONTROL
+    leave_out: bool = False
+
+    def check(self) -> None:
+        """Refuse a choice that there is not.
+
+        Raises
+        ------
+        MapError
+        """
+        choices = {"level": LEVELS, "average": AVERAGES, "batch": BATCHES}
+        for name, known in choices.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise MapError(f"There is no {name} {value!r}; choose one of {', '.join(known)}.")
+        if self.align not in ALIGNMENTS:
+            known_names = ", ".join(ALIGNMENTS)
+            raise MapError(f"There is no alignment {self.align!r}; choose one of {known_names}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Averages of each entry over the wells of one experiment alone.
+
+    Attributes
+    ----------
+    entry, experiment, n_wells : int (m,)
+        Sorted by entry.
+    vectors : float32 (m, d)
+    """
+
+    entry: Array
+    experiment: Array
+    n_wells: Array
+    vectors: Array
+
+    def of(self, entry: int) -> slice:
+        """Where the parts of an entry are."""
+        start, stop = np.searchsorted(self.entry, [entry, entry + 1])
+        return slice(int(start), int(stop))
+
+
+@dataclass(frozen=True, eq=False)
 class PhenoMap:
     """Vectors of all perturbations at one level.
 
@@ -36,56 +94,133 @@ class PhenoMap:
     labels : pandas.DataFrame
         Indexed by key: perturbation_type, gene, treatment, concentration (uM), n_wells.
     vectors : float32 (n, d)
-        Rows as in `labels`.
-    level, align, embedding : str
+        Rows as in `labels`. Do not write.
+    spec : MapSpec
         How the map was made.
-    members : pandas.Index
-        Ids of all wells that went into the map, entry by entry in the order of `labels`, within
+    member_positions : int (wells,)
+        Places in the table of wells of all wells that went into the map, entry by entry, within
         an entry the most typical well first.
+    parts : Parts or None
+        None at the level of wells.
+    left_out : tuple of str
+        Batches with too few controls.
+    notes : tuple of str
+        What the user should know about the map, a sentence each.
     """
 
     labels: pd.DataFrame
     vectors: Array
-    level: str
-    align: str
-    embedding: str
-    members: pd.Index
+    spec: MapSpec
+    member_positions: Array
+    parts: Parts | None
+    well_ids: pd.Index
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+    open_space: Callable[[], WellSpace]
+    score_store: ScoreStore
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def level(self) -> str:
+        return self.spec.level
+
+    @property
+    def align(self) -> str:
+        return self.spec.align
+
+    @property
+    def embedding(self) -> str:
+        return self.spec.embedding
+
+    @property
+    def members(self) -> pd.Index:
+        """Ids of all wells that went into the map, in the order of `member_positions`."""
+        return self.well_ids[self.member_positions]
+
+    @cached_property
+    def space(self) -> WellSpace:
+        """The wells with their vectors."""
+        with self._lock:
+            return self.open_space()
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """How strong and how consistent each entry is; see `napari_rxrx3.maps.scores`."""
+        return self.score_store.get(self)
 
     def nearest(
-        self, key: str, k: int = 20, metric: str = "cosine", opposite: bool = False
+        self,
+        key: str,
+        k: int = 20,
+        metric: str = "cosine",
+        opposite: bool = False,
+        *,
+        kind: str | None = None,
+        judged: bool = True,
     ) -> pd.DataFrame:
         """List the entries most similar to one, or with `opposite` the least similar ones.
+
+        Parameters
+        ----------
+        metric : {"cosine", "euclidean"}
+        kind : {"CRISPR", "COMPOUND"}, optional
+            Search these only.
+        judged : bool
+            Add the columns that say how far to trust each row; see `napari_rxrx3.maps.doubts`.
 
         Returns
         -------
         pandas.DataFrame
             At most `k` rows, best first: rank (from 1), key, similarity (cosine) or distance
-            (Euclidean), n_wells. The query itself is left out.
+            (Euclidean), n_wells; if `judged` also p_value, q_value, p_same_plate, n_back, n_alone
+            and flags. The query itself is left out.
 
         Raises
         ------
         UnknownKey
             If the map has no such entry; the closest known keys are named.
         ValueError
-            If `metric` is unknown.
+            If `metric` or `kind` is unknown.
         """
         query = self.row(key)
-        if metric not in METRICS:
-            raise ValueError(f"unknown metric {metric!r}; choose one of {', '.join(METRICS)}")
-        if metric == "cosine":
-            closeness = self._unit_vectors @ self._unit_vectors[query]
-        else:
-            closeness = -self._distances(query)
-        order = _best_first(-closeness if opposite else closeness, query, k)
-        value = closeness[order] if metric == "cosine" else -closeness[order]
-        return pd.DataFrame(
+        closeness = self.closeness(query, metric)
+        searched = self.searched(query, kind)
+        found = _best_first(-closeness if opposite else closeness, searched, k)
+        value = closeness[found] if metric == "cosine" else -closeness[found]
+        table = pd.DataFrame(
             {
-                "rank": np.arange(1, len(order) + 1),
-                "key": self.labels.index[order],
+                "rank": np.arange(1, len(found) + 1),
+                "key": self.labels.index[found],
                 "similarity" if metric == "cosine" else "distance": value.astype(np.float64),
-                "n_wells": self.labels["n_wells"].to_numpy()[order],
+                "n_wells": self.labels["n_wells"].to_numpy()[found],
             }
         )
+        if not judged:
+            return table
+        verdicts = self.judge.judge(query, found, closeness, searched, metric, opposite)
+        return pd.concat([table, verdicts], axis=1)
+
+    def closeness(self, row: int, metric: str) -> Array:
+        """How close all entries are to one, float (n,): cosine, or Euclidean distance negated."""
+        if metric not in METRICS:
+            raise ValueError(f"unknown metric {metric!r}; choose one of {', '.join(METRICS)}")
+        products = self.vectors @ self.vectors[row]
+        if metric == "cosine":
+            cosines = products * (self.inverse_norms * self.inverse_norms[row])
+            return np.asarray(np.clip(cosines, -1, 1))
+        squared = self.squared_norms + self.squared_norms[row] - 2.0 * products
+        return np.asarray(-np.sqrt(np.maximum(squared, 0)))
+
+    def searched(self, query: int, kind: str | None) -> Array:
+        """Which entries are compared with one: bool (n,)."""
+        if kind is None:
+            searched = np.ones(len(self.labels), dtype=bool)
+        elif kind in KINDS:
+            searched = (self.labels["perturbation_type"] == kind).to_numpy(bool)
+        else:
+            raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
+        searched[query] = False
+        return searched
 
     def row(self, key: str) -> int:
         """Row of an entry.
@@ -113,169 +248,95 @@ class PhenoMap:
         return list(found)[:n]
 
     def wells_of(self, key: str) -> pd.Index:
-        """Ids of the wells that an entry is the mean of, the most typical first.
+        """Ids of the wells that an entry is the average of, the most typical first.
 
         Raises
         ------
         UnknownKey
         """
-        row = self.row(key)
-        return self.members[self._ends[row] - self.labels["n_wells"].iloc[row] : self._ends[row]]
+        return self.well_ids[self.positions_of(self.row(key))]
+
+    def positions_of(self, row: int) -> Array:
+        """Places in the table of wells of an entry's wells, the most typical first."""
+        start, stop = self.ends[row] - self.n_wells[row], self.ends[row]
+        return self.member_positions[start:stop]
+
+    def key_of_well(self, well_id: str) -> str | None:
+        """Key of the entry that a well went into, None if it is not in the map."""
+        position = int(self.well_ids.get_indexer([well_id])[0])
+        entry = self._entry_of_position[position] if position >= 0 else -1
+        return None if entry < 0 else str(self.labels.index[entry])
 
     @cached_property
-    def _ends(self) -> Array:
-        return np.cumsum(self.labels["n_wells"].to_numpy())
+    def n_wells(self) -> Array:
+        """Int (n,): number of wells of each entry."""
+        return np.asarray(self.labels["n_wells"])
 
     @cached_property
-    def _unit_vectors(self) -> Array:
-        norms = np.linalg.norm(self.vectors, axis=1, keepdims=True)
-        # Alignment puts the controls at the origin: what is left of them is rounding, which has
-        # no direction. Their similarity to anything is 0.
-        directed = norms > _NO_DIRECTION * np.median(norms)
-        units: Array = np.where(directed, self.vectors / np.where(directed, norms, 1), 0)
-        return units
+    def ends(self) -> Array:
+        """Int (n,): where the wells of each entry end in `member_positions`."""
+        return np.cumsum(self.n_wells)
 
     @cached_property
-    def _squared_norms(self) -> Array:
-        squares: Array = np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=np.float64)
-        return squares
+    def squared_norms(self) -> Array:
+        """Float64 (n,)."""
+        blocks = range(0, len(self.vectors), _BLOCK)
+        parts = [self.vectors[s : s + _BLOCK] for s in blocks]
+        squares = [np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in parts]
+        return np.concatenate(squares) if squares else np.zeros(0)
 
-    def _distances(self, query: int) -> Array:
-        products = self.vectors @ self.vectors[query]
-        squared = self._squared_norms + self._squared_norms[query] - 2.0 * products
-        distances: Array = np.sqrt(np.maximum(squared, 0))
-        return distances
+    @cached_property
+    def inverse_norms(self) -> Array:
+        """Float32 (n,): 0 for an entry that has no direction.
 
+        Alignment puts the controls at the origin: what is left of them is rounding. Their
+        cosine to anything is 0.
+        """
+        norms = np.sqrt(self.squared_norms)
+        directed = norms > _NO_DIRECTION * np.median(norms) if len(norms) else norms > 0
+        return np.where(directed, 1 / np.where(directed, norms, 1), 0).astype(np.float32)
 
-def build_phenomap(
-    dataset: Dataset, level: str, align: str, embedding: str | None = None
-) -> PhenoMap:
-    """Align the wells' vectors and average them; see `Dataset.phenomap`.
+    @cached_property
+    def judge(self) -> Judge:
+        """What tells how far a similarity can be trusted."""
+        from napari_rxrx3.maps.doubts import Judge
 
-    Batches are experiments and controls are the EMPTY_control wells. The mean is over all wells
-    of a perturbation in one step. Controls of compound plates are left out of the map (their
-    EMPTY_control wells still align it); EMPTY_control of the CRISPR plates is one of its entries.
-    """
-    if level not in LEVELS:
-        raise MapError(f"There is no level {level!r}; choose one of {', '.join(LEVELS)}.")
-    vectors, wells, name = _joined(dataset, embedding)
-    batch, batch_names = pd.factorize(wells["experiment_name"])
-    is_control = (wells["treatment"] == EMPTY_CONTROL).to_numpy()
-    aligned = align_vectors(vectors, batch, is_control, align, list(batch_names))
-    if level == "well":
-        labels = _labels_of_wells(wells)
-        return PhenoMap(labels, aligned, level, align, name, wells.index)
-    return _aggregated(aligned, wells, level, align, name)
+        with self._lock:
+            return Judge(self)
 
+    @cached_property
+    def member_entry(self) -> Array:
+        """Int (wells,): the entry of each of `member_positions`."""
+        return np.repeat(np.arange(len(self.labels), dtype=np.int32), self.n_wells)
 
-def phenomap_or_fallback(
-    dataset: Dataset, level: str, align: str, embedding: str | None = None
-) -> tuple[PhenoMap, str]:
-    """Make the map with the alignment asked for, or without one where controls are too few.
+    @cached_property
+    def member_wells(self) -> Array:
+        """Int (wells,): where each of `member_positions` is in `space`."""
+        return np.searchsorted(self.space.positions, self.member_positions)
 
-    Returns
-    -------
-    phenomap : PhenoMap
-    note : str
-        Why the alignment is another one than asked for; empty if it is not.
-    """
-    try:
-        return dataset.phenomap(level, align, embedding), ""
-    except MapError as error:
-        if align == "none" or not dataset.embeddings:
-            raise
-        return dataset.phenomap(level, "none", embedding), f"Not aligned: {error}"
+    @cached_property
+    def groups(self) -> Array:
+        """Int (n,): what is perturbed in each entry, whatever guide or dose; -1 for controls."""
+        return np.asarray(self.space.group[self.member_wells[self.ends - 1]])
+
+    @cached_property
+    def _entry_of_position(self) -> Array:
+        entry = np.full(len(self.well_ids), -1, dtype=np.int32)
+        entry[self.member_positions] = self.member_entry
+        return entry
 
 
-def _joined(dataset: Dataset, embedding: str | None) -> tuple[Array, pd.DataFrame, str]:
-    name = embedding or dataset.default_embedding
-    if name is None:
-        raise MapError(f"There are no embeddings in {dataset.root}.")
-    if name not in dataset.embeddings:
-        known = ", ".join(dataset.embeddings) or "none"
-        raise MapError(f"There is no embedding {name!r}; there is {known}.")
-    table = dataset.embeddings[name]
-    place = dataset.wells.index.get_indexer(table.well_ids)
-    rows = np.flatnonzero((place >= 0) & table.is_usable)
-    if not len(rows):
-        raise MapError(f"The embedding {name!r} has no usable vector of any well listed here.")
-    rows = rows[np.argsort(place[rows], kind="stable")]
-    return table.vectors[rows], dataset.wells.iloc[place[rows]], name
-
-
-def _labels_of_wells(wells: pd.DataFrame) -> pd.DataFrame:
-    labels = wells[["perturbation_type", "gene", "treatment", "concentration"]].copy()
-    labels["n_wells"] = 1
-    return labels
-
-
-def _aggregated(aligned: Array, wells: pd.DataFrame, level: str, align: str, name: str) -> PhenoMap:
-    identity = _identities(wells, level)
-    in_map = identity["treatment"].notna().to_numpy()
-    groups = identity[in_map].groupby(
-        ["perturbation_type", "treatment", "concentration"], dropna=False, sort=True
-    )
-    if not groups.ngroups:
-        raise MapError("No well with a vector has a treatment, so there is nothing to map.")
-    entry = groups.ngroup().to_numpy()
-    n_wells = np.bincount(entry)
-    labels = groups.first().reset_index()
-    labels["n_wells"] = n_wells
-    labels.index = _keys(labels)
-    labels = labels[["perturbation_type", "gene", "treatment", "concentration", "n_wells"]]
-    grouped = aligned[in_map]
-    vectors = _means(grouped, entry, n_wells)
-    # Weak guides look like controls: the picture of a gene must not be that of its weakest.
-    typicality = np.einsum("ij,ij->i", grouped, vectors[entry])
-    members = wells.index[in_map][np.lexsort((-typicality, entry))]
-    return PhenoMap(labels, vectors, level, align, name, members)
-
-
-def _identities(wells: pd.DataFrame, level: str) -> pd.DataFrame:
-    """What each well counts as at a level; treatment is NaN where it is left out."""
-    identity = wells[["perturbation_type", "gene", "treatment", "concentration"]].copy()
-    is_compound = identity["perturbation_type"] == "COMPOUND"
-    is_control = identity["treatment"].str.contains("_control", na=False)
-    identity.loc[is_compound & is_control, "treatment"] = np.nan
-    if level != "guide":
-        guides = ~is_compound & identity["treatment"].str.contains(r"_guide_\d+$", na=False)
-        names = identity.loc[guides, "treatment"]
-        identity.loc[guides, "treatment"] = names.map({t: gene_of_guide(t) for t in names.unique()})
-    if level == "compound":
-        identity["concentration"] = np.nan
-    identity.loc[~is_compound, "concentration"] = np.nan
-    return identity
-
-
-def _keys(labels: pd.DataFrame) -> pd.Index:
-    keys = pd.Index(
-        [
-            compound_key(t, c)
-            for t, c in zip(labels["treatment"], labels["concentration"], strict=True)
-        ],
-        name="key",
-    )
-    repeated = keys.duplicated(keep=False)  # a gene and a compound of one name
-    kinds = labels["perturbation_type"].fillna("unknown")
-    return keys.where(~repeated, keys + " (" + kinds.to_numpy(dtype=object) + ")")
-
-
-def _means(vectors: Array, entry: Array, n_wells: Array) -> Array:
-    order = np.argsort(entry, kind="stable")
-    starts = np.r_[0, np.cumsum(n_wells)[:-1]]
-    sums = np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64)
-    return (sums / n_wells[:, None]).astype(np.float32)
-
-
-def _best_first(closeness: Array, query: int, k: int) -> Array:
-    """Rows of the `k` largest values without the query; equal values in the order of rows."""
-    closeness = np.where(np.isfinite(closeness), closeness, -np.inf)
-    closeness[query] = -np.inf
-    k = max(0, min(k, len(closeness) - 1))
-    if k < len(closeness) - 1:
-        kth = np.partition(closeness, len(closeness) - k)[len(closeness) - k] if k else np.inf
-        candidates = np.flatnonzero(closeness >= kth)
+def _best_first(closeness: Array, searched: Array, k: int) -> Array:
+    """Searched rows of the `k` largest values; equal values in the order of rows."""
+    closeness = np.where(np.isfinite(closeness) & searched, closeness, -np.inf)
+    n = int(searched.sum())
+    k = max(0, min(k, n))
+    if k == 0:
+        return np.zeros(0, dtype=np.intp)
+    if k < n:
+        kth = np.partition(closeness, len(closeness) - k)[len(closeness) - k]
+        candidates = np.flatnonzero((closeness >= kth) & searched)
     else:
-        candidates = np.flatnonzero(np.arange(len(closeness)) != query)
-    order = candidates[np.argsort(-closeness[candidates], kind="stable")]
-    return order[:k]
+        candidates = np.flatnonzero(searched)
+    order = np.argsort(-closeness[candidates], kind="stable")
+    return np.asarray(candidates[order][:k])

@@ -1,0 +1,236 @@
+"""How far a similarity can be trusted: its p-value, its replicates, and the reasons to doubt it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.maps.significance import NullOfPairs, NullOnPlates, benjamini_hochberg
+
+if TYPE_CHECKING:
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["DOUBTS", "Judge", "doubts_of_entry"]
+
+Array = np.ndarray[Any, Any]
+
+DOUBTS = {
+    "same plate": "All wells of both are on one and the same plate, so that what the plate does "
+    "to its wells could be all that they have in common.",
+    "same position": "All wells of both are at the same position of their plates, so that the "
+    "place on the plate could be all that they have in common.",
+    "one experiment": "All wells of both are from one experiment: nothing shows that the likeness "
+    "would be seen again.",
+    "few wells": "It is the average of fewer than three wells.",
+    "guides disagree": "The guides of this gene are no more alike than guides of different genes, "
+    "so that their average stands for no common effect.",
+    "like controls": "Its wells are no further from the controls than other controls are: there "
+    "may be no effect at all.",
+    "only unaligned": "The likeness is seen before the batches are aligned and not after it, so "
+    "that it is likely to be an effect of the batches.",
+}
+"""Reasons to doubt a neighbor, each with what it means."""
+
+LEVEL_OF_DOUBT = 0.05
+_FEW_WELLS = 3
+_BACK = 0.05
+
+
+class Judge:
+    """Judges the neighbors in one map."""
+
+    def __init__(self, phenomap: PhenoMap) -> None:
+        self._map = phenomap
+        self._lock = threading.Lock()
+        self._nulls: dict[str, NullOfPairs] = {}
+        self._on_plates: dict[str, NullOnPlates] = {}
+        self._other: dict[str, tuple[NullOfPairs, Array] | None] = {}
+
+    def judge(
+        self,
+        query: int,
+        found: Array,
+        closeness: Array,
+        searched: Array,
+        metric: str,
+        opposite: bool,
+    ) -> pd.DataFrame:
+        """Judge some neighbors of an entry.
+
+        Parameters
+        ----------
+        query : int
+        found : int (k,)
+            Rows of the neighbors.
+        closeness : float (n,)
+            How close every entry is, see `PhenoMap.closeness`.
+        searched : bool (n,)
+            Among which entries the neighbors were sought: the q-values are over all of them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            k rows: p_value, q_value, p_same_plate, n_back, n_alone, flags (tuple of names of
+            `DOUBTS`).
+        """
+        with self._lock:
+            null = self._null(metric)
+            rows = np.flatnonzero(searched)
+            p = np.full(len(closeness), np.nan)
+            p[rows] = null.p_values(query, rows, closeness[rows], opposite)
+            q = np.full(len(closeness), np.nan)
+            q[rows] = benjamini_hochberg(p[rows])
+            plates = self._plate_null(metric)
+            on_plates = plates.p_values(query, found, closeness[found], opposite)
+            back, alone = self._replicated(query, found, closeness[searched], metric, opposite)
+            flags = self._flags(query, found, p[found], metric, opposite)
+        return pd.DataFrame(
+            {
+                "p_value": p[found],
+                "q_value": q[found],
+                "p_same_plate": on_plates,
+                "n_back": back,
+                "n_alone": alone,
+                "flags": pd.Series(flags, dtype=object),
+            }
+        )
+
+    def _null(self, metric: str) -> NullOfPairs:
+        if metric not in self._nulls:
+            self._nulls[metric] = NullOfPairs(self._map, self._map.space, metric)
+        return self._nulls[metric]
+
+    def _plate_null(self, metric: str) -> NullOnPlates:
+        if metric not in self._on_plates:
+            self._on_plates[metric] = NullOnPlates(self._map, metric)
+        return self._on_plates[metric]
+
+    # -- replicates --------------------------------------------------------------------------------
+
+    def _replicated(
+        self, query: int, found: Array, searched: Array, metric: str, opposite: bool
+    ) -> tuple[Array, Array]:
+        """In how many experiments, each used alone, a neighbor is among the first 5 % again.
+
+        Restricting a pair to an experiment takes the averages over its wells there; one of the
+        two that has no well there keeps all of its wells.
+        """
+        parts = self._map.parts
+        back, alone = np.zeros(len(found), dtype=int), np.zeros(len(found), dtype=int)
+        if parts is None or not len(searched):
+            return back, alone
+        sign = -1.0 if opposite else 1.0
+        threshold = np.quantile(sign * searched, 1 - _BACK)
+        mine = parts.of(query)
+        for i, row in enumerate(found):
+            theirs = parts.of(int(row))
+            for experiment in np.union1d(parts.experiment[mine], parts.experiment[theirs]):
+                a, a_is_part = self._in_experiment(query, mine, int(experiment))
+                b, b_is_part = self._in_experiment(int(row), theirs, int(experiment))
+                if a_is_part or b_is_part:
+                    alone[i] += 1
+                    back[i] += sign * _closeness(a, b, metric) >= threshold
+        return back, alone
+
+    def _in_experiment(self, row: int, parts_of: slice, experiment: int) -> tuple[Array, bool]:
+        """Vector of an entry in one experiment, and whether that is less than all of it."""
+        parts = self._map.parts
+        assert parts is not None
+        here = np.flatnonzero(parts.experiment[parts_of] == experiment)
+        if not len(here) or parts_of.stop - parts_of.start == 1:
+            return self._map.vectors[row], False
+        return parts.vectors[parts_of.start + int(here[0])], True
+
+    # -- reasons to doubt --------------------------------------------------------------------------
+
+    def _flags(
+        self, query: int, found: Array, p: Array, metric: str, opposite: bool
+    ) -> list[tuple[str, ...]]:
+        mine = _Where(self._map, query)
+        artifacts = self._only_unaligned(query, found, p, metric, opposite)
+        flags = []
+        for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
+            shared = _Where(self._map, row).shared_with(mine)
+            own = doubts_of_entry(self._map, row)
+            also = ("only unaligned",) if is_artifact else ()
+            flags.append((*shared, *own, *also))
+        return flags
+
+    def _only_unaligned(
+        self, query: int, found: Array, p: Array, metric: str, opposite: bool
+    ) -> Array:
+        """Which neighbors are near without alignment, by their p-value, and not with it."""
+        is_raw = self._map.align == "none"
+        suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
+        artifacts = np.zeros(len(found), dtype=bool)
+        if not suspects.any():
+            return artifacts
+        null = self._other_null(metric)
+        if null is None:
+            return artifacts
+        rows = found[suspects]
+        mine = self._average(null, query)
+        closeness = np.array([_closeness(mine, self._average(null, int(r)), metric) for r in rows])
+        other = null.p_values(query, rows, closeness, opposite)
+        is_near = other <= LEVEL_OF_DOUBT
+        artifacts[suspects] = ~is_near if is_raw else is_near
+        return artifacts
+
+    def _other_null(self, metric: str) -> NullOfPairs | None:
+        """The null of the unaligned map for an aligned one, and the other way round."""
+        if metric not in self._other:
+            how = "pca-centerscale" if self._map.align == "none" else "none"
+            try:
+                space = self._map.space.realigned(how)
+            except MapError:  # too few controls: nothing to compare with
+                self._other[metric] = None
+            else:
+                self._other[metric] = (NullOfPairs(self._map, space, metric), np.zeros(0))
+        other = self._other[metric]
+        return None if other is None else other[0]
+
+    def _average(self, null: NullOfPairs, row: int) -> Array:
+        wells = np.searchsorted(null.space.positions, self._map.positions_of(row)[:2000])
+        average = np.median if self._map.spec.average == "median" else np.mean
+        return np.asarray(average(null.space.aligned(np.sort(wells)), axis=0))
+
+
+class _Where:
+    """On which plates, positions and experiments the wells of an entry are."""
+
+    def __init__(self, phenomap: PhenoMap, row: int) -> None:
+        wells = np.searchsorted(phenomap.space.positions, phenomap.positions_of(row))
+        self.plates = np.unique(phenomap.space.plate[wells])
+        self.places = np.unique(phenomap.space.place[wells])
+        self.experiments = np.unique(phenomap.space.experiment[wells])
+
+    def shared_with(self, other: _Where) -> list[str]:
+        same = {
+            "same plate": np.array_equal(self.plates, other.plates) and len(self.plates) == 1,
+            "same position": np.array_equal(self.places, other.places) and len(self.places) == 1,
+            "one experiment": np.array_equal(self.experiments, other.experiments)
+            and len(self.experiments) == 1,
+        }
+        return [name for name, holds in same.items() if holds]
+
+
+def doubts_of_entry(phenomap: PhenoMap, row: int) -> tuple[str, ...]:
+    """Reasons to doubt an entry whatever it is compared with: names of `DOUBTS`."""
+    scores = phenomap.scores.iloc[row]
+    doubts = {
+        "few wells": phenomap.n_wells[row] < _FEW_WELLS and phenomap.level != "well",
+        "guides disagree": scores["agreement_p"] > LEVEL_OF_DOUBT,
+        "like controls": scores["strength_p"] > LEVEL_OF_DOUBT,
+    }
+    return tuple(name for name, holds in doubts.items() if holds)
+
+
+def _closeness(a: Array, b: Array, metric: str) -> float:
+    if metric == "cosine":
+        norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+        return float(a @ b) / norms if norms else 0.0
+    return -float(np.linalg.norm(a - b))

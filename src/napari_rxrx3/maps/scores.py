@@ -1,0 +1,285 @@
+"""How far each entry of a map is from the controls, and how well its wells and guides agree.
+
+Energy distance and mean pairwise cosine are those of the EFAAR benchmarks (Celik et al. 2022;
+recursionpharma/EFAAR_benchmarking). The nulls behind the p-values are our own, see docs/maps.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.data.cache import DiskCache
+from napari_rxrx3.maps.align import controls_needed
+from napari_rxrx3.maps.guides import guide_agreement
+from napari_rxrx3.maps.plate_nulls import PlateDraws
+from napari_rxrx3.maps.significance import SIZES, add_one_p, size_below
+from napari_rxrx3.maps.space import WellSpace
+
+if TYPE_CHECKING:
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["SCORES", "ScoreStore", "energy_distance"]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+SCORES = (
+    "strength",
+    "strength_p",
+    "strength_cosine",
+    "consistency",
+    "consistency_p",
+    "agreement",
+    "agreement_p",
+    "odd_guide",
+)
+
+_MAX_CONTROLS = 1000
+_MAX_WELLS = 500
+_MIN_WELLS_OF_ENERGY = 5
+_DRAWS = 400
+_BLOCK = 8192
+
+
+@dataclass
+class ScoreStore:
+    """Computes the scores of a map once and keeps them."""
+
+    cache: DiskCache
+    fingerprint: str
+    _scores: pd.DataFrame | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._scores is not None
+
+    def get(self, phenomap: PhenoMap, progress: Progress | None = None) -> pd.DataFrame:
+        """Scores of all entries, indexed by key.
+
+        Columns, NaN where there is none: strength (energy distance from the controls, for 5
+        wells and more), strength_p, strength_cosine (mean cosine distance of the wells from the
+        controls of their plates, not aligned), consistency (mean pairwise cosine of the wells),
+        consistency_p, agreement (mean pairwise cosine of a gene's guides), agreement_p and
+        odd_guide (name of the guide that does not act like the others).
+        """
+        with self._lock:
+            if self._scores is None:
+                self._scores = self._loaded(phenomap)
+            if self._scores is None:
+                self._scores = _scored(phenomap, progress or (lambda done, total, text: None))
+                if self.fingerprint:
+                    columns = {name: self._scores[name].to_numpy() for name in SCORES[:-1]}
+                    odd = np.array(self._scores["odd_guide"].fillna("").tolist(), dtype=np.str_)
+                    self.cache.save("scores", self.fingerprint, columns | {"odd_guide": odd})
+            return self._scores
+
+    def _loaded(self, phenomap: PhenoMap) -> pd.DataFrame | None:
+        stored = self.cache.load("scores", self.fingerprint) if self.fingerprint else None
+        if stored is None or len(stored["strength"]) != len(phenomap.labels):
+            return None
+        odd = pd.array(stored.pop("odd_guide").tolist(), dtype="str")
+        table = pd.DataFrame(stored, index=phenomap.labels.index)
+        table["odd_guide"] = odd
+        table["odd_guide"] = table["odd_guide"].where(table["odd_guide"] != "")
+        return table
+
+
+def energy_distance(x: Array, y: Array) -> float:
+    """Energy distance of two sets of vectors, (n, d) and (m, d): 2E|X-Y| - E|X-X'| - E|Y-Y'|.
+
+    Each mean is over all pairs, a vector with itself included, as in the reference. Szekely and
+    Rizzo 2013, "Energy statistics".
+    """
+    return float(2 * _distances(x, y).mean() - _distances(x, x).mean() - _distances(y, y).mean())
+
+
+def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
+    space = phenomap.space
+    table = pd.DataFrame(index=phenomap.labels.index)
+    energy, p = _strength(phenomap, progress)
+    table["strength"], table["strength_p"] = energy, p
+    table["strength_cosine"] = _cosine_strength(phenomap, space)
+    table["consistency"], table["consistency_p"] = _consistency(phenomap, progress)
+    agreement = guide_agreement(phenomap, progress)
+    for name in SCORES[5:]:
+        table[name] = agreement[name].to_numpy()
+    return table
+
+
+# -- distance from the controls --------------------------------------------------------------------
+
+
+def _strength(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
+    nothing = np.full(len(phenomap.labels), np.nan)
+    space = phenomap.space
+    controls = np.flatnonzero(space.is_control)
+    if len(controls) < 2:
+        return nothing, nothing
+    energy = _Energy(phenomap, space, controls, _MAX_CONTROLS, progress).of_entries()
+    kept = phenomap.n_wells >= _MIN_WELLS_OF_ENERGY
+    return np.where(kept, energy, np.nan), _strength_p(phenomap, progress)
+
+
+class _Energy:
+    """Energy distances from a sample of the controls."""
+
+    def __init__(
+        self, phenomap: PhenoMap, space: WellSpace, controls: Array, most: int, progress: Progress
+    ) -> None:
+        self._map, self._space = phenomap, space
+        rng = np.random.default_rng(0)
+        sampled = np.sort(rng.choice(controls, min(most, len(controls)), replace=False))
+        sample = space.aligned(sampled).astype(np.float64)
+        self._among = _distances(sample, sample).mean()
+        self._to_controls = np.empty(len(space))
+        text = f"measuring the strength of {len(phenomap.labels):,} entries"
+        for block in _blocks(len(space), _BLOCK):
+            progress(block.start, len(space), text)
+            vectors = space.aligned(block).astype(np.float64)
+            self._to_controls[block] = _distances(vectors, sample).mean(axis=1)
+
+    def of_entries(self) -> Array:
+        """Of all entries of the map: float (n,)."""
+        phenomap = self._map
+        to_controls = self._to_controls[phenomap.member_wells]
+        total = np.bincount(phenomap.member_entry, to_controls, len(phenomap.labels))
+        energy = 2 * total / phenomap.n_wells - self._among
+        rng = np.random.default_rng(0)
+        for row, wells in _wells_of_entries(phenomap):
+            if len(wells) > _MAX_WELLS:
+                wells = rng.choice(wells, _MAX_WELLS, replace=False)
+            energy[row] -= _mean_within(self._space.aligned(wells))
+        return np.asarray(energy)
+
+    def of_sets(self, sets: Array) -> Array:
+        """Of sets of wells, int (sets, n): float (sets,)."""
+        within = [_mean_within(self._space.aligned(wells)) for wells in sets]
+        return np.asarray(2 * self._to_controls[sets].mean(axis=1) - within - self._among)
+
+
+def _strength_p(phenomap: PhenoMap, progress: Progress) -> Array:
+    """Share of sets of as many controls, on plates alike, that are as far from the controls.
+
+    An alignment pulls the controls that it was fitted to together, and no other well. So it is
+    fitted to one half of the controls here, and the sets are drawn from the other half.
+    """
+    fitted, held_out = _halves_of_controls(phenomap)
+    controls = np.flatnonzero(fitted)
+    space = phenomap.space.fitted_to(controls, phenomap.align)
+    distances = _Energy(phenomap, space, controls, _MAX_CONTROLS // 2, progress)
+    energy = distances.of_entries()
+    draws = PlateDraws(phenomap, held_out)
+    p = np.full(len(energy), np.nan)
+    sizes = size_below(phenomap.n_wells)
+    for done, size in enumerate(np.unique(sizes)):
+        progress(done, len(SIZES), "comparing with sets of controls")
+        sets = draws.draw(int(SIZES[size]), _DRAWS)
+        if len(sets):
+            null = np.sort(distances.of_sets(sets))
+            of_size = np.flatnonzero(sizes == size)
+            n_as_far = len(null) - np.searchsorted(null, energy[of_size], side="left")
+            p[of_size] = add_one_p(n_as_far, len(null))
+    return p
+
+
+def _halves_of_controls(phenomap: PhenoMap) -> tuple[Array, Array]:
+    """Which wells to fit an alignment to, and which controls it then has not seen: bool (n,).
+
+    Every other control of each plate; a batch with too few to spare keeps all for the fit.
+    """
+    space = phenomap.space
+    controls = np.flatnonzero(space.is_control)
+    shuffled = np.random.default_rng(0).permutation(controls)
+    by_plate = shuffled[np.argsort(space.plate[shuffled], kind="stable")]
+    fitted = np.zeros(len(space), dtype=bool)
+    fitted[by_plate[::2]] = True
+    n_fitted = np.bincount(space.batch[fitted], minlength=len(space.batch_names))
+    needed = controls_needed(phenomap.align)
+    fitted |= space.is_control & (n_fitted < needed)[space.batch]
+    return fitted, space.is_control & ~fitted
+
+
+def _cosine_strength(phenomap: PhenoMap, space: WellSpace) -> Array:
+    """Mean cosine distance of each entry's wells from their plates' controls, before alignment."""
+    n_plates = int(space.plate.max()) + 1
+    controls = np.flatnonzero(space.is_control)
+    centers = np.zeros((n_plates, space.raw.shape[1]))
+    for block in _blocks(len(controls), _BLOCK):
+        np.add.at(centers, space.plate[controls[block]], space.vectors(controls[block]))
+    lengths = np.linalg.norm(centers, axis=1, keepdims=True)
+    centers = (centers / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    distance = np.empty(len(space))
+    for block in _blocks(len(space), _BLOCK):
+        vectors = space.vectors(block)
+        products = np.einsum("ij,ij->i", vectors, centers[space.plate[block]])
+        distance[block] = 1 - products / np.linalg.norm(vectors, axis=1)
+    distance[(lengths[:, 0] == 0)[space.plate]] = np.nan  # a plate without controls
+    known = ~np.isnan(distance[phenomap.member_wells])
+    entry = phenomap.member_entry[known]
+    n = np.bincount(entry, minlength=len(phenomap.labels))
+    total = np.bincount(entry, distance[phenomap.member_wells][known], len(phenomap.labels))
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+# -- agreement of the wells ------------------------------------------------------------------------
+
+
+def _consistency(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
+    space, n_wells = phenomap.space, phenomap.n_wells
+    consistency = np.full(len(n_wells), np.nan)
+    for row, wells in _wells_of_entries(phenomap):
+        consistency[row] = _mean_cosine(space.aligned(wells)[None])[0]
+    p = np.full(len(n_wells), np.nan)
+    sizes = size_below(n_wells)
+    draws = PlateDraws(phenomap, space.group >= 0)
+    for done, size in enumerate(np.unique(sizes[n_wells > 1])):
+        progress(done, len(SIZES), "comparing with sets of different perturbations")
+        sets = draws.draw(int(SIZES[size]), _DRAWS)
+        if not len(sets):
+            continue
+        null = np.sort(_mean_cosine(space.aligned(sets.ravel()).reshape(*sets.shape, -1)))
+        of_size = np.flatnonzero((sizes == size) & (n_wells > 1))
+        n_as_consistent = len(null) - np.searchsorted(null, consistency[of_size], side="left")
+        p[of_size] = add_one_p(n_as_consistent, len(null))
+    return consistency, p
+
+
+def _mean_cosine(sets: Array) -> Array:
+    """Mean cosine of all pairs within each set of vectors: (sets, n, d) to (sets,)."""
+    norms = np.linalg.norm(sets, axis=2, keepdims=True)
+    units = sets / np.where(norms > 0, norms, 1)
+    n = sets.shape[1]
+    total = (units.sum(axis=1, dtype=np.float64) ** 2).sum(axis=1)
+    own = (units**2).sum(axis=(1, 2), dtype=np.float64)
+    return np.asarray((total - own) / (n * (n - 1)))
+
+
+def _mean_within(vectors: Array) -> float:
+    vectors = vectors.astype(np.float64)
+    return float(_distances(vectors, vectors).mean())
+
+
+def _distances(x: Array, y: Array) -> Array:
+    """Euclidean distances, float64 (n, m)."""
+    squared = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None, :] - 2 * (x @ y.T)
+    if x is y:
+        np.fill_diagonal(squared, 0)
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+
+
+def _wells_of_entries(phenomap: PhenoMap) -> Iterator[tuple[int, Array]]:
+    """Rows of the entries that have more than one well, with their wells in the map's space."""
+    for row in np.flatnonzero(phenomap.n_wells > 1).tolist():
+        stop = phenomap.ends[row]
+        yield row, phenomap.member_wells[stop - phenomap.n_wells[row] : stop]
+
+
+def _blocks(n: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))

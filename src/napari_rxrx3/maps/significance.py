@@ -1,0 +1,306 @@
+"""How often chance alone makes two perturbations as alike as these two.
+
+p-values use the add-one rule (Phipson and Smyth 2010, "Permutation p-values should never be
+zero"), q-values are those of Benjamini and Hochberg 1995. The nulls are our own, see docs/maps.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from napari_rxrx3.maps.phenomap import PhenoMap
+from napari_rxrx3.maps.space import WellSpace
+
+__all__ = [
+    "SIZES",
+    "NullOfPairs",
+    "NullOnPlates",
+    "add_one_p",
+    "benjamini_hochberg",
+    "size_below",
+]
+
+Array = np.ndarray[Any, Any]
+
+SIZES = np.array(
+    [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188, 235]
+)
+"""Numbers of wells for which there is a null; others use the next one below.
+
+Averages of fewer wells are noisier, so that the null of fewer wells is the wider one: rounding
+down can make a p-value too large, never too small.
+"""
+
+_POOL = 1500
+_MIN_GROUPS = 12
+_BINS = 1 << 15
+_PLATE_PAIRS = 200_000
+_MIN_PLATE_PAIRS = 300
+
+
+def size_below(n_wells: Array) -> Array:
+    """Index into `SIZES` of the largest size that is at most each number of wells."""
+    return np.asarray(np.searchsorted(SIZES, n_wells, side="right") - 1)
+
+
+def add_one_p(n_as_extreme: Array, n_null: Array | int) -> Array:
+    """(1 + values of the null that are as extreme) / (1 + values of the null); NaN without any."""
+    n_null = np.asarray(n_null)
+    return np.where(n_null > 0, (1.0 + n_as_extreme) / (1.0 + n_null), np.nan)
+
+
+def benjamini_hochberg(p: Array) -> Array:
+    """q-values of a list of p-values, float (n,): the smallest false discovery rate at which
+    each would be called; NaN where p is, which do not count.
+    """
+    q = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    raw = p[order] * len(order) / np.arange(1, len(order) + 1)
+    q[order] = np.minimum.accumulate(raw[::-1])[::-1]
+    return np.asarray(np.minimum(q, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Averages of a given number of wells: float32 (m, d), and what was perturbed in each."""
+
+    vectors: Array
+    group: Array
+    size: int
+
+
+@dataclass(eq=False)
+class NullOfPairs:
+    """Pairs of different perturbations, averaged over as many wells as the pair in question.
+
+    Parameters
+    ----------
+    phenomap : PhenoMap
+    space : WellSpace
+        Whose vectors to compare; another alignment than that of the map is allowed.
+    metric : {"cosine", "euclidean"}
+    """
+
+    phenomap: PhenoMap
+    space: WellSpace
+    metric: str
+    _pools: dict[int, _Pool] = field(default_factory=dict)
+    _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
+
+    def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
+        """p-values of the closeness of an entry to some others, float (n,).
+
+        Parameters
+        ----------
+        query : int
+            Row of the entry.
+        rows, closeness : (n,)
+            Rows of the others, and how close they are; see `PhenoMap.closeness`.
+        opposite : bool
+            Ask for pairs that are as far apart, not as close.
+        """
+        p = np.full(len(rows), np.nan)
+        sizes = size_below(self.phenomap.n_wells[rows])
+        mine = int(size_below(self.phenomap.n_wells[[query]])[0])
+        bins = self._bins(closeness)
+        for size in np.unique(sizes):
+            counts = self._counts_without(mine, int(size), int(self.phenomap.groups[query]))
+            tail = np.cumsum(counts) if opposite else np.cumsum(counts[::-1])[::-1]
+            of_size = sizes == size
+            p[of_size] = add_one_p(tail[bins[of_size]], counts.sum())
+        return p
+
+    def _counts_without(self, size: int, other: int, group: int) -> Array:
+        """Histogram of the pairs in which a perturbation has no part."""
+        a, b = self._pool(size), self._pool(other)
+        key = (min(a.size, b.size), max(a.size, b.size))
+        if key not in self._counts:
+            self._counts[key] = self._histogram(a, b, same=a is b)
+        counts = self._counts[key]
+        if group < 0:
+            return counts
+        in_a, in_b = a.group == group, b.group == group
+        if a is b:
+            return counts - self._histogram(_some(a, in_a), _some(a, ~in_a), same=False)
+        mine = self._histogram(_some(a, in_a), b, same=False)
+        return counts - mine - self._histogram(_some(a, ~in_a), _some(b, in_b), same=False)
+
+    def _histogram(self, a: _Pool, b: _Pool, same: bool) -> Array:
+        """Count the closeness of all pairs; those of one pool with itself once."""
+        counts = np.zeros(_BINS, dtype=np.int64)
+        for start in range(0, len(a.vectors), 256):
+            part = slice(start, start + 256)
+            closeness = self._closeness(a.vectors[part], b.vectors)
+            counted = a.group[part, None] != b.group[None, :]
+            if same:
+                rows = np.arange(start, start + len(closeness))
+                counted &= rows[:, None] < np.arange(len(b.vectors))[None, :]
+            counts += np.bincount(self._bins(closeness[counted]), minlength=_BINS)
+        return counts
+
+    def _closeness(self, a: Array, b: Array) -> Array:
+        if self.metric == "cosine":
+            return np.asarray(a @ b.T)
+        squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * (a @ b.T)
+        return np.asarray(-np.sqrt(np.maximum(squared, 0)))
+
+    def _bins(self, closeness: Array) -> Array:
+        low, high = (-1.0, 1.0) if self.metric == "cosine" else (-self._reach, 0.0)
+        share = (closeness - low) / (high - low)
+        return np.clip((share * _BINS).astype(np.int64), 0, _BINS - 1)
+
+    @cached_property
+    def _reach(self) -> float:
+        """A distance that no pair of averages exceeds by much."""
+        lengths = np.linalg.norm(self._pool(0).vectors, axis=1)
+        return 2 * float(max(self.phenomap.squared_norms.max() ** 0.5, lengths.max(), 1e-9))
+
+    def _pool(self, size: int) -> _Pool:
+        """Averages over a number of wells, or over the most that enough entries have."""
+        if size not in self._pools:
+            groups = self.phenomap.groups
+            enough = (self.phenomap.n_wells >= SIZES[size]) & (groups >= 0)
+            wanted = min(_MIN_GROUPS, len(np.unique(groups[groups >= 0])))
+            if size > 0 and len(np.unique(groups[enough])) < wanted:
+                self._pools[size] = self._pool(size - 1)
+            else:
+                self._pools[size] = self._drawn(np.flatnonzero(enough), size)
+        return self._pools[size]
+
+    def _drawn(self, entries: Array, size: int) -> _Pool:
+        rng = np.random.default_rng(size)
+        if len(entries) > _POOL:
+            entries = np.sort(rng.choice(entries, _POOL, replace=False))
+        n = int(SIZES[size])
+        positions = [
+            rng.choice(self.phenomap.positions_of(int(entry)), n, replace=False)
+            for entry in entries
+        ]
+        wells = np.searchsorted(self.space.positions, np.array(positions, dtype=np.int64))
+        vectors = np.empty((len(entries), self.space.dimension), dtype=np.float32)
+        average = np.median if self.phenomap.spec.average == "median" else np.mean
+        for start in range(0, len(entries), max(1, 65536 // n)):
+            part = slice(start, start + max(1, 65536 // n))
+            aligned = self.space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
+            vectors[part] = average(aligned, axis=1)
+        if self.metric == "cosine":
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors /= np.where(norms > 0, norms, 1)
+        return _Pool(vectors, self.phenomap.groups[entries], size)
+
+
+@dataclass(eq=False)
+class NullOnPlates:
+    """Pairs of different perturbations that share plates, alike in number of wells to the pair in
+    question and sharing at least as many plates.
+
+    All such pairs of a small map, a sample of 200,000 of a large one.
+    """
+
+    phenomap: PhenoMap
+    metric: str
+
+    def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
+        """Like `NullOfPairs.p_values`."""
+        pairs, groups = self._pairs, self.phenomap.groups
+        without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
+        sizes = size_below(self.phenomap.n_wells)
+        mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
+        p = np.full(len(rows), np.nan)
+        for i, row in enumerate(rows):
+            on_plates = without & (pairs.overlap >= np.floor(4 * shared[i]) / 4)
+            alike = on_plates & (pairs.unlikeness(mine, sizes[row]) == 0)
+            for tolerance in (1, 2, 4, len(SIZES)):
+                if alike.sum() >= _MIN_PLATE_PAIRS:
+                    break
+                alike = on_plates & (pairs.unlikeness(mine, sizes[row]) <= tolerance)
+            null = pairs.closeness[alike]
+            as_extreme = null <= closeness[i] if opposite else null >= closeness[i]
+            p[i] = add_one_p(as_extreme.sum(), len(null))
+        return p
+
+    @cached_property
+    def _plates(self) -> sparse.csr_array:
+        """How many wells of each entry are on each plate, each row scaled to length 1."""
+        space, phenomap = self.phenomap.space, self.phenomap
+        wells, entry = phenomap.member_wells, phenomap.member_entry
+        ones = np.ones(len(wells), dtype=np.float32)
+        shape = (len(phenomap.labels), int(space.plate.max()) + 1)
+        counts = sparse.csr_array(sparse.coo_array((ones, (entry, space.plate[wells])), shape))
+        lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
+        return sparse.csr_array(sparse.diags_array(1 / lengths) @ counts)
+
+    def _overlap(self, a: Array, b: Array) -> Array:
+        """How far the wells of two entries are on the same plates, 0 to 1."""
+        return np.asarray(self._plates[a].multiply(self._plates[b]).sum(axis=1)).ravel()
+
+    @cached_property
+    def _pairs(self) -> _Pairs:
+        groups, n = self.phenomap.groups, len(self.phenomap.labels)
+        if n <= 1500:
+            a, b = np.triu_indices(n, k=1)
+        else:
+            a, b = self._neighbors_on_plates()
+        kept = (groups[a] != groups[b]) & (groups[a] >= 0) & (groups[b] >= 0)
+        a, b = a[kept], b[kept]
+        overlap = np.concatenate(
+            [self._overlap(a[s : s + 65536], b[s : s + 65536]) for s in range(0, len(a), 65536)]
+            or [np.zeros(0)]
+        )
+        a, b, overlap = a[overlap > 0], b[overlap > 0], overlap[overlap > 0]
+        sizes = size_below(self.phenomap.n_wells)
+        return _Pairs(a, b, overlap, self._closeness(a, b), sizes[a], sizes[b])
+
+    def _neighbors_on_plates(self) -> tuple[Array, Array]:
+        """Entries of two wells of a plate, drawn at random."""
+        space, phenomap = self.phenomap.space, self.phenomap
+        wells, entry = phenomap.member_wells, phenomap.member_entry
+        order = np.argsort(space.plate[wells], kind="stable")
+        n_on = np.bincount(space.plate[wells])
+        begin = np.cumsum(n_on) - n_on
+        rng = np.random.default_rng(0)
+        first = rng.integers(len(order), size=_PLATE_PAIRS)
+        plate = space.plate[wells[order[first]]]
+        second = begin[plate] + rng.integers(n_on[plate])
+        return entry[order[first]], entry[order[second]]
+
+    def _closeness(self, a: Array, b: Array) -> Array:
+        closeness = np.empty(len(a), dtype=np.float32)
+        vectors, phenomap = self.phenomap.vectors, self.phenomap
+        for start in range(0, len(a), 16384):
+            part = slice(start, start + 16384)
+            if self.metric == "cosine":
+                products = np.einsum("ij,ij->i", vectors[a[part]], vectors[b[part]])
+                scale = phenomap.inverse_norms[a[part]] * phenomap.inverse_norms[b[part]]
+                closeness[part] = products * scale
+            else:
+                closeness[part] = -np.linalg.norm(vectors[a[part]] - vectors[b[part]], axis=1)
+        return closeness
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Entries a and b (m,), how far they share plates, how close they are, and their sizes."""
+
+    a: Array
+    b: Array
+    overlap: Array
+    closeness: Array
+    size_a: Array
+    size_b: Array
+
+    def unlikeness(self, size: int, other: int) -> Array:
+        """Steps of `SIZES` between the pairs and a pair of these sizes."""
+        low, high = min(size, other), max(size, other)
+        lows, highs = np.minimum(self.size_a, self.size_b), np.maximum(self.size_a, self.size_b)
+        return np.asarray(np.maximum(np.abs(lows - low), np.abs(highs - high)))
+
+
+def _some(pool: _Pool, which: Array) -> _Pool:
+    return _Pool(pool.vectors[which], pool.group[which], pool.size)

@@ -1,0 +1,248 @@
+"""The wells of a map: where each is, what it received, and its vector, aligned when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.core.plate import N_COLUMNS
+from napari_rxrx3.maps.align import (
+    Alignment,
+    controls_needed,
+    fit_alignment,
+    lacking_controls,
+    lacking_in_words,
+)
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["BATCHES", "WellSpace", "open_space"]
+
+Array = np.ndarray[Any, Any]
+
+BATCHES = ("experiment", "plate")
+
+
+@dataclass(frozen=True, eq=False)
+class WellSpace:
+    """Wells that have a usable vector, in the order of the table of wells.
+
+    Attributes
+    ----------
+    well_ids : pandas.Index
+        Of all wells of the data set.
+    positions : int (n,)
+        Place of each well among them.
+    treatments : pandas.DataFrame
+        One row for each kind of treatment: perturbation_type, gene, treatment, concentration.
+    treatment : int (n,)
+        Row of `treatments` of each well.
+    experiment, plate, place : int (n,)
+        Numbers of the experiment, of the plate (unique over experiments) and of the position on
+        the plate.
+    raw : float32 (rows, d)
+        Vectors as they were read; do not write.
+    rows : int (n,)
+        Row of `raw` of each well.
+    batch : int (n,)
+    batch_names : list of str
+    is_control : bool (n,)
+        The well is one to align by.
+    alignment : Alignment
+    left_out : tuple of str
+        Batches with too few controls, whose wells are not among these.
+    notes : tuple of str
+        What the user should know, a sentence each.
+    """
+
+    well_ids: pd.Index
+    positions: Array
+    treatments: pd.DataFrame
+    treatment: Array
+    experiment: Array
+    experiment_names: list[str]
+    plate: Array
+    place: Array
+    raw: Array
+    rows: Array
+    batch: Array
+    batch_names: list[str]
+    is_control: Array
+    alignment: Alignment
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def dimension(self) -> int:
+        """Of the aligned vectors."""
+        return int(self.alignment.center.shape[1])
+
+    def vectors(self, wells: Array | slice) -> Array:
+        """Vectors of some wells as they were read: float32 (k, d)."""
+        return self.raw[self.rows[wells]]
+
+    def aligned(self, wells: Array | slice) -> Array:
+        """Aligned vectors of some wells: float32 (k, d')."""
+        return self.alignment.transform(self.vectors(wells), self.batch[wells])
+
+    @cached_property
+    def group(self) -> Array:
+        """Int (n,): what was perturbed, whatever guide or dose; -1 for controls of any kind."""
+        names = [_perturbed(t) for t in self.treatments["treatment"]]
+        kinds = self.treatments["perturbation_type"].to_numpy(object)
+        pairs = pd.MultiIndex.from_arrays([pd.Series(names, dtype="str"), kinds])
+        codes = pd.factorize(pairs)[0]
+        is_control = np.array([not name or "_control" in name for name in names])
+        return np.where(is_control, -1, codes)[self.treatment]
+
+    def realigned(self, how: str) -> WellSpace:
+        """The same wells, aligned in another way.
+
+        Raises
+        ------
+        MapError
+            If a batch has too few controls for it.
+        """
+        lacking = lacking_controls(
+            self.batch, self.is_control, len(self.batch_names), controls_needed(how)
+        )
+        if len(lacking):
+            names = [self.batch_names[b] for b in lacking]
+            raise MapError(lacking_in_words(names, how, "control"))
+        return self.fitted_to(np.flatnonzero(self.is_control), how)
+
+    def fitted_to(self, controls: Array, how: str) -> WellSpace:
+        """The same wells, aligned by some of them: int (k,), enough in every batch."""
+        n_batches = len(self.batch_names)
+        if how == "none":
+            alignment = fit_alignment(self.raw[:1], np.zeros(1, int), n_batches, how)
+        else:
+            vectors = self.vectors(controls)
+            alignment = fit_alignment(vectors, self.batch[controls], n_batches, how)
+        return replace(self, alignment=alignment)
+
+
+def open_space(
+    dataset: Dataset, embedding: str, how: str, batch: str, control: str, leave_out: bool
+) -> WellSpace:
+    """Join wells and vectors, and fit the alignment to the controls.
+
+    Parameters
+    ----------
+    how : str
+        An alignment, see `napari_rxrx3.maps.align`.
+    batch : {"experiment", "plate"}
+        What is aligned to what.
+    control : str
+        Treatment of the wells to align by.
+    leave_out : bool
+        Leave out the wells of batches with too few controls; if False they are an error.
+
+    Raises
+    ------
+    MapError
+        If there is nothing to join, or batches have too few controls; they are named.
+    """
+    if batch not in BATCHES:
+        raise MapError(f"There is no batch {batch!r}; choose one of {', '.join(BATCHES)}.")
+    needed = controls_needed(how)
+    space = _joined(dataset, embedding, batch, control)
+    lacking = lacking_controls(space.batch, space.is_control, len(space.batch_names), needed)
+    if len(lacking):
+        names = [space.batch_names[b] for b in lacking]
+        if not leave_out:
+            raise MapError(lacking_in_words(names, how, control))
+        space = _without(space, lacking, names, how, control)
+    if needed:
+        space = replace(space, notes=space.notes + _lone_controls(space, control))
+    return space.fitted_to(np.flatnonzero(space.is_control), how)
+
+
+def _joined(dataset: Dataset, embedding: str, batch: str, control: str) -> WellSpace:
+    positions, rows = dataset.rows_of(embedding)
+    if not len(rows):
+        raise MapError(f"The embedding {embedding!r} has no usable vector of any well listed here.")
+    wells = dataset.wells
+    if len(positions) < len(wells):
+        wells = wells.iloc[positions]
+    treatments, treatment = _treatments(wells)
+    experiment, names = pd.factorize(wells["experiment_name"])
+    numbers = wells["plate"].to_numpy(np.int64)
+    by_plate = experiment * (numbers.max() + 1) + numbers
+    plate, plates = pd.factorize(by_plate)
+    plate_names = [
+        f"{names[code // (numbers.max() + 1)]} plate {code % (numbers.max() + 1)}"
+        for code in plates.tolist()
+    ]
+    is_control = (treatments["treatment"] == control).to_numpy(bool)[treatment]
+    raw = dataset.embeddings[embedding].vectors
+    by_experiment = batch == "experiment"
+    return WellSpace(
+        well_ids=dataset.wells.index,
+        positions=positions,
+        treatments=treatments,
+        treatment=treatment,
+        experiment=experiment,
+        experiment_names=[str(name) for name in names],
+        plate=plate,
+        place=(wells["row"] * N_COLUMNS + wells["column"]).to_numpy(np.int32),
+        raw=raw,
+        rows=rows,
+        batch=experiment if by_experiment else plate,
+        batch_names=[str(name) for name in names] if by_experiment else plate_names,
+        is_control=is_control,
+        alignment=fit_alignment(raw[:1], np.zeros(1, int), 1, "none"),
+    )
+
+
+def _treatments(wells: pd.DataFrame) -> tuple[pd.DataFrame, Array]:
+    """The different treatments, and the one of each well.
+
+    Texts are compared once each, as numbers: grouping millions of texts takes seconds.
+    """
+    names = ["perturbation_type", "gene", "treatment", "concentration"]
+    code = np.zeros(len(wells), dtype=np.int64)
+    for name in names:
+        codes, unique = pd.factorize(wells[name])
+        # densely numbered after each column, so that the numbers cannot grow too large
+        code = pd.factorize(code * (len(unique) + 1) + codes + 1)[0]
+    first = np.zeros(code.max() + 1, dtype=np.intp)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return wells[names].iloc[first].reset_index(drop=True), code
+
+
+def _without(
+    space: WellSpace, lacking: Array, names: list[str], how: str, control: str
+) -> WellSpace:
+    kept = ~np.isin(space.batch, lacking)
+    if not kept.any():
+        raise MapError(lacking_in_words(names, how, control))
+    n_lost = int(len(space) - kept.sum())
+    note = f"{lacking_in_words(names, how, control)[:-1]}: {n_lost:,} wells are left out."
+    by_well = ("positions", "treatment", "experiment", "plate", "place")
+    parts = {name: getattr(space, name)[kept] for name in (*by_well, "rows", "batch", "is_control")}
+    return replace(space, **parts, left_out=tuple(names), notes=(*space.notes, note))
+
+
+def _lone_controls(space: WellSpace, control: str) -> tuple[str, ...]:
+    n_controls = np.bincount(space.batch[space.is_control], minlength=len(space.batch_names))
+    lone = [space.batch_names[b] for b in np.flatnonzero(n_controls == 1)]
+    if not lone:
+        return ()
+    shown = ", ".join(lone[:5]) + (f" and {len(lone) - 5} more" if len(lone) > 5 else "")
+    return (f"Only one {control} well in {shown}: centered on it, but not scaled.",)
+
+
+def _perturbed(treatment: object) -> str:
+    """The gene of a guide, the name of a compound; empty for a treatment that is not known."""
+    return (gene_of_guide(treatment) or treatment) if isinstance(treatment, str) else ""
