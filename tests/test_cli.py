@@ -137,7 +137,8 @@ def test_nearest_lists_the_most_alike(
     assert main(["nearest", data, *arguments]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     value = "distance" if "euclidean" in arguments else "similarity"
-    assert head.split() == ["rank", "key", value, "n_wells"] == list(rows[0])
+    judged = ["p_value", "q_value", "p_same_plate", "n_back", "n_alone", "flags"]
+    assert head.split() == ["rank", "key", value, "n_wells", *judged] == list(rows[0])
     assert [line.split()[1] for line in lines] == [row["key"] for row in rows]
     for line, row in zip(lines, rows, strict=True):
         assert float(line.split()[2]) == pytest.approx(row[value], abs=1e-4)

@@ -139,7 +139,7 @@ def test_opening_another_data_set_forgets_the_first(
     session.light_up(["gene-001_2_B02"])
     session.note_failures({"gene-001_1_B02": "damaged"})
     session.set_limits(((0.0, 1.0),) * 6)
-    session.ask(opposite=True, kind="genes")
+    session.ask(order="opposite", kind="genes")
     session.select_well("gene-001_2_C03")
     session.back()
     assert session.can_go_forward
@@ -152,7 +152,7 @@ def test_opening_another_data_set_forgets_the_first(
     assert (session.highlight, session.failures, session.limits) == (frozenset(), {}, None)
     assert not session.can_go_back
     assert not session.can_go_forward
-    assert session.query == Query("TUBB" if well else "", well, opposite=True, kind="genes")
+    assert session.query == Query("TUBB" if well else "", well, order="opposite", kind="genes")
     for name in ("dataset", "plate", "well", "selection", "highlight", "failures", "tiles"):
         assert heard.last(f"{name}_changed") == getattr(session, name)
     assert heard.last("query_changed") == session.query
@@ -259,7 +259,7 @@ def test_each_level_has_its_own_key_of_a_well(
     session.select_well(well)
     for level, key in zip(("well", "guide", "perturbation", "compound"), keys, strict=True):
         session.set_level(level)
-        assert session.query == Query(key, well, level)
+        assert session.query == Query(key, well, level=level)
         assert session.well == well
 
 
@@ -291,11 +291,11 @@ def test_the_same_question_is_no_news_and_no_step(session: Session, heard: Heard
 
 def test_back_brings_the_question_and_its_well(session: Session, heard: Heard) -> None:
     session.select_well("compound-001_1_B02")
-    session.ask(opposite=True)
+    session.ask(order="opposite")
     session.back()
     assert (session.plate, session.well) == (GENE_1, "gene-001_1_B02")
     assert session.tiles == (Tile("gene-001_1_B02", "PLK1 guide 1"),)
-    assert session.query == Query("PLK1", "gene-001_1_B02", opposite=True)
+    assert session.query == Query("PLK1", "gene-001_1_B02", order="opposite")
     assert heard.last("query_changed") == session.query
     assert heard.last("well_changed") == "gene-001_1_B02"
     session.forward()
@@ -308,9 +308,9 @@ def test_back_crosses_levels_and_keys_without_a_well(session: Session) -> None:
     session.ask(key="MTOR_guide_1", well=None)
     assert session.well == "gene-001_1_B02"
     session.back()
-    assert session.query == Query("PLK1_guide_1", "gene-001_1_B02", "guide")
+    assert session.query == Query("PLK1_guide_1", "gene-001_1_B02", level="guide")
     session.forward()
-    assert session.query == Query("MTOR_guide_1", None, "guide")
+    assert session.query == Query("MTOR_guide_1", None, level="guide")
     session.back()
     session.back()
     assert session.query == Query("PLK1", "gene-001_1_B02")

@@ -1,4 +1,4 @@
-"""The command line: demo, open, check and nearest."""
+"""The command line: demo, open, check, nearest and benchmark."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import RxRx3Error, UnknownWell
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import MapSpec
 
 __all__ = ["main"]
 
@@ -23,6 +24,7 @@ Progress = Callable[[int, int, str], None]
 
 _LEVELS = ("well", "guide", "perturbation", "compound")
 _ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
+_SAME = ("n_null", "n_entries")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,13 +66,46 @@ def _parser() -> argparse.ArgumentParser:
     nearest.add_argument("path", metavar="PATH")
     nearest.add_argument("key", metavar="KEY", help="e.g. PLK1, PLK1_guide_1, Bortezomib@2.5")
     nearest.add_argument("-k", type=_count, default=20, help="how many (20)")
-    nearest.add_argument("--level", choices=_LEVELS, default="perturbation")
-    nearest.add_argument("--align", choices=_ALIGNMENTS, default="pca-centerscale")
+    nearest.add_argument("--kind", choices=("CRISPR", "COMPOUND"), help="search these only")
+    _add_map_options(nearest, _LEVELS)
     nearest.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
+    benchmark = commands.add_parser("benchmark", help="see how much of what is known a map tells")
+    benchmark.add_argument("path", metavar="PATH")
+    benchmark.add_argument(
+        "--pairs",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="table with the columns entity1 and entity2, e.g. genes of one complex; repeatable",
+    )
+    benchmark.add_argument(
+        "--interactions",
+        metavar="FILE",
+        help="table with the columns treatment, gene_symbol, and nM_value or active",
+    )
+    _add_map_options(benchmark, _LEVELS[1:])
+    benchmark.add_argument("--json", action="store_true", help="print JSON")
+    benchmark.set_defaults(run=_benchmark)
     return parser
+
+
+def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -> None:
+    parser.add_argument("--level", choices=levels, default="perturbation")
+    parser.add_argument("--align", choices=_ALIGNMENTS, default="pca-centerscale")
+    parser.add_argument(
+        "--embedding",
+        metavar="NAME",
+        help="vectors of the data set, or a parquet or CSV file; those of most wells if not given",
+    )
+    parser.add_argument("--average", choices=("mean", "median"), default="mean")
+    parser.add_argument("--batch", choices=("experiment", "plate"), default="experiment")
+    parser.add_argument("--control", metavar="TREATMENT", default="EMPTY_control")
+    parser.add_argument(
+        "--leave-out", action="store_true", help="leave out batches with too few controls"
+    )
 
 
 def _add_window_options(parser: argparse.ArgumentParser) -> None:
@@ -132,21 +167,97 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _nearest(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.maps.phenomap import phenomap_or_fallback
+    from napari_rxrx3.maps.build import phenomap_or_fallback
 
     with _progress_bar() as progress:
         dataset = _opened(arguments.path, progress)
-    phenomap, note = phenomap_or_fallback(dataset, arguments.level, arguments.align)
-    if note:
-        print(f"napari-rxrx3: {note}", file=sys.stderr)
-    table = phenomap.nearest(arguments.key, arguments.k, arguments.metric, arguments.opposite)
+        spec = _spec(arguments, dataset, progress)
+        phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        table = phenomap.nearest(
+            arguments.key,
+            arguments.k,
+            arguments.metric,
+            arguments.opposite,
+            kind=arguments.kind,
+            progress=progress,
+        )
+    for sentence in filter(None, (note, *phenomap.notes)):
+        print(f"napari-rxrx3: {sentence}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(table.to_dict(orient="records"), indent=1))
+        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+        print(json.dumps(rows, indent=1))
     elif table.empty:
         print("The map holds nothing else.")
     else:
-        print(table.to_string(index=False, float_format="{:.4f}".format))
+        table["flags"] = table["flags"].map(", ".join)
+        print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
     return 0
+
+
+def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -> MapSpec:
+    """Which map is asked for; vectors that are a file are read first."""
+    from napari_rxrx3.maps.phenomap import MapSpec
+
+    embedding = arguments.embedding or ""
+    if embedding and embedding not in dataset.embeddings and Path(embedding).is_file():
+        embedding = dataset.add_embedding(embedding, progress=progress)
+    return MapSpec(
+        arguments.level,
+        arguments.align,
+        embedding,
+        arguments.average,
+        arguments.batch,
+        arguments.control,
+        arguments.leave_out,
+    )
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.benchmark import pair_recalls
+    from napari_rxrx3.maps.benchmark_files import read_interactions, read_pairs
+    from napari_rxrx3.maps.compound_genes import compound_gene_precision
+
+    if not (arguments.pairs or arguments.interactions):
+        raise RxRx3Error("Name a file of what is known, with --pairs or --interactions.")
+    pairs = {file: read_pairs(file) for file in arguments.pairs}
+    table = read_interactions(arguments.interactions) if arguments.interactions else None
+    result: dict[str, Any] = {name: getattr(arguments, name) for name in ("level", "align")}
+    with _progress_bar() as progress:
+        dataset = _opened(arguments.path, progress)
+        phenomap = dataset.map_of(_spec(arguments, dataset, progress), progress)
+        result["embedding"] = phenomap.embedding
+        if pairs:
+            recalls = pair_recalls(phenomap, pairs, progress=progress)
+            result["pairs"] = [{"file": f, **recall.as_dict()} for f, recall in recalls.items()]
+        if table is not None:
+            precision = compound_gene_precision(phenomap, table, progress=progress)
+            result["interactions"] = {"file": arguments.interactions, **precision.as_dict()}
+    print(json.dumps(result, indent=1) if arguments.json else _benchmark_in_words(result))
+    return 0
+
+
+def _benchmark_in_words(result: dict[str, Any]) -> str:
+    parts = []
+    if pairs := result.get("pairs"):
+        parts += [
+            f"Known pairs among all {pairs[0]['n_null']:,} pairs of {pairs[0]['n_entries']:,} "
+            "entries (by chance: 0.1 and 0.2)",
+            _table([{k: v for k, v in row.items() if k not in _SAME} for row in pairs]),
+        ]
+    if known := result.get("interactions"):
+        parts += [
+            f"Genes of {known['n_compounds']:,} compounds of {known['file']} (left out: "
+            f"{known['n_absent']:,} not in the map, {known['n_without_active']:,} without an "
+            f"active gene, {known['n_too_few']:,} with too few others)",
+            _table(known["doses"]),
+        ]
+    return "\n".join(parts)
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    import pandas as pd
+
+    return pd.DataFrame(rows).to_string(index=False, float_format="{:.4f}".format)
 
 
 def _opened(path: str, progress: Progress) -> Dataset:

@@ -21,6 +21,7 @@ from napari_rxrx3.core.plate import PlateId
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["CONTRAST_RULES", "Query", "Session", "name_of_well"]
 
@@ -31,17 +32,24 @@ CONTRAST_RULES = ("from controls", "from this well", "by hand")
 class Query:
     """A question to the map: which perturbations look like, or unlike, this one.
 
-    `well` is the well shown for it; None until one is chosen.
+    `well` is the well shown for it; None until one is chosen. `order` and `kind` are those of
+    `napari_rxrx3.maps.neighbors`; from `level` on to `leave_out` it says which map is asked, an
+    empty `embedding` being the data set's default.
     """
 
     key: str = ""
     well: str | None = None
-    level: str = "perturbation"
-    align: str = "pca-centerscale"
-    metric: str = "cosine"
-    opposite: bool = False
+    order: str = "similar"
     kind: str = "all"
     k: int = 50
+    metric: str = "cosine"
+    level: str = "perturbation"
+    align: str = "pca-centerscale"
+    embedding: str = ""
+    average: str = "mean"
+    batch: str = "experiment"
+    control: str = EMPTY_CONTROL
+    leave_out: bool = False
 
 
 class Session:
@@ -57,6 +65,7 @@ class Session:
     contrast_rule_changed = Signal(str)
     limits_changed = Signal(object)
     failures_changed = Signal(object)
+    phenomap_changed = Signal(object)
     message_changed = Signal(str)
 
     def __init__(self) -> None:
@@ -71,6 +80,7 @@ class Session:
         self.limits: Limits | None = None
         self.failures: dict[str, str] = {}
         self.message = ""
+        self.phenomap: PhenoMap | None = None
         self._past: list[Query] = []
         self._future: list[Query] = []
 
@@ -81,8 +91,10 @@ class Session:
         self.selection = self.highlight = frozenset()
         self.tiles, self.limits, self.failures = (), None, {}
         self._past, self._future = [], []
-        self.query = replace(self.query, key="", well=None)
+        self.query = replace(self.query, key="", well=None, embedding="", control=EMPTY_CONTROL)
+        self.phenomap = None
         self.dataset_changed.emit(dataset)
+        self.phenomap_changed.emit(None)
         self.plate_changed.emit(None)
         self.well_changed.emit(None)
         self.selection_changed.emit(self.selection)
@@ -209,6 +221,12 @@ class Session:
         if any(self.failures.get(well) != why for well, why in failures.items()):
             self.failures = {**self.failures, **failures}
             self.failures_changed.emit(self.failures)
+
+    def set_phenomap(self, phenomap: PhenoMap) -> None:
+        """The map that was asked last, with its scores, for whoever shows them."""
+        if phenomap is not self.phenomap:
+            self.phenomap = phenomap
+            self.phenomap_changed.emit(phenomap)
 
     def say(self, message: str) -> None:
         """Show one line to the user, until the next one."""

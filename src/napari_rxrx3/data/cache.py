@@ -86,7 +86,8 @@ class DiskCache:
         """Map one kept array into memory, read-only; None if there is none or it is damaged."""
         try:
             path = self.path(kind, fingerprint, ".npy")
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            mapped: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            return mapped
         except (OSError, ValueError, EOFError):
             return None
 
@@ -111,7 +112,8 @@ class DiskCache:
                     fill(mapped)
                     mapped.flush()
                     del mapped
-                return np.load(path, mmap_mode="r", allow_pickle=False)
+                kept: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+                return kept
             except OSError:
                 pass
         array = np.empty(shape, dtype=np.float32)

@@ -21,7 +21,6 @@ from napari_rxrx3.core.errors import (
     ImageUnavailable,
     MapError,
     MetadataError,
-    RxRx3Error,
     UnknownWell,
 )
 from napari_rxrx3.core.plate import (
@@ -35,7 +34,7 @@ from napari_rxrx3.core.plate import (
 )
 from napari_rxrx3.data.cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.discovery import Contents, discover
-from napari_rxrx3.data.embeddings import find_embeddings
+from napari_rxrx3.data.embeddings import find_embeddings, free_name, own_embedding
 from napari_rxrx3.data.images import (
     Layout,
     find_images,
@@ -53,7 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset", "open_dataset"]
 
-Plane = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
+Plane = Array
 Progress = Callable[[int, int, str], None]
 
 _MAPS_KEPT = 8
@@ -119,6 +119,10 @@ class Dataset:
         self.embeddings, problems = find_embeddings(storage, contents, cache, progress)
         self.problems += problems
         self.has_metadata = listed is not None
+        self._lock = threading.RLock()
+        self._rows: dict[str, tuple[Array, Array]] = {}
+        self._wells: pd.DataFrame | None = None
+        self._plates: tuple[pd.DataFrame, pd.DataFrame] | None = None
         self._listed = listed if listed is not None else self._wells_without_metadata()
         if self._listed.empty:
             raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
@@ -133,7 +137,7 @@ class Dataset:
         """The last part of the path."""
         return self.root.rstrip("/").rsplit("/", 1)[-1] or self.root
 
-    @cached_property
+    @property
     def wells(self) -> pd.DataFrame:
         """One row a well, indexed by well_id, in the order of experiment, plate, row, column.
 
@@ -141,37 +145,91 @@ class Dataset:
         concentration (uM), perturbation_type, cell_type, well_type, has_image (some channel is
         there), has_embedding (a finite vector that is not zero). Text that is missing is NaN.
         """
+        if self._wells is None:
+            with self._lock:  # one joins, the others wait for it
+                if self._wells is None:
+                    self._wells = self._joined_wells()
+        return self._wells
+
+    def _joined_wells(self) -> pd.DataFrame:
         wells = self._listed.copy()
         wells["has_image"] = self._has_image(wells)
         has_embedding = np.zeros(len(wells), dtype=bool)
-        for table in list(self.embeddings.values()):
+        unreadable = set()
+        for name in self.embeddings:
             try:
-                usable = table.well_ids[table.is_usable]
-            except RxRx3Error as error:
+                has_embedding[self.rows_of(name)[0]] = True
+            except MetadataError as error:
                 self.problems.append(Problem("unreadable_file", detail=str(error)))
-                del self.embeddings[table.name]
-                continue
-            # not isin, which takes a Python loop over texts
-            place = wells.index.get_indexer(usable)
-            has_embedding[place[place >= 0]] = True
+                unreadable.add(name)
+        self.embeddings = {n: t for n, t in self.embeddings.items() if n not in unreadable}
         wells["has_embedding"] = has_embedding
         return wells
 
-    @cached_property
+    @property
     def plates(self) -> pd.DataFrame:
         """One row a plate: experiment_name, plate, n_wells, n_images, n_embeddings."""
-        groups = self.wells.groupby(["experiment_name", "plate"], sort=False)
-        return groups.agg(
-            n_wells=("address", "size"),
-            n_images=("has_image", "sum"),
-            n_embeddings=("has_embedding", "sum"),
-        ).reset_index()
+        wells, counted = self.wells, self._plates
+        if counted is None or counted[0] is not wells:
+            groups = wells.groupby(["experiment_name", "plate"], sort=False)
+            plates = groups.agg(
+                n_wells=("address", "size"),
+                n_images=("has_image", "sum"),
+                n_embeddings=("has_embedding", "sum"),
+            )
+            counted = self._plates = wells, plates.reset_index()
+        return counted[1]
 
-    @cached_property
+    @property
     def default_embedding(self) -> str | None:
-        """The embedding that covers most wells."""
-        tables = self.embeddings.values()
-        return max(tables, key=lambda t: (int(t.is_usable.sum()), t.name)).name if tables else None
+        """The embedding that covers most wells; of equal ones, one that came with the data."""
+        _ = self.wells  # drops the embeddings that cannot be read
+        ranks = {
+            name: (len(self.rows_of(name)[0]), table.layout is None, table.dimension, name)
+            for name, table in self.embeddings.items()
+        }
+        return max(ranks, key=ranks.__getitem__, default=None)
+
+    def add_embedding(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> str:
+        """Take vectors of one's own as another embedding.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A parquet or CSV file (also in a zip or gzip) that names its wells, by well_id or by
+            experiment, plate and address, and has columns of numbers, or one of lists of them,
+            called anything. Text, and what describes wells, is left out.
+        name : str, optional
+            The file's name if None. A name that is taken gets a number.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Returns
+        -------
+        str
+            Its name in `embeddings`; its `problems` list what could not be used.
+
+        Raises
+        ------
+        MetadataError
+            If the file cannot be read, has no usable vector, or matches no well listed here.
+        """
+        table = own_embedding(*Storage.of(path), self.cache, progress)
+        rows = table.rows_in(self._listed.index)
+        if not len(rows[0]):
+            raise MetadataError(table.why_none_of(self._listed.index))
+        with self._lock:
+            table.name = free_name((name or "").strip() or table.name, self.embeddings)
+            self._rows[table.name] = rows
+            self.embeddings = {**self.embeddings, table.name: table}
+            self._wells = self._joined_wells()
+        return table.name
 
     def wells_of_plate(self, plate: PlateId) -> pd.DataFrame:
         """The rows of `wells` on one plate, in reading order."""
@@ -348,7 +406,7 @@ class Dataset:
         except OSError:  # a file has gone since
             return ""
 
-    def rows_of(self, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def rows_of(self, name: str) -> tuple[Array, Array]:
         """Where the usable vectors of an embedding belong.
 
         Returns
@@ -357,12 +415,19 @@ class Dataset:
             Places in `wells`, ascending.
         rows : int (n,)
             The row of the embedding's table for each.
+
+        Raises
+        ------
+        MapError
+            If there is no embedding of this name.
+        MetadataError
+            If it cannot be read.
         """
-        table = self.embeddings[name]
-        place = self._listed.index.get_indexer(table.well_ids)
-        rows = np.flatnonzero((place >= 0) & table.is_usable)
-        rows = rows[np.argsort(place[rows], kind="stable")]
-        return place[rows], rows
+        with self._lock:
+            if name not in self._rows:
+                table = self.embeddings[self.embedding_named(name)]
+                self._rows[name] = table.rows_in(self._listed.index)
+            return self._rows[name]
 
     def describe(self) -> str:
         """One line that says what is here and what is not."""
@@ -428,9 +493,15 @@ class Dataset:
                 for p in positions
             ]
         index = pd.Index(ids, dtype="str")
+        failure: MetadataError | None = None
         for table in self.embeddings.values():
-            index = index.union(table.well_ids, sort=False)
-        return _in_plate_order(wells_from_ids(index))
+            try:
+                index = index.append(table.well_ids)
+            except MetadataError as error:  # `wells` says so
+                failure = error
+        if failure is not None and index.empty:
+            raise failure
+        return _in_plate_order(wells_from_ids(index.unique()))
 
     @cached_property
     def _plate_slices(self) -> dict[PlateId, slice]:

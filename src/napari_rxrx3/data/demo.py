@@ -34,6 +34,7 @@ from napari_rxrx3.data.demo_screen import (
     COMPOUND_PLATES,
     GENE_PLATES,
     N_FEATURES,
+    VECTOR_PLATES,
     DemoWell,
     Holes,
     embed,
@@ -44,7 +45,7 @@ from napari_rxrx3.data.demo_screen import (
 
 __all__ = ["DEMO_VERSION", "write_demo"]
 
-DEMO_VERSION = 1
+DEMO_VERSION = 2
 """Raise it when the data change: older demo data are then written anew."""
 
 Progress = Callable[[int, int, str], None]
@@ -182,7 +183,9 @@ def _write_embeddings(path: Path, wells: Sequence[DemoWell], holes: Holes) -> No
 def _write_images(
     folder: Path, wells: Sequence[DemoWell], holes: Holes, progress: Progress
 ) -> None:
-    there = [w for w in wells if w.well not in holes.no_image]
+    there = [
+        w for w in wells if w.well not in holes.no_image and w.well.plate_id not in VECTOR_PLATES
+    ]
     progress(0, len(there), "drawing cells")
     painter = WellPainter()
     pool = ThreadPoolExecutor(_N_THREADS)

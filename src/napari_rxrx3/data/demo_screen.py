@@ -6,7 +6,7 @@ A well's effect is a group and a strength; both its picture and its embedding fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -24,6 +24,7 @@ __all__ = [
     "DOSES",
     "GENE_PLATES",
     "N_FEATURES",
+    "VECTOR_PLATES",
     "DemoWell",
     "Holes",
     "embed",
@@ -35,6 +36,8 @@ __all__ = [
 Floats = NDArray[np.float32]
 
 GENE_PLATES = (PlateId("gene-001", 1), PlateId("gene-001", 2), PlateId("gene-143", 1))
+VECTOR_PLATES = (PlateId("gene-002", 1), PlateId("gene-002", 2), PlateId("gene-159", 1))
+"""Plates without images, as most are for somebody who holds a part of the real data."""
 COMPOUND_PLATES = (PlateId("compound-001", 1), PlateId("compound-001", 2))
 DOSES = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
 N_FEATURES = 128
@@ -69,6 +72,8 @@ _QUERIES = {
     "OR5A1": ("", 0.0),
 }
 _GENES = _POSITIVES | _QUERIES
+# Most genes of a real screen do nothing. Without them no likeness would be out of the ordinary.
+_QUIET = {f"RXRX3-{40_000 + 131 * i}": ("", 0.0) for i in range(200)}
 _CUTTING_CONTROLS = ("EIF3H", "SRC", "HCK", "CYP11B1")
 _GUIDE_STRENGTHS = (1.0, 0.9, 0.75, 0.4, 0.3, 0.1)
 # A guide that hits something else: the other five of its gene are right, it is not.
@@ -129,7 +134,9 @@ def lay_out() -> list[DemoWell]:
     """Every well of the screen, plate by plate, in the order of the images' names."""
     wells: list[DemoWell] = []
     for plate in GENE_PLATES:
-        wells += _fill(plate, _gene_treatments())
+        wells += _fill(plate, _gene_treatments(_GENES))
+    for plate in VECTOR_PLATES:
+        wells += _fill(plate, _gene_treatments(_POSITIVES | _QUIET))
     for i, plate in enumerate(COMPOUND_PLATES):
         wells += _fill(plate, _compound_treatments(i))
     return wells
@@ -148,16 +155,16 @@ def _fill(plate: PlateId, treatments: Sequence[_Treatment]) -> list[DemoWell]:
     return sorted(wells, key=lambda w: w.well.address)
 
 
-def _gene_treatments() -> list[_Treatment]:
+def _gene_treatments(genes: Mapping[str, tuple[str, float]]) -> list[_Treatment]:
     empty = _Treatment("EMPTY_control", gene="EMPTY_control")
     cutting = [_Treatment(f"{gene}_guide_1", gene) for gene in _CUTTING_CONTROLS]
-    guides = [_guide(gene, i) for gene in _GENES for i in range(len(_GUIDE_STRENGTHS))]
+    numbers = range(len(_GUIDE_STRENGTHS))
+    guides = [_guide(gene, i, *effect) for gene, effect in genes.items() for i in numbers]
     return [empty] * _N_EMPTY_GENE + cutting + guides
 
 
-def _guide(gene: str, i: int) -> _Treatment:
+def _guide(gene: str, i: int, group: str, strength: float) -> _Treatment:
     name = f"{gene}_guide_{i + 1}"
-    group, strength = _GENES[gene]
     strength *= _rng("guides", gene).permutation(_GUIDE_STRENGTHS)[i]
     group, strength = _OFF_TARGET.get(name, (group, strength))
     return _Treatment(name, gene, group=group, strength=float(strength))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import posixpath
 import re
 import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -14,15 +16,33 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
+from napari_rxrx3.data.block_tables import csv_members
 from napari_rxrx3.data.shards import shard_columns
 from napari_rxrx3.data.storage import Entry, Storage
-from napari_rxrx3.data.tables import feature_columns, is_metadata_header
+from napari_rxrx3.data.tables import (
+    CSV_SAMPLE,
+    feature_columns,
+    found_features,
+    header_names,
+    is_metadata_header,
+    read_csv_head,
+    schema_columns,
+)
 
 __all__ = ["Contents", "discover", "kind_of_file"]
 
 _MAX_DEPTH = 6
 _MAX_FILES = 50_000
 _HEAD = 4096
+_DAMAGE = (
+    OSError,
+    pa.ArrowException,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,  # a zip with a password
+)
 _LOOKED_FOR = (
     "a metadata table with a well_id column, plate tars or folders of images such as "
     "AA02_s1_w3.png, parquet shards of images, or embeddings"
@@ -31,7 +51,10 @@ _LOOKED_FOR = (
 
 @dataclass
 class Contents:
-    """Paths of everything of use under a folder."""
+    """Paths of everything of use under a folder.
+
+    `dimensions` holds those of the embeddings whose columns tell it.
+    """
 
     metadata: list[str] = field(default_factory=list)
     tars: list[str] = field(default_factory=list)
@@ -39,6 +62,7 @@ class Contents:
     shards: list[str] = field(default_factory=list)
     embeddings: list[str] = field(default_factory=list)
     embedding_tars: list[str] = field(default_factory=list)
+    dimensions: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     n_files: int = 0
 
@@ -127,8 +151,8 @@ def _is_image_file(entry: Entry) -> bool:
 def _sort_in(storage: Storage, path: str, contents: Contents) -> None:
     contents.n_files += 1
     try:
-        kind = kind_of_file(storage, path)
-    except (OSError, pa.ArrowException, zipfile.BadZipFile, tarfile.TarError) as error:
+        kind, dimension = _look_into(storage, path)
+    except _DAMAGE as error:
         contents.unreadable[path] = " ".join(str(error).split())[:200]
         return
     place = {
@@ -140,6 +164,8 @@ def _sort_in(storage: Storage, path: str, contents: Contents) -> None:
     }.get(kind)
     if place is not None:
         place.append(path)
+    if dimension:
+        contents.dimensions[path] = dimension
 
 
 def kind_of_file(storage: Storage, path: str) -> str:
@@ -147,9 +173,14 @@ def kind_of_file(storage: Storage, path: str) -> str:
 
     Raises
     ------
-    OSError, pyarrow.ArrowException, tarfile.TarError, zipfile.BadZipFile
+    OSError, pyarrow.ArrowException, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError
         If it is damaged: then only its name tells what it was to be.
     """
+    return _look_into(storage, path)[0]
+
+
+def _look_into(storage: Storage, path: str) -> tuple[str, int]:
+    """Return the kind of a file and, of an embedding, the dimension if its columns tell it."""
     head = storage.read(path, 0, _HEAD)
     if head[:4] == b"PAR1":
         return _kind_of_parquet(storage, path)
@@ -159,29 +190,53 @@ def kind_of_file(storage: Storage, path: str) -> str:
         raise OSError("not a parquet file")
     if head[:4] == b"PK\x03\x04":
         return _kind_of_zip(storage, path)
+    if head[:2] == b"\x1f\x8b":
+        return _kind_of_gzip(storage, path)
     if head[257:262] == b"ustar" or (path.endswith(".tar") and head):
-        return _kind_of_tar(storage, path)
-    return "metadata" if is_metadata_header(_first_line(head)) else ""
+        return _kind_of_tar(storage, path), 0
+    if b"well_id" in head or (len(head) == _HEAD and b"\n" not in head and b"\x00" not in head):
+        head = storage.read(path, 0, CSV_SAMPLE)  # rows, or the rest of a long line of names
+    return _kind_of_csv(head)
 
 
-def _kind_of_parquet(storage: Storage, path: str) -> str:
+def _kind_of_parquet(storage: Storage, path: str) -> tuple[str, int]:
     with storage.open(path) as file:
         schema = pq.read_schema(file)
     if shard_columns(schema) is not None:
-        return "shard"
-    if feature_columns(schema):
-        return "embedding"
-    return "metadata" if is_metadata_header(",".join(schema.names)) else ""
+        return "shard", 0
+    columns = schema_columns(schema)
+    if features := found_features(columns):
+        is_flat = (features[0], "list") not in columns
+        return "embedding", len(features) if is_flat else 0
+    return "metadata" if is_metadata_header(",".join(schema.names)) else "", 0
 
 
-def _kind_of_zip(storage: Storage, path: str) -> str:
+def _kind_of_zip(storage: Storage, path: str) -> tuple[str, int]:
     with storage.open(path) as file, zipfile.ZipFile(file) as archive:
-        for name in archive.namelist():
-            if name.lower().endswith(".csv") and not name.startswith("__MACOSX"):
-                with archive.open(name) as member:
-                    if is_metadata_header(_first_line(member.read(_HEAD))):
-                        return "metadata"
-    return ""
+        for name in csv_members(archive):
+            with archive.open(name) as member:
+                found = _kind_of_csv(member.read(CSV_SAMPLE))
+            if found[0]:
+                return found
+    return "", 0
+
+
+def _kind_of_gzip(storage: Storage, path: str) -> tuple[str, int]:
+    """Only embeddings: metadata are not read from gzip."""
+    with storage.open(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
+        found = _kind_of_csv(unpacked.read(CSV_SAMPLE))
+    return found if found[0] == "embedding" else ("", 0)
+
+
+def _kind_of_csv(head: bytes) -> tuple[str, int]:
+    """Tell by the names of the columns, or by the first rows where the names are not enough."""
+    line = _first_line(head)
+    names = header_names(line)
+    if "well_id" in names and sum(name[-1:].isdigit() for name in names) > 1:
+        features = found_features(read_csv_head(head).columns)
+        if features:
+            return "embedding", len(features)
+    return "metadata" if is_metadata_header(line) else "", 0
 
 
 def _kind_of_tar(storage: Storage, path: str) -> str:

@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import io
 import posixpath
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.data.cache import DiskCache, written_atomically
+from napari_rxrx3.data.block_tables import READ_ERRORS, Table, reason
+from napari_rxrx3.data.cache import DiskCache
 from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.planes import plate_of_path
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
-from napari_rxrx3.data.tables import feature_columns
 from napari_rxrx3.data.tars import iter_members
+from napari_rxrx3.data.vector_files import (
+    EmbeddingFile,
+    Layout,
+    found_layout,
+    own_layout,
+    vector_blocks,
+)
+from napari_rxrx3.data.vector_store import StoredVectors, VectorRows, VectorStore
 
-__all__ = ["EmbeddingFile", "EmbeddingTable", "find_embeddings"]
+__all__ = ["EmbeddingTable", "find_embeddings", "free_name", "own_embedding"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
-
-@dataclass(frozen=True)
-class EmbeddingFile:
-    """One parquet table of vectors: a file, or a member of a tar at an offset."""
-
-    path: str
-    member: str = ""
-    offset: int = 0
-    size: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"{self.path}, member {self.member}" if self.member else self.path
-
-    def open(self, storage: Storage) -> IO[bytes]:
-        if self.member:
-            return io.BytesIO(storage.read(self.path, self.offset, self.offset + self.size))
-        return storage.open(self.path)
+_PACKED = (".gz", ".zip")
+_TABLES = (".parquet", ".csv", ".tsv", ".txt")
+_ASKED_OF_A_TAR = 5
 
 
 @dataclass
@@ -57,6 +52,8 @@ class EmbeddingTable:
     name : str
         The files' stem, e.g. ``"OpenPhenom_rxrx3_core_embeddings"``.
     dimension : int
+    layout : Layout or None
+        The columns of the only file; None: each file's own, as `found_layout` says.
     problems : list of Problem
         Files and rows that could not be used; complete once `vectors` was read.
     """
@@ -68,151 +65,249 @@ class EmbeddingTable:
     cache: DiskCache
     problems: list[Problem] = field(default_factory=list)
     progress: Progress | None = None
+    layout: Layout | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _kept: StoredVectors | None = field(default=None, init=False, repr=False)
 
-    @property
+    @cached_property
     def well_ids(self) -> pd.Index:
         """The well of each row, without repeats."""
-        return self._loaded[0]
+        return pd.Index(pd.Series(self._loaded.well_ids.to_pandas(), dtype="str"))
 
     @property
     def vectors(self) -> Array:
         """float32 (n, dimension), mapped into memory; rows as in `well_ids`. Do not write."""
-        return self._loaded[1]
+        return self._loaded.vectors
 
     @property
     def is_usable(self) -> Array:
         """Bool (n,): the vector is finite and not zero."""
-        return self._loaded[2]
+        return self._loaded.is_usable
 
-    @cached_property
-    def _loaded(self) -> tuple[pd.Index, Array, Array]:
-        prints = [self.storage.fingerprint(p) for p in sorted({f.path for f in self.files})]
-        fingerprint = f"{self.name}|{self.dimension}|" + "|".join(prints)
-        path = self.cache.path("vectors", fingerprint, ".npy")
-        built: list[Array] = []
+    def rows_in(self, wells: pd.Index) -> tuple[Array, Array]:
+        """Find the usable vectors of some wells.
 
-        def build() -> dict[str, Array]:
-            ids, vectors = self._read_all()
-            with suppress(OSError), written_atomically(path) as temp, temp.open("wb") as file:
-                np.save(file, vectors, allow_pickle=False)
-            built.append(vectors)
-            return {
-                "well_id": np.array([i.encode() for i in ids], dtype=np.bytes_),
-                "problem": np.array(
-                    [(p.kind, p.well_id, p.detail) for p in self.problems], dtype=np.str_
-                ).reshape(-1, 3),
-            }
+        Returns
+        -------
+        positions : int (n,)
+            Positions in `wells`, ascending.
+        rows : int (n,)
+            The rows of `vectors` that belong to them.
+        """
+        place = self._places_in(wells)
+        rows = np.flatnonzero((place >= 0) & self.is_usable)
+        rows = rows[np.argsort(place[rows], kind="stable")]
+        return place[rows].astype(np.intp), rows
 
-        arrays = self.cache.arrays("vector-rows", fingerprint, build)
-        vectors = built[0] if built else self._mapped(path, len(arrays["well_id"]))
-        if vectors is None:  # the rows are cached, the vectors are gone or damaged
-            self.problems.clear()
-            arrays = build()
-            vectors = built[0]
-        self.problems[:] = [
-            Problem(kind, well_id=well_id, detail=detail)
-            for kind, well_id, detail in arrays["problem"].tolist()
-        ]
-        ids = pd.Index(
-            pa.array(arrays["well_id"].tolist(), pa.binary()).cast(pa.string()), dtype="str"
-        )
-        return ids, vectors, _usable(vectors)
+    def why_none_of(self, wells: pd.Index) -> str:
+        """Say why no well of some has a usable vector."""
+        path = self.files[0].name
+        if (self._places_in(wells) >= 0).any():
+            return f"{path} has only vectors that are zero or not finite for the wells listed here."
+        own, listed = self.well_ids[0], wells[0]
+        return f"{path} is about other wells: they are called {own!r}, those here {listed!r}."
 
-    def _mapped(self, path: Any, n_rows: int) -> Array | None:
+    def _places_in(self, wells: pd.Index) -> Array:
+        listed = pa.array(wells, pa.string())
+        place = pc.index_in(self._loaded.well_ids, value_set=listed)
+        return np.asarray(place.fill_null(-1).to_numpy())
+
+    @property
+    def _loaded(self) -> StoredVectors:
+        with self._lock:  # one reads, the others wait for it
+            if self._kept is None:
+                store = VectorStore(self.cache, self._fingerprint(), self.dimension)
+                self._kept = store.open() or store.build(self._read_all)
+                self.problems += self._kept.problems
+            return self._kept
+
+    def _fingerprint(self) -> str:
         try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-        return mapped if mapped.shape == (n_rows, self.dimension) else None
+            prints = [self.storage.fingerprint(p) for p in sorted({f.path for f in self.files})]
+        except OSError as error:
+            raise MetadataError(f"{self.name} cannot be read ({reason(error)}).") from error
+        return "|".join([str(self.layout or self.name), str(self.dimension), *prints])
 
-    def _read_all(self) -> tuple[list[str], Array]:
-        ids: list[str] = []
-        blocks: list[Array] = []
-        seen: set[str] = set()
+    def _read_all(self, rows: VectorRows) -> None:
         for i, file in enumerate(self.files):
-            if self.progress is not None:
-                self.progress(i, len(self.files), f"reading vectors: {file.name}")
+            _say(self.progress, i, len(self.files), file)
+            rows.begin(file.name)
             try:
-                for new_ids, block in self._read_one(file):
-                    keep = [self._is_new(well, seen, file) for well in new_ids]
-                    ids += [well for well, new in zip(new_ids, keep, strict=True) if new]
-                    blocks.append(block[keep])
-            except (pa.ArrowException, OSError, ValueError) as error:
-                self._note(file, f"cannot be read ({' '.join(str(error).split())[:200]})")
-        if not blocks:
-            raise MetadataError(f"No vector of the embedding {self.name!r} can be read.")
-        return ids, np.concatenate(blocks)
+                with file.table(self.storage) as table:
+                    self._read_one(file, table, rows)
+                    notes = table.notes
+            except READ_ERRORS as error:
+                notes = [f"it cannot be read ({reason(error)})"]
+            rows.problems += [_unusable(file, note) for note in notes]
+        if not len(rows):
+            why = f" ({rows.problems[0].detail})" if rows.problems else ""
+            raise MetadataError(f"No vector of the embedding {self.name!r} can be read{why}.")
 
-    def _read_one(self, file: EmbeddingFile) -> Iterator[tuple[list[str], Array]]:
-        with file.open(self.storage) as opened, pq.ParquetFile(opened) as table:
-            columns = feature_columns(table.schema_arrow)
-            if len(columns) != self.dimension:
-                raise ValueError(f"{len(columns)} columns of numbers where {self.dimension} belong")
-            for batch in table.iter_batches(65536, columns=["well_id", *columns]):
-                block = np.empty((batch.num_rows, self.dimension), dtype=np.float32)
-                for k, name in enumerate(columns):
-                    block[:, k] = batch.column(name).to_numpy(zero_copy_only=False)
-                ids = batch.column("well_id").cast(pa.string()).to_pylist()
-                named = [k for k, well in enumerate(ids) if well]
-                yield [ids[k] for k in named], block[named]
+    def _read_one(self, file: EmbeddingFile, table: Table, rows: VectorRows) -> None:
+        layout = self.layout or found_layout(table)
+        if layout.dimension != self.dimension:
+            raise ValueError(f"vectors of {layout.dimension} numbers where {self.dimension} belong")
+        for well_ids, vectors in vector_blocks(table, layout):
+            rows.add(well_ids, vectors)
+            if len(self.files) == 1:
+                _say(self.progress, *table.done(), file)
 
-    def _is_new(self, well_id: str, seen: set[str], file: EmbeddingFile) -> bool:
-        if well_id in seen:
-            self._note(file, f"has another vector of {well_id}; the first one is used", well_id)
-            return False
-        seen.add(well_id)
-        return True
 
-    def _note(self, file: EmbeddingFile, what: str, well_id: str = "") -> None:
-        kind = "duplicate_vector" if well_id else "unusable_embedding"
-        self.problems.append(Problem(kind, well_id=well_id, detail=f"{file.name} {what}"))
+def own_embedding(
+    storage: Storage, path: str, cache: DiskCache, progress: Progress | None = None
+) -> EmbeddingTable:
+    """Take a file of the user's for an embedding: every column of numbers is a feature.
+
+    Raises
+    ------
+    MetadataError
+        If it cannot be read, does not name its wells, or holds no vector.
+    """
+    file = EmbeddingFile(path)
+    try:
+        if storage.is_local and not Path(path).is_file():
+            raise MetadataError(f"{path} is not there, or is no file.")
+        with file.table(storage) as opened:
+            layout = own_layout(opened, path, lambda: _say(progress, *opened.done(), file))
+    except READ_ERRORS as error:
+        raise MetadataError(f"{path} cannot be read ({reason(error)}).") from error
+    table = EmbeddingTable(
+        _stem(path), layout.dimension, [file], storage, cache, progress=progress, layout=layout
+    )
+    if layout.left_out:
+        names = ", ".join(name or "one without a name" for name in layout.left_out)
+        what = f"columns that are no part of the vectors: {names}"
+        table.problems.append(Problem("metadata_columns", detail=f"{path}: {what}"))
+    n_unusable = int((~table.is_usable).sum())
+    if n_unusable == len(table.is_usable):
+        raise MetadataError(f"All vectors of {path} are zero or not finite.")
+    if n_unusable:
+        n_all = len(table.is_usable)
+        what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}"
+        table.problems.append(Problem("unusable_vectors", detail=f"{path}: {what}"))
+    return table
 
 
 def find_embeddings(
     storage: Storage, contents: Contents, cache: DiskCache, progress: Progress | None = None
 ) -> tuple[dict[str, EmbeddingTable], list[Problem]]:
-    """Group the files that belong to one embedding: same stem and same dimension."""
+    """Group the files that belong to one embedding: same stem, same dimension, same format."""
     problems: list[Problem] = []
-    groups: dict[tuple[str, int], list[EmbeddingFile]] = {}
-    known: dict[str, int] = {}
-    for file in _files(storage, contents, problems):
-        stem = posixpath.basename(file.member or file.path).rsplit(".", 1)[0]
-        try:
-            if file.member == "" or stem not in known:  # a tar's members are alike
-                with file.open(storage) as opened:
-                    known[stem] = len(feature_columns(pq.read_schema(opened)))
-        except (pa.ArrowException, OSError) as error:
-            what = f"{file.name} cannot be read ({' '.join(str(error).split())[:200]})"
-            problems.append(Problem("unreadable_file", detail=what))
-            continue
-        groups.setdefault((stem, known[stem]), []).append(file)
+    groups: dict[tuple[str, bool], list[tuple[EmbeddingFile, int]]] = {}
+    for file, dimension in _measured_files(storage, contents, problems):
+        path = file.member or file.path
+        groups.setdefault((_stem(path), path.endswith(".parquet")), []).append((file, dimension))
     tables: dict[str, EmbeddingTable] = {}
-    for (stem, dimension), files in groups.items():
-        name = stem if stem not in tables else f"{stem} ({dimension})"
-        tables[name] = EmbeddingTable(name, dimension, files, storage, cache, progress=progress)
+    for (stem, _), measured in groups.items():
+        kept = _without_odd_plates(measured, problems)
+        for dimension in dict.fromkeys(dimension for _, dimension in kept):
+            files = [file for file, d in kept if d == dimension]
+            name = free_name(stem, tables, f"{stem} ({dimension})")
+            tables[name] = EmbeddingTable(name, dimension, files, storage, cache, progress=progress)
     return tables, problems
 
 
-def _files(
+def free_name(name: str, taken: Collection[str], second: str = "") -> str:
+    """Return the name, else the second choice, else the name with a number, whichever is free."""
+    numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    return next(n for n in (name, second, *numbered) if n and n not in taken)
+
+
+def _measured_files(
     storage: Storage, contents: Contents, problems: list[Problem]
-) -> Iterator[EmbeddingFile]:
+) -> Iterator[tuple[EmbeddingFile, int]]:
+    """Yield each file of vectors with its dimension."""
     for path in contents.embeddings:
-        yield EmbeddingFile(path)
+        dimension = contents.dimensions.get(path) or _dimension(
+            storage, EmbeddingFile(path), problems
+        )
+        if dimension:
+            yield EmbeddingFile(path), dimension
     for path in contents.embedding_tars:
-        notes: list[str] = []
-        try:
-            with storage.open(path) as file:
-                for member in iter_members(file, notes):
-                    if member.name.endswith(".parquet"):
-                        yield EmbeddingFile(path, member.name, member.offset_data, member.size)
-        except OSError as error:
-            notes.append(f"it cannot be read ({error})")
-        problems += [Problem("unreadable_file", detail=f"{path}: {note}") for note in notes]
+        stems: dict[str, list[EmbeddingFile]] = {}
+        for file in _members(storage, path, problems):
+            stems.setdefault(_stem(file.member), []).append(file)
+        for files in stems.values():
+            dimension = _dimension_of_most(storage, files, problems)
+            if dimension:
+                yield from ((file, dimension) for file in files)
 
 
-def _usable(vectors: Array) -> Array:
-    usable = np.empty(len(vectors), dtype=bool)
-    for start in range(0, len(vectors), 65536):
-        block = vectors[start : start + 65536]
-        usable[start : start + 65536] = np.isfinite(block).all(axis=1) & (block != 0).any(axis=1)
-    return usable
+def _members(storage: Storage, path: str, problems: list[Problem]) -> Iterator[EmbeddingFile]:
+    notes: list[str] = []
+    try:
+        with storage.open(path) as file:
+            for member in iter_members(file, notes):
+                if member.name.endswith(".parquet"):
+                    yield EmbeddingFile(path, member.name, member.offset_data, member.size)
+    except OSError as error:
+        notes.append(f"it cannot be read ({error})")
+    problems += [Problem("unreadable_file", detail=f"{path}: {note}") for note in notes]
+
+
+def _dimension_of_most(
+    storage: Storage, files: list[EmbeddingFile], problems: list[Problem]
+) -> int:
+    """Dimension of the members of a tar, asked of a few; one of them may be damaged or odd."""
+    spread = files[:: max(1, len(files) // _ASKED_OF_A_TAR)]
+    unread: list[Problem] = []
+    found = [d for file in spread if (d := _dimension(storage, file, unread))]
+    if not found:
+        rest = (_dimension(storage, file, unread) for file in files if file not in spread)
+        found = [next((d for d in rest if d), 0)]
+    if not found[0]:
+        problems += unread
+    return Counter(found).most_common(1)[0][0]
+
+
+def _dimension(storage: Storage, file: EmbeddingFile, problems: list[Problem]) -> int:
+    """Dimension of a file's vectors; 0 if it cannot be read."""
+    try:
+        with file.table(storage) as table:
+            return found_layout(table).dimension
+    except READ_ERRORS as error:
+        what = f"{file.name} cannot be read ({reason(error)})"
+        problems.append(Problem("unreadable_file", detail=what))
+        return 0
+
+
+def _without_odd_plates(
+    measured: list[tuple[EmbeddingFile, int]], problems: list[Problem]
+) -> list[tuple[EmbeddingFile, int]]:
+    """Where there is one file a plate, leave out those of another dimension than most."""
+    counts: dict[str, Counter[int]] = {}
+    for file, dimension in measured:
+        counts.setdefault(_home(file), Counter())[dimension] += 1
+    kept = []
+    for file, dimension in measured:
+        usual = counts[_home(file)].most_common(1)[0][0]
+        if dimension == usual:
+            kept.append((file, dimension))
+        else:
+            what = f"has vectors of {dimension} numbers where most have {usual}; it is left out"
+            problems.append(_unusable(file, what))
+    return kept
+
+
+def _home(file: EmbeddingFile) -> str:
+    """Where all plates of an embedding lie; of a file that is not one plate's, its own name."""
+    folder = posixpath.dirname(file.member or file.path)
+    if plate_of_path(folder)[1] is None:
+        return file.name
+    return f"{file.path if file.member else ''}|{posixpath.dirname(posixpath.dirname(folder))}"
+
+
+def _say(progress: Progress | None, done: int, total: int, file: EmbeddingFile) -> None:
+    if progress is not None:
+        progress(done, total, f"reading vectors: {file.name}")
+
+
+def _unusable(file: EmbeddingFile, what: str) -> Problem:
+    return Problem("unusable_embedding", detail=f"{file.name}: {what}")
+
+
+def _stem(path: str) -> str:
+    name = Path(path).name
+    for endings in (_PACKED, _TABLES):
+        name = next((name[: -len(e)] for e in endings if name.lower().endswith(e)), name)
+    return name or "vectors"

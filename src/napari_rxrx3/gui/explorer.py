@@ -34,7 +34,7 @@ from napari_rxrx3.gui.workspace import workspace_of
 
 __all__ = ["ExplorerWidget"]
 
-_WIDTH, _MAP_HEIGHT = 400, 366
+_WIDTH, _MAP_HEIGHT = 400, 362
 
 _HELP = """In the plate map
   arrows: next well        Home, End: first, last well
@@ -97,11 +97,10 @@ class ExplorerWidget(QWidget):
 
     def _end(self) -> None:
         """The dock was closed: napari only orphans its widget, so it ends itself."""
-        for part in (self, self.plate_panel, self.neighbors):
+        for part in (self, self.plate_panel):
             part.following.end()
-        for task in ("neighbors", "names"):
-            self.workspace.tasks.cancel(task)
-        self.neighbors.thumbnails.close()
+        self.neighbors.end()
+        self.workspace.tasks.cancel("names")
         QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
 
     def _take_width(self) -> None:
@@ -118,7 +117,7 @@ class ExplorerWidget(QWidget):
     @property
     def is_settled(self) -> bool:
         """Everything that was asked for is on screen."""
-        return self.workspace.is_idle and self.neighbors.thumbnails.is_idle
+        return self.workspace.is_idle and self.neighbors.is_settled
 
     def _make_header(self) -> None:
         self.open_button = tool_button("folder_open", "Open another data set")

@@ -21,9 +21,19 @@ from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.legend import Legend
 from napari_rxrx3.gui.plate_map import PlateMap
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
+from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.session import Session, name_of_well
 
 __all__ = ["PlatePanel"]
+
+
+_SCORE_WORDS = {
+    "strength": "strength (energy distance)",
+    "strength_cosine": "distance from controls (cosine)",
+    "consistency": "consistency of the wells",
+    "agreement": "agreement of the guides",
+}
+"""Scores of perturbations that a plate can be colored by, as they are called on screen."""
 
 
 class PlatePanel(QWidget):
@@ -79,6 +89,7 @@ class PlatePanel(QWidget):
         follow(session.selection_changed, self._on_selection)
         follow(session.highlight_changed, self._on_highlight)
         follow(session.failures_changed, self._on_failures)
+        follow(session.phenomap_changed, self._on_phenomap)
         self.experiment.activated.connect(self._choose_experiment)
         self.plate.activated.connect(self._choose_plate)
         self.previous.clicked.connect(lambda: session.step_plate(-1))
@@ -103,7 +114,7 @@ class PlatePanel(QWidget):
             self.plate.clear()
             self.facts.setText("")
             return
-        self._wells = dataset.wells_of_plate(plate)
+        self._wells = self._with_scores(dataset.wells_of_plate(plate))
         self._view = PlateView.from_wells(self._wells)
         self._list_plates(dataset, plate)
         self._list_colors()
@@ -114,6 +125,24 @@ class PlatePanel(QWidget):
         self._on_highlight(self._session.highlight)
         self._on_well(self._session.well)
         self._on_selection(self._session.selection)
+
+    def _on_phenomap(self, phenomap: PhenoMap | None) -> None:
+        """Offer the scores of a map as colors."""
+        plate, dataset = self._session.plate, self._session.dataset
+        if plate is None or dataset is None or phenomap is None:
+            return
+        self._wells = self._with_scores(dataset.wells_of_plate(plate))
+        before = self.color_by.currentText()
+        self._list_colors()
+        if before in _SCORE_WORDS.values():
+            self._recolor()
+
+    def _with_scores(self, wells: pd.DataFrame) -> pd.DataFrame:
+        phenomap = self._session.phenomap
+        if phenomap is None:
+            return wells
+        scores = phenomap.scores_of_wells(wells.index)[list(_SCORE_WORDS)]
+        return pd.concat([wells, scores.rename(columns=_SCORE_WORDS)], axis=1)
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
         numbers = dataset.plates.loc[

@@ -69,7 +69,7 @@ def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
 def _close(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
     """End all threads before Qt goes: one that is late would take the process down with it."""
     workspace = explorer.workspace
-    explorer.neighbors.thumbnails.close(wait=True)
+    explorer.neighbors.end(wait=True)
     workspace.loader.close(wait=True)
     workspace.tasks.close(wait=True)
     with suppress(RuntimeError):  # the user closed the window

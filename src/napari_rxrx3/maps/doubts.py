@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.significance import NullOfPairs, NullOnPlates, benjamini_hochberg
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.phenomap import PhenoMap, Question
 
 __all__ = ["DOUBTS", "Judge", "doubts_of_entry"]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
 
 DOUBTS = {
     "same plate": "All wells of both are on one and the same plate, so that what the plate does "
@@ -48,28 +50,22 @@ class Judge:
         self._lock = threading.Lock()
         self._nulls: dict[str, NullOfPairs] = {}
         self._on_plates: dict[str, NullOnPlates] = {}
-        self._other: dict[str, tuple[NullOfPairs, Array] | None] = {}
+        self._other: dict[str, NullOfPairs | None] = {}
 
     def judge(
-        self,
-        query: int,
-        found: Array,
-        closeness: Array,
-        searched: Array,
-        metric: str,
-        opposite: bool,
+        self, asked: Question, found: Array, closeness: Array, progress: Progress | None = None
     ) -> pd.DataFrame:
         """Judge some neighbors of an entry.
 
         Parameters
         ----------
-        query : int
         found : int (k,)
             Rows of the neighbors.
         closeness : float (n,)
-            How close every entry is, see `PhenoMap.closeness`.
-        searched : bool (n,)
-            Among which entries the neighbors were sought: the q-values are over all of them.
+            How close every entry is, see `PhenoMap.closeness`. The q-values are over all that
+            are searched.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
 
         Returns
         -------
@@ -77,17 +73,20 @@ class Judge:
             k rows: p_value, q_value, p_same_plate, n_back, n_alone, flags (tuple of names of
             `DOUBTS`).
         """
+        report = progress or (lambda done, total, text: None)
         with self._lock:
-            null = self._null(metric)
-            rows = np.flatnonzero(searched)
-            p = np.full(len(closeness), np.nan)
-            p[rows] = null.p_values(query, rows, closeness[rows], opposite)
-            q = np.full(len(closeness), np.nan)
+            report(0, 0, "comparing with pairs of different perturbations")
+            rows = np.flatnonzero(asked.searched)
+            p, q = np.full(len(closeness), np.nan), np.full(len(closeness), np.nan)
+            p[rows] = self._null(asked.metric).p_values(
+                asked.query, rows, closeness[rows], asked.opposite, report
+            )
             q[rows] = benjamini_hochberg(p[rows])
-            plates = self._plate_null(metric)
-            on_plates = plates.p_values(query, found, closeness[found], opposite)
-            back, alone = self._replicated(query, found, closeness[searched], metric, opposite)
-            flags = self._flags(query, found, p[found], metric, opposite)
+            plates = self._plate_null(asked.metric)
+            on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
+            back, alone = self._replicated(asked, found, closeness[rows])
+            self._map.score_store.get(self._map, progress)
+            flags = self._flags(asked, found, p[found])
         return pd.DataFrame(
             {
                 "p_value": p[found],
@@ -111,9 +110,7 @@ class Judge:
 
     # -- replicates --------------------------------------------------------------------------------
 
-    def _replicated(
-        self, query: int, found: Array, searched: Array, metric: str, opposite: bool
-    ) -> tuple[Array, Array]:
+    def _replicated(self, asked: Question, found: Array, searched: Array) -> tuple[Array, Array]:
         """In how many experiments, each used alone, a neighbor is among the first 5 % again.
 
         Restricting a pair to an experiment takes the averages over its wells there; one of the
@@ -123,17 +120,17 @@ class Judge:
         back, alone = np.zeros(len(found), dtype=int), np.zeros(len(found), dtype=int)
         if parts is None or not len(searched):
             return back, alone
-        sign = -1.0 if opposite else 1.0
+        sign = -1.0 if asked.opposite else 1.0
         threshold = np.quantile(sign * searched, 1 - _BACK)
-        mine = parts.of(query)
+        mine = parts.of(asked.query)
         for i, row in enumerate(found):
             theirs = parts.of(int(row))
             for experiment in np.union1d(parts.experiment[mine], parts.experiment[theirs]):
-                a, a_is_part = self._in_experiment(query, mine, int(experiment))
+                a, a_is_part = self._in_experiment(asked.query, mine, int(experiment))
                 b, b_is_part = self._in_experiment(int(row), theirs, int(experiment))
                 if a_is_part or b_is_part:
                     alone[i] += 1
-                    back[i] += sign * _closeness(a, b, metric) >= threshold
+                    back[i] += sign * _closeness(a, b, asked.metric) >= threshold
         return back, alone
 
     def _in_experiment(self, row: int, parts_of: slice, experiment: int) -> tuple[Array, bool]:
@@ -147,11 +144,9 @@ class Judge:
 
     # -- reasons to doubt --------------------------------------------------------------------------
 
-    def _flags(
-        self, query: int, found: Array, p: Array, metric: str, opposite: bool
-    ) -> list[tuple[str, ...]]:
-        mine = _Where(self._map, query)
-        artifacts = self._only_unaligned(query, found, p, metric, opposite)
+    def _flags(self, asked: Question, found: Array, p: Array) -> list[tuple[str, ...]]:
+        mine = _Where(self._map, asked.query)
+        artifacts = self._only_unaligned(asked, found, p)
         flags = []
         for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
             shared = _Where(self._map, row).shared_with(mine)
@@ -160,22 +155,20 @@ class Judge:
             flags.append((*shared, *own, *also))
         return flags
 
-    def _only_unaligned(
-        self, query: int, found: Array, p: Array, metric: str, opposite: bool
-    ) -> Array:
+    def _only_unaligned(self, asked: Question, found: Array, p: Array) -> Array:
         """Which neighbors are near without alignment, by their p-value, and not with it."""
         is_raw = self._map.align == "none"
         suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
         artifacts = np.zeros(len(found), dtype=bool)
         if not suspects.any():
             return artifacts
-        null = self._other_null(metric)
+        null = self._other_null(asked.metric)
         if null is None:
             return artifacts
         rows = found[suspects]
-        mine = self._average(null, query)
-        closeness = np.array([_closeness(mine, self._average(null, int(r)), metric) for r in rows])
-        other = null.p_values(query, rows, closeness, opposite)
+        mine = self._average(null, asked.query)
+        closeness = [_closeness(mine, self._average(null, int(r)), asked.metric) for r in rows]
+        other = null.p_values(asked.query, rows, np.array(closeness), asked.opposite)
         is_near = other <= LEVEL_OF_DOUBT
         artifacts[suspects] = ~is_near if is_raw else is_near
         return artifacts
@@ -189,9 +182,8 @@ class Judge:
             except MapError:  # too few controls: nothing to compare with
                 self._other[metric] = None
             else:
-                self._other[metric] = (NullOfPairs(self._map, space, metric), np.zeros(0))
-        other = self._other[metric]
-        return None if other is None else other[0]
+                self._other[metric] = NullOfPairs(self._map, space, metric)
+        return self._other[metric]
 
     def _average(self, null: NullOfPairs, row: int) -> Array:
         wells = np.searchsorted(null.space.positions, self._map.positions_of(row)[:2000])

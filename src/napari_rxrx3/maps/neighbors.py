@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["KINDS", "Neighbor", "nearest_of_kind"]
+__all__ = ["KINDS", "ORDERS", "Neighbor", "list_neighbors"]
 
 KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
+
+ORDERS = ("similar", "opposite", "strongest", "most consistent")
+"""What comes first: by likeness to the query, or by a score of their own."""
+
+_SCORE_OF_ORDER = {"strongest": "strength", "most consistent": "consistency"}
+
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Neighbor:
-    """One row of the list; `well` is the one to show, None if no image of it is here."""
+    """One row of the list.
+
+    `well` is the one to show, None if no image of it is here. What is not known, or not known
+    yet, is NaN; `flags` are names of `napari_rxrx3.maps.doubts.DOUBTS`.
+    """
 
     rank: int
     key: str
@@ -26,41 +38,113 @@ class Neighbor:
     value: float
     n_wells: int
     well: str | None
+    p_value: float = np.nan
+    q_value: float = np.nan
+    p_same_plate: float = np.nan
+    n_back: int = 0
+    n_alone: int = 0
+    flags: tuple[str, ...] = ()
+    strength: float = np.nan
+    consistency: float = np.nan
 
 
-def nearest_of_kind(
+def list_neighbors(
     phenomap: PhenoMap,
     key: str,
+    order: str,
     kind: str,
     k: int,
     metric: str,
-    opposite: bool,
     picture_of: Callable[[pd.Index], str | None],
+    *,
+    judged: bool = False,
+    progress: Progress | None = None,
 ) -> list[Neighbor]:
-    """The `k` nearest entries of a kind ("all", "genes" or "compounds"), ranked among their kind.
+    """The first `k` entries of a kind in an order, ranked among their kind.
+
+    Parameters
+    ----------
+    order : str
+        One of `ORDERS`.
+    kind : str
+        A key of `KINDS`.
+    picture_of : callable
+        Chooses one of the wells of an entry to be shown.
+    judged : bool
+        Add what tells how far to trust each of them, which takes longer.
 
     Raises
     ------
     UnknownKey
     """
-    table = phenomap.nearest(key, k if kind == "all" else len(phenomap.labels), metric, opposite)
-    labels = phenomap.labels.loc[table["key"]]
-    wanted = KINDS[kind]
-    if wanted is not None:
-        keep = (labels["perturbation_type"] == wanted).to_numpy()
-        table, labels = table[keep], labels[keep]
-    values = table["similarity" if metric == "cosine" else "distance"]
-    rows = zip(table["key"].head(k), values, labels.itertuples(index=False), strict=False)
-    return [
-        Neighbor(
-            rank,
-            entry,
-            label.treatment if isinstance(label.treatment, str) else entry,
-            label.perturbation_type if isinstance(label.perturbation_type, str) else "",
-            float(label.concentration),
-            float(value),
-            int(label.n_wells),
-            picture_of(phenomap.wells_of(entry)),
+    if order in _SCORE_OF_ORDER:
+        table = _by_score(phenomap, key, _SCORE_OF_ORDER[order], KINDS[kind], k, progress)
+        values = table["score"]
+    else:
+        opposite = order == "opposite"
+        table = phenomap.nearest(
+            key, k, metric, opposite, kind=KINDS[kind], judged=judged, progress=progress
         )
-        for rank, (entry, value, label) in enumerate(rows, start=1)
+        values = table["similarity" if metric == "cosine" else "distance"]
+    neighbors = [
+        _neighbor(phenomap, i, entry, float(value), picture_of)
+        for i, (entry, value) in enumerate(zip(table["key"], values, strict=True), start=1)
     ]
+    return _judged(phenomap, neighbors, table) if judged else neighbors
+
+
+def _neighbor(
+    phenomap: PhenoMap,
+    rank: int,
+    key: str,
+    value: float,
+    picture_of: Callable[[pd.Index], str | None],
+) -> Neighbor:
+    label = phenomap.labels.loc[key]
+    treatment, kind = label["treatment"], label["perturbation_type"]
+    return Neighbor(
+        rank,
+        key,
+        treatment if isinstance(treatment, str) else key,
+        kind if isinstance(kind, str) else "",
+        float(label["concentration"]),
+        value,
+        int(label["n_wells"]),
+        picture_of(phenomap.wells_of(key)),
+    )
+
+
+def _by_score(
+    phenomap: PhenoMap, query: str, score: str, kind: str | None, k: int, progress: Progress | None
+) -> pd.DataFrame:
+    """The entries with the largest score; the query is one of them like any other."""
+    values = phenomap.score_store.get(phenomap, progress)[score].to_numpy()
+    searched = phenomap.searched(phenomap.row(query), kind)
+    searched[phenomap.row(query)] = kind in (None, phenomap.labels["perturbation_type"].get(query))
+    rows = np.flatnonzero(searched & ~np.isnan(values))
+    rows = rows[np.argsort(-values[rows], kind="stable")][:k]
+    return pd.DataFrame({"key": phenomap.labels.index[rows], "score": values[rows]})
+
+
+def _judged(phenomap: PhenoMap, neighbors: list[Neighbor], table: pd.DataFrame) -> list[Neighbor]:
+    from napari_rxrx3.maps.doubts import doubts_of_entry
+
+    scores = phenomap.scores
+    judged = []
+    for neighbor, row in zip(neighbors, table.to_dict("records"), strict=True):
+        own = scores.loc[neighbor.key]
+        also = {name: row[name] for name in _VERDICTS if name in row}
+        if "flags" not in row:
+            also["flags"] = doubts_of_entry(phenomap, phenomap.row(neighbor.key))
+        judged.append(
+            replace(
+                neighbor,
+                strength=float(own["strength"]),
+                consistency=float(own["consistency"]),
+                **also,
+            )
+        )
+    return judged
+
+
+_VERDICTS = ("p_value", "q_value", "p_same_plate", "n_back", "n_alone", "flags")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.doubts import Judge
     from napari_rxrx3.maps.scores import ScoreStore
 
-__all__ = ["AVERAGES", "KINDS", "LEVELS", "METRICS", "MapSpec", "Parts", "PhenoMap"]
+__all__ = ["AVERAGES", "KINDS", "LEVELS", "METRICS", "MapSpec", "Parts", "PhenoMap", "Question"]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
 
 LEVELS = ("well", "guide", "perturbation", "compound")
 METRICS = ("cosine", "euclidean")
@@ -61,6 +62,16 @@ class MapSpec:
         if self.align not in ALIGNMENTS:
             known_names = ", ".join(ALIGNMENTS)
             raise MapError(f"There is no alignment {self.align!r}; choose one of {known_names}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of a map: row of the query, bool (n,) of what is searched, and how."""
+
+    query: int
+    searched: Array
+    metric: str
+    opposite: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +168,7 @@ class PhenoMap:
         *,
         kind: str | None = None,
         judged: bool = True,
+        progress: Progress | None = None,
     ) -> pd.DataFrame:
         """List the entries most similar to one, or with `opposite` the least similar ones.
 
@@ -167,6 +179,9 @@ class PhenoMap:
             Search these only.
         judged : bool
             Add the columns that say how far to trust each row; see `napari_rxrx3.maps.doubts`.
+            The first time takes seconds for a large map.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
 
         Returns
         -------
@@ -197,7 +212,8 @@ class PhenoMap:
         )
         if not judged:
             return table
-        verdicts = self.judge.judge(query, found, closeness, searched, metric, opposite)
+        asked = Question(query, searched, metric, opposite)
+        verdicts = self.judge.judge(asked, found, closeness, progress)
         return pd.concat([table, verdicts], axis=1)
 
     def closeness(self, row: int, metric: str) -> Array:
@@ -260,6 +276,15 @@ class PhenoMap:
         """Places in the table of wells of an entry's wells, the most typical first."""
         start, stop = self.ends[row] - self.n_wells[row], self.ends[row]
         return self.member_positions[start:stop]
+
+    def scores_of_wells(self, well_ids: pd.Index) -> pd.DataFrame:
+        """Numeric scores of the entries that wells went into, indexed by well; NaN for others."""
+        position = self.well_ids.get_indexer(well_ids)
+        entry = np.where(position >= 0, self._entry_of_position[position], -1)
+        numbers = self.scores.select_dtypes("number")
+        rows = numbers.to_numpy()[entry]
+        rows[entry < 0] = np.nan
+        return pd.DataFrame(rows, index=well_ids, columns=numbers.columns)
 
     def key_of_well(self, well_id: str) -> str | None:
         """Key of the entry that a well went into, None if it is not in the map."""

@@ -6,6 +6,7 @@ zero"), q-values are those of Benjamini and Hochberg 1995. The nulls are our own
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
 
 SIZES = np.array(
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188, 235]
@@ -93,7 +95,14 @@ class NullOfPairs:
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
-    def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
+    def p_values(
+        self,
+        query: int,
+        rows: Array,
+        closeness: Array,
+        opposite: bool,
+        progress: Progress | None = None,
+    ) -> Array:
         """p-values of the closeness of an entry to some others, float (n,).
 
         Parameters
@@ -104,12 +113,17 @@ class NullOfPairs:
             Rows of the others, and how close they are; see `PhenoMap.closeness`.
         opposite : bool
             Ask for pairs that are as far apart, not as close.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
         """
         p = np.full(len(rows), np.nan)
         sizes = size_below(self.phenomap.n_wells[rows])
         mine = int(size_below(self.phenomap.n_wells[[query]])[0])
         bins = self._bins(closeness)
-        for size in np.unique(sizes):
+        present = np.unique(sizes)
+        for done, size in enumerate(present):
+            if progress is not None:
+                progress(done, len(present), "comparing with pairs of different perturbations")
             counts = self._counts_without(mine, int(size), int(self.phenomap.groups[query]))
             tail = np.cumsum(counts) if opposite else np.cumsum(counts[::-1])[::-1]
             of_size = sizes == size

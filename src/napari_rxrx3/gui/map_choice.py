@@ -1,0 +1,121 @@
+"""One row that chooses a map: vectors and alignment, and the rest behind a button."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from magicgui.widgets import ComboBox, Container
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QWidget,
+    QWidgetAction,
+)
+
+from napari_rxrx3.gui.widgets import let_shrink
+from napari_rxrx3.maps.align import ALIGNMENTS
+from napari_rxrx3.maps.phenomap import AVERAGES, MapSpec
+from napari_rxrx3.maps.space import BATCHES
+
+__all__ = ["MapChoice", "map_in_words"]
+
+_BESIDE_NAMES = 24
+"""Pixels that a list needs beside its longest name, for margins and a scroll bar."""
+
+
+class MapChoice(QWidget):
+    """Shows a `MapSpec` and lets the user change it."""
+
+    changed = Signal()
+    """The user chose something, be it what was chosen before; read `spec`."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.spec = MapSpec()
+        self.embeddings: list[str] = []
+        self.embedding, self.align = QComboBox(), QComboBox()
+        self.align.addItems(ALIGNMENTS)
+        self.average = ComboBox(name="average", choices=AVERAGES)
+        self.batch = ComboBox(name="batch", choices=BATCHES)
+        self.more = QPushButton()
+        self._name_parts(name)
+        self._put_form_in_menu()
+        self._lay_out(name)
+        self.embedding.activated.connect(self._choose)
+        self.align.activated.connect(self._choose)
+        self.average.changed.connect(self._choose)
+        self.batch.changed.connect(self._choose)
+
+    def set_embeddings(self, names: list[str]) -> None:
+        """Offer these vectors; there is nothing to choose from one."""
+        if names == self.embeddings:
+            return
+        self.embeddings = list(names)
+        self.embedding.clear()
+        self.embedding.addItems(names)
+        listed = self.embedding.view()
+        listed.setMinimumWidth(listed.sizeHintForColumn(0) + _BESIDE_NAMES)
+        self.embedding.setVisible(len(names) > 1)
+        self.set_spec(self.spec)
+
+    def set_spec(self, spec: MapSpec) -> None:
+        """Show a map."""
+        self.spec = spec
+        if spec.embedding in self.embeddings:
+            self.embedding.setCurrentIndex(self.embeddings.index(spec.embedding))
+        self.align.setCurrentIndex(ALIGNMENTS.index(spec.align))
+        with self.average.changed.blocked(), self.batch.changed.blocked():
+            self.average.value, self.batch.value = spec.average, spec.batch
+        self.more.setText(_rest_in_words(spec))
+        self.setToolTip(Qt.convertFromPlainText(map_in_words(spec)))
+
+    def _choose(self) -> None:
+        spec = replace(
+            self.spec,
+            align=self.align.currentText(),
+            average=self.average.value,
+            batch=self.batch.value,
+        )
+        if self.embeddings:
+            spec = replace(spec, embedding=self.embeddings[self.embedding.currentIndex()])
+        self.set_spec(spec)
+        self.changed.emit()
+
+    def _name_parts(self, name: str) -> None:
+        self.embedding.setAccessibleName(f"Vectors of map {name}")
+        self.align.setAccessibleName(f"Alignment of map {name}")
+        self.more.setAccessibleName(f"Average and batch of map {name}")
+        self.average.tooltip = "How the wells of a perturbation are made one vector"
+        self.batch.tooltip = "What is aligned to what: experiments, or plates"
+
+    def _put_form_in_menu(self) -> None:
+        self.form = Container(widgets=[self.average, self.batch])
+        menu = QMenu(self)
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(self.form.native)
+        menu.addAction(action)
+        self.more.setMenu(menu)
+
+    def _lay_out(self, name: str) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(QLabel(name))
+        let_shrink(self.embedding)
+        for box in (self.embedding, self.align):
+            row.addWidget(box, 1)
+        row.addWidget(self.more)
+
+
+def map_in_words(spec: MapSpec) -> str:
+    """How a map is made, in a few words."""
+    align = spec.align if spec.align != "none" else "not aligned"
+    return f"{spec.level} · {align} · {_rest_in_words(spec)} · {spec.embedding}"
+
+
+def _rest_in_words(spec: MapSpec) -> str:
+    return spec.average if spec.batch == "experiment" else f"{spec.average}, by {spec.batch}"

@@ -1,0 +1,128 @@
+"""The button that says how the map is made, with a form behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QMenu, QPushButton, QWidgetAction
+
+from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.maps.align import ALIGNMENTS
+from napari_rxrx3.maps.phenomap import AVERAGES, LEVELS, METRICS
+from napari_rxrx3.maps.space import BATCHES
+from napari_rxrx3.session import Query
+
+__all__ = ["MapSettings"]
+
+_TIPS = {
+    "level": "What is compared: single wells, guides, perturbations (a gene over its guides; a "
+    "compound at a dose), or compounds over their doses",
+    "align": "How differences between experiments are taken out, by their control wells: not at "
+    "all, by center and scale, by center and scale along the controls' principal components, or "
+    "by typical variation normalization (tvn)",
+    "metric": "cosine: direction of the change; euclidean: distance, which its strength decides "
+    "too",
+    "average": "How the wells of a perturbation are made one vector; a median is not moved by a "
+    "single odd well",
+    "batch": "What is aligned to what: experiments as a rule; plates, if plates of one experiment "
+    "differ and each has enough controls",
+    "control": "Wells that all batches are aligned by",
+    "embedding": "The vectors that are compared",
+}
+_CONTROLS_LISTED = 40
+
+
+class MapSettings(QPushButton):
+    """Emits what the user changed; `set_query` shows what is."""
+
+    changed = Signal(str, object)
+    """Name of a field of `Query`, and its new value."""
+    vectors_wanted = Signal()
+    """The user wants to add vectors of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = _choice("level", LEVELS)
+        self.align = _choice("align", ALIGNMENTS)
+        self.metric = _choice("metric", METRICS)
+        self.average = _choice("average", AVERAGES)
+        self.batch = _choice("batch", BATCHES)
+        self.control = _choice("control", (Query.control,))
+        self.embedding = _choice("embedding", ("",))
+        self.leave_out = CheckBox(
+            name="leave_out",
+            text="leave out batches without enough controls",
+            tooltip="Otherwise nothing is aligned if a batch has too few controls",
+        )
+        self.add_vectors = PushButton(
+            text="Add vectors …",
+            tooltip="A parquet or CSV file with well_id and columns of numbers",
+        )
+        self._choices = (
+            self.level,
+            self.embedding,
+            self.align,
+            self.batch,
+            self.control,
+            self.average,
+            self.metric,
+        )
+        self.form = Container(widgets=[*self._choices, self.leave_out, self.add_vectors])
+        self._put_in_menu()
+        self.setToolTip("Level, vectors, alignment and metric of the comparison")
+        widgets = (*self._choices, self.leave_out)
+        for widget in widgets:
+            widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
+        self.add_vectors.changed.connect(self._on_add)
+        # a combo box that Qt deletes loses its entries one by one, and says so
+        self.destroyed.connect(lambda: [widget.changed.disconnect() for widget in widgets])
+
+    def set_dataset(self, dataset: Dataset | None) -> None:
+        """Offer the embeddings and the controls of a data set."""
+        names = [""] if dataset is None else list(dataset.embeddings)
+        self._offer(self.embedding, names or [""])
+        self._offer(self.control, _controls_of(dataset))
+
+    def set_query(self, query: Query, embedding: str) -> None:
+        """Show the settings of a question; `embedding` is the one that an empty name stands for."""
+        for widget in (*self._choices, self.leave_out):
+            value: Any = getattr(query, widget.name)
+            if widget is self.embedding:
+                value = value or embedding
+            with widget.changed.blocked():
+                if not isinstance(widget, ComboBox) or value in widget.choices:
+                    widget.value = value
+        self.setText(f"by {query.level}")
+
+    def _offer(self, box: ComboBox, choices: list[str]) -> None:
+        with box.changed.blocked():
+            box.choices = choices
+
+    def _on_change(self, name: str, value: object) -> None:
+        self.changed.emit(name, value)
+
+    def _on_add(self) -> None:
+        self.menu().close()
+        self.vectors_wanted.emit()
+
+    def _put_in_menu(self) -> None:
+        menu = QMenu(self)
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(self.form.native)
+        menu.addAction(action)
+        self.setMenu(menu)
+
+
+def _choice(name: str, choices: tuple[str, ...]) -> ComboBox:
+    return ComboBox(name=name, choices=choices, tooltip=_TIPS[name])
+
+
+def _controls_of(dataset: Dataset | None) -> list[str]:
+    """Treatments that a map can be aligned by, EMPTY_control first."""
+    if dataset is None:
+        return [Query.control]
+    counts = dataset.wells["treatment"].value_counts()
+    controls = [name for name in counts.index if "_control" in name and name != Query.control]
+    return [Query.control, *controls[:_CONTROLS_LISTED]]

@@ -1,0 +1,193 @@
+"""Two maps' answers to the same question, side by side.
+
+The rank correlation is that of Spearman 1904, "The proof and measurement of association between
+two things" (American Journal of Psychology 15: 72-101), with mean ranks for ties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.errors import MapError, UnknownKey
+from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["Comparison", "compare_lists", "rank_correlation"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How far two maps agree on what is nearest to an entry.
+
+    Attributes
+    ----------
+    key : str
+    k : int
+        How many of each list were compared: as many as asked for, if both lists are that long.
+    table : pandas.DataFrame
+        The first `k` of both lists, ordered by their mean rank: key, rank_a, value_a, rank_b,
+        value_b. Ranks count from 1 over all that a map searched; values are similarities (cosine)
+        or distances (Euclidean). NaN where an entry is in one map only.
+    n_common : int
+        Entries that both maps searched.
+    overlap : int
+        How many are among the first `k` of both lists.
+    spearman : float
+        Rank correlation over the common entries; NaN if there are fewer than two, or if all of
+        them are equally near in one map.
+    notes : tuple of str
+        A sentence each.
+    """
+
+    key: str
+    k: int
+    table: pd.DataFrame
+    n_common: int
+    overlap: int
+    spearman: float
+    notes: tuple[str, ...]
+
+
+def compare_lists(
+    map_a: PhenoMap,
+    map_b: PhenoMap,
+    key: str,
+    k: int = 20,
+    metric: str = "cosine",
+    opposite: bool = False,
+    kind: str | None = None,
+) -> Comparison:
+    """Ask two maps what is nearest to an entry.
+
+    Parameters
+    ----------
+    map_a, map_b : PhenoMap
+        At the same level.
+    metric, opposite, kind
+        As in `PhenoMap.nearest`.
+
+    Raises
+    ------
+    UnknownKey
+        If neither map has the entry.
+    MapError
+        If only one has it, or the maps are at different levels.
+    ValueError
+        If `metric` or `kind` is unknown.
+    """
+    _check(map_a, map_b, key)
+    a, b = (_List.of(m, key, metric, opposite, kind) for m in (map_a, map_b))
+    k = max(0, min(k, len(a.order), len(b.order)))
+    first_a, first_b = a.keys[a.order[:k]], b.keys[b.order[:k]]
+    table = pd.DataFrame({"key": first_a.append(first_b.difference(first_a, sort=False))})
+    for name, ranked in (("a", a), ("b", b)):
+        table[f"rank_{name}"], table[f"value_{name}"] = ranked.look_up(table["key"])
+    mean_rank = table[["rank_a", "rank_b"]].mean(axis=1)
+    table = table.iloc[np.lexsort((table["rank_a"], mean_rank))].reset_index(drop=True)
+    rows_a, rows_b = _common(a, b)
+    return Comparison(
+        key,
+        k,
+        table,
+        n_common=len(rows_a),
+        overlap=len(first_a.intersection(first_b)),
+        spearman=rank_correlation(a.closeness[rows_a], b.closeness[rows_b]),
+        notes=_notes(len(a.order) - len(rows_a), len(b.order) - len(rows_b)),
+    )
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    """Spearman's rank correlation: the correlation of the ranks, ties getting their mean rank.
+
+    NaN if there are fewer than two values, or all of one side are the same.
+    """
+    ranks = [pd.Series(values).rank().to_numpy() for values in (a, b)]
+    a, b = (values - values.mean() if len(values) else values for values in ranks)
+    spread = float(np.sqrt((a @ a) * (b @ b)))
+    return float(np.clip(a @ b / spread, -1, 1)) if spread else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class _List:
+    """What one map says.
+
+    Attributes
+    ----------
+    keys : pandas.Index (n,)
+        All entries.
+    order : int (m,)
+        Rows of those that were searched, nearest (or most opposite) first.
+    rank : float (n,)
+        From 1; NaN where an entry was not searched.
+    closeness : float (n,)
+        The larger, the further up in the list.
+    value : float (n,)
+        Similarity or distance.
+    """
+
+    keys: pd.Index
+    order: Array
+    rank: Array
+    closeness: Array
+    value: Array
+
+    @classmethod
+    def of(
+        cls, phenomap: PhenoMap, key: str, metric: str, opposite: bool, kind: str | None
+    ) -> _List:
+        query = phenomap.row(key)
+        near = phenomap.closeness(query, metric)
+        searched = np.flatnonzero(phenomap.searched(query, kind))
+        closeness = -near if opposite else near
+        order = searched[np.argsort(-closeness[searched], kind="stable")]
+        rank = np.full(len(near), np.nan)
+        rank[order] = np.arange(1, len(order) + 1)
+        return cls(
+            phenomap.labels.index, order, rank, closeness, near if metric == "cosine" else -near
+        )
+
+    def look_up(self, keys: pd.Series) -> tuple[Array, Array]:
+        """Ranks and values of entries, NaN for those that were not searched."""
+        rows = self.keys.get_indexer(pd.Index(keys))
+        ranks = np.where(rows >= 0, self.rank[rows], np.nan)
+        return ranks, np.where(np.isnan(ranks), np.nan, self.value[rows])
+
+
+def _common(a: _List, b: _List) -> tuple[Array, Array]:
+    """Rows of the entries that were searched in both maps."""
+    rows = b.keys.get_indexer(a.keys)
+    in_both = (rows >= 0) & ~np.isnan(a.rank) & ~np.isnan(b.rank[rows])
+    return np.flatnonzero(in_both), rows[in_both]
+
+
+def _check(map_a: PhenoMap, map_b: PhenoMap, key: str) -> None:
+    if map_a.level != map_b.level:
+        raise MapError(
+            f"Two lists are compared at one level, not at {map_a.level} and {map_b.level}."
+        )
+    has_it = [key in m.labels.index for m in (map_a, map_b)]
+    if not any(has_it):
+        raise UnknownKey(key, map_a.closest_keys(key))
+    if not all(has_it):
+        here, not_here = (map_a, map_b) if has_it[0] else (map_b, map_a)
+        raise MapError(
+            f"{key} is in the map of {_in_words(here)} but not in that of {_in_words(not_here)}, "
+            "so there is nothing to compare."
+        )
+
+
+def _in_words(phenomap: PhenoMap) -> str:
+    align = phenomap.align if phenomap.align != "none" else "not aligned"
+    return f"{phenomap.embedding} ({align})"
+
+
+def _notes(n_only_a: int, n_only_b: int) -> tuple[str, ...]:
+    lone = [f"{n:,} are only in {name}" for n, name in ((n_only_a, "A"), (n_only_b, "B")) if n]
+    if not lone:
+        return ()
+    return (f"Of the entries searched, {' and '.join(lone)}; the rank correlation is without.",)

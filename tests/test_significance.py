@@ -1,0 +1,429 @@
+"""p-values of neighbors: uniform without signal, small with it, and those that counting gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import screens as s
+from napari_rxrx3.maps.significance import NullOfPairs, add_one_p, benjamini_hochberg
+
+ALL = 10**6
+PLACES = [(experiment, plate) for experiment in s.PAIR for plate in (1, 2, 3)]
+QUESTIONS = [(m, o) for m in ("cosine", "euclidean") for o in (False, True)]
+
+Folder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return lambda name: tmp_path_factory.mktemp(name)
+
+
+def listed(m: Any, query: str, metric: str = "cosine", opposite: bool = False) -> pd.DataFrame:
+    """Return the whole list of a query without controls, indexed by key."""
+    table = m.nearest(query, k=ALL, metric=metric, opposite=opposite).set_index("key")
+    is_control = m.labels["treatment"].str.contains("_control").to_numpy()
+    return table.drop(m.labels.index[is_control], errors="ignore")
+
+
+def perturbations(m: Any) -> list[str]:
+    """Return the keys of all entries but controls."""
+    return m.labels.index[~m.labels["treatment"].str.contains("_control")].tolist()
+
+
+def ks(p: Any) -> float:
+    """Return the largest distance between the distribution of p-values and a uniform one."""
+    return float(stats.kstest(p, "uniform").statistic)
+
+
+# --- without signal ----------------------------------------------------------------------------
+
+
+def unequal(seed: int, strengths: dict[int, float], n: int = 24) -> s.Wells:
+    """`n` genes of each number of wells, named after it, with an effect of its own each."""
+    wells = s.Wells(seed)
+    for place in PLACES:
+        wells.control(*place, 24)
+    for n_wells, strength in strengths.items():
+        for i in range(n):
+            gene = f"N{n_wells:02d}GENE{i:02d}"
+            order = wells.random(gene).permutation(len(PLACES))
+            for j in range(n_wells):
+                place = PLACES[order[j % len(PLACES)]]
+                wells.guide(*place, gene, 1, strength * wells.direction(gene))
+    return wells
+
+
+def by_sizes(maps: list[Any], metric: str, opposite: bool) -> dict[tuple[str, str], np.ndarray]:
+    """Return p-values of all pairs, by the sizes that begin the names of query and neighbor.
+
+    Without the rest of a list, which takes too long for so many.
+    """
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    for m in maps:
+        null, rows = NullOfPairs(m, m.space, metric), m.labels.index.get_indexer(perturbations(m))
+        size = m.labels.index.str[:3]
+        for query in rows:
+            others = rows[rows != query]
+            closeness = m.closeness(query, metric)[others]
+            p = null.p_values(query, others, closeness, opposite)
+            for other in size[rows].unique():
+                found.setdefault((size[query], other), []).append(p[size[others] == other])
+    return {sizes: np.concatenate(p) for sizes, p in found.items()}
+
+
+@pytest.fixture(scope="module")
+def silent_maps(new_folder: Folder) -> list[Any]:
+    sizes = {2: 0.0, 6: 0.0, 18: 0.0}
+    return [unequal(seed, sizes).open(new_folder("silent")).phenomap() for seed in range(6)]
+
+
+@pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
+def test_without_signal_p_is_uniform_whatever_the_numbers_of_wells(
+    metric: str, opposite: bool, silent_maps: list[Any]
+) -> None:
+    """Distances are longer the fewer the wells; a null of another size would show here.
+
+    All distances from one entry hang together by its length, so that they scatter more.
+    """
+    found = by_sizes(silent_maps, metric, opposite)
+    for sizes, p in found.items():
+        assert np.isfinite(p).all()
+        assert ks(p) < (0.06 if metric == "cosine" else 0.12), sizes
+        assert np.mean(p <= 0.05) < 0.1, sizes
+    assert abs(np.concatenate(list(found.values())).mean() - 0.5) < 0.04
+
+
+@pytest.mark.parametrize("level", ["guide", "well"])
+def test_without_signal_p_is_uniform_at_each_level(level: str, new_folder: Folder) -> None:
+    p = []
+    for seed in (1, 2, 3):
+        wells = s.gene_screen(genes=24, guides=2, plates=1, controls=12, seed=seed)
+        m = wells.open(new_folder(level)).phenomap(level)
+        p += [listed(m, query)["p_value"] for query in perturbations(m)[::8]]
+    pooled = np.concatenate(p)
+    assert ks(pooled) < 0.06
+    assert 0.03 < np.mean(pooled <= 0.05) < 0.07
+
+
+def test_sizes_without_a_null_of_their_own_get_a_wider_one(new_folder: Folder) -> None:
+    """9 and 17 wells are compared with averages of 8 and 15."""
+    m = unequal(4, {9: 0.0, 17: 0.0}).open(new_folder("odd")).phenomap()
+    for p in by_sizes([m], "euclidean", True).values():
+        assert p.mean() > 0.47
+        assert np.mean(p <= 0.05) < 0.08
+
+
+@pytest.mark.parametrize(
+    ("silent", "strengths"),
+    [
+        (("N01", "N02"), {1: 0.0, 2: 0.0, 18: 3.0}),
+        (("N18",), {1: 3.0, 2: 3.0, 18: 0.0}),
+    ],
+    ids=["few wells without signal", "many wells without signal"],
+)
+def test_a_number_of_wells_cannot_fake_a_likeness(
+    silent: tuple[str, ...], strengths: dict[int, float], new_folder: Folder
+) -> None:
+    maps = [unequal(seed, strengths).open(new_folder("fake")).phenomap() for seed in (1, 2, 3)]
+    for sizes, p in by_sizes(maps, "cosine", False).items():
+        if set(sizes) & set(silent):
+            assert np.mean(p <= 0.05) < 0.085, sizes
+            assert np.mean(p <= 0.01) < 0.03, sizes
+
+
+# --- with signal -------------------------------------------------------------------------------
+
+COMPLEX = ("GENE003", "GENE017", "GENE042", "GENE071")
+
+
+@pytest.fixture(scope="module")
+def planted(new_folder: Folder) -> Any:
+    """One complex among 80 genes, about as strong as the noise of one well."""
+    wells = s.Wells(9)
+    effects = {gene: 5 * wells.direction("complex") for gene in COMPLEX}
+    return s.gene_screen(80, effects=effects, seed=9, batch=2.0).open(new_folder("planted"))
+
+
+@pytest.mark.parametrize("align", ["centerscale", "pca-centerscale"])
+def test_members_of_a_complex_are_found_through_the_batches(align: str, planted: Any) -> None:
+    m = planted.phenomap(align=align)
+    for gene in COMPLEX:
+        top = m.nearest(gene, k=3)
+        assert set(top["key"]) == set(COMPLEX) - {gene}
+        assert (top["q_value"] <= 0.05).all()
+        assert (top["p_same_plate"] <= 0.01).all()
+    others = [m.nearest(gene, k=1)["q_value"][0] for gene in s.gene_names(80)[20:40]]
+    assert np.mean(np.array(others) <= 0.05) <= 0.1
+
+
+def test_no_p_is_zero(planted: Any) -> None:
+    """All that is more alike than any pair of the null gets one over one more than their number."""
+    m = planted.phenomap()
+    smallest = 1 / (1 + 79 * 78 / 2)
+    found = listed(m, COMPLEX[0])["p_value"]
+    assert found.min() >= smallest
+    # the other members are three of the pairs
+    assert (found[list(COMPLEX[1:])] <= 4 * smallest * (1 + 1e-9)).all()
+
+
+def test_the_strongest_of_all_pairs_gets_the_smallest_p(new_folder: Folder) -> None:
+    direction = s.Wells(3).direction("pair")
+    effects = dict.fromkeys(("GENE001", "GENE002"), 9 * direction)
+    m = s.gene_screen(20, effects=effects, seed=3).open(new_folder("pair")).phenomap()
+    top = m.nearest("GENE001", k=1).iloc[0]
+    assert top["key"] == "GENE002"
+    assert top["p_value"] == pytest.approx(1 / (1 + 19 * 18 / 2))
+
+
+# --- against counting --------------------------------------------------------------------------
+
+
+def perturbed(labels: pd.DataFrame) -> pd.Series:
+    """What is perturbed, whatever guide or dose; NaN for controls."""
+    is_compound = labels["perturbation_type"] == "COMPOUND"
+    names = labels["treatment"].where(is_compound, labels["gene"])
+    return names.where(~labels["treatment"].str.contains("_control"))
+
+
+def closeness_of_all(m: Any, metric: str) -> np.ndarray:
+    x = np.asarray(m.vectors, dtype="float64")
+    if metric == "euclidean":
+        return -np.linalg.norm(x[:, None] - x[None], axis=2)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
+def counted(null: np.ndarray, values: np.ndarray, opposite: bool) -> np.ndarray:
+    as_extreme = null[None] <= values[:, None] if opposite else null[None] >= values[:, None]
+    return (1 + as_extreme.sum(axis=1)) / (1 + len(null))
+
+
+def assert_counted(m: Any, query: str, metric: str, opposite: bool, reach: float) -> None:
+    """Compare with the count of all pairs; a p-value may be larger by what lies in one bin."""
+    what = perturbed(m.labels).to_numpy(object)
+    known = np.array([isinstance(name, str) for name in what])
+    closeness = closeness_of_all(m, metric)
+    a, c = np.triu_indices(len(what), k=1)
+    mine = what[m.row(query)]
+    kept = known[a] & known[c] & (what[a] != what[c]) & (what[a] != mine) & (what[c] != mine)
+    null = closeness[a[kept], c[kept]]
+    found = listed(m, query, metric, opposite)
+    values = closeness[m.row(query), m.labels.index.get_indexer(found.index)]
+    rounding, sign = 1e-6 * max(1, reach), -1 if opposite else 1
+    low = counted(null, values + sign * rounding, opposite)
+    high = counted(null, values - sign * (reach / 32768 + rounding), opposite)
+    p = found["p_value"].to_numpy()
+    assert (low - 1e-12 <= p).all()
+    assert (p <= high + 1e-12).all()
+    assert np.mean(high - low) < 0.01  # else the bounds would say nothing
+
+
+@pytest.fixture(scope="module")
+def equal(new_folder: Folder) -> Any:
+    """Genes and compounds of strong effects; four wells of each guide and of each dose."""
+    wells = s.Wells(5)
+    effects = {gene: 3 * wells.direction(gene) for gene in s.gene_names(12)}
+    wells = s.gene_screen(12, guides=3, effects=effects, seed=5)
+    for plate in (1, 2):
+        wells.control("compound-001", plate, 12)
+        for i in range(6):
+            for dose in (0.25, 1.0, 2.5):
+                for _ in range(2):
+                    effect = 3 * wells.direction(f"compound {i}")
+                    wells.dose("compound-001", plate, f"compound {i}", dose, effect)
+    return wells.open(new_folder("equal"))
+
+
+@pytest.mark.parametrize("average", ["mean", "median"])
+@pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
+def test_p_counts_all_pairs_of_different_perturbations(
+    metric: str, opposite: bool, average: str, equal: Any
+) -> None:
+    """Guides of one gene and doses of one compound are no pairs of different perturbations."""
+    m = equal.phenomap("guide", average=average)
+    assert set(m.labels["n_wells"]) == {4, 48 * 2}
+    longest = np.linalg.norm(equal.phenomap("well").vectors, axis=1).max()
+    reach = 2 if metric == "cosine" else 2 * longest
+    for query in ("GENE004_guide_2", "compound 3@1"):
+        assert_counted(m, query, metric, opposite, reach)
+
+
+@pytest.mark.parametrize("kind", ["perturbation", "well"])
+def test_p_counts_all_pairs_at_other_levels(kind: str, new_folder: Folder) -> None:
+    wells = s.gene_screen(30, guides=2, plates=1, controls=10, seed=6)
+    m = wells.open(new_folder("levels")).phenomap(kind)
+    for query in perturbations(m)[:3]:
+        assert_counted(m, query, "cosine", False, 2)
+
+
+def test_p_and_q_never_grow_with_likeness(equal: Any) -> None:
+    m = equal.phenomap()
+    for metric, opposite in QUESTIONS:
+        table = m.nearest("GENE002", k=ALL, metric=metric, opposite=opposite)
+        for _, alike in table.groupby("n_wells"):
+            assert alike["p_value"].is_monotonic_increasing
+        assert table.sort_values("p_value")["q_value"].is_monotonic_increasing
+
+
+# --- false discovery rates ---------------------------------------------------------------------
+
+
+def naive_q(p: np.ndarray) -> np.ndarray:
+    """Benjamini and Hochberg: the smallest of n p_j / rank_j over all p_j that are not below."""
+    n = len(p)
+    scaled = np.array([n * x / np.sum(p <= x) for x in p])
+    return np.array([min(1, scaled[p >= x].min()) for x in p])
+
+
+@pytest.mark.parametrize("kind", [None, "CRISPR", "COMPOUND"])
+def test_q_is_over_all_that_is_searched(kind: str | None, equal: Any) -> None:
+    m = equal.phenomap()
+    whole = m.nearest("GENE002", k=ALL, kind=kind)
+    few = m.nearest("GENE002", k=3, kind=kind)
+    n = (m.labels["perturbation_type"] == kind).sum() if kind else len(m.labels)
+    assert len(whole) == n - (kind != "COMPOUND")
+    np.testing.assert_allclose(whole["q_value"], naive_q(whole["p_value"].to_numpy()))
+    pd.testing.assert_frame_equal(few, whole.head(3))
+
+
+def test_what_is_searched_changes_q_and_not_p(equal: Any) -> None:
+    m = equal.phenomap()
+    everything = m.nearest("GENE002", k=ALL).set_index("key")
+    genes = m.nearest("GENE002", k=ALL, kind="CRISPR").set_index("key")
+    pd.testing.assert_series_equal(genes["p_value"], everything.loc[genes.index, "p_value"])
+    assert not np.allclose(genes["q_value"], everything.loc[genes.index, "q_value"])
+
+
+@given(st.lists(st.one_of(st.floats(1e-9, 1), st.just(0.5), st.just(np.nan)), max_size=40))
+def test_q_by_the_book(values: list[float]) -> None:
+    p = np.array(values, dtype=float)
+    q = benjamini_hochberg(p)
+    known = ~np.isnan(p)
+    assert np.isnan(q[~known]).all()
+    np.testing.assert_allclose(q[known], naive_q(p[known]))
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_one_is_added_to_both(n_as_extreme: int, n_others: int) -> None:
+    n = n_as_extreme + n_others
+    p = add_one_p(np.array([n_as_extreme]), n)[0]
+    assert np.isnan(p) if n == 0 else p == (n_as_extreme + 1) / (n + 1)
+
+
+# --- where there is nothing to compare with ----------------------------------------------------
+
+
+@pytest.mark.parametrize("genes", [1, 2])
+def test_too_few_perturbations_have_no_p(genes: int, new_folder: Folder) -> None:
+    m = s.gene_screen(genes, controls=6).open(new_folder("few")).phenomap()
+    found = m.nearest("GENE000", k=5)
+    assert len(found) == genes  # the others, and the controls
+    assert found[["p_value", "q_value", "p_same_plate"]].isna().all(axis=None)
+
+
+def test_a_few_large_entries_are_compared_with_smaller_ones(new_folder: Folder) -> None:
+    """There are too few averages of 18 wells for a null of their own."""
+    p = []
+    for seed in (1, 2, 3, 4):
+        wells = unequal(seed, {18: 0.0}, n=4)
+        wells = add_small(wells, 30)
+        m = wells.open(new_folder("large")).phenomap()
+        p += [listed(m, query)["p_value"] for query in perturbations(m) if query[0] == "N"]
+    pooled = np.concatenate(p)
+    assert np.isfinite(pooled).all()
+    assert pooled.min() < 0.02
+    assert np.mean(pooled <= 0.05) < 0.08
+
+
+def add_small(wells: s.Wells, n: int) -> s.Wells:
+    for gene in s.gene_names(n, "SMALL"):
+        for place in PLACES[::3]:
+            wells.guide(*place, gene, 1)
+    return wells
+
+
+# --- pairs on one plate ------------------------------------------------------------------------
+
+PAIR_ON_A_PLATE = ("P2GENE03", "P2GENE07")
+
+
+def plated(seed: int) -> s.Wells:
+    """Six plates of strong effects of their own, 12 genes of four wells on each alone."""
+    wells = s.Wells(seed, plate=0.7)
+    for number, place in enumerate(PLACES):
+        wells.control(*place, 24)
+        for i in range(12):
+            gene = f"P{number}GENE{i:02d}"
+            effect = 14 * wells.direction("pair") if gene in PAIR_ON_A_PLATE else 0.0
+            for _ in range(4):
+                wells.guide(*place, gene, 1, effect)
+    return wells
+
+
+@pytest.fixture(scope="module")
+def plated_maps(new_folder: Folder) -> list[Any]:
+    return [plated(seed).open(new_folder("plates")).phenomap() for seed in (1, 2)]
+
+
+def test_what_a_plate_does_looks_like_biology_until_compared_on_plates(
+    plated_maps: list[Any],
+) -> None:
+    p, on_plates = [], []
+    for m in plated_maps:
+        for query in perturbations(m)[::4]:
+            if query in PAIR_ON_A_PLATE:
+                continue
+            table = listed(m, query).drop(list(PAIR_ON_A_PLATE))
+            here = table[table.index.str[:2] == query[:2]]
+            p += here["p_value"].tolist()
+            on_plates += here["p_same_plate"].tolist()
+    assert np.median(p) < 0.1
+    assert ks(on_plates) < 0.1
+    assert np.mean(np.array(on_plates) <= 0.05) < 0.09
+
+
+def test_a_pair_on_one_plate_is_found_all_the_same(plated_maps: list[Any]) -> None:
+    for m in plated_maps:
+        top = m.nearest(PAIR_ON_A_PLATE[0], k=1).iloc[0]
+        assert top["key"] == PAIR_ON_A_PLATE[1]
+        assert top["p_same_plate"] <= 0.01
+        assert "same plate" in top["flags"]
+
+
+def test_aligning_plates_takes_away_what_they_do(
+    plated_maps: list[Any], new_folder: Folder
+) -> None:
+    m = plated(1).open(new_folder("by plate")).phenomap(batch="plate")
+    p = []
+    for query in perturbations(m)[::6]:
+        table = listed(m, query)
+        p += table[table.index.str[:2] == query[:2]]["p_value"].tolist()
+    assert np.median(p) > 0.2
+
+
+def test_on_plates_counts_all_pairs_that_share_them(plated_maps: list[Any]) -> None:
+    """All have four wells on one plate: no pair is better to compare with than another."""
+    m = plated_maps[0]
+    closeness = closeness_of_all(m, "cosine")
+    keys = np.array(m.labels.index)
+    plate = np.array([key[:2] if key.startswith("P") else "" for key in keys])
+    a, c = np.triu_indices(len(keys), k=1)
+    for query in ("P0GENE00", "P4GENE11"):
+        row = m.row(query)
+        kept = (plate[a] == plate[c]) & (plate[a] != "") & (a != row) & (c != row)
+        null = closeness[a[kept], c[kept]]
+        table = listed(m, query)
+        here = table[table.index.str[:2] == query[:2]]
+        values = closeness[row, m.labels.index.get_indexer(here.index)]
+        assert (here["p_same_plate"] >= counted(null, values + 1e-6, False) - 1e-12).all()
+        assert (here["p_same_plate"] <= counted(null, values - 1e-6, False) + 1e-12).all()
