@@ -60,12 +60,12 @@ def screen() -> b.Screen:
 
 @pytest.fixture(scope="module")
 def root(screen: b.Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A screen with two embeddings, ``deep`` and ``flat``."""
+    """A screen with two embeddings, ``wide`` and ``flat``."""
     folder = tmp_path_factory.mktemp("compare") / "two embeddings"
     screen.write_rxrx3(folder)
     for path in (folder / "embeddings").rglob("*.parquet"):
         path.unlink()
-    for seed, name, without in ((2, "deep", ONLY_B), (3, "flat", ONLY_A)):
+    for seed, name, without in ((2, "wide", ONLY_B), (3, "flat", ONLY_A)):
         content = b.embedding_bytes(vectors_of(screen, seed, without))
         b.write(folder / f"{name}.parquet", content)
     return folder
@@ -78,7 +78,7 @@ def data(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def maps(data: Any) -> tuple[Any, Any]:
-    return data.phenomap(embedding="deep"), data.phenomap(embedding="flat")
+    return data.phenomap(embedding="wide"), data.phenomap(embedding="flat")
 
 
 # --- the lists -----------------------------------------------------------------------------------
@@ -155,8 +155,8 @@ def test_a_list_shorter_than_k_is_compared_as_it_is(maps: tuple[Any, Any]) -> No
     ("key", "error", "words"),
     [
         ("gene01", UnknownKey, ["'gene01'", "GENE01"]),
-        (ONLY_A, MapError, [ONLY_A, "in the map of deep", "not in that of flat"]),
-        (ONLY_B, MapError, [ONLY_B, "in the map of flat", "not in that of deep"]),
+        (ONLY_A, MapError, [ONLY_A, "in the map of wide", "not in that of flat"]),
+        (ONLY_B, MapError, [ONLY_B, "in the map of flat", "not in that of wide"]),
     ],
 )
 def test_a_key_that_a_map_lacks_is_said(
@@ -241,7 +241,7 @@ def side(data: Any, qtbot: Any) -> Iterator[Side]:
 
 
 def test_it_says_in_words_how_far_the_maps_agree(side: Side, maps: tuple[Any, Any]) -> None:
-    assert [side.panel.a.spec.embedding, side.panel.b.spec.embedding] == ["deep", "flat"]
+    assert [side.panel.a.spec.embedding, side.panel.b.spec.embedding] == ["wide", "flat"]
     found = compare_lists(*maps, "GENE01")
     assert side.words == (
         f"Of the 20 nearest to GENE01, {found.overlap} are the same; "
@@ -289,13 +289,13 @@ def test_another_alignment_is_chosen_by_key(side: Side, data: Any) -> None:
     side.settle()
     assert side.panel.b.spec.align == "tvn"
     found = compare_lists(
-        data.phenomap(embedding="deep"), data.phenomap("perturbation", "tvn", "flat"), "GENE01"
+        data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "flat"), "GENE01"
     )
     assert f"{found.spearman:.2f}" in side.words
-    side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_Home)
+    side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_End)
     side.settle()
     found = compare_lists(
-        data.phenomap(embedding="deep"), data.phenomap("perturbation", "tvn", "deep"), "GENE01"
+        data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "wide"), "GENE01"
     )
     assert f"{found.spearman:.2f}" in side.words
 
@@ -306,7 +306,7 @@ def test_average_and_batch_are_behind_the_button(side: Side, data: Any) -> None:
     side.settle()
     assert side.panel.b.more.text() == "median, by plate"
     other = data.phenomap(embedding="flat", average="median", batch="plate")
-    found = compare_lists(data.phenomap(embedding="deep"), other, "GENE01")
+    found = compare_lists(data.phenomap(embedding="wide"), other, "GENE01")
     assert f"{found.spearman:.2f}" in side.words
 
 
@@ -356,7 +356,7 @@ def test_a_perturbation_that_a_map_lacks_is_said_in_the_panel(
 
 
 def test_a_map_is_not_compared_with_itself(side: Side) -> None:
-    side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_Home)
+    side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_End)
     assert side.panel.a.spec == side.panel.b.spec
     assert "the same map" in side.words
     assert not side.panel.table.rows()
@@ -391,7 +391,7 @@ def test_it_is_copied_and_saved_with_the_question(side: Side, tmp_path: Path) ->
     table = pd.read_csv(tmp_path / "two maps.csv")
     assert table["name"].tolist() == side.names
     assert table["query"].unique().tolist() == ["GENE01"]
-    assert table[["embedding_a", "embedding_b"]].iloc[0].tolist() == ["deep", "flat"]
+    assert table[["embedding_a", "embedding_b"]].iloc[0].tolist() == ["wide", "flat"]
     assert table["overlap"].unique().tolist() == [40 - len(table)]
     side.panel.save_csv(tmp_path)
     assert "Copied" in said[0]
@@ -439,7 +439,7 @@ def test_a_panel_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> 
 
 
 def test_texts_of_files_are_never_markup(side: Side) -> None:
-    side.panel.b.set_embeddings(["<b>deep</b>", "flat"])
+    side.panel.b.set_embeddings(["<b>wide</b>", "flat"])
     assert side.panel.note.textFormat() == Qt.TextFormat.PlainText
     side.ask("<b>GENE01</b>")
     assert "<b>GENE01</b>" in side.words
@@ -470,11 +470,12 @@ def open_tab(window: Window) -> None:
 def click_row(window: Window, row: int, double: bool = False) -> str:
     table = window.panel.table
     place = table.visualRect(table.model().index(row, 0)).center()
+    name = table.rows()[row].texts[0]
     window.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     if double:
         window.qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     window.settle()
-    return table.rows()[row].texts[0]
+    return str(name)
 
 
 def test_a_clicked_row_stands_beside_query_and_control(window: Window) -> None:

@@ -48,9 +48,9 @@ def ks(p: Any) -> float:
 # --- without signal ----------------------------------------------------------------------------
 
 
-def unequal(seed: int, strengths: dict[int, float], n: int = 24) -> s.Wells:
+def unequal(seed: int, strengths: dict[int, float], n: int = 24, dim: int = 16) -> s.Wells:
     """`n` genes of each number of wells, named after it, with an effect of its own each."""
-    wells = s.Wells(seed)
+    wells = s.Wells(seed, dim)
     for place in PLACES:
         wells.control(*place, 24)
     for n_wells, strength in strengths.items():
@@ -98,9 +98,8 @@ def test_without_signal_p_is_uniform_whatever_the_numbers_of_wells(
     found = by_sizes(silent_maps, metric, opposite)
     for sizes, p in found.items():
         assert np.isfinite(p).all()
-        assert ks(p) < (0.06 if metric == "cosine" else 0.12), sizes
-        assert np.mean(p <= 0.05) < 0.1, sizes
-    assert abs(np.concatenate(list(found.values())).mean() - 0.5) < 0.04
+        assert ks(p) < (0.04 if metric == "cosine" else 0.1), sizes
+        assert np.mean(p <= 0.05) < (0.07 if metric == "cosine" else 0.1), sizes
 
 
 @pytest.mark.parametrize("level", ["guide", "well"])
@@ -115,12 +114,36 @@ def test_without_signal_p_is_uniform_at_each_level(level: str, new_folder: Folde
     assert 0.03 < np.mean(pooled <= 0.05) < 0.07
 
 
-def test_sizes_without_a_null_of_their_own_get_a_wider_one(new_folder: Folder) -> None:
-    """9 and 17 wells are compared with averages of 8 and 15."""
-    m = unequal(4, {9: 0.0, 17: 0.0}).open(new_folder("odd")).phenomap()
-    for p in by_sizes([m], "euclidean", True).values():
-        assert p.mean() > 0.47
-        assert np.mean(p <= 0.05) < 0.08
+@pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
+def test_a_null_of_another_number_of_wells_makes_no_small_p(
+    metric: str, opposite: bool, new_folder: Folder
+) -> None:
+    """9 and 21 wells are numbers without a null of their own."""
+    maps = []
+    for seed in (1, 2, 3):
+        wells = unequal(seed, {9: 0.0, 21: 0.0}, dim=64)
+        maps.append(wells.open(new_folder("odd")).phenomap())
+    for sizes, p in by_sizes(maps, metric, opposite).items():
+        assert p.mean() > 0.45, sizes
+        assert np.mean(p <= 0.05) < 0.08, sizes
+
+
+@pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
+def test_a_few_large_entries_are_not_alike_by_their_size(
+    metric: str, opposite: bool, new_folder: Folder
+) -> None:
+    """There are too few averages of 18 wells for a null of their own."""
+    maps = []
+    for seed in range(6):
+        wells = unequal(seed, {18: 0.0}, n=6)
+        for gene in s.gene_names(30, "N02GENE"):
+            for place in PLACES[::3]:
+                wells.guide(*place, gene, 1)
+        maps.append(wells.open(new_folder("large")).phenomap())
+    for sizes, p in by_sizes(maps, metric, opposite).items():
+        assert np.isfinite(p).all()
+        assert p.mean() > 0.4, sizes
+        assert np.mean(p <= 0.05) < 0.1, sizes
 
 
 @pytest.mark.parametrize(
@@ -137,8 +160,8 @@ def test_a_number_of_wells_cannot_fake_a_likeness(
     maps = [unequal(seed, strengths).open(new_folder("fake")).phenomap() for seed in (1, 2, 3)]
     for sizes, p in by_sizes(maps, "cosine", False).items():
         if set(sizes) & set(silent):
-            assert np.mean(p <= 0.05) < 0.085, sizes
-            assert np.mean(p <= 0.01) < 0.03, sizes
+            assert np.mean(p <= 0.05) < 0.07, sizes
+            assert np.mean(p <= 0.01) < 0.02, sizes
 
 
 # --- with signal -------------------------------------------------------------------------------
@@ -329,27 +352,6 @@ def test_too_few_perturbations_have_no_p(genes: int, new_folder: Folder) -> None
     found = m.nearest("GENE000", k=5)
     assert len(found) == genes  # the others, and the controls
     assert found[["p_value", "q_value", "p_same_plate"]].isna().all(axis=None)
-
-
-def test_a_few_large_entries_are_compared_with_smaller_ones(new_folder: Folder) -> None:
-    """There are too few averages of 18 wells for a null of their own."""
-    p = []
-    for seed in (1, 2, 3, 4):
-        wells = unequal(seed, {18: 0.0}, n=4)
-        wells = add_small(wells, 30)
-        m = wells.open(new_folder("large")).phenomap()
-        p += [listed(m, query)["p_value"] for query in perturbations(m) if query[0] == "N"]
-    pooled = np.concatenate(p)
-    assert np.isfinite(pooled).all()
-    assert pooled.min() < 0.02
-    assert np.mean(pooled <= 0.05) < 0.08
-
-
-def add_small(wells: s.Wells, n: int) -> s.Wells:
-    for gene in s.gene_names(n, "SMALL"):
-        for place in PLACES[::3]:
-            wells.guide(*place, gene, 1)
-    return wells
 
 
 # --- pairs on one plate ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ kept in memory.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -43,13 +44,11 @@ class _CannotWrite(Exception):
 
 
 class VectorRows:
-    """Takes in vectors block by block: into a file, or into memory where there is no file."""
+    """Takes in vectors block by block and passes them on to a file."""
 
-    def __init__(self, dimension: int, file: IO[bytes] | None) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self.problems: list[Problem] = []
-        self._dimension = dimension
         self._file = file
-        self._blocks: list[Array] = []
         self._ids: list[pa.Array] = []
         self._usable: list[Array] = []
         self._names: list[str] = []
@@ -68,9 +67,6 @@ class VectorRows:
         self._ids.append(well_ids)
         self._usable.append(np.isfinite(vectors).all(axis=1) & (vectors != 0).any(axis=1))
         self._n += len(vectors)
-        if self._file is None:
-            self._blocks.append(vectors)
-            return
         try:
             self._file.write(np.ascontiguousarray(vectors).data)
         except OSError as error:
@@ -83,16 +79,6 @@ class VectorRows:
         self._note_repeats(ids, np.flatnonzero(~keep))
         usable = np.concatenate([np.zeros(0, dtype=bool), *self._usable])
         return ids.filter(pa.array(keep)), usable[keep], keep
-
-    def in_memory(self, keep: Array) -> Array:
-        vectors = np.empty((int(keep.sum()), self._dimension), dtype=np.float32)
-        row = start = 0
-        while self._blocks:  # one by one: all of them twice may be too much
-            block = self._blocks.pop(0)
-            kept = block[keep[start : start + len(block)]]
-            vectors[row : row + len(kept)] = kept
-            row, start = row + len(kept), start + len(block)
-        return vectors
 
     def _note_repeats(self, ids: pa.Array, repeats: Array) -> None:
         for row in repeats[:_LISTED_REPEATS].tolist():
@@ -146,11 +132,11 @@ class VectorStore:
         with written_atomically(self._vectors) as temporary:
             with temporary.open("wb") as file:
                 file.write(bytes(_HEADER))
-                rows = VectorRows(self._dimension, file)
+                rows = VectorRows(file)
                 read(rows)
             ids, usable, keep = rows.finish()
             if not keep.all():
-                _drop_rows(temporary, keep, self._dimension)
+                _cut_out(temporary, keep, self._dimension)
             with temporary.open("r+b") as file:
                 file.write(_header((len(ids), self._dimension)))
         metadata = {"problems": json.dumps([(p.kind, p.well_id, p.detail) for p in rows.problems])}
@@ -163,10 +149,14 @@ class VectorStore:
             writer.write_table(table)
 
     def _in_memory(self, read: Callable[[VectorRows], None]) -> StoredVectors:
-        rows = VectorRows(self._dimension, None)
+        buffer = io.BytesIO()
+        rows = VectorRows(buffer)
         read(rows)
         ids, usable, keep = rows.finish()
-        return StoredVectors(ids, rows.in_memory(keep), usable, rows.problems)
+        vectors = np.frombuffer(buffer.getbuffer(), np.float32).reshape(-1, self._dimension)
+        _close_gaps(vectors, keep)
+        vectors.flags.writeable = False
+        return StoredVectors(ids, vectors[: len(ids)], usable, rows.problems)
 
 
 def _first_occurrences(ids: pa.Array) -> Array:
@@ -178,16 +168,22 @@ def _first_occurrences(ids: pa.Array) -> Array:
     return np.asarray(codes > before)
 
 
-def _drop_rows(path: Path, keep: Array, dimension: int) -> None:
-    """Close the gaps in a file of vectors: rows only ever move towards its start."""
+def _cut_out(path: Path, keep: Array, dimension: int) -> None:
+    """Keep some rows of a file of vectors."""
     vectors = np.memmap(path, np.float32, "r+", _HEADER, (len(keep), dimension))
+    _close_gaps(vectors, keep)
+    vectors.flush()
+    del vectors  # Windows cuts off no file that is mapped
+    os.truncate(path, _HEADER + 4 * dimension * int(keep.sum()))
+
+
+def _close_gaps(vectors: Array, keep: Array) -> None:
+    """Move the rows to keep together, in place: they only ever move towards the start."""
     kept = np.flatnonzero(keep)
     for start in range(0, len(kept), _BLOCK):
         rows = kept[start : start + _BLOCK]
-        vectors[start : start + len(rows)] = vectors[rows]
-    vectors.flush()
-    del vectors  # Windows cuts off no file that is mapped
-    os.truncate(path, _HEADER + 4 * dimension * len(kept))
+        if rows[-1] >= start + len(rows):
+            vectors[start : start + len(rows)] = vectors[rows]
 
 
 def _header(shape: tuple[int, int]) -> bytes:

@@ -14,7 +14,7 @@ from napari_rxrx3.gui.answers import spec_of
 from napari_rxrx3.gui.benchmark_results import BenchmarkResult, benchmarked
 from napari_rxrx3.gui.map_choice import map_in_words
 from napari_rxrx3.gui.results import ResultTable, save_text, when_stopped
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.maps.phenomap import MapSpec
 from napari_rxrx3.session import Session
@@ -38,6 +38,7 @@ class BenchmarkPanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
+        self._main = MainThread()
         self.following = Following()
         self._path, self._said = "", _HINT
         self._running: object | None = None
@@ -147,7 +148,7 @@ class BenchmarkPanel(QWidget):
 
         self._stop("Working …")
         self._running = token
-        watched = when_stopped(self, work, stopped)
+        watched = when_stopped(self, self._main, work, stopped)
         self._tasks.run(_TASK, watched, self._on_result, self._stop, f"reading {path}")
         self._update()
 

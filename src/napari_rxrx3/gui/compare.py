@@ -23,7 +23,7 @@ from napari_rxrx3.gui.comparison import (
 )
 from napari_rxrx3.gui.map_choice import MapChoice
 from napari_rxrx3.gui.results import ResultTable, save_text, when_stopped
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.maps.phenomap import MapSpec
 from napari_rxrx3.session import Query, Session
@@ -44,6 +44,7 @@ class ComparePanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
+        self._main = MainThread()
         self.following = Following()
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
@@ -165,7 +166,7 @@ class ComparePanel(QWidget):
                 self._show_nothing("Stopped. Choose something in A or B to compare them.")
 
         self._show_nothing(f"Comparing by {question.key} …")
-        watched = when_stopped(self, work, stopped)
+        watched = when_stopped(self, self._main, work, stopped)
         self._tasks.run(_TASK, watched, self._show_answer, self._show_nothing, text)
 
     def _show_nothing(self, sentence: str) -> None:

@@ -93,13 +93,21 @@ class ResultTable(QTableView):
         header = self.horizontalHeader()
         others = 0
         for i in range(1, header.count()):
-            width = max(header.sectionSizeHint(i), self.sizeHintForColumn(i))
+            width = max(header.sectionSizeHint(i), self._width_of(i))
             width += _PADDING * (i == header.count() - 1)  # Qt cuts the last title off
             header.resizeSection(i, width)
             others += width
         if header.count():
-            needed = min(_NAME_WIDTH, self.sizeHintForColumn(0))
+            needed = min(_NAME_WIDTH, self._width_of(0))
             header.resizeSection(0, max(self.viewport().width() - others, needed))
+
+    def _width_of(self, column: int) -> int:
+        """Width of a column's longest text; Qt's own way measures every cell, which takes long."""
+        lengths = [len(row.texts[column]) for row in self._model.rows]
+        if not lengths:
+            return 0
+        longest = self._model.index(lengths.index(max(lengths)), column)
+        return int(self.sizeHintForIndex(longest).width())
 
     def _on_current(self, current: QModelIndex) -> None:
         if current.isValid():
@@ -159,13 +167,16 @@ def save_text(path: Path, text: str) -> str:
 
 
 def when_stopped(
-    widget: QWidget, work: Callable[[Progress], T], stopped: Callable[[], None]
+    widget: QWidget,
+    main: MainThread,
+    work: Callable[[Progress], T],
+    stopped: Callable[[], None],
 ) -> Callable[[Progress], T]:
     """Make a task's work tell, on the GUI thread, that it was cancelled while it ran.
 
-    `Tasks` only drops what was cancelled. Nothing is told once the widget is gone.
+    `Tasks` only drops what was cancelled. Nothing is told once the widget is gone. `main` has to
+    be kept by the widget: with it goes what it was handed.
     """
-    main = MainThread()
 
     def tell() -> None:
         if isalive(widget):

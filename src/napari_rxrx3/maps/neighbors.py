@@ -78,7 +78,7 @@ def list_neighbors(
     UnknownKey
     """
     if order in _SCORE_OF_ORDER:
-        table = _by_score(phenomap, key, _SCORE_OF_ORDER[order], KINDS[kind], k, progress)
+        table = _by_score(phenomap, _SCORE_OF_ORDER[order], KINDS[kind], k, progress)
         values = table["score"]
     else:
         opposite = order == "opposite"
@@ -115,13 +115,14 @@ def _neighbor(
 
 
 def _by_score(
-    phenomap: PhenoMap, query: str, score: str, kind: str | None, k: int, progress: Progress | None
+    phenomap: PhenoMap, score: str, kind: str | None, k: int, progress: Progress | None
 ) -> pd.DataFrame:
-    """The entries with the largest score; the query is one of them like any other."""
+    """The entries with the largest score, whatever the query."""
     values = phenomap.score_store.get(phenomap, progress)[score].to_numpy()
-    searched = phenomap.searched(phenomap.row(query), kind)
-    searched[phenomap.row(query)] = kind in (None, phenomap.labels["perturbation_type"].get(query))
-    rows = np.flatnonzero(searched & ~np.isnan(values))
+    of_kind = np.ones(len(values), dtype=bool)
+    if kind is not None:
+        of_kind = np.array(phenomap.labels["perturbation_type"] == kind, dtype=bool)
+    rows = np.flatnonzero(of_kind & ~np.isnan(values))
     rows = rows[np.argsort(-values[rows], kind="stable")][:k]
     return pd.DataFrame({"key": phenomap.labels.index[rows], "score": values[rows]})
 

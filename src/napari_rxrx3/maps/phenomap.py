@@ -232,7 +232,7 @@ class PhenoMap:
         if kind is None:
             searched = np.ones(len(self.labels), dtype=bool)
         elif kind in KINDS:
-            searched = (self.labels["perturbation_type"] == kind).to_numpy(bool)
+            searched = np.array(self.labels["perturbation_type"] == kind, dtype=bool)
         else:
             raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
         searched[query] = False

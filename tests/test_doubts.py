@@ -1,0 +1,299 @@
+"""Reasons to doubt a neighbor: each appears when it should, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import screens as s
+from napari_rxrx3.maps.doubts import DOUBTS
+
+ALL = 10**6
+PLACES = [(experiment, plate) for experiment in s.PAIR for plate in (1, 2, 3)]
+
+Folder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return lambda name: tmp_path_factory.mktemp(name)
+
+
+def answers(m: Any, query: str, **options: Any) -> pd.DataFrame:
+    """Return the whole list of a query, indexed by key."""
+    return m.nearest(query, k=ALL, **options).set_index("key")
+
+
+def flags(m: Any, query: str, key: str, **options: Any) -> set[str]:
+    return set(answers(m, query, **options).loc[key, "flags"])
+
+
+def has(table: pd.DataFrame, flag: str) -> pd.Series:
+    """Return which rows have a flag."""
+    return table["flags"].map(lambda names: flag in names)
+
+
+# --- where the wells are -----------------------------------------------------------------------
+
+FIRST, SECOND = "gene-001", "gene-143"
+WELLS_OF = {
+    "ON1": [(FIRST, 1, "")] * 4,
+    "ALSO_ON1": [(FIRST, 1, "")] * 4,
+    "ON2": [(FIRST, 2, "")] * 4,
+    "ON1_AND2": [(FIRST, 1, ""), (FIRST, 2, "")],
+    "ALSO_ON1_AND2": [(FIRST, 1, ""), (FIRST, 2, "")] * 2,
+    "ON1_OF_SECOND": [(SECOND, 1, "")] * 4,
+    "AT_C05": [(FIRST, 1, "C05"), (FIRST, 2, "C05"), (SECOND, 1, "C05")],
+    "ALSO_AT_C05": [(FIRST, 3, "C05"), (SECOND, 2, "C05"), (SECOND, 3, "C05")],
+    "AT_D06": [(FIRST, 1, "D06"), (FIRST, 2, "D06"), (SECOND, 1, "D06")],
+    "AT_D06_AND_07": [(FIRST, 3, "D06"), (SECOND, 2, "D06"), (SECOND, 3, "D07")],
+    "ALSO_AT_D06_AND_07": [(SECOND, 3, "D06"), (FIRST, 2, "D07"), (SECOND, 2, "D07")],
+    "AT_CO5_TWICE": [(FIRST, 1, "E05"), (FIRST, 1, "C06")],
+}
+
+
+@pytest.fixture(scope="module")
+def placed(new_folder: Folder) -> Any:
+    """Genes at chosen places, beside ten that are everywhere."""
+    wells = s.Wells(1)
+    for gene, places in WELLS_OF.items():
+        for experiment, plate, address in places:
+            if address:
+                wells.guide(experiment, plate, gene, 1, address=address)
+    for gene, places in WELLS_OF.items():
+        for experiment, plate, address in places:
+            if not address:
+                wells.guide(experiment, plate, gene, 1)
+    for place in PLACES:
+        wells.control(*place, 16)
+        for gene in s.gene_names(10):
+            wells.guide(*place, gene, 1)
+    return wells.open(new_folder("places"))
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "expected"),
+    [
+        ("ON1", "ALSO_ON1", {"same plate", "one experiment"}),
+        ("ON1", "ON2", {"one experiment"}),
+        ("ON1", "ON1_AND2", {"one experiment", "few wells"}),
+        ("ON1_AND2", "ALSO_ON1_AND2", {"one experiment"}),
+        ("ON1", "ON1_OF_SECOND", set()),
+        ("ON1", "GENE001", set()),
+        ("AT_C05", "ALSO_AT_C05", {"same position"}),
+        ("AT_D06", "AT_D06_AND_07", set()),
+        ("AT_D06_AND_07", "ALSO_AT_D06_AND_07", set()),
+        ("AT_C05", "AT_D06", set()),
+    ],
+)
+def test_flags_of_places(query: str, key: str, expected: set[str], placed: Any) -> None:
+    m = placed.phenomap()
+    about_places = {"same plate", "same position", "one experiment"}
+    assert flags(m, query, key) & (about_places | {"few wells"}) == expected
+    assert flags(m, key, query) & about_places == expected & about_places
+
+
+@pytest.mark.parametrize("level", ["perturbation", "well"])
+def test_flags_of_places_are_those_that_the_metadata_give(level: str, placed: Any) -> None:
+    m, wells = placed.phenomap(level), placed.wells
+    where = pd.DataFrame(
+        {
+            "same plate": wells["experiment_name"] + " " + wells["plate"].astype(str),
+            "same position": wells["address"],
+            "one experiment": wells["experiment_name"],
+        }
+    )
+    sets = {key: where.loc[m.wells_of(key)] for key in m.labels.index}
+    queries = m.labels.index[::9] if level == "well" else m.labels.index
+    for query in queries:
+        table = answers(m, query)
+        for flag in where:
+            alike = [len(set(sets[query][flag]) | set(sets[key][flag])) == 1 for key in table.index]
+            assert has(table, flag).tolist() == alike
+
+
+def test_fewer_than_three_wells_are_few(placed: Any) -> None:
+    for query in ("ON1", "ON1_AND2"):
+        table = answers(placed.phenomap(), query)
+        assert has(table, "few wells").equals(table["n_wells"] < 3)
+    assert not has(answers(placed.phenomap("well"), placed.wells.index[0]), "few wells").any()
+
+
+# --- guides and controls -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def active(new_folder: Folder) -> Any:
+    """Ten genes whose guides agree, two whose guides do not, ten without effect, a compound."""
+    wells = s.Wells(2)
+    effects: dict[str, s.Effect] = {
+        gene: 6 * wells.direction(gene) for gene in s.gene_names(10, "AGREE")
+    }
+    torn = s.gene_names(2, "TORN")
+    for name in (f"{gene}_guide_{guide}" for gene in torn for guide in (1, 2, 3)):
+        effects[name] = 6 * wells.direction(name)
+    names = [*s.gene_names(10, "AGREE"), *torn, *s.gene_names(10, "SILENT")]
+    wells = s.gene_screen(names, effects=effects, seed=2, controls=60)
+    wells.control("compound-001", 1, 60)
+    for name, strength in (("active", 6), ("inert", 0)):
+        for _ in range(6):
+            wells.dose("compound-001", 1, name, 1.0, strength * wells.direction(name))
+    return wells.open(new_folder("active"))
+
+
+def test_guides_that_disagree_are_named(active: Any) -> None:
+    table = answers(active.phenomap(), "AGREE000").drop("EMPTY_control")
+    disagree = has(table, "guides disagree")
+    assert disagree[["TORN000", "TORN001"]].all()
+    assert not disagree[disagree.index.str.startswith("AGREE")].any()
+    assert disagree[disagree.index.str.startswith("SILENT")].mean() > 0.7
+    assert not disagree[["active@1", "inert@1"]].any()
+    assert not has(answers(active.phenomap("guide"), "AGREE000_guide_1"), "guides disagree").any()
+
+
+def test_what_is_no_further_than_controls_is_like_them(active: Any) -> None:
+    table = answers(active.phenomap(), "AGREE000").drop("EMPTY_control")
+    alike = has(table, "like controls")
+    has_effect = ~(alike.index.str.startswith("SILENT") | (alike.index == "inert@1"))
+    assert not alike[has_effect].any()
+    assert alike[~has_effect].mean() > 0.7
+
+
+def test_own_flags_are_those_of_the_scores(active: Any) -> None:
+    for level in ("guide", "perturbation", "compound", "well"):
+        m = active.phenomap(level)
+        table = answers(m, m.labels.index[-1])
+        scores = m.scores.loc[table.index]
+        assert has(table, "like controls").equals(scores["strength_p"] > 0.05)
+        assert has(table, "guides disagree").equals(scores["agreement_p"] > 0.05)
+
+
+def test_flags_are_of_the_neighbor_not_of_the_query(active: Any) -> None:
+    assert not flags(active.phenomap(), "SILENT000", "AGREE001")
+    assert not flags(active.phenomap(), "TORN000", "AGREE001")
+
+
+def test_all_flags_are_explained(active: Any, placed: Any) -> None:
+    seen = set()
+    for m in (active.phenomap(), placed.phenomap()):
+        for query in m.labels.index[::5]:
+            seen |= {flag for names in answers(m, query)["flags"] for flag in names}
+    assert seen <= set(DOUBTS)
+    assert len(seen) >= 6
+    assert all(text.endswith(".") for text in DOUBTS.values())
+
+
+# --- effects of batches ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scattered(new_folder: Folder) -> Any:
+    """Twelve experiments of five genes each: before alignment, those of one are alike."""
+    wells = s.Wells(4, batch=2.0)
+    for number in range(1, 13):
+        experiment = f"gene-{number:03d}"
+        wells.control(experiment, 1, 30)
+        for gene in s.gene_names(5, f"E{number:02d}GENE"):
+            for _ in range(4):
+                wells.guide(experiment, 1, gene, 1, 2 * wells.direction(gene))
+    return wells.open(new_folder("scattered"))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_a_likeness_that_alignment_takes_away_is_doubted(metric: str, scattered: Any) -> None:
+    raw, aligned = scattered.phenomap(align="none"), scattered.phenomap(align="pca-centerscale")
+    n_doubted = 0
+    for query in aligned.labels.index.drop("EMPTY_control")[::6]:
+        before = answers(raw, query, metric=metric).drop("EMPTY_control")
+        after = answers(aligned, query, metric=metric).loc[before.index]
+        artifact = (before["p_value"] <= 0.05) & (after["p_value"] > 0.05)
+        assert has(after, "only unaligned").equals(artifact)
+        assert has(before, "only unaligned").equals(artifact)
+        n_doubted += artifact[artifact.index.str[:3] == query[:3]].sum()
+    assert n_doubted >= 5
+
+
+def test_without_controls_nothing_is_said_of_alignment(new_folder: Folder) -> None:
+    m = s.gene_screen(8, controls=0).open(new_folder("bare")).phenomap(align="none")
+    table = answers(m, "GENE000")
+    assert not has(table, "only unaligned").any()
+    assert not has(table, "like controls").any()
+
+
+# --- replicates --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def replicated(new_folder: Folder) -> Any:
+    """Pairs that are alike in both experiments, opposite in both, alike in one, and in one only."""
+    wells = s.Wells(5)
+    common, mirrored, once = (8 * wells.direction(name) for name in ("common", "mirrored", "once"))
+    effects = {"BOTH_A": common, "BOTH_B": common, "ANTI_A": mirrored, "ANTI_B": -mirrored}
+    genes = [*effects, *s.gene_names(36)]
+    wells = s.gene_screen(genes, guides=2, plates=2, controls=40, effects=effects, seed=5)
+    for plate in (1, 2):
+        for gene in ("ONCE_A", "ONCE_B"):
+            for _ in range(2):
+                wells.guide(FIRST, plate, gene, 1, once)
+                wells.guide(SECOND, plate, gene, 1)
+        for gene in ("LONE_A", "LONE_B"):
+            for _ in range(2):
+                wells.guide(FIRST, plate, gene, 1, 8 * wells.direction("lone"))
+    return wells.open(new_folder("replicated"))
+
+
+def replicates(m: Any, query: str, key: str, **options: Any) -> tuple[int, int]:
+    found = answers(m, query, **options).loc[key]
+    return int(found["n_back"]), int(found["n_alone"])
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_what_is_alike_in_both_experiments_comes_back_in_both(metric: str, replicated: Any) -> None:
+    m = replicated.phenomap()
+    if metric == "cosine":
+        assert replicates(m, "BOTH_A", "BOTH_B") == (2, 2)
+    assert replicates(m, "ANTI_A", "ANTI_B", metric=metric, opposite=True) == (2, 2)
+
+
+def test_what_is_alike_in_one_experiment_comes_back_in_one(replicated: Any) -> None:
+    """On average it looks like a likeness."""
+    m = replicated.phenomap()
+    assert m.nearest("ONCE_A", k=1)["key"][0] == "ONCE_B"
+    assert replicates(m, "ONCE_A", "ONCE_B") == (1, 2)
+
+
+def test_in_a_single_experiment_nothing_can_come_back(replicated: Any) -> None:
+    m = replicated.phenomap()
+    assert m.nearest("LONE_A", k=1)["key"][0] == "LONE_B"
+    assert replicates(m, "LONE_A", "LONE_B") == (0, 0)
+
+
+def test_one_of_two_in_several_experiments_is_taken_alone_in_each(replicated: Any) -> None:
+    assert replicates(replicated.phenomap(), "LONE_A", "GENE003")[1] == 2
+
+
+def test_wells_have_no_replicates(replicated: Any) -> None:
+    table = replicated.phenomap("well").nearest(replicated.wells.index[5], k=20)
+    assert not table[["n_back", "n_alone"]].any(axis=None)
+
+
+def test_what_has_no_direction_does_not_come_back(replicated: Any) -> None:
+    """The average of all controls is at the origin: what is left of it is rounding."""
+    m = replicated.phenomap()
+    back = [replicates(m, gene, "EMPTY_control")[0] for gene in s.gene_names(36)]
+    assert not any(back)
+
+
+def test_few_pairs_without_a_likeness_come_back(replicated: Any) -> None:
+    """By chance one in twenty does, in each experiment."""
+    m = replicated.phenomap()
+    back = []
+    for query in s.gene_names(36):
+        table = answers(m, query)
+        back.append(table[table.index.str.startswith("GENE")]["n_back"])
+    assert 0.0 < np.mean(np.concatenate(back)) / 2 < 0.15

@@ -1,0 +1,314 @@
+"""Strength, consistency and agreement: against brute force, without signal and with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.spatial.distance import cdist, pdist
+
+import napari_rxrx3 as rx
+import screens as s
+from napari_rxrx3.core.errors import Cancelled
+
+COLUMNS = [
+    "strength",
+    "strength_p",
+    "strength_cosine",
+    "consistency",
+    "consistency_p",
+    "agreement",
+    "agreement_p",
+    "odd_guide",
+]
+ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
+
+Folder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return lambda name: tmp_path_factory.mktemp(name)
+
+
+def ks(p: Any) -> float:
+    """Return the largest distance between the distribution of p-values and a uniform one."""
+    return float(stats.kstest(p, "uniform").statistic)
+
+
+# --- a screen with everything ------------------------------------------------------------------
+
+STRONG = s.gene_names(8)
+
+
+@pytest.fixture(scope="module")
+def wells() -> s.Wells:
+    """Eight genes of strong effects, six without, a compound at two doses of 5 and 3 wells."""
+    directions = s.Wells(1)
+    effects = {gene: 5 * directions.direction(gene) for gene in STRONG}
+    wells = s.gene_screen(14, effects=effects, seed=1)
+    wells.control("compound-001", 1, 20)
+    wells.control("compound-001", 1, 9, "CRISPR_control")
+    for dose, n in ((0.25, 3), (2.5, 5)):
+        for _ in range(n):
+            wells.dose("compound-001", 1, "Bortezomib", dose, effects["GENE000"])
+    return wells
+
+
+@pytest.fixture(scope="module")
+def dataset(wells: s.Wells, new_folder: Folder) -> Any:
+    return wells.open(new_folder("screen"))
+
+
+def aligned_wells(dataset: Any, align: str) -> pd.DataFrame:
+    """Return the aligned vectors, indexed by well."""
+    m = dataset.phenomap("well", align)
+    return pd.DataFrame(np.asarray(m.vectors, dtype="float64"), index=m.labels.index)
+
+
+def test_scores_are_a_row_for_each_entry(dataset: Any) -> None:
+    m = dataset.phenomap()
+    assert m.scores.columns.tolist() == COLUMNS
+    assert m.scores.index.equals(m.labels.index)
+
+
+# --- strength ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("align", ALIGNMENTS)
+def test_strength_is_the_energy_distance_from_the_controls(align: str, dataset: Any) -> None:
+    m, x = dataset.phenomap(align=align), aligned_wells(dataset, align)
+    wells = dataset.wells
+    controls = x.loc[wells.index[wells["treatment"] == "EMPTY_control"]]
+    within = cdist(controls, controls).mean()
+    for key in ("GENE000", "GENE010", "Bortezomib@2.5"):
+        mine = x.loc[m.wells_of(key)]
+        energy = 2 * cdist(mine, controls).mean() - cdist(mine, mine).mean() - within
+        assert m.scores.loc[key, "strength"] == pytest.approx(energy, rel=1e-3, abs=1e-4)
+
+
+def test_fewer_than_five_wells_have_no_energy_distance(dataset: Any) -> None:
+    strength = dataset.phenomap().scores["strength"]
+    assert np.isnan(strength["Bortezomib@0.25"])
+    assert np.isfinite(strength["Bortezomib@2.5"])
+    m = dataset.phenomap("guide")
+    assert m.scores["strength"].notna().equals(m.labels["n_wells"] >= 5)
+
+
+def test_the_cosine_strength_is_from_the_controls_of_each_plate(
+    dataset: Any, wells: s.Wells
+) -> None:
+    """Before alignment, so that it is the same for all of them."""
+    x = pd.DataFrame(wells.vectors()).T
+    table = wells.table()
+    plate = table["experiment_name"] + table["plate"].astype(str)
+    is_control = table["treatment"] == "EMPTY_control"
+    centers = x[is_control].groupby(plate[is_control]).mean().loc[plate].to_numpy()
+    cosine = (x.to_numpy() * centers).sum(axis=1)
+    cosine /= np.linalg.norm(x, axis=1) * np.linalg.norm(centers, axis=1)
+    distance = pd.Series(1 - cosine, index=x.index)
+    for align in ("pca-centerscale", "none"):
+        m = dataset.phenomap(align=align)
+        expected = [distance[m.wells_of(key)].mean() for key in m.labels.index]
+        np.testing.assert_allclose(m.scores["strength_cosine"], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_wells_of_a_plate_without_controls_have_no_cosine_strength(new_folder: Folder) -> None:
+    wells = s.gene_screen(6, plates=1)
+    for gene in ("GENE000", "ALONE"):
+        wells.guide("gene-001", 2, gene, 1)
+    m = wells.open(new_folder("no controls")).phenomap()
+    without = s.gene_screen(6, plates=1).open(new_folder("without")).phenomap()
+    strength, expected = m.scores["strength_cosine"], without.scores["strength_cosine"]
+    assert np.isnan(strength["ALONE"])
+    assert strength["GENE000"] == pytest.approx(expected["GENE000"], rel=1e-4)
+    assert strength.drop("ALONE").notna().all()
+
+
+def test_an_effect_makes_a_small_p_and_none_does_not(dataset: Any) -> None:
+    p = dataset.phenomap().scores["strength_p"]
+    assert (p[STRONG] <= 0.01).all()
+    assert p["Bortezomib@2.5"] <= 0.05
+    assert (p[s.gene_names(14)[8:]] > 0.05).mean() >= 0.6
+
+
+SILENT = {
+    "a third of the wells are controls": {"genes": 24, "plates": 2, "controls": 60},
+    "16 controls and 6 guides a plate": {"genes": 24, "guides": 6, "plates": 3, "controls": 16},
+}
+
+
+@pytest.mark.parametrize("design", SILENT)
+def test_without_effect_the_p_of_strength_is_uniform(design: str, new_folder: Folder) -> None:
+    """On average over screens: those of one screen hang together by the controls they share."""
+    small = []
+    for seed in range(10):
+        m = s.gene_screen(seed=seed, **SILENT[design]).open(new_folder("silent")).phenomap()
+        p = m.scores["strength_p"].drop("EMPTY_control")
+        small.append(np.mean(p <= 0.05))
+        assert np.mean(p <= 0.05) < 0.34, seed
+    assert np.mean(small) < 0.1
+
+
+def test_the_p_of_strength_is_no_smaller_than_the_controls_can_tell(new_folder: Folder) -> None:
+    """16 controls cannot tell that a well is one in 400."""
+    p = []
+    for seed in range(8):
+        wells = s.gene_screen(30, 2, plates=1, controls=16, experiments=["gene-001"], seed=seed)
+        m = wells.open(new_folder("well")).phenomap("well")
+        p.append(m.scores["strength_p"][m.labels["treatment"] != "EMPTY_control"])
+    assert np.mean(np.concatenate(p) <= 0.02) < 0.05
+
+
+# --- consistency -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("align", ALIGNMENTS)
+def test_consistency_is_the_mean_cosine_of_the_wells(align: str, dataset: Any) -> None:
+    m, x = dataset.phenomap(align=align), aligned_wells(dataset, align)
+    for key in m.labels.index.drop("EMPTY_control"):
+        expected = np.mean(1 - pdist(x.loc[m.wells_of(key)], "cosine"))
+        assert m.scores.loc[key, "consistency"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_single_well_is_neither_consistent_nor_not(new_folder: Folder) -> None:
+    wells = s.gene_screen(8, 1, plates=1, experiments=["gene-001"])
+    scores = wells.open(new_folder("single")).phenomap().scores.drop("EMPTY_control")
+    assert scores[["consistency", "consistency_p", "strength"]].isna().all(axis=None)
+
+
+def test_an_effect_makes_wells_consistent(dataset: Any) -> None:
+    p = dataset.phenomap().scores["consistency_p"]
+    assert (p[STRONG] <= 0.01).all()
+    assert (p[s.gene_names(14)[8:]] > 0.05).sum() >= 4
+
+
+@pytest.mark.parametrize("plate", [0.0, 1.0])
+def test_without_effect_the_p_of_consistency_is_uniform(plate: float, new_folder: Folder) -> None:
+    """What plates do to their wells makes no perturbation consistent: the null has it too."""
+    p = []
+    for seed in range(5):
+        wells = s.gene_screen(40, 2, seed=seed, plate=plate)
+        m = wells.open(new_folder("silent")).phenomap()
+        p.append(m.scores["consistency_p"].drop("EMPTY_control"))
+    pooled = np.concatenate(p)
+    assert ks(pooled) < 0.1
+    assert np.mean(pooled <= 0.05) < 0.1
+
+
+def test_a_gene_on_one_plate_is_not_consistent_for_it(new_folder: Folder) -> None:
+    p = []
+    for seed in range(5):
+        wells = s.Wells(seed, plate=1.5)
+        for experiment in s.PAIR:
+            for plate in (1, 2, 3):
+                wells.control(experiment, plate, 16)
+                for i in range(8):
+                    for _ in range(4):
+                        wells.guide(experiment, plate, f"{experiment}P{plate}N{i}", 1)
+        m = wells.open(new_folder("plates")).phenomap()
+        assert m.scores["consistency"].drop("EMPTY_control").mean() > 0.2
+        p.append(m.scores["consistency_p"].drop("EMPTY_control"))
+    assert np.mean(np.concatenate(p) <= 0.05) < 0.1
+
+
+# --- agreement ---------------------------------------------------------------------------------
+
+OFF_TARGET, WEAK = "GENE003_guide_2", "GENE006_guide_4"
+ACTIVE = s.gene_names(10)
+
+
+@pytest.fixture(scope="module")
+def guided(new_folder: Folder) -> Any:
+    """Ten genes of four guides that agree but for two of them, and thirty without effect."""
+    wells = s.Wells(2)
+    effects: dict[str, s.Effect] = {gene: 6 * wells.direction(gene) for gene in ACTIVE}
+    effects[OFF_TARGET] = 6 * wells.direction("another gene")
+    effects[WEAK] = 0.0
+    return s.gene_screen(40, guides=4, effects=effects, seed=2).open(new_folder("guided"))
+
+
+def test_agreement_is_the_mean_cosine_of_the_guides(guided: Any) -> None:
+    m, x = guided.phenomap(), aligned_wells(guided, "pca-centerscale")
+    treatment = guided.wells["treatment"]
+    for gene in ("GENE000", "GENE003", "GENE020"):
+        wells = m.wells_of(gene)
+        guides = x.loc[wells].groupby(treatment[wells]).mean()
+        assert len(guides) == 4
+        expected = np.mean(1 - pdist(guides, "cosine"))
+        assert m.scores.loc[gene, "agreement"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_guides_that_act_alike_have_a_small_p(guided: Any) -> None:
+    p = guided.phenomap().scores["agreement_p"]
+    assert (p[ACTIVE] <= 0.01).all()
+    assert (p[s.gene_names(40)[10:]] > 0.05).mean() > 0.8
+
+
+def test_the_odd_guide_is_named(guided: Any) -> None:
+    odd = guided.phenomap().scores["odd_guide"]
+    assert odd["GENE003"] == OFF_TARGET
+    assert odd["GENE006"] == WEAK
+    assert odd[ACTIVE].drop(["GENE003", "GENE006"]).isna().all()
+
+
+def test_without_effect_no_guide_is_the_odd_one(new_folder: Folder) -> None:
+    """More often than by the chance of one in twenty."""
+    named = []
+    for seed, guides in enumerate((3, 4, 6, 3, 4, 6)):
+        wells = s.gene_screen(40, guides, plates=1, seed=seed)
+        scores = wells.open(new_folder("no odd one")).phenomap().scores.drop("EMPTY_control")
+        named.append(scores["odd_guide"].notna().mean())
+        assert np.mean(scores["agreement_p"] <= 0.05) < 0.16
+    assert np.mean(named) < 0.09
+
+
+def test_agreement_is_a_matter_of_genes(dataset: Any) -> None:
+    for level in ("guide", "perturbation", "compound"):
+        m = dataset.phenomap(level)
+        is_gene = m.labels["gene"].notna() & (m.labels["gene"] != "EMPTY_control")
+        known = is_gene & (level != "guide")
+        assert m.scores["agreement"].notna().equals(known)
+        assert m.scores["agreement_p"].notna().equals(known)
+
+
+def test_a_gene_of_one_guide_has_no_agreement(new_folder: Folder) -> None:
+    scores = s.gene_screen(6, 1).open(new_folder("one guide")).phenomap().scores
+    assert scores[["agreement", "agreement_p", "odd_guide"]].isna().all(axis=None)
+
+
+# --- kept for the next time --------------------------------------------------------------------
+
+
+def stop(*args: Any) -> None:
+    raise Cancelled("stopped by the test")
+
+
+def test_scores_are_computed_once(guided: Any) -> None:
+    first = guided.phenomap()
+    expected = first.scores
+    again = rx.open_dataset(guided.root, cache_dir=guided.cache.folder).phenomap()
+    assert again is not first
+    found = again.score_store.get(again, stop)  # which any computing would call
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_scores_are_of_the_vectors_that_are_there(new_folder: Folder) -> None:
+    folder, wells = new_folder("changed"), s.gene_screen(6, plates=1)
+    before = wells.open(folder).phenomap(align="none").scores
+    longer = {well: 1.5 * vector for well, vector in wells.vectors().items()}
+    after = wells.open(folder, longer).phenomap(align="none").scores
+    expected = 1.5 * before["strength"]
+    np.testing.assert_allclose(after["strength"], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_stopping_leaves_scores_for_later(new_folder: Folder) -> None:
+    m = s.gene_screen(6, plates=1).open(new_folder("stopped")).phenomap()
+    with pytest.raises(Cancelled):
+        m.score_store.get(m, stop)
+    assert m.scores["consistency"].drop("EMPTY_control").notna().all()
