@@ -130,6 +130,14 @@ def test_what_only_one_map_has_is_said(maps: tuple[Any, Any]) -> None:
     assert not compare_lists(*maps, "GENE01", kind="COMPOUND").notes
 
 
+def test_a_list_without_an_order_is_said(maps: tuple[Any, Any]) -> None:
+    """Alignment puts the controls at the origin: all else is at a cosine of 0 to them."""
+    found = compare_lists(*maps, "EMPTY_control")
+    assert np.isnan(found.spearman)
+    assert "In A and in B all entries are equally near to EMPTY_control" in found.notes[0]
+    assert not np.isnan(compare_lists(*maps, "EMPTY_control", metric="euclidean").spearman)
+
+
 def test_a_map_agrees_with_itself(maps: tuple[Any, Any]) -> None:
     found = compare_lists(maps[0], maps[0], "GENE01", 10)
     assert (found.overlap, found.spearman) == (10, 1.0)
@@ -199,6 +207,10 @@ def test_no_rank_correlation_of_fewer_than_two() -> None:
 # --- the panel -----------------------------------------------------------------------------------
 
 
+def shown(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}".replace("-0.00", "0.00")
+
+
 @dataclass
 class Side:
     """The panel with a session of its own."""
@@ -245,7 +257,7 @@ def test_it_says_in_words_how_far_the_maps_agree(side: Side, maps: tuple[Any, An
     found = compare_lists(*maps, "GENE01")
     assert side.words == (
         f"Of the 20 nearest to GENE01, {found.overlap} are the same; "
-        f"rank correlation over {found.n_common} entries: {found.spearman:.2f}."
+        f"rank correlation over {found.n_common} entries: {shown(found.spearman)}."
     )
     assert len(side.panel.table.rows()) == len(found.table) == 40 - found.overlap
     assert "Spearman" in side.panel.note.toolTip()
@@ -261,7 +273,7 @@ def test_each_row_has_both_ranks_and_says_whose_it_is(side: Side, maps: tuple[An
         assert row.is_italic == (near_a != near_b)
         ranks = ["–" if np.isnan(r) else f"{r:.0f}" for r in (entry.rank_a, entry.rank_b)]
         assert list(row.texts[2:4]) == ranks
-        assert row.texts[4] == ("–" if np.isnan(entry.value_a) else f"{entry.value_a:.2f}")
+        assert row.texts[4] == shown(entry.value_a)
     assert {row.texts[1] for row in rows} == {"A+B", "A", "B"}
     model = side.panel.table.model()
     for i, row in enumerate(rows):
@@ -291,13 +303,13 @@ def test_another_alignment_is_chosen_by_key(side: Side, data: Any) -> None:
     found = compare_lists(
         data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "flat"), "GENE01"
     )
-    assert f"{found.spearman:.2f}" in side.words
+    assert shown(found.spearman) in side.words
     side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_End)
     side.settle()
     found = compare_lists(
         data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "wide"), "GENE01"
     )
-    assert f"{found.spearman:.2f}" in side.words
+    assert shown(found.spearman) in side.words
 
 
 def test_average_and_batch_are_behind_the_button(side: Side, data: Any) -> None:
@@ -307,7 +319,7 @@ def test_average_and_batch_are_behind_the_button(side: Side, data: Any) -> None:
     assert side.panel.b.more.text() == "median, by plate"
     other = data.phenomap(embedding="flat", average="median", batch="plate")
     found = compare_lists(data.phenomap(embedding="wide"), other, "GENE01")
-    assert f"{found.spearman:.2f}" in side.words
+    assert shown(found.spearman) in side.words
 
 
 def test_a_follows_the_neighbor_list_and_b_what_was_chosen(side: Side) -> None:
@@ -335,11 +347,17 @@ def test_opposite_kind_and_metric_are_those_of_the_list(side: Side, maps: tuple[
     side.settle()
     found = compare_lists(*maps, "GENE01", 20, "euclidean", True, "COMPOUND")
     assert "Of the 12 compounds most opposite to GENE01, 12 are the same" in side.words
-    assert f"over 12 entries: {found.spearman:.2f}." in side.words
-    assert side.panel.table.rows()[0].texts[4] == f"{found.table['value_a'][0]:.2f}"
+    assert f"over 12 entries: {shown(found.spearman)}." in side.words
+    assert side.panel.table.rows()[0].texts[4] == shown(found.table["value_a"][0])
     header = side.panel.table.model().headerData
     titles = [header(i, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) for i in (4, 5)]
     assert titles == ["dist A", "dist B"]
+
+
+def test_a_question_without_an_answer_is_said(side: Side) -> None:
+    side.ask("EMPTY_control")
+    assert "no rank correlation over 40 entries" in side.words
+    assert "In A and in B all entries are equally near" in side.words
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -400,6 +401,25 @@ def test_a_pair_on_one_plate_is_found_all_the_same(plated_maps: list[Any]) -> No
         assert top["key"] == PAIR_ON_A_PLATE[1]
         assert top["p_same_plate"] <= 0.01
         assert "same plate" in top["flags"]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_large_entries_of_a_plate_are_not_alike_by_their_size(
+    metric: str, new_folder: Folder
+) -> None:
+    """Averages of many wells show what a plate does most clearly."""
+    on_plates = []
+    for seed in range(4):
+        wells = plated(seed)
+        for number, place in enumerate(PLACES):
+            for gene, _ in itertools.product(s.gene_names(3, f"P{number}LARGE"), range(24)):
+                wells.guide(*place, gene, 1)
+        m = wells.open(new_folder("large")).phenomap()
+        large = [key for key in m.labels.index if "LARGE" in key]
+        for query in large:
+            table = listed(m, query, metric).loc[[key for key in large if key != query]]
+            on_plates += table[table.index.str[:2] == query[:2]]["p_same_plate"].tolist()
+    assert np.mean(np.array(on_plates) <= 0.05) < 0.2
 
 
 def test_aligning_plates_takes_away_what_they_do(

@@ -28,7 +28,7 @@ PictureOf = Callable[[pd.Index], str | None]
 class Answer:
     """What the map says; `note` is why it is not what was asked for.
 
-    `well` is one to show for the query; `is_judged` says that the neighbors and the card hold
+    `well` is one to show for the query; `is_scored` says that the neighbors and the card hold
     all that takes longer to compute.
     """
 
@@ -40,7 +40,7 @@ class Answer:
     note: str = ""
     n_wells: int = 0
     well: str | None = None
-    is_judged: bool = False
+    is_scored: bool = False
 
     @property
     def is_other_map(self) -> bool:
@@ -79,10 +79,10 @@ def first_answer(
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
 
 
-def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
-    """The same answer with all that says how far to trust it."""
+def judged(answer: Answer, picture_of: PictureOf, progress: Progress, scored: bool) -> Answer:
+    """The same answer with what says how far to trust it; with `scored`, all of it."""
     if answer.card is None:
-        return replace(answer, is_judged=True)
+        return replace(answer, is_scored=scored)
     query, phenomap = answer.query, answer.phenomap
     neighbors = list_neighbors(
         phenomap,
@@ -93,15 +93,18 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
         query.metric,
         picture_of,
         judged=True,
+        scored=scored,
         progress=progress,
     )
-    doubts = doubts_of_entry(phenomap, phenomap.row(answer.key))
-    card = replace(
-        answer.card,
-        numbers=_numbers(phenomap, answer.key),
-        doubts=tuple((name, DOUBTS[name]) for name in doubts),
-    )
-    return replace(answer, neighbors=neighbors, card=card, is_judged=True)
+    card = answer.card
+    if scored:
+        doubts = doubts_of_entry(phenomap, phenomap.row(answer.key))
+        card = replace(
+            card,
+            numbers=_numbers(phenomap, answer.key),
+            doubts=tuple((name, DOUBTS[name]) for name in doubts),
+        )
+    return replace(answer, neighbors=neighbors, card=card, is_scored=scored)
 
 
 def in_words(answer: Answer) -> str:

@@ -72,6 +72,13 @@ def kind_of_file(path: str) -> str:
 
 
 def benchmarked(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) -> BenchmarkResult:
+    """Read a table and hold it against a map.
+
+    Raises
+    ------
+    RxRx3Error
+        If the table or the map is not fit for it; why is said.
+    """
     if kind_of_file(path) == "pairs":
         pairs = read_pairs(path)
         phenomap, note = phenomap_or_fallback(dataset, spec, progress)

@@ -36,6 +36,8 @@ _K = 20
 
 @dataclass(frozen=True)
 class TwoMaps:
+    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.neighbors.KINDS`."""
+
     key: str
     metric: str
     opposite: bool
@@ -46,7 +48,10 @@ class TwoMaps:
 
 @dataclass(frozen=True)
 class TwoAnswers:
-    """`names` and `wells` are those of the rows of the comparison's table, `name` the query's."""
+    """What the maps say; `a` and `b` are the maps that were asked in the end.
+
+    `names` and `wells` belong to the rows of the comparison's table, `name` is the query's.
+    """
 
     question: TwoMaps
     comparison: Comparison
@@ -65,6 +70,13 @@ def compared(
     picture_of: PictureOf,
     progress: Progress,
 ) -> TwoAnswers:
+    """Make both maps, or those without alignment in their place, and compare their lists.
+
+    Raises
+    ------
+    RxRx3Error
+        If there is nothing to compare; why is said.
+    """
     map_a, note_a = phenomap_or_fallback(dataset, question.a, progress)
     map_b, note_b = phenomap_or_fallback(dataset, question.b, progress)
     notes = tuple(f"{name}: {note}" for name, note in (("A", note_a), ("B", note_b)) if note)
@@ -90,10 +102,11 @@ def _name(phenomap: PhenoMap, key: str) -> str:
     if not isinstance(treatment, str):
         return key
     name = treatment if pd.isna(dose) else f"{treatment} {dose:g} µM"
-    return f"{name}, {key}" if phenomap.level == "well" else name
+    return f"{name} ({key})" if phenomap.level == "well" else name
 
 
 def in_words(answer: TwoAnswers) -> str:
+    """How far the two lists agree, in a sentence."""
     found, question = answer.comparison, answer.question
     which = "most opposite to" if question.opposite else "nearest to"
     kind = f"{question.kind} " if KINDS[question.kind] else ""
@@ -101,15 +114,14 @@ def in_words(answer: TwoAnswers) -> str:
         found.overlap, f"{found.overlap} are the same"
     )
     over = f"over {found.n_common:,} entries"
-    correlation = (
-        f"rank correlation {over}: {found.spearman:.2f}"
-        if found.spearman == found.spearman
-        else f"no rank correlation {over}"
-    )
-    return f"Of the {found.k} {kind}{which} {answer.name}, {shared}; {correlation}."
+    sentence = f"Of the {found.k} {kind}{which} {answer.name}, {shared}"
+    if found.spearman != found.spearman:
+        return " ".join([f"{sentence}; there is no rank correlation {over}.", *found.notes])
+    return f"{sentence}; rank correlation {over}: {_decimals(found.spearman)}."
 
 
 def explained(answer: TwoAnswers) -> str:
+    """Which maps these are and what the numbers mean, a line each."""
     found = answer.comparison
     by_chance = found.k**2 / max(1, found.n_common)
     return "\n".join(
@@ -165,10 +177,15 @@ def _rank(rank: float) -> str:
 
 
 def _value(value: float) -> str:
-    return "–" if value != value else f"{value:.2f}"
+    return "–" if value != value else _decimals(value)
+
+
+def _decimals(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # never -0.00
 
 
 def as_frame(answer: TwoAnswers) -> pd.DataFrame:
+    """The rows as a table, with the question and what came out in each of them."""
     found, question = answer.comparison, answer.question
     frame = found.table.astype({"rank_a": "Int64", "rank_b": "Int64"})
     asked = {

@@ -198,21 +198,28 @@ class NeighborsPanel(QWidget):
 
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
+        self.card.set_busy(answer.card is not None)
+        self._judge(answer, scored=False)
+
+    def _judge(self, answer: Answer, scored: bool) -> None:
         picture_of = self._session.picture_of
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, "checking how far to trust the list")
-            return judged(answer, picture_of, progress)
+            return judged(answer, picture_of, progress, scored)
 
-        self.card.set_busy(True)
         self._tasks.run("judging", work, self._on_judged, self._session.say)
 
     def _on_judged(self, answer: Answer) -> None:
         self._answer = answer
         self.model.update(answer.neighbors)
+        if not answer.is_scored:
+            self._judge(answer, scored=True)
+            return
         self.card.set_busy(False)
         self.card.set_card(answer.card)
-        self._session.set_phenomap(answer.phenomap)
+        if answer.card is not None:
+            self._session.set_phenomap(answer.phenomap)
 
     def _show_answer(self, answer: Answer | None) -> None:
         self._answer = answer

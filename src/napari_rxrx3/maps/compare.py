@@ -83,21 +83,19 @@ def compare_lists(
     _check(map_a, map_b, key)
     a, b = (_List.of(m, key, metric, opposite, kind) for m in (map_a, map_b))
     k = max(0, min(k, len(a.order), len(b.order)))
-    first_a, first_b = a.keys[a.order[:k]], b.keys[b.order[:k]]
-    table = pd.DataFrame({"key": first_a.append(first_b.difference(first_a, sort=False))})
-    for name, ranked in (("a", a), ("b", b)):
-        table[f"rank_{name}"], table[f"value_{name}"] = ranked.look_up(table["key"])
-    mean_rank = table[["rank_a", "rank_b"]].mean(axis=1)
-    table = table.iloc[np.lexsort((table["rank_a"], mean_rank))].reset_index(drop=True)
     rows_a, rows_b = _common(a, b)
+    near_a, near_b = a.closeness[rows_a], b.closeness[rows_b]
     return Comparison(
         key,
         k,
-        table,
+        _first_of_both(a, b, k),
         n_common=len(rows_a),
-        overlap=len(first_a.intersection(first_b)),
-        spearman=rank_correlation(a.closeness[rows_a], b.closeness[rows_b]),
-        notes=_notes(len(a.order) - len(rows_a), len(b.order) - len(rows_b)),
+        overlap=len(a.first(k).intersection(b.first(k))),
+        spearman=rank_correlation(near_a, near_b),
+        notes=(
+            *_without_order(key, near_a, near_b),
+            *_only_in_one(len(a.order) - len(rows_a), len(b.order) - len(rows_b)),
+        ),
     )
 
 
@@ -151,11 +149,25 @@ class _List:
             phenomap.labels.index, order, rank, closeness, near if metric == "cosine" else -near
         )
 
+    def first(self, k: int) -> pd.Index:
+        """Keys of the first `k`."""
+        return self.keys[self.order[:k]]
+
     def look_up(self, keys: pd.Series) -> tuple[Array, Array]:
         """Ranks and values of entries, NaN for those that were not searched."""
         rows = self.keys.get_indexer(pd.Index(keys))
         ranks = np.where(rows >= 0, self.rank[rows], np.nan)
         return ranks, np.where(np.isnan(ranks), np.nan, self.value[rows])
+
+
+def _first_of_both(a: _List, b: _List, k: int) -> pd.DataFrame:
+    """What is among the first `k` of one list or the other, by its mean rank."""
+    keys = a.first(k).append(b.first(k).difference(a.first(k), sort=False))
+    table = pd.DataFrame({"key": keys})
+    for name, ranked in (("a", a), ("b", b)):
+        table[f"rank_{name}"], table[f"value_{name}"] = ranked.look_up(table["key"])
+    mean_rank = table[["rank_a", "rank_b"]].mean(axis=1)
+    return table.iloc[np.lexsort((table["rank_a"], mean_rank))].reset_index(drop=True)
 
 
 def _common(a: _List, b: _List) -> tuple[Array, Array]:
@@ -186,7 +198,18 @@ def _in_words(phenomap: PhenoMap) -> str:
     return f"{phenomap.embedding} ({align})"
 
 
-def _notes(n_only_a: int, n_only_b: int) -> tuple[str, ...]:
+def _without_order(key: str, near_a: Array, near_b: Array) -> tuple[str, ...]:
+    """Say in which map nothing is nearer than the rest: the controls have no direction."""
+    alike = [
+        name for name, near in (("A", near_a), ("B", near_b)) if len(near) and not np.ptp(near)
+    ]
+    if not alike:
+        return ()
+    where = " and in ".join(alike)
+    return (f"In {where} all entries are equally near to {key}, so that their order says nothing.",)
+
+
+def _only_in_one(n_only_a: int, n_only_b: int) -> tuple[str, ...]:
     lone = [f"{n:,} are only in {name}" for n, name in ((n_only_a, "A"), (n_only_b, "B")) if n]
     if not lone:
         return ()

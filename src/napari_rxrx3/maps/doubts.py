@@ -53,7 +53,12 @@ class Judge:
         self._other: dict[str, NullOfPairs | None] = {}
 
     def judge(
-        self, asked: Question, found: Array, closeness: Array, progress: Progress | None = None
+        self,
+        asked: Question,
+        found: Array,
+        closeness: Array,
+        scored: bool = True,
+        progress: Progress | None = None,
     ) -> pd.DataFrame:
         """Judge some neighbors of an entry.
 
@@ -64,6 +69,8 @@ class Judge:
         closeness : float (n,)
             How close every entry is, see `PhenoMap.closeness`. The q-values are over all that
             are searched.
+        scored : bool
+            Raise the flags that need scores as well.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
@@ -85,8 +92,9 @@ class Judge:
             plates = self._plate_null(asked.metric)
             on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
             back, alone = self._replicated(asked, found, closeness[rows])
-            self._map.score_store.get(self._map, progress)
-            flags = self._flags(asked, found, p[found])
+            if scored:
+                self._map.score_store.get(self._map, progress)
+            flags = self._flags(asked, found, p[found], scored)
         return pd.DataFrame(
             {
                 "p_value": p[found],
@@ -144,13 +152,15 @@ class Judge:
 
     # -- reasons to doubt --------------------------------------------------------------------------
 
-    def _flags(self, asked: Question, found: Array, p: Array) -> list[tuple[str, ...]]:
+    def _flags(
+        self, asked: Question, found: Array, p: Array, scored: bool
+    ) -> list[tuple[str, ...]]:
         mine = _Where(self._map, asked.query)
         artifacts = self._only_unaligned(asked, found, p)
         flags = []
         for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
             shared = _Where(self._map, row).shared_with(mine)
-            own = doubts_of_entry(self._map, row)
+            own = doubts_of_entry(self._map, row, scored)
             also = ("only unaligned",) if is_artifact else ()
             flags.append((*shared, *own, *also))
         return flags
@@ -210,14 +220,14 @@ class _Where:
         return [name for name, holds in same.items() if holds]
 
 
-def doubts_of_entry(phenomap: PhenoMap, row: int) -> tuple[str, ...]:
+def doubts_of_entry(phenomap: PhenoMap, row: int, scored: bool = True) -> tuple[str, ...]:
     """Reasons to doubt an entry whatever it is compared with: names of `DOUBTS`."""
-    scores = phenomap.scores.iloc[row]
-    doubts = {
-        "few wells": phenomap.n_wells[row] < _FEW_WELLS and phenomap.level != "well",
-        "guides disagree": scores["agreement_p"] > LEVEL_OF_DOUBT,
-        "like controls": scores["strength_p"] > LEVEL_OF_DOUBT,
-    }
+    few = phenomap.n_wells[row] < _FEW_WELLS and phenomap.level != "well"
+    doubts = {"few wells": few}
+    if scored:
+        scores = phenomap.scores.iloc[row]
+        doubts["guides disagree"] = scores["agreement_p"] > LEVEL_OF_DOUBT
+        doubts["like controls"] = scores["strength_p"] > LEVEL_OF_DOUBT
     return tuple(name for name, holds in doubts.items() if holds)
 
 

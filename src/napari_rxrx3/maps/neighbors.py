@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from napari_rxrx3.maps.doubts import doubts_of_entry
 from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["KINDS", "ORDERS", "Neighbor", "list_neighbors"]
@@ -58,6 +59,7 @@ def list_neighbors(
     picture_of: Callable[[pd.Index], str | None],
     *,
     judged: bool = False,
+    scored: bool = False,
     progress: Progress | None = None,
 ) -> list[Neighbor]:
     """The first `k` entries of a kind in an order, ranked among their kind.
@@ -72,6 +74,8 @@ def list_neighbors(
         Chooses one of the wells of an entry to be shown.
     judged : bool
         Add what tells how far to trust each of them, which takes longer.
+    scored : bool
+        Add what needs the scores of the map as well, which takes longest.
 
     Raises
     ------
@@ -83,14 +87,21 @@ def list_neighbors(
     else:
         opposite = order == "opposite"
         table = phenomap.nearest(
-            key, k, metric, opposite, kind=KINDS[kind], judged=judged, progress=progress
+            key,
+            k,
+            metric,
+            opposite,
+            kind=KINDS[kind],
+            judged=judged,
+            scored=scored,
+            progress=progress,
         )
         values = table["similarity" if metric == "cosine" else "distance"]
     neighbors = [
         _neighbor(phenomap, i, entry, float(value), picture_of)
         for i, (entry, value) in enumerate(zip(table["key"], values, strict=True), start=1)
     ]
-    return _judged(phenomap, neighbors, table) if judged else neighbors
+    return _judged(phenomap, neighbors, table, scored) if judged else neighbors
 
 
 def _neighbor(
@@ -127,24 +138,18 @@ def _by_score(
     return pd.DataFrame({"key": phenomap.labels.index[rows], "score": values[rows]})
 
 
-def _judged(phenomap: PhenoMap, neighbors: list[Neighbor], table: pd.DataFrame) -> list[Neighbor]:
-    from napari_rxrx3.maps.doubts import doubts_of_entry
-
-    scores = phenomap.scores
+def _judged(
+    phenomap: PhenoMap, neighbors: list[Neighbor], table: pd.DataFrame, scored: bool
+) -> list[Neighbor]:
     judged = []
     for neighbor, row in zip(neighbors, table.to_dict("records"), strict=True):
-        own = scores.loc[neighbor.key]
         also = {name: row[name] for name in _VERDICTS if name in row}
         if "flags" not in row:
-            also["flags"] = doubts_of_entry(phenomap, phenomap.row(neighbor.key))
-        judged.append(
-            replace(
-                neighbor,
-                strength=float(own["strength"]),
-                consistency=float(own["consistency"]),
-                **also,
-            )
-        )
+            also["flags"] = doubts_of_entry(phenomap, phenomap.row(neighbor.key), scored)
+        if scored:
+            own = phenomap.scores.loc[neighbor.key]
+            also |= {name: float(own[name]) for name in ("strength", "consistency")}
+        judged.append(replace(neighbor, **also))
     return judged
 
 

@@ -168,6 +168,7 @@ class PhenoMap:
         *,
         kind: str | None = None,
         judged: bool = True,
+        scored: bool = True,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
         """List the entries most similar to one, or with `opposite` the least similar ones.
@@ -180,6 +181,9 @@ class PhenoMap:
         judged : bool
             Add the columns that say how far to trust each row; see `napari_rxrx3.maps.doubts`.
             The first time takes seconds for a large map.
+        scored : bool
+            Let the flags include those that need the scores of the map, which take a minute or
+            two for the largest, once.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
@@ -213,7 +217,7 @@ class PhenoMap:
         if not judged:
             return table
         asked = Question(query, searched, metric, opposite)
-        verdicts = self.judge.judge(asked, found, closeness, progress)
+        verdicts = self.judge.judge(asked, found, closeness, scored, progress)
         return pd.concat([table, verdicts], axis=1)
 
     def closeness(self, row: int, metric: str) -> Array:

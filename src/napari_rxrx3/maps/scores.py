@@ -97,7 +97,8 @@ def energy_distance(x: Array, y: Array) -> float:
     Each mean is over all pairs, a vector with itself included, as in the reference. Szekely and
     Rizzo 2013, "Energy statistics".
     """
-    return float(2 * _distances(x, y).mean() - _distances(x, x).mean() - _distances(y, y).mean())
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return float(2 * _distances(x, y).mean() - _mean_within(x) - _mean_within(y))
 
 
 def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
@@ -136,14 +137,15 @@ class _Energy:
         self._map, self._space = phenomap, space
         rng = np.random.default_rng(0)
         sampled = np.sort(rng.choice(controls, min(most, len(controls)), replace=False))
-        sample = space.aligned(sampled).astype(np.float64)
-        self._among = _distances(sample, sample).mean()
+        sample = space.aligned(sampled)
+        self._among = _mean_within(sample)
         self._to_controls = np.empty(len(space))
         text = f"measuring the strength of {len(phenomap.labels):,} entries"
         for block in _blocks(len(space), _BLOCK):
             progress(block.start, len(space), text)
-            vectors = space.aligned(block).astype(np.float64)
-            self._to_controls[block] = _distances(vectors, sample).mean(axis=1)
+            # in single precision: millions of wells, each against a thousand controls
+            distances = _distances(space.aligned(block), sample)
+            self._to_controls[block] = distances.mean(axis=1, dtype=np.float64)
 
     def of_entries(self) -> Array:
         """Of all entries of the map: float (n,)."""
@@ -267,7 +269,7 @@ def _mean_within(vectors: Array) -> float:
 
 
 def _distances(x: Array, y: Array) -> Array:
-    """Euclidean distances, float64 (n, m)."""
+    """Euclidean distances (n, m), in the precision of the vectors."""
     squared = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None, :] - 2 * (x @ y.T)
     if x is y:
         np.fill_diagonal(squared, 0)
