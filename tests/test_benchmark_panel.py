@@ -352,14 +352,11 @@ def test_another_data_set_takes_the_result_away(side: Side, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Iterator[Window]:
+def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Window:
     window = open_window(root, screen)
-    panel = BenchmarkPanel(window.session, window.explorer.workspace.tasks)
-    window.explorer.tabs.addTab(panel, "Benchmark")
-    window.explorer.tabs.setCurrentWidget(panel)
-    window.panel = panel
-    yield window
-    panel.end()
+    window.panel = window.explorer.benchmark
+    window.explorer.tabs.setCurrentWidget(window.panel)
+    return window
 
 
 def test_from_choosing_a_file_to_the_result(

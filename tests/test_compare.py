@@ -467,15 +467,12 @@ def test_texts_of_files_are_never_markup(side: Side) -> None:
 
 
 @pytest.fixture
-def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Iterator[Window]:
+def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Window:
     window = open_window(root, screen)
-    panel = ComparePanel(window.session, window.explorer.workspace.tasks)
-    window.explorer.tabs.addTab(panel, "Compare")
-    window.panel = panel
+    window.panel = window.explorer.compare
     window.session.ask(key="GENE01", well=None)
     window.settle()
-    yield window
-    panel.end()
+    return window
 
 
 def open_tab(window: Window) -> None:

@@ -13,9 +13,10 @@ from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.answers import spec_of
 from napari_rxrx3.gui.benchmark_results import BenchmarkResult, benchmarked
 from napari_rxrx3.gui.map_choice import map_in_words
-from napari_rxrx3.gui.results import ResultTable, save_text, when_stopped
-from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
+from napari_rxrx3.gui.results import ResultTable, save_text
+from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.phenomap import MapSpec
 from napari_rxrx3.session import Session
 
@@ -38,10 +39,9 @@ class BenchmarkPanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self._main = MainThread()
         self.following = Following()
         self._path, self._said = "", _HINT
-        self._running: object | None = None
+        self._is_running = False
         self._result: BenchmarkResult | None = None
         self.choose = QPushButton("Choose a file …")
         self.choose.setToolTip("A table of pairs that belong together, or of compounds and genes")
@@ -66,7 +66,7 @@ class BenchmarkPanel(QWidget):
         """Choose a table; it is read when it is run."""
         self._path = path
         self.file.setText(Path(path).name)
-        self.file.setToolTip(Qt.convertFromPlainText(path))
+        self.file.setToolTip(wrapped_tooltip(path))
         self._stop("")
 
     def to_csv(self) -> str:
@@ -102,6 +102,7 @@ class BenchmarkPanel(QWidget):
         self.following.connect(self._session.dataset_changed, self._on_dataset)
         self.choose.clicked.connect(self._choose)
         self.run.clicked.connect(self._run_or_stop)
+        self._tasks.stopped.connect(self._on_stopped)
         self.save.clicked.connect(self._save)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
@@ -112,7 +113,7 @@ class BenchmarkPanel(QWidget):
         words = f"Map: {map_in_words(spec)}" if spec is not None else ""
         self.map.setText(words)
         tip = f"{words}\nIt is the map of the neighbor list; choose another one there."
-        self.map.setToolTip(Qt.convertFromPlainText(tip) if words else "")
+        self.map.setToolTip(wrapped_tooltip(tip) if words else "")
         self._update()
 
     def _spec(self) -> MapSpec | None:
@@ -130,45 +131,42 @@ class BenchmarkPanel(QWidget):
 
     def _run_or_stop(self) -> None:
         dataset, spec, path = self._session.dataset, self._spec(), self._path
-        if self._running is not None:
+        if self._is_running:
             self._stop("Stopped.")
         elif dataset is not None and spec is not None and path:
             self._run(dataset, spec, path)
 
     def _run(self, dataset: Dataset, spec: MapSpec, path: str) -> None:
-        token = object()
-
         def work(progress: Progress) -> BenchmarkResult:
             progress(0, 0, f"reading {path}")
             return benchmarked(dataset, spec, path, progress)
 
-        def stopped() -> None:
-            if self._running is token:
-                self._stop("Stopped.")
-
         self._stop("Working …")
-        self._running = token
-        watched = when_stopped(self, self._main, work, stopped)
-        self._tasks.run(_TASK, watched, self._on_result, self._stop, f"reading {path}")
+        self._is_running = True
+        self._tasks.run(_TASK, work, self._on_result, self._stop, f"reading {path}")
         self._update()
+
+    def _on_stopped(self, task: str) -> None:
+        if task == _TASK:
+            self._stop("Stopped.")
 
     def _stop(self, sentence: str) -> None:
         """End the work, if there is any, and say why there is no result."""
         self._tasks.cancel(_TASK)
-        self._running = self._result = None
+        self._is_running, self._result = False, None
         self._said = sentence
         self.table.set_rows((), ())
         self._update()
 
     def _on_result(self, result: BenchmarkResult) -> None:
-        self._running, self._result = None, result
+        self._is_running, self._result = False, result
         self.table.set_rows(result.outcome.columns, result.outcome.rows)
         self._update()
 
     def _update(self) -> None:
         """Show what can be done, and say of which map the result is."""
         result = self._result
-        self.run.setText("Run" if self._running is None else "Stop")
+        self.run.setText("Stop" if self._is_running else "Run")
         self.run.setEnabled(bool(self._path) and self._spec() is not None)
         self.save.setEnabled(result is not None)
         self.table.setVisible(result is not None)

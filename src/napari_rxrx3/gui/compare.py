@@ -22,9 +22,10 @@ from napari_rxrx3.gui.comparison import (
     rows_of,
 )
 from napari_rxrx3.gui.map_choice import MapChoice
-from napari_rxrx3.gui.results import ResultTable, save_text, when_stopped
-from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
+from napari_rxrx3.gui.results import ResultTable, save_text
+from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.phenomap import MapSpec
 from napari_rxrx3.session import Query, Session
 
@@ -44,7 +45,6 @@ class ComparePanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self._main = MainThread()
         self.following = Following()
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
@@ -101,6 +101,7 @@ class ComparePanel(QWidget):
         self.table.chosen.connect(self._show_beside)
         self.table.activated_row.connect(self._ask_about)
         self.copy.clicked.connect(self._copy)
+        self._tasks.stopped.connect(self._on_stopped)
         self.save.clicked.connect(self._save)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
@@ -161,13 +162,12 @@ class ComparePanel(QWidget):
             progress(0, 0, text)  # stops a question that was overtaken while it waited
             return compared(dataset, question, well, picture_of, progress)
 
-        def stopped() -> None:
-            if self._asked is question:
-                self._show_nothing("Stopped. Choose something in A or B to compare them.")
-
         self._show_nothing(f"Comparing by {question.key} …")
-        watched = when_stopped(self, self._main, work, stopped)
-        self._tasks.run(_TASK, watched, self._show_answer, self._show_nothing, text)
+        self._tasks.run(_TASK, work, self._show_answer, self._show_nothing, text)
+
+    def _on_stopped(self, task: str) -> None:
+        if task == _TASK:
+            self._show_nothing("Stopped. Choose something in A or B to compare them.")
 
     def _show_nothing(self, sentence: str) -> None:
         self._answer = None
@@ -181,7 +181,7 @@ class ComparePanel(QWidget):
         self._answer = answer
         self.table.set_rows(columns_of(answer), rows_of(answer))
         self.note.setText("\n".join([*answer.notes, in_words(answer)]))
-        self.note.setToolTip(Qt.convertFromPlainText(explained(answer)))
+        self.note.setToolTip(wrapped_tooltip(explained(answer)))
         for button in (self.copy, self.save):
             button.setEnabled(True)
 

@@ -22,6 +22,8 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.search import Hit, SearchIndex
+from napari_rxrx3.gui.benchmark_panel import BenchmarkPanel
+from napari_rxrx3.gui.compare import ComparePanel
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.neighbors import NeighborsPanel
@@ -48,6 +50,7 @@ Anywhere in the window
 
 In the neighbor list
   arrows: query, control and neighbor side by side
+  click on a heading: sort the rows by it
   Enter or double-click: make it the new query
   double-click in the canvas: go to that well"""
 
@@ -70,6 +73,8 @@ class ExplorerWidget(QWidget):
         self.stains = StainBar()
         self.neighbors = NeighborsPanel(self.session, self.workspace.tasks)
         self.found = FoundPanel()
+        self.compare = ComparePanel(self.session, self.workspace.tasks)
+        self.benchmark = BenchmarkPanel(self.session, self.workspace.tasks)
         self.status = StatusLine()
         self._make_header()
         self._lay_out()
@@ -99,7 +104,8 @@ class ExplorerWidget(QWidget):
         """The dock was closed: napari only orphans its widget, so it ends itself."""
         for part in (self, self.plate_panel):
             part.following.end()
-        self.neighbors.end()
+        for panel in (self.neighbors, self.compare, self.benchmark):
+            panel.end()
         self.workspace.tasks.cancel("names")
         QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
 
@@ -139,6 +145,8 @@ class ExplorerWidget(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.neighbors, "Neighbors")
         self.tabs.addTab(self.found, "Where it is")
+        self.tabs.addTab(self.compare, "Compare")
+        self.tabs.addTab(self.benchmark, "Benchmark")
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.plate_panel)
         splitter.addWidget(self.tabs)

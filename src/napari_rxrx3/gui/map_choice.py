@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from magicgui.widgets import ComboBox, Container
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.gui.widgets import let_shrink
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.phenomap import AVERAGES, MapSpec
 from napari_rxrx3.maps.space import BATCHES
@@ -71,7 +72,7 @@ class MapChoice(QWidget):
         with self.average.changed.blocked(), self.batch.changed.blocked():
             self.average.value, self.batch.value = spec.average, spec.batch
         self.more.setText(_rest_in_words(spec))
-        self.setToolTip(Qt.convertFromPlainText(map_in_words(spec)))
+        self.setToolTip(wrapped_tooltip(map_in_words(spec)))
 
     def _choose(self) -> None:
         spec = replace(

@@ -14,6 +14,7 @@ from superqt.fonticon import icon
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.gui.thumbnails import Thumbnails
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.doubts import DOUBTS
 from napari_rxrx3.maps.neighbors import Neighbor
 
@@ -102,7 +103,7 @@ class NeighborModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (_RANK, _VALUE, _Q, _BACK):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
-            return Qt.convertFromPlainText(_tip(neighbor, column))
+            return wrapped_tooltip(_tip(neighbor, column))
         if role == Qt.ItemDataRole.AccessibleTextRole and column == _DOUBTS:
             return ", ".join(neighbor.flags)
         return None

@@ -20,15 +20,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.data.cache import written_atomically
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.card import PerturbationCard
 from napari_rxrx3.gui.map_settings import MapSettings
 from napari_rxrx3.gui.neighbor_table import NeighborModel, NeighborTable
+from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.thumbnails import Thumbnails
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import KINDS, ORDERS, Neighbor
 from napari_rxrx3.session import Query, Session
 
@@ -236,7 +237,7 @@ class NeighborsPanel(QWidget):
             return
         self.note.setText(in_words(answer))
         self.note.setVisible(bool(self.note.text()))
-        self.note.setToolTip(Qt.convertFromPlainText(f"Vectors: {answer.phenomap.embedding}"))
+        self.note.setToolTip(wrapped_tooltip(f"Vectors: {answer.phenomap.embedding}"))
         dataset = self._session.dataset
         self.thumbnails.request(dataset, [n.well for n in neighbors if n.well is not None])
         if answer.query.well is None and answer.well is not None:
@@ -297,13 +298,7 @@ class NeighborsPanel(QWidget):
 
     def save_csv(self, path: Path) -> None:
         """Write the list to a file; what goes wrong is said in the window."""
-        try:
-            with written_atomically(path) as temporary:
-                temporary.write_text(self.to_csv(), encoding="utf-8")
-        except OSError as error:
-            self._session.say(f"{path} cannot be written: {error.strerror}.")
-        else:
-            self._session.say(f"Saved {path}.")
+        self._session.say(save_text(path, self.to_csv()))
 
 
 def _value_name(answer: Answer | None) -> str:

@@ -21,6 +21,7 @@ from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.legend import Legend
 from napari_rxrx3.gui.plate_map import PlateMap
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.session import Session, name_of_well
 
@@ -182,7 +183,7 @@ class PlatePanel(QWidget):
         row = self._session.well_row(well_id)
         lines = describe_well(row).split("\n")
         self.facts.setText("  ·  ".join([str(row["address"]), name_of_well(row), *lines[2:]]))
-        self.facts.setToolTip(Qt.convertFromPlainText("\n".join(lines)))
+        self.facts.setToolTip(wrapped_tooltip("\n".join(lines)))
 
     def _on_selection(self, wells: frozenset[str]) -> None:
         self.map.setSelection(self._positions(wells))

@@ -1,24 +1,20 @@
-"""What the panels share that work something out: a plain table, its file, and being stopped."""
+"""What the panels share that work something out: a plain table, and its file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from qtpy.compat import isalive
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QFont, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
-from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.data.cache import written_atomically
-from napari_rxrx3.gui.tasks import MainThread, Progress
+from napari_rxrx3.gui.words import wrapped_tooltip
 
-__all__ = ["Column", "ResultTable", "Row", "save_text", "when_stopped"]
-
-T = TypeVar("T")
+__all__ = ["Column", "ResultTable", "Row", "save_text"]
 
 _ROW_HEIGHT = 22
 _NAME_WIDTH, _PADDING = 70, 4
@@ -138,7 +134,7 @@ class _Model(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return Qt.convertFromPlainText(column.tip)
+            return wrapped_tooltip(column.tip)
         return _aligned(column) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
@@ -148,7 +144,7 @@ class _Model(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _aligned(self.columns[index.column()])
         if role == Qt.ItemDataRole.ToolTipRole and row.tip:
-            return Qt.convertFromPlainText(row.tip)
+            return wrapped_tooltip(row.tip)
         if role == Qt.ItemDataRole.FontRole and row.is_italic:
             font = QFont()
             font.setItalic(True)
@@ -164,34 +160,6 @@ def save_text(path: Path, text: str) -> str:
     except OSError as error:
         return f"{path} cannot be written: {error.strerror}."
     return f"Saved {path}."
-
-
-def when_stopped(
-    widget: QWidget,
-    main: MainThread,
-    work: Callable[[Progress], T],
-    stopped: Callable[[], None],
-) -> Callable[[Progress], T]:
-    """Make a task's work tell, on the GUI thread, that it was cancelled while it ran.
-
-    `Tasks` only drops what was cancelled. Nothing is told once the widget is gone. `main` has to
-    be kept by the widget: with it goes what it was handed.
-    """
-
-    def tell() -> None:
-        if isalive(widget):
-            stopped()
-
-    def watched(progress: Progress) -> T:
-        try:
-            result = work(progress)
-            progress(0, 0, "")  # raises if it was cancelled since the work's last word
-            return result
-        except Cancelled:
-            main.call(tell)
-            raise
-
-    return watched
 
 
 def _aligned(column: Column) -> Any:

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_rxrx3.gui.widgets import tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
 
 __all__ = ["StatusLine"]
 
@@ -44,7 +45,7 @@ class StatusLine(QWidget):
     def say(self, message: str) -> None:
         """Show a message until the next one; the whole of it is in the tooltip."""
         self.message.setText(message)
-        self.message.setToolTip(Qt.convertFromPlainText(message) if message else "")
+        self.message.setToolTip(wrapped_tooltip(message) if message else "")
         self.message.setVisible(bool(message))
 
     def set_work(self, status: tuple[int, int, str] | None) -> None:

@@ -48,6 +48,8 @@ class Tasks(QObject):
 
     changed = Signal()
     """A task started, moved on or ended: read `status`."""
+    stopped = Signal(str)
+    """The user stopped the task of this name: nothing else will be heard of it."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +100,7 @@ class Tasks(QObject):
         """Drop the tasks that the user is told about; the others nobody would start again."""
         for name in list(self._status):
             self.cancel(name)
+            self.stopped.emit(name)
 
     @property
     def is_idle(self) -> bool:
