@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 import napari
 
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.cli import main as command
-from napari_rxrx3.gui.run import save_window, wait_until
+from napari_rxrx3.data.dataset import open_dataset
+from napari_rxrx3.data.demo import write_demo
+from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -34,6 +37,17 @@ KEPT = (
     ("damaged", "dark", SMALL),
     ("missing", "light", SMALL),
 )
+PAIRS = (
+    ("PSMB5", "PSMA1"),
+    ("PSMA1", "PSMD1"),
+    ("MTOR", "RPTOR"),
+    ("TUBB", "TBCD"),
+    ("ACTR2", "ARPC3"),
+    ("COPB1", "COPG1"),
+    ("NDUFS1", "ATP5F1B"),
+    ("INS", "GFAP"),
+)
+"""Genes of the demo that belong together, but for the last two."""
 EVERY = tuple((view, theme, size) for view in VIEWS for theme in THEMES for size in (SMALL, LARGE))
 
 
@@ -45,7 +59,31 @@ def make(demo: Path, folder: Path, every: bool) -> int:
         window = ["--screenshot", picture, "--size", size, "--theme", theme]
         failures += command(["demo", "--folder", str(demo), *VIEWS[view], *window]) != 0
     save_welcome(folder)
+    for theme in THEMES:
+        save_tabs(demo, folder, theme)
     return failures
+
+
+def save_tabs(demo: Path, folder: Path, theme: str) -> None:
+    """Save the tabs beside the list of neighbors."""
+    viewer = napari.Viewer()
+    viewer.theme = theme
+    explorer = dock_explorer(viewer)
+    viewer.window.resize(1280, 800)
+    explorer.session.open(open_dataset(write_demo(demo)))
+    show_neighbors(explorer, "PLK1")
+    explorer.tabs.setCurrentWidget(explorer.compare)
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"compare-{theme}-{SMALL}.png")
+    explorer.tabs.setCurrentWidget(explorer.benchmark)
+    with tempfile.TemporaryDirectory() as temporary:
+        pairs = Path(temporary, "pairs.csv")
+        pairs.write_text("entity1,entity2\n" + "".join(f"{a},{b}\n" for a, b in PAIRS))
+        explorer.benchmark.set_file(str(pairs))
+        explorer.benchmark.run.click()
+        wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"benchmark-{theme}-{SMALL}.png")
+    close_window(viewer, explorer)
 
 
 def save_welcome(folder: Path) -> None:

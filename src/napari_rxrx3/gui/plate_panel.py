@@ -29,10 +29,10 @@ __all__ = ["PlatePanel"]
 
 
 _SCORE_WORDS = {
-    "strength": "strength (energy distance)",
-    "strength_cosine": "distance from controls (cosine)",
-    "consistency": "consistency of the wells",
-    "agreement": "agreement of the guides",
+    "strength": "strength",
+    "strength_cosine": "cosine distance",
+    "consistency": "consistency",
+    "agreement": "guide agreement",
 }
 """Scores of perturbations that a plate can be colored by, as they are called on screen."""
 

@@ -17,7 +17,7 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.explorer import ExplorerWidget
 
-__all__ = ["Request", "run_window", "wait_until"]
+__all__ = ["Request", "close_window", "run_window", "wait_until"]
 
 _PATIENCE_S = 300
 
@@ -55,7 +55,7 @@ def run_window(dataset: Dataset, request: Request) -> None:
             wait_until(lambda: explorer.is_settled)
             save_window(viewer, request.screenshot)
     finally:
-        _close(viewer, explorer)
+        close_window(viewer, explorer)
 
 
 def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
@@ -66,7 +66,7 @@ def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
         show_neighbors(explorer, request.neighbors)
 
 
-def _close(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
+def close_window(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
     """End all threads before Qt goes: one that is late would take the process down with it."""
     workspace = explorer.workspace
     explorer.neighbors.end(wait=True)

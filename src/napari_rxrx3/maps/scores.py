@@ -154,15 +154,19 @@ class _Energy:
         total = np.bincount(phenomap.member_entry, to_controls, len(phenomap.labels))
         energy = 2 * total / phenomap.n_wells - self._among
         rng = np.random.default_rng(0)
-        for row, wells in _wells_of_entries(phenomap):
-            if len(wells) > _MAX_WELLS:
-                wells = rng.choice(wells, _MAX_WELLS, replace=False)
-            energy[row] -= _mean_within(self._space.aligned(wells))
+        for row, vectors in _aligned_entries(phenomap, self._space):
+            if len(vectors) > _MAX_WELLS:
+                vectors = vectors[rng.choice(len(vectors), _MAX_WELLS, replace=False)]
+            energy[row] -= _mean_within(vectors)
         return np.asarray(energy)
 
     def of_sets(self, sets: Array) -> Array:
         """Of sets of wells, int (sets, n): float (sets,)."""
-        within = [_mean_within(self._space.aligned(wells)) for wells in sets]
+        n_sets, n = sets.shape
+        within = np.empty(n_sets)
+        for block in _blocks(n_sets, max(1, _BLOCK // n)):
+            aligned = self._space.aligned(sets[block].ravel()).reshape(-1, n, self._space.dimension)
+            within[block] = [_mean_within(vectors) for vectors in aligned]
         return np.asarray(2 * self._to_controls[sets].mean(axis=1) - within - self._among)
 
 
@@ -236,8 +240,8 @@ def _cosine_strength(phenomap: PhenoMap, space: WellSpace) -> Array:
 def _consistency(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
     space, n_wells = phenomap.space, phenomap.n_wells
     consistency = np.full(len(n_wells), np.nan)
-    for row, wells in _wells_of_entries(phenomap):
-        consistency[row] = _mean_cosine(space.aligned(wells)[None])[0]
+    for row, vectors in _aligned_entries(phenomap, space):
+        consistency[row] = _mean_cosine(vectors[None])[0]
     p = np.full(len(n_wells), np.nan)
     sizes = size_below(n_wells)
     draws = PlateDraws(phenomap, space.group >= 0)
@@ -276,11 +280,20 @@ def _distances(x: Array, y: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
-def _wells_of_entries(phenomap: PhenoMap) -> Iterator[tuple[int, Array]]:
-    """Rows of the entries that have more than one well, with their wells in the map's space."""
-    for row in np.flatnonzero(phenomap.n_wells > 1).tolist():
-        stop = phenomap.ends[row]
-        yield row, phenomap.member_wells[stop - phenomap.n_wells[row] : stop]
+def _aligned_entries(phenomap: PhenoMap, space: WellSpace) -> Iterator[tuple[int, Array]]:
+    """Rows of the entries that have more than one well, with the vectors of their wells."""
+    n_wells, ends = phenomap.n_wells, phenomap.ends
+    row = 0
+    while row < len(n_wells):
+        # as many whole entries at once as a block holds, one at least
+        begin = ends[row] - n_wells[row]
+        last = max(row + 1, int(np.searchsorted(ends, begin + _BLOCK, side="right")))
+        aligned = space.aligned(phenomap.member_wells[begin : ends[last - 1]])
+        for entry in range(row, last):
+            if n_wells[entry] > 1:
+                stop = ends[entry] - begin
+                yield entry, aligned[stop - n_wells[entry] : stop]
+        row = last
 
 
 def _blocks(n: int, size: int) -> Iterator[slice]:
