@@ -28,8 +28,6 @@ from napari_rxrx3.core.plate import (
     N_COLUMNS,
     PlateId,
     WellId,
-    format_address,
-    natural_key,
     parse_well_id,
 )
 from napari_rxrx3.data.cache import DiskCache, default_cache_folder
@@ -42,12 +40,13 @@ from napari_rxrx3.data.images import (
     namer_for,
     odd_layout,
 )
-from napari_rxrx3.data.metadata import read_metadata, wells_from_ids
+from napari_rxrx3.data.listing import listed_wells, named_wells, plate_slices
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.check import CheckReport
+    from napari_rxrx3.maps.kept import KeptMaps
     from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
 
 __all__ = ["Dataset", "open_dataset"]
@@ -56,7 +55,6 @@ Array = np.ndarray[Any, Any]
 Plane = Array
 Progress = Callable[[int, int, str], None]
 
-_MAPS_KEPT = 8
 _POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
 
 
@@ -108,7 +106,8 @@ class Dataset:
             Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
             for path, why in contents.unreadable.items()
         ]
-        listed = self._read_metadata(storage)
+        listed, problems = listed_wells(storage, contents)
+        self.problems += problems
         plates: set[PlateId] = set()
         if listed is not None:
             pairs = listed[["experiment_name", "plate"]].drop_duplicates()
@@ -122,12 +121,13 @@ class Dataset:
         self._lock = threading.RLock()
         self._rows: dict[str, tuple[Array, Array]] = {}
         self._wells: pd.DataFrame | None = None
+        self._maps: KeptMaps | None = None
         self._plates: tuple[pd.DataFrame, pd.DataFrame] | None = None
-        self._listed = listed if listed is not None else self._wells_without_metadata()
+        if listed is None:
+            listed = named_wells(self.images, self.embeddings.values())
+        self._listed = listed
         if self._listed.empty:
             raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
-        self._maps: dict[MapSpec, PhenoMap] = {}
-        self._maps_lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<Dataset {self.root}: {self.describe()}>"
@@ -366,15 +366,9 @@ class Dataset:
 
     def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
         """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
-        from napari_rxrx3.maps.build import build_phenomap
-
-        spec = replace(spec, embedding=self.embedding_named(spec.embedding))
-        with self._maps_lock:  # one builds, the others wait for it
-            if spec not in self._maps:
-                self._maps[spec] = build_phenomap(self, spec, progress)
-                while len(self._maps) > _MAPS_KEPT:
-                    del self._maps[next(iter(self._maps))]
-            return self._maps[spec]
+        return self._maps.get(
+            replace(spec, embedding=self.embedding_named(spec.embedding)), progress
+        )
 
     def embedding_named(self, name: str) -> str:
         """The embedding of this name, or the default one if it is empty.
@@ -391,20 +385,6 @@ class Dataset:
             known = ", ".join(self.embeddings) or "none"
             raise MapError(f"There is no embedding {name!r}; there is {known}.")
         return name
-
-    def fingerprint(self, embedding: str) -> str:
-        """What identifies the wells and the vectors of an embedding: files, sizes and times.
-
-        Empty if the wells come from no table, so that they cannot be told by a file.
-        """
-        if not self.has_metadata:
-            return ""
-        table = self.embeddings[embedding]
-        paths = [*self.contents.metadata, *sorted({file.path for file in table.files})]
-        try:
-            return "|".join([embedding, *(table.storage.fingerprint(path) for path in paths)])
-        except OSError:  # a file has gone since
-            return ""
 
     def rows_of(self, name: str) -> tuple[Array, Array]:
         """Where the usable vectors of an embedding belong.
@@ -460,61 +440,9 @@ class Dataset:
             place = self.images.locate(self.well(well_id), channel)
             raise ImageUnavailable(well_id, channel, place, odd_layout(_layout(plane), usual))
 
-    def _read_metadata(self, storage: Storage) -> pd.DataFrame | None:
-        tables = []
-        failure: MetadataError | None = None
-        for path in self.contents.metadata:
-            try:
-                wells, problems = read_metadata(storage, path)
-            except MetadataError as error:
-                failure = failure or error
-                self.problems.append(Problem("unreadable_file", detail=str(error)))
-                continue
-            tables.append(wells)
-            self.problems += problems
-        if not tables:
-            if failure is not None and self._only_metadata:
-                raise failure
-            return None
-        wells = pd.concat(tables) if len(tables) > 1 else tables[0]
-        return _in_plate_order(wells[~wells.index.duplicated()])
-
-    @property
-    def _only_metadata(self) -> bool:
-        c = self.contents
-        return not (c.tars or c.folders or c.shards or c.embeddings or c.embedding_tars)
-
-    def _wells_without_metadata(self) -> pd.DataFrame:
-        ids: list[str] = []
-        for plate in self.images.plates:
-            positions = np.flatnonzero(self.images.present_wells(plate))
-            ids += [
-                f"{plate.experiment}_{plate.plate}_{format_address(*divmod(int(p), N_COLUMNS))}"
-                for p in positions
-            ]
-        index = pd.Index(ids, dtype="str")
-        failure: MetadataError | None = None
-        for table in self.embeddings.values():
-            try:
-                index = index.append(table.well_ids)
-            except MetadataError as error:  # `wells` says so
-                failure = error
-        if failure is not None and index.empty:
-            raise failure
-        return _in_plate_order(wells_from_ids(index.unique()))
-
     @cached_property
     def _plate_slices(self) -> dict[PlateId, slice]:
-        codes = self._listed.groupby(["experiment_name", "plate"], sort=False).ngroup().to_numpy()
-        first = np.ones(len(codes), dtype=bool)
-        first[1:] = codes[1:] != codes[:-1]
-        starts = np.flatnonzero(first)
-        stops = [*starts[1:], len(codes)][: len(starts)]
-        names = self._listed[["experiment_name", "plate"]].iloc[starts].itertuples(index=False)
-        return {
-            PlateId(experiment, int(plate)): slice(int(a), int(b))
-            for (experiment, plate), a, b in zip(names, starts, stops, strict=True)
-        }
+        return plate_slices(self._listed)
 
     def _has_image(self, wells: pd.DataFrame) -> np.ndarray[Any, Any]:
         has = np.zeros(len(wells), dtype=bool)
@@ -523,13 +451,6 @@ class Dataset:
             if plate in self.images.plates:
                 has[rows] = self.images.present_wells(plate)[position[rows]]
         return has
-
-
-def _in_plate_order(wells: pd.DataFrame) -> pd.DataFrame:
-    names = sorted(wells["experiment_name"].unique(), key=natural_key)
-    rank = wells["experiment_name"].map({name: i for i, name in enumerate(names)})
-    order = np.lexsort((wells["column"], wells["row"], wells["plate"], rank))
-    return wells.iloc[order]
 
 
 def _layout(plane: Plane) -> Layout:

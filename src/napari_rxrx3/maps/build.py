@@ -36,7 +36,7 @@ def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = 
     """
     spec.check()
     spaces = _LazySpace(dataset, spec)
-    fingerprint = dataset.fingerprint(spec.embedding)
+    fingerprint = _fingerprint(dataset, spec.embedding)
     stored = dataset.cache.load("map", f"{fingerprint}|{spec}") if fingerprint else None
     vectors = dataset.cache.open_mapped("map-vectors", f"{fingerprint}|{spec}")
     if stored is None or vectors is None or len(vectors) != len(stored["n_wells"]):
@@ -80,6 +80,21 @@ def phenomap_or_fallback(
         if spec.align == "none" or not dataset.embeddings:
             raise
         return dataset.map_of(replace(spec, align="none"), progress), f"Not aligned: {error}"
+
+
+def _fingerprint(dataset: Dataset, embedding: str) -> str:
+    """What identifies the wells and the vectors of an embedding: files, sizes and times.
+
+    Empty if the wells come from no table, so that they cannot be told by a file.
+    """
+    if not dataset.has_metadata:
+        return ""
+    table = dataset.embeddings[embedding]
+    paths = [*dataset.contents.metadata, *sorted({file.path for file in table.files})]
+    try:
+        return "|".join([embedding, *(table.storage.fingerprint(path) for path in paths)])
+    except OSError:  # a file has gone since
+        return ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""The table of wells: from metadata, or from what images and embeddings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId, format_address, natural_key
+from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.embeddings import EmbeddingTable
+from napari_rxrx3.data.images import ImageCatalog
+from napari_rxrx3.data.metadata import read_metadata, wells_from_ids
+from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.storage import Storage
+
+__all__ = ["listed_wells", "named_wells", "plate_slices"]
+
+
+def listed_wells(storage: Storage, contents: Contents) -> tuple[pd.DataFrame | None, list[Problem]]:
+    """Wells that the metadata list, in the order of experiment, plate, row, column.
+
+    None if there are no metadata that can be read.
+
+    Raises
+    ------
+    MetadataError
+        If they cannot be read and there is nothing else.
+    """
+    tables: list[pd.DataFrame] = []
+    problems: list[Problem] = []
+    failure: MetadataError | None = None
+    for path in contents.metadata:
+        try:
+            wells, found = read_metadata(storage, path)
+        except MetadataError as error:
+            failure = failure or error
+            problems.append(Problem("unreadable_file", detail=str(error)))
+            continue
+        tables.append(wells)
+        problems += found
+    if not tables:
+        if failure is not None and _holds_metadata_only(contents):
+            raise failure
+        return None, problems
+    wells = pd.concat(tables) if len(tables) > 1 else tables[0]
+    return _in_plate_order(wells[~wells.index.duplicated()]), problems
+
+
+def named_wells(images: ImageCatalog, embeddings: Iterable[EmbeddingTable]) -> pd.DataFrame:
+    """Wells of the images and the embeddings, for want of metadata, in the same order.
+
+    Raises
+    ------
+    MetadataError
+        If no embedding can be read and there are no images.
+    """
+    ids: list[str] = []
+    for plate in images.plates:
+        positions = np.flatnonzero(images.present_wells(plate))
+        ids += [
+            f"{plate.experiment}_{plate.plate}_{format_address(*divmod(int(p), N_COLUMNS))}"
+            for p in positions
+        ]
+    index = pd.Index(ids, dtype="str")
+    failure: MetadataError | None = None
+    for table in embeddings:
+        try:
+            index = index.append(table.well_ids)
+        except MetadataError as error:  # `Dataset.wells` says so
+            failure = error
+    if failure is not None and index.empty:
+        raise failure
+    return _in_plate_order(wells_from_ids(index.unique()))
+
+
+def plate_slices(wells: pd.DataFrame) -> dict[PlateId, slice]:
+    """Where each plate's wells are in a table in this order."""
+    codes = wells.groupby(["experiment_name", "plate"], sort=False).ngroup().to_numpy()
+    first = np.ones(len(codes), dtype=bool)
+    first[1:] = codes[1:] != codes[:-1]
+    starts = np.flatnonzero(first)
+    stops = [*starts[1:], len(codes)][: len(starts)]
+    names = wells[["experiment_name", "plate"]].iloc[starts].itertuples(index=False)
+    return {
+        PlateId(experiment, int(plate)): slice(int(a), int(b))
+        for (experiment, plate), a, b in zip(names, starts, stops, strict=True)
+    }
+
+
+def _holds_metadata_only(contents: Contents) -> bool:
+    c = contents
+    return not (c.tars or c.folders or c.shards or c.embeddings or c.embedding_tars)
+
+
+def _in_plate_order(wells: pd.DataFrame) -> pd.DataFrame:
+    names = sorted(wells["experiment_name"].unique(), key=natural_key)
+    rank = wells["experiment_name"].map({name: i for i, name in enumerate(names)})
+    order = np.lexsort((wells["column"], wells["row"], wells["plate"], rank))
+    return wells.iloc[order]
