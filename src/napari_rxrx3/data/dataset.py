@@ -366,9 +366,13 @@ class Dataset:
 
     def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
         """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
-        return self._maps.get(
-            replace(spec, embedding=self.embedding_named(spec.embedding)), progress
-        )
+        from napari_rxrx3.maps.kept import KeptMaps
+
+        spec = replace(spec, embedding=self.embedding_named(spec.embedding))
+        with self._lock:
+            if self._maps is None:
+                self._maps = KeptMaps(self)
+        return self._maps.get(spec, progress)
 
     def embedding_named(self, name: str) -> str:
         """The embedding of this name, or the default one if it is empty.
