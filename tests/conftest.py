@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builders import Screen
-from window import Window
+from window import Window, standing_viewer
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -53,3 +53,12 @@ def open_window(
 
     yield make
     gc.collect()
+
+
+@pytest.fixture(scope="module")
+def standing_window(qapp: Any) -> Iterator[Window]:
+    """One window for all tests of a module; each gives it its own `qtbot` and a known state."""
+    with standing_viewer() as viewer:
+        _, explorer = viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
+        yield Window(viewer, explorer, Screen(), None)
+        del viewer, explorer

@@ -53,7 +53,7 @@ WELLS_OF = {
     "AT_D06": [(FIRST, 1, "D06"), (FIRST, 2, "D06"), (SECOND, 1, "D06")],
     "AT_D06_AND_07": [(FIRST, 3, "D06"), (SECOND, 2, "D06"), (SECOND, 3, "D07")],
     "ALSO_AT_D06_AND_07": [(SECOND, 3, "D06"), (FIRST, 2, "D07"), (SECOND, 2, "D07")],
-    "AT_CO5_TWICE": [(FIRST, 1, "E05"), (FIRST, 1, "C06")],
+    "AT_E05_AND_C06": [(FIRST, 1, "E05"), (FIRST, 1, "C06")],
 }
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import napari
 import numpy as np
+import pytest
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
+from napari._qt.qt_viewer import QtViewer
 from napari.layers import Image
-from qtpy.QtCore import Qt
+from napari.plugins import _initialize_plugins
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QWidget
 
 from builders import Screen
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
@@ -44,11 +55,28 @@ class Window:
     def settle(self) -> None:
         self.qtbot.waitUntil(lambda: self.explorer.is_settled, timeout=20_000)
 
-    def click_well(self, address: str, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    def open(self, path: Path) -> None:
+        """Open a data set in the place of the one that is open."""
+        before = self.session.dataset
+        self.explorer.open_path(str(path))
+        self.qtbot.waitUntil(lambda: self.session.dataset is not before, timeout=20_000)
+        self.settle()
+
+    def click(self, widget: QWidget, place: QPoint | None = None) -> None:
+        self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place or QPoint())
+
+    def click_well(
+        self,
+        address: str,
+        modifier: Any = Qt.KeyboardModifier.NoModifier,
+        *,
+        settled: bool = True,
+    ) -> None:
         row, column = parse_address(address)
         place = self.map.wellRect(row * N_COLUMNS + column).center()
         self.qtbot.mouseClick(self.map, Qt.MouseButton.LeftButton, modifier, place)
-        self.settle()
+        if settled:
+            self.settle()
 
     def shows(self, well_id: str) -> bool:
         """Whether the six layers hold exactly the well's planes, each stain in its layer."""
@@ -57,3 +85,31 @@ class Window:
             np.array_equal(layer.data, plane)
             for layer, plane in zip(self.stains, planes, strict=True)
         )
+
+
+@contextmanager
+def standing_viewer() -> Iterator[Any]:
+    """Give a shown viewer to several tests, as `make_napari_viewer` gives one to a single test."""
+    application = NapariApplication("standing_app")
+    application.injection_store.namespace = _napari_names
+    _forget_actions()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NapariApplication, "get_app_model", lambda *_: application)
+        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
+        viewer = napari.Viewer(show=True, show_welcome_screen=False)
+        viewer.window.resize(1280, 800)
+        window = viewer.window._qt_window
+        yield viewer
+        patch.setattr(window, "_save_current_window_settings", lambda *_: None)
+        viewer.close()
+        NapariApplication.destroy("standing_app")
+        _forget_actions()
+    del viewer, window
+    gc.collect()
+    QtViewer._instances.clear()  # tests keep parts of it; the next fixture would count them
+
+
+def _forget_actions() -> None:
+    """Let the next viewer register napari's actions and plugins anew."""
+    _initialize_plugins.cache_clear()
+    init_qactions.cache_clear()

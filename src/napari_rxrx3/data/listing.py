@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, format_address, natural_key
+from napari_rxrx3.data.cache import DiskCache, written_atomically
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.embeddings import EmbeddingTable
 from napari_rxrx3.data.images import ImageCatalog
@@ -19,16 +24,35 @@ from napari_rxrx3.data.storage import Storage
 __all__ = ["listed_wells", "named_wells", "plate_slices"]
 
 
-def listed_wells(storage: Storage, contents: Contents) -> tuple[pd.DataFrame | None, list[Problem]]:
+def listed_wells(
+    storage: Storage, contents: Contents, cache: DiskCache
+) -> tuple[pd.DataFrame | None, list[Problem]]:
     """Wells that the metadata list, in the order of experiment, plate, row, column.
 
-    None if there are no metadata that can be read.
+    None if there are no metadata that can be read. What was read before comes from the cache.
 
     Raises
     ------
     MetadataError
         If they cannot be read and there is nothing else.
     """
+    if not contents.metadata:
+        return None, []
+    try:
+        fingerprint = "|".join(storage.fingerprint(path) for path in contents.metadata)
+    except OSError:  # gone since they were found: reading them says so
+        return _read(storage, contents)
+    path = cache.path("wells", fingerprint, ".arrow")
+    kept = _kept(path)
+    if kept is not None:
+        return kept
+    wells, problems = _read(storage, contents)
+    if wells is not None:
+        _keep(path, wells, problems)
+    return wells, problems
+
+
+def _read(storage: Storage, contents: Contents) -> tuple[pd.DataFrame | None, list[Problem]]:
     tables: list[pd.DataFrame] = []
     problems: list[Problem] = []
     failure: MetadataError | None = None
@@ -47,6 +71,31 @@ def listed_wells(storage: Storage, contents: Contents) -> tuple[pd.DataFrame | N
         return None, problems
     wells = pd.concat(tables) if len(tables) > 1 else tables[0]
     return _in_plate_order(wells[~wells.index.duplicated()]), problems
+
+
+def _kept(path: Path) -> tuple[pd.DataFrame, list[Problem]] | None:
+    """The table in a file of the cache, mapped into memory; None if it is gone or damaged."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        table.validate(full=True)
+        problems = [Problem(*p) for p in json.loads(table.schema.metadata[b"problems"])]
+        return table.to_pandas().set_index("well_id"), problems
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def _keep(path: Path, wells: pd.DataFrame, problems: list[Problem]) -> None:
+    table = pa.Table.from_pandas(wells.reset_index(), preserve_index=False)
+    metadata = {**table.schema.metadata, b"problems": json.dumps(problems).encode()}
+    table = table.replace_schema_metadata(metadata)
+    with (
+        suppress(OSError),
+        written_atomically(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
 
 
 def named_wells(images: ImageCatalog, embeddings: Iterable[EmbeddingTable]) -> pd.DataFrame:

@@ -1,0 +1,730 @@
+"""The neighbors panel in the window: what the list says, how it is asked, and what it hands out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QEvent, QPoint, Qt, QTimer, QUrl
+from qtpy.QtGui import QDesktopServices, QGuiApplication, QHelpEvent, QTextDocument
+from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QToolTip
+
+import builders as b
+import napari_rxrx3 as rx
+import screens as s
+from napari_rxrx3.core.links import links_for
+from napari_rxrx3.core.perturbation import is_blinded
+from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.maps.doubts import DOUBTS
+from napari_rxrx3.session import Query
+from test_card import Browser
+from window import Window
+
+BOLD, BLINDED = "<b>MTOR</b>", "RXRX3-43938"
+SMILES = "CC(C)C[C@H](NC(=O)c1cnccn1)B(O)O |r,c:0|"
+RANK, _, NAME, VALUE, Q, BACK, DOUBT = range(7)
+OTHER = "other_vectors"
+DISPLAY, TIP = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole
+
+
+def some_wells() -> s.Wells:
+    """Genes in two experiments and a few compounds; one plate has no controls."""
+    direction = s.Wells(seed=5, dim=12).direction
+    effects = {
+        "PLK1": 5 * direction("a"),
+        BOLD: 4 * direction("a") + direction("b"),
+        BLINDED: 4 * direction("c"),
+        "ODD": 5 * direction("c"),
+        "TWIN": 5 * direction("d"),
+    }
+    genes = [*effects, *s.gene_names(16)]
+    effects["ODD_guide_4"] = 5 * direction("e")
+    wells = s.gene_screen(genes, guides=4, plates=2, controls=12, effects=effects, seed=5, dim=12)
+    for gene in ("LONE1", "LONE1", "LONE2"):
+        wells.guide("gene-001", 1, gene, 1, 4 * direction("a"))
+    for guide in (1, 2):
+        wells.guide("gene-143", 3, "PLK1", guide, 5 * direction("a"))
+    wells.control("compound-001", 1, 12)
+    wells.control("compound-001", 1, 4, "CRISPR_control")
+    for name, dose, effect in (
+        ("Bortezomib", 0.25, 5 * direction("a")),
+        ("Bortezomib", 2.5, 5 * direction("a")),
+        ("TWIN", None, -5 * direction("a")),
+        ("Aspirin", 1.0, 0.0),
+    ):
+        for _ in range(3):
+            wells.dose("compound-001", 1, name, dose, effect)
+            wells.rows[-1]["SMILES"] = SMILES
+    return wells
+
+
+@pytest.fixture(scope="module")
+def screen() -> b.Screen:
+    wells = some_wells()
+    planes = {row["well_id"]: b.noise(row["well_id"]) for row in wells.rows}
+    return b.Screen(wells.rows, planes, wells.vectors())
+
+
+@pytest.fixture(scope="module")
+def root(screen: b.Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = screen.write_rxrx3(tmp_path_factory.mktemp("neighbors") / "screen")
+    b.write(folder / f"{OTHER}.parquet", b.embedding_bytes(own_vectors(screen)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the same data set, opened beside the window."""
+    return rx.open_dataset(root, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+def own_vectors(screen: b.Screen) -> dict[str, np.ndarray]:
+    """Return vectors in which Aspirin is as PLK1 is, and which the compounds' doses lack."""
+    rng = np.random.default_rng(3)
+    alike = np.array([9, -9, 9, -9, 9])
+    return {
+        row["well_id"]: rng.normal(size=5) + alike * is_like_plk1(row["treatment"])
+        for row in screen.rows
+        if row["treatment"] != "Bortezomib"
+    }
+
+
+def is_like_plk1(treatment: str) -> bool:
+    return treatment.startswith("PLK1_") or treatment == "Aspirin"
+
+
+@pytest.fixture
+def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) -> Window:
+    """Return the window of the module with nothing of the test before in it."""
+    window = standing_window
+    window.qtbot, window.screen = qtbot, screen
+    if window.session.dataset is None:
+        window.open(root)
+    window.explorer.neighbors.table.sortByColumn(RANK, Qt.SortOrder.AscendingOrder)
+    named = {field.name: field.default for field in fields(Query)}
+    window.session.ask(**named | {"key": "GENE000"})
+    window.session.select_well(well_of(screen, "GENE000_guide_1"))
+    window.settle()
+    window.session.say("")
+    return window
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """Addresses that Qt was asked to open."""
+    browser = Browser()
+    QDesktopServices.setUrlHandler("https", browser.take)
+    yield browser.opened
+    QDesktopServices.unsetUrlHandler("https")
+
+
+def well_of(screen: b.Screen, treatment: str, dose: float | None = None) -> str:
+    """Return the first well of a treatment."""
+    return next(
+        row["well_id"]
+        for row in screen.rows
+        if row["treatment"] == treatment and dose in (None, row["concentration"])
+    )
+
+
+def click(window: Window, treatment: str, dose: float | None = None) -> None:
+    """Go to the plate of a treatment and click its first well."""
+    well = well_of(window.screen, treatment, dose)
+    plate = window.session.well_row(well)[["experiment_name", "plate"]]
+    go_to(window, *plate)
+    window.click_well(well.rsplit("_", 1)[1])
+
+
+def go_to(window: Window, experiment: str, plate: int) -> None:
+    panel = window.explorer.plate_panel
+    if window.session.plate != (experiment, plate):
+        type_into(window, panel.experiment, experiment)
+        type_into(window, panel.plate, f"plate {plate}")
+        window.settle()
+
+
+def type_into(window: Window, box: QComboBox, text: str) -> None:
+    """Choose from a combo box by typing, as a person does who has reached it by Tab."""
+    box.setFocus()
+    window.qtbot.keyClicks(box, text)
+    assert box.currentText().startswith(text)
+
+
+def choose(window: Window, name: str, text: str) -> None:
+    """Open the form of the map with a click and choose something in it by keys."""
+    settings = window.explorer.neighbors.settings
+
+    def act() -> None:
+        try:
+            type_into(window, getattr(settings, name).native, text)
+        finally:
+            settings.menu().close()
+
+    QTimer.singleShot(0, act)  # the menu has an event loop of its own
+    window.click(settings)
+    window.settle()
+
+
+def rows(window: Window) -> list[tuple[str, ...]]:
+    """Return what is written in the table."""
+    model = window.explorer.neighbors.table.model()
+    return [
+        tuple(model.data(model.index(row, column), DISPLAY) for column in range(7))
+        for row in range(model.rowCount())
+    ]
+
+
+def names(window: Window) -> list[str]:
+    return [row[NAME].split("\n")[0] for row in rows(window)]
+
+
+def keys(window: Window) -> list[str]:
+    return [neighbor.key for neighbor in window.explorer.neighbors.model.neighbors]
+
+
+def column(window: Window, number: int) -> list[str]:
+    return [row[number] for row in rows(window)]
+
+
+def click_heading(window: Window, number: int) -> None:
+    header = window.explorer.neighbors.table.horizontalHeader()
+    x = header.sectionViewportPosition(number) + header.sectionSize(number) // 2
+    window.click(header.viewport(), QPoint(x, header.height() // 2))
+
+
+def click_row(window: Window, key: str) -> None:
+    table = window.explorer.neighbors.table
+    index = table.model().index(keys(window).index(key), NAME)
+    table.scrollTo(index)
+    window.click(table.viewport(), table.visualRect(index).center())
+    window.settle()
+
+
+def current_key(window: Window) -> str:
+    return keys(window)[window.explorer.neighbors.table.currentIndex().row()]
+
+
+def plain(markup: str) -> str:
+    """Return a tooltip as a person reads it."""
+    document = QTextDocument()
+    document.setHtml(markup)
+    return document.toPlainText()
+
+
+def tip_of(window: Window, key: str, number: int) -> str:
+    """Return the tooltip of a cell, after hovering over it."""
+    table = window.explorer.neighbors.table
+    index = table.model().index(keys(window).index(key), number)
+    table.scrollTo(index)
+    place = table.visualRect(index).center()
+    event = QHelpEvent(QEvent.Type.ToolTip, place, table.viewport().mapToGlobal(place))
+    QApplication.sendEvent(table.viewport(), event)
+    return plain(QToolTip.text())
+
+
+def expected(data: Any, key: str, k: int = 50, **options: Any) -> pd.DataFrame:
+    """Return what the library answers, by key."""
+    asking = {name: options.pop(name) for name in ("metric", "kind") if name in options}
+    return data.phenomap(**options).nearest(key, k, **asking).set_index("key")
+
+
+def as_number(text: str) -> float:
+    return float(text.replace("<", ""))
+
+
+# --- the verdicts ----------------------------------------------------------------------------
+
+
+def test_verdicts_arrive_in_the_list(window: Window, data: Any) -> None:
+    click(window, "PLK1_guide_1")
+    table = expected(data, "PLK1")
+    assert keys(window) == table.index.tolist()
+    assert column(window, VALUE) == [f"{value:.2f}" for value in table["similarity"]]
+    assert column(window, BACK) == [
+        f"{back}/{alone}" for back, alone in zip(table["n_back"], table["n_alone"], strict=True)
+    ]
+    assert column(window, BACK)[0] == "2/2"
+    shown = [as_number(text) for text in column(window, Q)]
+    assert shown == pytest.approx(table["q_value"].tolist(), rel=0.07, abs=0.051)
+    assert shown[0] == pytest.approx(table["q_value"].iloc[0], rel=0.05)
+    assert column(window, DOUBT) == [
+        str(len(flags)) if len(flags) > 1 else "" for flags in table["flags"]
+    ]
+
+
+def test_a_doubt_is_told_in_a_sentence(window: Window) -> None:
+    click(window, "LONE1_guide_1")
+    sentences = [f"{name}: {DOUBTS[name]}" for name in ("same plate", "one experiment")]
+    told = tip_of(window, "LONE2", DOUBT).split("\n")
+    assert told[:2] == sentences
+    assert any(line.startswith("few wells: ") for line in told)
+    model = window.explorer.neighbors.model
+    index = model.index(keys(window).index("LONE2"), DOUBT)
+    assert not model.data(index, Qt.ItemDataRole.DecorationRole).isNull()
+    spoken = model.data(index, Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken.startswith("same plate, one experiment, few wells")
+
+
+def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window, data: Any) -> None:
+    click(window, "PLK1_guide_1")
+    row = expected(data, "PLK1").loc[BOLD]
+    lines = tip_of(window, BOLD, NAME).split("\n")
+    assert lines[0] == BOLD
+    assert lines[1].startswith("shown: well gene-001_")
+    assert f"p {row['p_value']:.2g} among pairs of different perturbations" in lines
+    assert f"p {row['p_same_plate']:.2g} among pairs that share plates" in lines
+    assert f"q {row['q_value']:.2g}" in lines
+    assert "comes back in 2 of 2 experiments" in lines
+    assert any(line.startswith("consistency 0.5") for line in lines)
+    assert names(window)[0] == BOLD
+
+
+def test_a_heading_says_what_its_column_means(window: Window) -> None:
+    model = window.explorer.neighbors.model
+    tips = [model.headerData(i, Qt.Orientation.Horizontal, TIP) for i in (Q, BACK, DOUBT)]
+    for words, tip in zip(("false finds", "nearest 5 %", "doubt"), tips, strict=True):
+        assert words in plain(tip)
+
+
+def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, data: Any) -> None:
+    panel, said = window.explorer.neighbors, []
+    click(window, "PLK1_guide_1")
+    phenomap = window.session.dataset.phenomap()
+
+    def note(*_: object) -> None:
+        key = window.session.query.key
+        said.extend((key, n.key, n.p_value) for n in panel.model.neighbors if n.p_value > 0)
+
+    with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
+        window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
+        window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
+        assert set(column(window, Q)) == {""}
+        assert "…" in panel.card.numbers[0].text()
+        panel.model.dataChanged.connect(note)
+        window.click_well(address_of(window, "TWIN_guide_1"), settled=False)
+        window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
+        assert set(column(window, Q)) == {""}
+    window.settle()
+    panel.model.dataChanged.disconnect(note)
+    right = expected(data, "TWIN (CRISPR)")["p_value"]
+    assert {key for key, _, _ in said} == {"TWIN"}
+    assert all(right[key] == pytest.approx(p) for _, key, p in said)
+    assert {key for _, key, _ in said} == set(right.index)
+    assert "TWIN" in panel.card.head.text()
+    assert "…" not in panel.card.numbers[0].text()
+
+
+@contextmanager
+def held(work: Callable[[Callable[..., None]], Any]) -> Iterator[None]:
+    """Keep what the work has locked from everybody else meanwhile."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hold(done: int, total: int, text: str) -> None:
+        begun.set()
+        assert may_end.wait(60)
+
+    thread = threading.Thread(target=work, args=(hold,))
+    thread.start()
+    assert begun.wait(20)
+    try:
+        yield
+    finally:
+        may_end.set()
+        thread.join()
+
+
+def address_of(window: Window, treatment: str) -> str:
+    """Return the first address of a treatment on the plate that is shown."""
+    wells = window.session.dataset.wells_of_plate(window.session.plate)
+    return wells.loc[wells["treatment"] == treatment, "address"].iloc[0]
+
+
+# --- order -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [NAME, VALUE, Q, DOUBT])
+def test_a_click_on_a_heading_sorts_and_keeps_the_current_row(
+    window: Window, data: Any, number: int
+) -> None:
+    click(window, "PLK1_guide_1")
+    table = expected(data, "PLK1")
+    click_row(window, "GENE005")
+    by = {
+        NAME: [key.split("@")[0].split(" (")[0].casefold() for key in table.index],
+        VALUE: table["similarity"],
+        Q: table["q_value"],
+        DOUBT: table["flags"].map(len),
+    }
+    in_order = pd.Series(list(by[number]), table.index).sort_values()
+    click_heading(window, number)
+    assert [in_order[key] for key in keys(window)] == in_order.tolist()
+    assert current_key(window) == "GENE005"
+    click_heading(window, number)
+    assert [in_order[key] for key in keys(window)] == in_order.tolist()[::-1]
+    assert current_key(window) == "GENE005"
+    assert window.explorer.workspace.picture.mosaic.tiles[2].label == "neighbor: GENE005"
+
+
+@pytest.mark.parametrize(
+    ("order", "score"), [("strongest", "strength"), ("most consistent", "consistency")]
+)
+def test_the_whole_map_is_listed_by_a_score(
+    window: Window, data: Any, order: str, score: str
+) -> None:
+    click(window, "PLK1_guide_1")
+    panel = window.explorer.neighbors
+    type_into(window, panel.order, order)
+    window.settle()
+    phenomap = data.phenomap()
+    scores = phenomap.scores[score].dropna().sort_values(ascending=False)
+    assert keys(window) == scores.index.tolist()
+    assert "PLK1" in keys(window)[:3]
+    assert column(window, VALUE) == [f"{value:.2f}" for value in scores]
+    assert set(column(window, Q)) == {""}
+    heading = panel.model.headerData(VALUE, Qt.Orientation.Horizontal, DISPLAY)
+    assert heading == "score"
+    type_into(window, panel.kind, "genes")
+    window.settle()
+    is_gene = (phenomap.labels["perturbation_type"] == "CRISPR")[scores.index]
+    assert keys(window) == scores.index[is_gene].tolist()
+    assert column(window, RANK) == [str(i + 1) for i in range(int(is_gene.sum()))]
+
+
+# --- the map that is asked -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "key"),
+    [
+        ("level", "guide", "PLK1_guide_1"),
+        ("level", "compound", "PLK1"),
+        ("align", "none", "PLK1"),
+        ("align", "tvn", "PLK1"),
+        ("average", "median", "PLK1"),
+        ("metric", "euclidean", "PLK1"),
+        ("embedding", OTHER, "PLK1"),
+    ],
+)
+def test_each_setting_changes_the_answer(
+    window: Window, data: Any, name: str, value: str, key: str
+) -> None:
+    click(window, "PLK1_guide_1")
+    before = list(zip(keys(window), column(window, VALUE), strict=True))
+    choose(window, name, value)
+    table = expected(data, key, **{name: value})
+    values = table["distance" if value == "euclidean" else "similarity"]
+    after = list(zip(keys(window), column(window, VALUE), strict=True))
+    assert after != before
+    assert after == [(key, f"{value:.2f}") for key, value in values.items()]
+    assert not window.explorer.neighbors.leave_out.isVisible()
+
+
+def test_a_batch_without_controls_is_named_and_can_be_left_out(window: Window, data: Any) -> None:
+    panel = window.explorer.neighbors
+    click(window, "PLK1_guide_1")
+    assert not panel.leave_out.isVisible()
+    choose(window, "batch", "plate")
+    assert panel.note.isVisible()
+    assert panel.note.text() == (
+        "Not aligned: No EMPTY_control well with a vector to align by in gene-143 plate 3."
+    )
+    assert "not aligned" in panel.card.head.text()
+    assert keys(window) == expected(data, "PLK1", align="none", batch="plate").index.tolist()
+    assert panel.leave_out.isVisible()
+    window.click(panel.leave_out)
+    window.settle()
+    assert not panel.leave_out.isVisible()
+    assert "gene-143 plate 3: 2 wells are left out." in panel.note.text()
+    assert "16 wells, pca-centerscale" in panel.card.head.text()
+    table = expected(data, "PLK1", batch="plate", leave_out=True)
+    assert column(window, VALUE) == [f"{value:.2f}" for value in table["similarity"]]
+
+
+def test_other_controls_can_be_chosen(window: Window, data: Any) -> None:
+    panel = window.explorer.neighbors
+    click(window, "Bortezomib", 2.5)
+    choose(window, "control", "CRISPR_control")
+    assert "No CRISPR_control well" in panel.note.text()
+    assert "gene-001, gene-143" in panel.note.text()
+    window.click(panel.leave_out)
+    window.settle()
+    table = expected(data, "Bortezomib@2.5", control="CRISPR_control", leave_out=True)
+    assert keys(window) == table.index.tolist()
+    assert set(keys(window)) == {"Bortezomib@0.25", "Aspirin@1", "TWIN"}
+    n_left_out = sum(row["experiment_name"] != "compound-001" for row in window.screen.rows)
+    assert f"{n_left_out} wells are left out" in panel.note.text()
+
+
+def test_vectors_of_ones_own_are_added_by_the_file_dialog(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = window.explorer.neighbors
+    path = tmp_path / "mine & <b>yours</b>.csv"
+    table = pd.DataFrame(own_vectors(window.screen)).T.rename_axis("well_id")
+    table.add_prefix("v").assign(remark="text").to_csv(path)
+    click(window, "PLK1_guide_1")
+    assert keys(window)[0] == BOLD
+    add_vectors(window, path, monkeypatch)
+    assert keys(window)[0] == "Aspirin@1"
+    assert "Bortezomib@2.5" not in keys(window)
+    assert window.session.query.embedding == "mine & <b>yours</b>"
+    assert panel.settings.embedding.value == "mine & <b>yours</b>"
+    assert window.explorer.status.message.text() == "Compared by mine & <b>yours</b>."
+    assert plain(panel.note.toolTip()) == "Vectors: mine & <b>yours</b>"
+
+
+def add_vectors(window: Window, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Click "Add vectors" in the form; the dialog gives a file."""
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    settings = window.explorer.neighbors.settings
+
+    def act() -> None:
+        try:
+            window.click(settings.add_vectors.native)
+        finally:
+            settings.menu().close()
+
+    QTimer.singleShot(0, act)
+    window.click(settings)
+    window.settle()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("well_id,v0\nsomewhere_1_B02,1\n", "is about other wells"),
+        ("name,v0\nPLK1,1\n", "neither a well_id column"),
+        ("well_id,name\ngene-001_1_B02,PLK1\n", "no column of numbers"),
+        ("", "cannot be read"),
+        (None, "is not there"),
+    ],
+)
+def test_a_file_without_vectors_is_refused_with_a_sentence(
+    window: Window,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+    words: str,
+) -> None:
+    path = tmp_path / "bad.csv"
+    if content is not None:
+        path.write_text(content)
+    click(window, "PLK1_guide_1")
+    before, listed = rows(window), list(window.session.dataset.embeddings)
+    add_vectors(window, path, monkeypatch)
+    message = window.explorer.status.message.text()
+    assert str(path) in message
+    assert words in message
+    assert message.endswith(".")
+    assert rows(window) == before
+    assert list(window.session.dataset.embeddings) == listed
+    assert window.session.query.embedding == ""
+
+
+def test_no_file_chosen_changes_nothing(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    click(window, "PLK1_guide_1")
+    before = rows(window)
+    add_vectors(window, Path(), monkeypatch)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    assert rows(window) == before
+    assert window.explorer.status.message.text() == ""
+
+
+# --- the card --------------------------------------------------------------------------------
+
+
+def numbers(window: Window) -> dict[str, str]:
+    """Return label and text of the numbers on the card."""
+    lines = [line for line in window.explorer.neighbors.card.numbers if line.isVisible()]
+    return dict(line.text().split(" ", 1) for line in lines)
+
+
+def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: Any) -> None:
+    click(window, "ODD_guide_1")
+    scores = data.phenomap().scores.loc["ODD"]
+    assert scores["odd_guide"] == "ODD_guide_4"
+    assert numbers(window) == {
+        "strength": f"{scores['strength']:.2f}",
+        "raw": f"{scores['strength_cosine']:.2g}",
+        "consistency": f"{scores['consistency']:.2f}",
+        "guides": f"{scores['agreement']:.2f}, not 4",
+    }
+    card = window.explorer.neighbors.card
+    assert "The odd one out: ODD_guide_4." in plain(card.numbers[3].toolTip())
+    assert card.head.text() == "ODD gene, 16 wells, pca-centerscale"
+    assert not card.doubts.isVisible()
+
+
+def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) -> None:
+    click(window, "GENE000_guide_1")
+    scores = data.phenomap().scores.loc["GENE000"]
+    assert scores["strength_p"] > 0.05
+    assert numbers(window)["strength"] == f"{scores['strength']:.2f} (chance)"
+    card = window.explorer.neighbors.card
+    assert card.doubts.text() == "guides disagree, like controls"
+    assert DOUBTS["guides disagree"] in plain(card.doubts.toolTip())
+    click(window, "LONE2_guide_1")
+    assert numbers(window)["consistency"] == "–"
+    assert "guides" not in numbers(window)
+
+
+def test_links_open_on_click_only(window: Window, opened: list[str]) -> None:
+    card = window.explorer.neighbors.card
+    click(window, "PLK1_guide_1")
+    click_row(window, "Bortezomib@2.5")
+    assert opened == []
+    for link in card.links:
+        window.click(link)
+    assert opened == [link.url for link in links_for("CRISPR", "PLK1", "PLK1_guide_1", "")]
+    click(window, "Bortezomib", 2.5)
+    assert len(opened) == 2
+    window.click(card.links[1])
+    assert QUrl(opened[-1]).host() == "pubchem.ncbi.nlm.nih.gov"
+    assert opened[-1].endswith("CC%28C%29C%5BC%40H%5D%28NC%28%3DO%29c1cnccn1%29B%28O%29O")
+
+
+def test_a_blinded_gene_is_said_to_be_blinded(window: Window, opened: list[str]) -> None:
+    click(window, f"{BLINDED}_guide_1")
+    card = window.explorer.neighbors.card
+    assert is_blinded(BLINDED)
+    assert card.head.text() == f"{BLINDED} blinded gene, 16 wells, pca-centerscale"
+    assert not any(link.isVisible() for link in card.links)
+    assert "guides" in numbers(window)
+
+
+# --- the plate by score ----------------------------------------------------------------------
+
+
+def lightness(window: Window) -> pd.Series:
+    """Return how light each well of the plate is drawn, by well; NaN if it has no color."""
+    image, found = window.map.grab().toImage(), {}
+    for well, address in window.session.dataset.wells_of_plate(window.session.plate)[
+        "address"
+    ].items():
+        row, column = parse_address(address)
+        place = window.map.wellRect(row * N_COLUMNS + column).center()
+        color = image.pixelColor(place)
+        found[well] = 0.299 * color.red() + 0.587 * color.green() + 0.114 * color.blue()
+    return pd.Series(found)
+
+
+def assert_drawn_by(window: Window, scores: pd.Series) -> None:
+    """The larger the score of a well's perturbation, the lighter the well."""
+    drawn = lightness(window)
+    values = pd.Series(
+        {
+            row["well_id"]: scores.get(row["treatment"].split("_guide_")[0], np.nan)
+            for row in window.screen.rows
+            if row["well_id"] in drawn
+        }
+    ).dropna()
+    wells = values.index.drop(window.session.well)
+    assert len(wells) > 50
+    assert values[wells].corr(drawn[wells], method="spearman") > 0.99
+
+
+@pytest.mark.parametrize(
+    ("score", "word"),
+    [
+        ("strength", "strength"),
+        ("strength_cosine", "cosine distance"),
+        ("consistency", "consistency"),
+        ("agreement", "guide agreement"),
+    ],
+)
+def test_the_plate_is_colored_by_a_score(window: Window, data: Any, score: str, word: str) -> None:
+    click(window, "PLK1_guide_1")
+    box = window.explorer.plate_panel.color_by
+    type_into(window, box, word)
+    try:
+        assert_drawn_by(window, data.phenomap().scores[score])
+        choose(window, "align", "none")
+        assert box.currentText() == word
+        assert_drawn_by(window, data.phenomap(align="none").scores[score])
+        go_to(window, "gene-143", 2)
+        assert box.currentText() == word
+        assert_drawn_by(window, data.phenomap(align="none").scores[score])
+    finally:
+        type_into(window, box, "well type")
+
+
+# --- the list as a file ----------------------------------------------------------------------
+
+QUESTION = {
+    "query": "PLK1",
+    "order": "similar",
+    "metric": "euclidean",
+    "level": "perturbation",
+    "align": "pca-centerscale",
+    "average": "median",
+    "batch": "experiment",
+    "control": "EMPTY_control",
+    "leave_out": False,
+}
+
+
+def test_the_list_is_copied_and_saved_with_verdicts_and_question(
+    window: Window, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = window.explorer.neighbors
+    click(window, "PLK1_guide_1")
+    choose(window, "average", "median")
+    choose(window, "metric", "euclidean")
+    path, asked = tmp_path / "list.csv", []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: asked.append(args[2]) or (str(path), "")
+    )
+    window.click(panel.save)
+    assert asked == ["neighbors of PLK1.csv"]
+    assert window.explorer.status.message.text() == f"Saved {path}."
+    window.click(panel.copy)
+    assert window.explorer.status.message.text() == f"Copied {len(keys(window))} rows."
+    table = expected(data, "PLK1", average="median", metric="euclidean")
+    for saved in (
+        pd.read_csv(path),
+        pd.read_csv(StringIO(QGuiApplication.clipboard().text()), sep="\t"),
+    ):
+        assert saved["key"].tolist() == table.index.tolist()
+        assert saved["value"].to_numpy() == pytest.approx(table["distance"].to_numpy())
+        for name in ("p_value", "q_value", "p_same_plate", "n_back", "n_alone", "n_wells"):
+            assert saved[name].to_numpy() == pytest.approx(table[name].to_numpy(), nan_ok=True)
+        assert saved["flags"].fillna("").tolist() == table["flags"].map("; ".join).tolist()
+        for name, value in QUESTION.items():
+            assert saved[name].unique().tolist() == [value]
+        assert saved["embedding"].unique().tolist() == [data.default_embedding]
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def test_a_gene_and_a_compound_of_one_name_are_told_apart(window: Window, data: Any) -> None:
+    panel = window.explorer.neighbors
+    for treatment, key in (("TWIN_guide_1", "TWIN (CRISPR)"), ("TWIN", "TWIN (COMPOUND)")):
+        click(window, treatment)
+        assert keys(window) == expected(data, key).index.tolist()
+        assert key not in keys(window)
+        assert {row["query"] for row in table_of(panel.to_csv())} == {key}
+    window.qtbot.keyClicks(panel.key, "x")
+    panel.key.selectAll()
+    window.qtbot.keyClicks(panel.key, "TWIN (CRISPR)")
+    window.qtbot.keyClick(panel.key, Qt.Key.Key_Return)
+    window.settle()
+    assert window.session.well_row(window.session.well)["gene"] == "TWIN"
+    click(window, "PLK1_guide_1")
+    click_row(window, "TWIN (COMPOUND)")
+    window.qtbot.keyClick(panel.table, Qt.Key.Key_Return)
+    window.settle()
+    assert window.session.well_row(window.session.well)["treatment"] == "TWIN"
+    assert keys(window) == expected(data, "TWIN (COMPOUND)").index.tolist()
+
+
+def table_of(text: str) -> list[dict[str, Any]]:
+    return pd.read_csv(StringIO(text)).to_dict("records")
