@@ -301,7 +301,8 @@ def test_p_and_q_never_grow_with_likeness(equal: Any) -> None:
     for metric, opposite in QUESTIONS:
         table = m.nearest("GENE002", k=ALL, metric=metric, opposite=opposite)
         for _, alike in table.groupby("n_wells"):
-            assert alike["p_value"].is_monotonic_increasing
+            # no other entry has as many wells as EMPTY_control, so its distances have no null
+            assert alike["p_value"].dropna().is_monotonic_increasing
         assert table.sort_values("p_value")["q_value"].is_monotonic_increasing
 
 

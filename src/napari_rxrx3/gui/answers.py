@@ -175,7 +175,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         "strength",
         _with_p(scores["strength"], scores["strength_p"]),
         "Energy distance of its wells from the control wells: 0 is no effect. It takes five "
-        f"wells. {_p_words(scores['strength_p'], 'sets of as many controls are as far')}",
+        f"wells. {_p_words(scores['strength_p'], 'swaps of its wells with controls give as much')}",
     )
     cosine = scores["strength_cosine"]
     raw = Number(

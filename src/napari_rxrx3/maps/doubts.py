@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.maps.phenomap import NO_DIRECTION
 from napari_rxrx3.maps.significance import NullOfPairs, NullOnPlates, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -106,6 +108,12 @@ class Judge:
             }
         )
 
+    @cached_property
+    def _shortest(self) -> float:
+        """Vectors up to this length have no direction."""
+        lengths = np.sqrt(self._map.squared_norms)
+        return NO_DIRECTION * float(np.median(lengths))
+
     def _null(self, metric: str) -> NullOfPairs:
         if metric not in self._nulls:
             self._nulls[metric] = NullOfPairs(self._map, self._map.space, metric)
@@ -138,7 +146,9 @@ class Judge:
                 b, b_is_part = self._in_experiment(int(row), theirs, int(experiment))
                 if a_is_part or b_is_part:
                     alone[i] += 1
-                    back[i] += sign * _closeness(a, b, asked.metric) >= threshold
+                    # what has no direction is close to nothing, rather than to all alike
+                    closeness = _closeness(a, b, asked.metric, self._shortest)
+                    back[i] += sign * closeness >= threshold
         return back, alone
 
     def _in_experiment(self, row: int, parts_of: slice, experiment: int) -> tuple[Array, bool]:
@@ -178,7 +188,7 @@ class Judge:
         rows = found[suspects]
         mine = self._average(null, asked.query)
         closeness = [_closeness(mine, self._average(null, int(r)), asked.metric) for r in rows]
-        other = null.p_values(asked.query, rows, np.array(closeness), asked.opposite)
+        other = null.p_values(asked.query, rows, np.nan_to_num(np.array(closeness)), asked.opposite)
         is_near = other <= LEVEL_OF_DOUBT
         artifacts[suspects] = ~is_near if is_raw else is_near
         return artifacts
@@ -231,8 +241,10 @@ def doubts_of_entry(phenomap: PhenoMap, row: int, scored: bool = True) -> tuple[
     return tuple(name for name, holds in doubts.items() if holds)
 
 
-def _closeness(a: Array, b: Array, metric: str) -> float:
+def _closeness(a: Array, b: Array, metric: str, shortest: float = 0.0) -> float:
+    """Like `PhenoMap.closeness`; NaN for a cosine of vectors shorter than `shortest`."""
     if metric == "cosine":
-        norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-        return float(a @ b) / norms if norms else 0.0
+        lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+        has_direction = min(lengths) > shortest
+        return float(a @ b) / (lengths[0] * lengths[1]) if has_direction else np.nan
     return -float(np.linalg.norm(a - b))

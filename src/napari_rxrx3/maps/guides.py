@@ -58,14 +58,13 @@ def guide_agreement(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
     genes = [g for g in np.split(np.arange(len(guides.entry)), _starts(guides.entry)) if len(g) > 1]
     for count in sorted({len(g) for g in genes}):
         together = np.array([g for g in genes if len(g) == count])
-        null, foreign = _nulls(guides, genes, count)
+        null, without_worst, foreign = _nulls(guides, genes, count)
         agreement = _agreement(guides.units[together])
         rows = guides.entry[together[:, 0]]
         table.loc[rows, "agreement"] = agreement
         table.loc[rows, "agreement_p"] = _p(agreement, null)
         if count > 2:
-            of_others = _nulls(guides, genes, count - 1)[0]
-            odd = _odd_ones(guides, together, of_others, foreign)
+            odd = _odd_ones(guides, together, without_worst, foreign)
             for row, guide in zip(rows, odd, strict=True):
                 if guide >= 0:
                     table.loc[row, "odd_guide"] = guides.names[guide]
@@ -102,9 +101,9 @@ def _starts(entry: Array) -> Array:
     return np.flatnonzero(entry[1:] != entry[:-1]) + 1
 
 
-def _nulls(guides: _Guides, genes: list[Array], count: int) -> tuple[Array, Array]:
-    """Agreement in sets of guides of different genes, and the cosine of a guide to the guides of
-    another gene, sorted.
+def _nulls(guides: _Guides, genes: list[Array], count: int) -> tuple[Array, Array, Array]:
+    """What chance does, sorted: agreement in sets of guides of different genes, the same without
+    the worst of each set, and the cosine of a guide to the guides of another gene.
     """
     rng = np.random.default_rng(count)
     order = np.argsort(guides.experiment, kind="stable")
@@ -123,25 +122,43 @@ def _nulls(guides: _Guides, genes: list[Array], count: int) -> tuple[Array, Arra
     sets = stranger(patterns)
     ordered = np.sort(guides.entry[sets], axis=1)
     of_different = (ordered[:, 1:] != ordered[:, :-1]).all(axis=1)
-    null = np.sort(_agreement(guides.units[sets[of_different]]))
+    strangers = guides.units[sets[of_different]]
+    null = np.sort(_agreement(strangers))
+    without_worst = null
+    if count > 2:
+        without_worst = np.sort(_agreement(_without(strangers, _worst(strangers)[0])))
     other = stranger(patterns[:, 0])
     is_other = guides.entry[other] != guides.entry[patterns[:, 0]]
     rest = _direction(guides.units[patterns[is_other, 1:]].sum(axis=1))
     foreign = np.sort(np.einsum("ij,ij->i", guides.units[other[is_other]], rest))
-    return null, foreign
+    return null, without_worst, foreign
 
 
 def _odd_ones(guides: _Guides, together: Array, null: Array, foreign: Array) -> Array:
-    """The guide of each gene that is not like the others, -1 if there is none."""
+    """The guide of each gene that is not like the others, -1 if there is none.
+
+    `null` is the agreement of sets without their worst: the worst is taken out here as well.
+    """
     units = guides.units[together]
+    worst, likeness = _worst(units)
+    others_agree = _p(_agreement(_without(units, worst)), null) <= _ODD
+    is_foreign = _p(likeness, foreign) > _ODD
+    guide = together[np.arange(len(together)), worst]
+    return np.where(others_agree & is_foreign, guide, -1)
+
+
+def _worst(units: Array) -> tuple[Array, Array]:
+    """Which of each set is least like the rest of it, and its cosine to the rest."""
     rest = _direction(units.sum(axis=1, keepdims=True) - units)
     likeness = np.einsum("ijk,ijk->ij", units, rest)
-    worst = likeness.argmin(axis=1)
-    rows = np.arange(len(together))
-    others = np.array([np.delete(units[i], worst[i], axis=0) for i in rows])
-    others_agree = _p(_agreement(others), null) <= _ODD
-    is_foreign = _p(likeness[rows, worst], foreign) > _ODD
-    return np.where(others_agree & is_foreign, together[rows, worst], -1)
+    return likeness.argmin(axis=1), likeness.min(axis=1)
+
+
+def _without(units: Array, left_out: Array) -> Array:
+    """Sets without one of each: (sets, n, d) to (sets, n - 1, d)."""
+    kept = np.arange(units.shape[1])[None, :] != left_out[:, None]
+    n, d = units.shape[1:]
+    return np.asarray(units[kept].reshape(len(units), n - 1, d))
 
 
 def _agreement(units: Array) -> Array:

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.doubts import Judge
     from napari_rxrx3.maps.scores import ScoreStore
 
-__all__ = ["AVERAGES", "KINDS", "LEVELS", "METRICS", "MapSpec", "Parts", "PhenoMap", "Question"]
+__all__ = [
+    "AVERAGES",
+    "KINDS",
+    "LEVELS",
+    "METRICS",
+    "NO_DIRECTION",
+    "MapSpec",
+    "Parts",
+    "PhenoMap",
+    "Question",
+]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -31,7 +41,8 @@ METRICS = ("cosine", "euclidean")
 AVERAGES = ("mean", "median")
 KINDS = ("CRISPR", "COMPOUND")
 
-_NO_DIRECTION = 1e-5
+NO_DIRECTION = 1e-5
+"""Vectors of this part of the median length have no direction: it is all rounding."""
 _BLOCK = 262_144
 
 
@@ -322,7 +333,7 @@ class PhenoMap:
         cosine to anything is 0.
         """
         norms = np.sqrt(self.squared_norms)
-        directed = norms > _NO_DIRECTION * np.median(norms) if len(norms) else norms > 0
+        directed = norms > NO_DIRECTION * np.median(norms) if len(norms) else norms > 0
         return np.where(directed, 1 / np.where(directed, norms, 1), 0).astype(np.float32)
 
     @cached_property

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.data.cache import DiskCache
-from napari_rxrx3.maps.align import controls_needed
 from napari_rxrx3.maps.guides import guide_agreement
+from napari_rxrx3.maps.permutation import strength_p
 from napari_rxrx3.maps.plate_nulls import PlateDraws
 from napari_rxrx3.maps.significance import SIZES, add_one_p, size_below
 from napari_rxrx3.maps.space import WellSpace
@@ -104,8 +104,8 @@ def energy_distance(x: Array, y: Array) -> float:
 def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
     space = phenomap.space
     table = pd.DataFrame(index=phenomap.labels.index)
-    energy, p = _strength(phenomap, progress)
-    table["strength"], table["strength_p"] = energy, p
+    table["strength"] = _strength(phenomap, progress)
+    table["strength_p"] = strength_p(phenomap, progress)
     table["strength_cosine"] = _cosine_strength(phenomap, space)
     table["consistency"], table["consistency_p"] = _consistency(phenomap, progress)
     agreement = guide_agreement(phenomap, progress)
@@ -117,99 +117,28 @@ def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
 # -- distance from the controls --------------------------------------------------------------------
 
 
-def _strength(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
-    nothing = np.full(len(phenomap.labels), np.nan)
-    space = phenomap.space
+def _strength(phenomap: PhenoMap, progress: Progress) -> Array:
+    """Energy distance of each entry from a sample of the controls."""
+    space, n_wells = phenomap.space, phenomap.n_wells
     controls = np.flatnonzero(space.is_control)
     if len(controls) < 2:
-        return nothing, nothing
-    energy = _Energy(phenomap, space, controls, _MAX_CONTROLS, progress).of_entries()
-    kept = phenomap.n_wells >= _MIN_WELLS_OF_ENERGY
-    return np.where(kept, energy, np.nan), _strength_p(phenomap, progress)
-
-
-class _Energy:
-    """Energy distances from a sample of the controls."""
-
-    def __init__(
-        self, phenomap: PhenoMap, space: WellSpace, controls: Array, most: int, progress: Progress
-    ) -> None:
-        self._map, self._space = phenomap, space
-        rng = np.random.default_rng(0)
-        sampled = np.sort(rng.choice(controls, min(most, len(controls)), replace=False))
-        sample = space.aligned(sampled)
-        self._among = _mean_within(sample)
-        self._to_controls = np.empty(len(space))
-        text = f"measuring the strength of {len(phenomap.labels):,} entries"
-        for block in _blocks(len(space), _BLOCK):
-            progress(block.start, len(space), text)
-            # in single precision: millions of wells, each against a thousand controls
-            distances = _distances(space.aligned(block), sample)
-            self._to_controls[block] = distances.mean(axis=1, dtype=np.float64)
-
-    def of_entries(self) -> Array:
-        """Of all entries of the map: float (n,)."""
-        phenomap = self._map
-        to_controls = self._to_controls[phenomap.member_wells]
-        total = np.bincount(phenomap.member_entry, to_controls, len(phenomap.labels))
-        energy = 2 * total / phenomap.n_wells - self._among
-        rng = np.random.default_rng(0)
-        for row, vectors in _aligned_entries(phenomap, self._space):
-            if len(vectors) > _MAX_WELLS:
-                vectors = vectors[rng.choice(len(vectors), _MAX_WELLS, replace=False)]
-            energy[row] -= _mean_within(vectors)
-        return np.asarray(energy)
-
-    def of_sets(self, sets: Array) -> Array:
-        """Of sets of wells, int (sets, n): float (sets,)."""
-        n_sets, n = sets.shape
-        within = np.empty(n_sets)
-        for block in _blocks(n_sets, max(1, _BLOCK // n)):
-            aligned = self._space.aligned(sets[block].ravel()).reshape(-1, n, self._space.dimension)
-            within[block] = [_mean_within(vectors) for vectors in aligned]
-        return np.asarray(2 * self._to_controls[sets].mean(axis=1) - within - self._among)
-
-
-def _strength_p(phenomap: PhenoMap, progress: Progress) -> Array:
-    """Share of sets of as many controls, on plates alike, that are as far from the controls.
-
-    An alignment pulls the controls that it was fitted to together, and no other well. So it is
-    fitted to one half of the controls here, and the sets are drawn from the other half.
-    """
-    fitted, held_out = _halves_of_controls(phenomap)
-    controls = np.flatnonzero(fitted)
-    space = phenomap.space.fitted_to(controls, phenomap.align)
-    distances = _Energy(phenomap, space, controls, _MAX_CONTROLS // 2, progress)
-    energy = distances.of_entries()
-    draws = PlateDraws(phenomap, held_out)
-    p = np.full(len(energy), np.nan)
-    sizes = size_below(phenomap.n_wells)
-    for done, size in enumerate(np.unique(sizes)):
-        progress(done, len(SIZES), "comparing with sets of controls")
-        sets = draws.draw(int(SIZES[size]), _DRAWS)
-        if len(sets):
-            null = np.sort(distances.of_sets(sets))
-            of_size = np.flatnonzero(sizes == size)
-            n_as_far = len(null) - np.searchsorted(null, energy[of_size], side="left")
-            p[of_size] = add_one_p(n_as_far, len(null))
-    return p
-
-
-def _halves_of_controls(phenomap: PhenoMap) -> tuple[Array, Array]:
-    """Which wells to fit an alignment to, and which controls it then has not seen: bool (n,).
-
-    Every other control of each plate; a batch with too few to spare keeps all for the fit.
-    """
-    space = phenomap.space
-    controls = np.flatnonzero(space.is_control)
-    shuffled = np.random.default_rng(0).permutation(controls)
-    by_plate = shuffled[np.argsort(space.plate[shuffled], kind="stable")]
-    fitted = np.zeros(len(space), dtype=bool)
-    fitted[by_plate[::2]] = True
-    n_fitted = np.bincount(space.batch[fitted], minlength=len(space.batch_names))
-    needed = controls_needed(phenomap.align)
-    fitted |= space.is_control & (n_fitted < needed)[space.batch]
-    return fitted, space.is_control & ~fitted
+        return np.full(len(n_wells), np.nan)
+    rng = np.random.default_rng(0)
+    sampled = np.sort(rng.choice(controls, min(_MAX_CONTROLS, len(controls)), replace=False))
+    sample = space.aligned(sampled)
+    to_controls = np.empty(len(space))
+    for block in _blocks(len(space), _BLOCK):
+        progress(block.start, len(space), f"measuring the strength of {len(n_wells):,} entries")
+        # in single precision: millions of wells, each against a thousand controls
+        distances = _distances(space.aligned(block), sample)
+        to_controls[block] = distances.mean(axis=1, dtype=np.float64)
+    total = np.bincount(phenomap.member_entry, to_controls[phenomap.member_wells], len(n_wells))
+    energy = 2 * total / n_wells - _mean_within(sample)
+    for row, vectors in _aligned_entries(phenomap, space):
+        if len(vectors) > _MAX_WELLS:
+            vectors = vectors[rng.choice(len(vectors), _MAX_WELLS, replace=False)]
+        energy[row] -= _mean_within(vectors)
+    return np.where(n_wells >= _MIN_WELLS_OF_ENERGY, energy, np.nan)
 
 
 def _cosine_strength(phenomap: PhenoMap, space: WellSpace) -> Array:

@@ -32,17 +32,18 @@ Progress = Callable[[int, int, str], None]
 SIZES = np.array(
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188, 235]
 )
-"""Numbers of wells for which there is a null; others use the next one below.
+"""Numbers of wells for which there is a null of cosines; others use the next one below.
 
 Averages of fewer wells are noisier, so that the null of fewer wells is the wider one: rounding
-down can make a p-value too large, never too small.
+down can make a p-value too large, never too small. Not so with distances, which noise makes
+larger: they are compared with averages of exactly as many wells.
 """
 
 _POOL = 1500
+_POOL_OF_DISTANCES = 600
 _MIN_GROUPS = 12
 _BINS = 1 << 15
 _PLATE_PAIRS = 200_000
-_MIN_PLATE_PAIRS = 300
 
 
 def size_below(n_wells: Array) -> Array:
@@ -117,8 +118,8 @@ class NullOfPairs:
             Called with (done, total, text); may raise to stop.
         """
         p = np.full(len(rows), np.nan)
-        sizes = size_below(self.phenomap.n_wells[rows])
-        mine = int(size_below(self.phenomap.n_wells[[query]])[0])
+        sizes = self._sizes(self.phenomap.n_wells[rows])
+        mine = int(self._sizes(self.phenomap.n_wells[[query]])[0])
         bins = self._bins(closeness)
         present = np.unique(sizes)
         for done, size in enumerate(present):
@@ -129,6 +130,10 @@ class NullOfPairs:
             of_size = sizes == size
             p[of_size] = add_one_p(tail[bins[of_size]], counts.sum())
         return p
+
+    def _sizes(self, n_wells: Array) -> Array:
+        """Over how many wells entries of these numbers of wells are averaged."""
+        return SIZES[size_below(n_wells)] if self.metric == "cosine" else n_wells
 
     def _counts_without(self, size: int, other: int, group: int) -> Array:
         """Histogram of the pairs in which a perturbation has no part."""
@@ -172,31 +177,34 @@ class NullOfPairs:
     @cached_property
     def _reach(self) -> float:
         """A distance that no pair of averages exceeds by much."""
-        lengths = np.linalg.norm(self._pool(0).vectors, axis=1)
-        return 2 * float(max(self.phenomap.squared_norms.max() ** 0.5, lengths.max(), 1e-9))
+        lengths = np.linalg.norm(self._pool(1).vectors, axis=1)
+        longest = max(self.phenomap.squared_norms.max() ** 0.5, lengths.max(initial=1e-9))
+        return 2 * float(longest)
 
     def _pool(self, size: int) -> _Pool:
-        """Averages over a number of wells, or over the most that enough entries have."""
+        """Averages over a number of wells; of cosines over fewer, if few entries have as many."""
         if size not in self._pools:
             groups = self.phenomap.groups
-            enough = (self.phenomap.n_wells >= SIZES[size]) & (groups >= 0)
+            enough = (self.phenomap.n_wells >= size) & (groups >= 0)
             wanted = min(_MIN_GROUPS, len(np.unique(groups[groups >= 0])))
-            if size > 0 and len(np.unique(groups[enough])) < wanted:
-                self._pools[size] = self._pool(size - 1)
+            too_few = len(np.unique(groups[enough])) < wanted
+            if self.metric == "cosine" and size > 1 and too_few:
+                self._pools[size] = self._pool(int(SIZES[size_below(np.array([size - 1]))[0]]))
             else:
                 self._pools[size] = self._drawn(np.flatnonzero(enough), size)
         return self._pools[size]
 
-    def _drawn(self, entries: Array, size: int) -> _Pool:
-        rng = np.random.default_rng(size)
-        if len(entries) > _POOL:
-            entries = np.sort(rng.choice(entries, _POOL, replace=False))
-        n = int(SIZES[size])
-        positions = [
+    def _drawn(self, entries: Array, n: int) -> _Pool:
+        rng = np.random.default_rng(n)
+        most = _POOL if self.metric == "cosine" else _POOL_OF_DISTANCES
+        if len(entries) > most:
+            entries = np.sort(rng.choice(entries, most, replace=False))
+        drawn = [
             rng.choice(self.phenomap.positions_of(int(entry)), n, replace=False)
             for entry in entries
         ]
-        wells = np.searchsorted(self.space.positions, np.array(positions, dtype=np.int64))
+        positions = np.array(drawn, dtype=np.int64).reshape(-1, n)
+        wells = np.searchsorted(self.space.positions, positions)
         vectors = np.empty((len(entries), self.space.dimension), dtype=np.float32)
         average = np.median if self.phenomap.spec.average == "median" else np.mean
         for start in range(0, len(entries), max(1, 65536 // n)):
@@ -206,7 +214,7 @@ class NullOfPairs:
         if self.metric == "cosine":
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors /= np.where(norms > 0, norms, 1)
-        return _Pool(vectors, self.phenomap.groups[entries], size)
+        return _Pool(vectors, self.phenomap.groups[entries], n)
 
 
 @dataclass(eq=False)
@@ -214,7 +222,8 @@ class NullOnPlates:
     """Pairs of different perturbations that share plates, alike in number of wells to the pair in
     question and sharing at least as many plates.
 
-    All such pairs of a small map, a sample of 200,000 of a large one.
+    All such pairs of a small map, a sample of 200,000 of a large one. Without such a pair there
+    is no p-value.
     """
 
     phenomap: PhenoMap
@@ -229,11 +238,7 @@ class NullOnPlates:
         p = np.full(len(rows), np.nan)
         for i, row in enumerate(rows):
             on_plates = without & (pairs.overlap >= np.floor(4 * shared[i]) / 4)
-            alike = on_plates & (pairs.unlikeness(mine, sizes[row]) == 0)
-            for tolerance in (1, 2, 4, len(SIZES)):
-                if alike.sum() >= _MIN_PLATE_PAIRS:
-                    break
-                alike = on_plates & (pairs.unlikeness(mine, sizes[row]) <= tolerance)
+            alike = on_plates & pairs.are_of_sizes(mine, sizes[row])
             null = pairs.closeness[alike]
             as_extreme = null <= closeness[i] if opposite else null >= closeness[i]
             p[i] = add_one_p(as_extreme.sum(), len(null))
@@ -309,11 +314,10 @@ class _Pairs:
     size_a: Array
     size_b: Array
 
-    def unlikeness(self, size: int, other: int) -> Array:
-        """Steps of `SIZES` between the pairs and a pair of these sizes."""
-        low, high = min(size, other), max(size, other)
-        lows, highs = np.minimum(self.size_a, self.size_b), np.maximum(self.size_a, self.size_b)
-        return np.asarray(np.maximum(np.abs(lows - low), np.abs(highs - high)))
+    def are_of_sizes(self, size: int, other: int) -> Array:
+        """Which pairs are of these two sizes, in either order."""
+        straight = (self.size_a == size) & (self.size_b == other)
+        return np.asarray(straight | ((self.size_a == other) & (self.size_b == size)))
 
 
 def _some(pool: _Pool, which: Array) -> _Pool:
