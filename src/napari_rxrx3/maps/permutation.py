@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 _PERMUTATIONS = 400
-_SPARE_ON_A_PLATE = 16
+_SPARE_ON_A_PLATE, _SPARE_IN_ALL = 16, 256
 _MAX_WELLS = 2000
 _BLOCK = 8192
 
@@ -119,13 +119,16 @@ class _PermutationTest:
         plates, begin, n_wells = np.unique(
             space.plate[wells], return_index=True, return_counts=True
         )
-        pattern = tuple(zip(n_wells.tolist(), spare.n_on[plates].tolist(), strict=True))
-        if not any(n_spare for _, n_spare in pattern):
+        # few of each plate, if there are many plates: more would cost time and tell no more
+        most = max(2, _SPARE_IN_ALL // len(plates))
+        n_spare = np.minimum(spare.n_on[plates], most)
+        pattern = tuple(zip(n_wells.tolist(), n_spare.tolist(), strict=True))
+        if not n_spare.any():
             return np.nan
         vectors = space.aligned(wells)
         parts = []
         for plate, start, n in zip(plates.tolist(), begin, n_wells, strict=True):
-            parts += [vectors[start : start + n], spare.on(plate)]
+            parts += [vectors[start : start + n], spare.on(plate)[:most]]
         observed = np.linalg.norm(vectors.sum(axis=0, dtype=np.float64))
         null = np.linalg.norm(self._permuted(pattern) @ np.concatenate(parts), axis=1)
         # the same wells in another order differ by rounding
@@ -140,8 +143,8 @@ class _PermutationTest:
         if pattern not in self._labels:
             rng = np.random.default_rng(2)
             parts = []
-            for n, n_spare in pattern:
-                order = np.argsort(rng.random((_PERMUTATIONS, n + n_spare)), axis=1)
+            for n, n_controls in pattern:
+                order = np.argsort(rng.random((_PERMUTATIONS, n + n_controls)), axis=1)
                 parts.append((order < n).astype(np.float32))
             if len(self._labels) >= 32:
                 self._labels.clear()
