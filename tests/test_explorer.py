@@ -247,6 +247,28 @@ def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> Non
     assert "PSMB5" in window.explorer.neighbors.note.text()
 
 
+def test_every_neighbor_has_the_picture_of_the_well_it_is_shown_by(
+    open_window: Callable[..., Window], tmp_path: Path
+) -> None:
+    genes = [f"GENE{i}" for i in range(9)]
+    rows = [dose_row("compound-001", 1, "B02", "Bortezomib", 1.0)]
+    for experiment in ("gene-001", "gene-143"):
+        rows += [guide_row(experiment, 1, f"C{i + 2:02d}", g) for i, g in enumerate(genes)]
+        rows += [control_row(experiment, 1, f"D{i + 2:02d}") for i in range(4)]
+    screen = Screen.of(rows)
+    window = open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
+    key = window.explorer.neighbors.key
+    key.selectAll()
+    window.qtbot.keyClicks(key, "GENE0")
+    window.qtbot.keyClick(key, Qt.Key.Key_Return)
+    window.settle()
+    model = window.explorer.neighbors.model
+    here = window.session.plate.experiment
+    for row, neighbor in enumerate(model.neighbors):
+        assert neighbor.well.startswith(here if neighbor.kind == "CRISPR" else "compound-001")
+        assert model.data(model.index(row, 1), Qt.ItemDataRole.DecorationRole) is not None
+
+
 def test_levels_change_the_question(window: Window) -> None:
     window.session.select_well("gene-001_1_D06")
     window.settle()

@@ -23,6 +23,7 @@ import screens as s
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
+from napari_rxrx3.gui.map_settings import MapSettings
 from napari_rxrx3.maps.doubts import DOUBTS
 from napari_rxrx3.session import Query
 from test_card import Browser
@@ -155,16 +156,23 @@ def pick(window: Window, box: QComboBox, text: str) -> None:
 
 def choose(window: Window, name: str, text: str) -> None:
     """Open the form of the map with a click and choose something in it by keys."""
-    settings = window.explorer.neighbors.settings
+    in_form(window, lambda form: pick(window, getattr(form, name).native, text))
 
-    def act() -> None:
+
+def in_form(window: Window, act: Callable[[MapSettings], None]) -> None:
+    """Open the form of the map with a click, do something in it and close it."""
+    settings = window.explorer.neighbors.settings
+    left = [act]
+
+    def act_once() -> None:
         try:
-            pick(window, getattr(settings, name).native, text)
+            left.pop()(settings)
         finally:
             settings.menu().close()
 
-    QTimer.singleShot(0, act)  # the menu has an event loop of its own
+    QTimer.singleShot(0, act_once)  # on some platforms the menu has an event loop of its own
     window.click(settings)
+    window.qtbot.waitUntil(lambda: not left and not settings.menu().isVisible())
     window.settle()
 
 
@@ -478,17 +486,7 @@ def test_vectors_of_ones_own_are_added_by_the_file_dialog(
 def add_vectors(window: Window, path: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Click "Add vectors" in the form; the dialog gives a file."""
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    settings = window.explorer.neighbors.settings
-
-    def act() -> None:
-        try:
-            window.click(settings.add_vectors.native)
-        finally:
-            settings.menu().close()
-
-    QTimer.singleShot(0, act)
-    window.click(settings)
-    window.settle()
+    in_form(window, lambda form: window.click(form.add_vectors.native))
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,7 @@ class NeighborsPanel(QWidget):
     def _on_judged(self, answer: Answer) -> None:
         self._answer = answer
         self.model.update(answer.neighbors)
+        self._request_thumbnails(answer.neighbors)  # of the experiment that is on screen by now
         if not answer.is_scored:
             self._judge(answer, scored=True)
             return
@@ -238,12 +239,15 @@ class NeighborsPanel(QWidget):
         self.note.setText(in_words(answer))
         self.note.setVisible(bool(self.note.text()))
         self.note.setToolTip(wrapped_tooltip(f"Vectors: {answer.phenomap.embedding}"))
-        dataset = self._session.dataset
-        self.thumbnails.request(dataset, [n.well for n in neighbors if n.well is not None])
+        self._request_thumbnails(neighbors)
         if answer.query.well is None and answer.well is not None:
             # only the picture is new, not the question
             self._asked = replace(self._session.query, well=answer.well)
             self._session.select_well(answer.well, key=answer.query.key)
+
+    def _request_thumbnails(self, neighbors: list[Neighbor]) -> None:
+        wells = [neighbor.well for neighbor in neighbors if neighbor.well is not None]
+        self.thumbnails.request(self._session.dataset, wells)
 
     def _on_failed(self, sentence: str) -> None:
         self._show_answer(None)
