@@ -14,7 +14,7 @@ from napari_rxrx3.maps.phenomap import AVERAGES, LEVELS, METRICS
 from napari_rxrx3.maps.space import BATCHES
 from napari_rxrx3.session import Query
 
-__all__ = ["MapSettings"]
+__all__ = ["MapSettings", "controls_of"]
 
 _TIPS = {
     "level": "What is compared: single wells, guides, perturbations (a gene over its guides; a "
@@ -79,11 +79,13 @@ class MapSettings(QPushButton):
         # a combo box that Qt deletes loses its entries one by one, and says so
         self.destroyed.connect(lambda: [widget.changed.disconnect() for widget in widgets])
 
-    def set_dataset(self, dataset: Dataset | None) -> None:
-        """Offer the embeddings and the controls of a data set."""
-        names = [""] if dataset is None else list(dataset.embeddings)
+    def set_embeddings(self, names: list[str]) -> None:
+        """Offer these embeddings."""
         self._offer(self.embedding, names or [""])
-        self._offer(self.control, _controls_of(dataset))
+
+    def set_controls(self, names: list[str]) -> None:
+        """Offer these treatments to align by."""
+        self._offer(self.control, names)
 
     def set_query(self, query: Query, embedding: str) -> None:
         """Show the settings of a question; `embedding` is the one that an empty name stands for."""
@@ -119,10 +121,8 @@ def _choice(name: str, choices: tuple[str, ...]) -> ComboBox:
     return ComboBox(name=name, choices=choices, tooltip=_TIPS[name])
 
 
-def _controls_of(dataset: Dataset | None) -> list[str]:
-    """Treatments that a map can be aligned by, EMPTY_control first."""
-    if dataset is None:
-        return [Query.control]
+def controls_of(dataset: Dataset) -> list[str]:
+    """Treatments that a map can be aligned by, EMPTY_control first; takes long for many wells."""
     counts = dataset.wells["treatment"].value_counts()
     controls = [name for name in counts.index if "_control" in name and name != Query.control]
     return [Query.control, *controls[:_CONTROLS_LISTED]]

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.card import PerturbationCard
-from napari_rxrx3.gui.map_settings import MapSettings
+from napari_rxrx3.gui.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
@@ -67,7 +67,7 @@ class NeighborsPanel(QWidget):
         self.following.end()
         self.thumbnails.close(wait)
         self.card.end(wait)
-        for task in ("neighbors", "judging", "vectors"):
+        for task in ("neighbors", "judging", "vectors", "controls"):
             self._tasks.cancel(task)
 
     def to_csv(self, delimiter: str = ",") -> str:
@@ -165,7 +165,15 @@ class NeighborsPanel(QWidget):
         self._cancel()
         self._tasks.cancel("vectors")
         self._asked = None
-        self.settings.set_dataset(dataset)
+        self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
+        self.settings.set_controls([Query.control])
+        if dataset is not None:
+            self._tasks.run(
+                "controls",
+                lambda progress: controls_of(dataset),
+                self.settings.set_controls,
+                self._session.say,
+            )
         self.thumbnails.request(None, [])
         self._show_answer(None)
 
@@ -279,7 +287,7 @@ class NeighborsPanel(QWidget):
             return
 
         def done(name: str) -> None:
-            self.settings.set_dataset(dataset)
+            self.settings.set_embeddings(list(dataset.embeddings))
             self._session.say(f"Compared by {name}.")
             self._session.ask(embedding=name)
 

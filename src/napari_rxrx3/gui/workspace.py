@@ -74,6 +74,8 @@ class Workspace(QObject):
             dataset = open_dataset(path, progress=progress)
             progress(0, 0, "joining metadata, images and embeddings")
             len(dataset.wells), len(dataset.plates)
+            # the first look-up of a well makes an index, which takes a second for all of RxRx3
+            dataset.wells.index.get_indexer(dataset.wells.index[:1])
             return dataset
 
         self.tasks.run("open", work, self._opened, self.session.say, f"opening {path}")
