@@ -10,7 +10,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from threading import Thread
 from typing import Any
+from urllib.parse import unquote
 
 import fsspec
 import imagecodecs
@@ -382,10 +383,37 @@ class _Ranges(_Quiet):
         super().end_headers()
 
 
+class _Troubled(_Ranges):
+    trouble: Callable[[str], str]
+
+    def do_GET(self) -> None:
+        trouble = self.trouble(unquote(self.path))
+        if trouble == "500":
+            self.send_error(500)
+        elif trouble == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b"half of it")
+        elif trouble != "drop":  # which ends the connection without a word
+            super().do_GET()
+
+
 @contextmanager
-def served(folder: Path, ranges: bool) -> Iterator[str]:
-    """Serve a folder with its listing on the loopback device; gives the URL."""
-    handler = partial(_Ranges if ranges else _Quiet, directory=str(folder))
+def served(
+    folder: Path, ranges: bool, trouble: Callable[[str], str] | None = None
+) -> Iterator[str]:
+    """Serve a folder with its listing on the loopback device; gives the URL.
+
+    Parameters
+    ----------
+    trouble : callable, optional
+        Says what is wrong with a path at the moment: "500", "drop", "cut" or nothing. It may wait.
+    """
+    kind = _Ranges if ranges else _Quiet
+    if trouble is not None:
+        kind = type("Troubled", (_Troubled,), {"trouble": staticmethod(trouble)})
+    handler = partial(kind, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

@@ -87,12 +87,10 @@ def discover(storage: Storage, path: str) -> Contents:
     Raises
     ------
     DatasetNotFound
-        If the path does not exist or holds nothing of use.
+        If the path does not exist, cannot be read, or holds nothing of use.
     """
     contents = Contents()
-    if not storage.exists(path):
-        raise DatasetNotFound(f"{path} does not exist.")
-    if storage.is_folder(path):
+    if _is_folder(storage, path):
         _walk(storage, path, contents, 0)
     elif (image := parse_image_name(posixpath.basename(path))) is not None:
         _take_sisters(storage, path, image, contents)
@@ -109,6 +107,15 @@ def discover(storage: Storage, path: str) -> Contents:
             f"Nothing of RxRx3 was found in {path}: looked for {_LOOKED_FOR}.{broken}"
         )
     return contents
+
+
+def _is_folder(storage: Storage, path: str) -> bool:
+    try:
+        if not storage.exists(path):
+            raise DatasetNotFound(f"{path} does not exist.")
+        return storage.is_folder(path)
+    except OSError as error:
+        raise DatasetNotFound(f"{path} cannot be read ({error}).") from error
 
 
 def _walk(storage: Storage, folder: str, contents: Contents, depth: int) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import posixpath
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -63,13 +63,29 @@ class Storage:
         except (OSError, RxRx3Error):
             raise
         except Exception as error:
-            raise OSError(" ".join(str(error).split()) or type(error).__name__) from error
+            raise OSError(_in_words(error)) from error
 
     def exists(self, path: str) -> bool:
-        return bool(self._fs.exists(path))
+        """Whether there is a file or folder.
+
+        Raises
+        ------
+        OSError
+            If a server cannot be asked.
+        """
+        with self._as_os_errors():
+            if self._fs.exists(path):
+                return True
+            with suppress(FileNotFoundError):
+                if not self.is_local:  # a server that fails seems to have nothing: ask why
+                    self._fs.cat_file(path, start=0, end=1)
+                    return True
+        return False
 
     def is_folder(self, path: str) -> bool:
-        return bool(self._fs.isdir(path))
+        """Whether it is a folder; raises OSError if a server cannot be asked."""
+        with self._as_os_errors():
+            return bool(self._fs.isdir(path))
 
     def children(self, path: str) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
@@ -146,6 +162,13 @@ class Storage:
             info = self._fs.info(path)
         stamp = next((info[k] for k in ("ETag", "LastModified", "created") if info.get(k)), "")
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{stamp}"
+
+
+def _in_words(error: Exception) -> str:
+    status = getattr(error, "status", None)  # of aiohttp
+    if isinstance(status, int):
+        return f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

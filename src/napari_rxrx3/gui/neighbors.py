@@ -143,6 +143,7 @@ class NeighborsPanel(QWidget):
         self.kind.activated.connect(lambda i: session.ask(kind=list(KINDS)[i]))
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
+        self._tasks.stopped.connect(self._on_stopped)
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
         self.card.link_failed.connect(session.say)
         self.table.chosen.connect(self._show)
@@ -152,7 +153,9 @@ class NeighborsPanel(QWidget):
 
     def _ask_typed(self) -> None:
         text = self.key.text().strip()
-        if text and text != self._session.query.key:
+        if text and text == self._session.query.key:
+            self._on_query(self._session.query)  # again, if it was stopped
+        elif text:
             self._session.ask(key=text, well=None)
 
     def _on_setting(self, name: str, value: object) -> None:
@@ -261,6 +264,13 @@ class NeighborsPanel(QWidget):
         self._show_answer(None)
         self.note.setText(sentence)
         self.note.setVisible(True)
+
+    def _on_stopped(self, task: str) -> None:
+        if task == "neighbors":
+            self._asked = None
+            self._on_failed("Stopped. Press Enter above to ask again.")
+        elif task == "judging":
+            self.card.set_busy(False)
 
     def _on_limits(self, limits: object) -> None:
         self.model.set_limits(self._session.limits)

@@ -126,7 +126,10 @@ class Workspace(QObject):
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
-        self.session.say(f"{dataset.name}: {dataset.describe()}")
+        unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
+        more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
+        said = f"{unreadable[0]}{more}. " if unreadable else ""
+        self.session.say(f"{said}{dataset.name}: {dataset.describe()}")
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.tasks.cancel("contrast")
@@ -192,25 +195,25 @@ class Workspace(QObject):
         self._limits_plate = plate
         self._no_controls = False
 
-        def done(limits: Limits | None) -> None:
+        def done(limits: Limits | str) -> None:
             if self.session.contrast_rule != CONTRAST_RULES[0]:
                 return
-            self._no_controls = limits is None
-            if limits is not None:
+            self._no_controls = isinstance(limits, str)
+            if not isinstance(limits, str):
                 self.session.set_limits(limits)
             else:
-                self.session.say(f"{plate} has no control with images: contrast from each well.")
+                self.session.say(f"Contrast from each well: {limits}")
                 if self.picture is not None and self.loader.is_idle:
                     self._use_limits_of(self.picture)
 
-        def work(progress: Progress) -> Limits | None:
+        def work(progress: Progress) -> Limits | str:
             return control_limits(dataset, plate, progress)
 
         self.tasks.run("contrast", work, done, self.session.say)
 
     def _note_failures(self, picture: Picture) -> None:
         failures: dict[str, str] = {}
-        for (well, _), error in picture.failures.items():
+        for (well, _), error in sorted(picture.failures.items()):
             if not getattr(error, "missing", False):  # the map shows what is not there
                 failures.setdefault(well, str(error))
         if failures:
@@ -262,26 +265,28 @@ class Workspace(QObject):
             viewer.status = f"{tile.label}   {tile.well_id}".replace("<", "‹")
 
 
-def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limits | None:
+def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limits | str:
     """Contrast limits of a plate from a few of its EMPTY_control wells, spread over the plate.
 
-    None if the plate has no control with images; a stain that no control has keeps 0..255.
+    Why there are none, if the plate has no control with images or none can be read; a stain that
+    no control has keeps 0..255.
     """
-    sampled = _some_controls(dataset, plate)
     limits = list(_DEFAULT_LIMITS)
+    why = f"{plate} has no control with images."
     measured = False
+    sampled = _some_controls(dataset, plate)
     for channel in range(1, N_CHANNELS + 1):
         planes = []
         for well in sampled:
             progress(channel, N_CHANNELS, "")
             try:
                 planes.append(dataset.plane(well, channel))
-            except RxRx3Error:
-                continue  # said when that well is looked at
+            except RxRx3Error as error:
+                why = str(error)
         if planes:
             limits[channel - 1] = limits_of(planes)
             measured = True
-    return tuple(limits) if measured else None
+    return tuple(limits) if measured else why
 
 
 def _some_controls(dataset: Dataset, plate: PlateId) -> list[str]:

@@ -1,0 +1,177 @@
+"""Work in the background: the newest request wins, and what is stopped stays stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from napari_rxrx3.core.errors import Cancelled, MapError
+from napari_rxrx3.gui.tasks import Tasks
+
+Progress = Callable[[int, int, str], None]
+
+
+class Slow:
+    """Work that waits to be let go on, and notes how it ended."""
+
+    def __init__(self, result: str) -> None:
+        self.result = result
+        self.begun, self.may_go_on, self.ended = (threading.Event() for _ in range(3))
+        self.was_stopped = False
+
+    def __call__(self, progress: Progress) -> str:
+        self.begun.set()
+        assert self.may_go_on.wait(20)
+        try:
+            progress(1, 2, f"half of {self.result}")
+        except Cancelled:
+            self.was_stopped = True
+            raise
+        finally:
+            self.ended.set()
+        return self.result
+
+    def let_go(self) -> None:
+        self.may_go_on.set()
+        assert self.ended.wait(20)
+
+
+@pytest.fixture
+def tasks(qapp: Any) -> Iterator[Tasks]:
+    tasks = Tasks()
+    yield tasks
+    tasks.close(wait=True)
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    """What was brought back."""
+    return []
+
+
+def fail(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+def test_a_result_is_brought_to_the_gui_thread(tasks: Tasks, qtbot: Any) -> None:
+    threads: list[object] = []
+
+    def work(progress: Progress) -> object:
+        return threading.current_thread()
+
+    def done(worker: object) -> None:
+        threads.extend((worker, threading.current_thread()))
+
+    tasks.run("work", work, done, fail)
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    worker, gui = threads
+    assert worker is not gui
+    assert gui is threading.main_thread()
+
+
+def test_only_the_newest_of_a_name_is_heard(tasks: Tasks, qtbot: Any, heard: list[str]) -> None:
+    old, new, other = Slow("old"), Slow("new"), Slow("other")
+    tasks.run("list", old, heard.append, fail, "making the old")
+    assert old.begun.wait(20)
+    assert tasks.status == (0, 0, "making the old")
+    tasks.run("list", new, heard.append, fail)
+    assert tasks.status is None
+    tasks.run("card", other, heard.append, fail)
+    for work in (new, old, other):
+        work.let_go()
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    qtbot.wait(20)
+    assert sorted(heard) == ["new", "other"]
+    assert old.was_stopped
+    assert tasks.status is None
+
+
+def test_a_failure_that_was_overtaken_is_not_heard(
+    tasks: Tasks, qtbot: Any, heard: list[str]
+) -> None:
+    begun, may_fail = threading.Event(), threading.Event()
+
+    def work(progress: Progress) -> None:
+        begun.set()
+        assert may_fail.wait(20)
+        raise MapError("It went wrong.")
+
+    tasks.run("list", work, heard.append, heard.append)
+    assert begun.wait(20)
+    tasks.run("list", lambda progress: "new", heard.append, heard.append)
+    may_fail.set()
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    qtbot.wait(20)
+    assert heard == ["new"]
+
+
+def test_errors_are_told_in_a_sentence(
+    tasks: Tasks, qtbot: Any, heard: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(progress: Progress) -> None:
+        raise MapError("There are no embeddings.")
+
+    def break_(progress: Progress) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    for name, work in (("refused", refuse), ("broken", break_)):
+        tasks.run(name, work, fail, heard.append)
+        qtbot.waitUntil(lambda: tasks.is_idle)
+    assert heard == ["There are no embeddings.", "Unexpected ZeroDivisionError: division by zero"]
+    (record,) = caplog.records
+    assert "'broken'" in record.getMessage(), "a bug is logged with its traceback"
+
+
+def test_the_oldest_work_that_has_words_is_told(tasks: Tasks, qtbot: Any) -> None:
+    silent, first, second = Slow("silent"), Slow("first"), Slow("second")
+    tasks.run("silent", silent, id, fail)
+    assert tasks.status is None
+    tasks.run("first", first, id, fail, "reading")
+    tasks.run("second", second, id, fail, "comparing")
+    assert tasks.status == (0, 0, "reading")
+    first.let_go()
+    qtbot.waitUntil(lambda: tasks.status == (0, 0, "comparing"))
+    second.let_go()
+    silent.let_go()
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    assert tasks.status is None
+
+
+def test_the_user_stops_what_is_told_and_nothing_else(
+    tasks: Tasks, qtbot: Any, heard: list[str]
+) -> None:
+    silent, shown = Slow("silent"), Slow("shown")
+    stopped: list[str] = []
+    tasks.stopped.connect(stopped.append)
+    tasks.run("contrast", silent, heard.append, fail)
+    tasks.run("open", shown, heard.append, fail, "opening")
+    assert silent.begun.wait(20)
+    assert shown.begun.wait(20)
+    tasks.cancel_shown()
+    assert stopped == ["open"]
+    assert tasks.status is None
+    shown.let_go()
+    silent.let_go()
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    qtbot.wait(20)
+    assert shown.was_stopped
+    assert heard == ["silent"]
+
+
+def test_nothing_is_heard_once_it_is_closed(qtbot: Any, heard: list[str]) -> None:
+    before = set(threading.enumerate())
+    tasks, running = Tasks(), [Slow(str(i)) for i in range(4)]
+    for work in running:
+        tasks.run(work.result, work, heard.append, fail)
+    assert all(work.begun.wait(20) for work in running)
+    tasks.run("queued", lambda progress: heard.append("ran"), fail, fail)
+    tasks.close()
+    for work in running:
+        work.let_go()
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before)
+    qtbot.wait(20)
+    assert all(work.was_stopped for work in running)
+    assert heard == []
