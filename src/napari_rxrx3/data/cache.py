@@ -17,7 +17,7 @@ import platformdirs
 
 __all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder", "written_atomically"]
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when the meaning of a cached file changes."""
 
 
@@ -106,9 +106,7 @@ class DiskCache:
             path = self.path(kind, fingerprint, ".npy")
             try:
                 with written_atomically(path) as temporary:
-                    mapped = np.lib.format.open_memmap(
-                        temporary, mode="w+", dtype=np.float32, shape=shape
-                    )
+                    mapped = _new_file(temporary, shape)
                     fill(mapped)
                     mapped.flush()
                     del mapped
@@ -119,6 +117,20 @@ class DiskCache:
         array = np.empty(shape, dtype=np.float32)
         fill(array)
         return array
+
+
+def _new_file(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """A float32 array in a file, mapped into memory, with all of its room taken on the disk.
+
+    To write to a mapped file whose room is not there would end the process.
+    """
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    block = bytes(1 << 20)
+    with path.open("r+b") as file:
+        file.seek(mapped.offset)
+        for start in range(0, mapped.nbytes, len(block)):
+            file.write(block[: mapped.nbytes - start])
+    return mapped
 
 
 class ArrayCache:

@@ -106,7 +106,7 @@ class Dataset:
             Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
             for path, why in contents.unreadable.items()
         ]
-        listed, problems = listed_wells(storage, contents, cache)
+        listed, problems, self.fingerprint = listed_wells(storage, contents, cache)
         self.problems += problems
         plates: set[PlateId] = set()
         if listed is not None:

@@ -68,6 +68,7 @@ class EmbeddingTable:
     layout: Layout | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _kept: StoredVectors | None = field(default=None, init=False, repr=False)
+    _print: str = field(default="", init=False, repr=False)
 
     @cached_property
     def well_ids(self) -> pd.Index:
@@ -83,6 +84,12 @@ class EmbeddingTable:
     def is_usable(self) -> Array:
         """Bool (n,): the vector is finite and not zero."""
         return self._loaded.is_usable
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies the files as they were when they were read."""
+        _ = self._loaded
+        return self._print
 
     def rows_in(self, wells: pd.Index) -> tuple[Array, Array]:
         """Find the usable vectors of some wells.
@@ -116,7 +123,8 @@ class EmbeddingTable:
     def _loaded(self) -> StoredVectors:
         with self._lock:  # one reads, the others wait for it
             if self._kept is None:
-                store = VectorStore(self.cache, self._fingerprint(), self.dimension)
+                self._print = self._fingerprint()
+                store = VectorStore(self.cache, self._print, self.dimension)
                 self._kept = store.open() or store.build(self._read_all)
                 self.problems += self._kept.problems
             return self._kept

@@ -26,10 +26,18 @@ __all__ = ["listed_wells", "named_wells", "plate_slices"]
 
 def listed_wells(
     storage: Storage, contents: Contents, cache: DiskCache
-) -> tuple[pd.DataFrame | None, list[Problem]]:
+) -> tuple[pd.DataFrame | None, list[Problem], str]:
     """Wells that the metadata list, in the order of experiment, plate, row, column.
 
-    None if there are no metadata that can be read. What was read before comes from the cache.
+    What was read before comes from the cache.
+
+    Returns
+    -------
+    wells : pandas.DataFrame or None
+        None if there are no metadata that can be read.
+    problems : list of Problem
+    fingerprint : str
+        What identifies the files as they were when they were read; empty if they cannot be told.
 
     Raises
     ------
@@ -37,19 +45,19 @@ def listed_wells(
         If they cannot be read and there is nothing else.
     """
     if not contents.metadata:
-        return None, []
+        return None, [], ""
     try:
         fingerprint = "|".join(storage.fingerprint(path) for path in contents.metadata)
     except OSError:  # gone since they were found: reading them says so
-        return _read(storage, contents)
+        return (*_read(storage, contents), "")
     path = cache.path("wells", fingerprint, ".arrow")
     kept = _kept(path)
     if kept is not None:
-        return kept
+        return (*kept, fingerprint)
     wells, problems = _read(storage, contents)
     if wells is not None:
         _keep(path, wells, problems)
-    return wells, problems
+    return wells, problems, fingerprint
 
 
 def _read(storage: Storage, contents: Contents) -> tuple[pd.DataFrame | None, list[Problem]]:

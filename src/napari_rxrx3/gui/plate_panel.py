@@ -29,7 +29,7 @@ __all__ = ["PlatePanel"]
 
 
 _SCORE_WORDS = {
-    "strength": "strength",
+    "effect": "strength",
     "strength_cosine": "cosine distance",
     "consistency": "consistency",
     "agreement": "guide agreement",

@@ -83,18 +83,10 @@ def phenomap_or_fallback(
 
 
 def _fingerprint(dataset: Dataset, embedding: str) -> str:
-    """What identifies the wells and the vectors of an embedding: files, sizes and times.
-
-    Empty if the wells come from no table, so that they cannot be told by a file.
-    """
-    if not dataset.has_metadata:
+    """What identifies the wells and the vectors; empty if the wells come from no table."""
+    if not dataset.fingerprint:
         return ""
-    table = dataset.embeddings[embedding]
-    paths = [*dataset.contents.metadata, *sorted({file.path for file in table.files})]
-    try:
-        return "|".join([embedding, *(table.storage.fingerprint(path) for path in paths)])
-    except OSError:  # a file has gone since
-        return ""
+    return f"{dataset.fingerprint}|{embedding}|{dataset.embeddings[embedding].fingerprint}"
 
 
 @dataclass(frozen=True)
@@ -161,7 +153,10 @@ def _entries(space: WellSpace, level: str) -> Array:
     by = ["perturbation_type", "treatment", "concentration"]
     entry = np.full(len(identity), -1)
     entry[in_map] = identity[in_map].groupby(by, dropna=False, sort=True).ngroup()
-    return entry[space.treatment]
+    entry = entry[space.treatment]
+    # a treatment may be in batches that were left out alone: number those that are there
+    entry[entry >= 0] = np.unique(entry[entry >= 0], return_inverse=True)[1]
+    return entry
 
 
 def identities(treatments: pd.DataFrame, level: str) -> pd.DataFrame:
@@ -230,7 +225,7 @@ def _averaged(
         typicality[block] = np.einsum("ij,ij->i", space.aligned(block), vectors[entry[block]])
     wells = wells[np.lexsort((-typicality[wells], entry[wells]))]
     stored = {
-        "first": space.positions[wells[np.cumsum(n_wells) - 1]],
+        "first": space.positions[wells[np.cumsum(n_wells) - n_wells]],
         "n_wells": n_wells,
         "members": space.positions[wells],
         "part_entry": parts.entry,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.maps.phenomap import NO_DIRECTION
+from napari_rxrx3.maps.replicates import Replicates
 from napari_rxrx3.maps.significance import NullOfPairs, NullOnPlates, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ DOUBTS = {
 
 LEVEL_OF_DOUBT = 0.05
 _FEW_WELLS = 3
-_BACK = 0.05
 
 
 class Judge:
@@ -50,6 +48,7 @@ class Judge:
     def __init__(self, phenomap: PhenoMap) -> None:
         self._map = phenomap
         self._lock = threading.Lock()
+        self._replicates = Replicates(phenomap)
         self._nulls: dict[str, NullOfPairs] = {}
         self._on_plates: dict[str, NullOnPlates] = {}
         self._other: dict[str, NullOfPairs | None] = {}
@@ -93,7 +92,7 @@ class Judge:
             q[rows] = benjamini_hochberg(p[rows])
             plates = self._plate_null(asked.metric)
             on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
-            back, alone = self._replicated(asked, found, closeness[rows])
+            back, alone = self._replicates.count(asked, found)
             if scored:
                 self._map.score_store.get(self._map, progress)
             flags = self._flags(asked, found, p[found], scored)
@@ -108,12 +107,6 @@ class Judge:
             }
         )
 
-    @cached_property
-    def _shortest(self) -> float:
-        """Vectors up to this length have no direction."""
-        lengths = np.sqrt(self._map.squared_norms)
-        return NO_DIRECTION * float(np.median(lengths))
-
     def _null(self, metric: str) -> NullOfPairs:
         if metric not in self._nulls:
             self._nulls[metric] = NullOfPairs(self._map, self._map.space, metric)
@@ -123,42 +116,6 @@ class Judge:
         if metric not in self._on_plates:
             self._on_plates[metric] = NullOnPlates(self._map, metric)
         return self._on_plates[metric]
-
-    # -- replicates --------------------------------------------------------------------------------
-
-    def _replicated(self, asked: Question, found: Array, searched: Array) -> tuple[Array, Array]:
-        """In how many experiments, each used alone, a neighbor is among the first 5 % again.
-
-        Restricting a pair to an experiment takes the averages over its wells there; one of the
-        two that has no well there keeps all of its wells.
-        """
-        parts = self._map.parts
-        back, alone = np.zeros(len(found), dtype=int), np.zeros(len(found), dtype=int)
-        if parts is None or not len(searched):
-            return back, alone
-        sign = -1.0 if asked.opposite else 1.0
-        threshold = np.quantile(sign * searched, 1 - _BACK)
-        mine = parts.of(asked.query)
-        for i, row in enumerate(found):
-            theirs = parts.of(int(row))
-            for experiment in np.union1d(parts.experiment[mine], parts.experiment[theirs]):
-                a, a_is_part = self._in_experiment(asked.query, mine, int(experiment))
-                b, b_is_part = self._in_experiment(int(row), theirs, int(experiment))
-                if a_is_part or b_is_part:
-                    alone[i] += 1
-                    # what has no direction is close to nothing, rather than to all alike
-                    closeness = _closeness(a, b, asked.metric, self._shortest)
-                    back[i] += sign * closeness >= threshold
-        return back, alone
-
-    def _in_experiment(self, row: int, parts_of: slice, experiment: int) -> tuple[Array, bool]:
-        """Vector of an entry in one experiment, and whether that is less than all of it."""
-        parts = self._map.parts
-        assert parts is not None
-        here = np.flatnonzero(parts.experiment[parts_of] == experiment)
-        if not len(here) or parts_of.stop - parts_of.start == 1:
-            return self._map.vectors[row], False
-        return parts.vectors[parts_of.start + int(here[0])], True
 
     # -- reasons to doubt --------------------------------------------------------------------------
 
@@ -241,10 +198,9 @@ def doubts_of_entry(phenomap: PhenoMap, row: int, scored: bool = True) -> tuple[
     return tuple(name for name, holds in doubts.items() if holds)
 
 
-def _closeness(a: Array, b: Array, metric: str, shortest: float = 0.0) -> float:
-    """Like `PhenoMap.closeness`; NaN for a cosine of vectors shorter than `shortest`."""
+def _closeness(a: Array, b: Array, metric: str) -> float:
+    """Like `PhenoMap.closeness`, of two vectors."""
     if metric == "cosine":
-        lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-        has_direction = min(lengths) > shortest
-        return float(a @ b) / (lengths[0] * lengths[1]) if has_direction else np.nan
+        norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+        return float(a @ b) / norms if norms else 0.0
     return -float(np.linalg.norm(a - b))

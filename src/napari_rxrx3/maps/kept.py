@@ -25,15 +25,24 @@ class KeptMaps:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._maps: dict[MapSpec, PhenoMap] = {}
+        self._building: dict[MapSpec, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
         """The map of a spec whose embedding is named."""
-        with self._lock:  # one builds, the others wait for it
-            phenomap = self._maps.pop(spec, None)
-            if phenomap is None:
-                phenomap = build_phenomap(self._dataset, spec, progress)
+        with self._lock:
+            alone = self._building.setdefault(spec, threading.Lock())
+        with alone:  # one builds this map, who else wants it waits
+            phenomap = self._taken(spec) or build_phenomap(self._dataset, spec, progress)
+            self._keep(spec, phenomap)
+            return phenomap
+
+    def _taken(self, spec: MapSpec) -> PhenoMap | None:
+        with self._lock:
+            return self._maps.pop(spec, None)
+
+    def _keep(self, spec: MapSpec, phenomap: PhenoMap) -> None:
+        with self._lock:
             self._maps[spec] = phenomap
             while len(self._maps) > _KEPT:
                 del self._maps[next(iter(self._maps))]
-            return phenomap

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.maps.doubts import doubts_of_entry
+from napari_rxrx3.maps.doubts import LEVEL_OF_DOUBT, doubts_of_entry
 from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["KINDS", "ORDERS", "Neighbor", "list_neighbors"]
@@ -18,7 +18,10 @@ KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 ORDERS = ("similar", "opposite", "strongest", "most consistent")
 """What comes first: by likeness to the query, or by a score of their own."""
 
-_SCORE_OF_ORDER = {"strongest": "strength", "most consistent": "consistency"}
+_SCORE_OF_ORDER = {
+    "strongest": ("effect", "strength_p"),
+    "most consistent": ("consistency", "consistency_p"),
+}
 
 Progress = Callable[[int, int, str], None]
 
@@ -82,7 +85,7 @@ def list_neighbors(
     UnknownKey
     """
     if order in _SCORE_OF_ORDER:
-        table = _by_score(phenomap, _SCORE_OF_ORDER[order], KINDS[kind], k, progress)
+        table = _by_score(phenomap, *_SCORE_OF_ORDER[order], KINDS[kind], k, progress)
         values = table["score"]
     else:
         opposite = order == "opposite"
@@ -126,15 +129,22 @@ def _neighbor(
 
 
 def _by_score(
-    phenomap: PhenoMap, score: str, kind: str | None, k: int, progress: Progress | None
+    phenomap: PhenoMap,
+    score: str,
+    p_value: str,
+    kind: str | None,
+    k: int,
+    progress: Progress | None,
 ) -> pd.DataFrame:
-    """The entries with the largest score, whatever the query."""
-    values = phenomap.score_store.get(phenomap, progress)[score].to_numpy()
+    """The entries with the largest score, whatever the query; what may be chance comes last."""
+    scores = phenomap.score_store.get(phenomap, progress)
+    values = scores[score].to_numpy()
     of_kind = np.ones(len(values), dtype=bool)
     if kind is not None:
         of_kind = np.array(phenomap.labels["perturbation_type"] == kind, dtype=bool)
     rows = np.flatnonzero(of_kind & ~np.isnan(values))
-    rows = rows[np.argsort(-values[rows], kind="stable")][:k]
+    is_chance = ~(scores[p_value].to_numpy()[rows] <= LEVEL_OF_DOUBT)
+    rows = rows[np.lexsort((-values[rows], is_chance))][:k]
     return pd.DataFrame({"key": phenomap.labels.index[rows], "score": values[rows]})
 
 

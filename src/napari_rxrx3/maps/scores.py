@@ -24,13 +24,14 @@ from napari_rxrx3.maps.space import WellSpace
 if TYPE_CHECKING:
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["SCORES", "ScoreStore", "energy_distance"]
+__all__ = ["SCORES", "ScoreStore"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 SCORES = (
     "strength",
+    "effect",
     "strength_p",
     "strength_cosine",
     "consistency",
@@ -64,7 +65,8 @@ class ScoreStore:
         """Scores of all entries, indexed by key.
 
         Columns, NaN where there is none: strength (energy distance from the controls, for 5
-        wells and more), strength_p, strength_cosine (mean cosine distance of the wells from the
+        wells and more, as in the reference), effect (the same without what few wells add to it),
+        strength_p, strength_cosine (mean cosine distance of the wells from the
         controls of their plates, not aligned), consistency (mean pairwise cosine of the wells),
         consistency_p, agreement (mean pairwise cosine of a gene's guides), agreement_p and
         odd_guide (name of the guide that does not act like the others).
@@ -91,25 +93,15 @@ class ScoreStore:
         return table
 
 
-def energy_distance(x: Array, y: Array) -> float:
-    """Energy distance of two sets of vectors, (n, d) and (m, d): 2E|X-Y| - E|X-X'| - E|Y-Y'|.
-
-    Each mean is over all pairs, a vector with itself included, as in the reference. Szekely and
-    Rizzo 2013, "Energy statistics".
-    """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    return float(2 * _distances(x, y).mean() - _mean_within(x) - _mean_within(y))
-
-
 def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
     space = phenomap.space
     table = pd.DataFrame(index=phenomap.labels.index)
-    table["strength"] = _strength(phenomap, progress)
+    table["strength"], table["effect"] = _strength(phenomap, progress)
     table["strength_p"] = strength_p(phenomap, progress)
     table["strength_cosine"] = _cosine_strength(phenomap, space)
     table["consistency"], table["consistency_p"] = _consistency(phenomap, progress)
     agreement = guide_agreement(phenomap, progress)
-    for name in SCORES[5:]:
+    for name in SCORES[6:]:
         table[name] = agreement[name].to_numpy()
     return table
 
@@ -117,12 +109,17 @@ def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
 # -- distance from the controls --------------------------------------------------------------------
 
 
-def _strength(phenomap: PhenoMap, progress: Progress) -> Array:
-    """Energy distance of each entry from a sample of the controls."""
+def _strength(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
+    """Energy distance of each entry from a sample of the controls, and without its bias.
+
+    The reference counts the distance of a well from itself, 0, as one of the distances within an
+    entry, which makes entries of few wells seem strong. The second number leaves it out: it is 0
+    on average for wells without an effect, however few.
+    """
     space, n_wells = phenomap.space, phenomap.n_wells
     controls = np.flatnonzero(space.is_control)
     if len(controls) < 2:
-        return np.full(len(n_wells), np.nan)
+        return np.full(len(n_wells), np.nan), np.full(len(n_wells), np.nan)
     rng = np.random.default_rng(0)
     sampled = np.sort(rng.choice(controls, min(_MAX_CONTROLS, len(controls)), replace=False))
     sample = space.aligned(sampled)
@@ -134,11 +131,15 @@ def _strength(phenomap: PhenoMap, progress: Progress) -> Array:
         to_controls[block] = distances.mean(axis=1, dtype=np.float64)
     total = np.bincount(phenomap.member_entry, to_controls[phenomap.member_wells], len(n_wells))
     energy = 2 * total / n_wells - _mean_within(sample)
+    bias = np.zeros(len(n_wells))
     for row, vectors in _aligned_entries(phenomap, space):
         if len(vectors) > _MAX_WELLS:
             vectors = vectors[rng.choice(len(vectors), _MAX_WELLS, replace=False)]
-        energy[row] -= _mean_within(vectors)
-    return np.where(n_wells >= _MIN_WELLS_OF_ENERGY, energy, np.nan)
+        within = _mean_within(vectors)
+        energy[row] -= within
+        bias[row] = within / (len(vectors) - 1)
+    enough = n_wells >= _MIN_WELLS_OF_ENERGY
+    return np.where(enough, energy, np.nan), np.where(enough, energy - bias, np.nan)
 
 
 def _cosine_strength(phenomap: PhenoMap, space: WellSpace) -> Array:

@@ -32,16 +32,10 @@ Progress = Callable[[int, int, str], None]
 SIZES = np.array(
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188, 235]
 )
-"""Numbers of wells for which there is a null of cosines; others use the next one below.
+"""Classes of numbers of wells: others belong to the next one below."""
 
-Averages of fewer wells are noisier, so that the null of fewer wells is the wider one: rounding
-down can make a p-value too large, never too small. Not so with distances, which noise makes
-larger: they are compared with averages of exactly as many wells.
-"""
-
-_POOL = 1500
-_POOL_OF_DISTANCES = 600
-_MIN_GROUPS = 12
+_POOL, _SMALL_POOL = 1500, 600
+_COMMON = 0.05
 _BINS = 1 << 15
 _PLATE_PAIRS = 200_000
 
@@ -118,8 +112,8 @@ class NullOfPairs:
             Called with (done, total, text); may raise to stop.
         """
         p = np.full(len(rows), np.nan)
-        sizes = self._sizes(self.phenomap.n_wells[rows])
-        mine = int(self._sizes(self.phenomap.n_wells[[query]])[0])
+        sizes = self.phenomap.n_wells[rows]
+        mine = int(self.phenomap.n_wells[query])
         bins = self._bins(closeness)
         present = np.unique(sizes)
         for done, size in enumerate(present):
@@ -130,10 +124,6 @@ class NullOfPairs:
             of_size = sizes == size
             p[of_size] = add_one_p(tail[bins[of_size]], counts.sum())
         return p
-
-    def _sizes(self, n_wells: Array) -> Array:
-        """Over how many wells entries of these numbers of wells are averaged."""
-        return SIZES[size_below(n_wells)] if self.metric == "cosine" else n_wells
 
     def _counts_without(self, size: int, other: int, group: int) -> Array:
         """Histogram of the pairs in which a perturbation has no part."""
@@ -182,21 +172,20 @@ class NullOfPairs:
         return 2 * float(longest)
 
     def _pool(self, size: int) -> _Pool:
-        """Averages over a number of wells; of cosines over fewer, if few entries have as many."""
+        """Averages over exactly so many wells of the perturbations that have them.
+
+        Not over fewer: what all averages share, such as the error of the controls' mean, weighs
+        the more the more wells there are.
+        """
         if size not in self._pools:
-            groups = self.phenomap.groups
-            enough = (self.phenomap.n_wells >= size) & (groups >= 0)
-            wanted = min(_MIN_GROUPS, len(np.unique(groups[groups >= 0])))
-            too_few = len(np.unique(groups[enough])) < wanted
-            if self.metric == "cosine" and size > 1 and too_few:
-                self._pools[size] = self._pool(int(SIZES[size_below(np.array([size - 1]))[0]]))
-            else:
-                self._pools[size] = self._drawn(np.flatnonzero(enough), size)
+            enough = (self.phenomap.n_wells >= size) & (self.phenomap.groups >= 0)
+            is_common = (self.phenomap.n_wells == size).mean() >= _COMMON
+            most = _POOL if is_common else _SMALL_POOL
+            self._pools[size] = self._drawn(np.flatnonzero(enough), size, most)
         return self._pools[size]
 
-    def _drawn(self, entries: Array, n: int) -> _Pool:
+    def _drawn(self, entries: Array, n: int, most: int) -> _Pool:
         rng = np.random.default_rng(n)
-        most = _POOL if self.metric == "cosine" else _POOL_OF_DISTANCES
         if len(entries) > most:
             entries = np.sort(rng.choice(entries, most, replace=False))
         drawn = [
@@ -230,13 +219,15 @@ class NullOnPlates:
     metric: str
 
     def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
-        """Like `NullOfPairs.p_values`."""
+        """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
         pairs, groups = self._pairs, self.phenomap.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
         p = np.full(len(rows), np.nan)
         for i, row in enumerate(rows):
+            if shared[i] <= 0:
+                continue  # they share no plate
             on_plates = without & (pairs.overlap >= np.floor(4 * shared[i]) / 4)
             alike = on_plates & pairs.are_of_sizes(mine, sizes[row])
             null = pairs.closeness[alike]
