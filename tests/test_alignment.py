@@ -557,3 +557,23 @@ def test_the_compound_of_a_complex_is_found_over_its_doses(hidden: Any) -> None:
     top = guides.nearest("GENE003_guide_4", k=12)["key"].str.split("_").str[0]
     others = {*COMPLEXES["proteasome"], *LIKE_THE_PROTEASOME}
     assert set(top) <= others
+
+
+@pytest.mark.parametrize("level", ["guide", "perturbation", "compound"])
+def test_genes_that_are_only_in_a_left_out_batch_are_in_no_entry(
+    level: str, tmp_path: Path
+) -> None:
+    w = s.Wells(seed=4)
+    for experiment, genes in {"gene-001": "ACE", "gene-002": "BDF"}.items():
+        w.control(experiment, 1, 8 if experiment == "gene-001" else 0)
+        for gene in genes:
+            for guide in (1, 2, 3):
+                w.guide(experiment, 1, gene, guide)
+    m = w.open(tmp_path).phenomap(level, leave_out=True)
+    assert m.left_out == ("gene-002",)
+    assert {key[0] for key in m.labels.index if "control" not in key} == {"A", "C", "E"}
+    assert (m.labels["n_wells"] > 0).all()
+    assert np.isfinite(m.vectors).all()
+    key = m.labels.index[0]
+    assert set(m.wells_of(key)) <= set(w.table().query("experiment_name == 'gene-001'").index)
+    assert len(m.nearest(key)) == len(m.labels) - 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+import pandas as pd
 import pytest
 
 import builders as b
@@ -152,6 +153,126 @@ def test_nearest_says_when_it_could_not_align(
     out, err = capsys.readouterr()
     assert out == "The map holds nothing else.\n"
     assert_one_sentence(err, "Not aligned", EXPERIMENT)
+
+
+# --- nearest, by another map -----------------------------------------------------------------
+
+ALIKE = {"PLK1": (9, 1), "MTOR": (9, 2), "HCK": (9, 3), "TUBB": (-9, 1), "COPG1": (5, 8)}
+OWN = {"PLK1": (9, 1), "MTOR": (-9, 2), "HCK": (-9, 3), "TUBB": (9, 0), "COPG1": (1, 8)}
+DOSES = {"Bortezomib": (2, 8), "Volasertib": (8, 2)}
+
+
+def vector_of(row: b.Row, directions: dict[str, tuple[int, int]]) -> np.ndarray:
+    name = row["gene"] or row["treatment"]
+    noise = np.random.default_rng([ord(c) for c in row["well_id"]]).normal(0, 0.3, 6)
+    return np.array([*(directions | DOSES).get(name, (0, 0)), 0, 0, 0, 0]) + noise + 5
+
+
+@pytest.fixture(scope="module")
+def plates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write two gene plates, one of them shifted, and compounds without EMPTY_control.
+
+    Without regard to plates MTOR looks unlike PLK1, and HCK does because of its one odd well.
+    """
+    rows = [b.control_row(EXPERIMENT, n, f"C{c:02d}") for n in (1, 2) for c in range(3, 11)]
+    rows += [
+        b.guide_row(EXPERIMENT, 2 if gene == "MTOR" else 1, f"{line}{c:02d}", gene)
+        for line, gene in zip("DEFGH", ALIKE, strict=True)
+        for c in range(3, 8)
+    ]
+    rows += [b.control_row(COMPOUND, 1, f"C{c:02d}", "CRISPR_control") for c in range(3, 11)]
+    rows += [b.dose_row(COMPOUND, 1, f"D{c:02d}", "Bortezomib", 2.5) for c in range(3, 6)]
+    rows += [b.dose_row(COMPOUND, 1, f"E{c:02d}", "Volasertib", 2.5) for c in range(3, 6)]
+    screen = b.Screen(rows, {}, {row["well_id"]: vector_of(row, ALIKE) for row in rows})
+    for well, vector in screen.vectors.items():
+        vector[0] -= 20 * well.startswith("gene-001_2")
+        vector[3] -= 400 * (well == "gene-001_1_F03")
+    folder = tmp_path_factory.mktemp("plates")
+    screen.write_metadata(folder / "data" / "metadata.csv")
+    screen.write_embeddings(folder / "data" / "vectors.parquet")
+    own = pd.DataFrame({row["well_id"]: vector_of(row, OWN) for row in rows}).T
+    own.add_prefix("v").to_csv(folder / "own.csv", index_label="well_id")
+    return folder
+
+
+def listed(
+    plates: Path, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[list[str], str]:
+    """Return the keys that are listed, and what is said beside."""
+    options = [argument.replace("FOLDER", str(plates)) for argument in arguments]
+    assert main(["nearest", str(plates / "data"), *options, "--json"]) == 0
+    out, err = capsys.readouterr()
+    return [row["key"] for row in json.loads(out)], err
+
+
+def test_batches_without_controls_are_left_out_when_asked(
+    plates: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = "No EMPTY_control well with a vector to align by in compound-001"
+    keys, err = listed(plates, capsys, "PLK1")
+    assert "Volasertib@2.5" in keys
+    assert_one_sentence(err, f"Not aligned: {lacking}.")
+    keys, err = listed(plates, capsys, "PLK1", "--leave-out")
+    assert set(keys) == {"MTOR", "HCK", "TUBB", "COPG1", "EMPTY_control"}
+    assert_one_sentence(err, f"{lacking}: 14 wells are left out.")
+
+
+def test_the_control_can_be_chosen(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("Volasertib@2.5", "--control", "CRISPR_control")
+    keys, err = listed(plates, capsys, *options, "--leave-out")
+    assert keys == ["Bortezomib@2.5"]
+    assert "in gene-001: 41 wells are left out." in err
+    _, err = listed(plates, capsys, *options)
+    assert_one_sentence(err, "No CRISPR_control well", "gene-001")
+    _, err = listed(plates, capsys, "Volasertib@2.5", "--control", "SRC")
+    assert_one_sentence(err, "No SRC well", "gene-001", "compound-001")
+
+
+def test_plates_can_be_aligned_and_odd_wells_outvoted(
+    plates: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = ("PLK1", "--leave-out", "--align", "centerscale")
+    by_experiment, _ = listed(plates, capsys, *known)
+    by_plate, _ = listed(plates, capsys, *known, "--batch", "plate")
+    by_median, _ = listed(plates, capsys, *known, "--batch", "plate", "--average", "median")
+    assert by_experiment[0] != "MTOR"
+    assert by_plate[0] == "MTOR"
+    assert "HCK" not in by_plate[:2]
+    assert by_median[:2] == ["MTOR", "HCK"]
+
+
+def test_a_kind_can_be_searched(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compounds, _ = listed(plates, capsys, "PLK1", "--kind", "COMPOUND")
+    assert compounds == ["Volasertib@2.5", "Bortezomib@2.5"]
+    genes, _ = listed(plates, capsys, "PLK1", "--kind", "CRISPR")
+    assert set(genes) == {"MTOR", "HCK", "TUBB", "COPG1", "EMPTY_control"}
+
+
+def test_vectors_can_be_a_file(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("PLK1", "--leave-out", "--embedding")
+    own, err = listed(plates, capsys, *options, "FOLDER/own.csv")
+    assert own[0] == "TUBB"
+    assert "own: vectors of 55 wells" in err
+    given, _ = listed(plates, capsys, *options, "vectors")
+    assert given[0] != "TUBB"
+
+
+@pytest.mark.parametrize(
+    ("embedding", "words"),
+    [
+        ("nothing", ["There is no embedding 'nothing'; there is vectors."]),
+        ("FOLDER/nothing.csv", ["There is no embedding", "nothing.csv"]),
+        ("FOLDER/data/metadata.csv", ["metadata.csv", "no column of numbers"]),
+    ],
+)
+def test_vectors_that_are_not_there_are_an_error(
+    plates: Path, capsys: pytest.CaptureFixture[str], embedding: str, words: list[str]
+) -> None:
+    path = embedding.replace("FOLDER", str(plates))
+    assert main(["nearest", str(plates / "data"), "PLK1", "--embedding", path]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert_one_sentence(err, *words)
 
 
 # --- what goes wrong -------------------------------------------------------------------------

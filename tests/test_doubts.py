@@ -297,3 +297,20 @@ def test_few_pairs_without_a_likeness_come_back(replicated: Any) -> None:
         table = answers(m, query)
         back.append(table[table.index.str.startswith("GENE")]["n_back"])
     assert 0.0 < np.mean(np.concatenate(back)) / 2 < 0.15
+
+
+@pytest.mark.parametrize("align", ["none", "pca-centerscale", "tvn"])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("opposite", [False, True])
+def test_without_likeness_a_neighbor_comes_back_by_chance_only(
+    align: str, metric: str, opposite: bool, tmp_path: Path
+) -> None:
+    """One in twenty of what is far from the top of the list, in each experiment."""
+    m = s.gene_screen(60, controls=30, dim=24, seed=5).open(tmp_path).phenomap(align=align)
+    back = alone = 0
+    for gene in s.gene_names(20):
+        table = m.nearest(gene, k=10**6, metric=metric, opposite=opposite, scored=False)
+        table = table[~table["key"].str.contains("control")].iloc[8:]
+        back, alone = back + table["n_back"].sum(), alone + table["n_alone"].sum()
+    assert alone > 1500
+    assert back / alone < 0.08

@@ -159,7 +159,7 @@ def choose(window: Window, name: str, text: str) -> None:
     in_form(window, lambda form: pick(window, getattr(form, name).native, text))
 
 
-def in_form(window: Window, act: Callable[[MapSettings], None]) -> None:
+def in_form(window: Window, act: Callable[[MapSettings], None], settled: bool = True) -> None:
     """Open the form of the map with a click, do something in it and close it."""
     settings = window.explorer.neighbors.settings
     left = [act]
@@ -173,7 +173,8 @@ def in_form(window: Window, act: Callable[[MapSettings], None]) -> None:
     QTimer.singleShot(0, act_once)  # on some platforms the menu has an event loop of its own
     window.click(settings)
     window.qtbot.waitUntil(lambda: not left and not settings.menu().isVisible())
-    window.settle()
+    if settled:
+        window.settle()
 
 
 def rows(window: Window) -> list[tuple[str, ...]]:
@@ -325,6 +326,47 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
     assert {key for _, key, _ in said} == set(right.index)
     assert "TWIN" in panel.card.head.text()
     assert "…" not in panel.card.numbers[0].text()
+
+
+def test_judging_can_be_stopped(window: Window) -> None:
+    panel, status = window.explorer.neighbors, window.explorer.status
+    click(window, "PLK1_guide_1")
+    phenomap = window.session.dataset.phenomap()
+    with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
+        window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
+        window.qtbot.waitUntil(lambda: status.work.text().startswith("checking how far"))
+        window.click(status.cancel)
+        assert not status.cancel.isVisible()
+        assert status.message.text() == "Stopped."
+        assert "…" not in "".join(numbers(window).values())
+        window.settle()
+    window.qtbot.wait(200)  # verdicts that are too late would come in a few ms
+    assert keys(window)[0] == "PLK1"
+    assert set(column(window, Q)) == {""}
+    click(window, "PLK1_guide_1")
+    assert column(window, BACK)[0] == "2/2"
+    assert "strength" in numbers(window)
+    assert panel.card.head.text().startswith("PLK1 gene")
+
+
+def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) -> None:
+    panel, status = window.explorer.neighbors, window.explorer.status
+    asked = {"average": "median", "align": "centerscale"}
+    click(window, "PLK1_guide_1")
+    choose(window, "average", "median")
+    with held(lambda hold: window.session.dataset.phenomap(**asked, progress=hold)):
+        in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
+        window.qtbot.waitUntil(lambda: status.work.text().startswith("comparing PLK1"))
+        window.click(status.cancel)
+        assert not status.cancel.isVisible()
+        assert panel.note.text().startswith("Stopped.")
+        assert keys(window) == []
+    window.qtbot.wait(200)
+    assert keys(window) == []
+    window.qtbot.keyClick(panel.key, Qt.Key.Key_Return)
+    window.settle()
+    assert keys(window) == expected(data, "PLK1", **asked).index.tolist()
+    assert "Stopped" not in panel.note.text()
 
 
 @contextmanager

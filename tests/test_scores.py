@@ -15,9 +15,11 @@ from scipy.spatial.distance import cdist, pdist
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.maps.neighbors import list_neighbors
 
 COLUMNS = [
     "strength",
+    "effect",
     "strength_p",
     "strength_cosine",
     "consistency",
@@ -312,3 +314,23 @@ def test_stopping_leaves_scores_for_later(new_folder: Folder) -> None:
     with pytest.raises(Cancelled):
         m.score_store.get(m, stop)
     assert m.scores["consistency"].drop("EMPTY_control").notna().all()
+
+
+def test_few_wells_without_effect_are_not_stronger_than_many_with(tmp_path: Path) -> None:
+    w = s.Wells(seed=3, dim=64)
+    strong, silent = s.gene_names(4, "STRONG"), s.gene_names(20, "SILENT")
+    for experiment in s.PAIR:
+        w.control(experiment, 1, 60)
+        for gene in strong:
+            for _ in range(20):
+                w.guide(experiment, 1, gene, 1, 1.5 * w.direction(gene))
+        for gene in silent:
+            for guide in (1, 2, 3):
+                w.guide(experiment, 1, gene, guide)
+    m = w.open(tmp_path).phenomap()
+    few, many = m.scores.loc[silent], m.scores.loc[strong]
+    assert few["strength"].min() > many["strength"].max(), "as the reference has it"
+    bias = [few["strength"] - few["effect"], many["strength"] - many["effect"]]
+    assert bias[0].min() > 5 * bias[1].max()
+    listed = list_neighbors(m, silent[0], "strongest", "all", 24, "cosine", lambda wells: None)
+    assert {neighbor.key for neighbor in listed[:4]} == set(strong)

@@ -323,7 +323,9 @@ def test_q_is_over_all_that_is_searched(kind: str | None, equal: Any) -> None:
     few = m.nearest("GENE002", k=3, kind=kind)
     n = (m.labels["perturbation_type"] == kind).sum() if kind else len(m.labels)
     assert len(whole) == n - (kind != "COMPOUND")
-    np.testing.assert_allclose(whole["q_value"], naive_q(whole["p_value"].to_numpy()))
+    known = whole["p_value"].notna()  # EMPTY_control has more wells than any other entry
+    p = whole["p_value"][known].to_numpy()
+    np.testing.assert_allclose(whole["q_value"][known], naive_q(p))
     pd.testing.assert_frame_equal(few, whole.head(3))
 
 
@@ -454,3 +456,46 @@ def test_on_plates_counts_all_pairs_that_share_them(plated_maps: list[Any]) -> N
         values = closeness[row, m.labels.index.get_indexer(here.index)]
         assert (here["p_same_plate"] >= counted(null, values + 1e-6, False) - 1e-12).all()
         assert (here["p_same_plate"] <= counted(null, values - 1e-6, False) + 1e-12).all()
+
+
+# --- few entries of many wells -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [0.0, 1.0])
+def test_what_all_share_makes_no_small_p_for_large_entries(shared: float, tmp_path: Path) -> None:
+    """What all averages share weighs the more the more wells there are."""
+    w = s.Wells(seed=1, dim=32)
+    genes, large = s.gene_names(30), [f"CUT{i}" for i in range(6)]
+
+    def effect(gene: str) -> np.ndarray:
+        return shared * (w.direction("common") + w.direction(gene))
+
+    for experiment in s.PAIR:
+        w.control(experiment, 1, 40)
+        for gene in genes:
+            for guide in (1, 2, 3):
+                w.guide(experiment, 1, gene, guide, effect(gene))
+        for gene in large:
+            for _ in range(20):
+                w.guide(experiment, 1, gene, 1, effect(gene))
+    m = w.open(tmp_path).phenomap()
+    p = []
+    for gene in large:
+        table = m.nearest(gene, k=ALL, scored=False).set_index("key")
+        p += table.loc[[other for other in large if other != gene], "p_value"].tolist()
+    assert np.isfinite(p).all()
+    assert np.mean(np.array(p) <= 0.05) <= 0.15
+
+
+def test_pairs_that_share_no_plate_have_no_p_of_plates(tmp_path: Path) -> None:
+    w = s.Wells(seed=2, dim=8)
+    for experiment, prefix in (("gene-001", "A"), ("gene-002", "B")):
+        w.control(experiment, 1, 12)
+        for gene in s.gene_names(8, prefix):
+            w.guide(experiment, 1, gene, 1)
+            w.guide(experiment, 1, gene, 2)
+    table = w.open(tmp_path).phenomap().nearest("A000", k=ALL, scored=False).set_index("key")
+    here = [key for key in table.index if key.startswith("A")]
+    there = [key for key in table.index if key.startswith("B")]
+    assert table.loc[here, "p_same_plate"].notna().all()
+    assert table.loc[there, "p_same_plate"].isna().all()

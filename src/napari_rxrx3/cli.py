@@ -173,6 +173,8 @@ def _nearest(arguments: argparse.Namespace) -> int:
         dataset = _opened(arguments.path, progress)
         spec = _spec(arguments, dataset, progress)
         phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        for sentence in filter(None, (note, *phenomap.notes)):
+            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
         table = phenomap.nearest(
             arguments.key,
             arguments.k,
@@ -181,8 +183,6 @@ def _nearest(arguments: argparse.Namespace) -> int:
             kind=arguments.kind,
             progress=progress,
         )
-    for sentence in filter(None, (note, *phenomap.notes)):
-        print(f"napari-rxrx3: {sentence}", file=sys.stderr)
     if arguments.json:
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
         print(json.dumps(rows, indent=1))
@@ -201,6 +201,7 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
     embedding = arguments.embedding or ""
     if embedding and embedding not in dataset.embeddings and Path(embedding).is_file():
         embedding = dataset.add_embedding(embedding, progress=progress)
+        print(f"napari-rxrx3: {dataset.describe_embedding(embedding)}", file=sys.stderr)
     return MapSpec(
         arguments.level,
         arguments.align,
@@ -225,6 +226,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     with _progress_bar() as progress:
         dataset = _opened(arguments.path, progress)
         phenomap = dataset.map_of(_spec(arguments, dataset, progress), progress)
+        for sentence in phenomap.notes:
+            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
         result["embedding"] = phenomap.embedding
         if pairs:
             recalls = pair_recalls(phenomap, pairs, progress=progress)

@@ -231,6 +231,17 @@ class Dataset:
             self._wells = self._joined_wells()
         return table.name
 
+    def describe_embedding(self, name: str) -> str:
+        """One or two sentences about an embedding: how much of it is used, and why not all."""
+        table = self.embeddings[name]
+        n_used, n_rows = len(self.rows_of(name)[0]), len(table.well_ids)
+        said = f"{name}: vectors of {n_used:,} wells"
+        if n_used < n_rows:
+            said += f", of {n_rows:,} in the file"
+        notes = [problem.detail for problem in table.problems]
+        more = f" (and {len(notes) - 1:,} more notes)" if len(notes) > 1 else ""
+        return f"{said}. {notes[0].rstrip('.')}{more}." if notes else f"{said}."
+
     def wells_of_plate(self, plate: PlateId) -> pd.DataFrame:
         """The rows of `wells` on one plate, in reading order."""
         start = self._plate_slices.get(plate)

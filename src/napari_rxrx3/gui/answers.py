@@ -75,6 +75,8 @@ def first_answer(
         picture_of,
         progress=progress,
     )
+    if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
+        note = note or f"No entry of this map can be ordered by {query.order}: too few wells each."
     card = _card(dataset, phenomap, key, wells)
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
 
@@ -124,6 +126,8 @@ def as_rows(answer: Answer) -> list[dict[str, object]]:
     rows = []
     for neighbor in answer.neighbors:
         row = asdict(neighbor) | {"flags": "; ".join(neighbor.flags)}
+        if not answer.is_scored:  # no flag would read as no doubt
+            row["flags"] = "not checked yet"
         rows.append({**row, **question})
     return rows
 

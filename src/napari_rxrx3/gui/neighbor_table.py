@@ -35,6 +35,7 @@ class NeighborModel(QAbstractTableModel):
         self.neighbors: list[Neighbor] = []
         self._value_name = "cos"
         self._limits: Limits | None = None
+        self._is_scored = False
         self._thumbnails = thumbnails
         self._icons: dict[str, QIcon] = {}
         self._warnings: dict[str, QIcon] = {}
@@ -45,10 +46,15 @@ class NeighborModel(QAbstractTableModel):
         self.beginResetModel()
         self.neighbors = neighbors
         self._value_name = value_name
+        self._is_scored = False
         self.endResetModel()
 
-    def update(self, neighbors: list[Neighbor]) -> None:
-        """Show what is new about the neighbors that are listed, in whatever order they are."""
+    def update(self, neighbors: list[Neighbor], is_scored: bool) -> None:
+        """Show what is new about the neighbors that are listed, in whatever order they are.
+
+        `is_scored` says that nothing more is to come.
+        """
+        self._is_scored = is_scored
         new = {neighbor.key: neighbor for neighbor in neighbors}
         self.neighbors = [new.get(neighbor.key, neighbor) for neighbor in self.neighbors]
         if self.neighbors:
@@ -89,13 +95,15 @@ class NeighborModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return ("#", "", "name", self._value_name, "q", "rep", "!")[section]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _COLUMN_TIPS[section]
+            return wrapped_tooltip(_COLUMN_TIPS[section])
         return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         neighbor, column = self.neighbors[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return _texts(neighbor)[column]
+            text = _texts(neighbor)[column]
+            is_to_come = not self._is_scored and column in (_Q, _DOUBTS) and not text
+            return "…" if is_to_come and not neighbor.flags else text
         if role == Qt.ItemDataRole.DecorationRole and column == _PICTURE:
             return self._icon(neighbor.well)
         if role == Qt.ItemDataRole.DecorationRole and column == _DOUBTS and neighbor.flags:

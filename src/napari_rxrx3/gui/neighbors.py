@@ -31,6 +31,7 @@ from napari_rxrx3.gui.thumbnails import Thumbnails
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import KINDS, ORDERS, Neighbor
+from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.session import Query, Session
 
 __all__ = ["NeighborsPanel"]
@@ -47,6 +48,7 @@ class NeighborsPanel(QWidget):
         self.following = Following()
         self._answer: Answer | None = None
         self._asked: Query | None = None
+        self._scored: PhenoMap | None = None
         self.thumbnails = Thumbnails(self)
         self.model = NeighborModel(self.thumbnails, self)
         self.table = NeighborTable(self.model, self)
@@ -67,7 +69,7 @@ class NeighborsPanel(QWidget):
         self.following.end()
         self.thumbnails.close(wait)
         self.card.end(wait)
-        for task in ("neighbors", "judging", "vectors", "controls"):
+        for task in ("neighbors", "judging", "scores", "vectors", "controls"):
             self._tasks.cancel(task)
 
     def to_csv(self, delimiter: str = ",") -> str:
@@ -166,8 +168,9 @@ class NeighborsPanel(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._cancel()
-        self._tasks.cancel("vectors")
-        self._asked = None
+        for task in ("vectors", "scores"):
+            self._tasks.cancel(task)
+        self._asked = self._scored = None
         self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
         self.settings.set_controls([Query.control])
         if dataset is not None:
@@ -211,28 +214,53 @@ class NeighborsPanel(QWidget):
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
         self.card.set_busy(answer.card is not None)
-        self._judge(answer, scored=False)
+        self._judge(answer)
 
-    def _judge(self, answer: Answer, scored: bool) -> None:
+    def _judge(self, answer: Answer) -> None:
         picture_of = self._session.picture_of
+        scored = answer.phenomap.score_store.is_ready
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, "checking how far to trust the list")
             return judged(answer, picture_of, progress, scored)
 
-        self._tasks.run("judging", work, self._on_judged, self._session.say)
+        self._tasks.run("judging", work, self._on_judged, self._on_not_judged)
 
     def _on_judged(self, answer: Answer) -> None:
         self._answer = answer
-        self.model.update(answer.neighbors)
+        self.model.update(answer.neighbors, answer.is_scored)
         self._request_thumbnails(answer.neighbors)  # of the experiment that is on screen by now
         if not answer.is_scored:
-            self._judge(answer, scored=True)
+            self._score(answer.phenomap)
             return
         self.card.set_busy(False)
         self.card.set_card(answer.card)
         if answer.card is not None:
             self._session.set_phenomap(answer.phenomap)
+
+    def _score(self, phenomap: PhenoMap) -> None:
+        """Score the whole map; that goes on while other questions are asked of it."""
+        if self._scored is phenomap:
+            return
+        self._scored = phenomap
+
+        def work(progress: Progress) -> None:
+            phenomap.score_store.get(phenomap, progress)
+
+        def done(_: None) -> None:
+            self._scored = None
+            answer = self._answer
+            if answer is not None and answer.phenomap is phenomap and not answer.is_scored:
+                self._judge(answer)
+
+        self._tasks.run("scores", work, done, self._on_not_judged)
+
+    def _on_not_judged(self, sentence: str) -> None:
+        """What tells how far to trust the list cannot be had; the list stays."""
+        self._asked = self._scored = None
+        self.card.set_busy(False)
+        self.model.update([], True)
+        self._session.say(sentence)
 
     def _show_answer(self, answer: Answer | None) -> None:
         self._answer = answer
@@ -269,8 +297,8 @@ class NeighborsPanel(QWidget):
         if task == "neighbors":
             self._asked = None
             self._on_failed("Stopped. Press Enter above to ask again.")
-        elif task == "judging":
-            self.card.set_busy(False)
+        elif task in ("judging", "scores"):
+            self._on_not_judged("Stopped: how far to trust the list was not checked.")
 
     def _on_limits(self, limits: object) -> None:
         self.model.set_limits(self._session.limits)
@@ -298,7 +326,7 @@ class NeighborsPanel(QWidget):
 
         def done(name: str) -> None:
             self.settings.set_embeddings(list(dataset.embeddings))
-            self._session.say(f"Compared by {name}.")
+            self._session.say(dataset.describe_embedding(name))
             self._session.ask(embedding=name)
 
         def work(progress: Progress) -> str:

@@ -113,8 +113,7 @@ def _strength(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
     """Energy distance of each entry from a sample of the controls, and without its bias.
 
     The reference counts the distance of a well from itself, 0, as one of the distances within an
-    entry, which makes entries of few wells seem strong. The second number leaves it out: it is 0
-    on average for wells without an effect, however few.
+    entry, which makes entries of few wells seem strong. The second number leaves it out.
     """
     space, n_wells = phenomap.space, phenomap.n_wells
     controls = np.flatnonzero(space.is_control)
