@@ -17,7 +17,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote
 
@@ -420,3 +420,27 @@ def served(
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@dataclass
+class Store:
+    """What a server does, to be given to `served` as its trouble.
+
+    `trouble` maps a part of a path to what is wrong with it; paths with a part in `held` are not
+    answered until `let_go` is set.
+    """
+
+    url: str = ""
+    trouble: dict[str, str] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    let_go: Event = field(default_factory=Event)
+
+    def __call__(self, path: str) -> str:
+        self.asked.append(path)
+        if any(part in path for part in self.held):
+            assert self.let_go.wait(60)
+        return next((what for part, what in self.trouble.items() if part in path), "")
+
+    def was_asked(self, part: str) -> bool:
+        return any(part in path for path in self.asked)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from builders import Screen, control_row, dose_row, guide_row, noise, smooth
+from builders import Screen, Store, control_row, dose_row, guide_row, noise, served, smooth
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from window import Window
 
 SIZE = 32
+needs_aiohttp = pytest.mark.skipif(
+    find_spec("aiohttp") is None, reason="fsspec needs aiohttp to read http:// URLs"
+)
 GENES = ("PLK1", "PSMB5", "TUBB", "COPG1")
 
 
@@ -541,3 +546,73 @@ def test_a_reopened_dock_shows_the_state_of_the_session(window: Window) -> None:
     _, explorer = window.viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
     assert explorer.stains.rule.currentText() == "contrast by hand"
     assert not explorer.stains.buttons[1].isChecked()
+
+
+# --- closing the window while something is under way ------------------------------------------
+
+
+def our_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("rxrx3-")}
+
+
+def assert_closes(
+    window: Window, let_go: Callable[[], None], before: set[threading.Thread]
+) -> None:
+    """Close the window, then let its work go on: nothing is heard of it, and it ends."""
+    window.viewer.close()
+    window.qtbot.wait(50)
+    let_go()
+    window.qtbot.waitUntil(lambda: our_threads() <= before, timeout=10_000)
+    window.qtbot.wait(50)
+
+
+@needs_aiohttp
+def test_the_window_can_be_closed_while_a_data_set_is_opened(
+    open_window: Callable[..., Window],
+    screen: Screen,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    screen.write_rxrx3(tmp_path / "screen")
+    store, before = Store(held={"metadata.csv"}), our_threads()
+    with served(tmp_path, True, store) as url:
+        window = open_window()
+        window.explorer.open_path(f"{url}/screen")
+        window.qtbot.waitUntil(lambda: store.was_asked("metadata.csv"), timeout=20_000)
+        assert our_threads() > before
+        assert_closes(window, store.let_go.set, before)
+    assert not caplog.records
+
+
+@needs_aiohttp
+def test_the_window_can_be_closed_while_it_measures_contrast_and_makes_a_map(
+    open_window: Callable[..., Window],
+    screen: Screen,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root = tmp_path / "screen"
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_embeddings(root / "vectors.parquet")
+    screen.write_folders(root)
+    store, before = Store(held={"Plate1/C12"}), our_threads()
+    with served(tmp_path, True, store) as url:
+        window = open_window()
+        window.explorer.open_path(f"{url}/screen")
+        tasks, model = window.explorer.workspace.tasks, window.explorer.neighbors.model
+        window.qtbot.waitUntil(lambda: store.was_asked("Plate1/C12"), timeout=20_000)
+        window.qtbot.waitUntil(lambda: model.rowCount() > 0 and tasks.status is None)
+        dataset, begun = window.session.dataset, threading.Event()
+
+        def hold(done: int, total: int, text: str) -> None:
+            begun.set()
+            assert store.let_go.wait(60)
+
+        maker = threading.Thread(target=dataset.phenomap, kwargs={"align": "tvn", "progress": hold})
+        maker.start()
+        assert begun.wait(20)
+        window.session.ask(align="tvn")  # waits for the same map
+        window.qtbot.waitUntil(lambda: "comparing" in str(tasks.status))
+        assert_closes(window, store.let_go.set, before)
+        maker.join()
+    assert not caplog.records

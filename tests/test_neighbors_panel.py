@@ -312,12 +312,12 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
         window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
         window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
-        assert set(column(window, Q)) == {""}
+        assert set(column(window, Q)) == {"…"}
         assert "…" in panel.card.numbers[0].text()
         panel.model.dataChanged.connect(note)
         window.click_well(address_of(window, "TWIN_guide_1"), settled=False)
         window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
-        assert set(column(window, Q)) == {""}
+        assert set(column(window, Q)) == {"…"}
     window.settle()
     panel.model.dataChanged.disconnect(note)
     right = expected(data, "TWIN (CRISPR)")["p_value"]
@@ -420,17 +420,23 @@ def test_a_click_on_a_heading_sorts_and_keeps_the_current_row(window: Window, da
 
 
 @pytest.mark.parametrize(
-    ("order", "score"), [("strongest", "strength"), ("most consistent", "consistency")]
+    ("order", "score", "p"),
+    [
+        ("strongest", "effect", "strength_p"),
+        ("most consistent", "consistency", "consistency_p"),
+    ],
 )
 def test_the_whole_map_is_listed_by_a_score(
-    window: Window, data: Any, order: str, score: str
+    window: Window, data: Any, order: str, score: str, p: str
 ) -> None:
     click(window, "PLK1_guide_1")
     panel = window.explorer.neighbors
     pick(window, panel.order, order)
     window.settle()
     phenomap = data.phenomap()
-    scores = phenomap.scores[score].dropna().sort_values(ascending=False)
+    known = phenomap.scores.dropna(subset=score)
+    known = known.assign(is_chance=~(known[p] <= 0.05), less=-known[score])
+    scores = known.sort_values(["is_chance", "less"], kind="stable")[score]
     assert keys(window) == scores.index.tolist()
     assert "PLK1" in keys(window)[:3]
     assert column(window, VALUE) == [f"{value:.2f}" for value in scores]
@@ -521,7 +527,9 @@ def test_vectors_of_ones_own_are_added_by_the_file_dialog(
     assert "Bortezomib@2.5" not in keys(window)
     assert window.session.query.embedding == "mine & <b>yours"
     assert panel.settings.embedding.value == "mine & <b>yours"
-    assert window.explorer.status.message.text() == "Compared by mine & <b>yours."
+    assert window.explorer.status.message.text() .startswith(
+        f"mine & <b>yours: vectors of {len(table)} wells. "
+    )
     assert plain(panel.note.toolTip()) == "Vectors: mine & <b>yours"
 
 
@@ -666,7 +674,7 @@ def assert_drawn_by(window: Window, scores: pd.Series) -> None:
 
 
 SCORE_WORDS = {
-    "strength": "strength",
+    "effect": "strength",
     "strength_cosine": "cosine distance",
     "consistency": "consistency",
     "agreement": "guide agreement",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +18,6 @@ pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs
 
 COMPOUND, GENE = "compound-001", "gene-001"
 CONTROLS = [f"X{c:02d}" for c in range(30, 36)]
-
-
-@dataclass
-class Store:
-    """A folder behind a server that does as it is told.
-
-    `trouble` maps a part of a path to what is wrong with it; paths with a part in `held` are not
-    answered until `let_go` is set.
-    """
-
-    url: str = ""
-    trouble: dict[str, str] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    asked: list[str] = field(default_factory=list)
-    let_go: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, path: str) -> str:
-        self.asked.append(path)
-        if any(part in path for part in self.held):
-            assert self.let_go.wait(60)
-        return next((what for part, what in self.trouble.items() if part in path), "")
-
-    def was_asked(self, part: str) -> bool:
-        return any(part in path for path in self.asked)
 
 
 def some_rows() -> list[b.Row]:
@@ -82,9 +56,9 @@ def folder(screen: b.Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
+def store(folder: Path) -> Iterator[b.Store]:
     """Serve it, at an address of its own each time: no answer of the test before is remembered."""
-    store = Store()
+    store = b.Store()
     with b.served(folder.parent, True, store) as url:
         store.url = f"{url}/screen"
         yield store
@@ -121,7 +95,7 @@ def limits_of_plate(screen: b.Screen, experiment: str, plate: int) -> list[tuple
 
 
 def test_files_that_cannot_be_read_are_named_and_the_rest_is_shown(
-    window: Window, store: Store, screen: b.Screen
+    window: Window, store: b.Store, screen: b.Screen
 ) -> None:
     well = "compound-001_1_D07"
     broken = {2: "500", 4: "drop", 5: "cut"}
@@ -153,7 +127,7 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_shown(
     assert window.shows(well), "it is asked again"
 
 
-def test_a_tar_that_is_refused_is_named_and_other_plates_work(window: Window, store: Store) -> None:
+def test_a_tar_that_is_refused_is_named_and_the_rest_works(window: Window, store: b.Store) -> None:
     window.open(store.url)
     store.trouble = {"Plate1.tar": "500"}
     window.session.go_to_plate(PlateId(GENE, 1))
@@ -184,7 +158,7 @@ def test_a_tar_that_is_refused_is_named_and_other_plates_work(window: Window, st
     ],
 )
 def test_what_cannot_be_read_at_opening_is_named(
-    window: Window, store: Store, part: str, what: str, left: str
+    window: Window, store: b.Store, part: str, what: str, left: str
 ) -> None:
     store.trouble = {part: what}
     window.open(store.url)
@@ -195,7 +169,7 @@ def test_what_cannot_be_read_at_opening_is_named(
 
 @pytest.mark.parametrize("what", ["500", "cut"])
 def test_a_store_that_gives_nothing_leaves_what_is_open(
-    window: Window, store: Store, what: str
+    window: Window, store: b.Store, what: str
 ) -> None:
     window.open(store.url)
     store.trouble = {"/": what}
@@ -210,7 +184,7 @@ def test_a_store_that_gives_nothing_leaves_what_is_open(
     assert window.shows("compound-001_1_D06")
 
 
-def test_no_server_and_no_folder_are_two_things(window: Window, store: Store) -> None:
+def test_no_server_and_no_folder_are_two_things(window: Window, store: b.Store) -> None:
     window.explorer.open_path("http://127.0.0.1:1/screen")
     window.settle()
     assert message(window).startswith("http://127.0.0.1:1/screen cannot be read (")
@@ -220,7 +194,7 @@ def test_no_server_and_no_folder_are_two_things(window: Window, store: Store) ->
     assert message(window) == f"{store.url}/nowhere does not exist."
 
 
-def test_opening_can_be_stopped(window: Window, store: Store) -> None:
+def test_opening_can_be_stopped(window: Window, store: b.Store) -> None:
     window.open(store.url)
     status = window.explorer.status
     store.held = {"else"}
@@ -242,7 +216,7 @@ def test_opening_can_be_stopped(window: Window, store: Store) -> None:
 
 
 def test_contrast_is_that_of_the_plate_on_screen(
-    window: Window, store: Store, screen: b.Screen
+    window: Window, store: b.Store, screen: b.Screen
 ) -> None:
     store.held = {"Plate1/X"}
     window.explorer.open_path(store.url)

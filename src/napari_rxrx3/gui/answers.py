@@ -178,8 +178,9 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     strength = Number(
         "strength",
         _with_p(scores["strength"], scores["strength_p"]),
-        "Energy distance of its wells from the control wells: 0 is no effect. It takes five "
-        f"wells. {_p_words(scores['strength_p'], 'swaps of its wells with controls give as much')}",
+        "Energy distance of its wells from the control wells: the larger, the further. It takes "
+        "five wells, and few wells score high without any effect. "
+        + _p_words(scores["strength_p"], "swaps of its wells with controls give as much"),
     )
     cosine = scores["strength_cosine"]
     raw = Number(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ class Thumbnails(QObject):
         self._wanted: object = None
         self._dataset: Dataset | None = None
         self._left = 0
-        self.destroyed.connect(partial(self._pool.shutdown, wait=False, cancel_futures=True))
+        self.destroyed.connect(lambda *_: self.close())
 
     @property
     def is_idle(self) -> bool:
@@ -70,7 +69,7 @@ class Thumbnails(QObject):
         return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
     def close(self, wait: bool = False) -> None:
-        """Stop reading; what still comes is dropped."""
+        """Stop reading; what still comes is dropped. Works without its Qt part as well."""
         self._wanted = self._dataset = None
         self._pool.shutdown(wait=wait, cancel_futures=True)
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from napari_rxrx3.maps.phenomap import PhenoMap
@@ -36,6 +37,7 @@ SIZES = np.array(
 
 _POOL, _SMALL_POOL = 1500, 600
 _COMMON = 0.05
+_MIN_GROUPS, _DRAWS_OF_LARGE = 12, 5
 _BINS = 1 << 15
 _PLATE_PAIRS = 200_000
 
@@ -111,9 +113,28 @@ class NullOfPairs:
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
         """
+        asked = np.append(rows, query)
+        if (self.phenomap.n_wells[asked] <= self._largest).all():
+            return self._compared(query, rows, closeness, opposite, progress)
+        # too few perturbations have as many wells: compare averages over as many as enough have
+        draws = []
+        for draw in range(_DRAWS_OF_LARGE):
+            vectors = self._reduced(asked, draw)
+            redrawn = self._closeness(vectors[-1:], vectors[:-1])[0]
+            draws.append(self._compared(query, rows, redrawn, opposite, progress))
+        return np.asarray(np.median(draws, axis=0))
+
+    def _compared(
+        self,
+        query: int,
+        rows: Array,
+        closeness: Array,
+        opposite: bool,
+        progress: Progress | None,
+    ) -> Array:
         p = np.full(len(rows), np.nan)
-        sizes = self.phenomap.n_wells[rows]
-        mine = int(self.phenomap.n_wells[query])
+        n_wells = np.minimum(self.phenomap.n_wells, self._largest)
+        sizes, mine = n_wells[rows], int(n_wells[query])
         bins = self._bins(closeness)
         present = np.unique(sizes)
         for done, size in enumerate(present):
@@ -124,6 +145,43 @@ class NullOfPairs:
             of_size = sizes == size
             p[of_size] = add_one_p(tail[bins[of_size]], counts.sum())
         return p
+
+    @cached_property
+    def _largest(self) -> int:
+        """The largest number of wells that enough different perturbations have."""
+        groups, n_wells = self.phenomap.groups, self.phenomap.n_wells
+        largest = pd.Series(n_wells[groups >= 0]).groupby(groups[groups >= 0]).max()
+        ordered = largest.sort_values(ascending=False).to_numpy()
+        return int(ordered[min(_MIN_GROUPS, len(ordered)) - 1]) if len(ordered) else 1
+
+    def _reduced(self, rows: Array, draw: int) -> Array:
+        """Vectors of entries, those of too many wells averaged over a part of them, float (n, d).
+
+        Of length 1 where cosines are compared.
+        """
+        phenomap, space = self.phenomap, self.space
+        rng = np.random.default_rng(draw)
+        large = np.flatnonzero(phenomap.n_wells[rows] > self._largest)
+        own = space is phenomap.space
+        vectors = np.array(phenomap.vectors[rows]) if own else self._averages(rows, rng)
+        if own:
+            vectors[large] = self._averages(rows[large], rng)
+        if self.metric == "cosine":
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors /= np.where(norms > 0, norms, 1)
+        return vectors
+
+    def _averages(self, rows: Array, rng: np.random.Generator) -> Array:
+        """Averages of entries over as many wells as enough others have at most."""
+        averages = np.empty((len(rows), self.space.dimension), dtype=np.float32)
+        average = np.median if self.phenomap.spec.average == "median" else np.mean
+        for i, row in enumerate(rows.tolist()):
+            positions = self.phenomap.positions_of(row)
+            if len(positions) > self._largest:
+                positions = rng.choice(positions, self._largest, replace=False)
+            wells = np.searchsorted(self.space.positions, positions)
+            averages[i] = average(self.space.aligned(wells), axis=0)
+        return averages
 
     def _counts_without(self, size: int, other: int, group: int) -> Array:
         """Histogram of the pairs in which a perturbation has no part."""
