@@ -337,7 +337,7 @@ def test_judging_can_be_stopped(window: Window) -> None:
         window.qtbot.waitUntil(lambda: status.work.text().startswith("checking how far"))
         window.click(status.cancel)
         assert not status.cancel.isVisible()
-        assert status.message.text() == "Stopped."
+        assert status.message.text() == "Stopped: how far to trust the list was not checked."
         assert "…" not in "".join(numbers(window).values())
         window.settle()
     window.qtbot.wait(200)  # verdicts that are too late would come in a few ms
@@ -367,6 +367,27 @@ def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) 
     window.settle()
     assert keys(window) == expected(data, "PLK1", **asked).index.tolist()
     assert "Stopped" not in panel.note.text()
+
+
+def test_scores_may_come_later_than_the_answers(window: Window) -> None:
+    panel = window.explorer.neighbors
+    click(window, "PLK1_guide_1")
+    phenomap = window.session.dataset.phenomap(align="centerscale")
+    with held(lambda hold: phenomap.score_store.get(phenomap, hold)):
+        in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
+        for key, near in (("PLK1", BOLD), (BOLD, "PLK1")):
+            window.click_well(address_of(window, f"{key}_guide_1"), settled=False)
+            window.qtbot.waitUntil(lambda near=near: keys(window)[:1] == [near])
+            window.qtbot.waitUntil(lambda: "…" not in column(window, Q))
+            assert column(window, BACK)[0] == "2/2"
+            assert column(window, DOUBT)[0] == "…"
+            assert set(numbers(window).values()) <= {"…", ""}
+            assert table_of(panel.to_csv())[0]["flags"] == "not checked yet"
+    window.settle()
+    flags = phenomap.nearest(BOLD, 50)["flags"]
+    assert column(window, DOUBT) == [str(len(f)) if len(f) > 1 else "" for f in flags]
+    assert "strength" in numbers(window)
+    assert [row["flags"] for row in table_of(panel.to_csv())] == flags.map("; ".join).tolist()
 
 
 @contextmanager
@@ -527,7 +548,7 @@ def test_vectors_of_ones_own_are_added_by_the_file_dialog(
     assert "Bortezomib@2.5" not in keys(window)
     assert window.session.query.embedding == "mine & <b>yours"
     assert panel.settings.embedding.value == "mine & <b>yours"
-    assert window.explorer.status.message.text() .startswith(
+    assert window.explorer.status.message.text().startswith(
         f"mine & <b>yours: vectors of {len(table)} wells. "
     )
     assert plain(panel.note.toolTip()) == "Vectors: mine & <b>yours"
@@ -585,7 +606,8 @@ def test_no_file_chosen_changes_nothing(window: Window, monkeypatch: pytest.Monk
 def numbers(window: Window) -> dict[str, str]:
     """Return label and text of the numbers on the card."""
     lines = [line for line in window.explorer.neighbors.card.numbers if line.isVisible()]
-    return dict(line.text().split(" ", 1) for line in lines)
+    pairs = (line.text().partition(" ") for line in lines)
+    return {label: text for label, _, text in pairs}
 
 
 def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: Any) -> None:
@@ -772,4 +794,4 @@ def test_a_gene_and_a_compound_of_one_name_are_told_apart(window: Window, data: 
 
 
 def table_of(text: str) -> list[dict[str, Any]]:
-    return pd.read_csv(StringIO(text)).to_dict("records")
+    return pd.read_csv(StringIO(text), keep_default_na=False).to_dict("records")

@@ -176,7 +176,6 @@ class ExplorerWidget(QWidget):
         follow(session.message_changed, self.status.say)
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
-        workspace.tasks.stopped.connect(self._on_stopped)
         follow(workspace.layers.shown_changed, self.stains.set_shown)
         self.welcome.path_chosen.connect(self._open)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
@@ -208,9 +207,6 @@ class ExplorerWidget(QWidget):
 
     def _on_tasks(self) -> None:
         self.status.set_work(self.workspace.tasks.status)
-
-    def _on_stopped(self, task: str) -> None:
-        self.session.say("Stopped.")
 
     def _open(self, path: str) -> None:
         if path:

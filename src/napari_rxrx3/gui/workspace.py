@@ -111,6 +111,7 @@ class Workspace(QObject):
         session.tiles_changed.connect(self._on_tiles)
         session.contrast_rule_changed.connect(self._on_contrast_rule)
         session.limits_changed.connect(self._on_limits)
+        self.tasks.stopped.connect(lambda task: session.say("Stopped."))
         self.loader.ready.connect(self._on_picture)
         self.layers.limits_edited.connect(self._on_limits_edited)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
