@@ -23,7 +23,7 @@ from napari_rxrx3.maps.benchmark import pair_recall
 from napari_rxrx3.maps.benchmark_files import read_interactions, read_pairs
 from napari_rxrx3.maps.compound_genes import compound_gene_precision
 from napari_rxrx3.session import Session
-from window import Window
+from window import Window, kept_maps
 
 GENES = tuple(f"GENE{i:02d}" for i in range(30))
 COMPOUNDS = ("Bortezomib", "Volasertib", "Ispinesib")
@@ -254,7 +254,7 @@ def test_the_columns_tell_what_a_table_is(tmp_path: Path, head: str, kind: str) 
 
 def test_a_run_can_be_stopped_in_the_panel(side: Side, data: Any, tmp_path: Path) -> None:
     side.panel.set_file(pairs_file(tmp_path))
-    with data._maps_lock:  # as while another map is made
+    with kept_maps(data):  # as while another map is made
         side.press(side.panel.run)
         assert side.panel.run.text() == "Stop"
         assert "reading" in side.tasks.status[2]
@@ -267,7 +267,7 @@ def test_a_run_can_be_stopped_in_the_panel(side: Side, data: Any, tmp_path: Path
 
 def test_a_run_that_is_stopped_elsewhere_is_noticed(side: Side, data: Any, tmp_path: Path) -> None:
     side.panel.set_file(pairs_file(tmp_path))
-    with data._maps_lock:
+    with kept_maps(data):
         side.press(side.panel.run)
         side.qtbot.wait(100)
         side.tasks.cancel_shown()

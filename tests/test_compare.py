@@ -24,7 +24,7 @@ from napari_rxrx3.gui.compare import ComparePanel
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.maps.compare import compare_lists, rank_correlation
 from napari_rxrx3.session import Session
-from window import Window
+from window import Window, kept_maps
 
 GENES = tuple(f"GENE{i:02d}" for i in range(30))
 COMPOUNDS = tuple(f"Compound {i}" for i in range(6))
@@ -418,7 +418,7 @@ def test_it_is_copied_and_saved_with_the_question(side: Side, tmp_path: Path) ->
 
 
 def test_a_stopped_comparison_is_said_and_can_be_repeated(side: Side, data: Any) -> None:
-    with data._maps_lock:  # as while another map is made
+    with kept_maps(data):  # as while another map is made
         side.session.ask(key="GENE03", well=None)
         assert "Comparing by GENE03" in side.words
         assert side.tasks.status is not None
@@ -431,7 +431,7 @@ def test_a_stopped_comparison_is_said_and_can_be_repeated(side: Side, data: Any)
 
 
 def test_a_later_question_is_the_one_that_is_answered(side: Side, data: Any) -> None:
-    with data._maps_lock:
+    with kept_maps(data):
         for key in ("GENE03", "GENE04", "GENE07"):
             side.session.ask(key=key, well=None)
     side.settle()
@@ -444,7 +444,7 @@ def test_a_panel_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> 
     panel = ComparePanel(session, tasks)
     session.open(data)
     panel.show()
-    with data._maps_lock:
+    with kept_maps(data):
         session.ask(key="GENE03", well=None)
         qtbot.wait(50)
         panel.end()

@@ -113,7 +113,6 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
     named = {field.name: field.default for field in fields(Query)}
     del named["key"], named["well"]
     window.session.ask(**named)
-    window.settle()
     window.session.say("")
     return window
 
@@ -328,6 +327,23 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
     assert "…" not in panel.card.numbers[0].text()
 
 
+def test_the_list_does_not_jump_when_work_begins_and_ends(window: Window) -> None:
+    status = window.explorer.status
+    click(window, "PLK1_guide_1")
+    window.session.say("A message.")
+    window.qtbot.wait(50)
+    below = window.explorer.tabs.geometry()
+    phenomap = window.session.dataset.phenomap()
+    with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
+        window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
+        window.qtbot.waitUntil(status.cancel.isVisible)
+        window.qtbot.wait(50)
+        assert window.explorer.tabs.geometry() == below
+    window.settle()
+    assert not status.cancel.isVisible()
+    assert window.explorer.tabs.geometry() == below
+
+
 def test_judging_can_be_stopped(window: Window) -> None:
     panel, status = window.explorer.neighbors, window.explorer.status
     click(window, "PLK1_guide_1")
@@ -375,6 +391,7 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     phenomap = window.session.dataset.phenomap(align="centerscale")
     with held(lambda hold: phenomap.score_store.get(phenomap, hold)):
         in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
+        window.qtbot.waitUntil(lambda: panel.card.head.text().endswith(", centerscale"))
         for key, near in (("PLK1", BOLD), (BOLD, "PLK1")):
             window.click_well(address_of(window, f"{key}_guide_1"), settled=False)
             window.qtbot.waitUntil(lambda near=near: keys(window)[:1] == [near])

@@ -26,6 +26,12 @@ from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.plate_map import PlateMap
 
 
+def kept_maps(data: Any) -> Any:
+    """Return the lock that whoever asks a data set for a map waits for."""
+    data.phenomap()
+    return data._maps._lock
+
+
 @dataclass
 class Window:
     """A viewer with the explorer docked and a data set open."""
@@ -97,7 +103,7 @@ def standing_viewer() -> Iterator[Any]:
         patch.setattr(NapariApplication, "get_app_model", lambda *_: application)
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
-        viewer.window.resize(1280, 800)
+        viewer.window.resize(1000, 800)
         window = viewer.window._qt_window
         yield viewer
         patch.setattr(window, "_save_current_window_settings", lambda *_: None)

@@ -29,6 +29,9 @@ class StatusLine(QWidget):
         self.cancel = tool_button("close", "Stop this")
         self.cancel.clicked.connect(self.cancel_asked)
         self._work_row = QWidget()
+        policy = self._work_row.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # or everything above would jump at each click
+        self._work_row.setSizePolicy(policy)
         row = QHBoxLayout(self._work_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.work, 1)
@@ -53,6 +56,7 @@ class StatusLine(QWidget):
         self._work_row.setVisible(status is not None)
         if status is not None:
             done, total, text = status
-            self.work.setText(text)
+            if text != self.work.text():  # a new text lays out the whole window again
+                self.work.setText(text)
             self.bar.setRange(0, total)
             self.bar.setValue(done)
