@@ -385,6 +385,27 @@ def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) 
     assert "Stopped" not in panel.note.text()
 
 
+def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: Any) -> None:
+    panel = window.explorer.neighbors
+    click(window, "PLK1_guide_1")
+    dataset = window.session.dataset
+    phenomap = dataset.phenomap()
+    with held(lambda hold: dataset.phenomap(align="tvn", progress=hold)):
+        with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
+            window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
+            window.qtbot.waitUntil(lambda: keys(window)[:1] == ["PLK1"])
+            in_form(window, lambda form: pick(window, form.align.native, "tvn"), settled=False)
+            window.click_well(address_of(window, "ODD_guide_1"), settled=False)
+            assert keys(window) == []
+        window.qtbot.wait(300)  # verdicts that are too late would come in a few ms
+        assert keys(window) == []
+        assert not panel.card.head.isVisible()
+        assert panel.to_csv() == ""
+    window.settle()
+    assert keys(window) == expected(data, "ODD", align="tvn").index.tolist()
+    assert panel.card.head.text().startswith("ODD gene")
+
+
 def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     panel = window.explorer.neighbors
     click(window, "PLK1_guide_1")
@@ -512,6 +533,7 @@ def test_each_setting_changes_the_answer(
     after = list(zip(keys(window), column(window, VALUE), strict=True))
     assert after != before
     assert after == [(key, f"{value:.2f}") for key, value in values.items()]
+    assert window.explorer.neighbors.key.text() == key
     assert not window.explorer.neighbors.leave_out.isVisible()
 
 

@@ -165,6 +165,7 @@ class NeighborTable(QTableView):
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Neighbors")
+        self.setMinimumHeight(_ROW_HEIGHT + 22)  # less than Qt asks for: small screens
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         header = self.horizontalHeader()
