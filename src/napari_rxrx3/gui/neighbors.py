@@ -213,6 +213,8 @@ class NeighborsPanel(QWidget):
 
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
+        if answer.card is not None:
+            self.key.setText(answer.key)  # as the map calls it
         self.card.set_busy(answer.card is not None)
         self._judge(answer)
 
