@@ -10,7 +10,6 @@ import importlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,16 +63,16 @@ def annotations(package: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def efaar(package: Path) -> Iterator[Any]:
-    yield from imported(package, "efaar_benchmarking.efaar")
+def efaar(package: Path) -> Any:
+    return imported(package, "efaar_benchmarking.efaar")
 
 
 @pytest.fixture(scope="session")
-def benchmarking(package: Path) -> Iterator[Any]:
-    yield from imported(package, "efaar_benchmarking.benchmarking")
+def benchmarking(package: Path) -> Any:
+    return imported(package, "efaar_benchmarking.benchmarking")
 
 
-def imported(package: Path, name: str) -> Iterator[Any]:
+def imported(package: Path, name: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(package)
         for module, content in NEVER_USED.items():
@@ -81,7 +80,8 @@ def imported(package: Path, name: str) -> Iterator[Any]:
             setattr(stub, content, None)
             patch.setitem(sys.modules, module, stub)
         patch.setitem(sys.modules, "scvi", ModuleType("scvi"))
-        yield importlib.import_module(name)
+        # the stubs go at once: other packages look into what is loaded
+        return importlib.import_module(name)
 
 
 # --- a screen with batches ---------------------------------------------------------------------
