@@ -112,6 +112,7 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
     window.explorer.neighbors.table.sortByColumn(RANK, Qt.SortOrder.AscendingOrder)
     named = {field.name: field.default for field in fields(Query)}
     del named["key"], named["well"]
+    window.session.set_level(named.pop("level"))
     window.session.ask(**named)
     window.session.say("")
     return window
