@@ -5,13 +5,13 @@
 # `make -j` must not mix up the order of the steps or their output.
 .NOTPARALLEL:
 
-CODE := src tests scripts
+CODE := src tests scripts benchmarks
 heading = @printf '\n--- %s ---\n' '$(1)'
 
 export PYTHON
 
 .PHONY: help demo test setup setup-pyqt6 system lint format types manifest package \
-	test-pyqt5 test-pyqt6 docs-pictures clean clean-all
+	test-pyqt5 test-pyqt6 bench bench-quick docs-pictures clean clean-all
 
 help: ## say what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -20,7 +20,7 @@ help: ## say what can be made
 demo: setup ## open napari on the demo data; without a display, save the picture demo.png
 	@scripts/demo.sh
 
-test: lint types manifest package test-pyqt5 test-pyqt6 ## everything that CI runs
+test: lint types manifest package test-pyqt5 test-pyqt6 bench-quick ## everything that CI runs
 
 setup: system ## make .venv (PyQt5) ready: the environment for everyday work
 	@scripts/setup.sh pyqt5
@@ -61,12 +61,20 @@ test-pyqt6: setup-pyqt6 ## pytest on PyQt6, in .venv-pyqt6
 	$(call heading,pytest on PyQt6)
 	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest $(ARGS)
 
+bench: setup ## measure everything, write docs/performance.md; ARGS="--quick" takes two minutes
+	@.venv/bin/python -m benchmarks.environments $(ARGS)
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m benchmarks $(ARGS)
+
+bench-quick: setup ## see that the benchmarks run; keeps nothing
+	$(call heading,benchmarks on small data)
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m benchmarks --quick --no-history
+
 docs-pictures: setup ## make the pictures of the documentation anew
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/make_pictures.py
 
 clean: ## delete everything made here but the environments
 	@rm -rf .cache .demo demo.png dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-all: clean ## delete the environments as well
 	@rm -rf .venv .venv-pyqt6

@@ -28,6 +28,7 @@ VIEWS = {
     "neighbors": ["--neighbors", "PLK1"],
     "damaged": ["--well", "gene-001_2_AD12"],
     "missing": ["--well", "compound-001_1_AA04"],
+    "plate": ["--well", "compound-001_1_M24", "--view", "plate"],
 }
 KEPT = (
     ("well", "dark", SMALL),
@@ -36,6 +37,7 @@ KEPT = (
     ("neighbors", "dark", LARGE),
     ("damaged", "dark", SMALL),
     ("missing", "light", SMALL),
+    ("plate", "dark", SMALL),
 )
 PAIRS = (
     ("PSMB5", "PSMA1"),
@@ -61,6 +63,7 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     save_welcome(folder)
     for theme in THEMES:
         save_tabs(demo, folder, theme)
+        save_closer(demo, folder, theme)
     return failures
 
 
@@ -83,6 +86,23 @@ def save_tabs(demo: Path, folder: Path, theme: str) -> None:
         explorer.benchmark.run.click()
         wait_until(lambda: explorer.is_settled)
     save_window(viewer, folder / f"benchmark-{theme}-{SMALL}.png")
+    close_window(viewer, explorer)
+
+
+def save_closer(demo: Path, folder: Path, theme: str) -> None:
+    """Save a part of the plate, as thumbnails and as full pictures."""
+    viewer = napari.Viewer()
+    viewer.theme = theme
+    explorer = dock_explorer(viewer)
+    viewer.window.resize(1280, 800)
+    explorer.session.open(open_dataset(write_demo(demo)))
+    explorer.session.set_view("plate")
+    wait_until(lambda: explorer.is_settled)
+    fitted = viewer.scene.camera.zoom
+    for name, times in (("plate-closer", 8), ("plate-full", 22)):
+        viewer.scene.camera.zoom = fitted * times
+        wait_until(lambda: explorer.is_settled)
+        save_window(viewer, folder / f"{name}-{theme}-{SMALL}.png")
     close_window(viewer, explorer)
 
 

@@ -19,6 +19,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
     folder = tmp_path_factory.mktemp("user")
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     patch.setenv("NAPARI_CONFIG", str(folder / "napari" / "settings.yaml"))
+    # napari has looked at the variable already; the settings of plugins are beside its own
+    patch.setattr("napari.settings._CFG_PATH", str(folder / "napari" / "settings.yaml"))
     yield
     patch.undo()
 

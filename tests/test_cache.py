@@ -132,10 +132,13 @@ def test_arrays_are_built_once_and_come_back_the_same(tmp_path: Path) -> None:
 def test_another_kind_or_another_file_is_another_entry(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path)
     build = Builder()
-    for kind, fingerprint in (("a", "x"), ("b", "x"), ("a", "y")):
+    for kind, fingerprint in (("map", "x"), ("scores", "x"), ("map", "y")):
         cache.arrays(kind, fingerprint, build)
     assert build.calls == 3
-    assert len({cache.path(*key, ".npz") for key in (("a", "x"), ("b", "x"), ("a", "y"))}) == 3
+    assert (
+        len({cache.path(*key, ".npz") for key in (("map", "x"), ("scores", "x"), ("map", "y"))})
+        == 3
+    )
 
 
 def saved(save: Callable[..., Any], *arrays: Any, **named: Any) -> bytes:
@@ -157,19 +160,19 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_is_built_again_and_replaced(tmp_path: Path, content: bytes) -> None:
     cache, build = DiskCache(tmp_path), Builder()
-    path = cache.path("index", "x", ".npz")
+    path = cache.path("tar-index", "x", ".npz")
     path.parent.mkdir()
     path.write_bytes(content)
     for _ in range(2):
-        assert_same(cache.arrays("index", "x", build))
+        assert_same(cache.arrays("tar-index", "x", build))
     assert build.calls == 1
 
 
 @pytest.fixture(scope="module")
 def good_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[DiskCache, Path, bytes]:
     cache = DiskCache(tmp_path_factory.mktemp("cache"))
-    cache.arrays("index", "x", Builder())
-    path = cache.path("index", "x", ".npz")
+    cache.arrays("tar-index", "x", Builder())
+    path = cache.path("tar-index", "x", ".npz")
     return cache, path, path.read_bytes()
 
 
@@ -180,7 +183,7 @@ def test_a_file_cut_off_anywhere_is_built_again(
 ) -> None:
     cache, path, content = good_file
     path.write_bytes(content[: int(share * len(content))])
-    assert_same(cache.arrays("index", "x", Builder()))
+    assert_same(cache.arrays("tar-index", "x", Builder()))
 
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
@@ -193,7 +196,7 @@ def test_a_flipped_bit_is_no_error_and_never_another_number(
     flipped = bytearray(content)
     flipped[int(share * len(content))] ^= 1 << bit
     path.write_bytes(flipped)
-    got = cache.arrays("index", "x", Builder())
+    got = cache.arrays("tar-index", "x", Builder())
     assert_same(got, {name: ARRAYS[name] for name in got})
 
 
@@ -203,7 +206,7 @@ def blocked_by_a_file(folder: Path) -> Path:
 
 
 def taken_by_a_folder(folder: Path) -> Path:
-    DiskCache(folder).path("index", "x", ".npz").mkdir(parents=True)
+    DiskCache(folder).path("tar-index", "x", ".npz").mkdir(parents=True)
     return folder
 
 
@@ -214,7 +217,7 @@ def test_a_folder_that_cannot_be_written_costs_speed_only(
     cache, build = DiskCache(place(tmp_path)), Builder()
     before = files_in(tmp_path)
     for _ in range(2):
-        assert_same(cache.arrays("index", "x", build))
+        assert_same(cache.arrays("tar-index", "x", build))
     assert build.calls == 2
     assert files_in(tmp_path) == before
 
@@ -222,9 +225,9 @@ def test_a_folder_that_cannot_be_written_costs_speed_only(
 def test_a_full_disk_costs_speed_only(tmp_path: Path) -> None:
     cache, build = DiskCache(tmp_path), Builder()
     with disk_full_after(1000):
-        assert_same(cache.arrays("index", "x", build))
+        assert_same(cache.arrays("tar-index", "x", build))
     assert not files_in(tmp_path)
-    assert_same(cache.arrays("index", "x", build))
+    assert_same(cache.arrays("tar-index", "x", build))
     assert len(files_in(tmp_path)) == 1
 
 
@@ -233,7 +236,7 @@ def test_a_failed_build_is_said_and_leaves_nothing(tmp_path: Path) -> None:
         raise OSError("the tar is cut off")
 
     with pytest.raises(OSError, match="cut off"):
-        DiskCache(tmp_path).arrays("index", "x", build)
+        DiskCache(tmp_path).arrays("tar-index", "x", build)
     assert not files_in(tmp_path)
 
 
@@ -246,7 +249,7 @@ cache, want = DiskCache(Path(sys.argv[1])), np.arange(200_000)
 print("ready", flush=True)
 sys.stdin.readline()
 for i in range(20):
-    got = cache.arrays("index", str(i), lambda: {"number": want + i})["number"]
+    got = cache.arrays("tar-index", str(i), lambda: {"number": want + i})["number"]
     assert np.array_equal(got, want + i)
 """
 

@@ -13,6 +13,7 @@ import pytest
 
 import builders as b
 import napari_rxrx3 as rx
+from napari_rxrx3.data import check
 
 COLUMNS = ["kind", "experiment_name", "plate", "well_id", "channel", "detail"]
 ROWS = [
@@ -390,3 +391,21 @@ def test_the_summary_is_plain_text_that_counts(screen: b.Screen, root: Path, cac
     text = report.summary()
     for kind, n in report.problems["kind"].value_counts().items():
         assert str(n) in text, kind
+
+
+def test_of_many_problems_some_are_listed_and_all_are_counted(
+    screen: b.Screen, root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_LISTED", 5)
+    for column in range(3, 23):
+        screen.vectors[f"gene-001_1_AE{column:02d}"] = np.ones(8, "float32")
+    screen.write_rxrx3(root)
+    report = rx.open_dataset(root, cache_dir=cache).check()
+    kind = "embedding_without_metadata"
+    assert report.counts == {kind: 20}
+    assert report.problems["well_id"].tolist() == [f"gene-001_1_AE{c:02d}" for c in range(3, 8)] + [
+        ""
+    ]
+    assert "15 more" in report.problems["detail"].iloc[-1]
+    assert f"{kind}: 20, e.g." in report.summary()
+    assert json.loads(report.to_json())["counts"] == {kind: 20}

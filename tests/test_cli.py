@@ -286,6 +286,9 @@ def test_vectors_that_are_not_there_are_an_error(
         (["nearest", "DATA/images", "PLK1"], ["no embeddings"]),
         (["nearest", "DATA/nowhere", "PLK1"], ["nowhere does not exist"]),
         (["check", "DATA/nowhere"], ["nowhere does not exist"]),
+        (["thumbnails", "DATA/nowhere"], ["nowhere does not exist"]),
+        (["thumbnails", "DATA", "--plates", "gene-001/9"], ["gene-001/9", "gene-001/1"]),
+        (["thumbnails", "DATA/metadata.csv", "--plates", "x"], ["'x'", "gene-001/1"]),
         (["check", "DATA/empty"], ["Nothing of RxRx3", "metadata"]),
         (["check", "nosuch://place"], ["nosuch"]),
         (["open", "DATA/nowhere"], ["nowhere does not exist"]),
@@ -333,6 +336,8 @@ def test_wrong_usage_is_explained(capsys: pytest.CaptureFixture[str], arguments:
         ("demo", ["--well", "--neighbors", "--screenshot"]),
         ("open", ["PATH", "--well", "--neighbors", "--screenshot"]),
         ("check", ["PATH", "--json"]),
+        ("thumbnails", ["PATH", "--plates", "gene-001/1"]),
+        ("cache", ["--clear", "--json"]),
         ("nearest", ["PATH", "KEY", "-k", "--level", "--align", "--opposite", "--json"]),
     ],
 )
@@ -344,6 +349,26 @@ def test_every_command_has_help(
     assert exit_.value.code == 0
     out = capsys.readouterr().out
     assert all(word in out for word in words)
+
+
+def test_thumbnails_of_plates_are_made_once(
+    holes: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    n_genes, n_compounds = 6 * (8 + 8), 6 * (8 + 2)
+    assert main(["thumbnails", holes, "--plates", "gene-001/1"]) == 0
+    out, err = capsys.readouterr()
+    assert out == (
+        f"1 plate: {n_genes - 1} thumbnails made, 0 were there, 1 images missing, 0 damaged.\n"
+    )
+    assert err == ""
+    assert main(["thumbnails", holes]) == 0
+    out, err = capsys.readouterr()
+    assert out == (
+        f"2 plates: {n_compounds - 1} thumbnails made, {n_genes - 1} were there, "
+        "1 images missing, 1 damaged.\n"
+    )
+    assert_one_sentence(err, "D02_s1_w6.png", "channel 6")
 
 
 def test_the_module_runs_as_a_program(data: str) -> None:

@@ -307,18 +307,17 @@ def test_finding_lights_up_wells_and_lists_plates(window: Window) -> None:
     window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
     window.settle()
     assert window.explorer.find.text() == "TUBB"
-    found = window.explorer.found.list
-    assert [found.item(i).text().split(":")[0] for i in range(found.count())] == [
-        "gene-001 plate 1",
-        "gene-001 plate 2",
-    ]
-    item = found.item(1)
-    place = found.visualItemRect(item).center()
-    window.qtbot.mouseClick(found.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    window.settle()
-    assert window.session.plate == ("gene-001", 2)
-    assert window.shows("gene-001_2_AA05")
-    assert len(window.session.highlight) == 6
+    found = window.explorer.found
+    assert [row.split(":")[0] for row in found.rows()] == ["gene-001 plate 1", "gene-001 plate 2"]
+    wells = window.session.dataset.wells
+    tubb = wells[wells["gene"] == "TUBB"]
+    for plate in (1, 2):
+        place = found.list.visualRect(found.list.model().index(plate - 1, 0)).center()
+        window.qtbot.mouseClick(found.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        window.settle()
+        assert window.session.plate == ("gene-001", plate)
+        assert window.shows(f"gene-001_{plate}_AA05")
+        assert window.session.highlight == set(tubb.index[tubb["plate"] == plate])
     window.explorer.find.clear()
     assert not window.session.highlight
 
@@ -487,7 +486,7 @@ def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
     mosaic = window.explorer.workspace.picture.mosaic
     tile = mosaic.tiles[2]
     canvas = window.viewer.window._qt_viewer.canvas.native
-    place = window.explorer.workspace.labels._place(tile).center()
+    place = window.explorer.workspace.labels.place_of(tile).center()
     at = QPoint(round(place.x()), round(place.y()))
     window.qtbot.mouseMove(canvas, at)
     window.qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=at)

@@ -428,6 +428,65 @@ def test_a_key_like_nothing_known_is_named(screen: Any) -> None:
         screen.phenomap().nearest("qqqqqqqq")
 
 
+@pytest.mark.parametrize("level", ["guide", "perturbation", "compound"])
+def test_why_controls_of_compound_plates_are_in_no_map_is_said(level: str, screen: Any) -> None:
+    with pytest.raises(UnknownKey, match=r"'CRISPR_control' is not in this map\. Controls of") as e:
+        screen.phenomap(level=level).nearest("CRISPR_control")
+    assert str(e.value).endswith("choose the level well to compare them.")
+
+
+def test_a_treatment_that_is_in_the_map_under_another_key_is_only_suggested(screen: Any) -> None:
+    with pytest.raises(UnknownKey) as caught:
+        screen.phenomap().nearest("Voglibose")
+    assert "Controls" not in str(caught.value)
+    assert "Voglibose@" in str(caught.value)
+
+
+def test_why_a_well_is_in_no_map_is_said(root: Path, cache: Path) -> None:
+    rows = without_controls("gene-143")
+    vectors = embed(rows)
+    lost = next(row["well_id"] for row in rows if row["experiment_name"] == "gene-001")
+    left_out = next(row["well_id"] for row in rows if row["experiment_name"] == "gene-143")
+    vectors[lost][:] = np.nan
+    m = open_screen(root, cache, rows, vectors).phenomap("well", leave_out=True)
+    for well, why in ((lost, "no usable vector"), (left_out, "too few controls")):
+        assert m.find(well) is None
+        with pytest.raises(UnknownKey, match=why):
+            m.nearest(well)
+    with pytest.raises(UnknownKey) as caught:
+        m.nearest("gene-001_1_b03")
+    assert "Closest: gene-001_1_B03" in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["well", "guide", "perturbation", "compound"])
+def test_every_key_is_found_in_its_row(level: str, screen: Any) -> None:
+    m = screen.phenomap(level=level)
+    assert [m.find(key) for key in m.labels.index] == list(range(len(m.labels)))
+    assert m.find("nothing") is None
+
+
+@pytest.mark.parametrize("opposite", [False, True])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_equal_entries_come_in_the_order_of_labels(
+    metric: str, opposite: bool, root: Path, cache: Path
+) -> None:
+    rows = gene_plate("gene-001", 1)
+    vectors = embed(rows)
+    wells = [row["well_id"] for row in rows]
+    for twin in wells[3:12]:
+        vectors[twin] = vectors[wells[2]]
+    m = open_screen(root, cache, rows, vectors).phenomap("well", "centerscale")
+    found = m.nearest(wells[0], 100, metric, opposite, judged=False)
+    value = "similarity" if metric == "cosine" else "distance"
+    twins = found[found["key"].isin(wells[2:12])]
+    assert twins["key"].tolist() == sorted(wells[2:12], key=m.labels.index.get_loc)
+    assert twins[value].nunique() == 1
+    assert twins["rank"].tolist() == list(range(twins["rank"].iloc[0], twins["rank"].iloc[0] + 10))
+    for k in range(1, 20):
+        first = m.nearest(wells[0], k, metric, opposite, judged=False)
+        pd.testing.assert_frame_equal(first, found[:k])
+
+
 # --- what cannot be mapped ---------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ LEFT = Qt.MouseButton.LeftButton
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 PLAIN = Qt.KeyboardModifier.NoModifier
 Key = Qt.Key
-SIGNALS = ["currentChanged", "selectionChanged", "activated", "plateStepped", "hovered"]
+SIGNALS = ["currentChanged", "selectionChanged", "activated", "plateStepped"]
 DARK, LIGHT = ("#f0f1f2", "#23242b"), ("#1e1e21", "#ebe7e6")
 
 
@@ -63,8 +63,8 @@ class Recorder:
         return lambda value: self.heard.append((name, value))
 
     def take(self) -> list[tuple[str, Any]]:
-        """Return what was heard since the last time, hovering left out."""
-        heard, self.heard = [s for s in self.heard if s[0] != "hovered"], []
+        """Return what was heard since the last time."""
+        heard, self.heard = self.heard, []
         return heard
 
 
@@ -112,6 +112,22 @@ def image_of(widget: QWidget) -> np.ndarray:
     data.setsize(4 * image.width() * image.height())
     pixels = np.frombuffer(bytes(data), np.uint8).reshape(image.height(), image.width(), 4)
     return pixels[..., :3]
+
+
+def on_screen(widget: QWidget) -> np.ndarray:
+    """What is on screen by now, painted bit by bit as it changed: (height, width, 3)."""
+    QApplication.processEvents()
+    corner = widget.mapToGlobal(QPoint())
+    screen = (
+        widget.window()
+        .screen()
+        .grabWindow(0, corner.x(), corner.y(), widget.width(), widget.height())
+    )
+    image = screen.toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    data = image.constBits()
+    data.setsize(4 * image.width() * image.height())
+    pixels = np.frombuffer(bytes(data), np.uint8).reshape(image.height(), image.width(), 4)
+    return pixels[..., :3].copy()
 
 
 def shows(image: np.ndarray, rgb: tuple[int, int, int]) -> bool:
@@ -223,13 +239,21 @@ def test_a_double_click_opens_a_well(qtbot: QtBot, plate_map: PlateMap) -> None:
         qtbot.mouseDClick(plate_map, LEFT, PLAIN, plate_map.wellRect(at(0, 0)).center())
 
 
-def test_hovering_tells_the_listed_well(plate_map: PlateMap) -> None:
-    recorder = Recorder(plate_map)
-    for position in (at(1, 3), at(0, 0), at(2, 2)):
+def test_the_listed_well_under_the_mouse_has_a_ring(plate_map: PlateMap) -> None:
+    """Seen on screen, where only what changed is painted again."""
+    bare = on_screen(plate_map)
+    for position, has_ring in ((at(1, 3), True), (at(0, 0), False), (at(2, 2), True)):
         move(plate_map, plate_map.wellRect(position).center())
+        image = on_screen(plate_map)
+        around = cut(image, plate_map, position, 2) != cut(bare, plate_map, position, 2)
+        assert around.any() == has_ring
+        rect = plate_map.wellRect(position).adjusted(-3, -3, 3, 3)
+        image[rect.top() : rect.bottom() + 1, rect.left() : rect.right() + 1] = 0
+        rest = bare.copy()
+        rest[rect.top() : rect.bottom() + 1, rect.left() : rect.right() + 1] = 0
+        assert (image == rest).all(), "the last ring is gone"
     QApplication.sendEvent(plate_map, QEvent(QEvent.Type.Leave))
-    hovered = [value for name, value in recorder.heard if name == "hovered"]
-    assert hovered == [at(1, 3), -1, at(2, 2), -1]
+    assert (on_screen(plate_map) == bare).all()
 
 
 # -- keys -----------------------------------------------------------------------------------------

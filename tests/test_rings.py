@@ -81,6 +81,36 @@ def test_what_napari_and_the_command_line_import_at_start_is_light(module: str) 
     assert not loaded_by(f"import {module}") & HEAVY
 
 
+NEEDED_LATER = {
+    *("pandas", "pyarrow", "dask.array", "scipy.sparse", "imagecodecs"),
+    *("fsspec", "tifffile", "PIL", "rdkit", "napari_rxrx3.data.dataset"),
+    *("napari_rxrx3.data.search", "napari_rxrx3.maps.phenomap", "napari_rxrx3.maps.doubts"),
+}
+
+DOCK = """
+import os, sys
+import napari
+
+viewer = napari.Viewer(show=False)
+before = set(sys.modules)  # napari may load some of it one day
+from napari_rxrx3._commands import dock_explorer
+assert dock_explorer(viewer).welcome.folder_button.text()
+print("loaded:", *(set(sys.modules) - before))
+sys.stdout.flush()
+os._exit(0)  # a window that was never shown has nothing to save
+"""
+
+
+def test_the_explorer_is_docked_without_what_reads_tables_and_images() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", DOCK], capture_output=True, text=True, check=True, timeout=120
+    )
+    line = next(line for line in run.stdout.splitlines() if line.startswith("loaded:"))
+    loaded = set(line.split())
+    assert "napari_rxrx3.gui.explorer" in loaded
+    assert not loaded & NEEDED_LATER
+
+
 def test_the_manifest_names_reader_sample_data_and_commands() -> None:
     assert manifest_modules() == [
         f"napari_rxrx3.{name}" for name in ("_commands", "_reader", "_sample_data")

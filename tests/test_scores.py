@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,11 @@ from scipy.spatial.distance import cdist, pdist
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.maps import guides as guides_module
+from napari_rxrx3.maps import permutation
+from napari_rxrx3.maps import scores as scores_module
 from napari_rxrx3.maps.neighbors import list_neighbors
+from napari_rxrx3.maps.scores import ScoreStore
 
 COLUMNS = [
     "strength",
@@ -77,6 +82,17 @@ def test_scores_are_a_row_for_each_entry(dataset: Any) -> None:
     m = dataset.phenomap()
     assert m.scores.columns.tolist() == COLUMNS
     assert m.scores.index.equals(m.labels.index)
+
+
+def test_every_well_has_the_scores_of_its_entry(dataset: Any) -> None:
+    m, ids = dataset.phenomap(), dataset.wells.index
+    places = np.array([5, 0, len(ids) - 1, *range(40, 90)])
+    found = m.scores_at(places)
+    assert found.columns.tolist() == m.scores.select_dtypes("number").columns.tolist()
+    keys = [m.key_of_well(ids[place]) for place in places]
+    assert any(key is None for key in keys), "controls of compound plates are in no entry"
+    expected = m.scores[found.columns].reindex(keys)
+    np.testing.assert_array_equal(found.to_numpy(), expected.to_numpy())
 
 
 # --- strength ----------------------------------------------------------------------------------
@@ -314,6 +330,42 @@ def test_stopping_leaves_scores_for_later(new_folder: Folder) -> None:
     with pytest.raises(Cancelled):
         m.score_store.get(m, stop)
     assert m.scores["consistency"].drop("EMPTY_control").notna().all()
+
+
+def test_every_long_loop_reports_and_can_be_stopped(
+    new_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With blocks of a few wells, as many reports come as blocks; each of them may stop."""
+    for module in (scores_module, permutation, guides_module):
+        monkeypatch.setattr(module, "_BLOCK", 16)
+    m = s.gene_screen(6, plates=1).open(new_folder("reported")).phenomap()
+    reports: list[str] = []
+    expected = m.score_store.get(m, lambda done, total, text: reports.append(text))
+    n_of = Counter(text.rstrip(" 0123456789,") for text in reports)
+    n_blocks = len(m.space) // 16
+    for begin, at_least in (
+        ("measuring the strength of", n_blocks),
+        ("comparing the wells of", len(m.labels) // 4),
+        ("measuring the distance from each plate's controls", n_blocks),
+        ("averaging each plate's controls", 1),
+        ("fitting the alignment to", 1),
+        ("testing the strength of", len(m.labels) // 8),
+        ("averaging", n_blocks // 2),
+    ):
+        n = sum(count for text, count in n_of.items() if text.startswith(begin))
+        assert n >= at_least, (begin, n_of)
+    for last in range(0, len(reports), max(1, len(reports) // 12)):
+        left = iter(range(last))
+
+        def stop_at_last(done: int, total: int, text: str, left: Any = left) -> None:
+            if next(left, None) is None:
+                raise Cancelled("stopped by the test")
+
+        store = ScoreStore(m.score_store.cache, "")
+        with pytest.raises(Cancelled):
+            store.get(m, stop_at_last)
+        assert not store.is_ready
+    pd.testing.assert_frame_equal(ScoreStore(m.score_store.cache, "").get(m), expected)
 
 
 def test_few_wells_without_effect_are_not_stronger_than_many_with(tmp_path: Path) -> None:

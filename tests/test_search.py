@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import builders as b
 import napari_rxrx3 as rx
-from napari_rxrx3.data.search import Hit, SearchIndex
+from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.search import FoundPlate, Hit, SearchIndex
 
 COMPOUNDS = (
     "Voglibose",
@@ -219,3 +221,59 @@ def test_any_part_of_any_name_finds_it_in_any_case(names: list[str], data: st.Da
     starts = [hit.casefold().startswith(text.strip().casefold()) for hit in found]
     assert starts == sorted(starts, reverse=True)
     assert index.find(name) == Hit(name, index.search(name, 1000)[0].kind, 1)
+
+
+def test_where_a_name_is_plate_by_plate(wells: pd.DataFrame) -> None:
+    pictured = ["gene-001_1_B04", "gene-001_1_B06", "compound-001_7_D02"]
+    table = wells.assign(has_image=wells.index.isin(pictured))
+    index = SearchIndex(table)
+    found = index.where(Hit("PLK1", "gene", 8))
+    first, second = PlateId("gene-001", 1), PlateId("gene-002", 1)
+    assert found.plates == (
+        FoundPlate(first, 6, 2, "gene-001_1_B04"),  # the first that has an image
+        FoundPlate(second, 2, 0, "gene-002_1_B02"),
+    )
+    assert list(table.index[found.positions]) == [*found.on(first), *found.on(second)]
+    assert found.on(second) == ["gene-002_1_B02", "gene-002_1_B03"]
+    assert found.plate(second) == found.plates[1]
+    elsewhere = PlateId("compound-001", 7)
+    assert found.on(elsewhere) == found.on(None) == []
+    assert found.plate(elsewhere) is None
+    controls = index.where(index.find("EMPTY_control") or pytest.fail("it is there"))
+    assert [found.n_wells for found in controls.plates] == [1, 2]
+    assert [found.n_images for found in controls.plates] == [1, 0]
+    well = index.where(Hit("compound-001_7_E06", "well", 1))
+    assert well.plates == (FoundPlate(elsewhere, 1, 0, "compound-001_7_E06"),)
+
+
+@pytest.mark.parametrize(
+    ("plate", "row", "column", "name"),
+    [
+        (PlateId("gene-001", 1), 31, 46, "gene-001_1_AF47"),
+        (PlateId("compound-001", 7), 3, 1, "compound-001_7_D02"),
+        (PlateId("gene-001", 1), 0, 0, None),
+        (PlateId("gene-001", 2), 31, 46, None),
+    ],
+)
+def test_the_well_at_a_position(
+    index: SearchIndex, plate: PlateId, row: int, column: int, name: str | None
+) -> None:
+    assert index.at(plate, row, column) == (Hit(name, "well", 1) if name else None)
+
+
+def test_every_hit_is_found_where_its_wells_are(index: SearchIndex) -> None:
+    for hit in {hit for text in "aeiou1" for hit in index.search(text, 1000)}:
+        found, rows = index.where(hit), index.wells_of(hit)
+        assert [well for plate in found.plates for well in found.on(plate.plate)] == list(
+            rows.index
+        )
+        assert sum(plate.n_wells for plate in found.plates) == hit.n_wells
+        assert len({plate.plate for plate in found.plates}) == len(found.plates)
+
+
+def test_a_search_can_be_stopped(index: SearchIndex) -> None:
+    def stop() -> None:
+        raise Cancelled("A newer request took over.")
+
+    with pytest.raises(Cancelled):
+        index.search("no such name", go_on=stop)

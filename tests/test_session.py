@@ -384,7 +384,7 @@ def test_the_picture_of_a_perturbation_is_its_first_in_the_experiment_that_is_sh
     session: Session, dataset: Any, here: str, wells: list[str], shown: str | None
 ) -> None:
     session.select_well(here)
-    assert session.picture_of(dataset.wells.loc[wells].index) == shown
+    assert session.picture_of(dataset.wells.index.get_indexer(wells)) == shown
 
 
 def test_a_neighbor_is_shown_beside_the_query_and_its_control(

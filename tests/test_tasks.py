@@ -140,6 +140,29 @@ def test_the_oldest_work_that_has_words_is_told(tasks: Tasks, qtbot: Any) -> Non
     assert tasks.status is None
 
 
+def test_thousands_of_steps_are_told_now_and_then_and_the_last_of_them_in_any_case(
+    tasks: Tasks, qtbot: Any
+) -> None:
+    told: list[object] = []
+    tasks.changed.connect(lambda: told.append(tasks.status))
+    reported, may_end = threading.Event(), threading.Event()
+
+    def work(progress: Progress) -> None:
+        for step in range(1, 3001):
+            progress(step, 3000, "reading")
+        reported.set()
+        assert may_end.wait(20)
+
+    tasks.run("open", work, id, fail, "opening")
+    assert reported.wait(20)
+    qtbot.waitUntil(lambda: tasks.status == (3000, 3000, "reading"))
+    may_end.set()
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    assert told[0] == (0, 0, "opening")
+    assert told[-2:] == [(3000, 3000, "reading"), None]
+    assert len(told) < 100
+
+
 def test_the_user_stops_what_is_told_and_nothing_else(
     tasks: Tasks, qtbot: Any, heard: list[str]
 ) -> None:

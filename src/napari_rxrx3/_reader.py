@@ -49,7 +49,7 @@ def _first_well(path: str) -> list[LayerData]:
     from napari_rxrx3.data.dataset import open_dataset
 
     dataset = open_dataset(path)
-    with_images = dataset.wells.index[dataset.wells["has_image"]]
+    with_images = dataset.known_wells.index[dataset.known_wells["has_image"]]
     if not len(with_images):
         raise DatasetNotFound(
             f"{path} has no images; open it in the RxRx3 Explorer to see its plates."

@@ -15,5 +15,5 @@ def demo_wells() -> list[LayerData]:
     from napari_rxrx3.data.demo import write_demo
 
     dataset = open_dataset(write_demo(demo_folder()))
-    wells = dataset.wells
+    wells = dataset.known_wells
     return layers_of_well(dataset, str(wells.index[wells["has_image"]][0]))

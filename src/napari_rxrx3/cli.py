@@ -1,4 +1,4 @@
-"""The command line: demo, open, check, nearest and benchmark."""
+"""The command line: demo, open, check, nearest, benchmark, thumbnails and cache."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 Progress = Callable[[int, int, str], None]
+Commands = Any
+"""What argparse adds commands to; its class is private."""
 
 _LEVELS = ("well", "guide", "perturbation", "compound")
 _ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
@@ -49,6 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_windows(commands)
+    _add_check(commands)
+    _add_nearest(commands)
+    _add_benchmark(commands)
+    _add_thumbnails(commands)
+    _add_cache(commands)
+    return parser
+
+
+def _add_windows(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="open napari on synthetic data, made once")
     demo.add_argument("--folder", help="where the demo data are kept")
     _add_window_options(demo)
@@ -57,11 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     open_.add_argument("path", metavar="PATH", help="folder, metadata file, tar, shard or URL")
     _add_window_options(open_)
     open_.set_defaults(run=_open)
+
+
+def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="list where metadata, images and embeddings disagree")
     check.add_argument("path", metavar="PATH")
     check.add_argument("--quick", action="store_true", help="compare the lists, decode no image")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
+
+
+def _add_nearest(commands: Commands) -> None:
     nearest = commands.add_parser("nearest", help="list the perturbations most like another one")
     nearest.add_argument("path", metavar="PATH")
     nearest.add_argument("key", metavar="KEY", help="e.g. PLK1, PLK1_guide_1, Bortezomib@2.5")
@@ -72,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
+
+
+def _add_benchmark(commands: Commands) -> None:
     benchmark = commands.add_parser("benchmark", help="see how much of what is known a map tells")
     benchmark.add_argument("path", metavar="PATH")
     benchmark.add_argument(
@@ -89,7 +110,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_map_options(benchmark, _LEVELS[1:])
     benchmark.add_argument("--json", action="store_true", help="print JSON")
     benchmark.set_defaults(run=_benchmark)
-    return parser
+
+
+def _add_thumbnails(commands: Commands) -> None:
+    thumbnails = commands.add_parser(
+        "thumbnails", help="make the thumbnails of plates ahead, so that they show at once"
+    )
+    thumbnails.add_argument("path", metavar="PATH")
+    thumbnails.add_argument(
+        "--plates",
+        nargs="+",
+        default=[],
+        metavar="PLATE",
+        help="such as gene-001/1; all that have images if not given",
+    )
+    thumbnails.set_defaults(run=_thumbnails)
+
+
+def _add_cache(commands: Commands) -> None:
+    cache = commands.add_parser("cache", help="see or empty what is kept on disk for speed")
+    cache.add_argument("--clear", action="store_true", help="empty it; it fills again by itself")
+    cache.add_argument("--json", action="store_true", help="print JSON")
+    cache.set_defaults(run=_cache)
 
 
 def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -> None:
@@ -111,6 +153,12 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
 def _add_window_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--well", metavar="WELL_ID", help="go to this well")
     parser.add_argument("--neighbors", metavar="KEY", help="show this perturbation and its nearest")
+    parser.add_argument(
+        "--view",
+        choices=("well", "plate"),
+        default="well",
+        help="what to fill the canvas with: the well, or its whole plate",
+    )
     parser.add_argument("--screenshot", metavar="FILE", help="save the window and exit")
     parser.add_argument("--size", metavar="WxH", default="1280x800", help=argparse.SUPPRESS)
     parser.add_argument("--theme", choices=("dark", "light"), help=argparse.SUPPRESS)
@@ -133,8 +181,8 @@ def _open(arguments: argparse.Namespace) -> int:
 
 def _show(path: str, arguments: argparse.Namespace) -> int:
     with _progress_bar() as progress:
-        dataset = _opened(path, progress)
-    if arguments.well is not None and arguments.well not in dataset.wells.index:
+        dataset = _opened(path, progress, with_vectors=False)  # the window reads them meanwhile
+    if arguments.well is not None and dataset.listed.position_of(arguments.well) is None:
         raise UnknownWell(arguments.well)
     from napari_rxrx3.gui.run import Request, run_window
 
@@ -144,6 +192,7 @@ def _show(path: str, arguments: argparse.Namespace) -> int:
         Path(arguments.screenshot) if arguments.screenshot else None,
         _size(arguments.size),
         arguments.theme,
+        arguments.view,
     )
     run_window(dataset, request)
     if request.screenshot is not None:
@@ -263,11 +312,51 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return pd.DataFrame(rows).to_string(index=False, float_format="{:.4f}".format)
 
 
-def _opened(path: str, progress: Progress) -> Dataset:
+def _thumbnails(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.data.prepare import more_than_fits, plates_named, prepare
+
+    with _progress_bar() as progress:
+        dataset = _opened(arguments.path, progress, with_vectors=False)
+        plates = plates_named(dataset, arguments.plates)
+        if warning := more_than_fits(dataset, plates):
+            print(f"napari-rxrx3: {warning}", file=sys.stderr)
+        try:
+            prepared = prepare(dataset, plates, progress)
+        except KeyboardInterrupt:
+            print("napari-rxrx3: stopped; the thumbnails made so far are kept.", file=sys.stderr)
+            raise
+    if prepared.failures:
+        print(f"napari-rxrx3: {prepared.failures[0]}", file=sys.stderr)
+    print(prepared.summary())
+    return 0
+
+
+def _cache(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.data.budgets import budget_of
+    from napari_rxrx3.data.cache import default_cache_folder
+    from napari_rxrx3.data.cleaning import described, empty, kept_files, sizes
+
+    folder = default_cache_folder()
+    files = empty(folder) if arguments.clear else kept_files(folder)
+    budget = budget_of(folder)
+    if arguments.json:
+        report = {"folder": str(folder), "budget_bytes": budget, "kinds": sizes(files)}
+        print(json.dumps(report, indent=1))
+        return 0
+    print(folder)
+    print(described(files, budget))
+    if arguments.clear and files:
+        print("What is left is being written or used by another program.")
+    return 0
+
+
+def _opened(path: str, progress: Progress, with_vectors: bool = True) -> Dataset:
     from napari_rxrx3.data.dataset import open_dataset
 
     dataset = open_dataset(path, progress=progress)
-    len(dataset.wells), len(dataset.plates)
+    if with_vectors:
+        dataset.read_vectors()
+    dataset.progress = None  # its bar is gone when something is read later on
     return dataset
 
 

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from psygnal import Signal
 
-from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
 from napari_rxrx3.core.plate import PlateId
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["CONTRAST_RULES", "Query", "Session", "name_of_well"]
+__all__ = ["CONTRAST_RULES", "VIEWS", "Query", "Session", "name_of_well"]
 
 CONTRAST_RULES = ("from controls", "from this well", "by hand")
+VIEWS = ("well", "plate")
+"""What the canvas shows: the tiles, or all wells of the plate."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,14 @@ class Session:
     """State of one viewer. Every attribute is changed by a method, which emits its signal."""
 
     dataset_changed = Signal(object)
+    wells_changed = Signal(object)
+    vectors_wanted = Signal(object)
     plate_changed = Signal(object)
     well_changed = Signal(object)
     selection_changed = Signal(object)
     highlight_changed = Signal(object)
     tiles_changed = Signal(object)
+    view_changed = Signal(str)
     query_changed = Signal(object)
     contrast_rule_changed = Signal(str)
     limits_changed = Signal(object)
@@ -75,6 +81,7 @@ class Session:
         self.selection: frozenset[str] = frozenset()
         self.highlight: frozenset[str] = frozenset()
         self.tiles: tuple[Tile, ...] = ()
+        self.view = VIEWS[0]
         self.query = Query()
         self.contrast_rule = CONTRAST_RULES[0]
         self.limits: Limits | None = None
@@ -102,8 +109,17 @@ class Session:
         self.failures_changed.emit(self.failures)
         self.tiles_changed.emit(())
         self.query_changed.emit(self.query)
-        if dataset is not None and len(dataset.plates):
+        if dataset is not None and len(dataset.known_plates):
             self.go_to_plate(_best_plate(dataset))
+
+    def note_wells(self) -> None:
+        """Tell that more is known about the wells: their vectors have been read."""
+        self.wells_changed.emit(self.dataset)
+
+    def want_vectors(self) -> None:
+        """Have the vectors read in the background, if they are not."""
+        if self.dataset is not None and not self.dataset.vectors_are_read:
+            self.vectors_wanted.emit(self.dataset)
 
     def go_to_plate(self, plate: PlateId) -> None:
         """Show a plate's map; the well of the same address is selected if there is one."""
@@ -120,10 +136,9 @@ class Session:
         """Go `step` plates on in the order of the list, as far as there are plates."""
         if self.dataset is None or self.plate is None:
             return
-        plates = list(self.dataset.plates[["experiment_name", "plate"]].itertuples(index=False))
-        here = plates.index(tuple(self.plate))
-        there = min(max(here + step, 0), len(plates) - 1)
-        self.go_to_plate(PlateId(plates[there][0], int(plates[there][1])))
+        plates = list(self.dataset.listed.slices)
+        there = min(max(plates.index(self.plate) + step, 0), len(plates) - 1)
+        self.go_to_plate(plates[there])
 
     def select_well(self, well_id: str, key: str | None = None) -> None:
         """Make a well the current one, show its plate and its image, and ask for its neighbors.
@@ -156,6 +171,20 @@ class Session:
         self.tiles = tuple(Tile(well, label) for well, label in wells)
         self.tiles_changed.emit(self.tiles)
 
+    def set_view(self, view: str) -> None:
+        """Fill the canvas with the tiles ("well") or with all wells of the plate ("plate")."""
+        if view not in VIEWS:
+            raise ValueError(f"unknown view {view!r}")
+        if view != self.view:
+            self.view = view
+            self.view_changed.emit(view)
+
+    def open_well(self, well_id: str) -> None:
+        """Make a well the current one and leave the overview of its plate for it."""
+        if well_id != self.well:
+            self.select_well(well_id)
+        self.set_view("well")
+
     def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
         """Show the query's well, a control of its plate, and a neighbor's well."""
         if not self.query.key:
@@ -164,10 +193,11 @@ class Session:
         well = self.query.well
         if well is None:
             self.show([(None, f"query: {self.query.key} (no image of it is here)"), neighbor])
-            return
-        control = self.control_of(well)
-        beside = (control, "control, same plate" if control else "no control on this plate")
-        self.show([(well, f"query: {name_of_well(self.well_row(well))}"), beside, neighbor])
+        else:
+            control = self.control_of(well)
+            beside = (control, "control, same plate" if control else "no control on this plate")
+            self.show([(well, f"query: {name_of_well(self.well_row(well))}"), beside, neighbor])
+        self.set_view("well")
 
     def ask(self, **changes: object) -> None:
         """Change the question to the map. A new key is a step in the history."""
@@ -216,6 +246,11 @@ class Session:
             self.limits = limits
             self.limits_changed.emit(limits)
 
+    @property
+    def shown_limits(self) -> Limits:
+        """The limits, or those of an 8-bit image as long as there are none."""
+        return self.limits or DEFAULT_LIMITS
+
     def note_failures(self, failures: dict[str, str]) -> None:
         """Remember wells whose images could not be read, and why."""
         if any(self.failures.get(well) != why for well, why in failures.items()):
@@ -240,9 +275,9 @@ class Session:
         ------
         UnknownWell
         """
-        if self.dataset is None or well_id not in self.dataset.wells.index:
+        if self.dataset is None:
             raise UnknownWell(well_id)
-        return self.dataset.wells.loc[well_id]
+        return self.dataset.row(well_id)
 
     def key_of_well(self, well_id: str, level: str | None = None) -> str:
         """Key under which a map of the query's level holds a well's perturbation."""
@@ -268,21 +303,27 @@ class Session:
         distance = np.hypot(controls["row"] - row["row"], controls["column"] - row["column"])
         return str(controls.index[int(np.argmin(distance))])
 
-    def picture_of(self, wells: pd.Index) -> str | None:
+    def picture_of(self, positions: np.ndarray[Any, Any]) -> str | None:
         """The well to show for a perturbation: the first one with images, of this experiment if
         there is one.
 
         Wells of one experiment were stained together, so they can be compared by eye.
+
+        Parameters
+        ----------
+        positions : int (n,)
+            Places of the perturbation's wells in the table of wells, the best one first.
         """
         assert self.dataset is not None
-        rows = self.dataset.wells.loc[wells]
-        rows = rows[rows["has_image"]]
-        if rows.empty:
+        wells = self.dataset.known_wells  # a control has hundreds of thousands: take no rows
+        pictured = positions[wells["has_image"].to_numpy()[positions]]
+        if not len(pictured):
             return None
-        if self.plate is None:
-            return str(rows.index[0])
-        here = rows["experiment_name"] == self.plate.experiment
-        return str(rows.index[int(np.argmax(here))])
+        chosen = 0
+        if self.plate is not None:
+            experiments = wells["experiment_name"].array[pictured]
+            chosen = int(np.argmax(experiments == self.plate.experiment))
+        return str(wells.index[pictured[chosen]])
 
     def _walk(self, source: list[Query], target: list[Query]) -> None:
         if source:
@@ -308,7 +349,7 @@ class Session:
 
     def _well_to_land_on(self, wells: pd.DataFrame) -> str:
         if self.well is not None and self.dataset is not None:
-            address = self.dataset.wells["address"].get(self.well)
+            address = self.well_row(self.well)["address"]
             same = wells.index[wells["address"] == address]
             if len(same):
                 return str(same[0])
@@ -331,6 +372,6 @@ def name_of_well(row: pd.Series) -> str:
 
 def _best_plate(dataset: Dataset) -> PlateId:
     """The first plate that has images, or the first of all."""
-    plates = dataset.plates
+    plates = dataset.known_plates
     row = plates.iloc[int(np.argmax((plates["n_images"] > 0).to_numpy()))]
     return PlateId(row["experiment_name"], int(row["plate"]))

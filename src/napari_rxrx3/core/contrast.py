@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
 
-__all__ = ["STRENGTH", "Limits", "composite", "limits_of"]
+__all__ = ["DEFAULT_LIMITS", "STRENGTH", "Limits", "composite", "limits_of"]
 
 Array = np.ndarray[Any, Any]
 Limits = tuple[tuple[float, float], ...]
 """Lower and upper contrast limit of each of the six stains."""
+
+DEFAULT_LIMITS: Limits = ((0.0, 255.0),) * N_CHANNELS
+"""For 8-bit images, as long as nothing was measured."""
 
 STRENGTH = 0.5
 """Share of full brightness at which each stain is added: the stains overlap so much that six of

@@ -79,13 +79,16 @@ class UnknownWell(RxRx3Error, KeyError):
 
 
 class UnknownKey(RxRx3Error, KeyError):
-    """No entry of a map has this key; `suggestions` are the closest that it has."""
+    """No entry of a map has this key; `suggestions` are the closest that it has.
 
-    def __init__(self, key: str, suggestions: list[str]) -> None:
+    `why` is a sentence about what is left out by design; it takes the place of the suggestions.
+    """
+
+    def __init__(self, key: str, suggestions: list[str], why: str = "") -> None:
         self.key = key
         self.suggestions = suggestions
-        hint = f" Closest: {', '.join(suggestions)}." if suggestions else ""
-        super().__init__(f"{key!r} is not in this map.{hint}")
+        closest = f"Closest: {', '.join(suggestions)}." if suggestions else ""
+        super().__init__(" ".join(filter(None, (f"{key!r} is not in this map.", why or closest))))
 
     def __str__(self) -> str:
         return str(self.args[0])

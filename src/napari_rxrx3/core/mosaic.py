@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ __all__ = ["Mosaic", "Tile", "hatched", "in_grid"]
 Plane = np.ndarray[Any, Any]
 
 _NEARLY_AS_LARGE = 0.8
+_SMALL = 32
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Mosaic:
     @property
     def gap(self) -> int:
         """Pixels between two tiles."""
-        return max(1, max(self.tile_shape) // 40) if len(self.tiles) > 1 else 0
+        return max(1, max(self.tile_shape) // 16) if len(self.tiles) > 1 else 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,11 +61,26 @@ class Mosaic:
     def tile_at(self, y: float, x: float) -> Tile | None:
         """Tile under a position; None in a gap or outside."""
         height, width = self.tile_shape
-        for tile in self.tiles:
-            top, left = self.origin(tile)
-            if top <= y < top + height and left <= x < left + width:
-                return tile
+        (row, below), (column, right) = divmod(y, height + self.gap), divmod(x, width + self.gap)
+        if below < height and right < width:
+            return self._by_place.get((int(row), int(column)))
         return None
+
+    def tiles_between(self, top: float, left: float, bottom: float, right: float) -> list[Tile]:
+        """Tiles of which something is inside a rectangle."""
+        height, width = (extent + self.gap for extent in self.tile_shape)
+        rows, columns = (
+            range(max(0, int(low // pitch)), int(high // pitch) + 1)
+            for low, high, pitch in ((top, bottom, height), (left, right, width))
+        )
+        if len(rows) * len(columns) > len(self.tiles):
+            return [t for t in self.tiles if t.row in rows and t.column in columns]
+        found = (self._by_place.get((row, column)) for row in rows for column in columns)
+        return [tile for tile in found if tile is not None]
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[int, int], Tile]:
+        return {(tile.row, tile.column): tile for tile in self.tiles}
 
     def render(self, planes: Mapping[str, Plane], dtype: np.dtype[Any]) -> Plane:
         """Put one stain's planes in place.
@@ -74,6 +91,9 @@ class Mosaic:
             A well that is not in it is hatched: missing is never black. A plane of another shape
             is cropped, or hatched where it ends.
         """
+        alone = planes.get(self.tiles[0].well_id or "") if len(self.tiles) == 1 else None
+        if alone is not None and alone.shape == self.shape and alone.dtype == dtype:
+            return alone  # not copied: it has 8 MB at full resolution
         picture = np.zeros(self.shape, dtype=dtype)
         for tile in self.tiles:
             top, left = self.origin(tile)
@@ -113,7 +133,8 @@ def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
 
 def hatched(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
     """Thin diagonal lines at the brightest value, so that no contrast hides them."""
-    period = max(6, max(shape) // 16)
+    # a small tile has one line: more of them would blind on a plate with few images
+    period = max(shape) if max(shape) <= _SMALL else max(6, max(shape) // 16)
     y, x = np.ogrid[: shape[0], : shape[1]]
     lines = (y + x) % period < max(1, period // 12)
     return np.where(lines, np.iinfo(dtype).max, 0).astype(dtype)

@@ -6,13 +6,17 @@ import math
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
 from napari_rxrx3.core.plate_view import WELL_TYPES, PlateView, WellState
+
+if TYPE_CHECKING:  # the window paints its empty plate before any table is open
+    import pandas as pd
 
 __all__ = [
     "RGB",
@@ -110,7 +114,7 @@ def color_plate(view: PlateView, wells: pd.DataFrame, by: str) -> PlateColors:
         colors, legend = _color_names(_names(wells, by))
     elif by == "dose":
         colors, legend = _color_values(wells["concentration"], "dose, µM (log)", log=True)
-    elif by in wells.columns and pd.api.types.is_numeric_dtype(wells[by]):
+    elif by in wells.columns and _kind(wells[by]) in "biufc":
         colors, legend = _color_values(wells[by], by)
     else:
         raise ValueError(f"Wells cannot be colored by {by!r}: it is no column of numbers.")
@@ -121,8 +125,13 @@ def color_plate(view: PlateView, wells: pd.DataFrame, by: str) -> PlateColors:
 
 def _is_value(wells: pd.DataFrame, name: str) -> bool:
     column = wells[name]
-    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    is_number = _kind(column) in "iufc"
     return is_number and name not in _NOT_A_VALUE and bool(column.notna().any())
+
+
+def _kind(column: pd.Series[Any]) -> str:
+    """The letter that numpy has for the kind of values in a column."""
+    return str(getattr(column.dtype, "kind", "O"))
 
 
 # -- names ----------------------------------------------------------------------------------------
@@ -141,7 +150,7 @@ def _names(wells: pd.DataFrame, by: str) -> pd.Series[str]:
 
 
 def _color_names(names: pd.Series[str]) -> tuple[NDArray[np.uint8], CategoricalLegend]:
-    codes, unique = pd.factorize(names)
+    codes, unique = names.factorize()
     palette = np.array([(*_name_color(name), 255) for name in unique] + [(0, 0, 0, 0)], np.uint8)
     counts = np.bincount(codes[codes >= 0], minlength=len(unique)).tolist()
     return palette[codes], _name_legend(dict(zip(unique, counts, strict=True)), len(names))
@@ -170,6 +179,7 @@ def _name_color(name: str) -> RGB:
     return _oklch((0.48, 0.64, 0.8)[code // 360 % 3], 0.08, code % 360)
 
 
+@lru_cache(maxsize=2048)  # a plate has hundreds of names
 def _oklch(lightness: float, chroma: float, hue: float) -> RGB:
     """Convert a color of the perceptual space OKLCH (hue in degrees) to sRGB."""
     a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
@@ -257,13 +267,14 @@ def paint_plate(
     """
     states = view.states.copy()
     states[list(failed)] = WellState.FAILED
-    wells = paint_wells(colors.rgba, states, pitch, gap, inks)
+    divisor = np.ones(N_POSITIONS, np.uint8)
     if highlighted:
-        divisor = np.where(view.states == WellState.EMPTY, 1, _DIM).astype(np.uint8)
+        divisor[view.states != WellState.EMPTY] = _DIM
         divisor[list(highlighted)] = 1
-        wells[..., 3] //= divisor[:, None, None]
-    tiles = wells.reshape(N_ROWS, N_COLUMNS, pitch, pitch, 4)
-    return tiles.transpose(0, 2, 1, 3, 4).reshape(N_ROWS * pitch, N_COLUMNS * pitch, 4)
+    pixels = np.zeros((N_ROWS, pitch, N_COLUMNS, pitch), np.uint32)
+    wells = pixels.transpose(0, 2, 1, 3)[..., : pitch - gap, : pitch - gap]
+    _fill(wells, colors.rgba, states, inks, divisor)
+    return pixels.reshape(N_ROWS * pitch, N_COLUMNS * pitch, 1).view(np.uint8)
 
 
 def paint_wells(
@@ -291,30 +302,55 @@ def paint_wells(
     ndarray of uint8, (n, pitch, pitch, 4)
         RGBA, transparent around the wells.
     """
-    size = pitch - gap
-    pixels = np.zeros((len(colors), pitch, pitch, 4), np.uint8)
-    wells = pixels[:, :size, :size]
-    wells[:] = colors[:, None, None]
-    is_empty, has_value = states == WellState.EMPTY, colors[:, 3] > 0
-    _stamp(wells, is_empty, _dot(size), np.array([*inks[0], _FAINT]))
-    _stamp(wells, ~is_empty & ~has_value, _outline(size), np.array([*inks[0], _MUTED]))
-    ink = _hatch_inks(colors, inks)
-    if _all_alike(states):
-        ink = (_FAINT_HATCH * ink + (1 - _FAINT_HATCH) * colors).astype(int)
-    for state in (WellState.NO_IMAGE, WellState.NO_EMBEDDING, WellState.NEITHER, WellState.FAILED):
-        which = states == state
-        _stamp(wells, which, hatch_mask(state, size), ink[which, None])
-    return pixels
+    pixels = np.zeros((len(colors), pitch, pitch, 1), np.uint32)
+    wells = pixels[:, : pitch - gap, : pitch - gap, 0]
+    _fill(wells, colors, states, inks, np.ones(len(colors), np.uint8))
+    return pixels.view(np.uint8)
 
 
-def _stamp(
-    wells: NDArray[np.uint8],
-    which: NDArray[np.bool_],
-    mask: NDArray[np.bool_],
-    color: NDArray[np.int_],
+def _fill(
+    wells: NDArray[np.uint32],
+    colors: NDArray[np.uint8],
+    states: NDArray[np.uint8],
+    inks: tuple[RGB, RGB],
+    divisor: NDArray[np.uint8],
 ) -> None:
-    y, x = np.nonzero(mask)
-    wells[np.flatnonzero(which)[:, None], y, x] = color
+    """Draw wells into (..., size, size), all at once: their color, then two kinds of marks.
+
+    The opacity of each well is divided by its `divisor`.
+    """
+    size, grid = wells.shape[-1], wells.shape[:-2]
+    marks = _marks(size)
+    wells[:] = _packed(colors, divisor).reshape(*grid, 1, 1)
+    hatch = _hatch_inks(colors, inks)
+    if _all_alike(states):
+        hatch = (_FAINT_HATCH * hatch + (1 - _FAINT_HATCH) * colors).astype(np.uint8)
+    is_empty, has_value = states == WellState.EMPTY, colors[:, 3] > 0
+    frame = np.where(is_empty, _DOT, np.where(has_value, _NO_MARK, _OUTLINE))
+    faint = np.array([[*inks[0], _MUTED]], np.uint8).repeat(len(colors), axis=0)
+    faint[is_empty, 3] = _FAINT
+    for mark, ink in ((frame, faint), (np.where(is_empty, _NO_MARK, states), hatch)):
+        if (mark != _NO_MARK).any():
+            where = marks[mark].reshape(*grid, size, size)
+            np.copyto(wells, _packed(ink, divisor).reshape(*grid, 1, 1), where=where)
+
+
+_NO_MARK = int(WellState.COMPLETE)
+_DOT, _OUTLINE = len(WellState), len(WellState) + 1
+
+
+@lru_cache(maxsize=16)
+def _marks(size: int) -> NDArray[np.bool_]:
+    """Return the pixels of all marks, (marks, size, size): hatches by state, dot and outline."""
+    hatches = [hatch_mask(state, size) for state in WellState]
+    return np.stack([*hatches, _dot(size), _outline(size)])
+
+
+def _packed(rgba: NDArray[np.uint8], divisor: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return each color as one number, its opacity divided."""
+    dimmed = rgba.copy()
+    dimmed[:, 3] //= divisor
+    return dimmed.view(np.uint32)[:, 0]
 
 
 def _all_alike(states: NDArray[np.uint8]) -> bool:
@@ -323,7 +359,7 @@ def _all_alike(states: NDArray[np.uint8]) -> bool:
     return len(known) > 1 and bool((known == known[0]).all())
 
 
-def _hatch_inks(colors: NDArray[np.uint8], inks: tuple[RGB, RGB]) -> NDArray[np.int_]:
+def _hatch_inks(colors: NDArray[np.uint8], inks: tuple[RGB, RGB]) -> NDArray[np.uint8]:
     """Choose for each color the one of two inks (RGBA) that differs more in lightness."""
     weights = np.array([0.299, 0.587, 0.114])
     lightness = colors[:, :3] @ weights
@@ -331,7 +367,7 @@ def _hatch_inks(colors: NDArray[np.uint8], inks: tuple[RGB, RGB]) -> NDArray[np.
     is_light = lightness > (dark @ weights + light @ weights) / 2
     ink = np.where(is_light[:, None], dark, light)
     ink[colors[:, 3] == 0] = inks[0]
-    return np.column_stack([ink, np.full(len(ink), 255)])
+    return np.column_stack([ink, np.full(len(ink), 255)]).astype(np.uint8)
 
 
 def _dot(size: int) -> NDArray[np.bool_]:

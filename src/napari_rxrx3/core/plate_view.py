@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from functools import cached_property
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from napari_rxrx3.core.perturbation import (
@@ -19,7 +20,11 @@ from napari_rxrx3.core.perturbation import (
 )
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
+    "VECTORS_NOT_READ",
     "WELL_TYPES",
     "PlateGrid",
     "PlateView",
@@ -37,6 +42,10 @@ WELL_TYPES: dict[str, str] = {
     "compound": "compound",
 }
 """What each well type is called on screen, in the order of a legend."""
+
+
+VECTORS_NOT_READ = "vectors not read yet"
+"""What is said instead of whether a well has an embedding, until that is known."""
 
 
 class WellState(IntEnum):
@@ -69,14 +78,17 @@ class PlateView:
 
     @classmethod
     def from_wells(cls, wells: pd.DataFrame) -> PlateView:
-        """Lay out the wells of one plate (rows of ``Dataset.wells``)."""
+        """Lay out the wells of one plate (rows of ``Dataset.known_wells``).
+
+        As long as it is not known which wells have an embedding, none counts as lacking it.
+        """
         positions = (wells["row"] * N_COLUMNS + wells["column"]).to_numpy(np.intp)
         rows = np.full(N_POSITIONS, -1, np.intp)
         rows[positions] = np.arange(len(wells))
         states = np.zeros(N_POSITIONS, np.uint8)
-        states[positions] = _states(
-            wells["has_image"].to_numpy(bool), wells["has_embedding"].to_numpy(bool)
-        )
+        has_embedding = wells.get("has_embedding")  # not there: it is not known yet
+        known = np.ones(len(wells), bool) if has_embedding is None else has_embedding.to_numpy(bool)
+        states[positions] = _states(wells["has_image"].to_numpy(bool), known)
         rows.flags.writeable = states.flags.writeable = False
         return cls(rows, states)
 
@@ -85,7 +97,7 @@ class PlateView:
         """Return a plate on which no well is listed."""
         return cls(np.full(N_POSITIONS, -1, np.intp), np.zeros(N_POSITIONS, np.uint8))
 
-    @property
+    @cached_property
     def listed(self) -> NDArray[np.intp]:
         """Positions that have a well, in reading order."""
         return np.flatnonzero(self.rows >= 0)
@@ -250,10 +262,14 @@ class PlateGrid:
 
 
 def describe_well(row: pd.Series[Any]) -> str:
-    """Say in a few plain lines what a well is; `row` is one row of ``Dataset.wells``."""
+    """Say in a few plain lines what a well is; `row` is one row of ``Dataset.known_wells``."""
     lines = [f"{row['address']}   {row.name}", _perturbation_words(row), _well_type_words(row)]
     lines += [] if row["has_image"] else ["no image on disk"]
-    lines += [] if row["has_embedding"] else ["no embedding"]
+    has_embedding = row.get("has_embedding")
+    if has_embedding is None:
+        lines.append(VECTORS_NOT_READ)
+    elif not has_embedding:
+        lines.append("no embedding")
     return "\n".join(line for line in lines if line)
 
 
@@ -275,7 +291,7 @@ def _perturbation_words(row: pd.Series[Any]) -> str:
     if gene:
         return _gene_words(gene, treatment)
     dose = row["concentration"]
-    return treatment if pd.isna(dose) else f"{treatment}, {dose:g} µM"
+    return treatment if isnan(dose) else f"{treatment}, {dose:g} µM"
 
 
 def _gene_words(gene: str, treatment: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from napari_rxrx3.data.images import Layout, most_common, odd_layout
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.planes import ImageSource
 from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.well_list import WellList
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CheckReport", "check_dataset"]
 
 Progress = Callable[[int, int, str], None]
+
+_LISTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,17 @@ class CheckReport:
     ----------
     problems : pandas.DataFrame
         One row a problem: kind, experiment_name, plate, well_id, channel, detail. Plate and
-        channel are missing (NA) and texts are empty where they do not apply.
+        channel are missing (NA) and texts are empty where they do not apply. Of each kind up to
+        10,000 are listed; a last row then says how many more there are.
     description : str
         What the data set holds.
+    counts : dict of str to int
+        How many problems there are of each kind, listed or not.
     """
 
     problems: pd.DataFrame
     description: str
+    counts: dict[str, int]
 
     @property
     def is_clean(self) -> bool:
@@ -53,36 +61,66 @@ class CheckReport:
         if self.is_clean:
             return "\n".join([*lines, "No problems found."])
         for kind, rows in self.problems.groupby("kind", sort=False):
-            lines.append(f"{kind}: {len(rows):,}, e.g. {rows['detail'].iloc[0]}")
+            lines.append(f"{kind}: {self.counts[kind]:,}, e.g. {rows['detail'].iloc[0]}")
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """JSON with ``description`` and the list ``problems``; what does not apply is null."""
+        """JSON with ``description``, ``counts`` by kind and the list ``problems``.
+
+        What does not apply is null.
+        """
         plain = self.problems.astype(object).where(self.problems.notna(), None)
         records = plain.to_dict(orient="records")
-        return json.dumps({"description": self.description, "problems": records}, indent=1)
+        report = {"description": self.description, "counts": self.counts, "problems": records}
+        return json.dumps(report, indent=1)
 
 
 def check_dataset(
     dataset: Dataset, *, decode: bool = True, progress: Progress | None = None
 ) -> CheckReport:
     """Compare everything a data set holds; see `Dataset.check`."""
-    wells = dataset.wells  # loads what is not loaded yet, which may find problems
-    found = list(dataset.problems)
-    found += _missing_planes(dataset, wells)
-    found += _images_without_metadata(dataset, wells)
+    dataset.read_vectors(progress)  # which may find problems
+    counted = _Counted()
+    counted.add(dataset.problems)
+    counted.add(_missing_planes(dataset))
+    counted.add(_images_without_metadata(dataset))
     for table in dataset.embeddings.values():
-        found += table.problems
-        found += _embedding_gaps(table, wells)
+        counted.add(table.problems)
+        counted.add(_embedding_gaps(table, dataset.listed))
     if decode:
         for source in dataset.images.sources:
-            found += _damaged_planes(dataset, source, progress)
-    frame = pd.DataFrame(found, columns=Problem._fields)
-    frame = frame.astype({"plate": "Int64", "channel": "Int64"}).drop_duplicates()
-    return CheckReport(frame.reset_index(drop=True), dataset.describe())
+            counted.add(_damaged_planes(dataset, source, progress))
+    return counted.report(dataset.describe())
 
 
-def _missing_planes(dataset: Dataset, wells: pd.DataFrame) -> Iterator[Problem]:
+class _Counted:
+    """Problems, each once, up to a number of each kind; the others are counted."""
+
+    def __init__(self) -> None:
+        self._of_kind: dict[str, dict[Problem, None]] = {}
+        self._n_more: Counter[str] = Counter()
+
+    def add(self, found: Iterable[Problem]) -> None:
+        for problem in found:
+            listed = self._of_kind.setdefault(problem.kind, {})
+            if len(listed) < _LISTED:
+                listed[problem] = None
+            elif problem not in listed:
+                self._n_more[problem.kind] += 1
+
+    def report(self, description: str) -> CheckReport:
+        rows: list[Problem] = []
+        for kind, listed in self._of_kind.items():
+            rows += listed
+            if n_more := self._n_more[kind]:
+                rows.append(Problem(kind, detail=f"{n_more:,} more of this kind are not listed"))
+        frame = pd.DataFrame(rows, columns=Problem._fields)
+        frame = frame.astype({"plate": "Int64", "channel": "Int64"})
+        counts = {k: len(listed) + self._n_more[k] for k, listed in self._of_kind.items()}
+        return CheckReport(frame, description, counts)
+
+
+def _missing_planes(dataset: Dataset) -> Iterator[Problem]:
     n_plates_without = 0
     absent = _channels_in_no_container(dataset)
     if dataset.images.plates:
@@ -112,7 +150,7 @@ def _channels_in_no_container(dataset: Dataset) -> list[int]:
     return [int(c) + 1 for c in np.flatnonzero(~seen)]
 
 
-def _images_without_metadata(dataset: Dataset, wells: pd.DataFrame) -> Iterator[Problem]:
+def _images_without_metadata(dataset: Dataset) -> Iterator[Problem]:
     if not dataset.has_metadata:
         return
     for plate in sorted(dataset.images.plates):
@@ -125,30 +163,39 @@ def _images_without_metadata(dataset: Dataset, wells: pd.DataFrame) -> Iterator[
             yield Problem("image_without_metadata", *plate, well, None, detail)
 
 
-def _embedding_gaps(table: EmbeddingTable, wells: pd.DataFrame) -> Iterator[Problem]:
-    ids = table.well_ids
-    listed = wells.index.get_indexer(ids) >= 0
-    has_vector = ids.get_indexer(wells.index) >= 0
-    for well in ids[~listed]:
-        detail = f"{table.name} has a vector of {well}, which the metadata do not list"
+def _embedding_gaps(table: EmbeddingTable, listed: WellList) -> Iterator[Problem]:
+    name, ids = table.name, table.well_ids
+    place = table.places_in(listed.ids)
+    has_vector = np.zeros(len(listed), dtype=bool)
+    has_vector[place[place >= 0]] = True
+    for well in ids[place < 0]:
+        detail = f"{name} has a vector of {well}, which the metadata do not list"
         yield Problem("embedding_without_metadata", well_id=well, detail=detail)
-    unusable = ids[listed & ~table.is_usable]
-    for well, row in wells.loc[unusable].iterrows():
-        detail = f"the vector of {well} in {table.name} is zero or not finite"
-        yield _of_well("unusable_vector", well, row, detail)
-    with_some = wells[has_vector][["experiment_name", "plate"]].drop_duplicates()
-    covered = pd.MultiIndex.from_frame(with_some)
-    expected = pd.MultiIndex.from_frame(wells[["experiment_name", "plate"]]).isin(covered)
-    for well, row in wells[expected & ~has_vector].iterrows():
-        yield _of_well("well_without_vector", well, row, f"{table.name} has no vector of {well}")
-    n_without = len(wells[["experiment_name", "plate"]].drop_duplicates()) - len(with_some)
+    for position in place[(place >= 0) & ~table.is_usable]:
+        well = _WellAt(listed, int(position))
+        detail = f"the vector of {well.id} in {name} is zero or not finite"
+        yield well.problem("unusable_vector", detail)
+    n_without = 0
+    for piece in listed.slices.values():
+        here = has_vector[piece]
+        n_without += not here.any()
+        for row in np.flatnonzero(~here) if here.any() else ():
+            well = _WellAt(listed, piece.start + int(row))
+            yield well.problem("well_without_vector", f"{name} has no vector of {well.id}")
     if n_without:
-        detail = f"{table.name} has no vectors of {n_without} of the plates"
+        detail = f"{name} has no vectors of {n_without} of the plates"
         yield Problem("plates_without_vectors", detail=detail)
 
 
-def _of_well(kind: str, well_id: str, row: pd.Series, detail: str) -> Problem:
-    return Problem(kind, row["experiment_name"], int(row["plate"]), well_id, None, detail)
+class _WellAt:
+    """A well by its position in the table."""
+
+    def __init__(self, listed: WellList, position: int) -> None:
+        self.id = str(listed.ids[position])
+        self._plate = listed.place(position).plate_id
+
+    def problem(self, kind: str, detail: str) -> Problem:
+        return Problem(kind, *self._plate, self.id, None, detail)
 
 
 def _damaged_planes(

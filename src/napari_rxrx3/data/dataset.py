@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask
-import dask.array as da
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.errors import (
-    DatasetNotFound,
-    ImageUnavailable,
-    MapError,
-    MetadataError,
-    UnknownWell,
-)
-from napari_rxrx3.core.plate import (
-    N_CHANNELS,
-    N_COLUMNS,
-    PlateId,
-    WellId,
-    parse_well_id,
-)
+from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.discovery import Contents, discover
-from napari_rxrx3.data.embeddings import find_embeddings, free_name, own_embedding
-from napari_rxrx3.data.images import (
-    Layout,
-    find_images,
-    most_common,
-    namer_for,
-    odd_layout,
-)
-from napari_rxrx3.data.listing import listed_wells, named_wells, plate_slices
+from napari_rxrx3.data.embeddings import EmbeddingTable, find_embeddings, own_embedding
+from napari_rxrx3.data.images import find_images, namer_for
+from napari_rxrx3.data.listing import listed_wells, named_wells
+from napari_rxrx3.data.plate_thumbnails import ThumbnailShelf
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.vector_join import Joined, VectorJoin, describe_embedding
+from napari_rxrx3.data.well_images import WellImages
+from napari_rxrx3.data.well_list import WellList, count_by_plate, has_image
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.check import CheckReport
@@ -52,10 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "open_dataset"]
 
 Array = np.ndarray[Any, Any]
-Plane = Array
 Progress = Callable[[int, int, str], None]
-
-_POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
 
 
 def open_dataset(
@@ -74,7 +53,7 @@ def open_dataset(
     cache_dir : path-like, optional
         Where indexes and vectors are kept for the next time; the user's cache folder if None.
     progress : callable, optional
-        Called with (done, total, text) from the calling thread; may raise to stop.
+        Called with (done, total, text), also when vectors are read later on; may raise to stop.
 
     Raises
     ------
@@ -85,10 +64,12 @@ def open_dataset(
     """
     storage, root = Storage.of(path)
     cache = DiskCache(Path(cache_dir) if cache_dir is not None else default_cache_folder())
-    return Dataset(storage, root, discover(storage, root), cache, progress)
+    dataset = Dataset(storage, root, discover(storage, root, cache, progress), cache, progress)
+    cache.clean_later()
+    return dataset
 
 
-class Dataset:
+class Dataset(WellImages):
     """Wells with their metadata, images and embeddings; made by `open_dataset`."""
 
     def __init__(
@@ -102,32 +83,32 @@ class Dataset:
         self.root = root
         self.contents = contents
         self.cache = cache
-        self.problems: list[Problem] = [
+        self._problems: list[Problem] = [
             Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
             for path, why in contents.unreadable.items()
         ]
-        listed, problems, self.fingerprint = listed_wells(storage, contents, cache)
-        self.problems += problems
-        plates: set[PlateId] = set()
-        if listed is not None:
-            pairs = listed[["experiment_name", "plate"]].drop_duplicates()
-            plates = {PlateId(e, p) for e, p in pairs.itertuples(index=False)}
+        self.progress = progress
+        listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
+        self._problems += problems
+        plates = set(listed.slices) if listed is not None else set()
         namer = namer_for({p.experiment for p in plates}, plates)
-        self.images, problems = find_images(storage, contents, root, cache, namer, progress)
-        self.problems += problems
-        self.embeddings, problems = find_embeddings(storage, contents, cache, progress)
-        self.problems += problems
+        images, problems = find_images(storage, contents, root, cache, namer, progress)
+        self._problems += problems
+        tables, problems = find_embeddings(storage, contents, cache)
+        self._problems += problems
         self.has_metadata = listed is not None
-        self._lock = threading.RLock()
-        self._rows: dict[str, tuple[Array, Array]] = {}
-        self._wells: pd.DataFrame | None = None
+        listed = listed or WellList(named_wells(images, tables.values(), progress))
+        super().__init__(images, listed, ThumbnailShelf(images, cache))
+        if not len(listed):
+            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
+        self._without_vectors = self.listed.table.copy(deep=False)
+        self._without_vectors["has_image"] = has_image(self.listed, self.images)
+        self._join = VectorJoin(tables, self.listed, cache, self.fingerprint)
+        self.vectors_changed = self._join.changed
+        self._known = self._with_vectors(self._join.joined)
+        self._lock = threading.Lock()
         self._maps: KeptMaps | None = None
         self._plates: tuple[pd.DataFrame, pd.DataFrame] | None = None
-        if listed is None:
-            listed = named_wells(self.images, self.embeddings.values())
-        self._listed = listed
-        if self._listed.empty:
-            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
 
     def __repr__(self) -> str:
         return f"<Dataset {self.root}: {self.describe()}>"
@@ -144,51 +125,79 @@ class Dataset:
         Columns: experiment_name, plate, address, row, column (0-based), gene, treatment, SMILES,
         concentration (uM), perturbation_type, cell_type, well_type, has_image (some channel is
         there), has_embedding (a finite vector that is not zero). Text that is missing is NaN.
+        Vectors that are not read yet are read.
         """
-        if self._wells is None:
-            with self._lock:  # one joins, the others wait for it
-                if self._wells is None:
-                    self._wells = self._joined_wells()
-        return self._wells
+        self.read_vectors()
+        return self.known_wells
 
-    def _joined_wells(self) -> pd.DataFrame:
-        wells = self._listed.copy()
-        wells["has_image"] = self._has_image(wells)
-        has_embedding = np.zeros(len(wells), dtype=bool)
-        unreadable = set()
-        for name in self.embeddings:
-            try:
-                has_embedding[self.rows_of(name)[0]] = True
-            except MetadataError as error:
-                self.problems.append(Problem("unreadable_file", detail=str(error)))
-                unreadable.add(name)
-        self.embeddings = {n: t for n, t in self.embeddings.items() if n not in unreadable}
-        wells["has_embedding"] = has_embedding
+    @property
+    def known_wells(self) -> pd.DataFrame:
+        """Like `wells`, but never waits: without has_embedding while vectors are not read yet."""
+        joined, wells = self._known
+        if joined is not self._join.joined:
+            joined, wells = self._known = self._with_vectors(self._join.joined)
         return wells
+
+    def _with_vectors(self, joined: Joined | None) -> tuple[Joined | None, pd.DataFrame]:
+        wells = self._without_vectors
+        if joined is not None:
+            wells = wells.copy(deep=False)
+            wells["has_embedding"] = joined.has_vector
+        return joined, wells
+
+    @property
+    def vectors_are_read(self) -> bool:
+        """All vectors were read and joined with the wells, or there are none."""
+        return self._join.joined is not None
+
+    def read_vectors(self, progress: Progress | None = None) -> None:
+        """Read the vectors that were not read yet, so that everything is known of every well.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (done, total, text), also while another thread reads; may raise to stop.
+        """
+        if not self.vectors_are_read:
+            self._join.read(progress or self.progress)
+
+    @property
+    def embeddings(self) -> dict[str, EmbeddingTable]:
+        """The tables of vectors by name; those that turned out not to be readable are left out."""
+        return self._join.tables
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be read or used, as far as it is known by now."""
+        return self._problems + self._join.problems
 
     @property
     def plates(self) -> pd.DataFrame:
         """One row a plate: experiment_name, plate, n_wells, n_images, n_embeddings."""
-        wells, counted = self.wells, self._plates
+        self.read_vectors()
+        return self.known_plates
+
+    @property
+    def known_plates(self) -> pd.DataFrame:
+        """Like `plates`, but never waits: without n_embeddings while vectors are not read yet."""
+        wells, counted = self.known_wells, self._plates
         if counted is None or counted[0] is not wells:
-            groups = wells.groupby(["experiment_name", "plate"], sort=False)
-            plates = groups.agg(
-                n_wells=("address", "size"),
-                n_images=("has_image", "sum"),
-                n_embeddings=("has_embedding", "sum"),
-            )
-            counted = self._plates = wells, plates.reset_index()
+            counted = self._plates = wells, count_by_plate(self.listed, wells)
         return counted[1]
 
     @property
     def default_embedding(self) -> str | None:
         """The embedding that covers most wells; of equal ones, one that came with the data."""
-        _ = self.wells  # drops the embeddings that cannot be read
-        ranks = {
-            name: (len(self.rows_of(name)[0]), table.layout is None, table.dimension, name)
-            for name, table in self.embeddings.items()
-        }
-        return max(ranks, key=ranks.__getitem__, default=None)
+        self.read_vectors()
+        return self.known_default
+
+    @property
+    def known_default(self) -> str | None:
+        """Like `default_embedding`, but never waits: None while it takes the vectors to tell."""
+        joined, names = self._join.joined, list(self.embeddings)
+        if joined is not None:
+            return joined.default
+        return names[0] if len(names) == 1 else None
 
     def add_embedding(
         self,
@@ -221,104 +230,32 @@ class Dataset:
             If the file cannot be read, has no usable vector, or matches no well listed here.
         """
         table = own_embedding(*Storage.of(path), self.cache, progress)
-        rows = table.rows_in(self._listed.index)
-        if not len(rows[0]):
-            raise MetadataError(table.why_none_of(self._listed.index))
-        with self._lock:
-            table.name = free_name((name or "").strip() or table.name, self.embeddings)
-            self._rows[table.name] = rows
-            self.embeddings = {**self.embeddings, table.name: table}
-            self._wells = self._joined_wells()
-        return table.name
+        return self._join.add(table, (name or "").strip(), progress)
 
     def describe_embedding(self, name: str) -> str:
         """One or two sentences about an embedding: how much of it is used, and why not all."""
-        table = self.embeddings[name]
-        n_used, n_rows = len(self.rows_of(name)[0]), len(table.well_ids)
-        said = f"{name}: vectors of {n_used:,} wells"
-        if n_used < n_rows:
-            said += f", of {n_rows:,} in the file"
-        notes = [problem.detail for problem in table.problems]
-        more = f" (and {len(notes) - 1:,} more notes)" if len(notes) > 1 else ""
-        return f"{said}. {notes[0].rstrip('.')}{more}." if notes else f"{said}."
+        return describe_embedding(self.embeddings[name], len(self.rows_of(name)[0]))
 
     def wells_of_plate(self, plate: PlateId) -> pd.DataFrame:
-        """The rows of `wells` on one plate, in reading order."""
-        start = self._plate_slices.get(plate)
-        return self.wells.iloc[start] if start is not None else self.wells.iloc[:0]
+        """The rows of `known_wells` on one plate, in reading order."""
+        return self.known_wells.iloc[self.listed.slices.get(plate, slice(0))]
 
-    def well(self, well_id: str) -> WellId:
-        """Place of a well.
-
-        Raises
-        ------
-        UnknownWell
-            If neither the metadata nor any container of images knows it.
-        """
-        if well_id in self._listed.index:
-            row = self._listed.loc[well_id, ["experiment_name", "plate", "row", "column"]]
-            return WellId(row.iloc[0], int(row.iloc[1]), int(row.iloc[2]), int(row.iloc[3]))
-        try:
-            well = parse_well_id(well_id)
-        except ValueError:
-            raise UnknownWell(well_id) from None
-        if well.plate_id in self.images.plates and any(self.images.channels(well)):
-            return well
-        raise UnknownWell(well_id)
-
-    def plane(self, well_id: str, channel: int, size: int | None = None) -> Plane:
-        """One channel (1..6) of a well: (Y, X), or a (size, size) thumbnail. Read-only.
-
-        Raises
-        ------
-        UnknownWell, ImageUnavailable
-        """
-        try:
-            return self.images.plane(self.well(well_id), channel, size)
-        except ImageUnavailable as error:
-            raise _named(error, well_id) from error
-
-    def image(self, well_id: str) -> da.Array:
-        """The six planes of a well as a lazy array (6, Y, X), native dtype, a channel a chunk.
+    def row(self, well_id: str) -> pd.Series:
+        """The row of `known_wells` of one well, found at once in any number of wells.
 
         Raises
         ------
         UnknownWell
-            If the data set has no such well.
-        ImageUnavailable
-            If not one of its channels is there; a single missing one raises when it is computed.
+            If it is not listed.
         """
-        well = self.well(well_id)
-        try:
-            layout = self.images.layout(well)
-        except ImageUnavailable as error:
-            raise _named(error, well_id) from error
-        read = dask.delayed(self._checked_plane, pure=False)
-        planes = [
-            da.from_delayed(read(well_id, channel, layout), *layout)
-            for channel in range(1, N_CHANNELS + 1)
-        ]
-        return da.stack(planes)
+        position = self.listed.position_of(well_id)
+        if position is None:
+            raise UnknownWell(well_id)
+        return self.known_wells.iloc[position]
 
-    def read(self, well_id: str) -> Plane:
-        """The six planes of a well, (6, Y, X), native dtype, read in parallel.
-
-        Raises
-        ------
-        UnknownWell
-        ImageUnavailable
-            Naming the first channel that is missing or cannot be read, its file and the cause.
-        """
-        return self._stack(well_id, None)
-
-    def thumbnail(self, well_id: str, size: int = 64) -> Plane:
-        """The six planes of a well at (6, size, size), by area mean, native dtype.
-
-        Raises
-        ------
-        UnknownWell, ImageUnavailable
-        """
-        return self._stack(well_id, size)
+    def rows(self, well_ids: Sequence[str] | pd.Index) -> pd.DataFrame:
+        """The rows of `known_wells` of some wells, in the order given; all must be listed."""
+        return self.known_wells.iloc[self.listed.positions_of(well_ids)]
 
     def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
         """List every disagreement between metadata, images and embeddings.
@@ -379,6 +316,7 @@ class Dataset:
         """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
         from napari_rxrx3.maps.kept import KeptMaps
 
+        self.read_vectors(progress)
         spec = replace(spec, embedding=self.embedding_named(spec.embedding))
         with self._lock:
             if self._maps is None:
@@ -418,61 +356,21 @@ class Dataset:
         MetadataError
             If it cannot be read.
         """
-        with self._lock:
-            if name not in self._rows:
-                table = self.embeddings[self.embedding_named(name)]
-                self._rows[name] = table.rows_in(self._listed.index)
-            return self._rows[name]
+        return self._join.rows_of(name)
 
     def describe(self) -> str:
-        """One line that says what is here and what is not."""
-        n_images = int(self.wells["has_image"].sum())
-        parts = [f"{len(self.wells):,} wells on {len(self.plates):,} plates"]
+        """One line that says what is here and what is not, as far as it is known by now."""
+        wells = self.known_wells
+        n_images = int(wells["has_image"].sum())
+        parts = [f"{len(wells):,} wells on {len(self.listed.slices):,} plates"]
         parts.append(f"images of {n_images:,}" if n_images else "no images")
-        vectors = int(self.wells["has_embedding"].sum())
-        parts.append(f"embeddings of {vectors:,}" if vectors else "no embeddings")
+        parts.append(self._vectors_in_words(wells))
         if not self.has_metadata:
             parts.append("no metadata")
         return ", ".join(parts)
 
-    def _stack(self, well_id: str, size: int | None) -> Plane:
-        futures = [
-            _POOL.submit(self.plane, well_id, channel, size) for channel in range(1, N_CHANNELS + 1)
-        ]
-        planes = [future.result() for future in futures]
-        usual = most_common([_layout(plane) for plane in planes])
-        for channel, plane in enumerate(planes, start=1):
-            self._require_layout(well_id, channel, plane, usual)
-        return np.stack(planes)
-
-    def _checked_plane(self, well_id: str, channel: int, usual: Layout) -> Plane:
-        plane = self.plane(well_id, channel)
-        self._require_layout(well_id, channel, plane, usual)
-        return plane
-
-    def _require_layout(self, well_id: str, channel: int, plane: Plane, usual: Layout) -> None:
-        if _layout(plane) != usual:
-            place = self.images.locate(self.well(well_id), channel)
-            raise ImageUnavailable(well_id, channel, place, odd_layout(_layout(plane), usual))
-
-    @cached_property
-    def _plate_slices(self) -> dict[PlateId, slice]:
-        return plate_slices(self._listed)
-
-    def _has_image(self, wells: pd.DataFrame) -> np.ndarray[Any, Any]:
-        has = np.zeros(len(wells), dtype=bool)
-        position = (wells["row"] * N_COLUMNS + wells["column"]).to_numpy()
-        for plate, rows in self._plate_slices.items():
-            if plate in self.images.plates:
-                has[rows] = self.images.present_wells(plate)[position[rows]]
-        return has
-
-
-def _layout(plane: Plane) -> Layout:
-    return (plane.shape[0], plane.shape[1]), plane.dtype
-
-
-def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
-    """Say the well as the table does, which need not be experiment_plate_address."""
-    cause, missing = error.cause, error.missing
-    return ImageUnavailable(well_id, error.channel, error.location, cause, missing=missing)
+    def _vectors_in_words(self, wells: pd.DataFrame) -> str:
+        if "has_embedding" not in wells:
+            return "embeddings that are not read yet"
+        n_vectors = int(wells["has_embedding"].sum())
+        return f"embeddings of {n_vectors:,}" if n_vectors else "no embeddings"

@@ -10,12 +10,22 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-__all__ = ["UndecodableImage", "decode", "decode_small", "image_layout"]
+from napari_rxrx3.data.png_top import PNG, bytes_for_rows, first_rows, png_header
+from napari_rxrx3.data.reduced import MAX_PIXELS, reduced_image
+
+__all__ = [
+    "UndecodableImage",
+    "bytes_for_top",
+    "decode",
+    "decode_small",
+    "decode_top",
+    "image_kind",
+    "image_layout",
+    "shrink",
+]
 
 Plane = np.ndarray[Any, Any]
 
-_MAX_PIXELS = 16384 * 16384 // 4
-_PNG = b"\x89PNG\r\n\x1a\n"
 _JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -37,7 +47,7 @@ def decode(data: bytes) -> Plane:
     UndecodableImage
         If the bytes are damaged, of another kind, or not one gray plane of 8 or 16 bits.
     """
-    kind = _kind(data)
+    kind = image_kind(data)
     _check_size(data, kind)
     try:
         if kind == "PNG":
@@ -56,9 +66,51 @@ def decode_small(data: bytes, size: int) -> Plane:
 
     JPEG 2000 stores a pyramid: only the levels that `size` needs are decoded.
     """
-    if _kind(data) == "JPEG 2000":
-        return _shrink(_decode_reduced(data, size), size)
-    return _shrink(decode(data), size)
+    if image_kind(data) == "JPEG 2000":
+        return shrink(_decode_reduced(data, size), size)
+    return shrink(decode(data), size)
+
+
+def decode_top(data: bytes, n_rows: int) -> Plane:
+    """Decode the first rows of a gray image, of a PNG from the first part of its file.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X), exactly as `decode` gives them. Fewer than `n_rows` if the image is not so high,
+        or if `data` are the first part of a PNG and hold no more.
+
+    Raises
+    ------
+    UndecodableImage
+    """
+    if image_kind(data) != "PNG":
+        return decode(data)[:n_rows]
+    try:
+        header = png_header(data)
+        _check_pixels(header.width, header.height)
+        rows = first_rows(data, header, n_rows)
+    except UndecodableImage:
+        raise
+    except Exception as error:  # of zlib, of libpng, or for what the header says
+        raise _damaged("PNG", error) from error
+    return decode(data)[:n_rows] if rows is None else rows
+
+
+def bytes_for_top(data: bytes, n_rows: int, smallest: int) -> int | None:
+    """How much of a file holds its first rows, from the first bytes; None for all of it.
+
+    An image whose smaller side is below `smallest` is wanted whole.
+    """
+    if image_kind(data) != "PNG":
+        return None
+    try:
+        header = png_header(data)
+    except ValueError as error:
+        raise _damaged("PNG", error) from error
+    if not header.is_plain or min(header.width, header.height) < smallest:
+        return None
+    return bytes_for_rows(header, n_rows)
 
 
 def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
@@ -69,7 +121,7 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     UndecodableImage
         If that tells that it is no gray image of 8 or 16 bits.
     """
-    kind = _kind(data)
+    kind = image_kind(data)
     if kind == "TIFF":
         return _tiff_layout(data)
     width, height, mode = _check_size(data, kind)
@@ -88,10 +140,11 @@ def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     return (_gray(plane).shape[0], plane.shape[1]), plane.dtype
 
 
-def _kind(data: bytes) -> str:
+def image_kind(data: bytes) -> str:
+    """``"PNG"``, ``"JPEG 2000"`` or ``"TIFF"``; raises UndecodableImage if it is none of them."""
     if not data:
         raise UndecodableImage("the file is empty")
-    if data.startswith(_PNG):
+    if data.startswith(PNG):
         return "PNG"
     if data.startswith(_JP2):
         return "JPEG 2000"
@@ -112,9 +165,13 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
                 (width, height), mode = header.size, header.mode
     except Exception as error:
         raise _damaged(kind, error) from error
-    if width * height > _MAX_PIXELS:
-        raise UndecodableImage(f"claims {width} x {height} pixels, which no well image has")
+    _check_pixels(width, height)
     return width, height, mode
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UndecodableImage(f"claims {width} x {height} pixels, which no well image has")
 
 
 def _gray(plane: Plane) -> Plane:
@@ -126,29 +183,36 @@ def _gray(plane: Plane) -> Plane:
 
 
 def _decode_reduced(data: bytes, size: int) -> Plane:
-    width, height, _ = _check_size(data, "JPEG 2000")
+    _check_size(data, "JPEG 2000")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            levels = 0
-            # twice the size: the reduced image is sharper than a mean, and half a pixel off
-            while min(width, height) >> (levels + 1) >= 2 * size and levels < 5:
-                levels += 1
-            image.reduce = levels  # type: ignore[method-assign, assignment]
-            return _gray(np.asarray(image))
+        # twice the size: the reduced image is sharper than a mean, and half a pixel off
+        return _gray(np.asarray(reduced_image(data, 2 * size)))
     except UndecodableImage:
         raise
     except Exception:  # fewer levels in the file than asked for, or damage: the full decode tells
         return decode(data)
 
 
-def _shrink(plane: Plane, size: int) -> Plane:
+def shrink(plane: Plane, size: int) -> Plane:
+    """Area mean of (size, size) parts of a plane, rounded; dtype as it is."""
     if plane.shape == (size, size):
         return plane
+    if plane.shape[0] % size == 0 and plane.shape[1] % size == 0:
+        return _binned(plane, plane.shape[0] // size, plane.shape[1] // size)
     image = Image.fromarray(plane.astype(np.float32))
     small = np.asarray(image.resize((size, size), Image.Resampling.BOX))
     info = np.iinfo(plane.dtype)
     shrunk: Plane = np.clip(np.rint(small), info.min, info.max).astype(plane.dtype)
     return shrunk
+
+
+def _binned(plane: Plane, high: int, wide: int) -> Plane:
+    """Exact means of blocks of `high` x `wide` pixels."""
+    height, width = plane.shape
+    rows = plane.reshape(height // high, high, width).sum(axis=1, dtype=np.uint32)
+    sums = rows.reshape(height // high, width // wide, wide).sum(axis=2, dtype=np.uint64)
+    binned: Plane = np.rint(sums / (high * wide)).astype(plane.dtype)
+    return binned
 
 
 def _damaged(kind: str, error: Exception) -> UndecodableImage:

@@ -9,6 +9,7 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.block_tables import csv_members
+from napari_rxrx3.data.cache import DiskCache
+from napari_rxrx3.data.known_files import KnownFiles
 from napari_rxrx3.data.shards import shard_columns
 from napari_rxrx3.data.storage import Entry, Storage
 from napari_rxrx3.data.tables import (
@@ -30,6 +33,8 @@ from napari_rxrx3.data.tables import (
 )
 
 __all__ = ["Contents", "discover", "kind_of_file"]
+
+Progress = Callable[[int, int, str], None]
 
 _MAX_DEPTH = 6
 _MAX_FILES = 50_000
@@ -64,7 +69,6 @@ class Contents:
     embedding_tars: list[str] = field(default_factory=list)
     dimensions: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
-    n_files: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -78,11 +82,18 @@ class Contents:
         )
 
 
-def discover(storage: Storage, path: str) -> Contents:
+def discover(
+    storage: Storage, path: str, cache: DiskCache, progress: Progress | None = None
+) -> Contents:
     """Find metadata, images and embeddings under a folder, or around one file.
 
     A metadata file brings all that is in its folder, an image the other stains of its well, a
-    tar or shard only itself.
+    tar or shard only itself. A file that was looked into before is only if it has changed.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
 
     Raises
     ------
@@ -91,14 +102,13 @@ def discover(storage: Storage, path: str) -> Contents:
     """
     contents = Contents()
     if _is_folder(storage, path):
-        _walk(storage, path, contents, 0)
+        contents = _look_around(storage, path, cache, progress)
     elif (image := parse_image_name(posixpath.basename(path))) is not None:
         _take_sisters(storage, path, image, contents)
     else:
-        _sort_in(storage, path, contents)
+        _sort_in(storage, Entry(path, is_folder=False), contents, None)
         if contents.metadata:
-            around = Contents()
-            _walk(storage, posixpath.dirname(path), around, 0)
+            around = _look_around(storage, posixpath.dirname(path), cache, progress)
             around.metadata = contents.metadata
             contents = around
     if contents.is_empty:
@@ -106,6 +116,21 @@ def discover(storage: Storage, path: str) -> Contents:
         raise DatasetNotFound(
             f"Nothing of RxRx3 was found in {path}: looked for {_LOOKED_FOR}.{broken}"
         )
+    return contents
+
+
+def _look_around(
+    storage: Storage, folder: str, cache: DiskCache, progress: Progress | None
+) -> Contents:
+    contents = Contents()
+    files: list[Entry] = []
+    _walk(storage, folder, contents, files, 0)
+    known = KnownFiles(cache, storage, folder)
+    for done, entry in enumerate(files):
+        if progress is not None:
+            progress(done, len(files), f"looking into {entry.path}")
+        _sort_in(storage, entry, contents, known)
+    known.save()
     return contents
 
 
@@ -118,7 +143,10 @@ def _is_folder(storage: Storage, path: str) -> bool:
         raise DatasetNotFound(f"{path} cannot be read ({error}).") from error
 
 
-def _walk(storage: Storage, folder: str, contents: Contents, depth: int) -> None:
+def _walk(
+    storage: Storage, folder: str, contents: Contents, files: list[Entry], depth: int
+) -> None:
+    """Note the folders of images, and list all other files."""
     try:
         entries = storage.children(folder)
     except OSError as error:
@@ -131,12 +159,12 @@ def _walk(storage: Storage, folder: str, contents: Contents, depth: int) -> None
     for entry in entries:
         if entry.is_folder:
             if depth < _MAX_DEPTH:
-                _walk(storage, entry.path, contents, depth + 1)
+                _walk(storage, entry.path, contents, files, depth + 1)
         elif entry.name not in images_seen:
-            if contents.n_files >= _MAX_FILES:
+            if len(files) >= _MAX_FILES:
                 contents.unreadable[folder] = f"more than {_MAX_FILES} files; the rest was left out"
                 return
-            _sort_in(storage, entry.path, contents)
+            files.append(entry)
 
 
 def _take_sisters(storage: Storage, path: str, image: ImageName, contents: Contents) -> None:
@@ -155,13 +183,16 @@ def _is_image_file(entry: Entry) -> bool:
     return "." not in name and parse_image_name(name) is not None
 
 
-def _sort_in(storage: Storage, path: str, contents: Contents) -> None:
-    contents.n_files += 1
+def _sort_in(storage: Storage, entry: Entry, contents: Contents, known: KnownFiles | None) -> None:
+    path = entry.path
+    found = known.get(entry) if known is not None else None
     try:
-        kind, dimension = _look_into(storage, path)
+        kind, dimension = found or _look_into(storage, path)
     except _DAMAGE as error:
         contents.unreadable[path] = " ".join(str(error).split())[:200]
         return
+    if known is not None and found is None:
+        known.put(entry, kind, dimension)
     place = {
         "metadata": contents.metadata,
         "tar": contents.tars,

@@ -6,8 +6,9 @@ import posixpath
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,6 @@ class EmbeddingTable:
     storage: Storage
     cache: DiskCache
     problems: list[Problem] = field(default_factory=list)
-    progress: Progress | None = None
     layout: Layout | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _kept: StoredVectors | None = field(default=None, init=False, repr=False)
@@ -91,8 +91,33 @@ class EmbeddingTable:
         _ = self._loaded
         return self._print
 
-    def rows_in(self, wells: pd.Index) -> tuple[Array, Array]:
+    def read(self, progress: Progress | None = None) -> None:
+        """Read the files, or what the cache holds of them, if that was not done before.
+
+        Raises
+        ------
+        MetadataError
+            If no vector can be read.
+        """
+        with self._lock:  # one reads, the others wait for it
+            if self._kept is None:
+                store = self._store()
+                self._keep(store.open() or store.build(partial(self._read_all, progress)))
+
+    def open_kept(self) -> bool:
+        """Take the vectors from the cache; False if they would have to be read."""
+        with self._lock, suppress(MetadataError):
+            if self._kept is None and (kept := self._store().open()) is not None:
+                self._keep(kept)
+        return self._kept is not None
+
+    def rows_in(self, wells: pa.ChunkedArray) -> tuple[Array, Array]:
         """Find the usable vectors of some wells.
+
+        Parameters
+        ----------
+        wells : pyarrow.ChunkedArray
+            Ids of wells, as large_string.
 
         Returns
         -------
@@ -101,33 +126,38 @@ class EmbeddingTable:
         rows : int (n,)
             The rows of `vectors` that belong to them.
         """
-        place = self._places_in(wells)
+        place = self.places_in(wells)
         rows = np.flatnonzero((place >= 0) & self.is_usable)
         rows = rows[np.argsort(place[rows], kind="stable")]
         return place[rows].astype(np.intp), rows
 
-    def why_none_of(self, wells: pd.Index) -> str:
+    def why_none_of(self, wells: pa.ChunkedArray) -> str:
         """Say why no well of some has a usable vector."""
         path = self.files[0].name
-        if (self._places_in(wells) >= 0).any():
+        if (self.places_in(wells) >= 0).any():
             return f"{path} has only vectors that are zero or not finite for the wells listed here."
-        own, listed = self.well_ids[0], wells[0]
+        own, listed = self.well_ids[0], wells[0].as_py()
         return f"{path} is about other wells: they are called {own!r}, those here {listed!r}."
 
-    def _places_in(self, wells: pd.Index) -> Array:
-        listed = pa.array(wells, pa.string())
-        place = pc.index_in(self._loaded.well_ids, value_set=listed)
+    def places_in(self, wells: pa.ChunkedArray) -> Array:
+        """Position among some wells of each row's well, int (n,); -1 where it is none of them."""
+        place = pc.index_in(self._loaded.well_ids.cast(pa.large_string()), value_set=wells)
         return np.asarray(place.fill_null(-1).to_numpy())
 
     @property
     def _loaded(self) -> StoredVectors:
-        with self._lock:  # one reads, the others wait for it
-            if self._kept is None:
-                self._print = self._fingerprint()
-                store = VectorStore(self.cache, self._print, self.dimension)
-                self._kept = store.open() or store.build(self._read_all)
-                self.problems += self._kept.problems
-            return self._kept
+        if self._kept is None:
+            self.read()
+        assert self._kept is not None
+        return self._kept
+
+    def _store(self) -> VectorStore:
+        self._print = self._fingerprint()
+        return VectorStore(self.cache, self._print, self.dimension)
+
+    def _keep(self, stored: StoredVectors) -> None:
+        self._kept = stored
+        self.problems += stored.problems
 
     def _fingerprint(self) -> str:
         try:
@@ -136,13 +166,13 @@ class EmbeddingTable:
             raise MetadataError(f"{self.name} cannot be read ({reason(error)}).") from error
         return "|".join([str(self.layout or self.name), str(self.dimension), *prints])
 
-    def _read_all(self, rows: VectorRows) -> None:
+    def _read_all(self, progress: Progress | None, rows: VectorRows) -> None:
         for i, file in enumerate(self.files):
-            _say(self.progress, i, len(self.files), file)
+            _say(progress, i, len(self.files), file)
             rows.begin(file.name)
             try:
                 with file.table(self.storage) as table:
-                    self._read_one(file, table, rows)
+                    self._read_one(file, table, rows, progress)
                     notes = table.notes
             except READ_ERRORS as error:
                 notes = [f"it cannot be read ({reason(error)})"]
@@ -151,14 +181,16 @@ class EmbeddingTable:
             why = f" ({rows.problems[0].detail})" if rows.problems else ""
             raise MetadataError(f"No vector of the embedding {self.name!r} can be read{why}.")
 
-    def _read_one(self, file: EmbeddingFile, table: Table, rows: VectorRows) -> None:
+    def _read_one(
+        self, file: EmbeddingFile, table: Table, rows: VectorRows, progress: Progress | None
+    ) -> None:
         layout = self.layout or found_layout(table)
         if layout.dimension != self.dimension:
             raise ValueError(f"vectors of {layout.dimension} numbers where {self.dimension} belong")
         for well_ids, vectors in vector_blocks(table, layout):
             rows.add(well_ids, vectors)
             if len(self.files) == 1:
-                _say(self.progress, *table.done(), file)
+                _say(progress, *table.done(), file)
 
 
 def own_embedding(
@@ -179,9 +211,8 @@ def own_embedding(
             layout = own_layout(opened, path, lambda: _say(progress, *opened.done(), file))
     except READ_ERRORS as error:
         raise MetadataError(f"{path} cannot be read ({reason(error)}).") from error
-    table = EmbeddingTable(
-        _stem(path), layout.dimension, [file], storage, cache, progress=progress, layout=layout
-    )
+    table = EmbeddingTable(_stem(path), layout.dimension, [file], storage, cache, layout=layout)
+    table.read(progress)
     if layout.left_out:
         names = ", ".join(name or "one without a name" for name in layout.left_out)
         what = f"columns that are no part of the vectors: {names}"
@@ -197,7 +228,7 @@ def own_embedding(
 
 
 def find_embeddings(
-    storage: Storage, contents: Contents, cache: DiskCache, progress: Progress | None = None
+    storage: Storage, contents: Contents, cache: DiskCache
 ) -> tuple[dict[str, EmbeddingTable], list[Problem]]:
     """Group the files that belong to one embedding: same stem, same dimension, same format."""
     problems: list[Problem] = []
@@ -211,7 +242,7 @@ def find_embeddings(
         for dimension in dict.fromkeys(dimension for _, dimension in kept):
             files = [file for file, d in kept if d == dimension]
             name = free_name(stem, tables, f"{stem} ({dimension})")
-            tables[name] = EmbeddingTable(name, dimension, files, storage, cache, progress=progress)
+            tables[name] = EmbeddingTable(name, dimension, files, storage, cache)
     return tables, problems
 
 

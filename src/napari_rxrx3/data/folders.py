@@ -26,6 +26,9 @@ class FolderSource:
     def locate(self, row: int) -> str:
         return posixpath.join(self.path, self.index.name[row].decode())
 
+    def fingerprint(self) -> str:
+        return self._storage.folder_fingerprint(self.path)
+
     @staticmethod
     def build_index(path: str, names: Iterable[str], plate: PlateId | None = None) -> PlaneIndex:
         """Index the file names of a plate's folder."""

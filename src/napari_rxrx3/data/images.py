@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,14 +13,23 @@ import numpy as np
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import ImageUnavailable
-from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS, PlateId, WellId
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
+from napari_rxrx3.data.budgets import budgets
 from napari_rxrx3.data.cache import ArrayCache, DiskCache
-from napari_rxrx3.data.decode import UndecodableImage, decode, decode_small, image_layout
+from napari_rxrx3.data.decode import (
+    UndecodableImage,
+    decode,
+    decode_small,
+    image_kind,
+    image_layout,
+)
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.folders import FolderSource
+from napari_rxrx3.data.glimpses import GlimpseForm, TopReader, form_of
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.planes import ImageSource, PlaneIndex, plate_of_path
 from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.reducers import reduce_here
 from napari_rxrx3.data.shards import ShardSource
 from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.tars import TarSource
@@ -32,21 +42,34 @@ Layout = tuple[tuple[int, int], np.dtype[Any]]
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
 PlateNamer = Callable[[str], PlateId | None]
+Reduce = Callable[[bytes, int], Plane | None]
 
-_PLANES_IN_MEMORY = 512 * 2**20
 _HEADER = 64 * 2**10
+_PROBED = 12
+"""Number of planes whose headers say what all the others of their plate are like."""
 
 
 class ImageCatalog:
     """Finds, reads and decodes planes; decoded planes are kept up to a number of bytes.
 
     A plane that several containers hold is read from the first one that can give it.
+
+    Attributes
+    ----------
+    on_decoded : callable, optional
+        Called with (well, channel, plane) for each plane that was decoded whole, from whatever
+        thread did it, if its glimpse can be made of it.
     """
+
+    on_decoded: Callable[[WellId, int, Plane], None] | None = None
 
     def __init__(self, sources: list[ImageSource], where: str) -> None:
         self.sources = sources
         self._where = where
-        self._planes = ArrayCache(_PLANES_IN_MEMORY)
+        self._planes = ArrayCache(budgets.memory_bytes)
+        budgets.memory_changed.connect(self._planes.resize)
+        self._forms: dict[PlateId, GlimpseForm] = {}
+        self._tops = {source.path: TopReader(source.read) for source in sources}
         self._of_plate: dict[PlateId, list[ImageSource]] = {}
         for source in sources:
             for plate in source.index.plates:
@@ -64,9 +87,7 @@ class ImageCatalog:
         """Bool (1536, 6): the planes that some container lists for a plate."""
         found = np.zeros(N_POSITIONS * N_CHANNELS, dtype=bool)
         for source in self._of_plate.get(plate, ()):
-            base = source.index.plates.index(plate) * len(found)
-            code = source.index.code - base
-            found[code[(code >= 0) & (code < len(found))]] = True
+            found[source.index.of_plate(plate)[0]] = True
         planes: Plane = found.reshape(N_POSITIONS, N_CHANNELS)
         return planes
 
@@ -84,10 +105,86 @@ class ImageCatalog:
         """
 
         def compute() -> Plane:
-            use = decode if size is None else partial(decode_small, size=size)
-            return self._first_good(well, channel, use)
+            if size is None:
+                return self._whole(well, channel)
+            return self._first_good(
+                well, channel, lambda source, row: decode_small(source.read(row), size)
+            )
 
         return self._planes.get((well, channel, size), compute)
+
+    def _whole(self, well: WellId, channel: int) -> Plane:
+        def read(source: ImageSource, row: int) -> tuple[Plane, bool]:
+            data = source.read(row)
+            return decode(data), image_kind(data) != "JPEG 2000"
+
+        plane, has_glimpse = self._first_good(well, channel, read)
+        if self.on_decoded is not None and has_glimpse:
+            self.on_decoded(well, channel, plane)
+        return plane
+
+    def is_decoded(self, well: WellId, channel: int) -> bool:
+        """Whether a whole plane is in memory."""
+        return (well, channel, None) in self._planes
+
+    def top(self, well: WellId, channel: int) -> Plane | None:
+        """The first 240 rows of a large PNG, from the first part of its file; else None.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+        return self._first_good(well, channel, lambda source, row: self._tops[source.path].top(row))
+
+    def glimpse(self, well: WellId, channel: int) -> Plane:
+        """The quickest honest small view of a plane, (64, 64), see `glimpses`; read-only.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+        compute = partial(self.new_glimpse, well, channel)
+        return self._planes.get((well, channel, "glimpse"), compute)
+
+    def new_glimpse(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
+        """Make a glimpse and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""
+        return self._first_good(
+            well, channel, lambda source, row: self._tops[source.path].glimpse(row, reduce)
+        )
+
+    def glimpse_form(self, plate: PlateId) -> GlimpseForm | None:
+        """What the glimpses of most wells of a plate are like; None if no header tells."""
+        if plate not in self._forms:
+            forms = self._probed_forms(plate)
+            if not forms:
+                return None
+            self._forms[plate] = Counter(forms).most_common(1)[0][0]
+        return self._forms[plate]
+
+    def _probed_forms(self, plate: PlateId) -> list[GlimpseForm]:
+        """Forms of the planes that are read first."""
+        order = self.reading_order(plate).ravel()
+        listed = np.flatnonzero(order >= 0)
+        forms = []
+        for code in listed[np.argsort(order[listed])][:_PROBED].tolist():
+            position, channel = divmod(code, N_CHANNELS)
+            well = WellId(*plate, *divmod(position, N_COLUMNS))
+            with suppress(ImageUnavailable):
+                forms.append(self._first_good(well, channel + 1, _read_form))
+        return forms
+
+    def reading_order(self, plate: PlateId) -> Plane:
+        """Int (1536, 6): numbers that rise as planes are best read, -1 where none is listed."""
+        order = np.full(N_POSITIONS * N_CHANNELS, -1, dtype=np.int64)
+        for number, source in reversed(list(enumerate(self._of_plate.get(plate, ())))):
+            code, rows = source.index.of_plate(plate)
+            by_place = np.lexsort((source.index.second[rows], source.index.first[rows]))
+            order[code[by_place]] = number * len(order) + np.arange(len(rows))
+        return order.reshape(N_POSITIONS, N_CHANNELS)
+
+    def fingerprint(self, plate: PlateId) -> str:
+        """Text that changes when a container of a plate does; raises OSError."""
+        return "|".join(source.fingerprint() for source in self._of_plate.get(plate, ()))
 
     def layout(self, well: WellId) -> Layout:
         """Shape (Y, X) and dtype that most of a well's planes have, from their headers.
@@ -101,7 +198,7 @@ class ImageCatalog:
         failure: ImageUnavailable | None = None
         for channel in range(1, N_CHANNELS + 1):
             try:
-                layouts.append(self._first_good(well, channel, image_layout, _HEADER))
+                layouts.append(self._first_good(well, channel, _read_layout))
             except ImageUnavailable as error:
                 failure = failure or error
         if not layouts:
@@ -134,13 +231,12 @@ class ImageCatalog:
         self,
         well: WellId,
         channel: int,
-        use: Callable[[bytes], Result],
-        n_bytes: int | None = None,
+        use: Callable[[ImageSource, int], Result],
     ) -> Result:
         failure: ImageUnavailable | None = None
         for source, row in self._candidates(well, channel):
             try:
-                return use(source.read(row, n_bytes))
+                return use(source, row)
             except (OSError, UndecodableImage, pa.ArrowException) as error:
                 place = source.locate(row)
                 failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
@@ -154,6 +250,17 @@ class ImageCatalog:
         places = ", ".join(source.path for source in holders)
         cause = "the image is missing"
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
+
+
+def _read_layout(source: ImageSource, row: int) -> Layout:
+    return image_layout(source.read(row, _HEADER))
+
+
+def _read_form(source: ImageSource, row: int) -> GlimpseForm:
+    try:
+        return form_of(source.read(row, _HEADER))
+    except UndecodableImage:  # the header of a TIFF may be at its end
+        return form_of(source.read(row))
 
 
 def find_images(

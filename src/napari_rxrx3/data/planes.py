@@ -86,12 +86,19 @@ class PlaneIndex:
 
     def find(self, well: WellId, channel: int) -> int | None:
         """Row of a plane in this index, or None if the container does not hold it."""
-        if well.plate_id not in self.plates:
+        if well.plate_id not in self.plates or not 1 <= channel <= N_CHANNELS:
             return None
         base = self.plates.index(well.plate_id) * N_POSITIONS + well.position
         code = base * N_CHANNELS + channel - 1
         row = int(np.searchsorted(self.code, code))
         return row if row < len(self.code) and self.code[row] == code else None
+
+    def of_plate(self, plate: PlateId) -> tuple[Array, Array]:
+        """The planes of one plate: ``position * 6 + channel - 1``, and their rows here."""
+        n_codes = N_POSITIONS * N_CHANNELS
+        base = self.plates.index(plate) * n_codes
+        start, stop = np.searchsorted(self.code, (base, base + n_codes))
+        return self.code[start:stop] - base, np.arange(start, stop)
 
     def plane(self, row: int) -> tuple[WellId, int]:
         """Well and channel (1..6) of a row."""
@@ -138,6 +145,10 @@ class ImageSource(Protocol):
 
     def locate(self, row: int) -> str:
         """Where these bytes are, for a person."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Text that changes when the container does; raises OSError when it cannot be asked."""
         ...
 
 

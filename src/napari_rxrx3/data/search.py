@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +15,12 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import PlateId
 
-__all__ = ["Hit", "SearchIndex"]
+__all__ = ["Found", "FoundPlate", "Hit", "SearchIndex"]
+
+Array = np.ndarray[Any, Any]
 
 _KINDS = ("gene", "guide", "compound", "control", "well")
+_BLOCK = 1 << 18
 
 
 class Hit(NamedTuple):
@@ -25,95 +31,230 @@ class Hit(NamedTuple):
     n_wells: int
 
 
+class FoundPlate(NamedTuple):
+    """A plate with found wells; `first` is one of them, with an image if there is one."""
+
+    plate: PlateId
+    n_wells: int
+    n_images: int
+    first: str
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Where the wells of a hit are.
+
+    Attributes
+    ----------
+    positions : int (n,)
+        Places in the table of wells, ascending.
+    plates : tuple of FoundPlate
+        In the order of the table.
+    starts : int (plates,)
+        Where each plate's wells begin among the `positions`.
+    """
+
+    hit: Hit
+    positions: Array
+    plates: tuple[FoundPlate, ...]
+    starts: Array
+    well_ids: pa.Array
+
+    @cached_property
+    def _number(self) -> dict[PlateId, int]:
+        return {found.plate: number for number, found in enumerate(self.plates)}
+
+    def plate(self, plate: PlateId | None) -> FoundPlate | None:
+        """What was found on a plate, None if that is nothing."""
+        number = self._number.get(plate) if plate is not None else None
+        return None if number is None else self.plates[number]
+
+    def on(self, plate: PlateId | None) -> list[str]:
+        """Ids of the found wells of one plate."""
+        number = self._number.get(plate) if plate is not None else None
+        if number is None:
+            return []
+        start = int(self.starts[number])
+        here = self.positions[start : start + self.plates[number].n_wells]
+        return [str(i) for i in self.well_ids.take(pa.array(here)).to_pylist()]
+
+
 class SearchIndex:
-    """All names of a table of wells. The search ignores case; names keep it."""
+    """All names of a table of wells. The search ignores case; names keep it.
+
+    The long columns are kept as numbers and searched by pyarrow, which lets other threads run.
+    """
 
     def __init__(self, wells: pd.DataFrame) -> None:
         self._wells = wells
-        names = _names(wells)
+        self._ids = _text(wells.index)
+        self._treatments, self._treatment = _coded(wells["treatment"])
+        self._genes, self._gene = _coded(wells["gene"])
+        types, kind_of_type = _coded(wells["perturbation_type"])
+        is_other = np.array([name != "COMPOUND" for name in types] + [False])
+        self._is_no_compound = is_other[kind_of_type]  # some tables say no type
+        names = _ordered(self._count())
         self._names = names
+        self._text = pa.array(names["name"], pa.large_string())
         self._folded = pa.array(names["name"].str.casefold(), pa.large_string())
-        self._ids = pa.array(wells.index, pa.large_string())
 
-    def search(self, text: str, limit: int = 20) -> list[Hit]:
-        """Names that hold a text, the ones that start with it first, wells last."""
+    def search(
+        self, text: str, limit: int = 20, go_on: Callable[[], None] = lambda: None
+    ) -> list[Hit]:
+        """Names that hold a text, the ones that start with it first, wells last.
+
+        `go_on` is called now and then and may raise to stop.
+        """
         folded = text.strip().casefold()
         if not folded:
             return []
-        contained = pc.match_substring(self._folded, folded).to_numpy(zero_copy_only=False)
-        found = self._names[contained]
-        rank = ~found["name"].str.casefold().str.startswith(folded)
-        found = found.assign(rank=rank, length=found["name"].str.len())
-        found = found.sort_values(["rank", "order", "length", "name"]).head(limit)
-        hits = [
-            Hit(name, kind, int(n))
-            for name, kind, n in found[["name", "kind", "n_wells"]].itertuples(index=False)
-        ]
-        return hits + self._wells_like(folded, limit - len(hits))
+        contained = pc.match_substring(self._folded, folded)
+        first = pc.starts_with(self._folded, folded)
+        other = pc.and_not(contained, first)
+        rows = [*_places(first, limit), *_places(other, limit)][:limit]
+        hits = [self._hit(row) for row in rows]
+        return hits + self._wells_like(folded, limit - len(hits), go_on)
 
     def at(self, plate: PlateId, row: int, column: int) -> Hit | None:
         """The well at a position of a plate."""
-        wells = self._wells
-        here = (wells["row"] == row) & (wells["column"] == column) & (wells["plate"] == plate.plate)
-        found = wells.index[here & (wells["experiment_name"] == plate.experiment)]
-        return Hit(str(found[0]), "well", 1) if len(found) else None
+        number = self._plate_numbers.get(plate)
+        if number is None:
+            return None
+        start, stop = self._plate_starts[number : number + 2].tolist()
+        here = self._wells[["row", "column"]].iloc[start:stop].to_numpy()
+        found = np.flatnonzero((here == (row, column)).all(axis=1))
+        return Hit(self._id(start + int(found[0])), "well", 1) if len(found) else None
+
+    def positions_of(self, hit: Hit) -> Array:
+        """Places in the table of all wells that a hit stands for, ascending: int (n,)."""
+        if hit.kind == "well":
+            return np.array([self._place(hit.name)])
+        if hit.kind == "gene":
+            return np.flatnonzero(self._gene == self._genes[hit.name])
+        rows: Array = np.flatnonzero(self._treatment == self._treatments[hit.name])
+        if hit.kind == "control" or gene_of_guide(hit.name) is not None:
+            return rows
+        is_other = self._is_no_compound[rows]
+        chosen: Array = rows[is_other if hit.kind == "guide" else ~is_other]
+        return chosen
 
     def wells_of(self, hit: Hit) -> pd.DataFrame:
         """Rows of all wells that a hit stands for."""
-        if hit.kind == "well":
-            return self._wells.loc[[hit.name]]
-        if hit.kind == "gene":
-            return self._wells[self._wells["gene"] == hit.name]
-        rows = self._wells[self._wells["treatment"] == hit.name]
-        if hit.kind == "control" or gene_of_guide(hit.name) is not None:
-            return rows
-        is_other = _is_no_compound(rows["perturbation_type"])
-        return rows[is_other if hit.kind == "guide" else ~is_other]
+        return self._wells.iloc[self.positions_of(hit)]
+
+    def where(self, hit: Hit) -> Found:
+        """The plates that hold the wells of a hit."""
+        positions = self.positions_of(hit)
+        plate = np.searchsorted(self._plate_starts, positions, side="right") - 1
+        numbers, starts, counts = np.unique(plate, return_index=True, return_counts=True)
+        has_image = self._wells["has_image"].to_numpy()[positions]
+        n_images = np.add.reduceat(has_image, starts, dtype=int) if len(starts) else starts
+        first = positions[starts]
+        pictured, first_pictured = np.unique(plate[has_image], return_index=True)
+        first[np.isin(numbers, pictured)] = positions[has_image][first_pictured]
+        ids = self._ids.take(pa.array(first)).to_pylist()
+        names = list(self._plate_numbers)
+        plates = tuple(
+            FoundPlate(names[number], int(n), int(images), str(well))
+            for number, n, images, well in zip(numbers, counts, n_images, ids, strict=True)
+        )
+        return Found(hit, positions, plates, starts, self._ids)
 
     def find(self, name: str) -> Hit | None:
         """The hit of exactly this name, case included; else the only one that differs in case."""
         name = name.strip()
-        for candidate in (self._names["name"] == name, self._same_folded(name)):
-            rows = self._names[candidate]
-            if len(rows) == 1 or (len(rows) and rows["name"].nunique() == 1):
-                row = rows.iloc[0]
-                return Hit(row["name"], row["kind"], int(row["n_wells"]))
-        return Hit(name, "well", 1) if name in self._wells.index else None
+        for texts, text in ((self._text, name), (self._folded, name.casefold())):
+            rows = _places(pc.equal(texts, text), len(texts))
+            hits = [self._hit(row) for row in rows]
+            if len({hit.name for hit in hits}) == 1:
+                return hits[0]
+        return Hit(name, "well", 1) if self._place(name) >= 0 else None
 
-    def _same_folded(self, name: str) -> pd.Series:
-        return self._names["name"].str.casefold() == name.casefold()
+    @cached_property
+    def _plate_starts(self) -> Array:
+        """Where the wells of each plate begin in the table, and where the last ones end."""
+        _, experiment = _coded(self._wells["experiment_name"])
+        plate = self._wells["plate"].to_numpy()
+        new = (experiment[1:] != experiment[:-1]) | (plate[1:] != plate[:-1])
+        return np.concatenate([[0], np.flatnonzero(new) + 1, [len(plate)]])
 
-    def _wells_like(self, folded: str, limit: int) -> list[Hit]:
-        if limit <= 0:
-            return []
-        matches = pc.match_substring(self._ids, folded, ignore_case=True)
-        places = pc.indices_nonzero(matches)[:limit].to_pylist()
-        return [Hit(self._ids[i].as_py(), "well", 1) for i in places]
+    @cached_property
+    def _plate_numbers(self) -> dict[PlateId, int]:
+        firsts = self._wells[["experiment_name", "plate"]].iloc[self._plate_starts[:-1]]
+        pairs = firsts.itertuples(index=False)
+        return {PlateId(name, int(plate)): n for n, (name, plate) in enumerate(pairs)}
+
+    def _count(self) -> list[Hit]:
+        """All names but those of wells, in no order."""
+        kinds: dict[tuple[str, str], int] = {}
+        for is_other in (False, True):
+            codes = self._treatment[self._is_no_compound == is_other]
+            counts = np.bincount(codes[codes >= 0], minlength=len(self._treatments))
+            for name, n in zip(self._treatments, counts.tolist(), strict=True):
+                key = name, _kind(name, is_other)
+                if n:
+                    kinds[key] = kinds.get(key, 0) + n
+        genes = np.bincount(self._gene[self._gene >= 0], minlength=len(self._genes)).tolist()
+        controls = {name for name, kind in kinds if kind == "control"}
+        hits = [Hit(name, kind, n) for (name, kind), n in kinds.items()]
+        for name, n in zip(self._genes, genes, strict=True):
+            if name not in controls:
+                hits.append(Hit(name, "gene", n))
+        return hits
+
+    def _hit(self, row: int) -> Hit:
+        found = self._names.iloc[row]
+        return Hit(str(found["name"]), str(found["kind"]), int(found["n_wells"]))
+
+    def _place(self, well_id: str) -> int:
+        """Where a well is in the table, -1 if it is not there; pandas would make an index first."""
+        return int(pc.index(self._ids, well_id).as_py())
+
+    def _id(self, position: int) -> str:
+        return str(self._ids[position].as_py())
+
+    def _wells_like(self, folded: str, limit: int, go_on: Callable[[], None]) -> list[Hit]:
+        hits: list[Hit] = []
+        for start in range(0, len(self._ids), _BLOCK):
+            if len(hits) >= limit:
+                break
+            go_on()
+            block = self._ids.slice(start, _BLOCK)
+            matches = pc.match_substring(pc.utf8_lower(block), folded)
+            places = _places(matches, limit - len(hits))
+            hits += [Hit(self._id(start + place), "well", 1) for place in places]
+        return hits
 
 
-def _names(wells: pd.DataFrame) -> pd.DataFrame:
-    """One row a name: name, kind, n_wells, and the order of its kind."""
-    pairs = wells.groupby(["treatment", "perturbation_type"], dropna=False).size()
-    counted = pairs.rename("n_wells").reset_index().dropna(subset="treatment")
-    counted["kind"] = _kinds(counted["treatment"], counted["perturbation_type"])
-    treatments = counted.groupby(["treatment", "kind"], as_index=False)["n_wells"].sum()
-    treatments = treatments.rename(columns={"treatment": "name"})
-    controls = treatments.loc[treatments["kind"] == "control", "name"]
-    genes = wells["gene"].value_counts().rename_axis("name").reset_index(name="n_wells")
-    genes = genes[~genes["name"].isin(controls)].assign(kind="gene")
-    names = pd.concat([genes, treatments], ignore_index=True)
+def _text(column: pd.Series | pd.Index) -> pa.Array:
+    text = pa.array(column.array, pa.large_string())  # of a Series, pandas would index its ids
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+
+
+def _coded(column: pd.Series) -> tuple[dict[str, int], Array]:
+    """The different texts of a column with a number each, and each row's: -1 where it has none."""
+    coded = _text(column).dictionary_encode()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return {name: code for code, name in enumerate(coded.dictionary.to_pylist())}, codes
+
+
+def _kind(treatment: str, is_other: bool) -> str:
+    """What a treatment is; `is_other` says that the table has it as no compound."""
+    if "_control" in treatment:
+        return "control"
+    return "guide" if is_other or gene_of_guide(treatment) is not None else "compound"
+
+
+def _ordered(hits: list[Hit]) -> pd.DataFrame:
+    """Name, kind and n_wells of each: genes first, of a kind the shortest first."""
+    names = pd.DataFrame(hits, columns=Hit._fields)
     names["name"] = names["name"].astype("str")
     names["order"] = names["kind"].map(_KINDS.index)
-    return names
+    names["length"] = names["name"].str.len()
+    names = names.sort_values(["order", "length", "name"])
+    return names.reset_index(drop=True)[["name", "kind", "n_wells"]]
 
 
-def _kinds(treatments: pd.Series, types: pd.Series) -> np.ndarray[Any, Any]:
-    guides = {t: gene_of_guide(t) is not None for t in treatments.unique()}
-    is_guide = treatments.map(guides).astype(bool) | _is_no_compound(types)
-    kinds = np.where(is_guide, "guide", "compound")
-    return np.where(treatments.str.contains("_control"), "control", kinds)
-
-
-def _is_no_compound(types: pd.Series) -> pd.Series:
-    """Where the table says another type; some tables say none."""
-    return types.notna() & (types != "COMPOUND")
+def _places(matches: pa.Array, limit: int) -> list[int]:
+    places: list[int] = pc.indices_nonzero(matches)[:limit].to_pylist()
+    return places

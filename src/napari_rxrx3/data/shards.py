@@ -53,6 +53,9 @@ class ShardSource:
     def locate(self, row: int) -> str:
         return f"{self.path}, key {self.index.name[row].decode()}"
 
+    def fingerprint(self) -> str:
+        return self._storage.fingerprint(self.path)
+
     def _group(self, group: int) -> pa.Array:
         with self._lock:
             if group in self._groups:

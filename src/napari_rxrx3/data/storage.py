@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import posixpath
@@ -24,10 +25,14 @@ _REMOTE_BLOCK = 64 * 2**10
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder of a listing; `path` can be given to every method of its storage."""
+    """A file or folder of a listing; `path` can be given to every method of its storage.
+
+    `stamp` changes when the file does; it is empty where a listing does not tell.
+    """
 
     path: str
     is_folder: bool
+    stamp: str = ""
 
     @property
     def name(self) -> str:
@@ -40,6 +45,7 @@ class Storage:
     def __init__(self, fs: Any) -> None:
         self._fs = fs
         self.is_local = isinstance(fs, LocalFileSystem)
+        self.name = "" if self.is_local else str(fs.protocol)
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
@@ -101,7 +107,7 @@ class Storage:
         if self.is_local:
             with os.scandir(path) as found:
                 entries = [
-                    Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder")
+                    Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder", _stamp_of(e, kind))
                     for e in found
                     if (kind := _kind(e))
                 ]
@@ -109,7 +115,7 @@ class Storage:
             with self._as_os_errors():
                 listed = self._fs.ls(path, detail=True)
             entries = [
-                Entry(item["name"].rstrip("/"), item["type"] == "directory")
+                Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
                 for item in listed
                 if item["name"].rstrip("/") != path.rstrip("/")
             ]
@@ -160,8 +166,39 @@ class Storage:
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
         with self._as_os_errors():
             info = self._fs.info(path)
-        stamp = next((info[k] for k in ("ETag", "LastModified", "created") if info.get(k)), "")
-        return f"{self._fs.protocol}|{path}|{info.get('size')}|{stamp}"
+        return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
+
+    def folder_fingerprint(self, path: str) -> str:
+        """Text that changes when a file in a folder does; raises OSError."""
+        digest = hashlib.sha256()
+        if self.is_local:
+            with os.scandir(path) as found:
+                files = sorted((e.name, e.stat()) for e in found if not e.is_dir())
+            for name, stat in files:
+                digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+            return f"{path}|{digest.hexdigest()}"
+        with self._as_os_errors():
+            listed = self._fs.ls(path, detail=True)
+        for info in sorted(listed, key=lambda info: str(info["name"])):
+            digest.update(f"{info['name']}|{info.get('size')}|{_stamp(info)}\n".encode())
+        return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    """What a server says about when a file was changed."""
+    return str(next((info[k] for k in ("ETag", "LastModified", "created") if info.get(k)), ""))
+
+
+def _listed_stamp(info: dict[str, Any]) -> str:
+    stamp = _stamp(info)
+    return f"{info.get('size')}|{stamp}" if stamp else ""
+
+
+def _stamp_of(entry: os.DirEntry[str], kind: str) -> str:
+    if kind != "file":
+        return ""
+    stat = entry.stat()
+    return f"{stat.st_size}|{stat.st_mtime_ns}"
 
 
 def _in_words(error: Exception) -> str:

@@ -33,6 +33,9 @@ class TarSource:
     def locate(self, row: int) -> str:
         return f"{self.path}, member {self.index.name[row].decode()}"
 
+    def fingerprint(self) -> str:
+        return self._storage.fingerprint(self.path)
+
     @staticmethod
     def build_index(storage: Storage, path: str, plate: PlateId | None = None) -> PlaneIndex:
         """Read the headers of all members; a damaged tar gives what comes before the damage."""

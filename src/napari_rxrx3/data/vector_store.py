@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from napari_rxrx3.data.cache import DiskCache, written_atomically
+from napari_rxrx3.data.cache import DiskCache
+from napari_rxrx3.data.kept_tables import load_table, save_table
 from napari_rxrx3.data.problems import Problem
 
 __all__ = ["StoredVectors", "VectorRows", "VectorStore"]
@@ -103,14 +104,14 @@ class VectorStore:
 
     def open(self) -> StoredVectors | None:
         """Map what was built before; None if it is not there or is damaged."""
+        table = load_table(self._rows)
+        if table is None:
+            return None
         try:
-            with pa.OSFile(str(self._rows)) as file:
-                table = pa.ipc.open_file(file).read_all()
-            table.validate(full=True)
             stored = json.loads(table.schema.metadata[b"problems"])
             problems = [Problem(kind, well_id=well, detail=detail) for kind, well, detail in stored]
             ids, usable = (column.combine_chunks() for column in table.columns)
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        except (ValueError, KeyError, TypeError, pa.ArrowException):
             return None
         vectors = self._cache.open_mapped("vectors", self._fingerprint)
         if vectors is None or vectors.shape != (len(ids), self._dimension):
@@ -129,7 +130,7 @@ class VectorStore:
         return self.open() or self._in_memory(read)
 
     def _write(self, read: Callable[[VectorRows], None]) -> None:
-        with written_atomically(self._vectors) as temporary:
+        with self._cache.writing(self._vectors) as temporary:
             with temporary.open("wb") as file:
                 file.write(bytes(_HEADER))
                 rows = VectorRows(file)
@@ -141,12 +142,7 @@ class VectorStore:
                 file.write(_header((len(ids), self._dimension)))
         metadata = {"problems": json.dumps([(p.kind, p.well_id, p.detail) for p in rows.problems])}
         table = pa.table([ids, pa.array(usable)], schema=_SCHEMA.with_metadata(metadata))
-        with (
-            written_atomically(self._rows) as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, table.schema) as writer,
-        ):
-            writer.write_table(table)
+        save_table(self._cache, self._rows, table)
 
     def _in_memory(self, read: Callable[[VectorRows], None]) -> StoredVectors:
         buffer = io.BytesIO()

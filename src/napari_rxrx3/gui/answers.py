@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from math import isnan
+from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.card import Card, Number
 from napari_rxrx3.gui.tasks import Progress
-from napari_rxrx3.maps.build import phenomap_or_fallback
-from napari_rxrx3.maps.doubts import DOUBTS, LEVEL_OF_DOUBT, doubts_of_entry
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
-from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
+from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Query, name_of_well
+
+if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged", "spec_of"]
 
 _KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 
-PictureOf = Callable[[pd.Index], str | None]
+PictureOf = Callable[[np.ndarray], str | None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ def first_answer(
     dataset: Dataset, query: Query, picture_of: PictureOf, progress: Progress
 ) -> Answer:
     """The neighbors without anything that takes long."""
+    from napari_rxrx3.maps.build import phenomap_or_fallback
+
     phenomap, note = phenomap_or_fallback(dataset, spec_of(query), progress)
     key = query.key
     if key not in phenomap.labels.index and query.well is not None:
@@ -64,7 +69,7 @@ def first_answer(
         if known is None:
             return Answer(query, key, phenomap, [], None, _why_not_in_map(dataset, query))
         key = known
-    wells = phenomap.wells_of(key)
+    wells = phenomap.positions_of(phenomap.row(key))
     neighbors = list_neighbors(
         phenomap,
         key,
@@ -100,7 +105,10 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress, scored: bo
     )
     card = answer.card
     if scored:
+        from napari_rxrx3.maps.doubts import DOUBTS, doubts_of_entry
+
         doubts = doubts_of_entry(phenomap, phenomap.row(answer.key))
+        phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
         card = replace(
             card,
             numbers=_numbers(phenomap, answer.key),
@@ -133,7 +141,7 @@ def as_rows(answer: Answer) -> list[dict[str, object]]:
 
 
 def _why_not_in_map(dataset: Dataset, query: Query) -> str:
-    row = dataset.wells.loc[query.well]
+    row = dataset.row(query.well or "")
     if isinstance(row["treatment"], str) and "_control" in row["treatment"]:
         return "Controls of compound plates are not in this map: compare by well to see them."
     if row["has_embedding"]:
@@ -141,15 +149,15 @@ def _why_not_in_map(dataset: Dataset, query: Query) -> str:
     return f"{query.key} has no vector, so it has no neighbors."
 
 
-def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: pd.Index) -> Card:
+def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
     label = phenomap.labels.loc[key]
-    row = dataset.wells.loc[wells[0]]
+    row = dataset.known_wells.iloc[wells[0]]
     name = key
     if phenomap.level == "well":
         name = f"{name_of_well(row)}, {key}"
     elif label["perturbation_type"] == "COMPOUND":
         dose = label["concentration"]
-        name = label["treatment"] if pd.isna(dose) else f"{label['treatment']} {dose:g} µM"
+        name = label["treatment"] if isnan(dose) else f"{label['treatment']} {dose:g} µM"
     text = {name: value if isinstance(value, str) else "" for name, value in row.items()}
     kind = text["perturbation_type"]
     return Card(
@@ -185,7 +193,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     cosine = scores["strength_cosine"]
     raw = Number(
         "raw",
-        "" if pd.isna(cosine) else f"{cosine:.2g}",
+        "" if isnan(cosine) else f"{cosine:.2g}",
         "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
         "come, not aligned.",
     )
@@ -196,7 +204,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
     numbers = [strength, raw, consistency]
-    if not pd.isna(scores["agreement"]):
+    if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
         agreement = _with_p(scores["agreement"], scores["agreement_p"])
@@ -211,13 +219,15 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
 
 def _with_p(value: float, p: float) -> str:
     """A number; what is no more than chance is said to be."""
+    from napari_rxrx3.maps.doubts import LEVEL_OF_DOUBT
+
     chance = " (chance)" if p > LEVEL_OF_DOUBT else ""
-    if pd.isna(value):
-        return "" if pd.isna(p) else f"p {p:.2g}"
+    if isnan(value):
+        return "" if isnan(p) else f"p {p:.2g}"
     return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{value:.2f}{chance}"
 
 
 def _p_words(p: float, what: str) -> str:
-    if pd.isna(p):
+    if isnan(p):
         return "There are too few wells to compare it with."
     return f"Of random {what}: {100 * p:.2g} %, which is p."

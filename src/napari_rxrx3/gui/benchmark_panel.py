@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.answers import spec_of
 from napari_rxrx3.gui.benchmark_results import BenchmarkResult, benchmarked
 from napari_rxrx3.gui.map_choice import map_in_words
@@ -17,8 +17,11 @@ from napari_rxrx3.gui.results import ResultTable, save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.phenomap import MapSpec
+from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Session
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
 
 __all__ = ["BenchmarkPanel"]
 
@@ -100,6 +103,7 @@ class BenchmarkPanel(QWidget):
     def _connect(self) -> None:
         self.following.connect(self._session.query_changed, self._on_query)
         self.following.connect(self._session.dataset_changed, self._on_dataset)
+        self.following.connect(self._session.wells_changed, self._on_query)
         self.choose.clicked.connect(self._choose)
         self.run.clicked.connect(self._run_or_stop)
         self._tasks.stopped.connect(self._on_stopped)
@@ -119,10 +123,10 @@ class BenchmarkPanel(QWidget):
     def _spec(self) -> MapSpec | None:
         """The map that is asked now; None if there is none."""
         dataset = self._session.dataset
-        if dataset is None or dataset.default_embedding is None:
+        if dataset is None or dataset.known_default is None:
             return None
         spec = spec_of(self._session.query)
-        return replace(spec, embedding=spec.embedding or dataset.default_embedding)
+        return replace(spec, embedding=spec.embedding or dataset.known_default)
 
     def _choose(self) -> None:
         path = QFileDialog.getOpenFileName(self, "Table of what is known", "", _FILES)[0]

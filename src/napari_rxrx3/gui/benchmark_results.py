@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.tasks import Progress
-from napari_rxrx3.maps.benchmark import RecallResult, pair_recall
-from napari_rxrx3.maps.benchmark_files import read_interactions, read_pairs
-from napari_rxrx3.maps.build import phenomap_or_fallback
-from napari_rxrx3.maps.compound_genes import PrecisionResult, compound_gene_precision
-from napari_rxrx3.maps.phenomap import MapSpec
+from napari_rxrx3.maps.spec import MapSpec
+
+if TYPE_CHECKING:  # what works it out is loaded by the thread that does
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.benchmark import RecallResult
+    from napari_rxrx3.maps.compound_genes import PrecisionResult
 
 __all__ = ["BenchmarkResult", "Outcome", "benchmarked", "kind_of_file"]
 
@@ -79,6 +80,11 @@ def benchmarked(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) 
     RxRx3Error
         If the table or the map is not fit for it; why is said.
     """
+    from napari_rxrx3.maps.benchmark import pair_recall
+    from napari_rxrx3.maps.benchmark_files import read_interactions, read_pairs
+    from napari_rxrx3.maps.build import phenomap_or_fallback
+    from napari_rxrx3.maps.compound_genes import compound_gene_precision
+
     if kind_of_file(path) == "pairs":
         pairs = read_pairs(path)
         phenomap, note = phenomap_or_fallback(dataset, spec, progress)
@@ -91,6 +97,8 @@ def benchmarked(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) 
 
 
 def _of_pairs(found: RecallResult) -> Outcome:
+    import pandas as pd
+
     counts = {"n_pairs": found.n_pairs, "n_known": found.n_known}
     counts |= {"n_entries": found.n_entries, "n_null": found.n_null}
     frame = pd.DataFrame(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.answers import spec_of
 from napari_rxrx3.gui.comparison import (
     TwoAnswers,
@@ -26,8 +26,11 @@ from napari_rxrx3.gui.results import ResultTable, save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.phenomap import MapSpec
+from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Query, Session
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
 
 __all__ = ["ComparePanel"]
 
@@ -96,6 +99,7 @@ class ComparePanel(QWidget):
     def _connect(self) -> None:
         self.following.connect(self._session.query_changed, self._on_query)
         self.following.connect(self._session.dataset_changed, self._on_dataset)
+        self.following.connect(self._session.wells_changed, self._on_wells)
         self.a.changed.connect(self._on_a)
         self.b.changed.connect(self._on_b)
         self.table.chosen.connect(self._show_beside)
@@ -111,12 +115,15 @@ class ComparePanel(QWidget):
         self._show_nothing(_HINT)
         self._on_query(self._session.query)
 
+    def _on_wells(self, dataset: Dataset | None) -> None:
+        self._on_query(self._session.query)  # by now it is known which vectors are the default
+
     def _on_query(self, query: Query) -> None:
         dataset = self._session.dataset
         if dataset is None:
             return
         names = list(dataset.embeddings)
-        default = dataset.default_embedding or ""
+        default = dataset.known_default or ""
         spec = replace(spec_of(query), embedding=query.embedding or default)
         for choice in (self.a, self.b):
             choice.set_embeddings(names)
@@ -144,6 +151,9 @@ class ComparePanel(QWidget):
         if not self.isVisible() or dataset is None or not query.key:
             return
         opposite = query.order == "opposite"
+        if dataset.known_default is None and dataset.embeddings:
+            self._show_nothing("The vectors are not read yet.")
+            return
         question = TwoMaps(query.key, query.metric, opposite, query.kind, self.a.spec, self.b.spec)
         if question == self._asked and not again:
             return

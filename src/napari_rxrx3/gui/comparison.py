@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.map_choice import map_in_words
 from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.tasks import Progress
-from napari_rxrx3.maps.build import phenomap_or_fallback
-from napari_rxrx3.maps.compare import Comparison, compare_lists
 from napari_rxrx3.maps.neighbors import KINDS
-from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
+from napari_rxrx3.maps.spec import MapSpec
+
+if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.compare import Comparison
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [
     "TwoAnswers",
@@ -29,7 +34,7 @@ __all__ = [
     "rows_of",
 ]
 
-PictureOf = Callable[[pd.Index], str | None]
+PictureOf = Callable[[np.ndarray], str | None]
 
 _K = 20
 
@@ -77,6 +82,9 @@ def compared(
     RxRx3Error
         If there is nothing to compare; why is said.
     """
+    from napari_rxrx3.maps.build import phenomap_or_fallback
+    from napari_rxrx3.maps.compare import compare_lists
+
     map_a, note_a = phenomap_or_fallback(dataset, question.a, progress)
     map_b, note_b = phenomap_or_fallback(dataset, question.b, progress)
     notes = tuple(f"{name}: {note}" for name, note in (("A", note_a), ("B", note_b)) if note)
@@ -91,7 +99,7 @@ def compared(
     for entry in found.table["key"]:
         phenomap = map_a if entry in map_a.labels.index else map_b
         names.append(_name(phenomap, entry))
-        wells.append(picture_of(phenomap.wells_of(entry)))
+        wells.append(picture_of(phenomap.positions_of(phenomap.row(entry))))
     name = _name(map_a, key)
     return TwoAnswers(question, found, map_a.spec, map_b.spec, name, names, wells, notes)
 
@@ -101,7 +109,7 @@ def _name(phenomap: PhenoMap, key: str) -> str:
     treatment, dose = label["treatment"], label["concentration"]
     if not isinstance(treatment, str):
         return key
-    name = treatment if pd.isna(dose) else f"{treatment} {dose:g} µM"
+    name = treatment if isnan(dose) else f"{treatment} {dose:g} µM"
     return f"{name} ({key})" if phenomap.level == "well" else name
 
 

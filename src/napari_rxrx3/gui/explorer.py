@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
@@ -20,8 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.search import Hit, SearchIndex
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.gui.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare import ComparePanel
 from napari_rxrx3.gui.find_box import FindBox
@@ -30,9 +29,13 @@ from napari_rxrx3.gui.neighbors import NeighborsPanel
 from napari_rxrx3.gui.plate_panel import PlatePanel
 from napari_rxrx3.gui.stain_bar import StainBar
 from napari_rxrx3.gui.status_line import StatusLine
-from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder
+from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
 from napari_rxrx3.gui.widgets import Following, shortcut, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.search import Found, SearchIndex
 
 __all__ = ["ExplorerWidget"]
 
@@ -63,6 +66,7 @@ class ExplorerWidget(QWidget):
         self.workspace = workspace_of(napari_viewer)
         self.session = self.workspace.session
         self._was_shown = False
+        self._found: Found | None = None
         self.following = Following()
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
@@ -106,6 +110,7 @@ class ExplorerWidget(QWidget):
             part.following.end()
         for panel in (self.neighbors, self.compare, self.benchmark):
             panel.end()
+        self.find.end()
         self.workspace.tasks.cancel("names")
         QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
 
@@ -123,7 +128,8 @@ class ExplorerWidget(QWidget):
     @property
     def is_settled(self) -> bool:
         """Everything that was asked for is on screen."""
-        return self.workspace.is_idle and self.neighbors.is_settled
+        parts = (self.neighbors.is_settled, self.find.is_settled)
+        return self.workspace.is_idle and all(parts)
 
     def _make_header(self) -> None:
         self.open_button = tool_button("folder_open", "Open another data set")
@@ -172,7 +178,7 @@ class ExplorerWidget(QWidget):
         follow = self.following.connect
         session, workspace = self.session, self.workspace
         follow(session.dataset_changed, self._on_dataset)
-        follow(session.plate_changed, self.find.set_plate)
+        follow(session.plate_changed, self._on_plate)
         follow(session.message_changed, self.status.say)
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
@@ -193,17 +199,13 @@ class ExplorerWidget(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)
-        self.found.set_found("", None)
+        self._on_find_cleared()
         name = f"in {dataset.name}" if dataset is not None else ""
         self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
         self.find.set_index(None)
         if dataset is not None:
-            self.workspace.tasks.run(
-                "names",
-                lambda progress: SearchIndex(dataset.wells),
-                self.find.set_index,
-                self.session.say,
-            )
+            tasks = self.workspace.tasks
+            tasks.run("names", lambda _: _names_of(dataset), self.find.set_index, self.session.say)
 
     def _on_tasks(self) -> None:
         self.status.set_work(self.workspace.tasks.status)
@@ -212,32 +214,31 @@ class ExplorerWidget(QWidget):
         if path:
             self.open_path(path)
 
-    def _on_found(self, hit: Hit) -> None:
-        index = self.find.index
-        if index is None:
-            return
-        wells = index.wells_of(hit)
-        self.session.light_up(wells.index)
-        self.found.set_found(hit.name, wells)
+    def _on_found(self, found: Found) -> None:
+        self._found = found
+        self.session.light_up(found.on(self.session.plate))
+        self.found.set_found(found)
         self.tabs.setCurrentWidget(self.found)
-        plate = self.session.plate
-        here = (
-            wells[(wells["experiment_name"] == plate.experiment) & (wells["plate"] == plate.plate)]
-            if plate is not None
-            else wells[:0]
-        )
-        if len(here) or hit.kind == "well":
-            rows = here if len(here) else wells
-            with_image = rows.index[rows["has_image"]]
-            self.session.select_well(str(with_image[0] if len(with_image) else rows.index[0]))
+        here = found.plate(self.session.plate)
+        if here is None and found.hit.kind == "well":
+            here = found.plates[0]
+        if here is not None:
+            self.session.select_well(here.first)
+
+    def _on_plate(self, plate: PlateId | None) -> None:
+        """Light up what was found of this plate: all of it can be half of the screen."""
+        self.find.set_plate(plate)
+        if self._found is not None:
+            self.session.light_up(self._found.on(plate))
 
     def _focus_find(self) -> None:
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
     def _on_find_cleared(self) -> None:
+        self._found = None
         self.session.light_up(())
-        self.found.set_found("", None)
+        self.found.set_found(None)
 
     def _show_help(self) -> None:
         menu = QMenu(self)
@@ -250,9 +251,16 @@ class ExplorerWidget(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
+            load_ahead()
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         urls = event.mimeData().urls()
         if urls:
             self.open_path(urls[0].toLocalFile() or urls[0].toString())
+
+
+def _names_of(dataset: Dataset) -> SearchIndex:
+    from napari_rxrx3.data.search import SearchIndex  # loads pandas, which no window waits for
+
+    return SearchIndex(dataset.known_wells)

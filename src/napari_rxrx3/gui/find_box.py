@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 from qtpy.QtCore import QModelIndex, QStringListModel, Qt, QTimer, Signal
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from napari_rxrx3.core.plate import PlateId, parse_address
-from napari_rxrx3.data.search import Hit, SearchIndex
+from napari_rxrx3.gui.tasks import Progress, Tasks
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.search import Found, Hit, SearchIndex
 
 __all__ = ["FindBox"]
 
@@ -14,10 +19,10 @@ _PAUSE_MS = 80
 
 
 class FindBox(QLineEdit):
-    """A line with completion over all names of a data set."""
+    """A line with completion over all names of a data set, which a thread of its own looks up."""
 
     found = Signal(object)
-    """The user chose a `Hit`."""
+    """The user chose something: where it is, a `Found`."""
     not_found = Signal(str)
     """The user asked for a name that does not exist."""
     cleared = Signal()
@@ -27,6 +32,8 @@ class FindBox(QLineEdit):
         self._index: SearchIndex | None = None
         self._hits: list[Hit] = []
         self._plate: PlateId | None = None
+        self._enter_waits = False
+        self._tasks = Tasks(self, n_threads=1)  # never behind work that takes longer
         self._model = QStringListModel(self)
         completer = QCompleter(self._model, self)
         completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
@@ -44,13 +51,22 @@ class FindBox(QLineEdit):
         self.textEdited.connect(self._on_edited)
         self.textChanged.connect(self._on_changed)
         self.returnPressed.connect(self._take_first)
+        self.destroyed.connect(lambda *_: self._tasks.close())
+
+    def end(self, wait: bool = False) -> None:
+        """Search no more; the box is not used any more."""
+        self._pause.stop()
+        self._tasks.close(wait)
 
     def set_index(self, index: SearchIndex | None) -> None:
         """Search these names from now on."""
         self._index = index
+        self._tasks.cancel("find")
         if index is None:
             self.clear()
-        elif self.text():  # typed while the names were read
+        elif self._enter_waits:  # pressed while the names were read
+            self._take_first()
+        elif self.text():
             self._pause.start()
 
     @property
@@ -59,65 +75,106 @@ class FindBox(QLineEdit):
 
     @property
     def hits(self) -> list[Hit]:
-        """What the text finds, best first."""
+        """What the completion lists, best first."""
         return list(self._hits)
 
-    def _on_edited(self) -> None:
-        self._pause.start()
-
-    def _on_changed(self, text: str) -> None:
-        if not text:
-            self._completer.popup().hide()
-            self.cleared.emit()
+    @property
+    def is_settled(self) -> bool:
+        """What was asked for has been answered."""
+        return self._tasks.is_idle and not self._pause.isActive()
 
     def set_plate(self, plate: PlateId | None) -> None:
         """An address such as AE23 means the well on this plate."""
         self._plate = plate
 
-    def _search(self) -> None:
-        self._hits = []
-        if self._index is not None:
-            here = self._well_here()
-            self._hits = [here] if here is not None else []
-            self._hits += [hit for hit in self._index.search(self.text()) if hit != here]
+    def _on_edited(self) -> None:
+        self._enter_waits = False
+        self._tasks.cancel("find")  # its answer would be one to another text
+        self._pause.start()
 
-    def _well_here(self) -> Hit | None:
-        if self._plate is None or self._index is None:
-            return None
-        try:
-            row, column = parse_address(self.text().strip().upper())
-        except ValueError:
-            return None
-        return self._index.at(self._plate, row, column)
+    def _on_changed(self, text: str) -> None:
+        if not text:
+            self._enter_waits = False
+            self._tasks.cancel("find")
+            self._completer.popup().hide()
+            self.cleared.emit()
 
     def _complete(self) -> None:
-        self._search()
-        self._model.setStringList([_row(hit) for hit in self._hits])
-        if self._hits and self.hasFocus():
+        index, text, plate = self._index, self.text(), self._plate
+        if index is None or not text.strip():
+            return
+
+        def work(progress: Progress) -> list[Hit]:
+            return _search(index, text, plate, progress)
+
+        self._tasks.run("find", work, self._list, self.not_found.emit)
+
+    def _list(self, hits: list[Hit]) -> None:
+        self._hits = hits
+        self._model.setStringList([_row(hit) for hit in hits])
+        if hits and self.hasFocus():
             self._completer.complete()
         else:
             self._completer.popup().hide()
 
-    def _choose(self, index: QModelIndex) -> None:
-        if index.row() < len(self._hits):
-            self._take(self._hits[index.row()])
+    def _choose(self, row: QModelIndex) -> None:
+        index = self._index
+        if index is None or row.row() >= len(self._hits):
+            return
+        hit = self._hits[row.row()]
+        self._tasks.run("find", lambda _: index.where(hit), self._take, self.not_found.emit)
 
     def _take_first(self) -> None:
         self._pause.stop()
-        if not self.text().strip() or self._index is None:
+        index, text, plate = self._index, self.text().strip(), self._plate
+        self._enter_waits = index is None and bool(text)
+        if not text or index is None:
             return
-        exact = self._index.find(self.text().strip()) if self._index is not None else None
-        self._search()
-        hit = exact or (self._hits[0] if self._hits else None)
-        if hit is None:
+
+        def work(progress: Progress) -> _First:
+            return _first(index, text, plate, progress)
+
+        self._tasks.run("find", work, self._on_first, self.not_found.emit)
+
+    def _on_first(self, first: _First) -> None:
+        self._hits = first.hits
+        if first.found is None:
             self.not_found.emit(self.text().strip())
         else:
-            self._take(hit)
+            self._take(first.found)
 
-    def _take(self, hit: Hit) -> None:
+    def _take(self, found: Found) -> None:
         self._completer.popup().hide()
-        self.setText(hit.name)
-        self.found.emit(hit)
+        self.setText(found.hit.name)
+        self.found.emit(found)
+
+
+class _First(NamedTuple):
+    found: Found | None
+    hits: list[Hit]
+
+
+def _search(index: SearchIndex, text: str, plate: PlateId | None, progress: Progress) -> list[Hit]:
+    here = _well_here(index, text, plate)
+    hits = index.search(text, go_on=lambda: progress(0, 0, ""))
+    return [*([here] if here is not None else []), *(hit for hit in hits if hit != here)]
+
+
+def _first(index: SearchIndex, text: str, plate: PlateId | None, progress: Progress) -> _First:
+    """What has exactly this name, else the first of what a search finds."""
+    hits = _search(index, text, plate, progress)
+    hit = index.find(text) or next(iter(hits), None)
+    return _First(index.where(hit) if hit is not None else None, hits)
+
+
+def _well_here(index: SearchIndex, text: str, plate: PlateId | None) -> Hit | None:
+    if plate is None:
+        return None
+    try:
+        row, column = parse_address(text.strip().upper())
+    except ValueError:
+        return None
+    return index.at(plate, row, column)
 
 
 def _row(hit: Hit) -> str:

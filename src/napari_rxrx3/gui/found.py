@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from typing import TYPE_CHECKING
 
-from napari_rxrx3.core.plate import PlateId
+from qtpy.QtCore import QModelIndex, QStringListModel, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QLabel, QListView, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.search import Found, FoundPlate
 
 __all__ = ["FoundPanel"]
 
@@ -23,37 +25,41 @@ class FoundPanel(QWidget):
         self.head = QLabel(_HINT)
         self.head.setWordWrap(True)
         self.head.setTextFormat(Qt.TextFormat.PlainText)
-        self.list = QListWidget()
+        self._plates: tuple[FoundPlate, ...] = ()
+        self._rows = QStringListModel(self)
+        self.list = QListView()
+        self.list.setModel(self._rows)
+        self.list.setUniformItemSizes(True)  # otherwise each of thousands of rows is measured
+        self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setAccessibleName("Plates with the found wells")
-        self.list.itemClicked.connect(self._choose)
-        self.list.itemActivated.connect(self._choose)
+        self.list.clicked.connect(self._choose)
+        self.list.activated.connect(self._choose)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self.head)
         layout.addWidget(self.list, 1)
 
-    def set_found(self, name: str, wells: pd.DataFrame | None) -> None:
-        """List the plates of these rows of ``Dataset.wells``; None: nothing was found."""
-        self.list.clear()
-        if wells is None:
+    def rows(self) -> list[str]:
+        """The plates as they are listed."""
+        return self._rows.stringList()
+
+    def set_found(self, found: Found | None) -> None:
+        """List the plates of what was found; None: nothing was."""
+        self._plates = found.plates if found is not None else ()
+        self._rows.setStringList([_row(plate) for plate in self._plates])
+        if found is None:
             self.head.setText(_HINT)
             return
-        names = ["experiment_name", "plate"]
-        plates = wells.groupby(names, sort=False).agg(
-            n=("address", "size"), images=("has_image", "sum")
-        )
-        shown_first = wells.sort_values("has_image", ascending=False, kind="stable")
-        shown_first = shown_first[~shown_first.duplicated(names)].reset_index().set_index(names)
-        plates["first"] = shown_first["well_id"]
-        self.head.setText(f"{name}: {_count(len(wells), 'well')} on {_count(len(plates), 'plate')}")
-        for row in plates.itertuples():
-            images = f"{row.images} with images" if row.images else "no images here"
-            item = QListWidgetItem(f"{PlateId(*row.Index)}: {_count(row.n, 'well')}, {images}")
-            item.setData(Qt.ItemDataRole.UserRole, row.first)
-            self.list.addItem(item)
+        wells, plates = _count(len(found.positions), "well"), _count(len(self._plates), "plate")
+        self.head.setText(f"{found.hit.name}: {wells} on {plates}")
 
-    def _choose(self, item: QListWidgetItem) -> None:
-        self.well_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+    def _choose(self, row: QModelIndex) -> None:
+        self.well_chosen.emit(self._plates[row.row()].first)
+
+
+def _row(found: FoundPlate) -> str:
+    images = f"{found.n_images} with images" if found.n_images else "no images here"
+    return f"{found.plate}: {_count(found.n_wells, 'well')}, {images}"
 
 
 def _count(n: int, word: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from psygnal import Signal
 from napari_rxrx3.core.contrast import STRENGTH, Limits
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS, Stain
 
-__all__ = ["StainLayers", "layer_options", "stain_colormap"]
+__all__ = ["Place", "StainLayers", "layer_options", "stain_colormap"]
 
 Plane = np.ndarray[Any, Any]
 
@@ -42,6 +43,22 @@ def layer_options(stain: Stain, limits: tuple[float, float]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a picture lies in the canvas.
+
+    Attributes
+    ----------
+    pixel_um : float
+        Micrometers a pixel.
+    origin_um : (y, x)
+        The middle of its first pixel.
+    """
+
+    pixel_um: float = PIXEL_SIZE_UM
+    origin_um: tuple[float, float] = (0.0, 0.0)
+
+
 class StainLayers:
     """Makes the six layers once and swaps their pixels.
 
@@ -60,7 +77,13 @@ class StainLayers:
         self._quiet = False
         self._solo: int | None = None
         self._before_solo: tuple[bool, ...] = (True,) * len(STAINS)
-        self._shape: tuple[int, ...] | None = None
+        self._fitted: object = None
+        self._place = Place()
+
+    @property
+    def place(self) -> Place:
+        """Where the picture lies."""
+        return self._place
 
     @property
     def shown(self) -> tuple[bool, ...]:
@@ -72,24 +95,54 @@ class StainLayers:
         """The stain (1..6) that is shown alone in gray, if one is."""
         return self._solo
 
-    def show(self, stains: Sequence[Plane], limits: Limits) -> None:
-        """Show six planes of one shape in the six layers."""
+    def show(self, stains: Sequence[Plane], limits: Limits, place: Place | None = None) -> None:
+        """Show six planes of one shape in the six layers, where they belong."""
+        place = place or Place()
         with self._quietly():
             self._adopt()
             for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
                 layer = self._layers[stain.number - 1]
                 if layer is None:
                     self._add(stain, plane, pair)
+                    layer = self._layers[stain.number - 1]
                 elif layer.data is not plane:
                     layer.data = plane
+                _put(layer, place)
+            self._place = place
             self._apply_limits(limits)
-        if stains[0].shape != self._shape:
-            self._shape = stains[0].shape
-            self._viewer.reset_view(margin=_MARGIN)
+
+    def refresh(self, channels: Iterable[int]) -> None:
+        """Draw stains (1..6) anew whose pixels were changed in place."""
+        for channel in channels:
+            layer = self._layers[channel - 1]
+            if layer is not None:
+                layer.refresh(thumbnail=False, extent=False)
+
+    def fit(self, key: object, size_um: tuple[float, float]) -> None:
+        """Let a picture fill the canvas, unless one with the same key has just been there.
+
+        Parameters
+        ----------
+        size_um : (height, width)
+            From the corner at (0, 0).
+        """
+        if key == self._fitted:
+            return
+        self._fitted = key
+        camera = self._viewer.scene.camera
+        camera.center = (0.0, *(extent / 2 for extent in size_um))
+        zooms = (
+            room / extent for room, extent in zip(self._viewer.canvas.size, size_um, strict=True)
+        )
+        camera.zoom = min(zooms) * (1 - _MARGIN)
+
+    def forget_fit(self) -> None:
+        """Let the next picture fill the canvas, whatever it is."""
+        self._fitted = None
 
     def clear(self) -> None:
         """Show nothing: the layers stay, black and of one pixel."""
-        self._shape = None
+        self._fitted = None
         with self._quietly():
             for layer in self._present():
                 layer.data = np.zeros((1, 1), dtype=layer.data.dtype)
@@ -100,7 +153,8 @@ class StainLayers:
 
     def to_pixels(self, position: Sequence[float]) -> tuple[float, float]:
         """Turn a position in the canvas (micrometers) into one in the picture (y, x pixels)."""
-        return position[-2] / PIXEL_SIZE_UM + 0.5, position[-1] / PIXEL_SIZE_UM + 0.5
+        (top, left), scale = self._place.origin_um, self._place.pixel_um
+        return (position[-2] - top) / scale + 0.5, (position[-1] - left) / scale + 0.5
 
     def toggle(self, number: int) -> None:
         """Show or hide a stain (1..6)."""
@@ -144,7 +198,7 @@ class StainLayers:
         for i, layer in enumerate(self._layers):
             if layer is not None and id(_unwrapped(layer)) not in there:
                 self._layers[i] = None
-                self._shape = None
+                self._fitted = None
 
     def _present(self) -> Iterator[Image]:
         return (layer for layer in self._layers if layer is not None)
@@ -179,6 +233,14 @@ class StainLayers:
             yield
         finally:
             self._quiet = before
+
+
+def _put(layer: Image, place: Place) -> None:
+    scale = (place.pixel_um, place.pixel_um)
+    if tuple(layer.scale) != scale:
+        layer.scale = scale
+    if tuple(layer.translate) != place.origin_um:
+        layer.translate = place.origin_um
 
 
 def _top(plane: Plane, limits: tuple[float, float]) -> float:

@@ -97,14 +97,21 @@ class Legend(QWidget):
         legend: CategoricalLegend | NumericLegend | None,
         states_present: Collection[int] = (),
         failed: bool = False,
+        note: str = "",
     ) -> None:
-        """Show a legend, and a key to the hatches of the states that occur; None clears it."""
+        """Show a legend, a key to the hatches of the states that occur, and a note at its end.
+
+        None clears it.
+        """
+        height = self.heightForWidth(self.width())
         self._scale = legend if isinstance(legend, NumericLegend) else None
         self._items = _name_items(legend) if isinstance(legend, CategoricalLegend) else []
         if legend is not None:
             self._items += _key_items(legend.n_without, {*states_present}, failed)
+            self._items += [_Item(note, note)] if note else []
         self.setAccessibleDescription(", ".join(item.detail for item in self._items))
-        self.updateGeometry()
+        if self.heightForWidth(self.width()) != height:  # or the whole window is laid out again
+            self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
-from napari_rxrx3.core.mosaic import Mosaic, Tile
+from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.images import Layout
+from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.gui.tasks import MainThread
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.images import Layout
 
 __all__ = ["Picture", "PictureLoader"]
 
 Plane = np.ndarray[Any, Any]
 Asked = tuple[str, int]
+
+_log = logging.getLogger(__name__)
 
 _USUAL: Layout = (512, 512), np.dtype(np.uint8)
 
@@ -40,18 +46,39 @@ class Picture:
         What could be read.
     failures : mapping of (well id, channel) to ImageUnavailable
         What could not.
+    is_first : bool
+        Only the top of the wells has been read: `stains` end before the mosaic does.
     """
 
     mosaic: Mosaic
     stains: tuple[Plane, ...]
     planes: dict[Asked, Plane]
     failures: dict[Asked, RxRx3Error]
+    is_first: bool = False
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is to be said of a well: what is still to come, or which stains are not, and why."""
+        if self.is_first:
+            return {self.mosaic.tiles[0].well_id or "": "reading the rest of it …"}
+        stains: dict[str, dict[str, list[str]]] = {}
+        for (well, channel), error in sorted(self.failures.items()):
+            cause = getattr(error, "cause", str(error))
+            stains.setdefault(well, {}).setdefault(cause, []).append(STAINS[channel - 1].name)
+        return {
+            well: "\n".join(
+                f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
+                for cause, names in causes.items()
+            )
+            for well, causes in stains.items()
+        }
 
 
 class PictureLoader(QObject):
     """Reads tiles' planes in a pool of threads; only the newest request is answered."""
 
     ready = Signal(object)
+    """A `Picture`; of large images, the top of a well comes before the whole of it."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -64,6 +91,8 @@ class PictureLoader(QObject):
         self._usual = _USUAL
         """Layout of the last picture: a well without any image is drawn like its neighbors."""
         self._ahead: list[Future[None]] = []
+        # one thread: what is read ahead must not hold up what is asked for
+        self._ahead_pool = ThreadPoolExecutor(1, thread_name_prefix="rxrx3-ahead")
 
     @property
     def is_idle(self) -> bool:
@@ -85,16 +114,19 @@ class PictureLoader(QObject):
         request.left = len(asked)
         if not asked:
             self._main.call(lambda: self._deliver(request))
-        for well_id, channel in asked:
-            request.futures.append(
-                self._pool.submit(self._fetch, request, dataset, well_id, channel)
-            )
+        work = [(self._fetch, place) for place in asked]
+        if len(tiles) == 1:
+            request.tops_left = len(asked)
+            work = [(self._fetch_top, place) for place in asked] + work
+        for fetch, place in work:
+            request.futures.append(self._pool.submit(fetch, request, dataset, *place))
 
     def prefetch(self, dataset: Dataset, well_ids: Sequence[str]) -> None:
         """Read wells that are likely to be asked for next, once everything else is done."""
         for well_id in well_ids:
             for channel in range(1, N_CHANNELS + 1):
-                self._ahead.append(self._pool.submit(_try_plane, dataset, well_id, channel))
+                future = self._ahead_pool.submit(_try_plane, dataset, well_id, channel)
+                self._ahead.append(future)
 
     def drop(self) -> None:
         """Forget the current request and everything that was to be read ahead."""
@@ -109,7 +141,32 @@ class PictureLoader(QObject):
     def close(self, wait: bool = False) -> None:
         """Stop reading; works without its Qt part as well."""
         self.drop()
-        self._pool.shutdown(wait=wait, cancel_futures=True)
+        for pool in (self._pool, self._ahead_pool):
+            pool.shutdown(wait=wait, cancel_futures=True)
+
+    def _fetch_top(self, request: _Request, dataset: Dataset, well_id: str, channel: int) -> None:
+        """Read what comes first in the file; where that fails, the whole of it says why."""
+        if self._request is not request:
+            return
+        try:
+            top = None
+            if dataset.is_decoded(well_id, channel):
+                request.planes[well_id, channel] = dataset.plane(well_id, channel)
+            else:
+                top = dataset.top(well_id, channel)
+        except RxRx3Error:
+            pass
+        except Exception:
+            _log.exception("the top of %s, channel %d, cannot be read", well_id, channel)
+        if top is not None:
+            request.tops[channel] = top
+        if request.one_top_less() and request.tops:
+            picture = _first_picture(request, well_id)
+            self._main.call(lambda: self._deliver_first(request, picture))
+
+    def _deliver_first(self, request: _Request, picture: Picture) -> None:
+        if self._request is request:
+            self.ready.emit(picture)
 
     def _fetch(self, request: _Request, dataset: Dataset, well_id: str, channel: int) -> None:
         if self._request is not request:
@@ -142,6 +199,8 @@ class _Request:
         self.failures: dict[Asked, RxRx3Error] = {}
         self.futures: list[Future[None]] = []
         self.left = 0
+        self.tops: dict[int, Plane] = {}
+        self.tops_left = 0
         self.picture: Picture | None = None
         self._lock = threading.Lock()
 
@@ -149,6 +208,11 @@ class _Request:
         with self._lock:
             self.left -= 1
             return self.left == 0
+
+    def one_top_less(self) -> bool:
+        with self._lock:
+            self.tops_left -= 1
+            return self.tops_left == 0
 
 
 def _assemble(request: _Request) -> Picture:
@@ -164,6 +228,21 @@ def _assemble(request: _Request) -> Picture:
         for channel in range(1, N_CHANNELS + 1)
     )
     return Picture(mosaic, stains, planes, request.failures)
+
+
+def _first_picture(request: _Request, well_id: str) -> Picture:
+    """The tops of a well's six planes; its images are taken to be square until they are read."""
+    tops = {channel: plane for (_, channel), plane in dict(request.planes).items()}
+    tops |= request.tops
+    shape = min((top.shape for top in tops.values()), key=prod)
+    dtype = np.result_type(*{top.dtype for top in tops.values()})
+    stains = tuple(
+        tops[channel][: shape[0], : shape[1]] if channel in tops else hatched(shape, dtype)
+        for channel in range(1, N_CHANNELS + 1)
+    )
+    planes = {(well_id, channel): top for channel, top in tops.items()}
+    mosaic = Mosaic(request.tiles, (shape[1], shape[1]))
+    return Picture(mosaic, stains, planes, {}, is_first=True)
 
 
 def _try_plane(dataset: Dataset, well_id: str, channel: int) -> None:

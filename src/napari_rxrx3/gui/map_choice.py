@@ -19,8 +19,7 @@ from qtpy.QtWidgets import (
 from napari_rxrx3.gui.widgets import let_shrink
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
-from napari_rxrx3.maps.phenomap import AVERAGES, MapSpec
-from napari_rxrx3.maps.space import BATCHES
+from napari_rxrx3.maps.spec import AVERAGES, BATCHES, MapSpec
 
 __all__ = ["MapChoice", "map_in_words"]
 

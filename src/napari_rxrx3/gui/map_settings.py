@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton, QWidgetAction
 
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.maps.align import ALIGNMENTS
-from napari_rxrx3.maps.phenomap import AVERAGES, LEVELS, METRICS
-from napari_rxrx3.maps.space import BATCHES
+from napari_rxrx3.maps.spec import AVERAGES, BATCHES, LEVELS, METRICS
 from napari_rxrx3.session import Query
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
 
 __all__ = ["MapSettings", "controls_of"]
 
@@ -123,6 +124,6 @@ def _choice(name: str, choices: tuple[str, ...]) -> ComboBox:
 
 def controls_of(dataset: Dataset) -> list[str]:
     """Treatments that a map can be aligned by, EMPTY_control first; takes long for many wells."""
-    counts = dataset.wells["treatment"].value_counts()
+    counts = dataset.known_wells["treatment"].array.value_counts().sort_values(ascending=False)
     controls = [name for name in counts.index if "_control" in name and name != Query.control]
     return [Query.control, *controls[:_CONTROLS_LISTED]]

@@ -15,7 +15,6 @@ from superqt.fonticon import icon
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.gui.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.doubts import DOUBTS
 from napari_rxrx3.maps.neighbors import Neighbor
 
 __all__ = ["NeighborModel", "NeighborTable"]
@@ -111,7 +110,9 @@ class NeighborModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (_RANK, _VALUE, _Q, _BACK):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
-            return wrapped_tooltip(_tip(neighbor, column))
+            return wrapped_tooltip(_tip(neighbor, column, self._thumbnails.note(neighbor.well)))
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == _PICTURE and neighbor.well:
+            return _shown(neighbor.well, self._thumbnails.note(neighbor.well))
         if role == Qt.ItemDataRole.AccessibleTextRole and column == _DOUBTS:
             return ", ".join(neighbor.flags)
         return None
@@ -237,11 +238,18 @@ def _small(value: float) -> str:
     return f"{value:.2g}".lstrip("0") if value >= 0.001 else "<.001"
 
 
-def _tip(neighbor: Neighbor, column: int) -> str:
+def _shown(well: str | None, note: str) -> str:
+    if well is None:
+        return "no image of it is here"
+    return f"shown: well {well}" + (f", {note}" if note else "")
+
+
+def _tip(neighbor: Neighbor, column: int, note: str = "") -> str:
     if column == _DOUBTS:
+        from napari_rxrx3.maps.doubts import DOUBTS  # loaded by then: the list came from there
+
         return "\n".join(f"{name}: {DOUBTS[name]}" for name in neighbor.flags)
-    shown = f"shown: well {neighbor.well}" if neighbor.well else "no image of it is here"
-    lines = [neighbor.key, shown]
+    lines = [neighbor.key, _shown(neighbor.well, note)]
     if not math.isnan(neighbor.p_value):
         lines += [
             f"p {neighbor.p_value:.2g} among pairs of different perturbations",

@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
@@ -20,7 +21,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.card import PerturbationCard
 from napari_rxrx3.gui.map_settings import MapSettings, controls_of
@@ -28,14 +28,18 @@ from napari_rxrx3.gui.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.thumbnails import Thumbnails
-from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import Following, Hurry, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import KINDS, ORDERS, Neighbor
-from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.session import Query, Session
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["NeighborsPanel"]
 
+_NOT_READ = "The vectors were not read. Press Enter above to read them and to see the neighbors."
 _KIND_WORDS = ("all kinds", "genes", "compounds")
 
 
@@ -49,6 +53,8 @@ class NeighborsPanel(QWidget):
         self._answer: Answer | None = None
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
+        self._hurry = Hurry(self._compare, self)
+        self._are_vectors_stopped = False
         self.thumbnails = Thumbnails(self)
         self.model = NeighborModel(self.thumbnails, self)
         self.table = NeighborTable(self.model, self)
@@ -62,14 +68,16 @@ class NeighborsPanel(QWidget):
     @property
     def is_settled(self) -> bool:
         """Everything that belongs to the answer is on screen."""
-        return self.thumbnails.is_idle and self.card.is_settled
+        is_drawn = self.thumbnails.is_idle and self.card.is_settled
+        return is_drawn and not self._hurry.is_waiting
 
     def end(self, wait: bool = False) -> None:
         """Stop all work of the panel; it is not used any more."""
         self.following.end()
+        self._hurry.stop()
         self.thumbnails.close(wait)
         self.card.end(wait)
-        for task in ("neighbors", "judging", "scores", "vectors", "controls"):
+        for task in ("neighbors", "judging", "scores", "adding", "controls"):
             self._tasks.cancel(task)
 
     def to_csv(self, delimiter: str = ",") -> str:
@@ -138,6 +146,7 @@ class NeighborsPanel(QWidget):
         follow(session.query_changed, self._on_query)
         follow(session.limits_changed, self._on_limits)
         follow(session.dataset_changed, self._on_dataset)
+        follow(session.wells_changed, self._on_wells)
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
         self.key.returnPressed.connect(self._ask_typed)
@@ -155,6 +164,8 @@ class NeighborsPanel(QWidget):
 
     def _ask_typed(self) -> None:
         text = self.key.text().strip()
+        self._are_vectors_stopped = False
+        self._session.want_vectors()
         if text and text == self._session.query.key:
             self._on_query(self._session.query)  # again, if it was stopped
         elif text:
@@ -168,9 +179,10 @@ class NeighborsPanel(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._cancel()
-        for task in ("vectors", "scores"):
+        for task in ("adding", "scores"):
             self._tasks.cancel(task)
         self._asked = self._scored = None
+        self._are_vectors_stopped = False
         self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
         self.settings.set_controls([Query.control])
         if dataset is not None:
@@ -183,18 +195,37 @@ class NeighborsPanel(QWidget):
         self.thumbnails.request(None, [])
         self._show_answer(None)
 
+    def _on_wells(self, dataset: Dataset | None) -> None:
+        """Offer the vectors that could be read, and the default among them."""
+        if dataset is not None:
+            self._are_vectors_stopped = False
+            self.settings.set_embeddings(list(dataset.embeddings))
+            self._on_query(self._session.query)
+
     def _on_query(self, query: Query) -> None:
         dataset = self._session.dataset
         self.key.setText(query.key)
         self.order.setCurrentIndex(ORDERS.index(query.order))
         self.kind.setCurrentIndex(list(KINDS).index(query.kind))
-        default = dataset.default_embedding if dataset is not None else None
+        default = dataset.known_default if dataset is not None else None
         self.settings.set_query(query, default or "")
         self.back.setEnabled(self._session.can_go_back)
         self.forward.setEnabled(self._session.can_go_forward)
         if dataset is None or not query.key or query == self._asked:
             return
+        if self._are_vectors_stopped and not dataset.vectors_are_read:
+            self._on_failed(_NOT_READ)
+            return
         self._asked = query
+        if self._answer is not None and self._answer.query.key != query.key:
+            self._show_answer(None)  # rows of another question must not be clicked
+        self._cancel()
+        self._hurry.call()
+
+    def _compare(self) -> None:
+        dataset, query = self._session.dataset, self._asked
+        if dataset is None or query is None:
+            return
         picture_of = self._session.picture_of
         text = f"comparing {query.key} with all others"
 
@@ -202,12 +233,12 @@ class NeighborsPanel(QWidget):
             progress(0, 0, text)  # stops a question that was overtaken while it waited
             return first_answer(dataset, query, picture_of, progress)
 
-        if self._answer is not None and self._answer.query.key != query.key:
-            self._show_answer(None)  # rows of another question must not be clicked
-        self._cancel()
         self._tasks.run("neighbors", work, self._on_first_answer, self._on_failed, text)
+        if not dataset.vectors_are_read:
+            self._say("The vectors are still being read; the neighbors follow.")
 
     def _cancel(self) -> None:
+        self._hurry.stop()
         self._tasks.cancel("neighbors")
         self._tasks.cancel("judging")
 
@@ -292,6 +323,9 @@ class NeighborsPanel(QWidget):
 
     def _on_failed(self, sentence: str) -> None:
         self._show_answer(None)
+        self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
         self.note.setText(sentence)
         self.note.setVisible(True)
 
@@ -299,6 +333,9 @@ class NeighborsPanel(QWidget):
         if task == "neighbors":
             self._asked = None
             self._on_failed("Stopped. Press Enter above to ask again.")
+        elif task == "vectors":
+            self._asked, self._are_vectors_stopped = None, True
+            self._on_failed(_NOT_READ)
         elif task in ("judging", "scores"):
             self._on_not_judged("Stopped: how far to trust the list was not checked.")
 
@@ -334,7 +371,7 @@ class NeighborsPanel(QWidget):
         def work(progress: Progress) -> str:
             return dataset.add_embedding(path, progress=progress)
 
-        self._tasks.run("vectors", work, done, self._session.say, f"reading {path}")
+        self._tasks.run("adding", work, done, self._session.say, f"reading {path}")
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.to_csv("\t"))

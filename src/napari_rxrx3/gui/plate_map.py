@@ -52,12 +52,12 @@ class PlateMap(QWidget):
     selectionChanged = Signal(object)  # frozenset of positions
     activated = Signal(int)  # double-click or Enter
     plateStepped = Signal(int)  # Page Down (+1) or Page Up (-1)
-    hovered = Signal(int)  # the listed well under the mouse, or -1
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._describer: Callable[[int], str] | None = None
         self._hovered = -1
+        self._contours: tuple[object, QPixmap] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -182,9 +182,10 @@ class PlateMap(QWidget):
     def _hover(self, position: int) -> None:
         position = position if self._view.is_listed(position) else -1
         if position != self._hovered:
+            grid = self._grid()
+            for place in (self._hovered, position):
+                self.update(self._around(grid, place))
             self._hovered = position
-            self.update()
-            self.hovered.emit(position)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, current = event.key(), self._chosen.current
@@ -247,11 +248,19 @@ class PlateMap(QWidget):
         corner = QPoint(round(rect.x() / scale), round(rect.y() / scale))
         return QRect(corner, QSize(round(rect.width() / scale), round(rect.height() / scale)))
 
+    def _around(self, grid: PlateGrid, position: int) -> QRect:
+        """Return what a ring around a well covers, in points of the widget."""
+        if position < 0:
+            return QRect()
+        scale, ring = self.devicePixelRatioF(), _square(grid, position, 2 * grid.gap)
+        left, top = int(ring.left() / scale) - 1, int(ring.top() / scale) - 1
+        size = int(ring.width() / scale) + 3
+        return QRect(left, top, size, size)
+
     # -- painting ---------------------------------------------------------------------------------
 
     def _repaint_wells(self) -> None:
-        self._pixmap: QPixmap | None = None
-        self._pixmap_key: tuple[object, ...] = ()
+        self._wells: tuple[object, QPixmap] | None = None
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -272,39 +281,26 @@ class PlateMap(QWidget):
         current = self._chosen.current
         selected = self._view.rectangle(*self._band) if self._band else self._chosen.wells
         contoured = selected if selected - {current} else frozenset()
-        key = (self.size(), scale, inks, contoured)
-        if self._pixmap is None or self._pixmap_key != key:
-            self._pixmap, self._pixmap_key = self._draw_wells(grid, colors, contoured), key
+        if self._wells is None or self._wells[0] != (grid, inks):
+            self._wells = (grid, inks), self._draw_wells(grid, colors, inks)
+        if self._contours is None or self._contours[0] != (grid, inks, contoured):
+            self._contours = (grid, inks, contoured), _draw_contours(grid, inks, contoured)
         self._paint_labels(painter, grid, inks)
-        painter.drawPixmap(0, 0, self._pixmap)
         painter.scale(1 / scale, 1 / scale)
+        if contoured:
+            margin = 2 * grid.gap
+            painter.drawPixmap(grid.left - margin, grid.top - margin, self._contours[1])
+        painter.drawPixmap(grid.left, grid.top, self._wells[1])
         if self._view.is_listed(self._hovered):
             _ring(painter, grid, self._hovered, inks)
         if current is not None:
             _ring(painter, grid, current, (_BLACK, _WHITE, _WHITE, _BLACK))
 
-    def _draw_wells(
-        self, grid: PlateGrid, colors: PlateColors, selected: frozenset[int]
-    ) -> QPixmap:
-        """Draw what stays while the mouse moves about: wells, and contours around the selected."""
-        inks, scale, gap = window_inks(self), self.devicePixelRatioF(), grid.gap
-        pixels = paint_plate(
-            self._view, colors, grid.pitch, gap, inks, self._failed, self._highlighted
-        )
-        pixmap = QPixmap(self.size() * scale)
-        pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        painter.setPen(Qt.PenStyle.NoPen)
-        if selected:
-            painter.setBrush(QColor(*inks[0]))
-            painter.drawRects([_square(grid, p, 2 * gap) for p in selected])
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Clear)
-            painter.drawRects([_square(grid, p, gap) for p in selected])
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationOver)
-        painter.drawPixmap(grid.left, grid.top, pixmap_from(pixels, 1))
-        painter.end()
-        pixmap.setDevicePixelRatio(scale)
-        return pixmap
+    def _draw_wells(self, grid: PlateGrid, colors: PlateColors, inks: tuple[RGB, RGB]) -> QPixmap:
+        """Draw what stays while the user moves about."""
+        failed, highlighted = self._failed, self._highlighted
+        view, pitch, gap = self._view, grid.pitch, grid.gap
+        return pixmap_from(paint_plate(view, colors, pitch, gap, inks, failed, highlighted), 1)
 
     def _paint_labels(self, painter: QPainter, grid: PlateGrid, inks: tuple[RGB, RGB]) -> None:
         """Name rows and columns as they fit, and always those of the current well."""
@@ -325,6 +321,25 @@ class PlateMap(QWidget):
 def _square(grid: PlateGrid, position: int, margin: int = 0) -> QRect:
     size = grid.pitch - grid.gap
     return QRect(*grid.corner(position), size, size).adjusted(-margin, -margin, margin, margin)
+
+
+def _draw_contours(grid: PlateGrid, inks: tuple[RGB, RGB], positions: frozenset[int]) -> QPixmap:
+    """Draw contours around wells, transparent elsewhere, with a margin of two gaps."""
+    if not positions:
+        return QPixmap()
+    margin = 2 * grid.gap
+    size = QSize(N_COLUMNS, N_ROWS) * grid.pitch + 2 * QSize(margin, margin)
+    pixmap = QPixmap(size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.translate(margin - grid.left, margin - grid.top)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(*inks[0]))
+    painter.drawRects([_square(grid, p, margin) for p in positions])
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Clear)
+    painter.drawRects([_square(grid, p, grid.gap) for p in positions])
+    painter.end()
+    return pixmap
 
 
 def _ring(painter: QPainter, grid: PlateGrid, position: int, colors: Sequence[RGB]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from qtpy.QtCore import Qt
+import numpy as np
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.plate_colors import (
@@ -16,14 +15,19 @@ from napari_rxrx3.core.plate_colors import (
     color_choices,
     color_plate,
 )
-from napari_rxrx3.core.plate_view import PlateView, WellState, describe_well
-from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
 from napari_rxrx3.gui.legend import Legend
+from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate_map import PlateMap
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.session import Session, name_of_well
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["PlatePanel"]
 
@@ -44,8 +48,11 @@ class PlatePanel(QWidget):
         super().__init__(parent)
         self._session = session
         self.following = Following()
-        self._wells = pd.DataFrame()
+        self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
+        self._position: dict[str, int] = {}
+        """Of each well of the plate."""
+        self._listed: tuple[Dataset, str] | None = None
         self.experiment = QComboBox()
         self.plate = QComboBox()
         self.previous = tool_button("chevron_left", "Previous plate (Page Up in the map)")
@@ -53,7 +60,7 @@ class PlatePanel(QWidget):
         self.map = PlateMap()
         self.color_by = QComboBox()
         self.legend = Legend()
-        self.facts = QElidingLabel()
+        self.facts = Line()
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
@@ -65,7 +72,6 @@ class PlatePanel(QWidget):
         self.experiment.setToolTip("Experiment: plates that were made and stained together")
         self.plate.setToolTip("Plate of the experiment")
         self.color_by.setToolTip("What the colors of the map mean")
-        self.facts.setTextFormat(Qt.TextFormat.PlainText)
         pick, color = QHBoxLayout(), QHBoxLayout()
         for widget, stretch in ((self.experiment, 3), (self.previous, 0), (self.plate, 3)):
             pick.addWidget(widget, stretch)
@@ -86,6 +92,7 @@ class PlatePanel(QWidget):
         session = self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)
+        follow(session.wells_changed, self._on_wells)
         follow(session.well_changed, self._on_well)
         follow(session.selection_changed, self._on_selection)
         follow(session.highlight_changed, self._on_highlight)
@@ -102,83 +109,97 @@ class PlatePanel(QWidget):
         self.map.setDescriber(self._describe)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
+        self._listed = None
         self.experiment.clear()
         if dataset is not None:
-            self.experiment.addItems(dataset.plates["experiment_name"].unique().tolist())
+            self.experiment.addItems(dataset.known_plates["experiment_name"].unique().tolist())
 
     def _on_plate(self, plate: PlateId | None) -> None:
         dataset = self._session.dataset
         if dataset is None or plate is None:
-            self._wells = pd.DataFrame()
+            self._wells, self._position = None, {}
             self._view = PlateView.empty()
             self.map.clear()
             self.plate.clear()
             self.facts.setText("")
             return
-        self._wells = self._with_scores(dataset.wells_of_plate(plate))
-        self._view = PlateView.from_wells(self._wells)
+        wells = dataset.wells_of_plate(plate)
+        self._wells = self._with_scores(dataset, plate)
+        self._view = PlateView.from_wells(wells)
+        self._position = dict(zip(wells.index.tolist(), _positions(wells), strict=True))
         self._list_plates(dataset, plate)
-        self._list_colors()
+        self._list_colors(self._wells)
         colors = color_plate(self._view, self._wells, self.color_by.currentText())
         self.map.setPlate(self._view, colors)
+        self.map.setFailed(self._positions(self._session.failures))
         self._show_legend(colors.legend)
-        self._on_failures(self._session.failures)
         self._on_highlight(self._session.highlight)
         self._on_well(self._session.well)
         self._on_selection(self._session.selection)
+
+    def _on_wells(self, dataset: Dataset | None) -> None:
+        """Say which wells have vectors, now that it is known."""
+        self._on_plate(self._session.plate)
 
     def _on_phenomap(self, phenomap: PhenoMap | None) -> None:
         """Offer the scores of a map as colors."""
         plate, dataset = self._session.plate, self._session.dataset
         if plate is None or dataset is None or phenomap is None:
             return
-        self._wells = self._with_scores(dataset.wells_of_plate(plate))
+        self._wells = self._with_scores(dataset, plate)
         before = self.color_by.currentText()
-        self._list_colors()
+        self._list_colors(self._wells)
         if before in _SCORE_WORDS.values():
             self._recolor()
 
-    def _with_scores(self, wells: pd.DataFrame) -> pd.DataFrame:
-        phenomap = self._session.phenomap
+    def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
+        wells, phenomap = dataset.wells_of_plate(plate), self._session.phenomap
         if phenomap is None:
             return wells
-        scores = phenomap.scores_of_wells(wells.index)[list(_SCORE_WORDS)]
-        return pd.concat([wells, scores.rename(columns=_SCORE_WORDS)], axis=1)
+        here = dataset.listed.slices[plate]
+        scores = phenomap.scores_at(np.arange(here.start, here.stop))
+        return wells.assign(**{w: scores[name].to_numpy() for name, w in _SCORE_WORDS.items()})
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
-        numbers = dataset.plates.loc[
-            dataset.plates["experiment_name"] == plate.experiment, "plate"
-        ].tolist()
-        self.experiment.setCurrentText(plate.experiment)
-        self.plate.clear()
-        for i, number in enumerate(numbers, start=1):
-            self.plate.addItem(f"plate {number} ({i} of {len(numbers)})", number)
-        self.plate.setCurrentIndex(numbers.index(plate.plate))
+        if self._listed != (dataset, plate.experiment):
+            self._listed = dataset, plate.experiment
+            plates = dataset.known_plates
+            numbers = plates.loc[plates["experiment_name"] == plate.experiment, "plate"].tolist()
+            self.experiment.setCurrentText(plate.experiment)
+            self.plate.clear()
+            for i, number in enumerate(numbers, start=1):
+                self.plate.addItem(f"plate {number} ({i} of {len(numbers)})", number)
+        self.plate.setCurrentIndex(self.plate.findData(plate.plate))
 
-    def _list_colors(self) -> None:
+    def _list_colors(self, wells: pd.DataFrame) -> None:
         before = self.color_by.currentText()
-        choices = color_choices(self._wells)
+        choices = color_choices(wells)
+        if choices == [self.color_by.itemText(i) for i in range(self.color_by.count())]:
+            return
         self.color_by.clear()
         self.color_by.addItems(choices)
         if before in choices:
             self.color_by.setCurrentText(before)
 
     def _recolor(self) -> None:
-        if len(self._wells):
+        if self._wells is not None and len(self._wells):
             colors = color_plate(self._view, self._wells, self.color_by.currentText())
             self.map.setColors(colors)
             self._show_legend(colors.legend)
 
     def _show_legend(self, legend: CategoricalLegend | NumericLegend) -> None:
-        states = {WellState(s) for s in self._view.states}
+        states = {WellState(s) for s in set(self._view.states.tolist())}
         failed = bool(self._positions(self._session.failures))
-        self.legend.setLegend(legend, states, failed)
+        dataset = self._session.dataset
+        is_known = dataset is None or dataset.vectors_are_read
+        self.legend.setLegend(legend, states, failed, "" if is_known else VECTORS_NOT_READ)
 
     def _on_well(self, well_id: str | None) -> None:
-        position = next(iter(self._positions([well_id] if well_id else [])), None)
+        position = self._position.get(well_id) if well_id is not None else None
         self.map.setCurrent(position)
         if well_id is None or position is None:
             self.facts.setText("")
+            self.facts.setToolTip("")
             return
         row = self._session.well_row(well_id)
         lines = describe_well(row).split("\n")
@@ -200,8 +221,8 @@ class PlatePanel(QWidget):
     def _choose_experiment(self) -> None:
         dataset = self._session.dataset
         if dataset is not None:
-            rows = dataset.plates[
-                dataset.plates["experiment_name"] == self.experiment.currentText()
+            rows = dataset.known_plates[
+                dataset.known_plates["experiment_name"] == self.experiment.currentText()
             ]
             row = rows.iloc[int((rows["n_images"] > 0).to_numpy().argmax())]
             self._session.go_to_plate(PlateId(row["experiment_name"], int(row["plate"])))
@@ -217,16 +238,21 @@ class PlatePanel(QWidget):
         self._session.select_wells(self._well_at(p) for p in positions)
 
     def _well_at(self, position: int) -> str:
+        assert self._wells is not None
         return str(self._wells.index[self._view.rows[position]])
 
-    def _positions(self, wells: Iterable[str]) -> list[int]:
-        if not len(self._wells):
-            return []
-        rows = self._wells[self._wells.index.isin(list(wells))]
-        return (rows["row"] * N_COLUMNS + rows["column"]).tolist()
+    def _positions(self, wells: Collection[str]) -> list[int]:
+        """Those of the wells that are on this plate."""
+        if len(wells) > len(self._position):
+            return [position for well, position in self._position.items() if well in wells]
+        return [self._position[well] for well in wells if well in self._position]
 
     def _describe(self, position: int) -> str:
         well_id = self._well_at(position)
-        text = describe_well(self._wells.loc[well_id])
+        text = describe_well(self._session.well_row(well_id))
         failure = self._session.failures.get(well_id)
         return f"{text}\n{failure}" if failure else text
+
+
+def _positions(wells: pd.DataFrame) -> list[int]:
+    return (wells["row"] * N_COLUMNS + wells["column"]).tolist()

@@ -24,13 +24,16 @@ _PATIENCE_S = 300
 
 @dataclass(frozen=True)
 class Request:
-    """What to show: a well, or a perturbation beside its nearest; and whether to save a picture."""
+    """What to show: a well, a perturbation beside its nearest, or a plate; and whether to save a
+    picture of it.
+    """
 
     well: str | None = None
     neighbors: str | None = None
     screenshot: Path | None = None
     size: tuple[int, int] = (1280, 800)
     theme: str | None = None
+    view: str = "well"
 
 
 def run_window(dataset: Dataset, request: Request) -> None:
@@ -64,12 +67,14 @@ def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
         explorer.session.select_well(request.well)
     if request.neighbors:
         show_neighbors(explorer, request.neighbors)
+    explorer.session.set_view(request.view)
 
 
 def close_window(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
     """End all threads before Qt goes: one that is late would take the process down with it."""
     workspace = explorer.workspace
     explorer.neighbors.end(wait=True)
+    explorer.find.end(wait=True)
     workspace.loader.close(wait=True)
     workspace.tasks.close(wait=True)
     with suppress(RuntimeError):  # the user closed the window

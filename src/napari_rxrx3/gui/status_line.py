@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
+from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 
@@ -19,10 +19,7 @@ class StatusLine(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.message = QElidingLabel()
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.work = QElidingLabel()
-        self.work.setTextFormat(Qt.TextFormat.PlainText)
+        self.message, self.work = Line(), Line()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedSize(80, 10)
@@ -53,10 +50,12 @@ class StatusLine(QWidget):
 
     def set_work(self, status: tuple[int, int, str] | None) -> None:
         """Show (done, total, text) of what is under way; total 0: how long is not known."""
-        self._work_row.setVisible(status is not None)
+        if (status is None) != self._work_row.isHidden():
+            self._work_row.setVisible(status is not None)
         if status is not None:
             done, total, text = status
-            if text != self.work.text():  # a new text lays out the whole window again
-                self.work.setText(text)
+            self.work.setText(text)
+            self.bar.setUpdatesEnabled(False)  # it would paint the whole window at once, not later
             self.bar.setRange(0, total)
             self.bar.setValue(done)
+            self.bar.setUpdatesEnabled(True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 
 __all__ = ["MainThread", "Tasks"]
 
 Progress = Callable[[int, int, str], None]
+Status = tuple[int, int, str]
+
+_PAUSE_MS = 50
+"""Progress is shown this often: work may report thousands of steps a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,15 +56,19 @@ class Tasks(QObject):
     stopped = Signal(str)
     """The user stopped the task of this name: nothing else will be heard of it."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, n_threads: int = 4) -> None:
         super().__init__(parent)
         self._main = MainThread()
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="rxrx3-task")
+        self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-task")
         self._current: dict[str, object] = {}
-        self._status: dict[str, tuple[int, int, str]] = {}
+        self._status: dict[str, Status] = {}
+        self._news: dict[str, tuple[object, Status]] = {}
+        self._news_lock = threading.Lock()
+        self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
+        self._pause.timeout.connect(self._move_on)
 
     @property
-    def status(self) -> tuple[int, int, str] | None:
+    def status(self) -> Status | None:
         """(done, total, text) of the oldest task under way; total 0: unknown. None: all done."""
         return next(iter(self._status.values()), None)
 
@@ -106,6 +115,10 @@ class Tasks(QObject):
     def is_idle(self) -> bool:
         return not self._current
 
+    def is_running(self, name: str) -> bool:
+        """Whether the task of this name is under way."""
+        return name in self._current
+
     def close(self, wait: bool = False) -> None:
         """Drop everything; no callback runs any more. Works without its Qt part as well."""
         self._current.clear()
@@ -115,7 +128,12 @@ class Tasks(QObject):
     def _progress(self, name: str, token: object, done: int, total: int, text: str) -> None:
         if self._current.get(name) is not token:
             raise Cancelled("A newer request took over.")
-        self._main.call(lambda: self._move_on(name, token, (done, total, text)))
+        if text:
+            with self._news_lock:
+                is_first = not self._news
+                self._news[name] = token, (done, total, text)
+            if is_first:  # else the GUI thread has yet to look at what is new
+                self._main.call(self._look_soon)
 
     def _work(
         self,
@@ -138,9 +156,18 @@ class Tasks(QObject):
             end = partial(failed, f"Unexpected {type(error).__name__}: {error}")
         self._main.call(lambda: self._end(name, token, end))
 
-    def _move_on(self, name: str, token: object, status: tuple[int, int, str]) -> None:
-        if self._current.get(name) is token and status[2]:
-            self._status[name] = status
+    def _look_soon(self) -> None:
+        if self._current:  # otherwise the Qt part may be gone
+            self._pause.start()
+        else:
+            self._move_on()
+
+    def _move_on(self) -> None:
+        with self._news_lock:
+            news, self._news = self._news, {}
+        current = {n: s for n, (token, s) in news.items() if self._current.get(n) is token}
+        if current:
+            self._status |= current
             self.changed.emit()
 
     def _end(self, name: str, token: object, end: Callable[[], None]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -13,15 +14,19 @@ from qtpy.QtGui import QImage
 
 from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.tasks import MainThread
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
 
 __all__ = ["Thumbnails"]
 
 Planes = list[np.ndarray[Any, Any] | None]
 
-_SIZE = 64
-_KEPT = 4000
+_KEPT = 300
+"""Wells whose pictures stay at hand; the data set keeps more of them."""
+_THREADS = min(4, max(2, os.cpu_count() or 2))
 
 
 class Thumbnails(QObject):
@@ -33,11 +38,13 @@ class Thumbnails(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._main = MainThread()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="rxrx3-thumbnail")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rxrx3-thumbnail")
         self._planes: OrderedDict[str, Planes] = OrderedDict()
+        self._notes: dict[str, str] = {}
         self._wanted: object = None
         self._dataset: Dataset | None = None
         self._left = 0
+        self._n_kept = _KEPT
         self.destroyed.connect(lambda *_: self.close())
 
     @property
@@ -49,9 +56,15 @@ class Thumbnails(QObject):
         """Read these wells next, first one first; what was asked for before is dropped."""
         if dataset is not self._dataset:
             self._planes.clear()
+            self._notes.clear()
             self._dataset = dataset
         wanted = self._wanted = object()
-        new = [w for w in dict.fromkeys(well_ids) if w not in self._planes]
+        asked = list(dict.fromkeys(well_ids))
+        new = [w for w in asked if w not in self._planes]
+        self._n_kept = max(_KEPT, len(asked))
+        for well_id in asked:
+            if well_id in self._planes:
+                self._planes.move_to_end(well_id)
         self._left = 0
         if dataset is None:
             return
@@ -68,6 +81,10 @@ class Thumbnails(QObject):
         height, width, _ = rgb.shape
         return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
+    def note(self, well_id: str | None) -> str:
+        """What is to be said of a picture that does not show the whole well; else nothing."""
+        return self._notes.get(well_id or "", "")
+
     def close(self, wait: bool = False) -> None:
         """Stop reading; what still comes is dropped. Works without its Qt part as well."""
         self._wanted = self._dataset = None
@@ -79,17 +96,32 @@ class Thumbnails(QObject):
         planes: Planes = []
         for channel in range(1, N_CHANNELS + 1):
             try:
-                planes.append(dataset.plane(well_id, channel, _SIZE))
+                planes.append(dataset.glimpse(well_id, channel))
             except Exception:  # a missing picture is shown as missing, whatever the cause
                 planes.append(None)
-        self._main.call(lambda: self._keep(wanted, dataset, well_id, planes))
+        note = _note(dataset, well_id)
+        self._main.call(lambda: self._keep(wanted, dataset, well_id, planes, note))
 
-    def _keep(self, wanted: object, dataset: Dataset, well_id: str, planes: Planes) -> None:
+    def _keep(
+        self, wanted: object, dataset: Dataset, well_id: str, planes: Planes, note: str
+    ) -> None:
         if dataset is not self._dataset:
             return
         if self._wanted is wanted:
             self._left -= 1
         self._planes[well_id] = planes
-        while len(self._planes) > _KEPT:
-            self._planes.popitem(last=False)
+        self._notes[well_id] = note
+        while len(self._planes) > self._n_kept:
+            dropped, _ = self._planes.popitem(last=False)
+            del self._notes[dropped]
         self.arrived.emit(well_id)
+
+
+def _note(dataset: Dataset, well_id: str) -> str:
+    try:
+        form = dataset.images.glimpse_form(dataset.well(well_id).plate_id)
+    except Exception:  # there is no picture to say anything of
+        return ""
+    if form is None or not form.is_piece:
+        return ""
+    return f"a piece of {form.span * PIXEL_SIZE_UM:.0f} µm at the top of the well"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from threading import Thread
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
-__all__ = ["Welcome", "ask_for_file", "ask_for_folder"]
+__all__ = ["Welcome", "ask_for_file", "ask_for_folder", "load_ahead"]
 
 _TEXT = (
     "See RxRx3: the plate, the six stains of a well, and the perturbations that look most like "
@@ -56,13 +60,26 @@ class Welcome(QWidget):
             self.path_chosen.emit(path)
 
 
+def load_ahead() -> None:
+    """Import what opens data sets in the background: it is about to be needed.
+
+    Not earlier: an import can hold up the window for a moment, and most sessions of napari never
+    need it.
+    """
+    name = "napari_rxrx3.data.dataset"
+    if name not in sys.modules:
+        Thread(target=import_module, args=(name,), name="rxrx3-import", daemon=True).start()
+
+
 def ask_for_folder(parent: QWidget) -> str:
     """Let the user choose a folder; empty if she does not."""
+    load_ahead()
     return str(QFileDialog.getExistingDirectory(parent, "Folder with RxRx3 data"))
 
 
 def ask_for_file(parent: QWidget) -> str:
     """Let the user choose a file; empty if she does not."""
+    load_ahead()
     return str(QFileDialog.getOpenFileName(parent, "RxRx3 file", "", _FILES)[0])
 
 

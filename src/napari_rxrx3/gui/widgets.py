@@ -7,12 +7,12 @@ from typing import Any
 
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QElapsedTimer, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QPalette, QShortcut
 from qtpy.QtWidgets import QComboBox, QToolButton, QWidget
 from superqt.fonticon import icon
 
-__all__ = ["Following", "let_shrink", "shortcut", "tool_button"]
+__all__ = ["Following", "Hurry", "let_shrink", "shortcut", "tool_button"]
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -59,6 +59,36 @@ class Following:
         for signal, slot in self._made:
             signal.disconnect(slot, missing_ok=True)
         self._made.clear()
+
+
+class Hurry:
+    """Does something at once; if it is called for again soon, only when that has come to an end.
+
+    So one click is answered at once, and of a key that is held only the last step.
+    """
+
+    def __init__(self, act: Callable[[], None], parent: QObject, pause_ms: int = 300) -> None:
+        self._act = act
+        self._since_last = QElapsedTimer()
+        self._timer = QTimer(parent, interval=pause_ms, singleShot=True)
+        self._timer.timeout.connect(act)
+
+    def call(self) -> None:
+        last, pause = self._since_last, self._timer.interval()
+        is_soon = last.isValid() and last.elapsed() < pause
+        last.start()
+        if is_soon:
+            self._timer.start()
+        else:
+            self._act()
+
+    def stop(self) -> None:
+        """Do not do what is waited with."""
+        self._timer.stop()
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._timer.isActive())
 
 
 class _ThemedButton(QToolButton):

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.contrast import Limits, limits_of
-from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.mosaic import in_grid
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.core.mosaic import Tile, in_grid
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.dataset import Dataset, open_dataset
+from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS
 from napari_rxrx3.gui.canvas_labels import CanvasLabels
 from napari_rxrx3.gui.layers import StainLayers
 from napari_rxrx3.gui.loader import Picture, PictureLoader
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.overview import PlateOverview, PlateScene
+from napari_rxrx3.gui.preferences import follow_preferences
+from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
+from napari_rxrx3.gui.view_switch import ViewSwitch
 from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.session import CONTRAST_RULES, Session, name_of_well
 
-__all__ = ["Workspace", "workspace_of"]
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
 
-_CONTROLS_SAMPLED = 4
-_DEFAULT_LIMITS: Limits = ((0.0, 255.0),) * N_CHANNELS
+__all__ = ["Workspace", "workspace_of"]
 
 _of_viewer: dict[Any, Workspace] = {}
 
@@ -57,25 +56,31 @@ class Workspace(QObject):
         self.viewer = viewer
         self.session = Session()
         self.tasks = Tasks(self)
+        self._main = MainThread()
         self.loader = PictureLoader(self)
         self.layers = StainLayers(viewer)
-        self.labels = CanvasLabels(viewer, _canvas_of(viewer))
+        canvas = _canvas_of(viewer)
+        self.labels = CanvasLabels(viewer, canvas)
+        self.view_switch = ViewSwitch(canvas)
+        self.overview = PlateOverview(viewer, self.layers, self.session, self.tasks, self)
         self.picture: Picture | None = None
+        self._scene: PlateScene | None = None
         self._limits_plate: PlateId | None = None
         self._no_controls = False
         self._connect()
         self._bind_keys(window)
+        follow_preferences()
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
         self.tasks.cancel("demo")
 
         def work(progress: Progress) -> Dataset:
+            from napari_rxrx3.data.dataset import open_dataset
+
             dataset = open_dataset(path, progress=progress)
-            progress(0, 0, "joining metadata, images and embeddings")
-            len(dataset.wells), len(dataset.plates)
-            # the first look-up of a well makes an index, which takes a second for all of RxRx3
-            dataset.wells.index.get_indexer(dataset.wells.index[:1])
+            dataset.progress = None  # that of this task; the vectors are read by another one
+            len(dataset.known_plates)
             return dataset
 
         self.tasks.run("open", work, self._opened, self.session.say, f"opening {path}")
@@ -94,8 +99,8 @@ class Workspace(QObject):
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is being read or computed."""
-        return self.tasks.is_idle and self.loader.is_idle
+        """Nothing is being read, computed or waiting to be drawn."""
+        return self.tasks.is_idle and self.loader.is_idle and self.overview.is_settled
 
     def show_contrast_from_controls(self) -> None:
         """Measure the plate's controls again and use their limits."""
@@ -108,16 +113,23 @@ class Workspace(QObject):
     def _connect(self) -> None:
         session = self.session
         session.dataset_changed.connect(self._on_dataset)
+        session.vectors_wanted.connect(self._read_vectors)
+        session.plate_changed.connect(self._on_plate)
+        session.well_changed.connect(self.labels.set_current)
         session.tiles_changed.connect(self._on_tiles)
+        session.view_changed.connect(self._on_view)
         session.contrast_rule_changed.connect(self._on_contrast_rule)
         session.limits_changed.connect(self._on_limits)
         self.tasks.stopped.connect(lambda task: session.say("Stopped."))
         self.loader.ready.connect(self._on_picture)
+        self.overview.shown.connect(self._on_scene)
+        self.view_switch.chosen.connect(self._choose_view)
         self.layers.limits_edited.connect(self._on_limits_edited)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
         self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
 
     def _bind_keys(self, window: QWidget) -> None:
+        shortcut(window, "0", self._toggle_view)
         for stain in STAINS:
             key = str(stain.number)
             shortcut(window, key, partial(self.layers.toggle, stain.number))
@@ -127,23 +139,95 @@ class Workspace(QObject):
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
+        self._say_what_is_here(dataset)
+
+    def _say_what_is_here(self, dataset: Dataset) -> None:
         unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
         more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
         said = f"{unreadable[0]}{more}. " if unreadable else ""
         self.session.say(f"{said}{dataset.name}: {dataset.describe()}")
 
+    def _read_vectors(self, dataset: Dataset) -> None:
+        """Read vectors in the background; who needs them waits, the rest of the window does not."""
+
+        def done(_: None) -> None:
+            self._say_what_is_here(dataset)
+
+        if not self.tasks.is_running("vectors"):
+            text = "reading vectors"
+            self.tasks.run("vectors", dataset.read_vectors, done, self.session.say, text)
+
+    def _on_vectors(self) -> None:
+        """Called by whichever thread has read vectors."""
+        self._main.call(self._note_vectors)
+
+    def _note_vectors(self) -> None:
+        if self in _of_viewer.values():  # the window is still there
+            self.session.note_wells()
+
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.tasks.cancel("contrast")
+        self.tasks.cancel("vectors")
+        if dataset is not None:
+            dataset.vectors_changed.connect(self._on_vectors)
+            self.session.want_vectors()
         self.loader.drop()
         self._limits_plate = None
         self.picture = None
+        self.overview.close()
+        self.session.set_view("well")
+        self._scene = None
         self.labels.set_mosaic(None, {})
         self.layers.clear()
         self._set_title("")
+        self.view_switch.setVisible(dataset is not None)
+        self.view_switch.set_view("well")
+
+    def _on_plate(self, plate: PlateId | None) -> None:
+        if self.session.view == "plate" and plate is not None:
+            self._open_overview()
+
+    def _on_view(self, view: str) -> None:
+        self.view_switch.set_view(view)
+        if view == "plate":
+            self._open_overview()
+        else:
+            self.overview.close()
+            self._scene = None
+            self.layers.forget_fit()
+            self._on_tiles(self.session.tiles)
+
+    def _choose_view(self, view: str) -> None:
+        if view == self.session.view == "plate":
+            self.overview.show_whole()
+        self.session.set_view(view)
+
+    def _toggle_view(self) -> None:
+        if self.session.dataset is not None:
+            self.session.set_view("well" if self.session.view == "plate" else "plate")
+
+    def _open_overview(self) -> None:
+        dataset, plate = self.session.dataset, self.session.plate
+        if dataset is None or plate is None:
+            return
+        self.loader.drop()
+        self.overview.open(dataset, plate)
+        if self._limits_plate != plate:
+            self._measure_controls()
+
+    def _on_scene(self, scene: PlateScene) -> None:
+        self._scene = scene
+        self.picture = None
+        self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
+        piece = round(scene.span * PIXEL_SIZE_UM)
+        what = f"   {piece} µm of each well" if scene.is_piece else ""
+        self._set_title(f"{self.session.plate}{what}")
 
     def _on_tiles(self, tiles: tuple[Any, ...]) -> None:
         if self.session.dataset is None or not tiles:
             self.loader.drop()
+            return
+        if self.session.view == "plate":
             return
         canvas = self.labels.size()
         arranged = in_grid(tiles, canvas.width() / max(1, canvas.height()))
@@ -157,18 +241,22 @@ class Workspace(QObject):
         by_controls = self.session.contrast_rule == CONTRAST_RULES[0]
         if by_well or self.session.limits is None or (by_controls and self._no_controls):
             self._use_limits_of(picture)
-        self.layers.show(picture.stains, self.session.limits or _DEFAULT_LIMITS)
-        self.labels.set_mosaic(picture.mosaic, _notes(picture))
+        self.layers.show(picture.stains, self.session.shown_limits)
+        height, width = picture.mosaic.shape
+        size_um = height * PIXEL_SIZE_UM, width * PIXEL_SIZE_UM
+        self.layers.fit(size_um, size_um)
         self._set_title(self._title())
-        self._note_failures(picture)
-        self._read_ahead()
+        self.labels.set_mosaic(picture.mosaic, picture.notes)
+        if not picture.is_first:
+            self._note_failures(picture)
+            self._read_ahead()
 
     def _use_limits_of(self, picture: Picture) -> None:
         """Take the limits from the first tile, the query; a stain it lacks keeps its own."""
         well = picture.mosaic.tiles[0].well_id or ""
         planes = [picture.planes.get((well, c)) for c in range(1, N_CHANNELS + 1)]
         if any(plane is not None for plane in planes):
-            before = self.session.limits or _DEFAULT_LIMITS
+            before = self.session.shown_limits
             limits = (
                 limits_of([plane]) if plane is not None else pair
                 for plane, pair in zip(planes, before, strict=True)
@@ -208,6 +296,8 @@ class Workspace(QObject):
                     self._use_limits_of(self.picture)
 
         def work(progress: Progress) -> Limits | str:
+            from napari_rxrx3.data.control_limits import control_limits
+
             return control_limits(dataset, plate, progress)
 
         self.tasks.run("contrast", work, done, self.session.say)
@@ -226,7 +316,7 @@ class Workspace(QObject):
         dataset, well = self.session.dataset, self.session.well
         if dataset is None or well is None or self.session.plate is None:
             return
-        row = dataset.wells.loc[well]
+        row = dataset.row(well)
         wells = dataset.wells_of_plate(self.session.plate)
         wells = wells[wells["has_image"]]
         distance = (wells["row"] - row["row"]).abs() + (wells["column"] - row["column"]).abs()
@@ -243,75 +333,32 @@ class Workspace(QObject):
     def _set_title(self, text: str) -> None:
         overlay = self.viewer.canvas.overlays.text
         overlay.text = text
+        self.labels.leave_room(len(text))
         overlay.visible = bool(text)
         overlay.position = "top_left"
         self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
-    def _tile_under(self, position: Any) -> Any:
-        if self.picture is None or self.viewer.dims.ndisplay != 2:
+    def _tile_under(self, position: Any) -> Tile | None:
+        shown = self._scene or self.picture
+        if shown is None or self.viewer.dims.ndisplay != 2:
             return None
-        y, x = self.layers.to_pixels(position)
-        return self.picture.mosaic.tile_at(y, x)
+        return shown.mosaic.tile_at(*self.layers.to_pixels(position))
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
-        if tile is not None and tile.well_id is not None and tile.well_id != self.session.well:
-            self.session.select_well(tile.well_id)
+        if tile is None or tile.well_id is None:
+            return
+        if self._scene is not None or tile.well_id != self.session.well:
+            self.session.open_well(tile.well_id)
             event.handled = True
 
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
-        if tile is not None and tile.well_id is not None and len(self.session.tiles) > 1:
+        if tile is None or tile.well_id is None:
+            return
+        if self._scene is not None or len(self.session.tiles) > 1:
             # napari's status line takes what looks like rich text for rich text
             viewer.status = f"{tile.label}   {tile.well_id}".replace("<", "‹")
-
-
-def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limits | str:
-    """Contrast limits of a plate from a few of its EMPTY_control wells, spread over the plate.
-
-    Why there are none, if the plate has no control with images or none can be read; a stain that
-    no control has keeps 0..255.
-    """
-    limits = list(_DEFAULT_LIMITS)
-    why = f"{plate} has no control with images."
-    measured = False
-    sampled = _some_controls(dataset, plate)
-    for channel in range(1, N_CHANNELS + 1):
-        planes = []
-        for well in sampled:
-            progress(channel, N_CHANNELS, "")
-            try:
-                planes.append(dataset.plane(well, channel))
-            except RxRx3Error as error:
-                why = str(error)
-        if planes:
-            limits[channel - 1] = limits_of(planes)
-            measured = True
-    return tuple(limits) if measured else why
-
-
-def _some_controls(dataset: Dataset, plate: PlateId) -> list[str]:
-    wells = dataset.wells_of_plate(plate)
-    controls = wells.index[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
-    if not len(controls):
-        return []
-    spread = np.linspace(0, len(controls) - 1, _CONTROLS_SAMPLED).round().astype(int)
-    return [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
-
-
-def _notes(picture: Picture) -> dict[str, str]:
-    """For each well with planes that could not be read: which stains, and why."""
-    stains: dict[str, dict[str, list[str]]] = {}
-    for (well, channel), error in sorted(picture.failures.items()):
-        cause = getattr(error, "cause", str(error))
-        stains.setdefault(well, {}).setdefault(cause, []).append(STAINS[channel - 1].name)
-    return {
-        well: "\n".join(
-            f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
-            for cause, names in causes.items()
-        )
-        for well, causes in stains.items()
-    }
 
 
 def _canvas_of(viewer: Any) -> QWidget:

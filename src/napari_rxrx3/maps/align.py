@@ -25,13 +25,15 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+Report = Callable[[int, int], None]
 
 ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
 
 _RIDGE = 0.5
 """Added to the diagonal of each batch's covariance by TVN."""
 
-_BLOCK = 32768
+_BLOCK, _FITTED = 32768, 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,9 @@ def controls_needed(how: str) -> int:
     return {"none": 0, "tvn": 2}.get(how, 1)
 
 
-def fit_alignment(controls: Array, batch: Array, n_batches: int, how: str) -> Alignment:
+def fit_alignment(
+    controls: Array, batch: Array, n_batches: int, how: str, progress: Progress | None = None
+) -> Alignment:
     """Find how to move the vectors so that the controls of all batches coincide.
 
     Parameters
@@ -102,30 +106,37 @@ def fit_alignment(controls: Array, batch: Array, n_batches: int, how: str) -> Al
         principal components of all controls first. ``tvn``: center and scale over all batches,
         rotate, center and scale again, then give the controls of each batch the same covariance.
         Components along which the controls do not vary at all are left out.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
     """
     controls_needed(how)
+    report = _reporter(progress, f"fitting the alignment to {len(controls):,} controls")
     stay = _unmoved(controls.shape[1], n_batches)
     if how == "none":
         return stay
     if how == "centerscale":
-        return _centered_and_scaled(stay, controls, batch)
-    everywhere = np.zeros_like(batch)
+        return _centered_and_scaled(stay, controls, batch, report)
     if how == "pca-centerscale":
-        mean, rotation = _principal_components(controls)
+        mean, rotation = _principal_components(controls, report)
         rotated = replace(stay, mean=mean, rotation=rotation, **_neutral(rotation, n_batches))
-        return _centered_and_scaled(rotated, controls, batch)
-    first = _centered_and_scaled(_unmoved(controls.shape[1], 1), controls, everywhere)
-    shift, rotation = _principal_components(first.transform(controls, everywhere))
+        return _centered_and_scaled(rotated, controls, batch, report)
+    return _typical_variation(controls, batch, n_batches, report)
+
+
+def _typical_variation(controls: Array, batch: Array, n_batches: int, report: Report) -> Alignment:
+    everywhere = np.zeros_like(batch)
+    first = _centered_and_scaled(_unmoved(controls.shape[1], 1), controls, everywhere, report)
+    shift, rotation = _principal_components(first.transform(controls, everywhere), report)
     # both scalings are the same for all batches, so they become part of mean and rotation
     mean, rotation = first.center[0] + shift * first.scale[0], rotation / first.scale[0][:, None]
     rotated = replace(first, mean=mean, rotation=rotation, **_neutral(rotation, 1))
-    second = _centered_and_scaled(rotated, controls, everywhere)
+    second = _centered_and_scaled(rotated, controls, everywhere, report)
     scaled = replace(
         second,
         center=np.repeat(second.center, n_batches, axis=0),
         scale=np.repeat(second.scale, n_batches, axis=0),
     )
-    return replace(scaled, root=_inverse_roots(scaled, controls, batch, n_batches))
+    return replace(scaled, root=_inverse_roots(scaled, controls, batch, n_batches, report))
 
 
 def align_vectors(
@@ -184,10 +195,14 @@ def _neutral(rotation: Array, n_batches: int) -> dict[str, Array]:
     return {"center": np.zeros(shape), "scale": np.ones(shape)}
 
 
-def _principal_components(controls: Array) -> tuple[Array, Array]:
+def _principal_components(controls: Array, report: Report) -> tuple[Array, Array]:
     """Mean (d,) of the controls, and their components (d, d'), the strongest first."""
     mean = controls.mean(axis=0, dtype=np.float64)
-    scatter = _sum_over_blocks(controls, lambda block: (block - mean).T @ (block - mean))
+    scatter = np.zeros((controls.shape[1], controls.shape[1]))
+    for start in range(0, len(controls), _FITTED):
+        report(start, len(controls))
+        centered = controls[start : start + _FITTED] - mean
+        scatter += centered.T @ centered
     variances, components = np.linalg.eigh(scatter / len(controls))
     # Fewer controls than dimensions leave directions of no variance: noise over noise
     # if they were scaled to 1 like the others.
@@ -197,21 +212,29 @@ def _principal_components(controls: Array) -> tuple[Array, Array]:
     return mean, components[:, kept][:, ::-1]
 
 
-def _centered_and_scaled(alignment: Alignment, controls: Array, batch: Array) -> Alignment:
+def _centered_and_scaled(
+    alignment: Alignment, controls: Array, batch: Array, report: Report
+) -> Alignment:
     """Center and scale each batch by its controls, after what the alignment does already."""
     center, scale = alignment.center.copy(), alignment.scale.copy()
-    for b in np.unique(batch):
+    batches = np.unique(batch)
+    for done, b in enumerate(batches):
+        report(done, len(batches))
         block = alignment._transformed(controls[batch == b], batch[batch == b])
         center[b], scale[b] = block.mean(axis=0), block.std(axis=0)
         scale[b][scale[b] <= 10 * np.finfo(np.float64).eps * np.abs(center[b])] = 1
     return replace(alignment, center=center, scale=scale)
 
 
-def _inverse_roots(alignment: Alignment, controls: Array, batch: Array, n_batches: int) -> Array:
+def _inverse_roots(
+    alignment: Alignment, controls: Array, batch: Array, n_batches: int, report: Report
+) -> Array:
     """Symmetric inverse roots of the covariances of the batches' controls: (batches, d', d')."""
     d = alignment.center.shape[1]
     roots = np.tile(np.eye(d, dtype=np.float32), (n_batches, 1, 1))
-    for b in np.unique(batch):
+    batches = np.unique(batch)
+    for done, b in enumerate(batches):
+        report(done, len(batches))
         block = alignment._transformed(controls[batch == b], batch[batch == b])
         covariance = np.atleast_2d(np.cov(block, rowvar=False, ddof=1))
         variances, axes = np.linalg.eigh(covariance + _RIDGE * np.eye(d))
@@ -219,7 +242,9 @@ def _inverse_roots(alignment: Alignment, controls: Array, batch: Array, n_batche
     return roots
 
 
-def _sum_over_blocks(vectors: Array, function: Callable[[Array], Array]) -> Array:
-    starts = range(0, len(vectors), _BLOCK)
-    total = sum(function(vectors[s : s + _BLOCK].astype(np.float64)) for s in starts)
-    return np.asarray(total)
+def _reporter(progress: Progress | None, text: str) -> Report:
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(done, total, text)
+
+    return report

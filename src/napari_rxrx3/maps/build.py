@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = 
     stored = dataset.cache.load("map", f"{fingerprint}|{spec}") if fingerprint else None
     vectors = dataset.cache.open_mapped("map-vectors", f"{fingerprint}|{spec}")
     if stored is None or vectors is None or len(vectors) != len(stored["n_wells"]):
-        stored, vectors = _built(dataset, spec, spaces.space, fingerprint, progress)
+        space = spaces.open(progress)
+        stored, vectors = _built(dataset, spec, space, fingerprint, progress)
     n_wells = stored["n_wells"]
     first = np.asarray(stored["first"])
     labels = _labels(dataset.wells[_LABELS].iloc[first], spec.level)
@@ -56,10 +58,12 @@ def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = 
         member_positions=stored["members"],
         parts=parts,
         well_ids=dataset.wells.index,
+        find_wells=dataset.listed.positions_of,
         left_out=tuple(stored["left_out"].tolist()),
         notes=tuple(stored["notes"].tolist()),
-        open_space=lambda: spaces.space,
+        open_space=spaces.open,
         score_store=ScoreStore(dataset.cache, f"{fingerprint}|{spec}" if fingerprint else ""),
+        why_absent=partial(_why_absent, dataset, spec),
     )
 
 
@@ -89,19 +93,39 @@ def _fingerprint(dataset: Dataset, embedding: str) -> str:
     return f"{dataset.fingerprint}|{embedding}|{dataset.embeddings[embedding].fingerprint}"
 
 
-@dataclass(frozen=True)
+def _why_absent(dataset: Dataset, spec: MapSpec, key: str) -> str:
+    """Why a map has no entry of a key, in a sentence; empty if the key is just unknown."""
+    if spec.level == "well":
+        position = dataset.listed.position_of(key)
+        if position is None:
+            return ""
+        if position in dataset.rows_of(spec.embedding)[0]:
+            return "Its batch has too few controls to align by."
+        return "This well has no usable vector."
+    wells = dataset.wells
+    here = wells.loc[(wells["treatment"] == key).to_numpy(bool), _LABELS]
+    if here.empty or identities(here, spec.level)["treatment"].notna().any():
+        return ""
+    return (
+        "Controls of compound plates are left out of all maps but those of single wells: "
+        "choose the level well to compare them."
+    )
+
+
+@dataclass
 class _LazySpace:
     """Joining wells and vectors takes seconds, which a map from the cache need not wait for."""
 
     dataset: Dataset
     spec: MapSpec
+    _space: WellSpace | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @cached_property
-    def space(self) -> WellSpace:
-        spec = self.spec
-        return open_space(
-            self.dataset, spec.embedding, spec.align, spec.batch, spec.control, spec.leave_out
-        )
+    def open(self, progress: Progress | None = None) -> WellSpace:
+        with self._lock:  # one joins, the others wait for it
+            if self._space is None:
+                self._space = open_space(self.dataset, self.spec, progress)
+            return self._space
 
 
 def _built(

@@ -62,14 +62,7 @@ def compare_lists(
     opposite: bool = False,
     kind: str | None = None,
 ) -> Comparison:
-    """Ask two maps what is nearest to an entry.
-
-    Parameters
-    ----------
-    map_a, map_b : PhenoMap
-        At the same level.
-    metric, opposite, kind
-        As in `PhenoMap.nearest`.
+    """Ask two maps of one level what is nearest to an entry, see `PhenoMap.nearest`.
 
     Raises
     ------
@@ -84,16 +77,16 @@ def compare_lists(
     a, b = (_List.of(m, key, metric, opposite, kind) for m in (map_a, map_b))
     k = max(0, min(k, len(a.order), len(b.order)))
     rows_a, rows_b = _common(a, b)
-    near_a, near_b = a.closeness[rows_a], b.closeness[rows_b]
+    values = a.value[rows_a], b.value[rows_b]
     return Comparison(
         key,
         k,
         _first_of_both(a, b, k),
         n_common=len(rows_a),
         overlap=len(a.first(k).intersection(b.first(k))),
-        spearman=rank_correlation(near_a, near_b),
+        spearman=rank_correlation(*values),
         notes=(
-            *_without_order(key, near_a, near_b),
+            *_without_order(key, *values),
             *_only_in_one(len(a.order) - len(rows_a), len(b.order) - len(rows_b)),
         ),
     )
@@ -122,32 +115,24 @@ class _List:
         Rows of those that were searched, nearest (or most opposite) first.
     rank : float (n,)
         From 1; NaN where an entry was not searched.
-    closeness : float (n,)
-        The larger, the further up in the list.
     value : float (n,)
-        Similarity or distance.
+        Similarity or distance; NaN where an entry was not searched.
     """
 
     keys: pd.Index
     order: Array
     rank: Array
-    closeness: Array
     value: Array
 
     @classmethod
     def of(
         cls, phenomap: PhenoMap, key: str, metric: str, opposite: bool, kind: str | None
     ) -> _List:
-        query = phenomap.row(key)
-        near = phenomap.closeness(query, metric)
-        searched = np.flatnonzero(phenomap.searched(query, kind))
-        closeness = -near if opposite else near
-        order = searched[np.argsort(-closeness[searched], kind="stable")]
-        rank = np.full(len(near), np.nan)
-        rank[order] = np.arange(1, len(order) + 1)
-        return cls(
-            phenomap.labels.index, order, rank, closeness, near if metric == "cosine" else -near
-        )
+        keys = phenomap.labels.index
+        order, values = phenomap.ranked(phenomap.question(key, metric, opposite, kind), len(keys))
+        rank, value = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
+        rank[order], value[order] = np.arange(1, len(order) + 1), values
+        return cls(keys, order, rank, value)
 
     def first(self, k: int) -> pd.Index:
         """Keys of the first `k`."""
@@ -156,8 +141,8 @@ class _List:
     def look_up(self, keys: pd.Series) -> tuple[Array, Array]:
         """Ranks and values of entries, NaN for those that were not searched."""
         rows = self.keys.get_indexer(pd.Index(keys))
-        ranks = np.where(rows >= 0, self.rank[rows], np.nan)
-        return ranks, np.where(np.isnan(ranks), np.nan, self.value[rows])
+        here = rows >= 0
+        return np.where(here, self.rank[rows], np.nan), np.where(here, self.value[rows], np.nan)
 
 
 def _first_of_both(a: _List, b: _List, k: int) -> pd.DataFrame:
@@ -182,9 +167,9 @@ def _check(map_a: PhenoMap, map_b: PhenoMap, key: str) -> None:
         raise MapError(
             f"Two lists are compared at one level, not at {map_a.level} and {map_b.level}."
         )
-    has_it = [key in m.labels.index for m in (map_a, map_b)]
+    has_it = [m.find(key) is not None for m in (map_a, map_b)]
     if not any(has_it):
-        raise UnknownKey(key, map_a.closest_keys(key))
+        raise UnknownKey(key, map_a.closest_keys(key), map_a.why_absent(key))
     if not all(has_it):
         here, not_here = (map_a, map_b) if has_it[0] else (map_b, map_a)
         raise MapError(

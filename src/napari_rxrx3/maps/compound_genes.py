@@ -39,7 +39,8 @@ class PrecisionResult:
     doses : pandas.DataFrame
         Indexed by concentration (uM, as text: ``"0.25"``; last ``"max"``, where the score is the
         largest over all doses): n_compounds, and means over them of average_precision, auc_roc,
-        baseline_average_precision, baseline_auc_roc.
+        baseline_average_precision, baseline_auc_roc. The baselines are what random scores give on
+        average (worked out, not drawn).
     n_compounds : int
         Compounds that were scored.
     n_absent, n_without_active, n_too_few : int
@@ -74,40 +75,21 @@ def compound_gene_precision(
     n_draws: int = 20,
     progress: Progress | None = None,
 ) -> PrecisionResult:
-    """Rank the genes that a compound acts on among others by their likeness to it.
-
-    The score of a gene for a compound at a dose is the absolute value of their cosine. Ranking a
-    compound's active genes among inactive ones by it gives an average precision and an area under
-    the ROC curve.
+    """Rank the genes that a compound acts on among others by their absolute cosine to it.
 
     Parameters
     ----------
-    phenomap : PhenoMap
-        At level "perturbation".
     table : pandas.DataFrame
-        treatment, gene_symbol, and active (bool) or nM_value, as from `read_interactions`. By
-        nM_value a gene is active up to 1,000 nM; above that and up to 10,000 nM it counts neither
-        as active nor as inactive for the compound.
-    seed : int
-        Of the draws.
-    n_draws : int
-        Unless the table has rows whose ``active`` is false, inactive genes are drawn: max(2 x
-        active genes, 20) of all genes of the table in the map that the table does not call active
-        or in between for this compound. What one draw gives hangs on its luck, the more the fewer
-        compounds there are, so the figures are means over this many draws. Inactive genes that
-        the table names are used all, and none are drawn.
+        treatment, gene_symbol, and active (bool) or nM_value, as from `read_interactions`.
+    seed, n_draws : int
+        Figures are means over so many draws of inactive genes, unless the table names them.
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
-
-    Returns
-    -------
-    PrecisionResult
-        Its baselines are what random scores give on average (worked out, not drawn).
 
     Raises
     ------
     MapError
-        If no compound can be scored; why not is said.
+        If no compound can be scored, which is explained, or at another level.
     """
     if phenomap.level != "perturbation":
         raise MapError('Compounds and genes are compared in a map at level "perturbation".')
@@ -117,12 +99,11 @@ def compound_gene_precision(
     scored, counts = _scored(likeness, table, n_draws, np.random.default_rng(seed), progress)
     if not scored:
         raise MapError(_nothing_scored(counts))
-    n_genes = len(likeness.genes)
     return PrecisionResult(
         _means(pd.concat(scored)),
         n_compounds=len(scored),
-        n_genes=n_genes,
-        n_genes_absent=table["gene_symbol"].nunique() - n_genes,
+        n_genes=len(likeness.genes),
+        n_genes_absent=table["gene_symbol"].nunique() - len(likeness.genes),
         n_draws=n_draws,
         **counts,
     )
@@ -200,7 +181,11 @@ class _Likeness:
 
 
 def _states(table: pd.DataFrame) -> pd.DataFrame:
-    """Compounds by genes: 1 active, 0 in between, -1 inactive, NaN where the table is silent."""
+    """Compounds by genes: 1 active, 0 in between, -1 inactive, NaN where the table is silent.
+
+    By nM_value a gene is active up to 1,000 nM, and in between up to 10,000 nM: it then counts
+    neither as active nor as inactive for the compound.
+    """
     if "active" in table:
         state = np.where(table["active"], 1, -1)
     else:
@@ -211,7 +196,12 @@ def _states(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _inactive(state: Array, n_draws: int, rng: np.random.Generator) -> Array:
-    """Genes to tell the active ones from: int (draws, k), empty if there are too few."""
+    """Genes to tell the active ones from: int (draws, k), empty if there are too few.
+
+    Those that the table names, all of them. Else max(2 x active genes, 20) are drawn of those
+    that it does not call active or in between; what one draw gives hangs on its luck, the more
+    the fewer compounds there are.
+    """
     if not n_draws:
         return np.flatnonzero(state == -1)[None]
     others = np.flatnonzero(~(state >= 0))

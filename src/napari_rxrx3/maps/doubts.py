@@ -83,29 +83,28 @@ class Judge:
         """
         report = progress or (lambda done, total, text: None)
         with self._lock:
-            report(0, 0, "comparing with pairs of different perturbations")
-            rows = np.flatnonzero(asked.searched)
-            p, q = np.full(len(closeness), np.nan), np.full(len(closeness), np.nan)
-            p[rows] = self._null(asked.metric).p_values(
-                asked.query, rows, closeness[rows], asked.opposite, report
-            )
-            q[rows] = benjamini_hochberg(p[rows])
-            plates = self._plate_null(asked.metric)
-            on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
-            back, alone = self._replicates.count(asked, found)
+            self._map.open_space(report)
+            verdicts = self._chances(asked, found, closeness, report)
+            verdicts["n_back"], verdicts["n_alone"] = self._replicates.count(asked, found, report)
             if scored:
                 self._map.score_store.get(self._map, progress)
-            flags = self._flags(asked, found, p[found], scored)
-        return pd.DataFrame(
-            {
-                "p_value": p[found],
-                "q_value": q[found],
-                "p_same_plate": on_plates,
-                "n_back": back,
-                "n_alone": alone,
-                "flags": pd.Series(flags, dtype=object),
-            }
-        )
+            flags = self._flags(asked, found, verdicts["p_value"].to_numpy(), scored)
+        return verdicts.assign(flags=pd.Series(flags, dtype=object))
+
+    def _chances(
+        self, asked: Question, found: Array, closeness: Array, report: Progress
+    ) -> pd.DataFrame:
+        """p_value, q_value and p_same_plate of some neighbors."""
+        report(0, 0, "comparing with pairs of different perturbations")
+        rows = np.flatnonzero(asked.searched)
+        p, q = np.full(len(closeness), np.nan), np.full(len(closeness), np.nan)
+        null = self._null(asked.metric)
+        p[rows] = null.p_values(asked.query, rows, closeness[rows], asked.opposite, report)
+        q[rows] = benjamini_hochberg(p[rows])
+        report(0, 0, "comparing with pairs on the same plates")
+        plates = self._plate_null(asked.metric)
+        on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
+        return pd.DataFrame({"p_value": p[found], "q_value": q[found], "p_same_plate": on_plates})
 
     def _null(self, metric: str) -> NullOfPairs:
         if metric not in self._nulls:

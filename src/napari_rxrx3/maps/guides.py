@@ -22,6 +22,7 @@ Progress = Callable[[int, int, str], None]
 
 _DRAWS = 2000
 _ODD = 0.05
+_BLOCK = 32768
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +54,8 @@ def guide_agreement(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
     table["odd_guide"] = pd.Series(pd.NA, index=table.index, dtype="str")
     if phenomap.level not in ("perturbation", "compound"):
         return table
+    guides = _averaged(phenomap, progress)
     progress(0, 0, "comparing the guides of each gene")
-    guides = _averaged(phenomap)
     genes = [g for g in np.split(np.arange(len(guides.entry)), _starts(guides.entry)) if len(g) > 1]
     for count in sorted({len(g) for g in genes}):
         together = np.array([g for g in genes if len(g) == count])
@@ -71,8 +72,9 @@ def guide_agreement(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
     return table
 
 
-def _averaged(phenomap: PhenoMap) -> _Guides:
+def _averaged(phenomap: PhenoMap, progress: Progress) -> _Guides:
     space = phenomap.space
+    progress(0, 0, "averaging guides")
     table = space.treatments
     is_guide = table["treatment"].map(gene_of_guide, na_action="ignore").notna().to_numpy(bool)
     is_gene = (phenomap.labels["perturbation_type"] != "COMPOUND").to_numpy(bool)
@@ -86,8 +88,9 @@ def _averaged(phenomap: PhenoMap) -> _Guides:
     starts = np.flatnonzero(new)
     sums = np.zeros((len(starts), space.dimension))
     guide = np.cumsum(new) - 1
-    for begin in range(0, len(wells), 65536):
-        part = slice(begin, begin + 65536)
+    for begin in range(0, len(wells), _BLOCK):
+        progress(begin, len(wells), f"averaging {len(starts):,} guides")
+        part = slice(begin, begin + _BLOCK)
         present, first = np.unique(guide[part], return_index=True)
         aligned = space.aligned(wells[part])
         sums[present] += np.add.reduceat(aligned, first, axis=0, dtype=np.float64)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from napari_rxrx3.maps.doubts import LEVEL_OF_DOUBT, doubts_of_entry
-from napari_rxrx3.maps.phenomap import PhenoMap
+if TYPE_CHECKING:  # the window needs the names below before any table
+    import pandas as pd
+
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["KINDS", "ORDERS", "Neighbor", "list_neighbors"]
 
@@ -23,6 +26,7 @@ _SCORE_OF_ORDER = {
     "most consistent": ("consistency", "consistency_p"),
 }
 
+Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 
@@ -59,7 +63,7 @@ def list_neighbors(
     kind: str,
     k: int,
     metric: str,
-    picture_of: Callable[[pd.Index], str | None],
+    picture_of: Callable[[Array], str | None],
     *,
     judged: bool = False,
     scored: bool = False,
@@ -69,16 +73,12 @@ def list_neighbors(
 
     Parameters
     ----------
-    order : str
-        One of `ORDERS`.
-    kind : str
-        A key of `KINDS`.
+    order, kind : str
+        One of `ORDERS`, and a key of `KINDS`.
     picture_of : callable
-        Chooses one of the wells of an entry to be shown.
-    judged : bool
-        Add what tells how far to trust each of them, which takes longer.
-    scored : bool
-        Add what needs the scores of the map as well, which takes longest.
+        Chooses one of the wells of an entry, by their positions, to be shown.
+    judged, scored : bool
+        As in `PhenoMap.nearest`.
 
     Raises
     ------
@@ -86,23 +86,13 @@ def list_neighbors(
     """
     if order in _SCORE_OF_ORDER:
         table = _by_score(phenomap, *_SCORE_OF_ORDER[order], KINDS[kind], k, progress)
-        values = table["score"]
     else:
-        opposite = order == "opposite"
-        table = phenomap.nearest(
-            key,
-            k,
-            metric,
-            opposite,
-            kind=KINDS[kind],
-            judged=judged,
-            scored=scored,
-            progress=progress,
-        )
-        values = table["similarity" if metric == "cosine" else "distance"]
+        ask = partial(phenomap.nearest, kind=KINDS[kind], judged=judged, scored=scored)
+        table = ask(key, k, metric, order == "opposite", progress=progress)
+        table = table.rename(columns={"similarity": "value", "distance": "value"})
     neighbors = [
         _neighbor(phenomap, i, entry, float(value), picture_of)
-        for i, (entry, value) in enumerate(zip(table["key"], values, strict=True), start=1)
+        for i, (entry, value) in enumerate(zip(table["key"], table["value"], strict=True), start=1)
     ]
     return _judged(phenomap, neighbors, table, scored) if judged else neighbors
 
@@ -112,9 +102,10 @@ def _neighbor(
     rank: int,
     key: str,
     value: float,
-    picture_of: Callable[[pd.Index], str | None],
+    picture_of: Callable[[Array], str | None],
 ) -> Neighbor:
-    label = phenomap.labels.loc[key]
+    row = phenomap.row(key)
+    label = phenomap.labels.iloc[row]
     treatment, kind = label["treatment"], label["perturbation_type"]
     return Neighbor(
         rank,
@@ -124,7 +115,7 @@ def _neighbor(
         float(label["concentration"]),
         value,
         int(label["n_wells"]),
-        picture_of(phenomap.wells_of(key)),
+        picture_of(phenomap.positions_of(row)),
     )
 
 
@@ -137,6 +128,10 @@ def _by_score(
     progress: Progress | None,
 ) -> pd.DataFrame:
     """The entries with the largest score, whatever the query; what may be chance comes last."""
+    import pandas as pd
+
+    from napari_rxrx3.maps.doubts import LEVEL_OF_DOUBT
+
     scores = phenomap.score_store.get(phenomap, progress)
     values = scores[score].to_numpy()
     of_kind = np.ones(len(values), dtype=bool)
@@ -145,19 +140,21 @@ def _by_score(
     rows = np.flatnonzero(of_kind & ~np.isnan(values))
     is_chance = ~(scores[p_value].to_numpy()[rows] <= LEVEL_OF_DOUBT)
     rows = rows[np.lexsort((-values[rows], is_chance))][:k]
-    return pd.DataFrame({"key": phenomap.labels.index[rows], "score": values[rows]})
+    return pd.DataFrame({"key": phenomap.labels.index[rows], "value": values[rows]})
 
 
 def _judged(
     phenomap: PhenoMap, neighbors: list[Neighbor], table: pd.DataFrame, scored: bool
 ) -> list[Neighbor]:
+    from napari_rxrx3.maps.doubts import doubts_of_entry
+
     judged = []
     for neighbor, row in zip(neighbors, table.to_dict("records"), strict=True):
         also = {name: row[name] for name in _VERDICTS if name in row}
         if "flags" not in row:
             also["flags"] = doubts_of_entry(phenomap, phenomap.row(neighbor.key), scored)
         if scored:
-            own = phenomap.scores.loc[neighbor.key]
+            own = phenomap.scores.iloc[phenomap.row(neighbor.key)]
             also |= {name: float(own[name]) for name in ("strength", "consistency")}
         judged.append(replace(neighbor, **also))
     return judged

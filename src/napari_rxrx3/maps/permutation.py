@@ -33,18 +33,20 @@ def strength_p(phenomap: PhenoMap, progress: Progress) -> Array:
     fitted to one half of the controls, and the wells are compared with the other half. NaN for
     controls, and where no control can be spared.
     """
+    text = f"testing the strength of {len(phenomap.labels):,} entries"
     fitted, held_out = _halves_of_controls(phenomap)
-    space = phenomap.space.fitted_to(np.flatnonzero(fitted), phenomap.align)
+    space = phenomap.space.fitted_to(np.flatnonzero(fitted), phenomap.align, progress)
+    progress(0, 0, text)
     spare = _Spare(space, held_out)
     p = np.full(len(phenomap.labels), np.nan)
     single = phenomap.n_wells == 1
     wells = phenomap.member_wells[phenomap.ends[single] - 1]
-    p[single] = _of_single_wells(space, spare, wells)
+    p[single] = _of_single_wells(space, spare, wells, lambda done, n: progress(done, n, text))
     test = _PermutationTest(space, spare)
     rng = np.random.default_rng(0)
     for done, row in enumerate(np.flatnonzero(~single).tolist()):
-        if done % 64 == 0:
-            progress(done, len(p), f"testing the strength of {len(p):,} entries")
+        if done % 8 == 0:
+            progress(done, len(p), text)
         stop = phenomap.ends[row]
         wells = phenomap.member_wells[stop - phenomap.n_wells[row] : stop]
         if len(wells) > _MAX_WELLS:
@@ -89,11 +91,14 @@ class _Spare:
         return self._vectors[stop - self.n_on[plate] : stop]
 
 
-def _of_single_wells(space: WellSpace, spare: _Spare, wells: Array) -> Array:
+def _of_single_wells(
+    space: WellSpace, spare: _Spare, wells: Array, report: Callable[[int, int], None]
+) -> Array:
     """Exact: a single well has only as many permutations as its plate has spare controls."""
     p = np.full(len(wells), np.nan)
     order = np.argsort(space.plate[wells], kind="stable")
     for begin in range(0, len(order), _BLOCK):
+        report(begin, len(order))
         rows = order[begin : begin + _BLOCK]
         lengths = np.linalg.norm(space.aligned(wells[rows]), axis=1)
         plates = space.plate[wells[rows]]

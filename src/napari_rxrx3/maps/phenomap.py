@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.errors import MapError, UnknownKey
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL
-from napari_rxrx3.maps.align import ALIGNMENTS
-from napari_rxrx3.maps.space import BATCHES, WellSpace
+from napari_rxrx3.core.errors import UnknownKey
+from napari_rxrx3.maps.search import NO_DIRECTION, VectorSearch
+from napari_rxrx3.maps.space import WellSpace
+from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.doubts import Judge
     from napari_rxrx3.maps.scores import ScoreStore
 
 __all__ = [
-    "AVERAGES",
     "KINDS",
-    "LEVELS",
-    "METRICS",
     "NO_DIRECTION",
     "MapSpec",
     "Parts",
@@ -36,43 +33,10 @@ __all__ = [
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
-LEVELS = ("well", "guide", "perturbation", "compound")
-METRICS = ("cosine", "euclidean")
-AVERAGES = ("mean", "median")
 KINDS = ("CRISPR", "COMPOUND")
 
-NO_DIRECTION = 1e-5
-"""Vectors of this part of the median length have no direction: it is all rounding."""
-_BLOCK = 262_144
-
-
-@dataclass(frozen=True)
-class MapSpec:
-    """What a map is made of; see `Dataset.phenomap`."""
-
-    level: str = "perturbation"
-    align: str = "pca-centerscale"
-    embedding: str = ""
-    average: str = "mean"
-    batch: str = "experiment"
-    control: str = EMPTY_CONTROL
-    leave_out: bool = False
-
-    def check(self) -> None:
-        """Refuse a choice that there is not.
-
-        Raises
-        ------
-        MapError
-        """
-        choices = {"level": LEVELS, "average": AVERAGES, "batch": BATCHES}
-        for name, known in choices.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise MapError(f"There is no {name} {value!r}; choose one of {', '.join(known)}.")
-        if self.align not in ALIGNMENTS:
-            known_names = ", ".join(ALIGNMENTS)
-            raise MapError(f"There is no alignment {self.align!r}; choose one of {known_names}.")
+_MANY = 200_000
+"""Of so many keys none is looked for by its likeness, which would take seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +92,12 @@ class PhenoMap:
         Batches with too few controls.
     notes : tuple of str
         What the user should know about the map, a sentence each.
+    find_wells : callable
+        Gives the places in the table of wells of some well ids, -1 for those that are not listed.
+    open_space : callable
+        Gives the wells with their vectors; takes seconds the first time, and reports them.
+    why_absent : callable
+        Says why there is no entry of a key, where that is by design; empty elsewhere.
     """
 
     labels: pd.DataFrame
@@ -136,10 +106,12 @@ class PhenoMap:
     member_positions: Array
     parts: Parts | None
     well_ids: pd.Index
+    find_wells: Callable[[Sequence[str] | pd.Index], Array]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
-    open_space: Callable[[], WellSpace]
+    open_space: Callable[[Progress | None], WellSpace]
     score_store: ScoreStore
+    why_absent: Callable[[str], str]
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -159,11 +131,10 @@ class PhenoMap:
         """Ids of all wells that went into the map, in the order of `member_positions`."""
         return self.well_ids[self.member_positions]
 
-    @cached_property
+    @property
     def space(self) -> WellSpace:
-        """The wells with their vectors."""
-        with self._lock:
-            return self.open_space()
+        """The wells with their vectors; opened when first asked for, see `open_space`."""
+        return self.open_space(None)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -182,72 +153,75 @@ class PhenoMap:
         scored: bool = True,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
-        """List the entries most similar to one, or with `opposite` the least similar ones.
+        """List the entries (of a kind) most or, with `opposite`, least similar to one.
 
         Parameters
         ----------
         metric : {"cosine", "euclidean"}
         kind : {"CRISPR", "COMPOUND"}, optional
-            Search these only.
-        judged : bool
-            Add the columns that say how far to trust each row; see `napari_rxrx3.maps.doubts`.
-            The first time takes seconds for a large map.
-        scored : bool
-            Let the flags include those that need the scores of the map, which take a minute or
-            two for the largest, once.
+        judged, scored : bool
+            Add how far to trust each row, and raise the flags that need the scores as well. For a
+            large map that takes seconds, and minutes, the first time.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
         Returns
         -------
         pandas.DataFrame
-            At most `k` rows, best first: rank (from 1), key, similarity (cosine) or distance
-            (Euclidean), n_wells; if `judged` also p_value, q_value, p_same_plate, n_back, n_alone
-            and flags. The query itself is left out.
+            At most `k` rows, best first, without the query: rank (from 1), key, similarity or
+            distance, n_wells; if `judged` also the columns of `Judge.judge`.
 
         Raises
         ------
-        UnknownKey
-            If the map has no such entry; the closest known keys are named.
-        ValueError
-            If `metric` or `kind` is unknown.
+        UnknownKey, ValueError
         """
+        asked = self.question(key, metric, opposite, kind)
+        found, values = self.ranked(asked, k)
+        table = self._listed(found, values, metric)
+        if not judged:
+            return table
+        closeness = self.closeness(asked.query, metric)
+        return table.join(self.judge.judge(asked, found, closeness, scored, progress))
+
+    def question(self, key: str, metric: str, opposite: bool, kind: str | None) -> Question:
+        """What `nearest` asks; see there."""
         query = self.row(key)
-        closeness = self.closeness(query, metric)
-        searched = self.searched(query, kind)
-        found = _best_first(-closeness if opposite else closeness, searched, k)
-        value = closeness[found] if metric == "cosine" else -closeness[found]
-        table = pd.DataFrame(
+        return Question(query, self.searched(query, kind), metric, opposite)
+
+    def ranked(self, asked: Question, k: int) -> tuple[Array, Array]:
+        """The first `k` entries that answer a question, exactly; ties in the order of labels.
+
+        Returns
+        -------
+        rows : int
+        values : float64, like `rows`
+            Similarities (cosine) or distances (Euclidean).
+        """
+        rows, closeness = self.vector_search.nearest(
+            asked.query, k, asked.metric, asked.opposite, asked.searched
+        )
+        return rows, closeness if asked.metric == "cosine" else -closeness
+
+    def _listed(self, found: Array, values: Array, metric: str) -> pd.DataFrame:
+        return pd.DataFrame(
             {
                 "rank": np.arange(1, len(found) + 1),
                 "key": self.labels.index[found],
-                "similarity" if metric == "cosine" else "distance": value.astype(np.float64),
-                "n_wells": self.labels["n_wells"].to_numpy()[found],
+                "similarity" if metric == "cosine" else "distance": values,
+                "n_wells": self.n_wells[found],
             }
         )
-        if not judged:
-            return table
-        asked = Question(query, searched, metric, opposite)
-        verdicts = self.judge.judge(asked, found, closeness, scored, progress)
-        return pd.concat([table, verdicts], axis=1)
 
     def closeness(self, row: int, metric: str) -> Array:
         """How close all entries are to one, float (n,): cosine, or Euclidean distance negated."""
-        if metric not in METRICS:
-            raise ValueError(f"unknown metric {metric!r}; choose one of {', '.join(METRICS)}")
-        products = self.vectors @ self.vectors[row]
-        if metric == "cosine":
-            cosines = products * (self.inverse_norms * self.inverse_norms[row])
-            return np.asarray(np.clip(cosines, -1, 1))
-        squared = self.squared_norms + self.squared_norms[row] - 2.0 * products
-        return np.asarray(-np.sqrt(np.maximum(squared, 0)))
+        return self.vector_search.closeness(row, metric)
 
     def searched(self, query: int, kind: str | None) -> Array:
         """Which entries are compared with one: bool (n,)."""
         if kind is None:
             searched = np.ones(len(self.labels), dtype=bool)
         elif kind in KINDS:
-            searched = np.array(self.labels["perturbation_type"] == kind, dtype=bool)
+            searched = self._of_kind[kind].copy()
         else:
             raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
         searched[query] = False
@@ -260,16 +234,27 @@ class PhenoMap:
         ------
         UnknownKey
         """
-        if key not in self.labels.index:
-            raise UnknownKey(key, self.closest_keys(key))
-        return int(self.labels.index.get_loc(key))
+        row = self.find(key)
+        if row is None:
+            raise UnknownKey(key, self.closest_keys(key), self.why_absent(key))
+        return row
+
+    def find(self, key: str) -> int | None:
+        """Row of an entry, None if there is none."""
+        if self.level == "well":  # an index of millions of keys takes seconds
+            position = int(self.find_wells([key])[0])
+            row = int(self._entry_of_position[position]) if position >= 0 else -1
+            return row if row >= 0 else None
+        return int(self.labels.index.get_loc(key)) if key in self.labels.index else None
 
     def closest_keys(self, text: str, n: int = 5) -> list[str]:
         """Keys that look most like a text, whatever its case."""
         lower = text.casefold()
-        keys = self.labels.index.tolist()
+        keys = self.labels.index
+        if len(keys) > _MANY:
+            return list(keys[keys.str.lower().str.startswith(lower)][:n])
         starting = [key for key in keys if key.casefold().startswith(lower)]
-        if len(starting) >= n or len(keys) > 200_000:
+        if len(starting) >= n:
             return starting[:n]
         folded: dict[str, list[str]] = {}
         for key in keys:
@@ -292,18 +277,25 @@ class PhenoMap:
         start, stop = self.ends[row] - self.n_wells[row], self.ends[row]
         return self.member_positions[start:stop]
 
-    def scores_of_wells(self, well_ids: pd.Index) -> pd.DataFrame:
-        """Numeric scores of the entries that wells went into, indexed by well; NaN for others."""
-        position = self.well_ids.get_indexer(well_ids)
-        entry = np.where(position >= 0, self._entry_of_position[position], -1)
-        numbers = self.scores.select_dtypes("number")
-        rows = numbers.to_numpy()[entry]
-        rows[entry < 0] = np.nan
-        return pd.DataFrame(rows, index=well_ids, columns=numbers.columns)
+    def scores_at(self, positions: Array) -> pd.DataFrame:
+        """Numeric scores of the entries that wells went into, a row a well; NaN for others.
+
+        Parameters
+        ----------
+        positions : int (n,)
+            Places in the table of wells.
+        """
+        entry = self._entry_of_position[positions]
+        numbers = self.scores.select_dtypes("number")  # a view: no copy of all entries' scores
+        columns = {
+            name: np.where(entry >= 0, column.to_numpy()[entry], np.nan)
+            for name, column in numbers.items()
+        }
+        return pd.DataFrame(columns)
 
     def key_of_well(self, well_id: str) -> str | None:
         """Key of the entry that a well went into, None if it is not in the map."""
-        position = int(self.well_ids.get_indexer([well_id])[0])
+        position = int(self.find_wells([well_id])[0])
         entry = self._entry_of_position[position] if position >= 0 else -1
         return None if entry < 0 else str(self.labels.index[entry])
 
@@ -318,23 +310,19 @@ class PhenoMap:
         return np.cumsum(self.n_wells)
 
     @cached_property
+    def vector_search(self) -> VectorSearch:
+        """What finds the nearest vectors; it keeps their lengths."""
+        return VectorSearch(self.vectors)
+
+    @property
     def squared_norms(self) -> Array:
         """Float64 (n,)."""
-        blocks = range(0, len(self.vectors), _BLOCK)
-        parts = [self.vectors[s : s + _BLOCK] for s in blocks]
-        squares = [np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in parts]
-        return np.concatenate(squares) if squares else np.zeros(0)
+        return self.vector_search.squared_norms
 
-    @cached_property
+    @property
     def inverse_norms(self) -> Array:
-        """Float32 (n,): 0 for an entry that has no direction.
-
-        Alignment puts the controls at the origin: what is left of them is rounding. Their
-        cosine to anything is 0.
-        """
-        norms = np.sqrt(self.squared_norms)
-        directed = norms > NO_DIRECTION * np.median(norms) if len(norms) else norms > 0
-        return np.where(directed, 1 / np.where(directed, norms, 1), 0).astype(np.float32)
+        """Float32 (n,): 0 for an entry that has no direction."""
+        return self.vector_search.inverse_norms
 
     @cached_property
     def judge(self) -> Judge:
@@ -352,7 +340,9 @@ class PhenoMap:
     @cached_property
     def member_wells(self) -> Array:
         """Int (wells,): where each of `member_positions` is in `space`."""
-        return np.searchsorted(self.space.positions, self.member_positions)
+        place = np.full(len(self.well_ids), -1, dtype=np.intp)
+        place[self.space.positions] = np.arange(len(self.space))
+        return np.asarray(place[self.member_positions])
 
     @cached_property
     def groups(self) -> Array:
@@ -360,23 +350,13 @@ class PhenoMap:
         return np.asarray(self.space.group[self.member_wells[self.ends - 1]])
 
     @cached_property
+    def _of_kind(self) -> dict[str, Array]:
+        """For each kind, which entries are of it: bool (n,)."""
+        kinds = self.labels["perturbation_type"]
+        return {kind: np.array(kinds == kind, dtype=bool) for kind in KINDS}
+
+    @cached_property
     def _entry_of_position(self) -> Array:
         entry = np.full(len(self.well_ids), -1, dtype=np.int32)
         entry[self.member_positions] = self.member_entry
         return entry
-
-
-def _best_first(closeness: Array, searched: Array, k: int) -> Array:
-    """Searched rows of the `k` largest values; equal values in the order of rows."""
-    closeness = np.where(np.isfinite(closeness) & searched, closeness, -np.inf)
-    n = int(searched.sum())
-    k = max(0, min(k, n))
-    if k == 0:
-        return np.zeros(0, dtype=np.intp)
-    if k < n:
-        kth = np.partition(closeness, len(closeness) - k)[len(closeness) - k]
-        candidates = np.flatnonzero((closeness >= kth) & searched)
-    else:
-        candidates = np.flatnonzero(searched)
-    order = np.argsort(-closeness[candidates], kind="stable")
-    return np.asarray(candidates[order][:k])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Replicates"]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
 
 _BACK = 0.05
 
@@ -29,13 +31,15 @@ class Replicates:
     def __init__(self, phenomap: PhenoMap) -> None:
         self._map = phenomap
 
-    def count(self, asked: Question, found: Array) -> tuple[Array, Array]:
+    def count(self, asked: Question, found: Array, report: Progress) -> tuple[Array, Array]:
         """In how many experiments each neighbor is among the nearest 5 % again, and of how many.
 
         Parameters
         ----------
         found : int (k,)
             Rows of the neighbors.
+        report : callable
+            Called with (done, total, text); may raise to stop.
 
         Returns
         -------
@@ -47,9 +51,12 @@ class Replicates:
             return back, alone
         mine = self._experiments_of(asked.query)
         theirs = [self._experiments_of(int(row)) for row in found]
-        for experiment in sorted(mine.union(*theirs)):
+        experiments = sorted(mine.union(*theirs))
+        products = self._map.vectors @ self._map.vectors[asked.query]
+        for done, experiment in enumerate(experiments):
+            report(done, len(experiments), "asking one experiment after the other")
             changes = np.array([experiment in mine or experiment in own for own in theirs])
-            closeness = self._closeness(asked, experiment)
+            closeness = self._closeness(asked, experiment, products)
             searched = closeness[asked.searched & ~np.isnan(closeness)]
             alone += changes
             if len(searched):
@@ -63,10 +70,11 @@ class Replicates:
         experiments = parts.experiment[parts.of(row)].tolist()
         return set(experiments) if len(experiments) > 1 else set()
 
-    def _closeness(self, asked: Question, experiment: int) -> Array:
+    def _closeness(self, asked: Question, experiment: int, products: Array) -> Array:
         """How close all entries are to the query in an experiment, float (n,); larger is nearer.
 
-        NaN for a cosine of what has no direction, which is close to nothing.
+        NaN for a cosine of what has no direction, which is close to nothing. `products` are those
+        of the query's average over all of its wells with the others.
         """
         phenomap, parts = self._map, self._map.parts
         assert parts is not None
@@ -74,7 +82,7 @@ class Replicates:
         entries = parts.entry[rows]
         place = np.flatnonzero(entries == asked.query)
         query = parts.vectors[rows[place[0]]] if len(place) else phenomap.vectors[asked.query]
-        products = phenomap.vectors @ query
+        products = phenomap.vectors @ query if len(place) else products.copy()
         products[entries] = parts.vectors[rows] @ query
         squares = phenomap.squared_norms.copy()
         squares[entries] = np.einsum("ij,ij->i", parts.vectors[rows], parts.vectors[rows])

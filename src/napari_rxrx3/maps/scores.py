@@ -46,6 +46,7 @@ _MAX_WELLS = 500
 _MIN_WELLS_OF_ENERGY = 5
 _DRAWS = 400
 _BLOCK = 8192
+_REPORTED = 8
 
 
 @dataclass
@@ -94,12 +95,15 @@ class ScoreStore:
 
 
 def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
-    space = phenomap.space
+    space, rng = phenomap.open_space(progress), np.random.default_rng(0)
+    to_controls = _distance_from_controls(phenomap, space, rng, progress)
+    within, consistency = _within_entries(phenomap, space, rng, progress)
     table = pd.DataFrame(index=phenomap.labels.index)
-    table["strength"], table["effect"] = _strength(phenomap, progress)
+    table["strength"], table["effect"] = _strength(phenomap.n_wells, to_controls, within)
     table["strength_p"] = strength_p(phenomap, progress)
-    table["strength_cosine"] = _cosine_strength(phenomap, space)
-    table["consistency"], table["consistency_p"] = _consistency(phenomap, progress)
+    table["strength_cosine"] = _cosine_strength(phenomap, space, progress)
+    table["consistency"] = consistency
+    table["consistency_p"] = _consistency_p(phenomap, consistency, progress)
     agreement = guide_agreement(phenomap, progress)
     for name in SCORES[6:]:
         table[name] = agreement[name].to_numpy()
@@ -109,17 +113,26 @@ def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
 # -- distance from the controls --------------------------------------------------------------------
 
 
-def _strength(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
+def _strength(n_wells: Array, to_controls: Array, within: Array) -> tuple[Array, Array]:
     """Energy distance of each entry from a sample of the controls, and without its bias.
 
     The reference counts the distance of a well from itself, 0, as one of the distances within an
     entry, which makes entries of few wells seem strong. The second number leaves it out.
     """
-    space, n_wells = phenomap.space, phenomap.n_wells
+    energy = to_controls - within
+    bias = within / np.maximum(n_wells - 1, 1)
+    enough = n_wells >= _MIN_WELLS_OF_ENERGY
+    return np.where(enough, energy, np.nan), np.where(enough, energy - bias, np.nan)
+
+
+def _distance_from_controls(
+    phenomap: PhenoMap, space: WellSpace, rng: np.random.Generator, progress: Progress
+) -> Array:
+    """Twice the mean distance of each entry from a sample of the controls, less that within it."""
+    n_wells = phenomap.n_wells
     controls = np.flatnonzero(space.is_control)
     if len(controls) < 2:
-        return np.full(len(n_wells), np.nan), np.full(len(n_wells), np.nan)
-    rng = np.random.default_rng(0)
+        return np.full(len(n_wells), np.nan)
     sampled = np.sort(rng.choice(controls, min(_MAX_CONTROLS, len(controls)), replace=False))
     sample = space.aligned(sampled)
     to_controls = np.empty(len(space))
@@ -129,33 +142,20 @@ def _strength(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
         distances = _distances(space.aligned(block), sample)
         to_controls[block] = distances.mean(axis=1, dtype=np.float64)
     total = np.bincount(phenomap.member_entry, to_controls[phenomap.member_wells], len(n_wells))
-    energy = 2 * total / n_wells - _mean_within(sample)
-    bias = np.zeros(len(n_wells))
-    for row, vectors in _aligned_entries(phenomap, space):
-        if len(vectors) > _MAX_WELLS:
-            vectors = vectors[rng.choice(len(vectors), _MAX_WELLS, replace=False)]
-        within = _mean_within(vectors)
-        energy[row] -= within
-        bias[row] = within / (len(vectors) - 1)
-    enough = n_wells >= _MIN_WELLS_OF_ENERGY
-    return np.where(enough, energy, np.nan), np.where(enough, energy - bias, np.nan)
+    return np.asarray(2 * total / n_wells - _mean_within(sample))
 
 
-def _cosine_strength(phenomap: PhenoMap, space: WellSpace) -> Array:
+def _cosine_strength(phenomap: PhenoMap, space: WellSpace, progress: Progress) -> Array:
     """Mean cosine distance of each entry's wells from their plates' controls, before alignment."""
-    n_plates = int(space.plate.max()) + 1
-    controls = np.flatnonzero(space.is_control)
-    centers = np.zeros((n_plates, space.raw.shape[1]))
-    for block in _blocks(len(controls), _BLOCK):
-        np.add.at(centers, space.plate[controls[block]], space.vectors(controls[block]))
-    lengths = np.linalg.norm(centers, axis=1, keepdims=True)
-    centers = (centers / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    text = "measuring the distance from each plate's controls"
+    centers, lengths = _centers_of_controls(space, progress)
     distance = np.empty(len(space))
     for block in _blocks(len(space), _BLOCK):
+        progress(block.start, len(space), text)
         vectors = space.vectors(block)
         products = np.einsum("ij,ij->i", vectors, centers[space.plate[block]])
         distance[block] = 1 - products / np.linalg.norm(vectors, axis=1)
-    distance[(lengths[:, 0] == 0)[space.plate]] = np.nan  # a plate without controls
+    distance[(lengths == 0)[space.plate]] = np.nan  # a plate without controls
     known = ~np.isnan(distance[phenomap.member_wells])
     entry = phenomap.member_entry[known]
     n = np.bincount(entry, minlength=len(phenomap.labels))
@@ -163,14 +163,40 @@ def _cosine_strength(phenomap: PhenoMap, space: WellSpace) -> Array:
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
+def _centers_of_controls(space: WellSpace, progress: Progress) -> tuple[Array, Array]:
+    """Direction of the sum of each plate's controls, float32 (plates, d), and its length."""
+    centers = np.zeros((int(space.plate.max()) + 1, space.raw.shape[1]))
+    controls = np.flatnonzero(space.is_control)
+    controls = controls[np.argsort(space.plate[controls], kind="stable")]
+    for block in _blocks(len(controls), _BLOCK):
+        progress(block.start, len(controls), "averaging each plate's controls")
+        plates, starts = np.unique(space.plate[controls[block]], return_index=True)
+        vectors = space.vectors(controls[block])
+        centers[plates] += np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
+    lengths = np.linalg.norm(centers, axis=1)
+    units = centers / np.where(lengths > 0, lengths, 1)[:, None]
+    return units.astype(np.float32), lengths
+
+
 # -- agreement of the wells ------------------------------------------------------------------------
 
 
-def _consistency(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
-    space, n_wells = phenomap.space, phenomap.n_wells
-    consistency = np.full(len(n_wells), np.nan)
-    for row, vectors in _aligned_entries(phenomap, space):
+def _within_entries(
+    phenomap: PhenoMap, space: WellSpace, rng: np.random.Generator, progress: Progress
+) -> tuple[Array, Array]:
+    """Mean distance (0 for a single well) and mean cosine (NaN) of the wells of each entry."""
+    within = np.zeros(len(phenomap.n_wells))
+    consistency = np.full(len(phenomap.n_wells), np.nan)
+    for row, vectors in _aligned_entries(phenomap, space, progress):
         consistency[row] = _mean_cosine(vectors[None])[0]
+        if len(vectors) > _MAX_WELLS:
+            vectors = vectors[rng.choice(len(vectors), _MAX_WELLS, replace=False)]
+        within[row] = _mean_within(vectors)
+    return within, consistency
+
+
+def _consistency_p(phenomap: PhenoMap, consistency: Array, progress: Progress) -> Array:
+    space, n_wells = phenomap.space, phenomap.n_wells
     p = np.full(len(n_wells), np.nan)
     sizes = size_below(n_wells)
     draws = PlateDraws(phenomap, space.group >= 0)
@@ -183,7 +209,7 @@ def _consistency(phenomap: PhenoMap, progress: Progress) -> tuple[Array, Array]:
         of_size = np.flatnonzero((sizes == size) & (n_wells > 1))
         n_as_consistent = len(null) - np.searchsorted(null, consistency[of_size], side="left")
         p[of_size] = add_one_p(n_as_consistent, len(null))
-    return consistency, p
+    return p
 
 
 def _mean_cosine(sets: Array) -> Array:
@@ -209,16 +235,25 @@ def _distances(x: Array, y: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
-def _aligned_entries(phenomap: PhenoMap, space: WellSpace) -> Iterator[tuple[int, Array]]:
+def _aligned_entries(
+    phenomap: PhenoMap, space: WellSpace, progress: Progress
+) -> Iterator[tuple[int, Array]]:
     """Rows of the entries that have more than one well, with the vectors of their wells."""
     n_wells, ends = phenomap.n_wells, phenomap.ends
+    text = f"comparing the wells of {len(n_wells):,} entries"
     row = 0
     while row < len(n_wells):
         # as many whole entries at once as a block holds, one at least
         begin = ends[row] - n_wells[row]
         last = max(row + 1, int(np.searchsorted(ends, begin + _BLOCK, side="right")))
-        aligned = space.aligned(phenomap.member_wells[begin : ends[last - 1]])
+        wells = phenomap.member_wells[begin : ends[last - 1]]
+        aligned = np.empty((len(wells), space.dimension), dtype=np.float32)
+        for block in _blocks(len(wells), _BLOCK):  # there may be very many controls
+            progress(row, len(n_wells), text)
+            aligned[block] = space.aligned(wells[block])
         for entry in range(row, last):
+            if entry % _REPORTED == 0:
+                progress(entry, len(n_wells), text)
             if n_wells[entry] > 1:
                 stop = ends[entry] - begin
                 yield entry, aligned[stop - n_wells[entry] : stop]

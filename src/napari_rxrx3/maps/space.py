@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,17 @@ from napari_rxrx3.maps.align import (
     lacking_controls,
     lacking_in_words,
 )
+from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["BATCHES", "WellSpace", "open_space"]
+__all__ = ["WellSpace", "open_space"]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
 
-BATCHES = ("experiment", "plate")
+_TREATMENT = ["perturbation_type", "gene", "treatment", "concentration"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,81 +124,75 @@ class WellSpace:
             raise MapError(lacking_in_words(names, how, "control"))
         return self.fitted_to(np.flatnonzero(self.is_control), how)
 
-    def fitted_to(self, controls: Array, how: str) -> WellSpace:
+    def fitted_to(self, controls: Array, how: str, progress: Progress | None = None) -> WellSpace:
         """The same wells, aligned by some of them: int (k,), enough in every batch."""
         n_batches = len(self.batch_names)
         if how == "none":
             alignment = fit_alignment(self.raw[:1], np.zeros(1, int), n_batches, how)
         else:
             vectors = self.vectors(controls)
-            alignment = fit_alignment(vectors, self.batch[controls], n_batches, how)
+            alignment = fit_alignment(vectors, self.batch[controls], n_batches, how, progress)
         return replace(self, alignment=alignment)
 
 
-def open_space(
-    dataset: Dataset, embedding: str, how: str, batch: str, control: str, leave_out: bool
-) -> WellSpace:
+def open_space(dataset: Dataset, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
     """Join wells and vectors, and fit the alignment to the controls.
 
     Parameters
     ----------
-    how : str
-        An alignment, see `napari_rxrx3.maps.align`.
-    batch : {"experiment", "plate"}
-        What is aligned to what.
-    control : str
-        Treatment of the wells to align by.
-    leave_out : bool
-        Leave out the wells of batches with too few controls; if False they are an error.
+    spec : MapSpec
+        Wells of batches with too few controls are left out if it says so, else an error.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
 
     Raises
     ------
     MapError
         If there is nothing to join, or batches have too few controls; they are named.
     """
-    if batch not in BATCHES:
-        raise MapError(f"There is no batch {batch!r}; choose one of {', '.join(BATCHES)}.")
-    needed = controls_needed(how)
-    space = _joined(dataset, embedding, batch, control)
+    spec.check()
+    report = progress or (lambda done, total, text: None)
+    how, control, needed = spec.align, spec.control, controls_needed(spec.align)
+    space = _joined(dataset, spec, report)
     lacking = lacking_controls(space.batch, space.is_control, len(space.batch_names), needed)
     if len(lacking):
         names = [space.batch_names[b] for b in lacking]
-        if not leave_out:
+        if not spec.leave_out:
             raise MapError(lacking_in_words(names, how, control))
         space = _without(space, lacking, names, how, control)
     if needed:
         space = replace(space, notes=space.notes + _lone_controls(space, control))
-    return space.fitted_to(np.flatnonzero(space.is_control), how)
+    return space.fitted_to(np.flatnonzero(space.is_control), how, progress)
 
 
-def _joined(dataset: Dataset, embedding: str, batch: str, control: str) -> WellSpace:
-    positions, rows = dataset.rows_of(embedding)
+def _joined(dataset: Dataset, spec: MapSpec, report: Progress) -> WellSpace:
+    report(0, 0, "joining wells and vectors")
+    positions, rows = dataset.rows_of(spec.embedding)
     if not len(rows):
-        raise MapError(f"The embedding {embedding!r} has no usable vector of any well listed here.")
+        what = f"The embedding {spec.embedding!r}"
+        raise MapError(f"{what} has no usable vector of any well listed here.")
     wells = dataset.wells
-    if len(positions) < len(wells):
-        wells = wells.iloc[positions]
-    treatments, treatment = _treatments(wells)
+    treatments, treatment = _treatments(wells, report)
     experiment, names = pd.factorize(wells["experiment_name"])
-    numbers = wells["plate"].to_numpy(np.int64)
-    by_plate = experiment * (numbers.max() + 1) + numbers
-    plate, plates = pd.factorize(by_plate)
-    plate_names = [
-        f"{names[code // (numbers.max() + 1)]} plate {code % (numbers.max() + 1)}"
-        for code in plates.tolist()
-    ]
-    is_control = (treatments["treatment"] == control).to_numpy(bool)[treatment]
-    raw = dataset.embeddings[embedding].vectors
-    by_experiment = batch == "experiment"
+    # numbers are picked, not rows of the table: millions of texts take a second
+    treatment, experiment = treatment[positions], experiment[positions]
+    numbers = wells["plate"].to_numpy(np.int64)[positions]
+    place = wells["row"].to_numpy(np.int32) * N_COLUMNS + wells["column"].to_numpy(np.int32)
+    width = int(numbers.max()) + 1
+    plate, plates = pd.factorize(experiment * width + numbers)
+    plate_names = [f"{names[code // width]} plate {code % width}" for code in plates.tolist()]
+    is_control = (treatments["treatment"] == spec.control).to_numpy(bool)[treatment]
+    raw = dataset.embeddings[spec.embedding].vectors
+    by_experiment = spec.batch == "experiment"
     return WellSpace(
-        well_ids=dataset.wells.index,
+        well_ids=wells.index,
         positions=positions,
         treatments=treatments,
         treatment=treatment,
         experiment=experiment,
         experiment_names=[str(name) for name in names],
         plate=plate,
-        place=(wells["row"] * N_COLUMNS + wells["column"]).to_numpy(np.int32),
+        place=place[positions],
         raw=raw,
         rows=rows,
         batch=experiment if by_experiment else plate,
@@ -205,20 +202,20 @@ def _joined(dataset: Dataset, embedding: str, batch: str, control: str) -> WellS
     )
 
 
-def _treatments(wells: pd.DataFrame) -> tuple[pd.DataFrame, Array]:
+def _treatments(wells: pd.DataFrame, report: Progress) -> tuple[pd.DataFrame, Array]:
     """The different treatments, and the one of each well.
 
     Texts are compared once each, as numbers: grouping millions of texts takes seconds.
     """
-    names = ["perturbation_type", "gene", "treatment", "concentration"]
     code = np.zeros(len(wells), dtype=np.int64)
-    for name in names:
+    for done, name in enumerate(_TREATMENT):
+        report(done, len(_TREATMENT), "joining wells and vectors")
         codes, unique = pd.factorize(wells[name])
         # densely numbered after each column, so that the numbers cannot grow too large
         code = pd.factorize(code * (len(unique) + 1) + codes + 1)[0]
     first = np.zeros(code.max() + 1, dtype=np.intp)
     first[code[::-1]] = np.arange(len(code))[::-1]
-    return wells[names].iloc[first].reset_index(drop=True), code
+    return wells[_TREATMENT].iloc[first].reset_index(drop=True), code
 
 
 def _without(

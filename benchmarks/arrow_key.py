@@ -1,0 +1,150 @@
+"""Holding an arrow key down: what is shown must be right, and nothing may pile up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+
+from benchmarks import make_data
+from benchmarks.clicks import planes_of
+from benchmarks.make_data import CORE
+from benchmarks.parts import Found
+from benchmarks.settings import Settings
+from benchmarks.timing import Row, Target, Timing
+from benchmarks.window import Plane, Window, forget_planes, pump, same
+from napari_rxrx3.core.plate import N_COLUMNS, format_address
+
+__all__ = ["arrow_key"]
+
+_INTERVAL_MS = 33  # keyboards repeat some thirty times a second
+_AFTER_S = 1.0
+_LONGEST_S = 0.05
+
+
+def arrow_key(settings: Settings) -> Found:
+    """Hold the arrow keys down for as many wells as the settings say, row by row."""
+    window = Window()
+    window.open(make_data.core(settings))
+    path = snake(settings.keys)
+    window.click(path[0][1])
+    window.settle()
+    forget_planes()
+    walk = _Walk(window, path[1:], {address: planes_of(CORE, address) for _, address in path})
+    walk.run()
+    return Found(walk.rows())
+
+
+def snake(n_keys: int) -> list[tuple[Qt.Key, str]]:
+    """Keys that lead through the rows of a plate to and fro, and the well that each leads to."""
+    row, column, step = 1, 1, 1
+    path = [(Qt.Key.Key_Right, format_address(row, column))]
+    for _ in range(n_keys):
+        if 1 <= column + step <= 46:
+            column, key = column + step, Qt.Key.Key_Right if step > 0 else Qt.Key.Key_Left
+        else:
+            row, step, key = row + 1, -step, Qt.Key.Key_Down
+        path.append((key, format_address(row, column)))
+    return path
+
+
+@dataclass
+class _Walk:
+    window: Window
+    path: list[tuple[Qt.Key, str]]
+    planes: dict[str, list[Plane]]
+    shown: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    reads: list[tuple[float, str]] = field(default_factory=list)
+    last_key: float = 0.0
+    end: float = 0.0
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+
+    def run(self) -> None:
+        self._listen()
+        left = [key for key, _ in self.path]
+
+        def press() -> None:
+            QTest.keyPress(self.window.map, left.pop(0))
+            self.last_key = time.perf_counter()
+            if not left:
+                timer.stop()
+
+        timer = QTimer(self.window.viewer.window._qt_window)
+        timer.setInterval(_INTERVAL_MS)
+        timer.timeout.connect(press)
+        with self.window.recorder.listening() as recorder:
+            timer.start()
+            pump(lambda: not left)
+            self.end = self.window.wait_drawn(self.planes[self.path[-1][1]])
+        self.pauses = recorder.pauses()
+        self.window.settle()
+        settled = time.perf_counter()
+        pump(lambda: time.perf_counter() - settled > _AFTER_S)
+
+    def rows(self) -> list[Row]:
+        longest = max(ours for _, ours in self.pauses)
+        read = len({well for _, well in self.reads})
+        notes = (
+            f"one key every {_INTERVAL_MS} ms: {len(set(self.shown))} wells were shown on the way, "
+            f"planes of {read} wells were read",
+        )
+        none, short = Target("p95", "limit", 0), Target("p95", "limit", _LONGEST_S)
+        wrong, late, wait = len(self.wrong), self._left_behind(), self.end - self.last_key
+        return [
+            self._row("wrong", "wrong pictures shown", "", wrong, none, notes),
+            self._row(
+                "queue", "planes of passed wells read after the last picture", "", late, none
+            ),
+            self._row("last", "from the last key to its well on screen", "s", wait),
+            self._row("pause", "longest pause of the GUI thread by our code", "s", longest, short),
+        ]
+
+    def _row(
+        self,
+        key: str,
+        what: str,
+        unit: str,
+        value: float,
+        target: Target | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Row:
+        what = f"holding an arrow key for {len(self.path)} wells: {what}"
+        return Row(f"arrow {key}", what, unit, Timing.of([value]), target=target, notes=notes)
+
+    def _listen(self) -> None:
+        """Note each picture as it comes, and each plane that is read."""
+        dataset = self.window.session.dataset
+        before, lock = dataset.plane, threading.Lock()
+
+        def noted(well_id: str, *args: Any, **kwargs: Any) -> Any:
+            with lock:
+                self.reads.append((time.perf_counter(), well_id))
+            return before(well_id, *args, **kwargs)
+
+        dataset.plane = noted
+        self.window.loader.ready.connect(self._on_picture)
+
+    def _on_picture(self, picture: Any) -> None:
+        """Runs after our own window has put the picture into the layers."""
+        address = (picture.mosaic.tiles[0].well_id or "").rsplit("_", 1)[-1]
+        self.shown.append(address)
+        right = address == self._address_in_title() and same(
+            self.window.shown, self.planes[address]
+        )
+        if not right:
+            self.wrong.append(address)
+
+    def _address_in_title(self) -> str:
+        return str(self.window.viewer.canvas.overlays.text.text).rsplit(", ", 1)[-1]
+
+    def _left_behind(self) -> int:
+        """Planes read after the last picture of wells that are neither it nor beside it."""
+        row, column = divmod(self.window.map.current(), N_COLUMNS)
+        steps = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+        near = {format_address(row + down, column + right) for down, right in steps}
+        return sum(at > self.end and well.rsplit("_", 1)[-1] not in near for at, well in self.reads)

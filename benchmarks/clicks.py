@@ -1,0 +1,195 @@
+"""From a click on the plate map to six stains on screen."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from qtpy.QtCore import Qt
+
+from benchmarks import make_data
+from benchmarks.floor import decode_all, fastest, top_all
+from benchmarks.make_data import CORE, TARS, encoded, kind_of_well
+from benchmarks.parts import Found
+from benchmarks.settings import Settings
+from benchmarks.timing import Row, Target, Timing, interleaved
+from benchmarks.window import BareWindow, Plane, Window, forget_planes
+from napari_rxrx3.core.plate import N_CHANNELS, format_address, parse_address
+
+__all__ = ["core_clicks", "files_of", "planes_of", "tar_clicks"]
+
+_FIRST_ROWS = 150
+_RATIO = 1.25
+_LONGEST_S, _FIRST_S = 0.05, 0.1
+_NAMES = {CORE: "RxRx3-core shard (512 px)", TARS: "RxRx3 tar (2048 px, 16 bits)"}
+_NAIVE_EVERY = 8
+
+
+def core_clicks(settings: Settings) -> Found:
+    """Clicks in 512 px wells of shards."""
+    names = make_data.addresses(settings.core_wells)
+    return _Clicks(CORE, make_data.core(settings), names, settings).run()
+
+
+def tar_clicks(settings: Settings) -> Found:
+    """Clicks in 2048 px wells of a tar."""
+    names = make_data.block(settings.tar_wells)
+    return _Clicks(TARS, make_data.tars(settings), names, settings).run()
+
+
+def files_of(kind: str, address: str) -> list[bytes]:
+    """The six image files of a well."""
+    well = kind_of_well(kind, *parse_address(address))
+    return [encoded(kind, well, channel) for channel in range(1, N_CHANNELS + 1)]
+
+
+def planes_of(kind: str, address: str) -> list[Plane]:
+    """What the six layers should hold."""
+    return decode_all(kind, files_of(kind, address))
+
+
+@dataclass
+class _Clicks:
+    kind: str
+    folder: Path
+    names: Sequence[str]
+    settings: Settings
+    first: list[float] = field(default_factory=list)
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
+
+    def run(self) -> Found:
+        self._open()
+        n = self.settings.clicks
+        chosen = _in_any_order(self.names, n, seed=3)
+        starts = _in_any_order([a for a in self.names if below(a) in self.names], n, seed=4)
+        cold = interleaved(
+            n,
+            {
+                "ours": lambda i: self._click(chosen[i]),
+                "floor": lambda i: self._floor(chosen[i], decode=True),
+                "naive": lambda i: self._naive(chosen[i]) if i % _NAIVE_EVERY == 0 else None,
+                "top": lambda i: self._top(chosen[i]) if self.kind == TARS else None,
+            },
+        )
+        ahead = interleaved(
+            n,
+            {
+                "ours": lambda i: self._arrow(starts[i]),
+                "floor": lambda i: self._floor(below(starts[i]), decode=False),
+            },
+        )
+        return Found(self._rows(cold, ahead), facts=[self._fact()])
+
+    def _open(self) -> None:
+        self.window = Window()
+        self.window.open(self.folder)
+        self.bare = BareWindow(self.window)
+        self.bare.add(planes_of(self.kind, self.names[0]))
+        self.plain = BareWindow(self.window)
+        for address in (self.names[0], self.names[-1]):  # what is made only once is made
+            self._click(address)
+            self._floor(address, decode=True)
+        self.first.clear()
+        self.pauses.clear()
+
+    def _click(self, address: str) -> float:
+        planes = planes_of(self.kind, address)
+        forget_planes()
+        with self.window.recorder.listening() as recorder:
+            start = self.window.click(address)
+            if self.kind == TARS:
+                self.first.append(self.window.wait_drawn(planes, _FIRST_ROWS) - start)
+            end = self.window.wait_drawn(planes)
+        self.pauses += recorder.pauses()
+        self.window.settle()
+        return end - start
+
+    def _arrow(self, address: str) -> float:
+        """Go down by one well, after it was read ahead."""
+        planes = planes_of(self.kind, below(address))
+        self.window.click(address)
+        self.window.wait_drawn(planes_of(self.kind, address))
+        self.window.settle()
+        with self.window.recorder.listening() as recorder:
+            start = self.window.press(Qt.Key.Key_Down)
+            end = self.window.wait_drawn(planes)
+        self.pauses += recorder.pauses()
+        self.own.append(recorder.own_time(start, end))
+        self.window.settle()
+        return end - start
+
+    def _floor(self, address: str, *, decode: bool) -> float:
+        files = files_of(self.kind, address)
+        planes = [] if decode else decode_all(self.kind, files)
+        start = time.perf_counter()
+        if decode:
+            planes = decode_all(self.kind, files)
+        return self.bare.set(planes) - start
+
+    def _top(self, address: str) -> float:
+        """The floor of the first picture: the first rows of six planes, drawn."""
+        files = files_of(self.kind, address)
+        start = time.perf_counter()
+        return self.bare.set(top_all(self.kind, files)) - start
+
+    def _naive(self, address: str) -> float:
+        """What one would write: read six files one after the other, add six layers."""
+        files = files_of(self.kind, address)
+        viewer = self.plain.viewer
+        start = time.perf_counter()
+        viewer.layers.clear()
+        for file in files:
+            viewer.add_image(iio.imread(io.BytesIO(file)), blending="additive")
+        return self.plain.wait_drawn() - start
+
+    def _rows(self, cold: dict[str, list[float]], ahead: dict[str, list[float]]) -> list[Row]:
+        in_floor, top = Target("p95", "floor", _RATIO), cold.pop("top")
+        what = f"click to six stains on screen, {_NAMES[self.kind]}"
+        key = f"click {self.kind}"
+        rows = [Row.of(key, f"{what}, nothing read ahead", "s", cold, in_floor)]
+        if self.first:
+            found = {"ours": self.first, "floor": top}
+            key, in_time = f"first picture {self.kind}", Target("p95", "limit", _FIRST_S)
+            rows.append(Row.of(key, f"{what}: first picture", "s", found, in_time))
+        own = 1000 * float(np.median(self.own))
+        note = f"of it, outside of napari's setting and drawing: median {own:.0f} ms"
+        key = f"ahead {self.kind}"
+        row = Row.of(key, f"{what}, read ahead", "s", ahead, in_floor, (note,))
+        return [*rows, row, self._pause_row()]
+
+    def _pause_row(self) -> Row:
+        whole, ours = (max(pair[i] for pair in self.pauses) for i in (0, 1))
+        return Row(
+            f"pause {self.kind}",
+            f"longest pause of the GUI thread by our code during it, {_NAMES[self.kind]}",
+            "s",
+            Timing(ours, ours, len(self.pauses)),
+            target=Target("p95", "limit", _LONGEST_S),
+            notes=(f"with napari's setting and drawing of the layers: {1000 * whole:.0f} ms",),
+        )
+
+    def _fact(self) -> str:
+        ours, bare = self.window.canvas, self.bare.canvas
+        return (
+            f"{_NAMES[self.kind]}: floor decoded by {fastest(self.kind, whole=True)[0]}; canvas of "
+            f"{ours.width()} x {ours.height()} points, of the bare window "
+            f"{bare.width()} x {bare.height()}; {self.settings.clicks} clicks"
+        )
+
+
+def below(address: str) -> str:
+    """The well under a well; an address off the plate's rows stays."""
+    row, column = parse_address(address)
+    return format_address(min(row + 1, 31), column)
+
+
+def _in_any_order(names: Sequence[str], n: int, seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    rounds = -(-n // len(names))
+    return [names[i] for _ in range(rounds) for i in rng.permutation(len(names))][:n]

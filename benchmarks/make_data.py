@@ -1,0 +1,223 @@
+"""Writes the data that are measured, once: invented, deterministic, of real sizes and formats.
+
+Images repeat a few dozen invented wells, but every file holds its own bytes on the disk.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks import pictures, screens
+from benchmarks.settings import ROOT, Settings
+from napari_rxrx3.core.plate import N_CHANNELS, format_address, parse_address
+from napari_rxrx3.data.cache import written_atomically
+
+__all__ = [
+    "CORE",
+    "PLATE",
+    "TARS",
+    "addresses",
+    "block",
+    "core",
+    "encoded",
+    "kind_of_well",
+    "metadata_only",
+    "screen",
+    "sparse",
+    "tars",
+]
+
+VERSION = 2
+PLATE = ("gene-001", 1)
+CORE = "512 px"
+TARS = "2048 px"
+
+_N_KINDS = {CORE: 16, TARS: 2}
+"""How many different wells there are."""
+_ROW_GROUP = 100
+_SHARD = 42 * _ROW_GROUP
+_HEAD = 760_000
+"""Bytes of a PNG that are written where the rest is a hole: more than its first 240 rows."""
+_ENCODED = ROOT / ".cache" / "bench" / "encoded"
+
+
+def addresses(n: int) -> list[str]:
+    """The first `n` of the 1,380 addresses that are used, in reading order."""
+    every = [format_address(r, c) for r in range(1, 31) for c in range(1, 47)]
+    return every[:n]
+
+
+def block(n: int) -> list[str]:
+    """Addresses of `n` wells side by side, about as many rows as columns."""
+    width = round(n**0.5)
+    return [format_address(5 + i // width, 5 + i % width) for i in range(n)]
+
+
+def kind_of_well(kind: str, row: int, column: int) -> int:
+    """Which of the invented wells is shown at a place; neighbors differ."""
+    return (row * 7 + column) % _N_KINDS[kind]
+
+
+@lru_cache(maxsize=256)
+def encoded(kind: str, well: int, channel: int) -> bytes:
+    """The file of one plane; drawn once, then kept beside the data."""
+    path = _ENCODED / f"{VERSION}-{kind[:-3]}-{well}-{channel}"
+    if not path.is_file():
+        with written_atomically(path) as temporary:
+            temporary.write_bytes(_encode(kind, well, channel))
+    return path.read_bytes()
+
+
+def _encode(kind: str, well: int, channel: int) -> bytes:
+    seed = 1000 * well + channel
+    if kind == CORE:
+        return pictures.jpeg2000(pictures.plane(well, channel, 512), seed)
+    return pictures.png(pictures.plane(well, channel, 2048), seed)
+
+
+def core(settings: Settings) -> Path:
+    """Like RxRx3-core: metadata, and shards of JPEG 2000 in row groups of 100."""
+
+    def build(folder: Path) -> None:
+        _encode_all(CORE)
+        names = addresses(settings.core_wells)
+        plates = [(PLATE[0], plate) for plate in range(1, settings.core_plates + 1)]
+        screens.write_metadata(folder / "metadata_rxrx3_core.csv", plates, {PLATE[0]: names})
+        (folder / "data").mkdir()
+        rows = list(_core_rows(plates, names))
+        parts = [rows[i : i + _SHARD] for i in range(0, len(rows), _SHARD)]
+        for i, part in enumerate(parts):
+            _write_shard(folder / "data" / f"train-{i:05d}-of-{len(parts):05d}.parquet", part)
+
+    sizes = (settings.core_plates, settings.core_wells)
+    return _made_once(settings.folder / "core", sizes, build)
+
+
+def tars(settings: Settings) -> Path:
+    """Like RxRx3: metadata, plate 1 with whole PNGs, plate 2 with the first part of each.
+
+    The rest of plate 2 is a hole in the file, which takes no room on the disk: what reads only
+    the first rows of an image never comes to it.
+    """
+
+    def build(folder: Path) -> None:
+        _encode_all(TARS)
+        whole, overview = block(settings.tar_wells), addresses(settings.overview_wells)
+        every = addresses(1380)
+        screens.write_metadata(folder / "metadata.csv", [PLATE, (PLATE[0], 2)], {PLATE[0]: every})
+        images = folder / "images" / PLATE[0]
+        images.mkdir(parents=True)
+        _write_tar(images / "Plate1.tar", whole, None)
+        _write_tar(images / "Plate2.tar", overview, _HEAD)
+
+    sizes = (settings.tar_wells, settings.overview_wells, _HEAD)
+    return _made_once(settings.folder / "tars", sizes, build)
+
+
+def screen(settings: Settings, plates: int | None = None) -> Path:
+    """Metadata and one parquet of vectors a plate: the first plates of a screen like RxRx3."""
+    n = plates or settings.plates
+
+    def build(folder: Path) -> None:
+        chosen = screens.plates_of_screen()[:n]
+        screens.write_metadata(folder / "metadata.csv", chosen)
+        screens.write_embeddings(folder / "embeddings", chosen)
+
+    return _made_once(settings.folder / f"screen-{n}", (n,), build)
+
+
+def metadata_only(settings: Settings, n_wells: int) -> Path:
+    """The first rows of the metadata of a screen like RxRx3."""
+
+    def build(folder: Path) -> None:
+        every = screens.plates_of_screen()
+        screens.write_metadata(folder / "metadata.csv", every, n_wells=n_wells)
+
+    return _made_once(settings.folder / f"metadata-{n_wells}", (n_wells,), build)
+
+
+def sparse(settings: Settings) -> Path:
+    """A plate tar of full size whose images are holes: only its headers are on the disk."""
+
+    def build(folder: Path) -> None:
+        images = folder / "images" / PLATE[0]
+        images.mkdir(parents=True)
+        n, size = settings.tar_members, settings.tar_bytes // settings.tar_members
+        names = [format_address(r, c) for r in range(32) for c in range(48)]
+        members = [f"{a}_s1_w{c}.png" for a in names for c in range(1, N_CHANNELS + 1)]
+        with (images / "Plate1.tar").open("wb") as file:
+            for name in members[:n]:
+                _write_member(file, name, b"", size)
+            file.write(bytes(1024))
+
+    return _made_once(settings.folder / "sparse", (settings.tar_members, settings.tar_bytes), build)
+
+
+def _made_once(folder: Path, sizes: Sequence[int], build: Callable[[Path], None]) -> Path:
+    """Have a folder filled, unless that was done with the same sizes; never half of it."""
+    wanted = {"version": VERSION, "sizes": list(sizes)}
+    marker = folder.with_name(folder.name + ".json")
+    if folder.is_dir() and marker.is_file() and json.loads(marker.read_text()) == wanted:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished = folder.with_name(folder.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    build(unfinished)
+    unfinished.replace(folder)
+    marker.write_text(json.dumps(wanted))
+    return folder
+
+
+def _encode_all(kind: str) -> None:
+    jobs = [(kind, w, c) for w in range(_N_KINDS[kind]) for c in range(1, N_CHANNELS + 1)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda job: encoded(*job), jobs))
+
+
+def _core_rows(
+    plates: Sequence[tuple[str, int]], names: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    for experiment, plate in plates:
+        for address in sorted(names):
+            well = kind_of_well(CORE, *parse_address(address))
+            for channel in range(1, N_CHANNELS + 1):
+                key = f"{experiment}/Plate{plate}/{address}_s1_{channel}"
+                yield key, encoded(CORE, well, channel)
+
+
+def _write_shard(path: Path, rows: Sequence[tuple[str, bytes]]) -> None:
+    files = [{"bytes": data, "path": f"{key.rsplit('/')[-1]}.jp2"} for key, data in rows]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    columns = {"__key__": [key for key, _ in rows], "jp2": pa.array(files, kind)}
+    pq.write_table(pa.table(columns), path, row_group_size=_ROW_GROUP)
+
+
+def _write_tar(path: Path, names: Sequence[str], head: int | None) -> None:
+    with path.open("wb") as file:
+        for address in names:
+            well = kind_of_well(TARS, *parse_address(address))
+            for channel in range(1, N_CHANNELS + 1):
+                data = encoded(TARS, well, channel)
+                _write_member(file, f"{address}_s1_w{channel}.png", data[:head], len(data))
+        file.write(bytes(1024))
+
+
+def _write_member(file: io.BufferedWriter, name: str, data: bytes, size: int) -> None:
+    """A member of a tar; what its data lack of its size is a hole."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    file.write(member.tobuf(tarfile.GNU_FORMAT))
+    file.write(data)
+    file.seek(-(-size // 512) * 512 - len(data), io.SEEK_CUR)

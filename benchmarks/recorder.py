@@ -1,0 +1,173 @@
+"""What the GUI thread is busy with: a heartbeat, and whose work made it miss a beat."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QWidget
+
+import napari_rxrx3.gui
+
+__all__ = ["Recorder"]
+
+Span = tuple[float, float]
+
+_BEAT_MS = 5
+_SETTERS = ("data", "contrast_limits", "contrast_limits_range", "scale", "translate")
+
+
+class Recorder(QObject):
+    """Measures pauses of the GUI thread.
+
+    A timer beats every few milliseconds; the time between two beats, less the timer's own
+    interval, is a pause. Of each, what napari took to make its layers, to set their pixels,
+    contrast and place, and to draw its window is taken off, but not what our own widgets took to
+    paint in it.
+
+    Make it before any window.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.napari: list[Span] = []
+        self.painted: dict[str, list[Span]] = {}
+        self.drawn = 0.0
+        """When a window was last on screen anew."""
+        self.pixels_set = 0.0
+        """When a layer last got other pixels."""
+        self._pauses: list[Span] = []
+        self._last = time.perf_counter()
+        self._depth = 0
+        self._watched: list[QWidget] = []
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(_BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+        for name in _SETTERS:
+            self._time_setter(name)
+        self._time_method(Image, "refresh")
+        self._time_method(ViewerModel, "add_image")
+
+    def watch(self, window: QWidget) -> None:
+        """Time the drawing of a window."""
+        self._watched.append(window)
+        window.installEventFilter(self)
+
+    def time_own_painting(self) -> None:
+        """Time the paintEvent of every widget of ours."""
+        for module in pkgutil.iter_modules(napari_rxrx3.gui.__path__):
+            part = importlib.import_module(f"napari_rxrx3.gui.{module.name}")
+            for kind in vars(part).values():
+                ours = isinstance(kind, type) and kind.__module__ == part.__name__
+                if ours and "paintEvent" in vars(kind):
+                    self._time_painting(kind)
+
+    @contextmanager
+    def listening(self) -> Iterator[Recorder]:
+        """Hear the heart beat; what was heard before is forgotten."""
+        self.napari.clear()
+        self.painted = {name: [] for name in self.painted}
+        self._pauses.clear()
+        self._last = time.perf_counter()
+        self._timer.start()
+        try:
+            yield self
+        finally:
+            self._beat()
+            self._timer.stop()
+
+    def pauses(self) -> list[tuple[float, float]]:
+        """All pauses: seconds in all, and seconds of them that are ours."""
+        ours = [span for spans in self.painted.values() for span in spans]
+        return [
+            (
+                max(0.0, end - start - _BEAT_MS / 1000),
+                max(0.0, self._own((start, end), ours) - _BEAT_MS / 1000),
+            )
+            for start, end in self._pauses
+        ]
+
+    def own_time(self, start: float, end: float) -> float:
+        """Seconds between two moments, less napari's setting and drawing."""
+        return self._own((start, end), [s for spans in self.painted.values() for s in spans])
+
+    def _own(self, span: Span, ours: list[Span]) -> float:
+        napari = [part for s in self.napari if (part := _overlap(span, s)) is not None]
+        own = [part for s in ours if (part := _overlap(span, s)) is not None]
+        inside = sum(
+            both[1] - both[0] for a in own for b in napari if (both := _overlap(a, b)) is not None
+        )
+        return span[1] - span[0] - sum(end - start for start, end in napari) + inside
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is None or event.type() != QEvent.Type.UpdateRequest or self._depth:
+            return False
+        if watched not in self._watched:
+            return False
+        with self._in_napari():
+            QCoreApplication.sendEvent(watched, event)
+        self.drawn = time.perf_counter()
+        return True
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self._pauses.append((self._last, now))
+        self._last = now
+
+    @contextmanager
+    def _in_napari(self) -> Iterator[None]:
+        """Time what is not inside something that is timed already."""
+        start = time.perf_counter()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self.napari.append((start, time.perf_counter()))
+
+    def _time_setter(self, name: str) -> None:
+        before = getattr(Image, name)
+
+        def timed_set(layer: Any, value: Any) -> None:
+            with self._in_napari():
+                before.fset(layer, value)
+            if name == "data":
+                self.pixels_set = time.perf_counter()
+
+        setattr(Image, name, property(before.fget, timed_set, doc=before.__doc__))
+
+    def _time_method(self, kind: type, name: str) -> None:
+        before = getattr(kind, name)
+
+        def timed_call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            with self._in_napari():
+                result = before(owner, *args, **kwargs)
+            self.pixels_set = time.perf_counter()
+            return result
+
+        setattr(kind, name, timed_call)
+
+    def _time_painting(self, kind: type) -> None:
+        before: Callable[..., None] = vars(kind)["paintEvent"]
+        self.painted.setdefault(kind.__name__, [])
+
+        def timed_paint(widget: Any, event: Any) -> None:
+            start = time.perf_counter()
+            before(widget, event)
+            self.painted[kind.__name__].append((start, time.perf_counter()))
+
+        kind.paintEvent = timed_paint  # type: ignore[attr-defined]
+
+
+def _overlap(a: Span, b: Span) -> Span | None:
+    start, end = max(a[0], b[0]), min(a[1], b[1])
+    return (start, end) if end > start else None

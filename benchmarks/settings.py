@@ -1,0 +1,106 @@
+"""How large a run is, and where its data lie."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["FULL", "HISTORY", "N_WELLS", "QUICK", "REPORT", "ROOT", "SETTINGS", "Settings"]
+
+ROOT = Path(__file__).resolve().parent.parent
+HISTORY = ROOT / "benchmarks" / "history.jsonl"
+REPORT = ROOT / "docs" / "performance.md"
+
+N_WELLS = 2_222_103
+"""Wells in the metadata of all of RxRx3."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes of the data and numbers of repetitions.
+
+    Attributes
+    ----------
+    core_plates, core_wells : int
+        Plates of 512 px JPEG 2000 in shards, and wells on each.
+    tar_wells : int
+        Wells with whole 2048 px PNGs, side by side in one tar.
+    overview_wells : int
+        Wells of the plate tar of which only the first part of each image is there.
+    plates : int
+        Plates with metadata and embeddings; 1,744 are all of RxRx3.
+    growth_plates, growth_wells : tuple of int
+        Sizes at which cost is measured as the work grows.
+    tar_members, tar_bytes : int
+        The sparse tar.
+    vectors : tuple of int
+        Numbers of 128-d vectors that are searched.
+    """
+
+    name: str
+    core_plates: int
+    core_wells: int
+    tar_wells: int
+    overview_wells: int
+    plates: int
+    growth_plates: tuple[int, ...]
+    growth_wells: tuple[int, ...]
+    tar_members: int
+    tar_bytes: int
+    vectors: tuple[int, ...]
+    clicks: int
+    repeats: int
+    opens: int
+    keys: int
+    soak_clicks: int
+    queries: int
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / ".cache" / "bench" / self.name
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+FULL = Settings(
+    name="full",
+    core_plates=2,
+    core_wells=1380,
+    tar_wells=50,
+    overview_wells=1380,
+    plates=1744,
+    growth_plates=(1, 10, 100, 1744),
+    growth_wells=(2_222, 22_221, 222_210, N_WELLS),
+    tar_members=9216,
+    tar_bytes=48_000_000_000,
+    vectors=(102_705, N_WELLS),
+    clicks=40,
+    repeats=15,
+    opens=3,
+    keys=100,
+    soak_clicks=500,
+    queries=30,
+)
+
+QUICK = Settings(
+    name="quick",
+    core_plates=2,
+    core_wells=120,
+    tar_wells=6,
+    overview_wells=8,
+    plates=4,
+    growth_plates=(1, 4),
+    growth_wells=(2_222, 22_221),
+    tar_members=9216,
+    tar_bytes=48_000_000_000,
+    vectors=(102_705,),
+    clicks=3,
+    repeats=3,
+    opens=1,
+    keys=20,
+    soak_clicks=10,
+    queries=8,
+)
+
+SETTINGS = {settings.name: settings for settings in (FULL, QUICK)}

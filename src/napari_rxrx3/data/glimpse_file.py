@@ -1,0 +1,179 @@
+"""The file that keeps the glimpses of one plate: it only grows, and several programs may add to it.
+
+A header is followed by records of one glimpse each. To add some, a program locks the file, takes
+over what others have added since it last looked, and appends its own; so nothing is lost and
+nothing is written twice. A record that was cut off or damaged is known by its checksum.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["GlimpseFile", "Records"]
+
+Array = np.ndarray[Any, Any]
+
+_MAGIC = b"rxrx3 glimpses 1"
+_TOKEN = 16
+_HEADER = len(_MAGIC) + _TOKEN
+_AT_ONCE = 512
+_LOCKED_BYTE = 2**31 - 2
+"""Beyond the end of any of these files: on Windows a locked byte cannot be read."""
+
+
+class Records(NamedTuple):
+    """Glimpses and where they belong.
+
+    Attributes
+    ----------
+    slots : int (n,)
+    pixels : (n, size, size)
+    """
+
+    slots: Array
+    pixels: Array
+
+
+class GlimpseFile:
+    """One file; not to be used by two threads at once.
+
+    Parameters
+    ----------
+    path : Path
+    n_slots, size : int
+        Number of places, and the side of a glimpse in pixels.
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, path: Path, n_slots: int, size: int, dtype: np.dtype[Any]) -> None:
+        self.path = path
+        self._n_slots = n_slots
+        pixels = ("pixels", dtype.newbyteorder("<"), (size, size))
+        self._record = np.dtype([("slot", "<u4"), ("crc", "<u4"), pixels])
+        self._token = b""
+        self._n_read = 0
+
+    def load(self) -> Records:
+        """Read what others have added since the last time; nothing if there is no such file."""
+        with suppress(OSError), self.path.open("rb") as file:
+            return self._unread(file)[0]
+        return self._usable(np.empty(0, self._record))
+
+    def add(self, planes: Array, new: Array, known: Array) -> Records:
+        """Append glimpses and return those that others have added meanwhile.
+
+        Parameters
+        ----------
+        planes : (n_slots, size, size)
+        new : int (n,)
+            Slots that were filled since the last time.
+        known : int (m,)
+            All slots that are filled: the file may have been removed.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        with self._locked() as file:
+            theirs, is_same = self._unread(file)
+            slots = np.setdiff1d(new if is_same else known, theirs.slots)
+            file.seek(_HEADER + self._n_read * self._record.itemsize)
+            for start in range(0, len(slots), _AT_ONCE):
+                file.write(self._records(planes, slots[start : start + _AT_ONCE]).tobytes())
+            file.truncate()  # what was cut off, if we wrote less
+            self._n_read += len(slots)
+        return theirs
+
+    def _records(self, planes: Array, slots: Array) -> Array:
+        records = np.empty(len(slots), self._record)
+        records["slot"] = slots
+        records["pixels"] = planes[slots]
+        records["crc"] = [_crc(record) for record in records]
+        return records
+
+    def _unread(self, file: IO[bytes]) -> tuple[Records, bool]:
+        """Records from where the last reading ended, and whether it is still the same file."""
+        head = file.read(_HEADER)
+        token = head[len(_MAGIC) :]
+        is_same = token == self._token
+        if not is_same:
+            self._token, self._n_read = token, 0
+        if len(token) < _TOKEN or not head.startswith(_MAGIC):
+            return self._usable(np.empty(0, self._record)), is_same
+        file.seek(_HEADER + self._n_read * self._record.itemsize)
+        content = file.read()
+        n_found = len(content) // self._record.itemsize
+        self._n_read += n_found
+        return self._usable(np.frombuffer(content, self._record, n_found)), is_same
+
+    def _usable(self, records: Array) -> Records:
+        good = [r["slot"] < self._n_slots and r["crc"] == _crc(r) for r in records]
+        kept = records if all(good) else records[np.array(good)]
+        return Records(kept["slot"].astype(np.int64), kept["pixels"])
+
+    @contextmanager
+    def _locked(self) -> Iterator[IO[bytes]]:
+        """Open the file, made if need be, when nobody else is adding to it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with _opened(self.path) as file, _lock(file):
+                if not _is_at(file, self.path):
+                    continue  # it was removed before we had the lock
+                head = file.read(_HEADER)
+                if len(head) < _HEADER or not head.startswith(_MAGIC):
+                    file.seek(0)
+                    file.write(_MAGIC + uuid.uuid4().bytes)
+                    file.truncate()
+                file.seek(0)
+                yield file
+                return
+
+
+def _opened(path: Path) -> IO[bytes]:
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "r+b")
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
+
+
+def _crc(record: Any) -> int:
+    return zlib.crc32(record["pixels"].data, int(record["slot"]))
+
+
+@contextmanager
+def _lock(file: IO[bytes]) -> Iterator[None]:
+    """Hold the file for this process; a file system without locks is trusted to have one user."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        with suppress(OSError):
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        file.seek(0)
+        try:
+            yield
+        finally:
+            file.flush()
+            with suppress(OSError):
+                file.seek(_LOCKED_BYTE)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed
+        yield

@@ -1,0 +1,48 @@
+"""What can be asked of a map and what it is made of: names and values, without any table.
+
+Light to import: the window offers these choices long before a data set is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.maps.align import ALIGNMENTS
+
+__all__ = ["AVERAGES", "BATCHES", "LEVELS", "METRICS", "MapSpec"]
+
+LEVELS = ("well", "guide", "perturbation", "compound")
+METRICS = ("cosine", "euclidean")
+AVERAGES = ("mean", "median")
+BATCHES = ("experiment", "plate")
+
+
+@dataclass(frozen=True)
+class MapSpec:
+    """What a map is made of; see `Dataset.phenomap`."""
+
+    level: str = "perturbation"
+    align: str = "pca-centerscale"
+    embedding: str = ""
+    average: str = "mean"
+    batch: str = "experiment"
+    control: str = EMPTY_CONTROL
+    leave_out: bool = False
+
+    def check(self) -> None:
+        """Refuse a choice that there is not.
+
+        Raises
+        ------
+        MapError
+        """
+        choices = {"level": LEVELS, "average": AVERAGES, "batch": BATCHES}
+        for name, known in choices.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise MapError(f"There is no {name} {value!r}; choose one of {', '.join(known)}.")
+        if self.align not in ALIGNMENTS:
+            known_names = ", ".join(ALIGNMENTS)
+            raise MapError(f"There is no alignment {self.align!r}; choose one of {known_names}.")

@@ -1,0 +1,116 @@
+"""Pictures of wells: the first rows first, the newest request only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_rxrx3 as rx
+from builders import Screen, control_row, noise
+from napari_rxrx3.core.mosaic import Tile, hatched
+from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.gui.loader import Picture, PictureLoader
+
+WELLS = tuple(f"gene-001_1_C{c:02d}" for c in range(3, 9))
+
+
+def a_screen(size: int) -> Screen:
+    screen = Screen.of([control_row("gene-001", 1, well[-3:]) for well in WELLS])
+    screen.planes = {well: noise(well, size) for well in WELLS}
+    return screen
+
+
+@pytest.fixture
+def loader(qtbot: Any) -> Any:
+    loader = PictureLoader()
+    yield loader
+    loader.close(wait=True)
+
+
+def pictures_of(loader: PictureLoader, dataset: Dataset, wells: list[str], qtbot: Any) -> list[Any]:
+    """All pictures that come for one request."""
+    came: list[Picture] = []
+    loader.ready.connect(came.append)
+    loader.request(dataset, [Tile(well, well, 0, i) for i, well in enumerate(wells)])
+    qtbot.waitUntil(lambda: loader.is_idle, timeout=20_000)
+    loader.ready.disconnect(came.append)
+    return came
+
+
+def opened(screen: Screen, root: Path, cache: Path) -> Dataset:
+    return rx.open_dataset(screen.write_rxrx3(root), cache)
+
+
+def test_of_a_large_well_the_top_comes_first(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    screen = a_screen(1024)
+    first, whole = pictures_of(loader, opened(screen, root, cache), [WELLS[0]], qtbot)
+    assert first.is_first
+    assert not whole.is_first
+    assert first.mosaic == whole.mosaic
+    for stain, plane in zip(first.stains, screen.planes[WELLS[0]], strict=True):
+        assert 200 <= len(stain) < 1024
+        np.testing.assert_array_equal(stain, plane[: len(stain)])
+    for stain, plane in zip(whole.stains, screen.planes[WELLS[0]], strict=True):
+        np.testing.assert_array_equal(stain, plane)
+
+
+def test_a_well_that_was_read_before_comes_at_once_as_a_whole(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    dataset = opened(a_screen(1024), root, cache)
+    dataset.read(WELLS[1])
+    (whole,) = pictures_of(loader, dataset, [WELLS[1]], qtbot)
+    assert not whole.is_first
+
+
+def test_small_wells_and_several_wells_come_once(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    large = opened(a_screen(1024), root / "large", cache)
+    small = opened(a_screen(64), root / "small", cache)
+    assert [p.is_first for p in pictures_of(loader, large, [*WELLS[:2]], qtbot)] == [False]
+    assert [p.is_first for p in pictures_of(loader, small, [WELLS[0]], qtbot)] == [False]
+
+
+def test_a_stain_that_is_missing_is_hatched_in_the_first_picture_too(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    screen = a_screen(1024)
+    screen.planes[WELLS[0]] = screen.planes[WELLS[0]][:4]
+    first, whole = pictures_of(loader, opened(screen, root, cache), [WELLS[0]], qtbot)
+    assert first.is_first
+    shape = first.stains[0].shape
+    np.testing.assert_array_equal(first.stains[5], hatched(shape, np.dtype("u2")))
+    assert set(whole.failures) == {(WELLS[0], 5), (WELLS[0], 6)}
+
+
+def test_only_the_newest_request_is_answered(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    screen = a_screen(1024)
+    dataset = opened(screen, root, cache)
+    came: list[Picture] = []
+    loader.ready.connect(came.append)
+    for well in WELLS:
+        loader.request(dataset, [Tile(well, well)])
+    qtbot.waitUntil(lambda: loader.is_idle, timeout=20_000)
+    assert {picture.mosaic.tiles[0].well_id for picture in came} == {WELLS[-1]}
+    np.testing.assert_array_equal(came[-1].stains[2], screen.planes[WELLS[-1]][2])
+
+
+def test_what_is_read_ahead_is_there_when_it_is_asked_for(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    dataset = opened(a_screen(1024), root, cache)
+    loader.prefetch(dataset, [WELLS[3]])
+    qtbot.waitUntil(
+        lambda: all(dataset.is_decoded(WELLS[3], channel) for channel in range(1, 7)),
+        timeout=20_000,
+    )
+    (picture,) = pictures_of(loader, dataset, [WELLS[3]], qtbot)
+    assert not picture.is_first

@@ -1,0 +1,135 @@
+"""The small pictures of the neighbor list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+import builders as b
+import napari_rxrx3 as rx
+from napari_rxrx3.core.contrast import composite
+from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.gui import thumbnails as module
+from napari_rxrx3.gui.neighbor_table import NeighborModel
+from napari_rxrx3.gui.thumbnails import Thumbnails
+from napari_rxrx3.maps.neighbors import Neighbor
+
+LIMITS = ((0.0, 60_000.0),) * N_CHANNELS
+TIP, SPOKEN = Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole
+PICTURE = 1
+
+
+@pytest.fixture
+def thumbnails(qapp: Any) -> Any:
+    made = Thumbnails()
+    yield made
+    made.close(wait=True)
+
+
+def a_screen(root: Path, size: int, n_wells: int = 3) -> b.Screen:
+    rows = [b.guide_row("gene-001", 1, f"C{c:02d}", "PLK1") for c in range(2, 2 + n_wells)]
+    screen = b.Screen(rows)
+    screen.planes = {i: b.noise(i, size) for i in screen.ids}
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_tars(root)
+    return screen
+
+
+def pixels(image: Any) -> np.ndarray:
+    """Return the colors of a QImage, (Y, X, 3)."""
+    return np.array(
+        [
+            [image.pixelColor(x, y).getRgb()[:3] for x in range(image.width())]
+            for y in range(image.height())
+        ]
+    )
+
+
+def read(thumbnails: Thumbnails, dataset: Any, wells: list[str], qtbot: Any) -> None:
+    thumbnails.request(dataset, wells)
+    qtbot.waitUntil(lambda: thumbnails.is_idle, timeout=20_000)
+
+
+def test_a_picture_is_the_glimpse_in_the_contrast_of_the_window(
+    root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
+) -> None:
+    screen = a_screen(root, 800)
+    dataset = rx.open_dataset(root, cache)
+    assert thumbnails.image(screen.ids[0], LIMITS) is None
+    read(thumbnails, dataset, screen.ids, qtbot)
+    for well_id in screen.ids:
+        image = thumbnails.image(well_id, LIMITS)
+        assert image is not None
+        glimpses = [dataset.glimpse(well_id, channel) for channel in range(1, 7)]
+        assert np.array_equal(pixels(image), composite(glimpses, LIMITS))
+
+
+def test_a_list_says_where_a_picture_shows_a_piece(
+    root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
+) -> None:
+    screen = a_screen(root, 800)
+    model = NeighborModel(thumbnails)
+    rows = [
+        Neighbor(1, "PLK1", "PLK1", "CRISPR", np.nan, 0.9, 1, screen.ids[0]),
+        Neighbor(2, "MTOR", "MTOR", "CRISPR", np.nan, 0.8, 1, None),
+    ]
+    model.set_neighbors(rows, "cos")
+    read(thumbnails, rx.open_dataset(root, cache), [screen.ids[0]], qtbot)
+    shown = f"shown: well {screen.ids[0]}, a piece of 125 µm at the top of the well"
+    assert model.data(model.index(0, PICTURE), SPOKEN) == shown
+    assert "a piece of 125 µm at the top of the well" in model.data(model.index(0, PICTURE), TIP)
+    assert model.data(model.index(1, PICTURE), SPOKEN) is None
+
+
+def test_a_whole_well_needs_no_words(
+    root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
+) -> None:
+    screen = a_screen(root, 100)
+    read(thumbnails, rx.open_dataset(root, cache), screen.ids, qtbot)
+    assert thumbnails.note(screen.ids[0]) == ""
+    assert thumbnails.image(screen.ids[0], LIMITS) is not None
+    assert thumbnails.note(None) == ""
+
+
+def test_few_pictures_stay_but_those_of_the_list_do(
+    root: Path,
+    cache: Path,
+    thumbnails: Thumbnails,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_KEPT", 4)
+    screen = a_screen(root, 32, n_wells=8)
+    dataset = rx.open_dataset(root, cache)
+    ids = screen.ids
+    read(thumbnails, dataset, ids[:3], qtbot)
+    read(thumbnails, dataset, [ids[0], *ids[3:6]], qtbot)
+    assert [i for i in ids if thumbnails.image(i, LIMITS) is not None] == [ids[0], *ids[3:6]]
+    read(thumbnails, dataset, ids, qtbot)
+    assert all(thumbnails.image(i, LIMITS) is not None for i in ids)
+
+
+def test_a_plate_that_is_loaded_gives_the_pictures(
+    root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
+) -> None:
+    screen = a_screen(root, 800)
+    dataset = rx.open_dataset(root, cache)
+    plate = dataset.thumbnails_of(PlateId("gene-001", 1))
+    for job in plate.todo(range(1536), range(1, 7)):
+        plate.fill_one(*job)
+    (root / "images" / "gene-001" / "Plate1.tar").unlink()
+    read(thumbnails, dataset, screen.ids, qtbot)
+    assert all(thumbnails.image(i, LIMITS) is not None for i in screen.ids)
+
+
+def test_an_image_that_is_not_there_leaves_no_picture(
+    root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
+) -> None:
+    screen = a_screen(root, 32)
+    read(thumbnails, rx.open_dataset(root, cache), ["gene-001_1_AF48", screen.ids[0]], qtbot)
+    assert thumbnails.image("gene-001_1_AF48", LIMITS) is None
+    assert thumbnails.image(screen.ids[0], LIMITS) is not None
