@@ -69,8 +69,8 @@ class _Walk:
         left = [key for key, _ in self.path]
 
         def press() -> None:
-            QTest.keyPress(self.window.map, left.pop(0))
             self.last_key = time.perf_counter()
+            QTest.keyPress(self.window.map, left.pop(0))
             if not left:
                 timer.stop()
 
@@ -80,7 +80,7 @@ class _Walk:
         with self.window.recorder.listening() as recorder:
             timer.start()
             pump(lambda: not left)
-            self.end = self.window.wait_drawn(self.planes[self.path[-1][1]])
+            self.end = self.window.wait_drawn(self.planes[self.path[-1][1]], since=self.last_key)
         self.pauses = recorder.pauses()
         self.window.settle()
         settled = time.perf_counter()
@@ -140,7 +140,7 @@ class _Walk:
             self.wrong.append(address)
 
     def _address_in_title(self) -> str:
-        return str(self.window.viewer.canvas.overlays.text.text).rsplit(", ", 1)[-1]
+        return str(self.window.explorer.workspace.labels.title).rsplit(", ", 1)[-1]
 
     def _left_behind(self) -> int:
         """Planes read after the last picture of wells that are neither it nor beside it."""

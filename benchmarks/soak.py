@@ -6,13 +6,12 @@ import numpy as np
 
 from benchmarks import make_data
 from benchmarks.clicks import planes_of
-from benchmarks.make_data import TARS, kind_of_well
+from benchmarks.make_data import TARS
 from benchmarks.memory import resident
 from benchmarks.parts import Found
 from benchmarks.settings import Settings
 from benchmarks.timing import Row, Target, Timing
 from benchmarks.window import Window
-from napari_rxrx3.core.plate import parse_address
 
 __all__ = ["soak"]
 
@@ -29,8 +28,8 @@ def soak(settings: Settings) -> Found:
     window.click(names[0])
     window.settle()
     rng = np.random.default_rng(11)
-    examples = {_well(address): address for address in names}
-    planes = {well: planes_of(TARS, address) for well, address in examples.items()}
+    for address in names:  # their pixels are no growth
+        planes_of(TARS, address)
     before, kept_before = resident(), _kept(window)
     grown = []
     for _ in range(_STAGES):
@@ -38,7 +37,7 @@ def soak(settings: Settings) -> Found:
             address = names[int(rng.integers(len(names)))]
             window.click(address)
             if i % 2 == 0:
-                window.wait_drawn(planes[_well(address)])
+                window.wait_drawn(planes_of(TARS, address))
         window.settle()
         grown.append(resident() - before - (_kept(window) - kept_before))
     steps = ", ".join(f"{mb:.0f}" for mb in grown)
@@ -46,10 +45,6 @@ def soak(settings: Settings) -> Found:
     notes = (f"after each fifth of the clicks: {steps} MB; the cache held {_kept(window):.0f} MB",)
     limit = Target("p95", "limit", _MOST_MB)
     return Found([Row("soak", what, "MB", Timing.of(grown[-1:]), target=limit, notes=notes)])
-
-
-def _well(address: str) -> int:
-    return kind_of_well(TARS, *parse_address(address))
 
 
 def _kept(window: Window) -> float:

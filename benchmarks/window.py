@@ -153,9 +153,17 @@ class Window:
         QTest.keyClick(self.map, key)
         return start
 
-    def wait_drawn(self, planes: Sequence[Plane], rows: int | None = None) -> float:
-        """Wait until these planes, or their first rows, are in the layers and drawn."""
-        pump(lambda: self.is_drawn and same(self.shown, planes, rows))
+    def wait_drawn(
+        self, planes: Sequence[Plane], rows: int | None = None, since: float = 0.0
+    ) -> float:
+        """Wait until these planes, or their first rows, are in the layers and drawn.
+
+        Other wells may look the same: what was put there before `since` does not count.
+        """
+        recorder = self.recorder
+        pump(
+            lambda: recorder.pixels_set > since and self.is_drawn and same(self.shown, planes, rows)
+        )
         return self.recorder.drawn
 
 

@@ -450,12 +450,3 @@ def test_an_unknown_perturbation_closes_the_window_with_a_sentence(
     assert "Traceback" not in err
     assert_one_sentence(err.splitlines()[-1], "'plk1'", "Closest: PLK1")
     assert not (folder / "unknown.png").exists()
-
-
-def test_the_choices_are_those_of_the_maps() -> None:
-    from napari_rxrx3 import cli
-    from napari_rxrx3.maps.align import ALIGNMENTS
-    from napari_rxrx3.maps.phenomap import LEVELS
-
-    assert cli._LEVELS == LEVELS
-    assert cli._ALIGNMENTS == ALIGNMENTS

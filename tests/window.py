@@ -56,7 +56,7 @@ class Window:
     @property
     def title(self) -> str:
         """The text above the picture."""
-        return self.viewer.canvas.overlays.text.text
+        return self.explorer.workspace.labels.title
 
     def settle(self) -> None:
         self.qtbot.waitUntil(lambda: self.explorer.is_settled, timeout=20_000)

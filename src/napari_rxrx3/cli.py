@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import RxRx3Error, UnknownWell
+from napari_rxrx3.maps.align import ALIGNMENTS
+from napari_rxrx3.maps.spec import LEVELS
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -24,8 +26,6 @@ Progress = Callable[[int, int, str], None]
 Commands = Any
 """What argparse adds commands to; its class is private."""
 
-_LEVELS = ("well", "guide", "perturbation", "compound")
-_ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
 _SAME = ("n_null", "n_entries")
 
 
@@ -85,7 +85,7 @@ def _add_nearest(commands: Commands) -> None:
     nearest.add_argument("key", metavar="KEY", help="e.g. PLK1, PLK1_guide_1, Bortezomib@2.5")
     nearest.add_argument("-k", type=_count, default=20, help="how many (20)")
     nearest.add_argument("--kind", choices=("CRISPR", "COMPOUND"), help="search these only")
-    _add_map_options(nearest, _LEVELS)
+    _add_map_options(nearest, LEVELS)
     nearest.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
     nearest.add_argument("--json", action="store_true", help="print JSON")
@@ -107,7 +107,7 @@ def _add_benchmark(commands: Commands) -> None:
         metavar="FILE",
         help="table with the columns treatment, gene_symbol, and nM_value or active",
     )
-    _add_map_options(benchmark, _LEVELS[1:])
+    _add_map_options(benchmark, LEVELS[1:])
     benchmark.add_argument("--json", action="store_true", help="print JSON")
     benchmark.set_defaults(run=_benchmark)
 
@@ -136,7 +136,7 @@ def _add_cache(commands: Commands) -> None:
 
 def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -> None:
     parser.add_argument("--level", choices=levels, default="perturbation")
-    parser.add_argument("--align", choices=_ALIGNMENTS, default="pca-centerscale")
+    parser.add_argument("--align", choices=ALIGNMENTS, default="pca-centerscale")
     parser.add_argument(
         "--embedding",
         metavar="NAME",

@@ -64,7 +64,7 @@ def first_answer(
 
     phenomap, note = phenomap_or_fallback(dataset, spec_of(query), progress)
     key = query.key
-    if key not in phenomap.labels.index and query.well is not None:
+    if phenomap.find(key) is None and query.well is not None:
         known = phenomap.key_of_well(query.well)
         if known is None:
             return Answer(query, key, phenomap, [], None, _why_not_in_map(dataset, query))
@@ -150,7 +150,7 @@ def _why_not_in_map(dataset: Dataset, query: Query) -> str:
 
 
 def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
-    label = phenomap.labels.loc[key]
+    label = phenomap.labels.iloc[phenomap.row(key)]
     row = dataset.known_wells.iloc[wells[0]]
     name = key
     if phenomap.level == "well":

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QRect, QRectF, Qt
-from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QRegion
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QRegion
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.mosaic import Mosaic, Tile
@@ -18,6 +18,7 @@ from napari_rxrx3.gui.layers import Place
 __all__ = ["CanvasLabels"]
 
 _PAD = 4
+_TITLE_SIZE = 1.5  # of the usual font
 _LEAST_ROOM = 24
 _LEAST_TILE, _LEAST_NAMED = 64, 120  # in the overview: for the address, and the whole label
 
@@ -36,7 +37,7 @@ class CanvasLabels(QWidget):
         self._place = Place()
         self._block: Block | None = None
         self._current: str | None = None
-        self._title = QRect()
+        self._title = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -66,9 +67,17 @@ class CanvasLabels(QWidget):
         self._place, self._block = place or Place(), block
         self.update()
 
-    def leave_room(self, n_letters: int) -> None:
-        """Write nothing where napari writes a title of so many letters."""
-        self._title = QRect(0, 0, 12 * n_letters, 40)
+    @property
+    def title(self) -> str:
+        """What is written in the upper left corner."""
+        return self._title
+
+    def set_title(self, title: str) -> None:
+        """Say in the upper left corner what is shown.
+
+        Napari's own text takes up to 50 ms for letters that it has not drawn before.
+        """
+        self._title = title
         self.update()
 
     def set_current(self, well_id: str | None) -> None:
@@ -86,11 +95,29 @@ class CanvasLabels(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        title = self._paint_title(painter)
+        painter.setClipRegion(QRegion(self.rect()) - QRegion(title))
         if self._block is None:
             self._paint_tiles(painter, self._mosaic.tiles, len(self._mosaic.tiles) > 1)
         else:
             self._paint_plate(painter, self._mosaic, self._block)
         painter.end()
+
+    def _paint_title(self, painter: QPainter) -> QRect:
+        """Write the title; returns the room that it takes."""
+        if not self._title:
+            return QRect()
+        usual, large = painter.font(), QFont(painter.font())
+        large.setPointSizeF(_TITLE_SIZE * usual.pointSizeF())
+        painter.setFont(large)
+        metrics = QFontMetrics(large)
+        room = self.width() - 4 * _PAD
+        text = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room)
+        width = metrics.horizontalAdvance(text) + 2 * _PAD
+        box = QRectF(_PAD, _PAD, width, metrics.height() + _PAD)
+        _write(painter, box, text)
+        painter.setFont(usual)
+        return box.toAlignedRect()
 
     def _paint_tiles(self, painter: QPainter, tiles: Iterable[Tile], labeled: bool) -> None:
         for tile in tiles:
@@ -102,7 +129,6 @@ class CanvasLabels(QWidget):
 
     def _paint_plate(self, painter: QPainter, mosaic: Mosaic, block: Block) -> None:
         on_screen = mosaic.tile_shape[0] * self._pixel_on_screen
-        painter.setClipRegion(QRegion(self.rect()) - QRegion(self._title))
         if on_screen < _LEAST_TILE:
             self._paint_edges(painter, mosaic, block)
         else:

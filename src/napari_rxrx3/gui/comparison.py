@@ -91,13 +91,13 @@ def compared(
     if map_a.spec == map_b.spec:
         raise MapError(" ".join([*notes, "So A and B come out as the same map."]))
     key = question.key
-    if well is not None and not any(key in m.labels.index for m in (map_a, map_b)):
+    if well is not None and not any(m.find(key) is not None for m in (map_a, map_b)):
         key = map_a.key_of_well(well) or key
     kind = KINDS[question.kind]
     found = compare_lists(map_a, map_b, key, _K, question.metric, question.opposite, kind)
     names, wells = [], []
     for entry in found.table["key"]:
-        phenomap = map_a if entry in map_a.labels.index else map_b
+        phenomap = map_a if map_a.find(entry) is not None else map_b
         names.append(_name(phenomap, entry))
         wells.append(picture_of(phenomap.positions_of(phenomap.row(entry))))
     name = _name(map_a, key)
@@ -105,7 +105,7 @@ def compared(
 
 
 def _name(phenomap: PhenoMap, key: str) -> str:
-    label = phenomap.labels.loc[key]
+    label = phenomap.labels.iloc[phenomap.row(key)]
     treatment, dose = label["treatment"], label["concentration"]
     if not isinstance(treatment, str):
         return key

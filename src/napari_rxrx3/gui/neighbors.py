@@ -68,8 +68,7 @@ class NeighborsPanel(QWidget):
     @property
     def is_settled(self) -> bool:
         """Everything that belongs to the answer is on screen."""
-        is_drawn = self.thumbnails.is_idle and self.card.is_settled
-        return is_drawn and not self._hurry.is_waiting
+        return self.thumbnails.is_idle and self.card.is_settled and not self._hurry.is_waiting
 
     def end(self, wait: bool = False) -> None:
         """Stop all work of the panel; it is not used any more."""

@@ -331,11 +331,7 @@ class Workspace(QObject):
         return f"{name_of_well(row)}   {session.plate}, {row['address']}"
 
     def _set_title(self, text: str) -> None:
-        overlay = self.viewer.canvas.overlays.text
-        overlay.text = text
-        self.labels.leave_room(len(text))
-        overlay.visible = bool(text)
-        overlay.position = "top_left"
+        self.labels.set_title(text)
         self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
     def _tile_under(self, position: Any) -> Tile | None:
