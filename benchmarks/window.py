@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from benchmarks.recorder import Recorder
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.budgets import budgets
+from napari_rxrx3.data.kept.budgets import budgets
 
 __all__ = ["BareWindow", "Window", "forget_planes", "pump", "same"]
 
@@ -186,7 +186,7 @@ class BareWindow:
 
     def add(self, planes: Sequence[Plane]) -> None:
         """Add six layers like ours."""
-        from napari_rxrx3.gui.layers import layer_options
+        from napari_rxrx3.gui.canvas.layers import layer_options
 
         for stain, plane in zip(STAINS, planes, strict=True):
             limits = (float(plane.min()), float(plane.max()))

@@ -15,7 +15,7 @@ import napari
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.cli import main as command
 from napari_rxrx3.data.dataset import open_dataset
-from napari_rxrx3.data.demo import write_demo
+from napari_rxrx3.data.demo.screen_files import write_demo
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 
 ROOT = Path(__file__).parents[1]

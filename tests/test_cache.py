@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_rxrx3.data.cache import ArrayCache, DiskCache, written_atomically
+from napari_rxrx3.data.kept.cache import ArrayCache, DiskCache, written_atomically
 
 ARRAYS = {
     "number": np.arange(600).reshape(20, 30),
@@ -244,7 +244,7 @@ TWO_PROCESSES = """
 import sys
 from pathlib import Path
 import numpy as np
-from napari_rxrx3.data.cache import DiskCache
+from napari_rxrx3.data.kept.cache import DiskCache
 cache, want = DiskCache(Path(sys.argv[1])), np.arange(200_000)
 print("ready", flush=True)
 sys.stdin.readline()

@@ -18,9 +18,9 @@ from qtpy.QtGui import QColor, QDesktopServices, QGuiApplication, QImage, QPalet
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QToolTip, QWidget
 
 from napari_rxrx3.core.links import links_for
-from napari_rxrx3.data.demo_compounds import COMPOUNDS
-from napari_rxrx3.gui.card import Card, Number, PerturbationCard
-from napari_rxrx3.gui.structure import draw_structure, why_no_picture
+from napari_rxrx3.data.demo.demo_compounds import COMPOUNDS
+from napari_rxrx3.gui.answers.card import Card, Number, PerturbationCard
+from napari_rxrx3.gui.answers.structure import draw_structure, why_no_picture
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 
 LEFT = Qt.MouseButton.LeftButton

@@ -23,13 +23,13 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.plate import N_POSITIONS, PlateId
-from napari_rxrx3.data import cache as cache_module
-from napari_rxrx3.data.budgets import DISK_BYTES, MEMORY_BYTES, Budgets, budget_of, budgets
-from napari_rxrx3.data.cache import ArrayCache, DiskCache, default_cache_folder, demo_folder
-from napari_rxrx3.data.cleaning import KINDS, clean, empty, kept_files
-from napari_rxrx3.data.janitor import Janitor, janitor
-from napari_rxrx3.data.plate_thumbnails import PlateThumbnails
-from napari_rxrx3.data.vector_store import VectorRows, VectorStore
+from napari_rxrx3.data.kept import cache as cache_module
+from napari_rxrx3.data.kept.budgets import DISK_BYTES, MEMORY_BYTES, Budgets, budget_of, budgets
+from napari_rxrx3.data.kept.cache import ArrayCache, DiskCache, default_cache_folder, demo_folder
+from napari_rxrx3.data.kept.cleaning import KINDS, clean, empty, kept_files
+from napari_rxrx3.data.kept.janitor import Janitor, janitor
+from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
+from napari_rxrx3.data.vectors.vector_store import VectorRows, VectorStore
 
 HOUR = 3600.0
 
@@ -306,8 +306,8 @@ def test_a_program_that_ends_before_leaves_a_clean_cache(tmp_path: Path) -> None
     old = put(tmp_path, "old", 5000, 5)
     code = (
         "import sys; import numpy as np; from pathlib import Path\n"
-        "from napari_rxrx3.data.budgets import budgets\n"
-        "from napari_rxrx3.data.cache import DiskCache\n"
+        "from napari_rxrx3.data.kept.budgets import budgets\n"
+        "from napari_rxrx3.data.kept.cache import DiskCache\n"
         "budgets.disk_bytes = 3000\n"
         "DiskCache(Path(sys.argv[1])).save('map', 'new', {'x': np.zeros(10)})"
     )
@@ -341,8 +341,8 @@ def test_programs_without_a_choice_keep_to_what_was_chosen_last(tmp_path: Path) 
     assert budget_of(tmp_path) == DISK_BYTES == 2 * 10**9
     code = (
         "import sys; from pathlib import Path\n"
-        "from napari_rxrx3.data.budgets import budgets\n"
-        "from napari_rxrx3.data.cache import DiskCache\n"
+        "from napari_rxrx3.data.kept.budgets import budgets\n"
+        "from napari_rxrx3.data.kept.cache import DiskCache\n"
         "budgets.disk_bytes = 70 * 10**9; DiskCache(Path(sys.argv[1])).clean()"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
@@ -420,11 +420,11 @@ CHILD = """
 import os, random, sys
 from pathlib import Path
 import numpy as np
-from napari_rxrx3.data.budgets import budgets
-from napari_rxrx3.data.cache import DiskCache
-from napari_rxrx3.data.janitor import Janitor, janitor
-from napari_rxrx3.data.plate_thumbnails import PlateThumbnails
-from napari_rxrx3.data.vector_store import VectorStore
+from napari_rxrx3.data.kept.budgets import budgets
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.kept.janitor import Janitor, janitor
+from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
+from napari_rxrx3.data.vectors.vector_store import VectorStore
 import pyarrow as pa
 
 folder, seed, n = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -468,8 +468,8 @@ import itertools, sys
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
-from napari_rxrx3.data.cache import DiskCache
-from napari_rxrx3.data.vector_store import VectorStore
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.vectors.vector_store import VectorStore
 
 def fill(array):
     for start in range(0, len(array), 100):
@@ -529,7 +529,7 @@ def test_what_another_program_used_within_the_hour_stays(tmp_path: Path) -> None
     paths = [put(tmp_path, name, 1000, 5) for name in ("used", "unused")]
     code = (
         "import sys; from pathlib import Path\n"
-        "from napari_rxrx3.data.cache import DiskCache\n"
+        "from napari_rxrx3.data.kept.cache import DiskCache\n"
         "DiskCache(Path(sys.argv[1])).load('map', 'used')"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)

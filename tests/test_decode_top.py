@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from PIL import ImageFile
 
 import builders as b
-from napari_rxrx3.data.decode import (
+from napari_rxrx3.data.pixels.decode import (
     UndecodableImage,
     bytes_for_top,
     decode,
     decode_small,
     decode_top,
 )
-from napari_rxrx3.data.glimpses import TopReader, form_of, glimpse_of
-from napari_rxrx3.data.reducers import reduce_here
+from napari_rxrx3.data.pixels.reducers import reduce_here
+from napari_rxrx3.data.thumbnails.glimpses import TopReader, form_of, glimpse_of
 
 
 def plane_of(height: int, width: int, dtype: str = "uint16", seed: int = 0) -> np.ndarray:

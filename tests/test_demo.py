@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.demo import DEMO_VERSION, write_demo
-from napari_rxrx3.data.demo_screen import DOSES, DemoWell, lay_out
+from napari_rxrx3.data.demo.demo_screen import DOSES, DemoWell, lay_out
+from napari_rxrx3.data.demo.screen_files import DEMO_VERSION, write_demo
 
 COLUMNS = [
     "well_id",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import screens as s
-from napari_rxrx3.maps.doubts import DOUBTS
+from napari_rxrx3.maps.evidence.doubts import DOUBTS
 
 ALL = 10**6
 PLACES = [(experiment, plate) for experiment in s.PAIR for plate in (1, 2, 3)]

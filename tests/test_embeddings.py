@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, MapError, MetadataError
-from napari_rxrx3.data.cache import DiskCache
 from napari_rxrx3.data.discovery import discover
-from napari_rxrx3.data.embeddings import find_embeddings
+from napari_rxrx3.data.kept.cache import DiskCache
 from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.vectors.embeddings import find_embeddings
 from test_cache import disk_full_after, files_in
 
 PLATES = [("gene-001", 1), ("gene-001", 2), ("compound-004", 43)]

@@ -12,7 +12,7 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, noise
 from napari_rxrx3.core.mosaic import Tile, hatched
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.gui.loader import Picture, PictureLoader
+from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 
 WELLS = tuple(f"gene-001_1_C{c:02d}" for c in range(3, 9))
 

@@ -26,8 +26,8 @@ from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.core.plate_colors import CategoricalLegend, PlateColors, color_plate
 from napari_rxrx3.core.plate_view import PlateView, WellState, describe_well
-from napari_rxrx3.gui.legend import Legend
-from napari_rxrx3.gui.plate_map import PlateMap
+from napari_rxrx3.gui.plate.legend import Legend
+from napari_rxrx3.gui.plate.plate_map import PlateMap
 from test_plate_colors import table, well
 
 LEFT = Qt.MouseButton.LeftButton

@@ -21,15 +21,15 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, UnknownWell
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.plate_thumbnails import (
+from napari_rxrx3.data.pixels.reducers import Reducers, reduce_here
+from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
     KNOWN,
     MISSING,
     UNKNOWN,
     PlateThumbnails,
 )
-from napari_rxrx3.data.prepare import plates_named, prepare
-from napari_rxrx3.data.reducers import Reducers, reduce_here
+from napari_rxrx3.data.thumbnails.prepare import plates_named, prepare
 
 GENE, COMPOUND = "gene-001", "compound-001"
 PLATE, CORE_PLATE = PlateId(GENE, 1), PlateId(COMPOUND, 1)

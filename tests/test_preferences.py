@@ -12,7 +12,7 @@ from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QDialog, QLabel
 
-from napari_rxrx3.data.budgets import DISK_BYTES, MEMORY_BYTES, budgets
+from napari_rxrx3.data.kept.budgets import DISK_BYTES, MEMORY_BYTES, budgets
 from napari_rxrx3.gui.preferences import follow_preferences
 
 GB, MB = 10**9, 10**6

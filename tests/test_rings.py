@@ -84,7 +84,11 @@ def test_what_napari_and_the_command_line_import_at_start_is_light(module: str) 
 NEEDED_LATER = {
     *("pandas", "pyarrow", "dask.array", "scipy.sparse", "imagecodecs"),
     *("fsspec", "tifffile", "PIL", "rdkit", "napari_rxrx3.data.dataset"),
-    *("napari_rxrx3.data.search", "napari_rxrx3.maps.phenomap", "napari_rxrx3.maps.doubts"),
+    *(
+        "napari_rxrx3.data.search",
+        "napari_rxrx3.maps.phenomap",
+        "napari_rxrx3.maps.evidence.doubts",
+    ),
 }
 
 DOCK = """

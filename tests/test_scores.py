@@ -16,11 +16,11 @@ from scipy.spatial.distance import cdist, pdist
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled
-from napari_rxrx3.maps import guides as guides_module
-from napari_rxrx3.maps import permutation
-from napari_rxrx3.maps import scores as scores_module
+from napari_rxrx3.maps.evidence import guides as guides_module
+from napari_rxrx3.maps.evidence import permutation
+from napari_rxrx3.maps.evidence import scores as scores_module
+from napari_rxrx3.maps.evidence.scores import ScoreStore
 from napari_rxrx3.maps.neighbors import list_neighbors
-from napari_rxrx3.maps.scores import ScoreStore
 
 COLUMNS = [
     "strength",

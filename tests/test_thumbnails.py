@@ -13,9 +13,9 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.gui import thumbnails as module
-from napari_rxrx3.gui.neighbor_table import NeighborModel
-from napari_rxrx3.gui.thumbnails import Thumbnails
+from napari_rxrx3.gui.answers import thumbnails as module
+from napari_rxrx3.gui.answers.neighbor_table import NeighborModel
+from napari_rxrx3.gui.answers.thumbnails import Thumbnails
 from napari_rxrx3.maps.neighbors import Neighbor
 
 LIMITS = ((0.0, 60_000.0),) * N_CHANNELS

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import QWidget
 from builders import Screen
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
 from napari_rxrx3.gui.explorer import ExplorerWidget
-from napari_rxrx3.gui.plate_map import PlateMap
+from napari_rxrx3.gui.plate.plate_map import PlateMap
 
 
 def kept_maps(data: Any) -> Any:

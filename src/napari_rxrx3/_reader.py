@@ -62,7 +62,7 @@ def layers_of_well(dataset: Dataset, well_id: str) -> list[LayerData]:
     from napari_rxrx3.core.contrast import limits_of
     from napari_rxrx3.core.errors import ImageUnavailable
     from napari_rxrx3.core.stains import STAINS
-    from napari_rxrx3.gui.layers import layer_options
+    from napari_rxrx3.gui.canvas.layers import layer_options
 
     image = dataset.image(well_id)
     layers: list[LayerData] = []

@@ -165,8 +165,8 @@ def _add_window_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.data.cache import demo_folder
-    from napari_rxrx3.data.demo import write_demo
+    from napari_rxrx3.data.demo.screen_files import write_demo
+    from napari_rxrx3.data.kept.cache import demo_folder
 
     _require_display()
     with _progress_bar() as progress:
@@ -263,9 +263,9 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.maps.benchmark import pair_recalls
-    from napari_rxrx3.maps.benchmark_files import read_interactions, read_pairs
-    from napari_rxrx3.maps.compound_genes import compound_gene_precision
+    from napari_rxrx3.maps.known.benchmark import pair_recalls
+    from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
+    from napari_rxrx3.maps.known.compound_genes import compound_gene_precision
 
     if not (arguments.pairs or arguments.interactions):
         raise RxRx3Error("Name a file of what is known, with --pairs or --interactions.")
@@ -313,7 +313,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _thumbnails(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.data.prepare import more_than_fits, plates_named, prepare
+    from napari_rxrx3.data.thumbnails.prepare import more_than_fits, plates_named, prepare
 
     with _progress_bar() as progress:
         dataset = _opened(arguments.path, progress, with_vectors=False)
@@ -332,9 +332,9 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
 
 
 def _cache(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.data.budgets import budget_of
-    from napari_rxrx3.data.cache import default_cache_folder
-    from napari_rxrx3.data.cleaning import described, empty, kept_files, sizes
+    from napari_rxrx3.data.kept.budgets import budget_of
+    from napari_rxrx3.data.kept.cache import default_cache_folder
+    from napari_rxrx3.data.kept.cleaning import described, empty, kept_files, sizes
 
     folder = default_cache_folder()
     files = empty(folder) if arguments.clear else kept_files(folder)

@@ -14,17 +14,17 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.discovery import Contents, discover
-from napari_rxrx3.data.embeddings import EmbeddingTable, find_embeddings, own_embedding
-from napari_rxrx3.data.images import find_images, namer_for
-from napari_rxrx3.data.listing import listed_wells, named_wells
-from napari_rxrx3.data.plate_thumbnails import ThumbnailShelf
+from napari_rxrx3.data.kept.cache import DiskCache, default_cache_folder
+from napari_rxrx3.data.pixels.images import find_images, namer_for
+from napari_rxrx3.data.pixels.well_images import WellImages
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
-from napari_rxrx3.data.vector_join import Joined, VectorJoin, describe_embedding
-from napari_rxrx3.data.well_images import WellImages
-from napari_rxrx3.data.well_list import WellList, count_by_plate, has_image
+from napari_rxrx3.data.thumbnails.plate_thumbnails import ThumbnailShelf
+from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, find_embeddings, own_embedding
+from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_embedding
+from napari_rxrx3.data.wells.listing import listed_wells, named_wells
+from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.check import CheckReport

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
-from napari_rxrx3.data.block_tables import csv_members
-from napari_rxrx3.data.cache import DiskCache
-from napari_rxrx3.data.known_files import KnownFiles
-from napari_rxrx3.data.shards import shard_columns
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.kept.known_files import KnownFiles
+from napari_rxrx3.data.pixels.shards import shard_columns
 from napari_rxrx3.data.storage import Entry, Storage
-from napari_rxrx3.data.tables import (
+from napari_rxrx3.data.vectors.block_tables import csv_members
+from napari_rxrx3.data.wells.tables import (
     CSV_SAMPLE,
     feature_columns,
     found_features,

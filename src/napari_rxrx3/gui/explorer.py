@@ -21,13 +21,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.gui.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.compare import ComparePanel
+from napari_rxrx3.gui.answers.benchmark_panel import BenchmarkPanel
+from napari_rxrx3.gui.answers.compare import ComparePanel
+from napari_rxrx3.gui.answers.neighbors import NeighborsPanel
+from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
-from napari_rxrx3.gui.neighbors import NeighborsPanel
-from napari_rxrx3.gui.plate_panel import PlatePanel
-from napari_rxrx3.gui.stain_bar import StainBar
+from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
 from napari_rxrx3.gui.widgets import Following, shortcut, tool_button

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from napari_rxrx3.data.budgets import budgets
+from napari_rxrx3.data.kept.budgets import budgets
 
 __all__ = ["follow_preferences"]
 

@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QPainter, QPain
 from qtpy.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 from superqt.fonticon import icon
 
-from napari_rxrx3.gui.legend import small_font, window_inks
+from napari_rxrx3.gui.plate.legend import small_font, window_inks
 
 __all__ = ["Words", "elided", "wrapped_tooltip"]
 

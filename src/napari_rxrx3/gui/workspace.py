@@ -12,13 +12,13 @@ from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.mosaic import Tile, in_grid
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS
-from napari_rxrx3.gui.canvas_labels import CanvasLabels
-from napari_rxrx3.gui.layers import StainLayers
-from napari_rxrx3.gui.loader import Picture, PictureLoader
-from napari_rxrx3.gui.overview import PlateOverview, PlateScene
+from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
+from napari_rxrx3.gui.canvas.layers import StainLayers
+from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
+from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
+from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
-from napari_rxrx3.gui.view_switch import ViewSwitch
 from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.session import CONTRAST_RULES, Session, name_of_well
 
@@ -87,8 +87,8 @@ class Workspace(QObject):
 
     def open_demo(self, folder: str | None = None) -> None:
         """Write the demo data once, then open them."""
-        from napari_rxrx3.data.cache import demo_folder
-        from napari_rxrx3.data.demo import write_demo
+        from napari_rxrx3.data.demo.screen_files import write_demo
+        from napari_rxrx3.data.kept.cache import demo_folder
 
         def work(progress: Progress) -> str:
             return str(write_demo(demo_folder(folder), progress=progress))
@@ -296,7 +296,7 @@ class Workspace(QObject):
                     self._use_limits_of(self.picture)
 
         def work(progress: Progress) -> Limits | str:
-            from napari_rxrx3.data.control_limits import control_limits
+            from napari_rxrx3.data.pixels.control_limits import control_limits
 
             return control_limits(dataset, plate, progress)
 

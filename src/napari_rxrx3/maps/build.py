@@ -13,8 +13,8 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
+from napari_rxrx3.maps.evidence.scores import ScoreStore
 from napari_rxrx3.maps.phenomap import MapSpec, Parts, PhenoMap
-from napari_rxrx3.maps.scores import ScoreStore
 from napari_rxrx3.maps.space import WellSpace, open_space
 
 if TYPE_CHECKING:

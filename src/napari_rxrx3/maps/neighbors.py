@@ -35,7 +35,7 @@ class Neighbor:
     """One row of the list.
 
     `well` is the one to show, None if no image of it is here. What is not known, or not known
-    yet, is NaN; `flags` are names of `napari_rxrx3.maps.doubts.DOUBTS`.
+    yet, is NaN; `flags` are names of `napari_rxrx3.maps.evidence.doubts.DOUBTS`.
     """
 
     rank: int
@@ -130,7 +130,7 @@ def _by_score(
     """The entries with the largest score, whatever the query; what may be chance comes last."""
     import pandas as pd
 
-    from napari_rxrx3.maps.doubts import LEVEL_OF_DOUBT
+    from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
 
     scores = phenomap.score_store.get(phenomap, progress)
     values = scores[score].to_numpy()
@@ -146,7 +146,7 @@ def _by_score(
 def _judged(
     phenomap: PhenoMap, neighbors: list[Neighbor], table: pd.DataFrame, scored: bool
 ) -> list[Neighbor]:
-    from napari_rxrx3.maps.doubts import doubts_of_entry
+    from napari_rxrx3.maps.evidence.doubts import doubts_of_entry
 
     judged = []
     for neighbor, row in zip(neighbors, table.to_dict("records"), strict=True):

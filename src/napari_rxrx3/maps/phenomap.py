@@ -18,8 +18,8 @@ from napari_rxrx3.maps.space import WellSpace
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.doubts import Judge
-    from napari_rxrx3.maps.scores import ScoreStore
+    from napari_rxrx3.maps.evidence.doubts import Judge
+    from napari_rxrx3.maps.evidence.scores import ScoreStore
 
 __all__ = [
     "KINDS",
@@ -138,7 +138,7 @@ class PhenoMap:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """How strong and how consistent each entry is; see `napari_rxrx3.maps.scores`."""
+        """How strong and how consistent each entry is; see `napari_rxrx3.maps.evidence.scores`."""
         return self.score_store.get(self)
 
     def nearest(
@@ -327,7 +327,7 @@ class PhenoMap:
     @cached_property
     def judge(self) -> Judge:
         """What tells how far a similarity can be trusted."""
-        from napari_rxrx3.maps.doubts import Judge
+        from napari_rxrx3.maps.evidence.doubts import Judge
 
         with self._lock:
             return Judge(self)

@@ -1,0 +1,1 @@
+"""Synthetic data in the formats of RxRx3, for trying things out."""

@@ -1,0 +1,1 @@
+"""Files that this plugin keeps, and how much of them."""

@@ -1,0 +1,284 @@
+"""Files that this plugin keeps: written whole or not at all, rebuilt when they are damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from napari_rxrx3.data.kept.budgets import budget_of, budgets, note_budget
+from napari_rxrx3.data.kept.cleaning import KINDS, clean, mark_used
+from napari_rxrx3.data.kept.janitor import janitor
+
+__all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder", "written_atomically"]
+
+_FORMAT = 3
+"""Part of every key: raise it when the meaning of a cached file changes."""
+_LASTING = {"files", "wells", "joins", "vector-rows", "tar-index", "shard-index"}
+"""Kinds of which an open data set uses all files that it ever used."""
+_PATIENCE = 60.0
+"""Seconds to a cleaning: until then an opened data set has used what it needs of old files, and a
+budget that is typed digit by digit is complete."""
+
+
+def default_cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("napari-rxrx3", appauthor=False))
+
+
+def demo_folder(chosen: str | None = None) -> Path:
+    """Where the demo data are kept: a folder of choice, or one in the user's cache."""
+    return Path(chosen) if chosen else default_cache_folder() / "demo"
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; the file made there takes its place on success."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # not tempfile: its files can be read by their owner only, and stay so when they are moved
+    temporary = path.parent / f".{uuid.uuid4().hex}.part"
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class DiskCache:
+    """Arrays in one folder, found by what they were made from.
+
+    A folder that cannot be written costs speed, never a result. The folder keeps to the disk
+    budget in `data.kept.budgets`; what was used within the last hour stays nevertheless.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._lasting: set[Path] = set()
+        self._mapped: weakref.WeakValueDictionary[Path, np.ndarray[Any, Any]]
+        self._mapped = weakref.WeakValueDictionary()
+        budgets.disk_changed.connect(self._on_budget)
+        with _living_lock:
+            _living.add(self)
+
+    def path(self, kind: str, fingerprint: str, suffix: str) -> Path:
+        """Where a file is or will be; to ask is to use it.
+
+        Raises
+        ------
+        ValueError
+            For a kind that is not in `cleaning.KINDS`: its files would never be removed.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"{kind!r} is no kind of file that is kept")
+        digest = hashlib.sha256(f"{_FORMAT}|{kind}|{fingerprint}".encode()).hexdigest()[:32]
+        path = self.folder / kind / f"{digest}{suffix}"
+        mark_used(path)
+        if kind in _LASTING:
+            with self._lock:
+                self._lasting.add(path)
+        return path
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[Path]:
+        """Write a file of this cache as `written_atomically` does, and make room for it."""
+        with written_atomically(path) as temporary:
+            yield temporary
+        self.clean_later()
+
+    def clean(self) -> None:
+        """Remove what was not used for the longest time until the folder is within its budget."""
+        _clean(self.folder)
+
+    def clean_later(self, anew: bool = False) -> None:
+        """Clean in the background a minute from now, or when Python ends."""
+        janitor.later(self.folder, partial(_clean, self.folder), _PATIENCE, anew=anew)
+
+    def mark_what_is_open(self) -> None:
+        """Count as used now what the data set rests on that this cache belongs to."""
+        with self._lock:
+            in_use = [*self._lasting, *self._mapped]
+        for path in in_use:
+            mark_used(path)
+
+    def _on_budget(self) -> None:
+        self.clean_later(anew=True)
+
+    def arrays(
+        self, kind: str, fingerprint: str, build: Callable[[], dict[str, np.ndarray[Any, Any]]]
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Return what `build` returns, from the cache if it was built before."""
+        arrays = self.load(kind, fingerprint)
+        if arrays is None:
+            arrays = build()
+            self.save(kind, fingerprint, arrays)
+        return arrays
+
+    def load(self, kind: str, fingerprint: str) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Return the arrays that were saved, None if there are none or they are damaged."""
+        path = self.path(kind, fingerprint, ".npz")
+        try:
+            # opened here: numpy does not close a file that it finds damaged
+            with path.open("rb") as kept, np.load(kept, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except Exception:  # not there, or damaged, for which numpy and zipfile raise anything
+            return None
+
+    def save(self, kind: str, fingerprint: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Keep arrays for the next time."""
+        path = self.path(kind, fingerprint, ".npz")
+        with suppress(OSError), self.writing(path) as temp, temp.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    def open_mapped(self, kind: str, fingerprint: str) -> np.ndarray[Any, Any] | None:
+        """Map one kept array into memory, read-only; None if there is none or it is damaged."""
+        try:
+            path = self.path(kind, fingerprint, ".npy")
+            return self._map(path)
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def new_mapped(
+        self,
+        kind: str,
+        fingerprint: str,
+        shape: tuple[int, ...],
+        fill: Callable[[np.ndarray[Any, Any]], None],
+    ) -> np.ndarray[Any, Any]:
+        """Have a float32 array filled and keep it as a file that is mapped into memory.
+
+        Without a fingerprint, or where the file cannot be written, it stays in memory.
+        """
+        if fingerprint:
+            path = self.path(kind, fingerprint, ".npy")
+            try:
+                with self.writing(path) as temporary:
+                    mapped = _new_file(temporary, shape)
+                    fill(mapped)
+                    mapped.flush()
+                    del mapped
+                return self._map(path)
+            except OSError:
+                pass
+        array = np.empty(shape, dtype=np.float32)
+        fill(array)
+        return array
+
+    def _map(self, path: Path) -> np.ndarray[Any, Any]:
+        mapped: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        with self._lock:
+            self._mapped[path] = mapped
+        return mapped
+
+
+_living: weakref.WeakSet[DiskCache] = weakref.WeakSet()
+_living_lock = threading.Lock()
+
+
+def _clean(folder: Path) -> None:
+    note_budget(folder)
+    with _living_lock:
+        caches = [cache for cache in _living if cache.folder == folder]
+    for cache in caches:
+        cache.mark_what_is_open()
+    clean(folder, budget_of(folder))
+
+
+def _new_file(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """A float32 array in a file, mapped into memory, with all of its room taken on the disk.
+
+    To write to a mapped file whose room is not there would end the process.
+    """
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    block = bytes(1 << 20)
+    with path.open("r+b") as file:
+        file.seek(mapped.offset)
+        for start in range(0, mapped.nbytes, len(block)):
+            file.write(block[: mapped.nbytes - start])
+    return mapped
+
+
+class ArrayCache:
+    """The most recently used arrays, up to a number of bytes; safe to use from many threads.
+
+    Two threads that ask for the same key at once share one computation.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, np.ndarray[Any, Any]] = OrderedDict()
+        self._bytes = 0
+        self._running: dict[Hashable, Future[np.ndarray[Any, Any]]] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._kept
+
+    @property
+    def nbytes(self) -> int:
+        return self._bytes
+
+    def resize(self, max_bytes: int) -> None:
+        """Allow more or less from now on; what is too much goes at once."""
+        with self._lock:
+            self.max_bytes = max_bytes
+            self._shrink()
+
+    def get(
+        self, key: Hashable, compute: Callable[[], np.ndarray[Any, Any]]
+    ) -> np.ndarray[Any, Any]:
+        """Return the array of `key`, computing it if it is not kept; it is read-only."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            running = self._running.get(key)
+            mine: Future[np.ndarray[Any, Any]] = Future()
+            if running is None:
+                self._running[key] = mine
+        if running is not None:
+            return running.result()
+        return self._compute(key, compute, mine)
+
+    def _compute(
+        self,
+        key: Hashable,
+        compute: Callable[[], np.ndarray[Any, Any]],
+        mine: Future[np.ndarray[Any, Any]],
+    ) -> np.ndarray[Any, Any]:
+        try:
+            array = compute()
+            array.flags.writeable = False
+        except BaseException as error:
+            with self._lock:
+                del self._running[key]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._running[key]
+            self._keep(key, array)
+        mine.set_result(array)
+        return array
+
+    def _keep(self, key: Hashable, array: np.ndarray[Any, Any]) -> None:
+        if array.nbytes > self.max_bytes:
+            return  # it would push out all others and still not fit
+        self._kept[key] = array
+        self._bytes += array.nbytes
+        self._shrink()
+
+    def _shrink(self) -> None:
+        while self._bytes > self.max_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= dropped.nbytes

@@ -1,0 +1,1 @@
+"""Images of wells: where they lie, and how they become arrays."""

@@ -1,0 +1,80 @@
+"""Plate tars, read in place: an index of their headers says where each image lies."""
+
+from __future__ import annotations
+
+import posixpath
+import tarfile
+from collections.abc import Iterator
+from typing import IO
+
+from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
+from napari_rxrx3.data.pixels.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
+from napari_rxrx3.data.storage import Storage
+
+__all__ = ["TarSource", "iter_members"]
+
+
+class TarSource:
+    """One plate's tar of images."""
+
+    def __init__(self, storage: Storage, path: str, index: PlaneIndex) -> None:
+        self._storage = storage
+        self.path = path
+        self.index = index
+
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
+        start, size = int(self.index.first[row]), int(self.index.second[row])
+        size = min(size, n_bytes or size)
+        data = self._storage.read(self.path, start, start + size)
+        if len(data) < size:
+            raise OSError(f"the tar ends after {len(data)} of the image's {size} bytes")
+        return data
+
+    def locate(self, row: int) -> str:
+        return f"{self.path}, member {self.index.name[row].decode()}"
+
+    def fingerprint(self) -> str:
+        return self._storage.fingerprint(self.path)
+
+    @staticmethod
+    def build_index(storage: Storage, path: str, plate: PlateId | None = None) -> PlaneIndex:
+        """Read the headers of all members; a damaged tar gives what comes before the damage."""
+        records: list[PlaneRecord] = []
+        notes: list[str] = []
+        with storage.open(path) as file:
+            for member in iter_members(file, notes):
+                if parse_image_name(posixpath.basename(member.name)) is None:
+                    notes.extend(_odd_image(member))
+                    continue
+                at = plate or _plate_of_member(path, member.name)
+                record = record_of_name(member.name, at, member.offset_data, member.size)
+                if record is not None:
+                    records.append(record)
+        return PlaneIndex.of(records, notes)
+
+
+def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:
+    """Plain files of an uncompressed tar, in order; what stops the reading goes to `notes`."""
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            while (member := tar.next()) is not None:
+                if member.isfile() and not member.issparse():
+                    yield member
+    except (tarfile.TarError, OSError, ValueError) as error:
+        notes.append(f"the tar cannot be read to its end ({error})")
+
+
+def _plate_of_member(path: str, member: str) -> PlateId:
+    """The tar's own path names the plate; failing that, the member's folder."""
+    experiment, number = plate_of_path(path)
+    if number is None:
+        inner_experiment, inner_number = plate_of_path(posixpath.dirname(member))
+        if inner_number is not None:
+            return PlateId(inner_experiment or experiment, inner_number)
+    return PlateId(experiment, number or 0)
+
+
+def _odd_image(member: tarfile.TarInfo) -> list[str]:
+    if member.name.lower().endswith(IMAGE_ENDINGS):
+        return [f"{member.name} is not named like an image of a 1536-well plate"]
+    return []

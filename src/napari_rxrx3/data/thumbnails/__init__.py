@@ -1,0 +1,1 @@
+"""Small pictures of whole plates, made once and kept."""

@@ -1,0 +1,146 @@
+"""The quickest honest small view of a plane, from as few bytes of its file as that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from napari_rxrx3.data.pixels.decode import (
+    UndecodableImage,
+    bytes_for_top,
+    decode,
+    decode_top,
+    image_kind,
+    image_layout,
+    shrink,
+)
+
+__all__ = ["GLIMPSE_SIZE", "TOP_ROWS", "GlimpseForm", "TopReader", "form_of", "glimpse_of"]
+
+Plane = np.ndarray[Any, Any]
+Reduce = Callable[[bytes, int], Plane | None]
+
+GLIMPSE_SIZE = 64
+"""A glimpse has as many pixels on each side."""
+TOP_ROWS = 240
+"""Height of the first picture of a large plane."""
+
+_PIECE = 3 * GLIMPSE_SIZE
+_PIECE_FROM = 768
+"""Smaller side of the images of which a glimpse shows a piece, in pixels."""
+_HEADER = 64 * 2**10
+
+
+class GlimpseForm(NamedTuple):
+    """What the glimpses of a plate's wells are like.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+    well_size : int
+        Smaller side of a well's image, in pixels.
+    span : int
+        Side of the square that a glimpse shows, in pixels of the well's image.
+    """
+
+    dtype: np.dtype[Any]
+    well_size: int
+    span: int
+
+    @property
+    def is_piece(self) -> bool:
+        """A glimpse shows a piece at the top middle of the well at full resolution."""
+        return self.span < self.well_size
+
+
+def form_of(data: bytes) -> GlimpseForm:
+    """Form of a plane's glimpse, from the first bytes of its file; raises UndecodableImage."""
+    shape, dtype = image_layout(data)
+    size = min(shape)
+    is_piece = size >= _PIECE_FROM and image_kind(data) != "JPEG 2000"
+    return GlimpseForm(dtype, size, _PIECE if is_piece else size)
+
+
+def glimpse_of(plane: Plane) -> Plane:
+    """Make the glimpse of a whole plane that was no JPEG 2000.
+
+    Returns
+    -------
+    numpy.ndarray
+        (64, 64): the whole of a small plane; of a large one the piece of 192 x 192 pixels at its
+        top middle, made smaller by 3.
+    """
+    if min(plane.shape) < _PIECE_FROM:
+        return shrink(plane, GLIMPSE_SIZE)
+    return _piece(plane)
+
+
+def _piece(rows: Plane) -> Plane:
+    left = (rows.shape[1] - _PIECE) // 2
+    return shrink(rows[:_PIECE, left : left + _PIECE], GLIMPSE_SIZE)
+
+
+class TopReader:
+    """Reads and decodes tops and glimpses of the files of one container.
+
+    The first file teaches how much of the others is to be read.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the bytes of the file in a row, or at least so many of them.
+    """
+
+    def __init__(self, read: Callable[[int, int | None], bytes]) -> None:
+        self._read = read
+        self._n_bytes: dict[int, int | None] = {}
+
+    def top(self, row: int, n_rows: int = TOP_ROWS) -> Plane | None:
+        """The first rows of a plane; None where they cost as much as the whole.
+
+        Raises
+        ------
+        OSError, UndecodableImage
+        """
+        if self._n_bytes.get(n_rows, 0) is None:
+            return None  # it was so with the file before; to be wrong costs a picture in advance
+        data = self._first_part(row, n_rows)
+        if bytes_for_top(data, n_rows, _PIECE_FROM) is None:
+            return None
+        return self._rows(row, data, n_rows)
+
+    def glimpse(self, row: int, reduce: Reduce) -> Plane:
+        """The glimpse of a plane; `reduce` decodes a JPEG 2000 at reduced resolution.
+
+        Raises
+        ------
+        OSError, UndecodableImage
+        """
+        data = self._first_part(row, _PIECE)
+        if bytes_for_top(data, _PIECE, _PIECE_FROM) is not None:
+            return _piece(self._rows(row, data, _PIECE))
+        if image_kind(data) == "JPEG 2000":
+            small = reduce(data, GLIMPSE_SIZE)
+            if small is not None:
+                return shrink(small, GLIMPSE_SIZE)
+        return glimpse_of(decode(data))
+
+    def _first_part(self, row: int, n_rows: int) -> bytes:
+        """So much of a file as holds its first rows, or all of it where that does not do."""
+        asked = self._n_bytes.get(n_rows, _HEADER)
+        data = self._read(row, asked)
+        needed = bytes_for_top(data, n_rows, _PIECE_FROM)
+        self._n_bytes[n_rows] = needed
+        if asked is None or len(data) != asked:  # all of it
+            return data
+        return data if needed is not None and needed <= asked else self._read(row, needed)
+
+    def _rows(self, row: int, data: bytes, n_rows: int) -> Plane:
+        rows = decode_top(data, n_rows)
+        if len(rows) < n_rows:  # something long lies before the pixels, or the file is cut off
+            rows = decode_top(self._read(row, None), n_rows)
+        if len(rows) < n_rows:
+            raise UndecodableImage("damaged PNG image: it is cut off")
+        return rows

@@ -1,0 +1,165 @@
+"""Reads the wells of a plate for its overview: what is looked at first, the rest after it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId
+from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["PlateFill"]
+
+Progress = Callable[[int, int, str], None]
+Job = tuple[int, int]
+"""Position and channel (1..6)."""
+
+_SAVED_EVERY_S = 10.0
+_WATCHED_EVERY_S = 0.05
+
+
+class PlateFill:
+    """Paints the glimpses of a plate, and larger pictures of some of its wells.
+
+    Parameters
+    ----------
+    wells : mapping of position to well id
+        The wells of the plate.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        plate: PlateId,
+        thumbnails: PlateThumbnails,
+        wells: dict[int, str],
+    ) -> None:
+        self.thumbnails = thumbnails
+        self.listed = np.zeros(N_POSITIONS, dtype=bool)
+        self.listed[list(wells)] = True
+        self._pictures: dict[int, PlatePicture] = {}
+        self._dataset, self._plate, self._wells = dataset, plate, wells
+        self._lock = threading.Lock()
+        self._large: PlatePicture | None = None
+        self._large_jobs: list[Job] = []
+        self._stopped = False
+        channels = range(1, N_CHANNELS + 1)
+        self._small_jobs = list(reversed(thumbnails.todo(wells, channels)))
+        self._total = len(self._small_jobs)
+
+    @property
+    def left(self) -> int:
+        """Planes still to be read."""
+        return len(self._large_jobs) + len(self._small_jobs)
+
+    def whole(self, tile: int) -> PlatePicture:
+        """The whole plate at so many pixels a well, a divisor of a glimpse's."""
+        if tile not in self._pictures:
+            dtype = self.thumbnails.planes.dtype
+            picture = PlatePicture(Block.whole(), tile, dtype, self.listed)
+            self._pictures[tile] = picture  # first: what is read from now on is painted, too
+            _paint_known(picture, self.thumbnails)
+        return self._pictures[tile]
+
+    def part(self, block: Block, tile: int) -> PlatePicture:
+        """Some wells, larger: till they are read, glimpses of whole wells stand for them."""
+        picture = PlatePicture(block, tile, self.thumbnails.planes.dtype, self.listed)
+        _paint_known(picture, self.thumbnails, only_missing=self.thumbnails.is_piece)
+        return picture
+
+    def look_at(
+        self, positions: set[int], channels: set[int], large: PlatePicture | None = None
+    ) -> None:
+        """Read these positions and channels first; of `large`, all its wells before anything."""
+        with self._lock:
+            if large is not self._large:
+                self._large = large
+                block = [] if large is None else large.block.positions()
+                present = self._dataset.images.present(self._plate)
+                self._large_jobs = [
+                    (position, channel + 1)
+                    for position in block
+                    if position in self._wells
+                    for channel in np.flatnonzero(present[position]).tolist()
+                ]
+            # taken from the end
+            for jobs in (self._large_jobs, self._small_jobs):
+                jobs[:] = reversed(first_of(reversed(jobs), positions, channels))
+
+    def run(self, progress: Progress) -> None:
+        """Read until nothing is left.
+
+        Parameters
+        ----------
+        progress : callable
+            Called with (done, total, text) many times a second; it may raise to stop.
+        """
+        self._stopped = False
+        text = f"reading the wells of {self._plate}"
+        saved = time.monotonic()
+        n_threads = max(2, os.cpu_count() or 1)
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
+            futures = [pool.submit(self._work) for _ in range(n_threads)]
+            try:
+                while not all(future.done() for future in futures):
+                    progress(self._total - len(self._small_jobs), self._total, text)
+                    if time.monotonic() - saved > _SAVED_EVERY_S:
+                        self.thumbnails.save()
+                        saved = time.monotonic()
+                    time.sleep(_WATCHED_EVERY_S)
+            finally:
+                self._stopped = True
+                self.thumbnails.save()
+        for future in futures:
+            future.result()  # a bug of ours is not to be passed over
+
+    def _work(self) -> None:
+        while not self._stopped:
+            with self._lock:
+                large = self._large if self._large_jobs else None
+                jobs = self._large_jobs or self._small_jobs
+                if not jobs:
+                    return
+                job = jobs.pop()
+            if large is not None:
+                large.paint(*job, self._plane(*job, large.tile))
+            else:
+                self.thumbnails.fill_one(*job)
+                self._paint_small(*job)
+
+    def _paint_small(self, position: int, channel: int) -> None:
+        row, column = divmod(position, N_COLUMNS)
+        known = self.thumbnails.state[channel - 1, position] == KNOWN
+        glimpse = self.thumbnails.planes[channel - 1, row, column]
+        for tile, picture in list(self._pictures.items()):
+            plane = shrunk(glimpse, len(glimpse) // tile) if known else None
+            picture.paint(position, channel, plane)
+
+    def _plane(self, position: int, channel: int, size: int) -> np.ndarray | None:
+        whole = size == self.thumbnails.well_size  # then it is kept for the well's own picture
+        try:
+            return self._dataset.plane(self._wells[position], channel, None if whole else size)
+        except RxRx3Error:  # hatched; the well's own picture says why
+            return None
+
+
+def _paint_known(
+    picture: PlatePicture, thumbnails: PlateThumbnails, only_missing: bool = False
+) -> None:
+    """Paint all glimpses that were read before, and hatch what is known to be missing."""
+    for channel in range(1, N_CHANNELS + 1):
+        state = thumbnails.state[channel - 1]
+        missing = (state == MISSING) | (state == DAMAGED)
+        known = (state == KNOWN) & (not only_missing)
+        picture.paint_all(channel, thumbnails.planes[channel - 1], known, missing)

@@ -1,0 +1,237 @@
+"""The glimpses of all wells of a plate: filled one by one, kept from one time to the next."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.pixels.images import ImageCatalog
+from napari_rxrx3.data.pixels.reducers import shared_reducers
+from napari_rxrx3.data.thumbnails.glimpse_file import GlimpseFile, Records
+from napari_rxrx3.data.thumbnails.glimpses import GLIMPSE_SIZE, GlimpseForm, glimpse_of
+
+__all__ = ["DAMAGED", "KNOWN", "MISSING", "UNKNOWN", "PlateThumbnails", "ThumbnailShelf"]
+
+Array = np.ndarray[Any, Any]
+Plane = Array
+Job = tuple[int, int]
+"""Position and channel (1..6)."""
+
+UNKNOWN, KNOWN, MISSING, DAMAGED = range(4)
+
+_VERSION = 1
+"""Raise it when glimpses are made in another way."""
+_SHELF_BYTES = 256 * 2**20
+_NO_FORM = GlimpseForm(np.dtype(np.uint8), 512, 0)
+
+
+class PlateThumbnails:
+    """Glimpses of one plate; every method may be called from any thread.
+
+    Attributes
+    ----------
+    planes : (6, 32, 48, 64, 64)
+        By channel, row and column; native dtype, zeros where nothing is known. What is KNOWN
+        does not change any more.
+    state : uint8 (6, 1536)
+        UNKNOWN, KNOWN, MISSING (no container lists the image) or DAMAGED.
+    failures : dict
+        Why it is DAMAGED: (position, channel) -> sentence.
+    size : int
+        Side of a glimpse in its own pixels.
+    span : int
+        Side of the square that a glimpse shows, in pixels of the well's image; 0 if no image of
+        the plate can be read.
+    well_size : int
+        Smaller side of a well's image in pixels.
+    """
+
+    size = GLIMPSE_SIZE
+
+    def __init__(self, catalog: ImageCatalog, plate: PlateId, cache: DiskCache) -> None:
+        form = catalog.glimpse_form(plate) or _NO_FORM
+        self.plate = plate
+        self.well_size, self.span = form.well_size, form.span
+        shape = (N_CHANNELS, N_ROWS, N_COLUMNS, self.size, self.size)
+        self.planes: Array = np.zeros(shape, form.dtype)
+        order = catalog.reading_order(plate)
+        self.state: Array = np.full(order.shape[::-1], UNKNOWN, dtype=np.uint8)
+        self.state[order.T < 0] = MISSING
+        self.failures: dict[Job, str] = {}
+        self._catalog, self._cache, self._order = catalog, cache, order
+        self._lock, self._saving = threading.Lock(), threading.Lock()
+        self._new: set[int] = set()
+        self._cache = cache
+        self._file = self._open_file(form)
+        if self._file is not None:
+            self._take_over(self._file.load())
+
+    @classmethod
+    def open(cls, dataset: Any, plate: PlateId) -> PlateThumbnails:
+        """Load what is kept of a plate's glimpses, or begin without any."""
+        return cls(dataset.images, plate, dataset.cache)
+
+    @property
+    def is_piece(self) -> bool:
+        """A glimpse shows a piece at the top middle of its well at full resolution."""
+        return 0 < self.span < self.well_size
+
+    def todo(self, positions: Iterable[int], channels: Iterable[int]) -> list[Job]:
+        """What is unknown of these positions and channels (1..6), as it is read fastest."""
+        wanted = np.zeros((N_POSITIONS, N_CHANNELS), dtype=bool)
+        columns = np.fromiter(channels, dtype=np.intp) - 1
+        wanted[np.ix_(np.fromiter(positions, dtype=np.intp), columns)] = True
+        at, of = np.nonzero(wanted & (self.state.T == UNKNOWN))
+        best = np.argsort(self._order[at, of])
+        return list(zip(at[best].tolist(), (of[best] + 1).tolist(), strict=True))
+
+    def fill_one(self, position: int, channel: int) -> None:
+        """Make one glimpse, unless it is known or known not to be there."""
+        if self.state[channel - 1, position] != UNKNOWN:
+            return
+        well = WellId(*self.plate, *divmod(position, N_COLUMNS))
+        try:
+            plane = self._catalog.new_glimpse(well, channel, shared_reducers().reduce)
+        except ImageUnavailable as error:
+            self._note_failure(position, channel, error)
+        else:
+            self.add(position, channel, plane)
+
+    def glimpse(self, position: int, channel: int) -> Plane | None:
+        """One glimpse, read-only; None unless it is known."""
+        if self.state[channel - 1, position] != KNOWN:
+            return None
+        plane: Plane = self._flat[_slot(position, channel)].copy()
+        plane.flags.writeable = False
+        return plane
+
+    def add(self, position: int, channel: int, plane: Plane) -> None:
+        """Take a glimpse that was made elsewhere."""
+        with self._lock:
+            if self.state[channel - 1, position] == KNOWN:
+                return
+            if not np.can_cast(plane.dtype, self.planes.dtype):
+                self.state[channel - 1, position] = DAMAGED
+                self.failures[position, channel] = self._odd(position, channel, plane)
+                return
+            slot = _slot(position, channel)
+            self._flat[slot] = plane
+            self._new.add(slot)
+            self.failures.pop((position, channel), None)
+            self.state[channel - 1, position] = KNOWN
+
+    def forget_failures(self) -> None:
+        """Let what could not be read be tried again: a server may answer by now."""
+        with self._lock:
+            self.state[self.state == DAMAGED] = UNKNOWN
+            self.failures = {}
+
+    def save(self) -> None:
+        """Keep what is new, and take over what another program has kept meanwhile.
+
+        A cache that cannot be written costs speed, never a result.
+        """
+        if self._file is None:
+            return
+        with self._saving:
+            with self._lock:
+                new, self._new = self._new, set()
+            if not new:
+                return
+            known = np.flatnonzero(self.state == KNOWN)
+            try:
+                theirs = self._file.add(self._flat, np.array(sorted(new)), known)
+            except OSError:
+                with self._lock:
+                    self._new |= new
+                return
+            self._take_over(theirs)
+        self._cache.clean_later()
+
+    @property
+    def _flat(self) -> Array:
+        return self.planes.reshape(-1, self.size, self.size)
+
+    def _take_over(self, records: Records) -> None:
+        with self._lock:
+            state = self.state.reshape(-1)
+            wanted = state[records.slots] == UNKNOWN
+            slots = records.slots[wanted]
+            self._flat[slots] = records.pixels if wanted.all() else records.pixels[wanted]
+            state[slots] = KNOWN
+
+    def _open_file(self, form: GlimpseForm) -> GlimpseFile | None:
+        try:
+            made_from = self._catalog.fingerprint(self.plate)
+        except OSError:  # without it nobody would know whether the images have changed
+            return None
+        fingerprint = f"{_VERSION}|{self.plate}|{self.size}|{form}|{made_from}"
+        path = self._cache.path("thumbnails", fingerprint, ".glimpses")
+        return GlimpseFile(path, self.state.size, self.size, form.dtype)
+
+    def _note_failure(self, position: int, channel: int, error: ImageUnavailable) -> None:
+        with self._lock:
+            if self.state[channel - 1, position] == UNKNOWN:
+                self.failures[position, channel] = str(error)
+                self.state[channel - 1, position] = MISSING if error.missing else DAMAGED
+
+    def _odd(self, position: int, channel: int, plane: Plane) -> str:
+        well = WellId(*self.plate, *divmod(position, N_COLUMNS))
+        cause = f"its pixels are {plane.dtype} where those of its sisters are {self.planes.dtype}"
+        return str(ImageUnavailable(str(well), channel, self._catalog.locate(well, channel), cause))
+
+
+class ThumbnailShelf:
+    """The thumbnails of the plates that were used last, one object a plate."""
+
+    def __init__(self, catalog: ImageCatalog, cache: DiskCache) -> None:
+        self._catalog, self._cache = catalog, cache
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[PlateId, PlateThumbnails] = OrderedDict()
+        self._alive: WeakValueDictionary[PlateId, PlateThumbnails] = WeakValueDictionary()
+        catalog.on_decoded = self._on_decoded
+
+    def get(self, plate: PlateId) -> PlateThumbnails:
+        """The thumbnails of a plate, loaded if they are not; what has failed is forgotten."""
+        with self._lock:
+            thumbnails = self._alive.get(plate)
+            if thumbnails is None:
+                thumbnails = PlateThumbnails(self._catalog, plate, self._cache)
+                self._alive[plate] = thumbnails
+            thumbnails.forget_failures()
+            self._kept[plate] = thumbnails
+            self._kept.move_to_end(plate)
+            dropped = self._drop()
+        for old in dropped:
+            old.save()
+        return thumbnails
+
+    def loaded(self, plate: PlateId) -> PlateThumbnails | None:
+        """The thumbnails of a plate if they are loaded."""
+        return self._alive.get(plate)
+
+    def _drop(self) -> list[PlateThumbnails]:
+        dropped = []
+        while len(self._kept) > 1 and self._n_bytes() > _SHELF_BYTES:
+            dropped.append(self._kept.popitem(last=False)[1])
+        return dropped
+
+    def _n_bytes(self) -> int:
+        return sum(thumbnails.planes.nbytes for thumbnails in self._kept.values())
+
+    def _on_decoded(self, well: WellId, channel: int, plane: Plane) -> None:
+        thumbnails = self.loaded(well.plate_id)
+        if thumbnails is not None and thumbnails.state[channel - 1, well.position] == UNKNOWN:
+            thumbnails.add(well.position, channel, glimpse_of(plane))
+
+
+def _slot(position: int, channel: int) -> int:
+    return (channel - 1) * N_POSITIONS + position

@@ -1,0 +1,176 @@
+"""Makes the thumbnails of whole plates ahead of time."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId
+from napari_rxrx3.data.kept.budgets import budget_of
+from napari_rxrx3.data.thumbnails.glimpses import GLIMPSE_SIZE
+from napari_rxrx3.data.thumbnails.plate_thumbnails import KNOWN, MISSING, PlateThumbnails
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["Prepared", "more_than_fits", "plates_named", "prepare"]
+
+Progress = Callable[[int, int, str], None]
+
+_SAVED_EVERY_S = 3.0
+_WATCHED_EVERY_S = 0.1
+_PLATE = re.compile(r"(.+)/(?:plate)?(\d{1,6})", re.IGNORECASE | re.ASCII)
+
+
+@dataclass
+class Prepared:
+    """What `prepare` has done: numbers of planes, by what is known of them."""
+
+    n_plates: int = 0
+    made: int = 0
+    there_before: int = 0
+    missing: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """One line for a person."""
+        plates = f"{self.n_plates:,} plate{'' if self.n_plates == 1 else 's'}"
+        return (
+            f"{plates}: {self.made:,} thumbnails made, {self.there_before:,} were there, "
+            f"{self.missing:,} images missing, {len(self.failures):,} damaged."
+        )
+
+
+def plates_named(dataset: Dataset, names: Sequence[str]) -> list[PlateId]:
+    """Plates called like ``gene-001/1``, all that have images if none are named.
+
+    Raises
+    ------
+    RxRx3Error
+        If there are no images of a plate, or of any.
+    """
+    known = sorted(dataset.images.plates)
+    if not known:
+        raise RxRx3Error(f"There are no images in {dataset.root}.")
+    if not names:
+        return known
+    return list(dict.fromkeys(_plate_named(name, known) for name in names))
+
+
+def _plate_named(name: str, known: list[PlateId]) -> PlateId:
+    match = _PLATE.fullmatch(name)
+    plate = PlateId(match[1], int(match[2])) if match else None
+    if plate not in known:
+        some = ", ".join(f"{p.experiment}/{p.plate}" for p in known[:3])
+        more = ", ..." if len(known) > 3 else ""
+        raise RxRx3Error(f"There are no images of a plate {name!r}; there is {some}{more}.")
+    return plate
+
+
+def more_than_fits(dataset: Dataset, plates: Sequence[PlateId]) -> str:
+    """Say so if the thumbnails of so many plates are more than the cache may hold; else ``""``."""
+    form = dataset.images.glimpse_form(plates[0])
+    if form is None:
+        return ""
+    n_planes = int(dataset.images.present(plates[0]).sum())
+    need = len(plates) * n_planes * GLIMPSE_SIZE**2 * form.dtype.itemsize / 1e9
+    room = budget_of(dataset.cache.folder) / 1e9
+    if need <= room:
+        return ""
+    some = f"{len(plates):,} plate{'' if len(plates) == 1 else 's'}"
+    return (
+        f"Thumbnails of {some} take about {need:,.1f} GB, the cache may hold "
+        f"{room:g} GB: those not used for the longest time will go. Its size can be changed in "
+        "napari's Preferences, RxRx3 Explorer."
+    )
+
+
+def prepare(dataset: Dataset, plates: Sequence[PlateId], progress: Progress) -> Prepared:
+    """Make and keep the thumbnails of plates that are not kept yet.
+
+    What was made is kept every few seconds, and if this is stopped.
+
+    Parameters
+    ----------
+    progress : callable
+        Called with (done, total, text), both in images; may raise to stop.
+    """
+    prepared = Prepared()
+    sizes = [int(dataset.images.present(plate).sum()) for plate in plates]
+    before = 0
+    for plate, size in zip(plates, sizes, strict=True):
+
+        def plate_progress(
+            share: float, before: int = before, size: int = size, plate: PlateId = plate
+        ) -> None:
+            progress(before + round(share * size), sum(sizes), f"thumbnails of {plate}")
+
+        _prepare_plate(dataset, plate, prepared, plate_progress)
+        before += size
+    return prepared
+
+
+def _prepare_plate(
+    dataset: Dataset, plate: PlateId, prepared: Prepared, progress: Callable[[float], None]
+) -> None:
+    progress(0)
+    thumbnails = dataset.thumbnails_of(plate)
+    wells = dataset.wells_of_plate(plate)
+    positions = (wells["row"] * N_COLUMNS + wells["column"]).tolist()
+    before = _count(thumbnails, positions, KNOWN)
+    prepared.n_plates += 1
+    prepared.there_before += before
+    try:
+        _fill(thumbnails, positions, progress)
+        progress(1)
+    finally:
+        thumbnails.save()
+        prepared.made += _count(thumbnails, positions, KNOWN) - before
+        prepared.missing += _count(thumbnails, positions, MISSING)
+        wanted = set(positions)
+        failures = sorted(thumbnails.failures.items())
+        prepared.failures += [text for (position, _), text in failures if position in wanted]
+
+
+def _fill(
+    thumbnails: PlateThumbnails, positions: list[int], progress: Callable[[float], None]
+) -> None:
+    jobs = thumbnails.todo(positions, range(1, N_CHANNELS + 1))[::-1]
+    total, lock = len(jobs), threading.Lock()
+    n_threads = max(4, os.cpu_count() or 1)
+
+    def work() -> None:
+        while True:
+            with lock:
+                if not jobs:
+                    return
+                job = jobs.pop()
+            thumbnails.fill_one(*job)
+
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-prepare") as pool:
+        futures = [pool.submit(work) for _ in range(n_threads)]
+        saved = time.monotonic()
+        try:
+            while wait(futures, _WATCHED_EVERY_S).not_done:
+                progress(1 - len(jobs) / total)
+                if time.monotonic() - saved > _SAVED_EVERY_S:
+                    thumbnails.save()
+                    saved = time.monotonic()
+        finally:
+            with lock:
+                jobs.clear()
+    for future in futures:
+        future.result()  # a bug of ours is not to be passed over
+
+
+def _count(thumbnails: PlateThumbnails, positions: list[int], state: int) -> int:
+    """Number of planes in a state; a channel that no well of the plate has is not missing."""
+    taken = (thumbnails.state != MISSING).any(axis=1)
+    return int((thumbnails.state[taken][:, positions] == state).sum())

@@ -1,0 +1,1 @@
+"""Embeddings: vectors of wells, from files of any form."""

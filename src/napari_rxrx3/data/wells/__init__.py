@@ -1,0 +1,1 @@
+"""The table of wells, from metadata of any form."""

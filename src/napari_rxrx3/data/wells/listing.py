@@ -1,0 +1,177 @@
+"""The table of wells: from metadata, or from what images and embeddings name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
+from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.kept.kept_tables import load_table, save_table
+from napari_rxrx3.data.pixels.images import ImageCatalog
+from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
+from napari_rxrx3.data.wells.metadata import read_metadata, repeated, wells_from_ids
+from napari_rxrx3.data.wells.well_list import WellList
+
+__all__ = ["listed_wells", "named_wells"]
+
+Progress = Callable[[int, int, str], None]
+
+
+def listed_wells(
+    storage: Storage, contents: Contents, cache: DiskCache, progress: Progress | None = None
+) -> tuple[WellList | None, list[Problem], str]:
+    """Wells that the metadata list, in the order of experiment, plate, row, column.
+
+    What was read before comes from the cache.
+
+    Returns
+    -------
+    wells : WellList or None
+        None if there are no metadata that can be read.
+    problems : list of Problem
+    fingerprint : str
+        What identifies the files as they were when they were read; empty if they cannot be told.
+
+    Raises
+    ------
+    MetadataError
+        If they cannot be read and there is nothing else.
+    """
+    if not contents.metadata:
+        return None, [], ""
+    try:
+        fingerprint = "|".join(storage.fingerprint(path) for path in contents.metadata)
+    except OSError:  # gone since they were found: reading them says so
+        return (*_in_a_list(*_read(storage, contents, progress)), "")
+    path = cache.path("wells", fingerprint, ".arrow")
+    kept = _kept(path) or _read_and_kept(storage, contents, cache, path, progress)
+    return (*_in_a_list(*kept), fingerprint)
+
+
+def _read_and_kept(
+    storage: Storage, contents: Contents, cache: DiskCache, path: Path, progress: Progress | None
+) -> tuple[pd.DataFrame | None, list[Problem]]:
+    wells, problems = _read(storage, contents, progress)
+    if wells is None:
+        return None, problems
+    if progress is not None:
+        progress(0, 0, f"keeping {len(wells):,} wells for the next time")
+    _keep(cache, path, wells, problems)
+    kept = _kept(path)  # a large table that is mapped from its file takes no memory
+    if kept is None:
+        return wells, problems
+    del wells
+    pa.default_memory_pool().release_unused()
+    return kept
+
+
+def _in_a_list(
+    wells: pd.DataFrame | None, problems: list[Problem]
+) -> tuple[WellList | None, list[Problem]]:
+    return WellList(wells) if wells is not None else None, problems
+
+
+def _read(
+    storage: Storage, contents: Contents, progress: Progress | None
+) -> tuple[pd.DataFrame | None, list[Problem]]:
+    tables: list[pd.DataFrame] = []
+    problems: list[Problem] = []
+    failure: MetadataError | None = None
+    for path in contents.metadata:
+        try:
+            wells, found = read_metadata(storage, path, progress)
+        except MetadataError as error:
+            failure = failure or error
+            problems.append(Problem("unreadable_file", detail=str(error)))
+            continue
+        tables.append(wells)
+        problems += found
+    if not tables:
+        if failure is not None and _holds_metadata_only(contents):
+            raise failure
+        return None, problems
+    wells = pd.concat(tables) if len(tables) > 1 else tables[0]
+    if len(tables) > 1:
+        wells = wells[~repeated(wells.index)]
+    return _in_plate_order(wells, progress), problems
+
+
+def _kept(path: Path) -> tuple[pd.DataFrame, list[Problem]] | None:
+    """The wells in a file of the cache; None if it is gone or damaged."""
+    table = load_table(path)
+    if table is None:
+        return None
+    try:
+        problems = [Problem(*p) for p in json.loads(table.schema.metadata[b"problems"])]
+        # without `split_blocks` numbers are copied
+        return table.to_pandas(split_blocks=True).set_index("well_id"), problems
+    except (ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def _keep(cache: DiskCache, path: Path, wells: pd.DataFrame, problems: list[Problem]) -> None:
+    table = pa.Table.from_pandas(wells.reset_index(), preserve_index=False)
+    metadata = {**table.schema.metadata, b"problems": json.dumps(problems).encode()}
+    save_table(cache, path, table.replace_schema_metadata(metadata))
+
+
+def named_wells(
+    images: ImageCatalog, embeddings: Iterable[EmbeddingTable], progress: Progress | None = None
+) -> pd.DataFrame:
+    """Wells of the images and the embeddings, for want of metadata, in the same order.
+
+    Raises
+    ------
+    MetadataError
+        If no embedding can be read and there are no images.
+    """
+    ids: list[str] = []
+    for plate in images.plates:
+        positions = np.flatnonzero(images.present_wells(plate))
+        ids += [
+            f"{plate.experiment}_{plate.plate}_{format_address(*divmod(int(p), N_COLUMNS))}"
+            for p in positions
+        ]
+    index = pd.Index(ids, dtype="str")
+    failure: MetadataError | None = None
+    for table in embeddings:
+        try:
+            table.read(progress)
+            index = index.append(table.well_ids)
+        except MetadataError as error:  # `Dataset.wells` says so
+            failure = error
+    if failure is not None and index.empty:
+        raise failure
+    return _in_plate_order(wells_from_ids(index.unique()))
+
+
+def _holds_metadata_only(contents: Contents) -> bool:
+    c = contents
+    return not (c.tars or c.folders or c.shards or c.embeddings or c.embedding_tars)
+
+
+def _in_plate_order(wells: pd.DataFrame, progress: Progress | None = None) -> pd.DataFrame:
+    """Sort a table, which is used up: column by column, for want of room for two of them."""
+    columns = list(wells.columns)
+    say = progress or (lambda done, total, text: None)
+    text = f"sorting {len(wells):,} wells"
+    say(0, len(columns), text)
+    codes, names = pd.factorize(wells["experiment_name"])
+    rank = np.argsort(sorted(range(len(names)), key=lambda i: natural_key(names[i])))[codes]
+    places = [wells[name].to_numpy() for name in ("column", "row", "plate")]
+    order = np.lexsort((*places, rank))
+    ordered = pd.DataFrame(index=wells.index.take(order))
+    for done, name in enumerate(columns):
+        say(done, len(columns), text)
+        ordered[name] = wells.pop(name).array.take(order)
+    return ordered

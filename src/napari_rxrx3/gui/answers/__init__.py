@@ -1,0 +1,1 @@
+"""What the map of perturbations answers: lists, cards, comparisons."""

@@ -1,0 +1,1 @@
+"""What is in napari's canvas: layers, pictures and what is written over them."""

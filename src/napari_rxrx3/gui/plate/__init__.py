@@ -1,0 +1,1 @@
+"""The plate map and what belongs to it."""

@@ -1,0 +1,258 @@
+"""The plate: pickers, map, colors and the facts of the selected well."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.plate_colors import (
+    CategoricalLegend,
+    NumericLegend,
+    color_choices,
+    color_plate,
+)
+from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
+from napari_rxrx3.gui.line import Line
+from napari_rxrx3.gui.plate.legend import Legend
+from napari_rxrx3.gui.plate.plate_map import PlateMap
+from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.session import Session, name_of_well
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["PlatePanel"]
+
+
+_SCORE_WORDS = {
+    "effect": "strength",
+    "strength_cosine": "cosine distance",
+    "consistency": "consistency",
+    "agreement": "guide agreement",
+}
+"""Scores of perturbations that a plate can be colored by, as they are called on screen."""
+
+
+class PlatePanel(QWidget):
+    """Follows the session's plate, well, selection and highlight, and sets them."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.following = Following()
+        self._wells: pd.DataFrame | None = None
+        self._view = PlateView.empty()
+        self._position: dict[str, int] = {}
+        """Of each well of the plate."""
+        self._listed: tuple[Dataset, str] | None = None
+        self.experiment = QComboBox()
+        self.plate = QComboBox()
+        self.previous = tool_button("chevron_left", "Previous plate (Page Up in the map)")
+        self.next = tool_button("chevron_right", "Next plate (Page Down in the map)")
+        self.map = PlateMap()
+        self.color_by = QComboBox()
+        self.legend = Legend()
+        self.facts = Line()
+        self._lay_out()
+        self._connect()
+        self._on_dataset(session.dataset)
+        self._on_plate(session.plate)
+
+    def _lay_out(self) -> None:
+        for box in (self.experiment, self.plate, self.color_by):
+            let_shrink(box)
+        self.experiment.setToolTip("Experiment: plates that were made and stained together")
+        self.plate.setToolTip("Plate of the experiment")
+        self.color_by.setToolTip("What the colors of the map mean")
+        pick, color = QHBoxLayout(), QHBoxLayout()
+        for widget, stretch in ((self.experiment, 3), (self.previous, 0), (self.plate, 3)):
+            pick.addWidget(widget, stretch)
+        pick.addWidget(self.next)
+        color.addWidget(QLabel("color by"))
+        color.addWidget(self.color_by, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addLayout(pick)
+        layout.addWidget(self.map, 1)
+        layout.addLayout(color)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.facts)
+
+    def _connect(self) -> None:
+        follow = self.following.connect
+        session = self._session
+        follow(session.dataset_changed, self._on_dataset)
+        follow(session.plate_changed, self._on_plate)
+        follow(session.wells_changed, self._on_wells)
+        follow(session.well_changed, self._on_well)
+        follow(session.selection_changed, self._on_selection)
+        follow(session.highlight_changed, self._on_highlight)
+        follow(session.failures_changed, self._on_failures)
+        follow(session.phenomap_changed, self._on_phenomap)
+        self.experiment.activated.connect(self._choose_experiment)
+        self.plate.activated.connect(self._choose_plate)
+        self.previous.clicked.connect(lambda: session.step_plate(-1))
+        self.next.clicked.connect(lambda: session.step_plate(1))
+        self.color_by.activated.connect(self._recolor)
+        self.map.plateStepped.connect(session.step_plate)
+        self.map.currentChanged.connect(self._choose_well)
+        self.map.selectionChanged.connect(self._choose_wells)
+        self.map.setDescriber(self._describe)
+
+    def _on_dataset(self, dataset: Dataset | None) -> None:
+        self._listed = None
+        self.experiment.clear()
+        if dataset is not None:
+            self.experiment.addItems(dataset.known_plates["experiment_name"].unique().tolist())
+
+    def _on_plate(self, plate: PlateId | None) -> None:
+        dataset = self._session.dataset
+        if dataset is None or plate is None:
+            self._wells, self._position = None, {}
+            self._view = PlateView.empty()
+            self.map.clear()
+            self.plate.clear()
+            self.facts.setText("")
+            return
+        wells = dataset.wells_of_plate(plate)
+        self._wells = self._with_scores(dataset, plate)
+        self._view = PlateView.from_wells(wells)
+        self._position = dict(zip(wells.index.tolist(), _positions(wells), strict=True))
+        self._list_plates(dataset, plate)
+        self._list_colors(self._wells)
+        colors = color_plate(self._view, self._wells, self.color_by.currentText())
+        self.map.setPlate(self._view, colors)
+        self.map.setFailed(self._positions(self._session.failures))
+        self._show_legend(colors.legend)
+        self._on_highlight(self._session.highlight)
+        self._on_well(self._session.well)
+        self._on_selection(self._session.selection)
+
+    def _on_wells(self, dataset: Dataset | None) -> None:
+        """Say which wells have vectors, now that it is known."""
+        self._on_plate(self._session.plate)
+
+    def _on_phenomap(self, phenomap: PhenoMap | None) -> None:
+        """Offer the scores of a map as colors."""
+        plate, dataset = self._session.plate, self._session.dataset
+        if plate is None or dataset is None or phenomap is None:
+            return
+        self._wells = self._with_scores(dataset, plate)
+        before = self.color_by.currentText()
+        self._list_colors(self._wells)
+        if before in _SCORE_WORDS.values():
+            self._recolor()
+
+    def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
+        wells, phenomap = dataset.wells_of_plate(plate), self._session.phenomap
+        if phenomap is None:
+            return wells
+        here = dataset.listed.slices[plate]
+        scores = phenomap.scores_at(np.arange(here.start, here.stop))
+        return wells.assign(**{w: scores[name].to_numpy() for name, w in _SCORE_WORDS.items()})
+
+    def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
+        if self._listed != (dataset, plate.experiment):
+            self._listed = dataset, plate.experiment
+            plates = dataset.known_plates
+            numbers = plates.loc[plates["experiment_name"] == plate.experiment, "plate"].tolist()
+            self.experiment.setCurrentText(plate.experiment)
+            self.plate.clear()
+            for i, number in enumerate(numbers, start=1):
+                self.plate.addItem(f"plate {number} ({i} of {len(numbers)})", number)
+        self.plate.setCurrentIndex(self.plate.findData(plate.plate))
+
+    def _list_colors(self, wells: pd.DataFrame) -> None:
+        before = self.color_by.currentText()
+        choices = color_choices(wells)
+        if choices == [self.color_by.itemText(i) for i in range(self.color_by.count())]:
+            return
+        self.color_by.clear()
+        self.color_by.addItems(choices)
+        if before in choices:
+            self.color_by.setCurrentText(before)
+
+    def _recolor(self) -> None:
+        if self._wells is not None and len(self._wells):
+            colors = color_plate(self._view, self._wells, self.color_by.currentText())
+            self.map.setColors(colors)
+            self._show_legend(colors.legend)
+
+    def _show_legend(self, legend: CategoricalLegend | NumericLegend) -> None:
+        states = {WellState(s) for s in set(self._view.states.tolist())}
+        failed = bool(self._positions(self._session.failures))
+        dataset = self._session.dataset
+        is_known = dataset is None or dataset.vectors_are_read
+        self.legend.setLegend(legend, states, failed, "" if is_known else VECTORS_NOT_READ)
+
+    def _on_well(self, well_id: str | None) -> None:
+        position = self._position.get(well_id) if well_id is not None else None
+        self.map.setCurrent(position)
+        if well_id is None or position is None:
+            self.facts.setText("")
+            self.facts.setToolTip("")
+            return
+        row = self._session.well_row(well_id)
+        lines = describe_well(row).split("\n")
+        self.facts.setText("  ·  ".join([str(row["address"]), name_of_well(row), *lines[2:]]))
+        self.facts.setToolTip(wrapped_tooltip("\n".join(lines)))
+
+    def _on_selection(self, wells: frozenset[str]) -> None:
+        self.map.setSelection(self._positions(wells))
+
+    def _on_highlight(self, wells: frozenset[str]) -> None:
+        self.map.setHighlighted(self._positions(wells))
+
+    def _on_failures(self, failures: dict[str, str]) -> None:
+        failed = self._positions(failures)
+        self.map.setFailed(failed)
+        if failed:
+            self._recolor()
+
+    def _choose_experiment(self) -> None:
+        dataset = self._session.dataset
+        if dataset is not None:
+            rows = dataset.known_plates[
+                dataset.known_plates["experiment_name"] == self.experiment.currentText()
+            ]
+            row = rows.iloc[int((rows["n_images"] > 0).to_numpy().argmax())]
+            self._session.go_to_plate(PlateId(row["experiment_name"], int(row["plate"])))
+
+    def _choose_plate(self) -> None:
+        plate = PlateId(self.experiment.currentText(), int(self.plate.currentData()))
+        self._session.go_to_plate(plate)
+
+    def _choose_well(self, position: int) -> None:
+        self._session.select_well(self._well_at(position))
+
+    def _choose_wells(self, positions: frozenset[int]) -> None:
+        self._session.select_wells(self._well_at(p) for p in positions)
+
+    def _well_at(self, position: int) -> str:
+        assert self._wells is not None
+        return str(self._wells.index[self._view.rows[position]])
+
+    def _positions(self, wells: Collection[str]) -> list[int]:
+        """Those of the wells that are on this plate."""
+        if len(wells) > len(self._position):
+            return [position for well, position in self._position.items() if well in wells]
+        return [self._position[well] for well in wells if well in self._position]
+
+    def _describe(self, position: int) -> str:
+        well_id = self._well_at(position)
+        text = describe_well(self._session.well_row(well_id))
+        failure = self._session.failures.get(well_id)
+        return f"{text}\n{failure}" if failure else text
+
+
+def _positions(wells: pd.DataFrame) -> list[int]:
+    return (wells["row"] * N_COLUMNS + wells["column"]).tolist()

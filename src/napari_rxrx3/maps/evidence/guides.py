@@ -1,0 +1,181 @@
+"""Whether the guides of a gene act alike, and which one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.maps.evidence.significance import add_one_p
+
+if TYPE_CHECKING:
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["guide_agreement"]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+_DRAWS = 2000
+_ODD = 0.05
+_BLOCK = 32768
+
+
+@dataclass(frozen=True, eq=False)
+class _Guides:
+    """Average vectors of guides, scaled to length 1, gene by gene.
+
+    `entry` is the gene's row of the map, `experiment` the first experiment the guide is in.
+    """
+
+    units: Array
+    entry: Array
+    experiment: Array
+    names: list[str]
+
+
+def guide_agreement(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
+    """Agreement among the guides of each gene; NaN for all that have less than two.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as in the map: agreement (mean pairwise cosine of the guides' averages), agreement_p
+        (share of sets of guides of different genes, from the same experiments, that agree as
+        well), odd_guide (its name, if the others agree and it is no more like them than a guide
+        of another gene).
+    """
+    n = len(phenomap.labels)
+    table = pd.DataFrame(np.nan, index=range(n), columns=["agreement", "agreement_p"])
+    table["odd_guide"] = pd.Series(pd.NA, index=table.index, dtype="str")
+    if phenomap.level not in ("perturbation", "compound"):
+        return table
+    guides = _averaged(phenomap, progress)
+    progress(0, 0, "comparing the guides of each gene")
+    genes = [g for g in np.split(np.arange(len(guides.entry)), _starts(guides.entry)) if len(g) > 1]
+    for count in sorted({len(g) for g in genes}):
+        together = np.array([g for g in genes if len(g) == count])
+        null, without_worst, foreign = _nulls(guides, genes, count)
+        agreement = _agreement(guides.units[together])
+        rows = guides.entry[together[:, 0]]
+        table.loc[rows, "agreement"] = agreement
+        table.loc[rows, "agreement_p"] = _p(agreement, null)
+        if count > 2:
+            odd = _odd_ones(guides, together, without_worst, foreign)
+            for row, guide in zip(rows, odd, strict=True):
+                if guide >= 0:
+                    table.loc[row, "odd_guide"] = guides.names[guide]
+    return table
+
+
+def _averaged(phenomap: PhenoMap, progress: Progress) -> _Guides:
+    space = phenomap.space
+    progress(0, 0, "averaging guides")
+    table = space.treatments
+    is_guide = table["treatment"].map(gene_of_guide, na_action="ignore").notna().to_numpy(bool)
+    is_gene = (phenomap.labels["perturbation_type"] != "COMPOUND").to_numpy(bool)
+    wells, entry = phenomap.member_wells, phenomap.member_entry
+    kept = is_gene[entry] & is_guide[space.treatment[wells]]
+    wells, entry = wells[kept], entry[kept]
+    treatment = space.treatment[wells]
+    order = np.lexsort((wells, treatment, entry))
+    wells, entry, treatment = wells[order], entry[order], treatment[order]
+    new = np.r_[True, (entry[1:] != entry[:-1]) | (treatment[1:] != treatment[:-1])][: len(wells)]
+    starts = np.flatnonzero(new)
+    sums = np.zeros((len(starts), space.dimension))
+    guide = np.cumsum(new) - 1
+    for begin in range(0, len(wells), _BLOCK):
+        progress(begin, len(wells), f"averaging {len(starts):,} guides")
+        part = slice(begin, begin + _BLOCK)
+        present, first = np.unique(guide[part], return_index=True)
+        aligned = space.aligned(wells[part])
+        sums[present] += np.add.reduceat(aligned, first, axis=0, dtype=np.float64)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    units = (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
+    names = table["treatment"].iloc[treatment[starts]].tolist()
+    return _Guides(units, entry[starts], space.experiment[wells[starts]], names)
+
+
+def _starts(entry: Array) -> Array:
+    return np.flatnonzero(entry[1:] != entry[:-1]) + 1
+
+
+def _nulls(guides: _Guides, genes: list[Array], count: int) -> tuple[Array, Array, Array]:
+    """What chance does, sorted: agreement in sets of guides of different genes, the same without
+    the worst of each set, and the cosine of a guide to the guides of another gene.
+    """
+    rng = np.random.default_rng(count)
+    order = np.argsort(guides.experiment, kind="stable")
+    n_in = np.bincount(guides.experiment) if len(order) else np.zeros(0, int)
+    begin = np.cumsum(n_in) - n_in
+
+    def stranger(to: Array) -> Array:
+        """A random guide of the same experiment as each."""
+        experiment = guides.experiment[to]
+        return np.asarray(order[begin[experiment] + rng.integers(n_in[experiment])])
+
+    enough = [g for g in genes if len(g) >= count]
+    patterns = np.array(
+        [rng.permutation(enough[i])[:count] for i in rng.integers(len(enough), size=_DRAWS)]
+    )
+    sets = stranger(patterns)
+    ordered = np.sort(guides.entry[sets], axis=1)
+    of_different = (ordered[:, 1:] != ordered[:, :-1]).all(axis=1)
+    strangers = guides.units[sets[of_different]]
+    null = np.sort(_agreement(strangers))
+    without_worst = null
+    if count > 2:
+        without_worst = np.sort(_agreement(_without(strangers, _worst(strangers)[0])))
+    other = stranger(patterns[:, 0])
+    is_other = guides.entry[other] != guides.entry[patterns[:, 0]]
+    rest = _direction(guides.units[patterns[is_other, 1:]].sum(axis=1))
+    foreign = np.sort(np.einsum("ij,ij->i", guides.units[other[is_other]], rest))
+    return null, without_worst, foreign
+
+
+def _odd_ones(guides: _Guides, together: Array, null: Array, foreign: Array) -> Array:
+    """The guide of each gene that is not like the others, -1 if there is none.
+
+    `null` is the agreement of sets without their worst: the worst is taken out here as well.
+    """
+    units = guides.units[together]
+    worst, likeness = _worst(units)
+    others_agree = _p(_agreement(_without(units, worst)), null) <= _ODD
+    is_foreign = _p(likeness, foreign) > _ODD
+    guide = together[np.arange(len(together)), worst]
+    return np.where(others_agree & is_foreign, guide, -1)
+
+
+def _worst(units: Array) -> tuple[Array, Array]:
+    """Which of each set is least like the rest of it, and its cosine to the rest."""
+    rest = _direction(units.sum(axis=1, keepdims=True) - units)
+    likeness = np.einsum("ijk,ijk->ij", units, rest)
+    return likeness.argmin(axis=1), likeness.min(axis=1)
+
+
+def _without(units: Array, left_out: Array) -> Array:
+    """Sets without one of each: (sets, n, d) to (sets, n - 1, d)."""
+    kept = np.arange(units.shape[1])[None, :] != left_out[:, None]
+    n, d = units.shape[1:]
+    return np.asarray(units[kept].reshape(len(units), n - 1, d))
+
+
+def _agreement(units: Array) -> Array:
+    """Mean cosine of all pairs: (sets, n, d) to (sets,)."""
+    n = units.shape[1]
+    total = (units.sum(axis=1, dtype=np.float64) ** 2).sum(axis=1)
+    own = (units**2).sum(axis=(1, 2), dtype=np.float64)
+    return np.asarray((total - own) / (n * (n - 1)))
+
+
+def _direction(vectors: Array) -> Array:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1))
+
+
+def _p(values: Array, null: Array) -> Array:
+    return add_one_p(len(null) - np.searchsorted(null, values, side="left"), len(null))

@@ -1,0 +1,157 @@
+"""Whether an entry is further from the controls than its wells would be if they were controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.maps.align import controls_needed
+from napari_rxrx3.maps.evidence.significance import add_one_p
+from napari_rxrx3.maps.space import WellSpace
+
+if TYPE_CHECKING:
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["strength_p"]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+_PERMUTATIONS = 400
+_SPARE_ON_A_PLATE, _SPARE_IN_ALL = 16, 256
+_MAX_WELLS = 2000
+_BLOCK = 8192
+
+
+def strength_p(phenomap: PhenoMap, progress: Progress) -> Array:
+    """p-values of the distance of each entry's average from the controls, float (n,).
+
+    A permutation test: wells and controls of the same plates swap their labels at random. An
+    alignment pulls the controls that it was fitted to together, and no other well, so it is
+    fitted to one half of the controls, and the wells are compared with the other half. NaN for
+    controls, and where no control can be spared.
+    """
+    text = f"testing the strength of {len(phenomap.labels):,} entries"
+    fitted, held_out = _halves_of_controls(phenomap)
+    space = phenomap.space.fitted_to(np.flatnonzero(fitted), phenomap.align, progress)
+    progress(0, 0, text)
+    spare = _Spare(space, held_out)
+    p = np.full(len(phenomap.labels), np.nan)
+    single = phenomap.n_wells == 1
+    wells = phenomap.member_wells[phenomap.ends[single] - 1]
+    p[single] = _of_single_wells(space, spare, wells, lambda done, n: progress(done, n, text))
+    test = _PermutationTest(space, spare)
+    rng = np.random.default_rng(0)
+    for done, row in enumerate(np.flatnonzero(~single).tolist()):
+        if done % 8 == 0:
+            progress(done, len(p), text)
+        stop = phenomap.ends[row]
+        wells = phenomap.member_wells[stop - phenomap.n_wells[row] : stop]
+        if len(wells) > _MAX_WELLS:
+            wells = rng.choice(wells, _MAX_WELLS, replace=False)
+        if not space.is_control[wells].any():
+            p[row] = test.p_value(wells)
+    return p
+
+
+def _halves_of_controls(phenomap: PhenoMap) -> tuple[Array, Array]:
+    """Which wells to fit an alignment to, and which controls it then has not seen: bool (n,).
+
+    Every other control of each plate; a batch with too few to spare keeps all for the fit.
+    """
+    space = phenomap.space
+    controls = np.flatnonzero(space.is_control)
+    shuffled = np.random.default_rng(0).permutation(controls)
+    by_plate = shuffled[np.argsort(space.plate[shuffled], kind="stable")]
+    fitted = np.zeros(len(space), dtype=bool)
+    fitted[by_plate[::2]] = True
+    n_fitted = np.bincount(space.batch[fitted], minlength=len(space.batch_names))
+    fitted |= space.is_control & (n_fitted < controls_needed(phenomap.align))[space.batch]
+    return fitted, space.is_control & ~fitted
+
+
+class _Spare:
+    """Aligned vectors of a few controls of each plate."""
+
+    def __init__(self, space: WellSpace, held_out: Array) -> None:
+        wells = np.random.default_rng(1).permutation(np.flatnonzero(held_out))
+        wells = wells[np.argsort(space.plate[wells], kind="stable")]
+        n_on = np.bincount(space.plate[wells], minlength=int(space.plate.max()) + 1)
+        place = np.arange(len(wells)) - (np.cumsum(n_on) - n_on)[space.plate[wells]]
+        wells = wells[place < _SPARE_ON_A_PLATE]
+        self.n_on = np.minimum(n_on, _SPARE_ON_A_PLATE)
+        self._ends = np.cumsum(self.n_on)
+        self._vectors = space.aligned(wells)
+
+    def on(self, plate: int) -> Array:
+        """Vectors of the spare controls of a plate, float32 (k, d)."""
+        stop = self._ends[plate]
+        return self._vectors[stop - self.n_on[plate] : stop]
+
+
+def _of_single_wells(
+    space: WellSpace, spare: _Spare, wells: Array, report: Callable[[int, int], None]
+) -> Array:
+    """Exact: a single well has only as many permutations as its plate has spare controls."""
+    p = np.full(len(wells), np.nan)
+    order = np.argsort(space.plate[wells], kind="stable")
+    for begin in range(0, len(order), _BLOCK):
+        report(begin, len(order))
+        rows = order[begin : begin + _BLOCK]
+        lengths = np.linalg.norm(space.aligned(wells[rows]), axis=1)
+        plates = space.plate[wells[rows]]
+        for plate in np.unique(plates):
+            null = np.sort(np.linalg.norm(spare.on(int(plate)), axis=1))
+            here = plates == plate
+            n_as_long = len(null) - np.searchsorted(null, lengths[here], side="left")
+            p[rows[here]] = add_one_p(n_as_long, len(null))
+    p[space.is_control[wells]] = np.nan
+    return p
+
+
+class _PermutationTest:
+    """Compares the length of the average of some wells with that of permuted ones."""
+
+    def __init__(self, space: WellSpace, spare: _Spare) -> None:
+        self._space, self._spare = space, spare
+        self._labels: dict[tuple[tuple[int, int], ...], Array] = {}
+
+    def p_value(self, wells: Array) -> float:
+        space, spare = self._space, self._spare
+        wells = wells[np.argsort(space.plate[wells], kind="stable")]
+        plates, begin, n_wells = np.unique(
+            space.plate[wells], return_index=True, return_counts=True
+        )
+        # few of each plate, if there are many plates: more would cost time and tell no more
+        most = max(2, _SPARE_IN_ALL // len(plates))
+        n_spare = np.minimum(spare.n_on[plates], most)
+        pattern = tuple(zip(n_wells.tolist(), n_spare.tolist(), strict=True))
+        if not n_spare.any():
+            return np.nan
+        vectors = space.aligned(wells)
+        parts = []
+        for plate, start, n in zip(plates.tolist(), begin, n_wells, strict=True):
+            parts += [vectors[start : start + n], spare.on(plate)[:most]]
+        observed = np.linalg.norm(vectors.sum(axis=0, dtype=np.float64))
+        null = np.linalg.norm(self._permuted(pattern) @ np.concatenate(parts), axis=1)
+        # the same wells in another order differ by rounding
+        n_as_far = int((null >= observed * (1 - 1e-5)).sum())
+        return float(add_one_p(np.array(n_as_far), _PERMUTATIONS))
+
+    def _permuted(self, pattern: tuple[tuple[int, int], ...]) -> Array:
+        """Which wells are labeled as the entry's, float32 (permutations, wells).
+
+        Many entries have the same numbers of wells and controls on their plates.
+        """
+        if pattern not in self._labels:
+            rng = np.random.default_rng(2)
+            parts = []
+            for n, n_controls in pattern:
+                order = np.argsort(rng.random((_PERMUTATIONS, n + n_controls)), axis=1)
+                parts.append((order < n).astype(np.float32))
+            if len(self._labels) >= 32:
+                self._labels.clear()
+            self._labels[pattern] = np.concatenate(parts, axis=1)
+        return self._labels[pattern]
