@@ -63,8 +63,9 @@ class Recorder(QObject):
 
     def time_own_painting(self) -> None:
         """Time the paintEvent of every widget of ours."""
-        for module in pkgutil.iter_modules(napari_rxrx3.gui.__path__):
-            part = importlib.import_module(f"napari_rxrx3.gui.{module.name}")
+        gui = napari_rxrx3.gui
+        for module in pkgutil.walk_packages(gui.__path__, f"{gui.__name__}."):
+            part = importlib.import_module(module.name)
             for kind in vars(part).values():
                 ours = isinstance(kind, type) and kind.__module__ == part.__name__
                 if ours and "paintEvent" in vars(kind):

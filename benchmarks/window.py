@@ -18,11 +18,11 @@ from napari_rxrx3.core.plate import N_COLUMNS, parse_address
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.kept.budgets import budgets
 
-__all__ = ["BareWindow", "Window", "forget_planes", "pump", "same"]
+__all__ = ["SIZE", "BareWindow", "Window", "forget_planes", "pump", "same"]
 
 Plane = np.ndarray[Any, Any]
 
-_SIZE = (1280, 800)
+SIZE = (1280, 800)
 _PATIENCE_S = 300
 
 
@@ -74,7 +74,7 @@ class Window:
     def __init__(self) -> None:
         self.recorder = Recorder()
         self.viewer = napari.Viewer(show=True, show_welcome_screen=False)
-        self.viewer.window.resize(*_SIZE)
+        self.viewer.window.resize(*SIZE)
         _, self.explorer = self.viewer.window.add_plugin_dock_widget(
             "napari-rxrx3", "RxRx3 Explorer"
         )
@@ -173,7 +173,7 @@ class BareWindow:
     def __init__(self, beside: Window) -> None:
         self.recorder = beside.recorder
         self.viewer = napari.Viewer(show=True, show_welcome_screen=False)
-        self.viewer.window.resize(*_SIZE)
+        self.viewer.window.resize(*SIZE)
         dock = QWidget()
         dock.setFixedWidth(beside.explorer.width())
         self.viewer.window.add_dock_widget(dock, name="empty", area="right")
