@@ -136,7 +136,7 @@ class Window:
     def settle(self) -> None:
         """Wait until all that was asked for is shown, and what is read ahead is read."""
         pump(lambda: self.explorer.is_settled)
-        pump(lambda: all(future.done() for future in self.loader._ahead))
+        pump(lambda: not self.explorer.workspace.is_reading_ahead)
         pump(lambda: self.explorer.is_settled)
 
     def click(self, address: str) -> float:

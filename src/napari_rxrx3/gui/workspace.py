@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.contrast import Limits, limits_of
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
 
 __all__ = ["Workspace", "workspace_of"]
+
+_AHEAD_MS = 150
 
 _of_viewer: dict[Any, Workspace] = {}
 
@@ -67,6 +69,9 @@ class Workspace(QObject):
         self._scene: PlateScene | None = None
         self._limits_plate: PlateId | None = None
         self._no_controls = False
+        # not while the picture is drawn, nor while a key is held down
+        self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
+        self._ahead_timer.timeout.connect(self._read_ahead)
         self._connect()
         self._bind_keys(window)
         follow_preferences()
@@ -101,6 +106,11 @@ class Workspace(QObject):
     def is_idle(self) -> bool:
         """Nothing is being read, computed or waiting to be drawn."""
         return self.tasks.is_idle and self.loader.is_idle and self.overview.is_settled
+
+    @property
+    def is_reading_ahead(self) -> bool:
+        """Wells around the current one are being read, or will be in a moment."""
+        return self._ahead_timer.isActive() or self.loader.is_reading_ahead
 
     def show_contrast_from_controls(self) -> None:
         """Measure the plate's controls again and use their limits."""
@@ -227,6 +237,7 @@ class Workspace(QObject):
         if self.session.dataset is None or not tiles:
             self.loader.drop()
             return
+        self._ahead_timer.stop()
         if self.session.view == "plate":
             return
         canvas = self.labels.size()
@@ -245,11 +256,11 @@ class Workspace(QObject):
         height, width = picture.mosaic.shape
         size_um = height * PIXEL_SIZE_UM, width * PIXEL_SIZE_UM
         self.layers.fit(size_um, size_um)
-        self._set_title(self._title())
+        self._set_title(self._title_of(picture.mosaic.tiles[0].well_id))
         self.labels.set_mosaic(picture.mosaic, picture.notes)
         if not picture.is_first:
             self._note_failures(picture)
-            self._read_ahead()
+            self._ahead_timer.start()
 
     def _use_limits_of(self, picture: Picture) -> None:
         """Take the limits from the first tile, the query; a stain it lacks keeps its own."""
@@ -323,12 +334,13 @@ class Workspace(QObject):
         near = wells.index[(distance == 1).to_numpy()]
         self.loader.prefetch(dataset, [str(w) for w in near])
 
-    def _title(self) -> str:
-        session = self.session
-        if session.well is None or session.plate is None:
+    def _title_of(self, well_id: str | None) -> str:
+        well_id = well_id or self.session.well
+        if well_id is None:
             return ""
-        row = session.well_row(session.well)
-        return f"{name_of_well(row)}   {session.plate}, {row['address']}"
+        row = self.session.well_row(well_id)
+        plate = PlateId(row["experiment_name"], int(row["plate"]))
+        return f"{name_of_well(row)}   {plate}, {row['address']}"
 
     def _set_title(self, text: str) -> None:
         self.labels.set_title(text)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
@@ -32,6 +33,10 @@ Asked = tuple[str, int]
 _log = logging.getLogger(__name__)
 
 _USUAL: Layout = (512, 512), np.dtype(np.uint8)
+_BURST_S = 0.15
+"""Between two requests of a key that is held down; between two pictures that are then shown."""
+_MOMENT_S = 0.04
+_DRAWING_MS = 20
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,11 @@ class Picture:
 
 
 class PictureLoader(QObject):
-    """Reads tiles' planes in a pool of threads; only the newest request is answered."""
+    """Reads tiles' planes in a pool of threads; only the newest request is answered.
+
+    Of a well of large images its top is read first, and shown before the rest is begun: two cores
+    cannot decode and draw at once.
+    """
 
     ready = Signal(object)
     """A `Picture`; of large images, the top of a well comes before the whole of it."""
@@ -87,9 +96,12 @@ class PictureLoader(QObject):
             max(2, os.cpu_count() or 1), thread_name_prefix="rxrx3-image"
         )
         self._request: _Request | None = None
-        self._dataset: Dataset | None = None
         self._usual = _USUAL
         """Layout of the last picture: a well without any image is drawn like its neighbors."""
+        self._dataset: Dataset | None = None
+        self._has_tops = False
+        """The last well had some: another one is likely to have them, too."""
+        self._asked_at = self._shown_at = -inf
         self._ahead: list[Future[None]] = []
         # one thread: what is read ahead must not hold up what is asked for
         self._ahead_pool = ThreadPoolExecutor(1, thread_name_prefix="rxrx3-ahead")
@@ -98,31 +110,36 @@ class PictureLoader(QObject):
     def is_idle(self) -> bool:
         return self._request is None
 
+    @property
+    def is_reading_ahead(self) -> bool:
+        return not all(future.done() for future in self._ahead)
+
     def request(self, dataset: Dataset, tiles: Sequence[Tile]) -> None:
-        """Fetch tiles; `ready` brings a `Picture`, unless another request came meanwhile."""
+        """Fetch tiles; `ready` brings a `Picture`, unless another request came meanwhile.
+
+        A picture that is there within a moment comes before this returns: so the window is drawn
+        once, not twice.
+        """
+        now = time.monotonic()
+        is_alone, self._asked_at = now - self._asked_at > _BURST_S, now
+        if now - self._shown_at > _BURST_S and self._request is not None:
+            self._show(self._request)  # done just now: while a key is held, show what comes
         self.drop()
         if dataset is not self._dataset:
             self._dataset, self._usual = dataset, _USUAL
-        request = _Request(tuple(tiles), self._usual)
-        self._request = request
-        asked = [
-            (tile.well_id, channel)
-            for tile in tiles
-            if tile.well_id is not None
-            for channel in range(1, N_CHANNELS + 1)
-        ]
-        request.left = len(asked)
-        if not asked:
-            self._main.call(lambda: self._deliver(request))
-        work = [(self._fetch, place) for place in asked]
+        request = self._request = _Request(dataset, tuple(tiles), self._usual)
+        if not request.asked:
+            self._main.call(lambda: self._show(request))
+            return
         if len(tiles) == 1:
-            request.tops_left = len(asked)
-            work = [(self._fetch_top, place) for place in asked] + work
-        for fetch, place in work:
-            request.futures.append(self._pool.submit(fetch, request, dataset, *place))
+            self._submit(request, self._fetch_top)
+        if len(tiles) > 1 or not self._has_tops:
+            self._submit(request, self._fetch)
+        if is_alone and request.something_to_show.wait(_MOMENT_S):
+            self._show(request)
 
     def prefetch(self, dataset: Dataset, well_ids: Sequence[str]) -> None:
-        """Read wells that are likely to be asked for next, once everything else is done."""
+        """Read wells that are likely to be asked for next."""
         for well_id in well_ids:
             for channel in range(1, N_CHANNELS + 1):
                 future = self._ahead_pool.submit(_try_plane, dataset, well_id, channel)
@@ -144,64 +161,103 @@ class PictureLoader(QObject):
         for pool in (self._pool, self._ahead_pool):
             pool.shutdown(wait=wait, cancel_futures=True)
 
-    def _fetch_top(self, request: _Request, dataset: Dataset, well_id: str, channel: int) -> None:
+    def _submit(self, request: _Request, fetch: Callable[[_Request, str, int], None]) -> None:
+        is_whole = fetch == self._fetch
+        request.is_begun = request.is_begun or is_whole
+        for well_id, channel in request.asked:
+            request.futures.append(self._pool.submit(fetch, request, well_id, channel))
+
+    def _fetch_top(self, request: _Request, well_id: str, channel: int) -> None:
         """Read what comes first in the file; where that fails, the whole of it says why."""
         if self._request is not request:
             return
         try:
-            top = None
-            if dataset.is_decoded(well_id, channel):
-                request.planes[well_id, channel] = dataset.plane(well_id, channel)
+            if request.dataset.is_decoded(well_id, channel):
+                request.planes[well_id, channel] = request.dataset.plane(well_id, channel)
+            elif (top := request.dataset.top(well_id, channel)) is not None:
+                request.tops[channel] = top
             else:
-                top = dataset.top(well_id, channel)
+                request.is_small = True
         except RxRx3Error:
             pass
         except Exception:
             _log.exception("the top of %s, channel %d, cannot be read", well_id, channel)
-        if top is not None:
-            request.tops[channel] = top
-        if request.one_top_less() and request.tops:
-            picture = _first_picture(request, well_id)
-            self._main.call(lambda: self._deliver_first(request, picture))
+        if request.one_top_less():
+            if request.tops:
+                request.first = _first_picture(request, well_id)
+                request.something_to_show.set()
+            elif len(request.planes) == len(request.asked):  # all was in memory
+                request.picture = request.picture or _assemble(request)
+                request.something_to_show.set()
+            self._main.call(lambda: self._show(request))
 
-    def _deliver_first(self, request: _Request, picture: Picture) -> None:
-        if self._request is request:
-            self.ready.emit(picture)
-
-    def _fetch(self, request: _Request, dataset: Dataset, well_id: str, channel: int) -> None:
+    def _fetch(self, request: _Request, well_id: str, channel: int) -> None:
         if self._request is not request:
             return
         try:
-            request.planes[well_id, channel] = dataset.plane(well_id, channel)
+            request.planes[well_id, channel] = request.dataset.plane(well_id, channel)
         except RxRx3Error as error:
             request.failures[well_id, channel] = error
         except Exception as error:  # never leave the window waiting
             request.failures[well_id, channel] = ImageUnavailable(
-                well_id, channel, dataset.root, f"unexpected {type(error).__name__}: {error}"
+                well_id,
+                channel,
+                request.dataset.root,
+                f"unexpected {type(error).__name__}: {error}",
             )
         if request.one_less():
             request.picture = _assemble(request)
-            self._main.call(lambda: self._deliver(request))
+            request.something_to_show.set()
+            self._main.call(lambda: self._show(request))
 
-    def _deliver(self, request: _Request) -> None:
-        if self._request is request:
-            self._request = None
-            picture = request.picture or _assemble(request)
-            self._usual = picture.mosaic.tile_shape, picture.stains[0].dtype
-            self.ready.emit(picture)
+    def _show(self, request: _Request) -> None:
+        """Show what there is of a request, if it is still wanted; on the GUI thread."""
+        if self._request is not request:
+            return
+        if request.picture is None and request.asked:
+            first, request.first = request.first, None
+            if request.tops_left == 0:
+                self._has_tops = bool(request.tops) or (self._has_tops and not request.is_small)
+                # after the drawing, which takes all cores where there is no graphics card
+                delay = _DRAWING_MS if first is not None else 0
+                QTimer.singleShot(delay, lambda: self._begin(request))
+            if first is not None:
+                self._shown_at = time.monotonic()
+                self.ready.emit(first)
+            return
+        self._request = None
+        picture = request.picture or _assemble(request)
+        self._usual = picture.mosaic.tile_shape, picture.stains[0].dtype
+        self._shown_at = time.monotonic()
+        self.ready.emit(picture)
+
+    def _begin(self, request: _Request) -> None:
+        """Read all of the images, unless that was begun."""
+        if self._request is request and not request.is_begun:
+            self._submit(request, self._fetch)
 
 
 class _Request:
-    def __init__(self, tiles: tuple[Tile, ...], usual: Layout) -> None:
+    def __init__(self, dataset: Dataset, tiles: tuple[Tile, ...], usual: Layout) -> None:
+        self.dataset = dataset
         self.tiles = tiles
         self.usual = usual
+        self.asked: list[Asked] = [
+            (tile.well_id, channel)
+            for tile in tiles
+            if tile.well_id is not None
+            for channel in range(1, N_CHANNELS + 1)
+        ]
         self.planes: dict[Asked, Plane] = {}
         self.failures: dict[Asked, RxRx3Error] = {}
-        self.futures: list[Future[None]] = []
-        self.left = 0
         self.tops: dict[int, Plane] = {}
-        self.tops_left = 0
+        self.futures: list[Future[None]] = []
+        self.left = self.tops_left = len(self.asked)
+        self.is_begun = False
+        self.is_small = False
+        self.first: Picture | None = None
         self.picture: Picture | None = None
+        self.something_to_show = threading.Event()
         self._lock = threading.Lock()
 
     def one_less(self) -> bool:
