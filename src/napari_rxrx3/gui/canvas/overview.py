@@ -248,6 +248,7 @@ class PlateOverview(QObject):
 
     def _filled(self, nothing: None) -> None:
         self._fill()  # something may have been added at the last moment
+        self._refresh()
 
     def _refresh(self) -> None:
         """Draw what was read since the last time, and again after a while that suits its cost."""
