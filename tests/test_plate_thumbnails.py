@@ -583,6 +583,7 @@ def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: i
         wait_for(all_but_one)
         running.send_signal(end)
         if end == signal.SIGINT:
+            time.sleep(1)  # it hears of it before it could be done
             store.let_go.set()  # what is being read is not left in the middle
         _, said = running.communicate(timeout=60)
         store.let_go.set()
