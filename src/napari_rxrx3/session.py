@@ -181,7 +181,7 @@ class Session:
 
     def open_well(self, well_id: str) -> None:
         """Make a well the current one and leave the overview of its plate for it."""
-        if well_id != self.well:
+        if well_id != self.well or len(self.tiles) > 1:
             self.select_well(well_id)
         self.set_view("well")
 

@@ -149,7 +149,7 @@ class PlatePicture:
             return
         if plane is None or plane.shape != (self.tile, self.tile):
             plane = self._missing
-        elif plane.dtype != self.stains[0].dtype:
+        elif not np.can_cast(plane.dtype, self.stains[0].dtype):
             plane = np.minimum(plane, np.iinfo(self.stains[0].dtype).max)
         self._slots(channel)[self._place(position)] = plane
         self.dirty[channel - 1] = True

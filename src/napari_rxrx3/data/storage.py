@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,11 @@ __all__ = ["Entry", "Storage"]
 
 _WHOLE_FILE_LIMIT = 512 * 2**20
 _REMOTE_BLOCK = 64 * 2**10
+_STAMPS = (
+    *("ETag", "blob_id", "LastModified", "Last-Modified", "last_modified", "updated", "mtime"),
+    "created",
+)
+"""What file systems call the time of a file's change, or a hash of what it holds."""
 
 
 @dataclass(frozen=True)
@@ -168,17 +173,18 @@ class Storage:
             info = self._fs.info(path)
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
-    def folder_fingerprint(self, path: str) -> str:
-        """Text that changes when a file in a folder does; raises OSError."""
+    def folder_fingerprint(self, path: str, names: Collection[str]) -> str:
+        """Text that changes when one of some files in a folder does; raises OSError."""
         digest = hashlib.sha256()
         if self.is_local:
             with os.scandir(path) as found:
-                files = sorted((e.name, e.stat()) for e in found if not e.is_dir())
+                files = sorted((e.name, e.stat()) for e in found if e.name in names)
             for name, stat in files:
                 digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
             return f"{path}|{digest.hexdigest()}"
         with self._as_os_errors():
             listed = self._fs.ls(path, detail=True)
+        listed = [info for info in listed if posixpath.basename(info["name"]) in names]
         for info in sorted(listed, key=lambda info: str(info["name"])):
             digest.update(f"{info['name']}|{info.get('size')}|{_stamp(info)}\n".encode())
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
@@ -186,7 +192,7 @@ class Storage:
 
 def _stamp(info: dict[str, Any]) -> str:
     """What a server says about when a file was changed."""
-    return str(next((info[k] for k in ("ETag", "LastModified", "created") if info.get(k)), ""))
+    return str(next((info[key] for key in _STAMPS if info.get(key)), ""))
 
 
 def _listed_stamp(info: dict[str, Any]) -> str:
@@ -197,7 +203,10 @@ def _listed_stamp(info: dict[str, Any]) -> str:
 def _stamp_of(entry: os.DirEntry[str], kind: str) -> str:
     if kind != "file":
         return ""
-    stat = entry.stat()
+    try:
+        stat = entry.stat()
+    except OSError:  # gone since the folder was listed
+        return ""
     return f"{stat.st_size}|{stat.st_mtime_ns}"
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.mosaic import Tile, in_grid
@@ -38,7 +38,9 @@ def workspace_of(viewer: Any) -> Workspace:
     if viewer not in _of_viewer:
         workspace = _of_viewer[viewer] = Workspace(viewer)
         window = viewer.window._qt_window
-        window.destroyed.connect(partial(_end, viewer, workspace.tasks, workspace.loader))
+        end = partial(_end, viewer, workspace.tasks, workspace.loader)
+        window.destroyed.connect(end)
+        QApplication.instance().aboutToQuit.connect(end)  # Python waits for threads at its end
     return _of_viewer[viewer]
 
 

@@ -27,7 +27,8 @@ class FolderSource:
         return posixpath.join(self.path, self.index.name[row].decode())
 
     def fingerprint(self) -> str:
-        return self._storage.folder_fingerprint(self.path)
+        names = {name.decode() for name in self.index.name.tolist()}
+        return self._storage.folder_fingerprint(self.path, names)
 
     @staticmethod
     def build_index(path: str, names: Iterable[str], plate: PlateId | None = None) -> PlaneIndex:

@@ -29,7 +29,7 @@ from napari_rxrx3.data.pixels.folders import FolderSource
 from napari_rxrx3.data.pixels.planes import ImageSource, PlaneIndex, plate_of_path
 from napari_rxrx3.data.pixels.reducers import reduce_here
 from napari_rxrx3.data.pixels.shards import ShardSource
-from napari_rxrx3.data.pixels.tars import TarSource
+from napari_rxrx3.data.pixels.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.thumbnails.glimpses import GlimpseForm, TopReader, form_of
@@ -45,7 +45,7 @@ PlateNamer = Callable[[str], PlateId | None]
 Reduce = Callable[[bytes, int], Plane | None]
 
 _HEADER = 64 * 2**10
-_PROBED = 12
+_PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
 
 
@@ -162,15 +162,19 @@ class ImageCatalog:
         return self._forms[plate]
 
     def _probed_forms(self, plate: PlateId) -> list[GlimpseForm]:
-        """Forms of the planes that are read first."""
+        """Forms of the planes that are read first, or of some from all over the plate."""
         order = self.reading_order(plate).ravel()
         listed = np.flatnonzero(order >= 0)
-        forms = []
-        for code in listed[np.argsort(order[listed])][:_PROBED].tolist():
-            position, channel = divmod(code, N_CHANNELS)
-            well = WellId(*plate, *divmod(position, N_COLUMNS))
-            with suppress(ImageUnavailable):
-                forms.append(self._first_good(well, channel + 1, _read_form))
+        listed = listed[np.argsort(order[listed])]
+        forms: list[GlimpseForm] = []
+        for some in (listed[:_PROBED], listed[:: max(1, len(listed) // _PROBED_WIDELY)]):
+            for code in some.tolist():
+                position, channel = divmod(code, N_CHANNELS)
+                well = WellId(*plate, *divmod(position, N_COLUMNS))
+                with suppress(ImageUnavailable):
+                    forms.append(self._first_good(well, channel + 1, _read_form))
+            if forms:
+                break
         return forms
 
     def reading_order(self, plate: PlateId) -> Plane:
@@ -279,7 +283,7 @@ def find_images(
         sources.append(FolderSource(storage, folder, index))
     slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
 
-    def build(job: tuple[str, str]) -> tuple[str, str, PlaneIndex | Exception]:
+    def build(job: tuple[str, str]) -> tuple[str, str, tuple[PlaneIndex, str] | Exception]:
         path, kind = job
         try:
             return path, kind, _cached_index(storage, path, kind, cache, name_plate(path))
@@ -293,9 +297,9 @@ def find_images(
             what = f"{path} cannot be read ({_cause(result)})"
             problems.append(Problem("unreadable_file", detail=what))
         elif kind == "tar":
-            sources.append(TarSource(storage, path, result))
+            sources.append(TarSource(storage, path, *result))
         else:
-            sources.append(ShardSource(storage, path, result))
+            sources.append(ShardSource(storage, path, *result))
     for source in sources:
         problems += [Problem("odd_file", detail=f"{source.path}: {n}") for n in source.index.notes]
     return ImageCatalog(sources, where), problems
@@ -318,14 +322,21 @@ def most_common(layouts: Sequence[Layout]) -> Layout:
 
 def _cached_index(
     storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
-) -> PlaneIndex:
-    def build() -> dict[str, Any]:
-        if kind == "tar":
-            return TarSource.build_index(storage, path, plate).to_arrays()
-        return ShardSource.build_index(storage, path).to_arrays()
-
-    fingerprint = f"{storage.fingerprint(path)}|{plate}"
-    return PlaneIndex.from_arrays(cache.arrays(f"{kind}-index", fingerprint, build))
+) -> tuple[PlaneIndex, str]:
+    """Index of a container, and what identifies the file that it is of."""
+    made_from = storage.fingerprint(path)
+    fingerprint = f"{made_from}|{plate}"
+    arrays = cache.load(f"{kind}-index", fingerprint)
+    if arrays is not None:
+        return PlaneIndex.from_arrays(arrays), made_from
+    if kind == "tar":
+        index = TarSource.build_index(storage, path, plate)
+    else:
+        index = ShardSource.build_index(storage, path)
+    # what stopped the reading may be a network that is back the next time
+    if not any(note.startswith(CUT_OFF) for note in index.notes):
+        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
+    return index, made_from
 
 
 def namer_for(experiments: set[str], plates: set[PlateId]) -> PlateNamer:

@@ -148,7 +148,10 @@ class ImageSource(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """Text that changes when the container does; raises OSError when it cannot be asked."""
+        """Text that is another one for a container that changed; raises OSError if unknown.
+
+        Where the index holds places in a file, it is about the file as it was indexed.
+        """
         ...
 
 

@@ -32,10 +32,14 @@ def shard_columns(schema: pa.Schema) -> tuple[str, str] | None:
 class ShardSource:
     """One parquet file of images."""
 
-    def __init__(self, storage: Storage, path: str, index: PlaneIndex) -> None:
+    def __init__(
+        self, storage: Storage, path: str, index: PlaneIndex, made_from: str | None = None
+    ) -> None:
         self._storage = storage
         self.path = path
         self.index = index
+        # the index tells where things lie in the file as it was then, whatever is there now
+        self._made_from = storage.fingerprint(path) if made_from is None else made_from
         self._lock = threading.Lock()
         self._footer: pq.FileMetaData | None = None
         self._groups: dict[int, pa.Array] = {}
@@ -54,7 +58,7 @@ class ShardSource:
         return f"{self.path}, key {self.index.name[row].decode()}"
 
     def fingerprint(self) -> str:
-        return self._storage.fingerprint(self.path)
+        return self._made_from
 
     def _group(self, group: int) -> pa.Array:
         with self._lock:

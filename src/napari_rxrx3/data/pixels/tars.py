@@ -11,16 +11,23 @@ from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
 from napari_rxrx3.data.pixels.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
 from napari_rxrx3.data.storage import Storage
 
-__all__ = ["TarSource", "iter_members"]
+__all__ = ["CUT_OFF", "TarSource", "iter_members"]
+
+CUT_OFF = "the tar cannot be read to its end"
+"""Begins the note on a tar of which only the first part could be indexed."""
 
 
 class TarSource:
     """One plate's tar of images."""
 
-    def __init__(self, storage: Storage, path: str, index: PlaneIndex) -> None:
+    def __init__(
+        self, storage: Storage, path: str, index: PlaneIndex, made_from: str | None = None
+    ) -> None:
         self._storage = storage
         self.path = path
         self.index = index
+        # the index tells where things lie in the file as it was then, whatever is there now
+        self._made_from = storage.fingerprint(path) if made_from is None else made_from
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         start, size = int(self.index.first[row]), int(self.index.second[row])
@@ -34,7 +41,7 @@ class TarSource:
         return f"{self.path}, member {self.index.name[row].decode()}"
 
     def fingerprint(self) -> str:
-        return self._storage.fingerprint(self.path)
+        return self._made_from
 
     @staticmethod
     def build_index(storage: Storage, path: str, plate: PlateId | None = None) -> PlaneIndex:
@@ -61,7 +68,7 @@ def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]
                 if member.isfile() and not member.issparse():
                     yield member
     except (tarfile.TarError, OSError, ValueError) as error:
-        notes.append(f"the tar cannot be read to its end ({error})")
+        notes.append(f"{CUT_OFF} ({error})")
 
 
 def _plate_of_member(path: str, member: str) -> PlateId:

@@ -149,7 +149,10 @@ class PlateFill:
     def _plane(self, position: int, channel: int, size: int) -> np.ndarray | None:
         whole = size == self.thumbnails.well_size  # then it is kept for the well's own picture
         try:
-            return self._dataset.plane(self._wells[position], channel, None if whole else size)
+            plane = self._dataset.plane(self._wells[position], channel, None if whole else size)
+            if plane.shape != (size, size):  # this well is of another size than most
+                plane = self._dataset.plane(self._wells[position], channel, size)
+            return plane
         except RxRx3Error:  # hatched; the well's own picture says why
             return None
 

@@ -30,7 +30,7 @@ UNKNOWN, KNOWN, MISSING, DAMAGED = range(4)
 _VERSION = 1
 """Raise it when glimpses are made in another way."""
 _SHELF_BYTES = 256 * 2**20
-_NO_FORM = GlimpseForm(np.dtype(np.uint8), 512, 0)
+_NO_FORM = GlimpseForm(np.dtype(np.uint16), 512, 0)  # its hatching is bright in any contrast
 
 
 class PlateThumbnails:
@@ -205,6 +205,8 @@ class ThumbnailShelf:
             thumbnails = self._alive.get(plate)
             if thumbnails is None:
                 thumbnails = PlateThumbnails(self._catalog, plate, self._cache)
+                if thumbnails.span == 0:  # nothing can be read, perhaps only now
+                    return thumbnails
                 self._alive[plate] = thumbnails
             thumbnails.forget_failures()
             self._kept[plate] = thumbnails

@@ -143,6 +143,8 @@ def _fill(
     thumbnails: PlateThumbnails, positions: list[int], progress: Callable[[float], None]
 ) -> None:
     jobs = thumbnails.todo(positions, range(1, N_CHANNELS + 1))[::-1]
+    if not jobs:
+        return
     total, lock = len(jobs), threading.Lock()
     n_threads = max(4, os.cpu_count() or 1)
 

@@ -120,12 +120,14 @@ class VectorJoin:
 
     def _read_all(self, progress: Progress | None) -> Joined:
         unreadable = set()
+        problems = []
         for name in self.tables:
             try:
                 self.rows_of(name, progress)
             except MetadataError as error:
-                self.problems.append(Problem("unreadable_file", detail=str(error)))
+                problems.append(Problem("unreadable_file", detail=str(error)))
                 unreadable.add(name)
+        self.problems += problems  # now that nobody stopped it
         self.tables = {n: t for n, t in self.tables.items() if n not in unreadable}
         pa.default_memory_pool().release_unused()
         return self._finish()

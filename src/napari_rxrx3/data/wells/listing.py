@@ -62,8 +62,9 @@ def _read_and_kept(
     storage: Storage, contents: Contents, cache: DiskCache, path: Path, progress: Progress | None
 ) -> tuple[pd.DataFrame | None, list[Problem]]:
     wells, problems = _read(storage, contents, progress)
-    if wells is None:
-        return None, problems
+    # a table that cannot be read now may be there the next time
+    if wells is None or any(problem.kind == "unreadable_file" for problem in problems):
+        return wells, problems
     if progress is not None:
         progress(0, 0, f"keeping {len(wells):,} wells for the next time")
     _keep(cache, path, wells, problems)

@@ -183,7 +183,9 @@ class PlateOverview(QObject):
 
     def _on_reset_view(self) -> None:
         """Show all of the plate: napari fits what the layers hold, which may be a few wells."""
-        if self._picture is not None and not _is_whole(self._picture):
+        if self.scene is None or self._picture is None:
+            return  # napari does it for a first layer, in the midst of our own doing
+        if not _is_whole(self._picture):
             self.show_whole()
 
     def _look(self) -> None:
