@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import time
@@ -74,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_whole = not arguments.only
     if not arguments.no_history and is_whole:
         _compare_and_keep(rows, settings, description)
+    if is_whole:
+        found = settings.folder / "found.json"  # for a closer look than the report gives
+        found.write_text(json.dumps([one.as_dict() for one in run.found]))
     if is_whole and settings is FULL:
         curves = [curve for found in run.found for curve in found.curves]
         facts = [fact for found in run.found for fact in found.facts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
@@ -38,10 +38,20 @@ def workspace_of(viewer: Any) -> Workspace:
     if viewer not in _of_viewer:
         workspace = _of_viewer[viewer] = Workspace(viewer)
         window = viewer.window._qt_window
-        end = partial(_end, viewer, workspace.tasks, workspace.loader)
-        window.destroyed.connect(end)
-        QApplication.instance().aboutToQuit.connect(end)  # Python waits for threads at its end
+        window.destroyed.connect(partial(_end, viewer, workspace.tasks, workspace.loader))
+        _follow_quitting()
     return _of_viewer[viewer]
+
+
+@cache
+def _follow_quitting() -> None:
+    QApplication.instance().aboutToQuit.connect(_end_all)
+
+
+def _end_all() -> None:
+    """End all work before Python does, which waits for its threads."""
+    for viewer, workspace in list(_of_viewer.items()):
+        _end(viewer, workspace.tasks, workspace.loader)
 
 
 def _end(viewer: Any, tasks: Tasks, loader: PictureLoader) -> None:
