@@ -34,6 +34,13 @@ REASONS: dict[str, str] = {
         "It is drawn many times while it fills: without a graphics card that takes the cores "
         "that decode."
     ),
+    "overview again 2048 px": (
+        "16 bits are twice as many bytes as the 8 of the smaller images, each with a checksum."
+    ),
+    "soak": (
+        "Not explained yet. It stays about the same over the second half of the clicks, so that "
+        "no leak is in sight; what holds it was not found."
+    ),
     "later opening": _IMPORTS,
     "opening pause": _IMPORTS,
     "arrow pause": (
