@@ -150,6 +150,21 @@ def test_a_double_click_opens_the_well(window: Window) -> None:
     assert window.shows("gene-001_1_AA41")
 
 
+def test_a_double_click_on_the_map_or_enter_opens_the_well(window: Window) -> None:
+    show_plate(window)
+    window.click_well("D05")
+    row, column = parse_address("D05")
+    place = window.map.wellRect(row * 48 + column).center()
+    window.qtbot.mouseDClick(window.map, Qt.MouseButton.LeftButton, pos=place)
+    window.settle()
+    assert window.session.view == "well"
+    assert window.shows("gene-001_1_D05")
+    show_plate(window)
+    window.qtbot.keyClick(window.map, Qt.Key.Key_Return)
+    window.settle()
+    assert window.session.view == "well"
+
+
 def test_hovering_names_the_well(window: Window) -> None:
     show_plate(window)
     window.qtbot.mouseMove(canvas_of(window), middle_of(window, "D05"))

@@ -78,7 +78,6 @@ class Workspace(QObject):
         self.view_switch = ViewSwitch(canvas)
         self.overview = PlateOverview(viewer, self.layers, self.session, self.tasks, self)
         self.picture: Picture | None = None
-        self._scene: PlateScene | None = None
         self._limits_plate: PlateId | None = None
         self._no_controls = False
         # not while the picture is drawn, nor while a key is held down
@@ -198,7 +197,6 @@ class Workspace(QObject):
         self.picture = None
         self.overview.close()
         self.session.set_view("well")
-        self._scene = None
         self.labels.set_mosaic(None, {})
         self.layers.clear()
         self._set_title("")
@@ -215,7 +213,6 @@ class Workspace(QObject):
             self._open_overview()
         else:
             self.overview.close()
-            self._scene = None
             self.layers.forget_fit()
             self._on_tiles(self.session.tiles)
 
@@ -238,7 +235,6 @@ class Workspace(QObject):
             self._measure_controls()
 
     def _on_scene(self, scene: PlateScene) -> None:
-        self._scene = scene
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
         piece = round(scene.span * PIXEL_SIZE_UM)
@@ -359,7 +355,7 @@ class Workspace(QObject):
         self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
     def _tile_under(self, position: Any) -> Tile | None:
-        shown = self._scene or self.picture
+        shown = self.overview.scene or self.picture
         if shown is None or self.viewer.dims.ndisplay != 2:
             return None
         return shown.mosaic.tile_at(*self.layers.to_pixels(position))
@@ -368,7 +364,7 @@ class Workspace(QObject):
         tile = self._tile_under(event.position)
         if tile is None or tile.well_id is None:
             return
-        if self._scene is not None or tile.well_id != self.session.well:
+        if self.overview.scene is not None or tile.well_id != self.session.well:
             self.session.open_well(tile.well_id)
             event.handled = True
 
@@ -376,7 +372,7 @@ class Workspace(QObject):
         tile = self._tile_under(event.position)
         if tile is None or tile.well_id is None:
             return
-        if self._scene is not None or len(self.session.tiles) > 1:
+        if self.overview.scene is not None or len(self.session.tiles) > 1:
             # napari's status line takes what looks like rich text for rich text
             viewer.status = f"{tile.label}   {tile.well_id}".replace("<", "‹")
 

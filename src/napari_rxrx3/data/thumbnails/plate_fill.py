@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,7 @@ Progress = Callable[[int, int, str], None]
 Job = tuple[int, int]
 """Position and channel (1..6)."""
 
-_SAVED_EVERY_S = 10.0
+_SAVED_EVERY_S = 3.0
 _WATCHED_EVERY_S = 0.05
 
 
@@ -106,23 +106,28 @@ class PlateFill:
             Called with (done, total, text) many times a second; it may raise to stop.
         """
         self._stopped = False
-        text = f"reading the wells of {self._plate}"
-        saved = time.monotonic()
-        n_threads = max(2, os.cpu_count() or 1)
-        with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
-            futures = [pool.submit(self._work) for _ in range(n_threads)]
-            try:
-                while not all(future.done() for future in futures):
-                    progress(self._total - len(self._small_jobs), self._total, text)
-                    if time.monotonic() - saved > _SAVED_EVERY_S:
-                        self.thumbnails.save()
-                        saved = time.monotonic()
-                    time.sleep(_WATCHED_EVERY_S)
-            finally:
-                self._stopped = True
-                self.thumbnails.save()
+        n_threads = max(4, os.cpu_count() or 1)  # more than cores: servers answer late
+        try:
+            with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
+                futures = [pool.submit(self._work) for _ in range(n_threads)]
+                self._watch(futures, progress)
+        finally:
+            self.thumbnails.save()  # after the threads: what they had begun is kept, too
         for future in futures:
             future.result()  # a bug of ours is not to be passed over
+
+    def _watch(self, futures: list[Future[None]], progress: Progress) -> None:
+        text = f"reading the wells of {self._plate}"
+        saved = time.monotonic()
+        try:
+            while not all(future.done() for future in futures):
+                progress(self._total - len(self._small_jobs), self._total, text)
+                if time.monotonic() - saved > _SAVED_EVERY_S:
+                    self.thumbnails.save()
+                    saved = time.monotonic()
+                time.sleep(_WATCHED_EVERY_S)
+        finally:
+            self._stopped = True
 
     def _work(self) -> None:
         while not self._stopped:

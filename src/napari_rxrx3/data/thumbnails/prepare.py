@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.data.kept.budgets import budget_of
 from napari_rxrx3.data.thumbnails.glimpses import GLIMPSE_SIZE
+from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import KNOWN, MISSING, PlateThumbnails
 
 if TYPE_CHECKING:
@@ -24,8 +21,6 @@ __all__ = ["Prepared", "more_than_fits", "plates_named", "prepare"]
 
 Progress = Callable[[int, int, str], None]
 
-_SAVED_EVERY_S = 3.0
-_WATCHED_EVERY_S = 0.1
 _PLATE = re.compile(r"(.+)/(?:plate)?(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 
@@ -124,52 +119,20 @@ def _prepare_plate(
     thumbnails = dataset.thumbnails_of(plate)
     wells = dataset.wells_of_plate(plate)
     positions = (wells["row"] * N_COLUMNS + wells["column"]).tolist()
+    names = dict(zip(positions, wells.index, strict=True))
     before = _count(thumbnails, positions, KNOWN)
     prepared.n_plates += 1
     prepared.there_before += before
     try:
-        _fill(thumbnails, positions, progress)
+        fill = PlateFill(dataset, plate, thumbnails, names)
+        fill.run(lambda done, total, text: progress(done / total if total else 1))
         progress(1)
     finally:
-        thumbnails.save()
         prepared.made += _count(thumbnails, positions, KNOWN) - before
         prepared.missing += _count(thumbnails, positions, MISSING)
         wanted = set(positions)
         failures = sorted(thumbnails.failures.items())
         prepared.failures += [text for (position, _), text in failures if position in wanted]
-
-
-def _fill(
-    thumbnails: PlateThumbnails, positions: list[int], progress: Callable[[float], None]
-) -> None:
-    jobs = thumbnails.todo(positions, range(1, N_CHANNELS + 1))[::-1]
-    if not jobs:
-        return
-    total, lock = len(jobs), threading.Lock()
-    n_threads = max(4, os.cpu_count() or 1)
-
-    def work() -> None:
-        while True:
-            with lock:
-                if not jobs:
-                    return
-                job = jobs.pop()
-            thumbnails.fill_one(*job)
-
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-prepare") as pool:
-        futures = [pool.submit(work) for _ in range(n_threads)]
-        saved = time.monotonic()
-        try:
-            while wait(futures, _WATCHED_EVERY_S).not_done:
-                progress(1 - len(jobs) / total)
-                if time.monotonic() - saved > _SAVED_EVERY_S:
-                    thumbnails.save()
-                    saved = time.monotonic()
-        finally:
-            with lock:
-                jobs.clear()
-    for future in futures:
-        future.result()  # a bug of ours is not to be passed over
 
 
 def _count(thumbnails: PlateThumbnails, positions: list[int], state: int) -> int:

@@ -105,6 +105,7 @@ class PlatePanel(QWidget):
         self.color_by.activated.connect(self._recolor)
         self.map.plateStepped.connect(session.step_plate)
         self.map.currentChanged.connect(self._choose_well)
+        self.map.activated.connect(lambda position: session.open_well(self._well_at(position)))
         self.map.selectionChanged.connect(self._choose_wells)
         self.map.setDescriber(self._describe)
 
