@@ -19,6 +19,7 @@ from napari_rxrx3.data.pixels.decode import (
     decode_small,
     decode_top,
 )
+from napari_rxrx3.data.pixels.png import all_rows, png_header
 from napari_rxrx3.data.pixels.reducers import reduce_here
 from napari_rxrx3.data.thumbnails.glimpses import TopReader, form_of, glimpse_of
 
@@ -82,6 +83,34 @@ def test_an_interlaced_image_is_decoded_whole() -> None:
     assert bytes_for_top(data, 30, 10) is None
     with pytest.raises(UndecodableImage):
         decode_top(data[: len(data) // 2], 30)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("chunk", [777, 8192, 1 << 24])
+def test_a_large_image_is_what_libpng_makes_of_it(dtype: str, chunk: int) -> None:
+    plane = plane_of(1100, 1000, dtype)
+    data = b.filtered_png(plane, chunk=chunk)
+    assert all_rows(data, png_header(data)) is not None  # not left to libpng
+    decoded = decode(data)
+    assert decoded.dtype == plane.dtype
+    assert np.array_equal(decoded, plane)
+
+
+LARGE = b.filtered_png(plane_of(1030, 1020, "uint8"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.floats(0, 1), bit=st.integers(0, 7), cut=st.booleans())
+def test_a_damaged_large_image_is_refused_as_by_libpng(place: float, bit: int, cut: bool) -> None:
+    at = 8 + round(place * (len(LARGE) - 9))
+    data = LARGE[:at] if cut else LARGE[:at] + bytes([LARGE[at] ^ 1 << bit]) + LARGE[at + 1 :]
+    try:
+        expected = imagecodecs.png_decode(data)
+    except Exception:
+        with pytest.raises(UndecodableImage):
+            decode(data)
+    else:
+        assert np.array_equal(decode(data), expected)
 
 
 def test_other_formats_are_decoded_whole() -> None:
