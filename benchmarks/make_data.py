@@ -48,7 +48,9 @@ _N_KINDS = {CORE: 16, TARS: 2}
 _ROW_GROUP = 100
 _SHARD = 42 * _ROW_GROUP
 _HEAD = 760_000
-"""Bytes of a PNG that are written where the rest is a hole: more than its first 240 rows."""
+"""Bytes of a PNG that are written where the rest is a hole: more than its first rows."""
+_CONTROL_EVERY = 12
+"""As on a real plate, some of the wells with images are controls."""
 _ENCODED = ROOT / ".cache" / "bench" / "encoded"
 
 
@@ -114,14 +116,15 @@ def tars(settings: Settings) -> Path:
     def build(folder: Path) -> None:
         _encode_all(TARS)
         whole, overview = block(settings.tar_wells), addresses(settings.overview_wells)
-        every = addresses(1380)
+        controls = whole[::_CONTROL_EVERY]  # EMPTY_control is what the first ones receive
+        every = [*controls, *(a for a in addresses(1380) if a not in controls)]
         screens.write_metadata(folder / "metadata.csv", [PLATE, (PLATE[0], 2)], {PLATE[0]: every})
         images = folder / "images" / PLATE[0]
         images.mkdir(parents=True)
         _write_tar(images / "Plate1.tar", whole, None)
         _write_tar(images / "Plate2.tar", overview, _HEAD)
 
-    sizes = (settings.tar_wells, settings.overview_wells, _HEAD)
+    sizes = (settings.tar_wells, settings.overview_wells, _HEAD, _CONTROL_EVERY)
     return _made_once(settings.folder / "tars", sizes, build)
 
 

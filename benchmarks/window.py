@@ -24,6 +24,7 @@ Plane = np.ndarray[Any, Any]
 
 SIZE = (1280, 800)
 _PATIENCE_S = 300
+_BREATH_S = 0.0005  # who watches must not take Python's lock from those that decode
 
 
 def pump(until: Callable[[], bool], patience_s: float = _PATIENCE_S) -> float:
@@ -38,7 +39,7 @@ def pump(until: Callable[[], bool], patience_s: float = _PATIENCE_S) -> float:
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 5)
         if time.perf_counter() > deadline:
             raise TimeoutError(f"{getattr(until, '__qualname__', until)} did not come true")
-        time.sleep(0.0002)
+        time.sleep(_BREATH_S)
     return time.perf_counter()
 
 
@@ -160,11 +161,17 @@ class Window:
 
         Other wells may look the same: what was put there before `since` does not count.
         """
-        recorder = self.recorder
-        pump(
-            lambda: recorder.pixels_set > since and self.is_drawn and same(self.shown, planes, rows)
-        )
-        return self.recorder.drawn
+        recorder, compared = self.recorder, since
+
+        def are_there() -> bool:
+            nonlocal compared
+            if recorder.pixels_set <= compared or not self.is_drawn:
+                return False  # nothing new
+            compared = recorder.pixels_set
+            return same(self.shown, planes, rows)
+
+        pump(are_there)
+        return recorder.drawn
 
 
 class BareWindow:

@@ -21,7 +21,7 @@ from napari_rxrx3.data.pixels.decode import (
 )
 from napari_rxrx3.data.pixels.png import all_rows, png_header
 from napari_rxrx3.data.pixels.reducers import reduce_here
-from napari_rxrx3.data.thumbnails.glimpses import TopReader, form_of, glimpse_of
+from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS, TopReader, form_of, glimpse_of
 
 
 def plane_of(height: int, width: int, dtype: str = "uint16", seed: int = 0) -> np.ndarray:
@@ -70,10 +70,10 @@ def test_the_part_that_is_asked_for_holds_the_rows(dtype: str) -> None:
     noise = b.noise("incompressible", 800, dtype)[0]
     for plane in (noise, plane_of(800, 800, dtype)):
         data = b.png(plane)
-        needed = bytes_for_top(data[:64], 240, 768)
+        needed = bytes_for_top(data[:64], TOP_ROWS, 768)
         assert needed is not None
         assert needed < 0.32 * plane.nbytes
-        assert np.array_equal(decode_top(data[:needed], 240), plane[:240])
+        assert np.array_equal(decode_top(data[:needed], TOP_ROWS), plane[:TOP_ROWS])
 
 
 def test_an_interlaced_image_is_decoded_whole() -> None:
@@ -312,4 +312,4 @@ def test_the_top_of_what_is_no_large_png_is_no_quicker() -> None:
     plane = b.noise("big", 800)[0]
     top = TopReader(Files(b.png(plane)).read).top(0)
     assert top is not None
-    assert np.array_equal(top, plane[:240])
+    assert np.array_equal(top, plane[:TOP_ROWS])

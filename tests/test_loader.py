@@ -13,6 +13,7 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, noise
 from napari_rxrx3.core.mosaic import Tile, hatched
 from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 
 WELLS = tuple(f"gene-001_1_C{c:02d}" for c in range(3, 9))
@@ -54,7 +55,7 @@ def test_of_a_large_well_the_top_comes_first(
     assert not whole.is_first
     assert first.mosaic == whole.mosaic
     for stain, plane in zip(first.stains, screen.planes[WELLS[0]], strict=True):
-        assert 200 <= len(stain) < 1024
+        assert len(stain) == TOP_ROWS
         np.testing.assert_array_equal(stain, plane[: len(stain)])
     for stain, plane in zip(whole.stains, screen.planes[WELLS[0]], strict=True):
         np.testing.assert_array_equal(stain, plane)

@@ -22,6 +22,7 @@ from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, Un
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.pixels.reducers import Reducers, reduce_here
+from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS
 from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
     KNOWN,
@@ -157,7 +158,7 @@ def test_the_first_good_copy_is_used(root: Path, cache: Path) -> None:
     assert np.array_equal(dataset.glimpse(screen.ids[0], 3), piece(plane))
     top = dataset.top(screen.ids[0], 3)
     assert top is not None
-    assert np.array_equal(top, plane[:240])
+    assert np.array_equal(top, plane[:TOP_ROWS])
 
 
 def test_an_image_of_more_bits_than_its_sisters_is_said(root: Path, cache: Path) -> None:
@@ -407,7 +408,7 @@ def test_the_top_is_the_first_part_of_the_plane(tars: tuple[Dataset, b.Screen]) 
     dataset, screen = tars
     top = dataset.top(screen.ids[2], 6)
     assert top is not None
-    assert np.array_equal(top, screen.planes[screen.ids[2]][5][:240])
+    assert np.array_equal(top, screen.planes[screen.ids[2]][5][:TOP_ROWS])
     with pytest.raises(ImageUnavailable):
         dataset.top(screen.ids[2], 7)
 

@@ -128,7 +128,7 @@ class ImageCatalog:
         return (well, channel, None) in self._planes
 
     def top(self, well: WellId, channel: int) -> Plane | None:
-        """The first 240 rows of a large PNG, from the first part of its file; else None.
+        """The first 192 rows of a large PNG, from the first part of its file; else None.
 
         Raises
         ------

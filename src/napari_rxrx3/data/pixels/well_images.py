@@ -73,7 +73,7 @@ class WellImages:
         return self.images.is_decoded(self.well(well_id), channel)
 
     def top(self, well_id: str, channel: int) -> Plane | None:
-        """The first 240 rows of a large PNG, read from the first part of its file.
+        """The first 192 rows of a large PNG, read from the first part of its file.
 
         None for other images: nothing less than the whole of them can be had sooner.
 

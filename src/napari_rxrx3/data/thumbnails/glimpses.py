@@ -24,10 +24,9 @@ Reduce = Callable[[bytes, int], Plane | None]
 
 GLIMPSE_SIZE = 64
 """A glimpse has as many pixels on each side."""
-TOP_ROWS = 240
-"""Height of the first picture of a large plane."""
+TOP_ROWS = 3 * GLIMPSE_SIZE
+"""Height of the first picture of a large plane, and side of the piece that its glimpse shows."""
 
-_PIECE = 3 * GLIMPSE_SIZE
 _PIECE_FROM = 768
 """Smaller side of the images of which a glimpse shows a piece, in pixels."""
 _HEADER = 64 * 2**10
@@ -60,7 +59,7 @@ def form_of(data: bytes) -> GlimpseForm:
     shape, dtype = image_layout(data)
     size = min(shape)
     is_piece = size >= _PIECE_FROM and image_kind(data) != "JPEG 2000"
-    return GlimpseForm(dtype, size, _PIECE if is_piece else size)
+    return GlimpseForm(dtype, size, TOP_ROWS if is_piece else size)
 
 
 def glimpse_of(plane: Plane) -> Plane:
@@ -78,8 +77,8 @@ def glimpse_of(plane: Plane) -> Plane:
 
 
 def _piece(rows: Plane) -> Plane:
-    left = (rows.shape[1] - _PIECE) // 2
-    return shrink(rows[:_PIECE, left : left + _PIECE], GLIMPSE_SIZE)
+    left = (rows.shape[1] - TOP_ROWS) // 2
+    return shrink(rows[:TOP_ROWS, left : left + TOP_ROWS], GLIMPSE_SIZE)
 
 
 class TopReader:
@@ -95,21 +94,21 @@ class TopReader:
 
     def __init__(self, read: Callable[[int, int | None], bytes]) -> None:
         self._read = read
-        self._n_bytes: dict[int, int | None] = {}
+        self._n_bytes: int | None = _HEADER  # enough to see how much is needed
 
-    def top(self, row: int, n_rows: int = TOP_ROWS) -> Plane | None:
+    def top(self, row: int) -> Plane | None:
         """The first rows of a plane; None where they cost as much as the whole.
 
         Raises
         ------
         OSError, UndecodableImage
         """
-        if self._n_bytes.get(n_rows, 0) is None:
+        if self._n_bytes is None:
             return None  # it was so with the file before; to be wrong costs a picture in advance
-        data = self._first_part(row, n_rows)
-        if bytes_for_top(data, n_rows, _PIECE_FROM) is None:
+        data = self._first_part(row)
+        if bytes_for_top(data, TOP_ROWS, _PIECE_FROM) is None:
             return None
-        return self._rows(row, data, n_rows)
+        return self._rows(row, data)
 
     def glimpse(self, row: int, reduce: Reduce) -> Plane:
         """The glimpse of a plane; `reduce` decodes a JPEG 2000 at reduced resolution.
@@ -118,29 +117,28 @@ class TopReader:
         ------
         OSError, UndecodableImage
         """
-        data = self._first_part(row, _PIECE)
-        if bytes_for_top(data, _PIECE, _PIECE_FROM) is not None:
-            return _piece(self._rows(row, data, _PIECE))
+        data = self._first_part(row)
+        if bytes_for_top(data, TOP_ROWS, _PIECE_FROM) is not None:
+            return _piece(self._rows(row, data))
         if image_kind(data) == "JPEG 2000":
             small = reduce(data, GLIMPSE_SIZE)
             if small is not None:
                 return shrink(small, GLIMPSE_SIZE)
         return glimpse_of(decode(data))
 
-    def _first_part(self, row: int, n_rows: int) -> bytes:
+    def _first_part(self, row: int) -> bytes:
         """So much of a file as holds its first rows, or all of it where that does not do."""
-        asked = self._n_bytes.get(n_rows, _HEADER)
+        asked = self._n_bytes
         data = self._read(row, asked)
-        needed = bytes_for_top(data, n_rows, _PIECE_FROM)
-        self._n_bytes[n_rows] = needed
+        needed = self._n_bytes = bytes_for_top(data, TOP_ROWS, _PIECE_FROM)
         if asked is None or len(data) != asked:  # all of it
             return data
         return data if needed is not None and needed <= asked else self._read(row, needed)
 
-    def _rows(self, row: int, data: bytes, n_rows: int) -> Plane:
-        rows = decode_top(data, n_rows)
-        if len(rows) < n_rows:  # something long lies before the pixels, or the file is cut off
-            rows = decode_top(self._read(row, None), n_rows)
-        if len(rows) < n_rows:
+    def _rows(self, row: int, data: bytes) -> Plane:
+        rows = decode_top(data, TOP_ROWS)
+        if len(rows) < TOP_ROWS:  # something long lies before the pixels, or the file is cut off
+            rows = decode_top(self._read(row, None), TOP_ROWS)
+        if len(rows) < TOP_ROWS:
             raise UndecodableImage("damaged PNG image: it is cut off")
         return rows

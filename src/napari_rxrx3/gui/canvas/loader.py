@@ -19,6 +19,7 @@ from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.data.kept.freed_memory import give_back_memory
 from napari_rxrx3.gui.tasks import MainThread
 
 if TYPE_CHECKING:
@@ -139,11 +140,12 @@ class PictureLoader(QObject):
             self._show(request)
 
     def prefetch(self, dataset: Dataset, well_ids: Sequence[str]) -> None:
-        """Read wells that are likely to be asked for next."""
+        """Read wells that are likely to be asked for next, and tidy up meanwhile."""
+        submit = self._ahead_pool.submit
         for well_id in well_ids:
             for channel in range(1, N_CHANNELS + 1):
-                future = self._ahead_pool.submit(_try_plane, dataset, well_id, channel)
-                self._ahead.append(future)
+                self._ahead.append(submit(_try_plane, dataset, well_id, channel))
+            self._ahead.append(submit(give_back_memory))
 
     def drop(self) -> None:
         """Forget the current request and everything that was to be read ahead."""
