@@ -63,6 +63,7 @@ class _Walk:
     last_key: float = 0.0
     end: float = 0.0
     pauses: list[tuple[float, float]] = field(default_factory=list)
+    collection: float = 0.0
 
     def run(self) -> None:
         self._listen()
@@ -82,6 +83,7 @@ class _Walk:
             pump(lambda: not left)
             self.end = self.window.wait_drawn(self.planes[self.path[-1][1]], since=self.last_key)
         self.pauses = recorder.pauses()
+        self.collection = recorder.longest_collection
         self.window.settle()
         settled = time.perf_counter()
         pump(lambda: time.perf_counter() - settled > _AFTER_S)
@@ -93,6 +95,7 @@ class _Walk:
             f"one key every {_INTERVAL_MS} ms: {len(set(self.shown))} wells were shown on the way, "
             f"planes of {read} wells were read",
         )
+        collected = (f"taken off: Python's search for garbage, {1000 * self.collection:.0f} ms",)
         none, short = Target("p95", "limit", 0), Target("p95", "limit", _LONGEST_S)
         wrong, late, wait = len(self.wrong), self._left_behind(), self.end - self.last_key
         return [
@@ -101,7 +104,14 @@ class _Walk:
                 "queue", "planes of passed wells read after the last picture", "", late, none
             ),
             self._row("last", "from the last key to its well on screen", "s", wait),
-            self._row("pause", "longest pause of the GUI thread by our code", "s", longest, short),
+            self._row(
+                "pause",
+                "longest pause of the GUI thread by our code",
+                "s",
+                longest,
+                short,
+                collected,
+            ),
         ]
 
     def _row(

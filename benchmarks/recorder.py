@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ["Recorder"]
 Span = tuple[float, float]
 
 _BEAT_MS = 5
+_OLDEST = 2
 _SETTERS = ("data", "contrast_limits", "contrast_limits_range", "scale", "translate")
 
 
@@ -30,7 +32,8 @@ class Recorder(QObject):
     A timer beats every few milliseconds; the time between two beats, less the timer's own
     interval, is a pause. Of each, what napari took to make its layers, to set their pixels,
     contrast and place, and to draw its window is taken off, but not what our own widgets took to
-    paint in it.
+    paint in it; and what Python took to look through all of its objects for garbage, most of
+    which are napari's and Qt's.
 
     Make it before any window.
     """
@@ -38,6 +41,8 @@ class Recorder(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.napari: list[Span] = []
+        self.collected: list[Span] = []
+        """When Python looked through all of its objects."""
         self.painted: dict[str, list[Span]] = {}
         self.drawn = 0.0
         """When a window was last on screen anew."""
@@ -55,6 +60,8 @@ class Recorder(QObject):
             self._time_setter(name)
         self._time_method(Image, "refresh")
         self._time_method(ViewerModel, "add_image")
+        self._collecting_since = 0.0
+        gc.callbacks.append(self._on_collection)
 
     def watch(self, window: QWidget) -> None:
         """Time the drawing of a window."""
@@ -75,6 +82,7 @@ class Recorder(QObject):
     def listening(self) -> Iterator[Recorder]:
         """Hear the heart beat; what was heard before is forgotten."""
         self.napari.clear()
+        self.collected.clear()
         self.painted = {name: [] for name in self.painted}
         self._pauses.clear()
         self._last = time.perf_counter()
@@ -96,17 +104,20 @@ class Recorder(QObject):
             for start, end in self._pauses
         ]
 
+    @property
+    def longest_collection(self) -> float:
+        """Seconds that Python took to look through all of its objects once."""
+        return max((end - start for start, end in self.collected), default=0.0)
+
     def own_time(self, start: float, end: float) -> float:
         """Seconds between two moments, less napari's setting and drawing."""
         return self._own((start, end), [s for spans in self.painted.values() for s in spans])
 
     def _own(self, span: Span, ours: list[Span]) -> float:
-        napari = [part for s in self.napari if (part := _overlap(span, s)) is not None]
-        own = [part for s in ours if (part := _overlap(span, s)) is not None]
-        inside = sum(
-            both[1] - both[0] for a in own for b in napari if (both := _overlap(a, b)) is not None
-        )
-        return span[1] - span[0] - sum(end - start for start, end in napari) + inside
+        collected = _inside(span, self.collected)
+        napari = _seconds(_inside(span, self.napari)) - _common(collected, self.napari)
+        own = _common(_inside(span, ours), self.napari)
+        return span[1] - span[0] - _seconds(collected) - napari + own
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         if event is None or event.type() != QEvent.Type.UpdateRequest or self._depth:
@@ -117,6 +128,13 @@ class Recorder(QObject):
             QCoreApplication.sendEvent(watched, event)
         self.drawn = time.perf_counter()
         return True
+
+    def _on_collection(self, phase: str, info: dict[str, int]) -> None:
+        now = time.perf_counter()
+        if phase == "start":
+            self._collecting_since = now
+        elif info["generation"] == _OLDEST:
+            self.collected.append((self._collecting_since, now))
 
     def _beat(self) -> None:
         now = time.perf_counter()
@@ -169,6 +187,16 @@ class Recorder(QObject):
         kind.paintEvent = timed_paint  # type: ignore[attr-defined]
 
 
-def _overlap(a: Span, b: Span) -> Span | None:
-    start, end = max(a[0], b[0]), min(a[1], b[1])
-    return (start, end) if end > start else None
+def _inside(span: Span, others: Iterable[Span]) -> list[Span]:
+    """What of other spans lies inside one."""
+    cut = ((max(span[0], start), min(span[1], end)) for start, end in others)
+    return [(start, end) for start, end in cut if end > start]
+
+
+def _common(spans: Iterable[Span], others: Iterable[Span]) -> float:
+    """Seconds that are in both; the spans of each do not overlap."""
+    return sum(_seconds(_inside(span, others)) for span in spans)
+
+
+def _seconds(spans: Iterable[Span]) -> float:
+    return sum(end - start for start, end in spans)

@@ -35,7 +35,9 @@ with drawing; or one pass over the same bytes.
 - **peer**: napari-ome-zarr on the same pixels; faiss's exact flat index on the same vectors.
 
 The files were in the system's memory (warm disk cache). A pause is the time between two beats of \
-a timer on the GUI thread, less what napari itself takes to make, set and draw its layers."""
+a timer on the GUI thread, less what napari itself takes to make, set and draw its layers, and \
+less what Python takes to look through all of its objects for garbage: with napari imported there \
+are 300,000 of them, so that it takes about a tenth of a second, once in a while."""
 
 
 def write_report(

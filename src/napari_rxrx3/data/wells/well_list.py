@@ -22,6 +22,7 @@ __all__ = ["WellList", "count_by_plate", "has_image", "plate_slices"]
 Array = np.ndarray[Any, Any]
 
 _LOOKED_AT, _PLATES_ONE_BY_ONE = 4096, 64
+_REMEMBERED = 32
 
 
 class WellList:
@@ -39,6 +40,7 @@ class WellList:
         self.table = table
         self.slices = plate_slices(table)
         self._ids = pa.chunked_array([pa.array(table.index.array, pa.large_string())])
+        self._asked: dict[str, int | None] = {}
 
     def __len__(self) -> int:
         return len(self.table)
@@ -50,6 +52,14 @@ class WellList:
 
     def position_of(self, well_id: str) -> int | None:
         """Where a well is in the table; None if it is not listed."""
+        # a click asks for the same well several times, and must not wait for other threads
+        asked = self._asked
+        if well_id not in asked:
+            kept = asked if len(asked) < _REMEMBERED else {}
+            asked = self._asked = {**kept, well_id: self._look_up(well_id)}
+        return asked[well_id]
+
+    def _look_up(self, well_id: str) -> int | None:
         piece = self._plate_of(well_id)
         if piece is not None:
             found = self._find(well_id, piece)
