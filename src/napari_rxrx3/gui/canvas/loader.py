@@ -126,9 +126,11 @@ class PictureLoader(QObject):
         if now - self._shown_at > _BURST_S and self._request is not None:
             self._show(self._request)  # done just now: while a key is held, show what comes
         self.drop()
-        if dataset is not self._dataset:
+        is_new = dataset is not self._dataset
+        if is_new:
             self._dataset, self._usual = dataset, _USUAL
         request = self._request = _Request(dataset, tuple(tiles), self._usual)
+        request.comes_after_drawing = is_new
         if not request.asked:
             self._main.call(lambda: self._show(request))
             return
@@ -136,7 +138,7 @@ class PictureLoader(QObject):
             self._submit(request, self._fetch_top)
         if len(tiles) > 1 or not self._has_tops:
             self._submit(request, self._fetch)
-        if is_alone and request.something_to_show.wait(_MOMENT_S):
+        if is_alone and not is_new and request.something_to_show.wait(_MOMENT_S):
             self._show(request)
 
     def prefetch(self, dataset: Dataset, well_ids: Sequence[str]) -> None:
@@ -216,6 +218,11 @@ class PictureLoader(QObject):
         """Show what there is of a request, if it is still wanted; on the GUI thread."""
         if self._request is not request:
             return
+        if request.comes_after_drawing:
+            # napari takes half a second to make layers: the plate map is not to wait for that
+            request.comes_after_drawing = False
+            QTimer.singleShot(_DRAWING_MS, lambda: self._show(request))
+            return
         if request.picture is None and request.asked:
             first, request.first = request.first, None
             if request.tops_left == 0:
@@ -257,6 +264,7 @@ class _Request:
         self.left = self.tops_left = len(self.asked)
         self.is_begun = False
         self.is_small = False
+        self.comes_after_drawing = False
         self.first: Picture | None = None
         self.picture: Picture | None = None
         self.something_to_show = threading.Event()
