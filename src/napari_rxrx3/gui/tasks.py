@@ -18,7 +18,7 @@ __all__ = ["MainThread", "Tasks"]
 Progress = Callable[[int, int, str], None]
 Status = tuple[int, int, str]
 
-_PAUSE_MS = 50
+_PAUSE_MS = 250
 """Progress is shown this often: work may report thousands of steps a second."""
 
 _log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +27,10 @@ of it, or of a piece of it: those of large images take long to read."""
 _SMALL = (16, 64)
 """Pixels of a thumbnail from afar, and of the thumbnails as they are kept."""
 _LOOK_MS = 120
-_REFRESH_MS = 200
-_REFRESH_SHARE = 8
-"""Of the time, one part in so many goes into drawing what has just been read."""
+_REFRESH_MS = 200, 1000
+"""What has been read is drawn soon at first, then less and less often: without a graphics card
+drawing takes the cores that read."""
+_SLOWER = 1.5
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class PlateOverview(QObject):
         self._asked: tuple[Dataset, PlateId] | None = None
         self._look_timer = QTimer(self, singleShot=True, interval=_LOOK_MS)
         self._look_timer.timeout.connect(self._look)
-        self._refresh_timer = QTimer(self, singleShot=True, interval=_REFRESH_MS)
+        self._refresh_timer = QTimer(self, singleShot=True)
         self._refresh_timer.timeout.connect(self._refresh)
         camera = viewer.scene.camera
         for event in (camera.events.zoom, camera.events.center):
@@ -241,8 +241,7 @@ class PlateOverview(QObject):
         plate = self._plate
         if plate is None:
             return
-        if not self._refresh_timer.isActive():
-            self._refresh_timer.start(_REFRESH_MS)
+        self._refresh_timer.start(_REFRESH_MS[0])
         if plate.fill.left and not self._tasks.is_running("overview fill"):
             text = f"reading the wells of {plate.plate}"
             fill = plate.fill
@@ -253,19 +252,14 @@ class PlateOverview(QObject):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Draw what was read since the last time, and again after a while that suits its cost."""
+        """Draw what was read since the last time, and again after a while."""
         if self._picture is None:
             return
-        started = time.perf_counter()
         changed = self._picture.take_dirty()
         self._layers.refresh(changed)
         if changed or self._tasks.is_running("overview fill"):
-            QTimer.singleShot(0, lambda: self._refresh_again(started))
-
-    def _refresh_again(self, started: float) -> None:
-        """Called when the change was drawn."""
-        took = 1000 * (time.perf_counter() - started)
-        self._refresh_timer.start(max(_REFRESH_MS, int(_REFRESH_SHARE * took)))
+            later = min(_REFRESH_MS[1], round(_SLOWER * self._refresh_timer.interval()))
+            self._refresh_timer.start(later)
 
 
 def _read_plate(dataset: Dataset, plate: PlateId, tile: int) -> _Plate:
