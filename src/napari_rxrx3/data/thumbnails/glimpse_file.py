@@ -62,13 +62,13 @@ class GlimpseFile:
         self._token = b""
         self._n_read = 0
 
-    def load(self) -> Records:
+    def load(self) -> Iterator[Records]:
         """Read what others have added since the last time; nothing if there is no such file."""
         with suppress(OSError), self.path.open("rb") as file:
-            return self._unread(file)[0]
-        return self._usable(np.empty(0, self._record))
+            self._recognize(file)
+            yield from self._unread(file)
 
-    def add(self, planes: Array, new: Array, known: Array) -> Records:
+    def add(self, planes: Array, new: Array, known: Array) -> list[Records]:
         """Append glimpses and return those that others have added meanwhile.
 
         Parameters
@@ -85,8 +85,9 @@ class GlimpseFile:
             If the file cannot be written.
         """
         with self._locked() as file:
-            theirs, is_same = self._unread(file)
-            slots = np.setdiff1d(new if is_same else known, theirs.slots)
+            ours = new if self._recognize(file) else known
+            theirs = list(self._unread(file))
+            slots = np.setdiff1d(ours, [slot for part in theirs for slot in part.slots])
             file.seek(_HEADER + self._n_read * self._record.itemsize)
             for start in range(0, len(slots), _AT_ONCE):
                 file.write(self._records(planes, slots[start : start + _AT_ONCE]).tobytes())
@@ -101,20 +102,24 @@ class GlimpseFile:
         records["crc"] = [_crc(record) for record in records]
         return records
 
-    def _unread(self, file: IO[bytes]) -> tuple[Records, bool]:
-        """Records from where the last reading ended, and whether it is still the same file."""
+    def _recognize(self, file: IO[bytes]) -> bool:
+        """Whether it is the same file as the last time; otherwise it is read from its start."""
         head = file.read(_HEADER)
-        token = head[len(_MAGIC) :]
+        token = head[len(_MAGIC) :] if head.startswith(_MAGIC) else b""
         is_same = token == self._token
         if not is_same:
             self._token, self._n_read = token, 0
-        if len(token) < _TOKEN or not head.startswith(_MAGIC):
-            return self._usable(np.empty(0, self._record)), is_same
-        file.seek(_HEADER + self._n_read * self._record.itemsize)
-        content = file.read()
-        n_found = len(content) // self._record.itemsize
-        self._n_read += n_found
-        return self._usable(np.frombuffer(content, self._record, n_found)), is_same
+        return is_same
+
+    def _unread(self, file: IO[bytes]) -> Iterator[Records]:
+        """Records from where the last reading ended, some at a time: all at once are slower."""
+        if len(self._token) < _TOKEN:
+            return
+        size = self._record.itemsize
+        file.seek(_HEADER + self._n_read * size)
+        while n_found := len(content := file.read(_AT_ONCE * size)) // size:
+            self._n_read += n_found
+            yield self._usable(np.frombuffer(content, self._record, n_found))
 
     def _usable(self, records: Array) -> Records:
         good = [r["slot"] < self._n_slots and r["crc"] == _crc(r) for r in records]

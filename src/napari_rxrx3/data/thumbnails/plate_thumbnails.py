@@ -72,7 +72,8 @@ class PlateThumbnails:
         self._cache = cache
         self._file = self._open_file(form)
         if self._file is not None:
-            self._take_over(self._file.load())
+            for records in self._file.load():
+                self._take_over(records)
 
     @classmethod
     def open(cls, dataset: Any, plate: PlateId) -> PlateThumbnails:
@@ -153,7 +154,8 @@ class PlateThumbnails:
                 with self._lock:
                     self._new |= new
                 return
-            self._take_over(theirs)
+            for records in theirs:
+                self._take_over(records)
         self._cache.clean_later()
 
     @property
