@@ -11,9 +11,11 @@ import tempfile
 from pathlib import Path
 
 import napari
+from qtpy.QtCore import Qt
 
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.cli import main as command
+from napari_rxrx3.core.display import display
 from napari_rxrx3.data.dataset import open_dataset
 from napari_rxrx3.data.demo.screen_files import write_demo
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
@@ -64,6 +66,7 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     for theme in THEMES:
         save_tabs(demo, folder, theme)
         save_closer(demo, folder, theme)
+    save_preferences(demo, folder)
     return failures
 
 
@@ -86,6 +89,33 @@ def save_tabs(demo: Path, folder: Path, theme: str) -> None:
         explorer.benchmark.run.click()
         wait_until(lambda: explorer.is_settled)
     save_window(viewer, folder / f"benchmark-{theme}-{SMALL}.png")
+    close_window(viewer, explorer)
+
+
+def save_preferences(demo: Path, folder: Path) -> None:
+    """Save the page in napari's Preferences, the sheet of keys, and other colors of the stains."""
+    viewer = napari.Viewer()
+    viewer.theme = "dark"
+    explorer = dock_explorer(viewer)
+    viewer.window.resize(1280, 800)
+    explorer.session.open(open_dataset(write_demo(demo)))
+    show_neighbors(explorer, "PLK1")
+    wait_until(lambda: explorer.is_settled)
+    dialog = viewer.window._open_preferences_dialog()
+    dialog.resize(900, 640)
+    dialog._list.setCurrentItem(
+        dialog._list.findItems("RxRx3 Explorer", Qt.MatchFlag.MatchExactly)[0]
+    )
+    wait_until(lambda: explorer.is_settled)
+    dialog.grab().save(str(folder / "preferences-dark.png"))
+    dialog.reject()
+    explorer.help_button.click()
+    save_window(viewer, folder / f"keys-dark-{SMALL}.png")
+    explorer.help_button.click()
+    display.palette = "Okabe-Ito"
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"palette-dark-{SMALL}.png")
+    display.reset()
     close_window(viewer, explorer)
 
 

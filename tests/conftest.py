@@ -17,7 +17,8 @@ from window import Window, standing_viewer
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("user")
-    patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    for kind in ("cache", "data", "state"):
+        patch.setenv(f"XDG_{kind.upper()}_HOME", str(folder / kind))
     patch.setenv("NAPARI_CONFIG", str(folder / "napari" / "settings.yaml"))
     # napari has looked at the variable already; the settings of plugins are beside its own
     patch.setattr("napari.settings._CFG_PATH", str(folder / "napari" / "settings.yaml"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from builders import Screen, control_row, noise
 from napari_rxrx3.core.mosaic import Tile, hatched
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS
+from napari_rxrx3.gui.canvas import loader as loader_module
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 
 WELLS = tuple(f"gene-001_1_C{c:02d}" for c in range(3, 9))
@@ -137,3 +139,72 @@ def test_what_is_read_ahead_is_there_when_it_is_asked_for(
     )
     (picture,) = pictures_of(loader, dataset, [WELLS[3]], qtbot)
     assert not picture.is_first
+
+
+def test_of_many_wells_those_that_are_read_are_shown_meanwhile(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader_module, "_SOME_OF_S", 0.0)
+    monkeypatch.setattr(loader_module, "_SOME_SHARE", 0.0)
+    screen = a_screen(64)
+    dataset = opened(screen, root, cache)
+    last, let_go = WELLS[-1], threading.Event()
+
+    def late() -> np.ndarray:
+        assert let_go.wait(20)
+        return screen.planes[last][5]
+
+    key = dataset.well(last), 6, None
+    reading = threading.Thread(target=lambda: dataset.images._planes.get(key, late))
+    reading.start()
+    came: list[Picture] = []
+    loader.ready.connect(came.append)
+    loader.request(dataset, [Tile(well, well, 0, i) for i, well in enumerate(WELLS)])
+    qtbot.waitUntil(lambda: bool(came) and len(came[-1].planes) == 35, timeout=20_000)
+    assert came[-1].notes == {last: "reading it …"}
+    assert came[-1].waiting == {last}
+    let_go.set()
+    qtbot.waitUntil(lambda: loader.is_idle, timeout=20_000)
+    reading.join()
+    assert [picture.is_first for picture in came] == [True] * (len(came) - 1) + [False]
+    assert came[-1].notes == {}
+    for picture in came:
+        for well, channel in picture.planes:
+            tile = next(t for t in picture.mosaic.tiles if t.well_id == well)
+            top, left = picture.mosaic.origin(tile)
+            shown = picture.stains[channel - 1][top : top + 64, left : left + 64]
+            np.testing.assert_array_equal(shown, screen.planes[well][channel - 1])
+
+
+def test_tiles_that_change_places_are_not_read_again(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    screen = a_screen(64)
+    dataset = opened(screen, root, cache)
+    pictures_of(loader, dataset, list(WELLS), qtbot)
+    dataset.images._planes.resize(0)  # as if the cache were too small for them
+    (root / "images" / "gene-001" / "Plate1.tar").unlink()
+    turned = WELLS[::-1]
+    picture = pictures_of(loader, dataset, list(turned), qtbot)[-1]
+    assert not picture.failures
+    for tile in picture.mosaic.tiles:
+        top, left = picture.mosaic.origin(tile)
+        np.testing.assert_array_equal(
+            picture.stains[3][top : top + 64, left : left + 64], screen.planes[tile.well_id][3]
+        )
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_crop_is_read_as_a_whole_and_shown_as_its_middle(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any, n: int
+) -> None:
+    screen = a_screen(1024)
+    dataset = opened(screen, root, cache)
+    came: list[Picture] = []
+    loader.ready.connect(came.append)
+    loader.request(dataset, [Tile(well, well, 0, i) for i, well in enumerate(WELLS[:n])], 256)
+    qtbot.waitUntil(lambda: loader.is_idle, timeout=20_000)
+    (picture,) = came
+    assert (picture.crop, picture.mosaic.tile_shape) == (256, (256, 256))
+    plane = screen.planes[WELLS[n - 1]][1]
+    np.testing.assert_array_equal(picture.planes[WELLS[n - 1], 2], plane[384:640, 384:640])

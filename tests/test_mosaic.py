@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched, in_grid
+from napari_rxrx3.core.mosaic import Mosaic, Tile, cropped, hatched, in_grid, reduction_for
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 70))
 UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
@@ -184,3 +184,61 @@ def test_eight_bits_among_sixteen_keep_their_values() -> None:
     planes["gene-001_1_B03"] = np.full((4, 4), 60000, np.uint16)
     picture = mosaic.render(planes, UINT16)
     assert [part_of(picture, mosaic, tile).max() for tile in mosaic.tiles] == [200, 60000]
+
+
+# --- what is still to come, and pieces ---------------------------------------------------------
+
+
+@given(shape=st.tuples(st.integers(1, 300), st.integers(1, 300)))
+def test_a_well_that_is_still_read_is_neither_black_nor_hatched(shape: tuple[int, int]) -> None:
+    mosaic = row_of(2, shape)
+    here, there = mosaic.tiles
+    planes = {here.well_id: np.full(shape, 7, np.uint8)}
+    picture = mosaic.render(planes, UINT8, waiting={here.well_id, there.well_id})
+    assert (part_of(picture, mosaic, here) == 7).all(), "what is there is shown"
+    dotted = part_of(picture, mosaic, there)
+    assert dotted.max() == 255
+    if min(shape) > 20:
+        assert (dotted > 0).mean() < 0.02
+
+
+@given(
+    shape=st.tuples(st.integers(1, 80), st.integers(1, 80)),
+    crop=st.integers(0, 100),
+    data=st.data(),
+)
+def test_a_crop_is_the_middle(shape: tuple[int, int], crop: int, data: st.DataObject) -> None:
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    part = cropped(1000 * y + x, crop)
+    expected = tuple(min(extent, crop or extent) for extent in shape)
+    assert part.shape == expected
+    for got, want in zip(divmod(int(part[0, 0]), 1000), shape, strict=True):
+        n = min(want, crop or want)
+        assert got == (want - n) // 2
+    np.testing.assert_array_equal(part - part[0, 0], (1000 * y + x)[: expected[0], : expected[1]])
+
+
+def test_a_crop_does_not_keep_the_whole_in_memory() -> None:
+    assert cropped(np.zeros((64, 64)), 8).base is None
+
+
+@given(
+    size=st.integers(1, 4096),
+    grid=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    most=st.integers(64, 4096),
+)
+def test_tiles_are_as_large_as_allowed(size: int, grid: tuple[int, int], most: int) -> None:
+    times = reduction_for(size, grid, most)
+    assert times & (times - 1) == 0, "a power of two"
+    n = grid[0] * grid[1]
+    assert size // times <= most
+    assert n * (size // times) ** 2 <= 2**24
+    if times > 1:
+        larger = size // (times // 2)
+        assert larger > most or n * larger**2 > 2**24
+
+
+def test_wells_as_they_come_are_shown_in_full_up_to_the_usual_size() -> None:
+    assert reduction_for(512, (5, 5), 512) == 1
+    assert reduction_for(2048, (1, 3), 512) == 4
+    assert reduction_for(2048, (2, 2), 2048) == 1

@@ -14,7 +14,10 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.session import CONTRAST_RULES, Query, Session, name_of_well
+from napari_rxrx3.hits.review import open_review
+from napari_rxrx3.session import CONTRAST_RULES, CROPS, Query, Session, name_of_well
+from napari_rxrx3.strips import arrange
+from napari_rxrx3.strips.strip import Strip
 
 GENE_1, GENE_2, GENE_10 = (PlateId("gene-001", n) for n in (1, 2, 10))
 COMPOUND = PlateId("compound-001", 1)
@@ -49,6 +52,9 @@ SIGNALS = (
     "selection_changed",
     "highlight_changed",
     "tiles_changed",
+    "crop_changed",
+    "difference_changed",
+    "view_changed",
     "query_changed",
     "contrast_rule_changed",
     "limits_changed",
@@ -392,10 +398,11 @@ def test_a_neighbor_is_shown_beside_the_query_and_its_control(
 ) -> None:
     session.show_beside_query("MTOR", "gene-001_2_C03")
     assert session.tiles == (
-        Tile("gene-001_1_B02", "query: PLK1 guide 1"),
-        Tile("gene-001_1_B04", "control, same plate"),
-        Tile("gene-001_2_C03", "neighbor: MTOR"),
+        Tile("gene-001_1_B02", "query: PLK1 guide 1", role="query"),
+        Tile("gene-001_1_B04", "control, same plate", role="control"),
+        Tile("gene-001_2_C03", "neighbor: MTOR", role="neighbor"),
     )
+    assert session.strip == Strip("neighbors", "PLK1 and MTOR", session.tiles)
     assert heard == [("tiles_changed", session.tiles)]
 
 
@@ -403,9 +410,144 @@ def test_what_is_not_there_has_a_tile_that_says_so(session: Session) -> None:
     session.select_well("gene-001_10_Z48")
     session.show_beside_query("Voglibose@10", None)
     assert session.tiles[1:] == (
-        Tile(None, "no control on this plate"),
-        Tile(None, "neighbor: Voglibose@10"),
+        Tile(None, "no control on this plate", role="control"),
+        Tile(None, "neighbor: Voglibose@10", role="neighbor"),
     )
+
+
+def test_a_query_without_an_image_has_a_tile_that_says_so(session: Session) -> None:
+    session.ask(key="Voglibose@10", well=None)
+    session.show_beside_query("MTOR", "gene-001_2_C03")
+    assert session.tiles == (
+        Tile(None, "query: Voglibose@10 (no image of it is here)", role="query"),
+        Tile("gene-001_2_C03", "neighbor: MTOR", role="neighbor"),
+    )
+    session.flicker()
+    assert not session.is_flickered
+
+
+def strip_of(session: Session, kind: str, well: str = "gene-001_1_B02") -> Strip:
+    return arrange(kind, session.dataset, well)  # type: ignore[arg-type]
+
+
+def test_a_strip_is_shown_until_something_else_is_and_leaves_the_overview(
+    session: Session, heard: Heard
+) -> None:
+    session.set_view("plate")
+    heard.clear()
+    strip = strip_of(session, "control")
+    session.show_strip(strip)
+    assert heard == [("tiles_changed", strip.tiles), ("view_changed", "well")]
+    assert (session.strip, session.tiles) == (strip, strip.tiles)
+    assert session.well == "gene-001_1_B02"
+    session.show([("gene-001_1_B04", "any")])
+    assert session.strip is None
+    session.show_strip(strip)
+    session.open_well("gene-001_1_B02")  # of the well itself, that stands beside its control
+    assert (session.strip, len(session.tiles)) == (None, 1)
+    session.show_strip(strip)
+    session.open(None)
+    assert (session.strip, session.tiles) == (None, ())
+
+
+def test_anyone_may_ask_for_a_strip(session: Session) -> None:
+    asked: list[tuple[str, object]] = []
+    session.strip_wanted.connect(lambda kind, options: asked.append((kind, options)))
+    session.want_strip("control")
+    session.want_strip("wells", wells=["a", "b"])
+    assert asked == [("control", {}), ("wells", {"wells": ["a", "b"]})]
+    with pytest.raises(ValueError, match="unknown strip 'plate'; choose one of control"):
+        session.want_strip("plate")
+
+
+def test_a_well_alone_flickers_to_its_control_and_back(session: Session, heard: Heard) -> None:
+    alone = session.tiles
+    session.flicker()
+    assert session.is_flickered
+    control = Tile("gene-001_1_B04", "control, B04", role="control")
+    assert session.tiles == (control,)
+    assert session.well == "gene-001_1_B02"
+    session.flicker()
+    assert not session.is_flickered
+    assert session.tiles == alone
+    assert heard == [("tiles_changed", (control,)), ("tiles_changed", alone)]
+
+
+def test_the_query_and_its_control_change_places_and_no_other_tile_does(session: Session) -> None:
+    strip = strip_of(session, "guides")
+    session.show_strip(strip)
+    session.flicker()
+    before, after = (
+        {(t.row, t.column): t for t in tiles} for tiles in (strip.tiles, session.tiles)
+    )
+    query = next(place for place, tile in before.items() if tile.role == "query")
+    control = next(place for place, tile in before.items() if tile.role == "control")
+    for one, other in ((query, control), (control, query)):
+        assert (after[one].well_id, after[one].label) == (
+            before[other].well_id,
+            before[other].label,
+        )
+    others = before.keys() - {query, control}
+    assert {place: after[place] for place in others} == {p: before[p] for p in others}
+    assert list(before) == list(after)
+    assert session.strip is strip
+    session.flicker()
+    assert session.tiles == strip.tiles
+
+
+def test_a_strip_without_a_control_lets_one_take_the_place_of_the_query(session: Session) -> None:
+    strip = strip_of(session, "replicates")
+    session.show_strip(strip)
+    session.flicker()
+    assert session.tiles == (
+        Tile("gene-001_1_B04", "control, B04", role="control"),
+        *strip.tiles[1:],
+    )
+
+
+def test_where_there_is_no_control_nothing_flickers_and_that_is_said(session: Session) -> None:
+    for well in ("compound-001_1_C03", "gene-001_10_Z48"):
+        session.select_well(well)
+        tiles = session.tiles
+        heard = Heard(session)
+        session.flicker()
+        assert (session.tiles, session.is_flickered) == (tiles, False)
+        assert heard == [
+            ("message_changed", "There is no control with an image to change places with.")
+        ]
+    session.open(None)
+    session.flicker()
+    assert not session.is_flickered
+
+
+@pytest.mark.parametrize("end", ["select_well", "open_well", "show", "show_strip", "open"])
+def test_anything_new_ends_flickering(session: Session, end: str) -> None:
+    session.flicker()
+    assert session.is_flickered
+    if end == "show":
+        session.show([("gene-001_1_B02", "again")])
+    elif end == "show_strip":
+        session.show_strip(strip_of(session, "control"))
+    elif end == "open":
+        session.open(None)
+    else:
+        getattr(session, end)("gene-001_1_B02")
+        assert session.tiles == (Tile("gene-001_1_B02", "PLK1 guide 1"),)
+    assert not session.is_flickered
+
+
+def test_crop_and_difference_are_told_once_and_stay(session: Session, heard: Heard) -> None:
+    for _ in range(2):
+        session.set_crop(CROPS[2])
+        session.set_difference(True)
+    session.select_well("gene-001_2_C03")
+    told = [item for item in heard if item[0] in ("crop_changed", "difference_changed")]
+    assert told == [("crop_changed", 256), ("difference_changed", True)]
+    assert (session.crop, session.difference) == (256, True)
+    with pytest.raises(ValueError, match="unknown crop 100"):
+        session.set_crop(100)
+    session.open(None)  # there is nothing to subtract
+    assert (session.crop, session.difference) == (256, False)
 
 
 @pytest.mark.parametrize(
@@ -465,3 +607,28 @@ def test_contrast_and_messages_are_told_once(session: Session, heard: Heard) -> 
     assert session.message == "42 wells"
     with pytest.raises(ValueError, match="no such rule"):
         session.set_contrast_rule("no such rule")
+
+
+def test_tags_are_told_by_the_review_that_is_worked_on(
+    session: Session, dataset: Any, tmp_path: Path
+) -> None:
+    told: list[tuple[str, object]] = []
+    session.review_changed.connect(lambda review: told.append(("review", review)))
+    session.tags_changed.connect(lambda wells: told.append(("tags", wells)))
+    ours, theirs = (open_review(dataset, name, tmp_path) for name in ("Ada", "Grace"))
+    session.set_review(ours)
+    session.set_review(ours)
+    ours.tag("gene-001_1_B02", 2)
+    session.set_review(theirs)
+    ours.tag("gene-001_1_B02", 3)
+    theirs.tag("gene-001_1_B04", 1)
+    session.open(dataset)
+    theirs.tag("gene-001_1_B04", 2)
+    assert session.review is None
+    assert told == [
+        ("review", ours),
+        ("tags", {"gene-001_1_B02"}),
+        ("review", theirs),
+        ("tags", {"gene-001_1_B04"}),
+        ("review", None),
+    ]

@@ -63,7 +63,9 @@ def layers_of_well(dataset: Dataset, well_id: str) -> list[LayerData]:
     from napari_rxrx3.core.errors import ImageUnavailable
     from napari_rxrx3.core.stains import STAINS
     from napari_rxrx3.gui.canvas.layers import layer_options
+    from napari_rxrx3.gui.preferences import follow_preferences
 
+    follow_preferences()
     image = dataset.image(well_id)
     layers: list[LayerData] = []
     for stain in STAINS:

@@ -18,6 +18,7 @@ from napari_rxrx3.maps.spec import LEVELS
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.figures.record import ViewRecord
     from napari_rxrx3.maps.phenomap import MapSpec
 
 __all__ = ["main"]
@@ -25,8 +26,6 @@ __all__ = ["main"]
 Progress = Callable[[int, int, str], None]
 Commands = Any
 """What argparse adds commands to; its class is private."""
-
-_SAME = ("n_null", "n_entries")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,8 +64,9 @@ def _add_windows(commands: Commands) -> None:
     demo.add_argument("--folder", help="where the demo data are kept")
     _add_window_options(demo)
     demo.set_defaults(run=_demo)
-    open_ = commands.add_parser("open", help="open napari on a data set")
-    open_.add_argument("path", metavar="PATH", help="folder, metadata file, tar, shard or URL")
+    open_ = commands.add_parser("open", help="open napari on a data set or a saved session")
+    path_help = "folder, metadata file, tar, shard or URL; or the JSON of a session or figure"
+    open_.add_argument("path", metavar="PATH", help=path_help)
     _add_window_options(open_)
     open_.set_defaults(run=_open)
 
@@ -180,8 +180,7 @@ def _open(arguments: argparse.Namespace) -> int:
 
 
 def _show(path: str, arguments: argparse.Namespace) -> int:
-    with _progress_bar() as progress:
-        dataset = _opened(path, progress, with_vectors=False)  # the window reads them meanwhile
+    record, dataset = _record_and_dataset(path)
     if arguments.well is not None and dataset.listed.position_of(arguments.well) is None:
         raise UnknownWell(arguments.well)
     from napari_rxrx3.gui.run import Request, run_window
@@ -193,11 +192,23 @@ def _show(path: str, arguments: argparse.Namespace) -> int:
         _size(arguments.size),
         arguments.theme,
         arguments.view,
+        record,
     )
     run_window(dataset, request)
     if request.screenshot is not None:
         print(f"Saved {request.screenshot}.")
     return 0
+
+
+def _record_and_dataset(path: str) -> tuple[ViewRecord | None, Dataset]:
+    """What to show at a path; the vectors are read by the window meanwhile."""
+    from napari_rxrx3.figures.reading import is_record_file
+    from napari_rxrx3.figures.restore import open_record
+
+    with _progress_bar() as progress:
+        if is_record_file(path):
+            return open_record(path, progress=progress)
+        return None, _opened(path, progress, with_vectors=False)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -265,6 +276,7 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
 def _benchmark(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.maps.known.benchmark import pair_recalls
     from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
+    from napari_rxrx3.maps.known.benchmark_words import benchmark_in_words
     from napari_rxrx3.maps.known.compound_genes import compound_gene_precision
 
     if not (arguments.pairs or arguments.interactions):
@@ -284,32 +296,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         if table is not None:
             precision = compound_gene_precision(phenomap, table, progress=progress)
             result["interactions"] = {"file": arguments.interactions, **precision.as_dict()}
-    print(json.dumps(result, indent=1) if arguments.json else _benchmark_in_words(result))
+    print(json.dumps(result, indent=1) if arguments.json else benchmark_in_words(result))
     return 0
-
-
-def _benchmark_in_words(result: dict[str, Any]) -> str:
-    parts = []
-    if pairs := result.get("pairs"):
-        parts += [
-            f"Known pairs among all {pairs[0]['n_null']:,} pairs of {pairs[0]['n_entries']:,} "
-            "entries (by chance: 0.1 and 0.2)",
-            _table([{k: v for k, v in row.items() if k not in _SAME} for row in pairs]),
-        ]
-    if known := result.get("interactions"):
-        parts += [
-            f"Genes of {known['n_compounds']:,} compounds of {known['file']} (left out: "
-            f"{known['n_absent']:,} not in the map, {known['n_without_active']:,} without an "
-            f"active gene, {known['n_too_few']:,} with too few others)",
-            _table(known["doses"]),
-        ]
-    return "\n".join(parts)
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    import pandas as pd
-
-    return pd.DataFrame(rows).to_string(index=False, float_format="{:.4f}".format)
 
 
 def _thumbnails(arguments: argparse.Namespace) -> int:

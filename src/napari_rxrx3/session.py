@@ -6,7 +6,7 @@ Parts set it and follow its signals; they do not know each other.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,42 +17,26 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.maps.query import Query
+from napari_rxrx3.strips.flicker import swapped
+from napari_rxrx3.strips.neighbors import beside_query
+from napari_rxrx3.strips.strip import KINDS, Strip
+from napari_rxrx3.strips.wells import name_of_well, nearest_controls, picture_of, plate_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["CONTRAST_RULES", "VIEWS", "Query", "Session", "name_of_well"]
+__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "Query", "Session", "name_of_well"]
 
 CONTRAST_RULES = ("from controls", "from this well", "by hand")
 VIEWS = ("well", "plate")
 """What the canvas shows: the tiles, or all wells of the plate."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """A question to the map: which perturbations look like, or unlike, this one.
-
-    `well` is the well shown for it; None until one is chosen. `order` and `kind` are those of
-    `napari_rxrx3.maps.neighbors`; from `level` on to `leave_out` it says which map is asked, an
-    empty `embedding` being the data set's default.
-    """
-
-    key: str = ""
-    well: str | None = None
-    order: str = "similar"
-    kind: str = "all"
-    k: int = 50
-    metric: str = "cosine"
-    level: str = "perturbation"
-    align: str = "pca-centerscale"
-    embedding: str = ""
-    average: str = "mean"
-    batch: str = "experiment"
-    control: str = EMPTY_CONTROL
-    leave_out: bool = False
+CROPS = (0, 512, 256)
+"""How much of a well is shown: the whole, or so many pixels in its middle."""
 
 
 class Session:
@@ -66,12 +50,17 @@ class Session:
     selection_changed = Signal(object)
     highlight_changed = Signal(object)
     tiles_changed = Signal(object)
+    strip_wanted = Signal(str, object)
+    crop_changed = Signal(int)
+    difference_changed = Signal(bool)
     view_changed = Signal(str)
     query_changed = Signal(object)
     contrast_rule_changed = Signal(str)
     limits_changed = Signal(object)
     failures_changed = Signal(object)
     phenomap_changed = Signal(object)
+    review_changed = Signal(object)
+    tags_changed = Signal(object)
     message_changed = Signal(str)
 
     def __init__(self) -> None:
@@ -81,13 +70,18 @@ class Session:
         self.selection: frozenset[str] = frozenset()
         self.highlight: frozenset[str] = frozenset()
         self.tiles: tuple[Tile, ...] = ()
+        self.strip: Strip | None = None
         self.view = VIEWS[0]
+        self.crop = CROPS[0]
+        self.difference = False
         self.query = Query()
         self.contrast_rule = CONTRAST_RULES[0]
         self.limits: Limits | None = None
         self.failures: dict[str, str] = {}
         self.message = ""
         self.phenomap: PhenoMap | None = None
+        self.review: Review | None = None
+        self._unflickered: tuple[Tile, ...] | None = None
         self._past: list[Query] = []
         self._future: list[Query] = []
 
@@ -97,9 +91,12 @@ class Session:
         self.plate, self.well = None, None
         self.selection = self.highlight = frozenset()
         self.tiles, self.limits, self.failures = (), None, {}
+        self.strip, self._unflickered = None, None
         self._past, self._future = [], []
         self.query = replace(self.query, key="", well=None, embedding="", control=EMPTY_CONTROL)
         self.phenomap = None
+        self.set_review(None)
+        self.set_difference(False)
         self.dataset_changed.emit(dataset)
         self.phenomap_changed.emit(None)
         self.plate_changed.emit(None)
@@ -168,8 +165,57 @@ class Session:
 
     def show(self, wells: list[tuple[str | None, str]]) -> None:
         """Show wells side by side in the canvas: pairs of well id and label."""
-        self.tiles = tuple(Tile(well, label) for well, label in wells)
+        self._show(tuple(Tile(well, label) for well, label in wells), None)
+
+    def show_strip(self, strip: Strip) -> None:
+        """Show wells that were arranged to be compared, and leave the overview for them."""
+        self._show(strip.tiles, strip)
+        self.set_view("well")
+
+    def want_strip(self, kind: str, **options: object) -> None:
+        """Ask whoever arranges strips for one, of a kind of `napari_rxrx3.strips.strip.KINDS`.
+
+        Parameters
+        ----------
+        options : object
+            For `napari_rxrx3.strips.arrange`, e.g. ``wells``.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(KINDS)}")
+        self.strip_wanted.emit(kind, options)
+
+    @property
+    def is_flickered(self) -> bool:
+        """The query and its control have changed places."""
+        return self._unflickered is not None
+
+    def flicker(self) -> None:
+        """Let the query and its control change places, or go back to theirs.
+
+        Where no control is shown, that of the query's plate takes the place of the query.
+        """
+        if self._unflickered is not None:
+            self.tiles, self._unflickered = self._unflickered, None
+        elif self.dataset is None or (tiles := swapped(self.dataset, self.tiles)) is None:
+            self.say("There is no control with an image to change places with.")
+            return
+        else:
+            self.tiles, self._unflickered = tiles, self.tiles
         self.tiles_changed.emit(self.tiles)
+
+    def set_crop(self, crop: int) -> None:
+        """Show the whole of each well (0) or so many pixels in its middle: one of `CROPS`."""
+        if crop not in CROPS:
+            raise ValueError(f"unknown crop {crop!r}")
+        if crop != self.crop:
+            self.crop = crop
+            self.crop_changed.emit(crop)
+
+    def set_difference(self, difference: bool) -> None:
+        """Show images as they are, or what differs from the mean of the plate's controls."""
+        if difference != self.difference:
+            self.difference = difference
+            self.difference_changed.emit(difference)
 
     def set_view(self, view: str) -> None:
         """Fill the canvas with the tiles ("well") or with all wells of the plate ("plate")."""
@@ -181,23 +227,15 @@ class Session:
 
     def open_well(self, well_id: str) -> None:
         """Make a well the current one and leave the overview of its plate for it."""
-        if well_id != self.well or len(self.tiles) > 1:
+        if well_id != self.well or len(self.tiles) > 1 or self.is_flickered:
             self.select_well(well_id)
         self.set_view("well")
 
     def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
         """Show the query's well, a control of its plate, and a neighbor's well."""
-        if not self.query.key:
-            return
-        neighbor = (neighbor_well, f"neighbor: {neighbor_key}")
-        well = self.query.well
-        if well is None:
-            self.show([(None, f"query: {self.query.key} (no image of it is here)"), neighbor])
-        else:
-            control = self.control_of(well)
-            beside = (control, "control, same plate" if control else "no control on this plate")
-            self.show([(well, f"query: {name_of_well(self.well_row(well))}"), beside, neighbor])
-        self.set_view("well")
+        if self.dataset is not None and self.query.key:
+            beside = beside_query(self.dataset, self.query, neighbor_key, neighbor_well)
+            self.show_strip(beside)
 
     def ask(self, **changes: object) -> None:
         """Change the question to the map. A new key is a step in the history."""
@@ -263,6 +301,16 @@ class Session:
             self.phenomap = phenomap
             self.phenomap_changed.emit(phenomap)
 
+    def set_review(self, review: Review | None) -> None:
+        """The hits and the queue that are worked on; its changes are told as `tags_changed`."""
+        if review is not self.review:
+            if self.review is not None:
+                self.review.changed.disconnect(self._note_tags)
+            self.review = review
+            if review is not None:
+                review.changed.connect(self._note_tags)
+            self.review_changed.emit(review)
+
     def say(self, message: str) -> None:
         """Show one line to the user, until the next one."""
         self.message = message
@@ -294,36 +342,23 @@ class Session:
     def control_of(self, well_id: str) -> str | None:
         """The EMPTY_control with an image that is nearest to a well on its plate."""
         assert self.dataset is not None
-        row = self.well_row(well_id)
-        wells = self.dataset.wells_of_plate(PlateId(row["experiment_name"], int(row["plate"])))
-        controls = wells[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
-        controls = controls[controls.index != well_id]
-        if controls.empty:
-            return None
-        distance = np.hypot(controls["row"] - row["row"], controls["column"] - row["column"])
-        return str(controls.index[int(np.argmin(distance))])
+        return next(iter(nearest_controls(self.dataset, well_id)), None)
 
     def picture_of(self, positions: np.ndarray[Any, Any]) -> str | None:
-        """The well to show for a perturbation: the first one with images, of this experiment if
-        there is one.
+        """The well to show for a perturbation, of this experiment if there is one.
 
-        Wells of one experiment were stained together, so they can be compared by eye.
-
-        Parameters
-        ----------
-        positions : int (n,)
-            Places of the perturbation's wells in the table of wells, the best one first.
+        See `napari_rxrx3.strips.wells.picture_of`.
         """
         assert self.dataset is not None
-        wells = self.dataset.known_wells  # a control has hundreds of thousands: take no rows
-        pictured = positions[wells["has_image"].to_numpy()[positions]]
-        if not len(pictured):
-            return None
-        chosen = 0
-        if self.plate is not None:
-            experiments = wells["experiment_name"].array[pictured]
-            chosen = int(np.argmax(experiments == self.plate.experiment))
-        return str(wells.index[pictured[chosen]])
+        experiment = self.plate.experiment if self.plate is not None else None
+        return picture_of(self.dataset, positions, experiment)
+
+    def _show(self, tiles: tuple[Tile, ...], strip: Strip | None) -> None:
+        self.tiles, self.strip, self._unflickered = tiles, strip, None
+        self.tiles_changed.emit(tiles)
+
+    def _note_tags(self, wells: frozenset[str]) -> None:
+        self.tags_changed.emit(wells)
 
     def _walk(self, source: list[Query], target: list[Query]) -> None:
         if source:
@@ -336,7 +371,7 @@ class Session:
 
     def _land_on(self, well_id: str) -> None:
         row = self.well_row(well_id)
-        plate = PlateId(row["experiment_name"], int(row["plate"]))
+        plate = plate_of(row)
         if plate != self.plate:
             self.plate = plate
             self.selection = frozenset()
@@ -355,19 +390,6 @@ class Session:
                 return str(same[0])
         with_image = wells.index[wells["has_image"]]
         return str(with_image[0] if len(with_image) else wells.index[0])
-
-
-def name_of_well(row: pd.Series) -> str:
-    """What a well received, in short: ``PLK1 guide 1``, ``Bortezomib 2.5 µM``."""
-    treatment = row["treatment"]
-    if not isinstance(treatment, str):
-        return "unknown perturbation"
-    if treatment == EMPTY_CONTROL:
-        return "EMPTY_control (no perturbation)"
-    dose = row["concentration"]
-    if row["perturbation_type"] == "COMPOUND":
-        return treatment if np.isnan(dose) else f"{treatment} {dose:g} µM"
-    return treatment.replace("_guide_", " guide ")
 
 
 def _best_plate(dataset: Dataset) -> PlateId:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
 
@@ -60,5 +61,5 @@ def composite(
     for plane, (low, high), stain, show in zip(planes, limits, STAINS, shown, strict=True):
         if plane is not None and show:
             scaled = np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1)
-            total += scaled[..., None] * np.asarray(stain.color, dtype=np.float32)
+            total += scaled[..., None] * np.asarray(stain_color(stain), dtype=np.float32)
     return (np.clip(total * STRENGTH, 0, 1) * 255).astype(np.uint8)

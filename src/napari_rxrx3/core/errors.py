@@ -7,6 +7,7 @@ from functools import partial
 __all__ = [
     "Cancelled",
     "DatasetNotFound",
+    "HitsError",
     "ImageUnavailable",
     "MapError",
     "MetadataError",
@@ -30,6 +31,10 @@ class MetadataError(RxRx3Error):
 
 class MapError(RxRx3Error):
     """A map of perturbations cannot be made from these vectors."""
+
+
+class HitsError(RxRx3Error):
+    """A file of hits, or a list to review, cannot be read or used."""
 
 
 class Cancelled(RxRx3Error):

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Mosaic", "Tile", "hatched", "in_grid"]
+__all__ = [
+    "Mosaic",
+    "Tile",
+    "arranged",
+    "cropped",
+    "grid_of",
+    "hatched",
+    "in_grid",
+    "reduction_for",
+]
 
 Plane = np.ndarray[Any, Any]
 
 _NEARLY_AS_LARGE = 0.8
 _SMALL = 32
+_MOST_PIXELS = 1 << 24
+"""Of one stain, in one picture: those of six stains of 16 bits take 200 MB."""
+_BRIGHTEST_FLOAT = 1e6
+"""Brighter than any difference of two images of 16 bits."""
 
 
 @dataclass(frozen=True)
 class Tile:
     """A well in the picture: what it is called there and its place on the grid.
 
-    `well_id` is None where there is no such well, e.g. no control on the plate.
+    `well_id` is None where there is no such well, e.g. no control on the plate. `role` says what
+    it is there for, if that matters: the query, a control, a neighbor.
     """
 
     well_id: str | None
     label: str
     row: int = 0
     column: int = 0
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,8 +63,7 @@ class Mosaic:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the whole picture."""
-        rows = 1 + max((t.row for t in self.tiles), default=0)
-        columns = 1 + max((t.column for t in self.tiles), default=0)
+        rows, columns = grid_of(self.tiles)
         height, width = self.tile_shape
         return rows * (height + self.gap) - self.gap, columns * (width + self.gap) - self.gap
 
@@ -82,7 +96,9 @@ class Mosaic:
     def _by_place(self) -> dict[tuple[int, int], Tile]:
         return {(tile.row, tile.column): tile for tile in self.tiles}
 
-    def render(self, planes: Mapping[str, Plane], dtype: np.dtype[Any]) -> Plane:
+    def render(
+        self, planes: Mapping[str, Plane], dtype: np.dtype[Any], waiting: Collection[str] = ()
+    ) -> Plane:
         """Put one stain's planes in place.
 
         Parameters
@@ -90,6 +106,8 @@ class Mosaic:
         planes : mapping of well_id to (Y, X) array
             A well that is not in it is hatched: missing is never black. A plane of another shape
             is cropped, or hatched where it ends.
+        waiting : collection of well_id
+            Wells that are still being read: a dot in the middle, unless their plane is there.
         """
         alone = planes.get(self.tiles[0].well_id or "") if len(self.tiles) == 1 else None
         if alone is not None and alone.shape == self.shape and alone.dtype == dtype:
@@ -99,12 +117,20 @@ class Mosaic:
             top, left = self.origin(tile)
             target = picture[top : top + self.tile_shape[0], left : left + self.tile_shape[1]]
             plane = planes.get(tile.well_id) if tile.well_id is not None else None
-            if plane is None or plane.shape != self.tile_shape:
+            if plane is None and tile.well_id in waiting:
+                target[:] = _dotted(self.tile_shape, dtype)
+            elif plane is None or plane.shape != self.tile_shape:
                 target[:] = hatched(self.tile_shape, dtype)
             if plane is not None:
                 part = plane[: self.tile_shape[0], : self.tile_shape[1]]
                 target[: part.shape[0], : part.shape[1]] = part
         return picture
+
+
+def grid_of(tiles: Sequence[Tile]) -> tuple[int, int]:
+    """Rows and columns that tiles take."""
+    rows = 1 + max((tile.row for tile in tiles), default=0)
+    return rows, 1 + max((tile.column for tile in tiles), default=0)
 
 
 def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
@@ -120,7 +146,7 @@ def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
         return ()
 
     def tile_size(columns: int) -> float:
-        return min(aspect / columns, 1 / -(-n // columns))
+        return _tile_width(columns, -(-n // columns), aspect)
 
     largest = max(range(1, n + 1), key=tile_size)
     # a grid without a hole is easier to read, if its tiles are not much smaller
@@ -131,10 +157,78 @@ def in_grid(tiles: Sequence[Tile], aspect: float) -> tuple[Tile, ...]:
     return tuple(replace(t, row=i // columns, column=i % columns) for i, t in enumerate(tiles))
 
 
+def arranged(tiles: Sequence[Tile], aspect: float, *, keep: bool = False) -> tuple[Tile, ...]:
+    """Put tiles where they are shown.
+
+    Parameters
+    ----------
+    aspect : float
+        Width over height of the canvas.
+    keep : bool
+        Rows and columns of the tiles mean something and stay; but rows become columns where that
+        shows the tiles much larger.
+    """
+    if not keep or not tiles:
+        return in_grid(tiles, aspect)
+    top, left = min(tile.row for tile in tiles), min(tile.column for tile in tiles)
+    rows, columns = (n - first for n, first in zip(grid_of(tiles), (top, left), strict=True))
+    placed = (replace(t, row=t.row - top, column=t.column - left) for t in tiles)
+    if _tile_width(columns, rows, aspect) > _NEARLY_AS_LARGE * _tile_width(rows, columns, aspect):
+        return tuple(placed)
+    return tuple(replace(tile, row=tile.column, column=tile.row) for tile in placed)
+
+
+def _tile_width(columns: int, rows: int, aspect: float) -> float:
+    """Of square tiles on a grid that fills a canvas of height 1."""
+    return min(aspect / columns, 1 / rows)
+
+
+def reduction_for(well_size: int, grid: tuple[int, int], most: int) -> int:
+    """By how much the wells of several tiles are made smaller: 1, 2, 4 ...
+
+    Parameters
+    ----------
+    well_size : int
+        Pixels of a well in one direction.
+    grid : (rows, columns)
+        Of tiles.
+    most : int
+        Pixels that a tile may have in one direction, if all of them are not too many even so.
+    """
+    times = 1
+    n = grid[0] * grid[1]
+    while well_size // times > most or n * (well_size // times) ** 2 > _MOST_PIXELS:
+        times *= 2
+    return times
+
+
+def cropped(plane: Plane, crop: int) -> Plane:
+    """The square of so many pixels in the middle of a plane, as a copy; 0: all of it.
+
+    A plane that is not larger in one direction keeps what it has there.
+    """
+    if crop == 0 or (plane.shape[0] <= crop and plane.shape[1] <= crop):
+        return plane
+    top, left = (max(0, (extent - crop) // 2) for extent in plane.shape)
+    return plane[top : top + crop, left : left + crop].copy()  # else all of it stays in memory
+
+
 def hatched(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
     """Thin diagonal lines at the brightest value, so that no contrast hides them."""
     # a small tile has one line: more of them would blind on a plate with few images
     period = max(shape) if max(shape) <= _SMALL else max(6, max(shape) // 16)
     y, x = np.ogrid[: shape[0], : shape[1]]
     lines = (y + x) % period < max(1, period // 12)
-    return np.where(lines, np.iinfo(dtype).max, 0).astype(dtype)
+    return np.where(lines, _brightest(dtype), 0).astype(dtype)
+
+
+def _dotted(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
+    plane = np.zeros(shape, dtype)
+    half = max(1, max(shape) // 64)
+    y, x = shape[0] // 2, shape[1] // 2
+    plane[max(0, y - half) : y + half, max(0, x - half) : x + half] = _brightest(dtype)
+    return plane
+
+
+def _brightest(dtype: np.dtype[Any]) -> float:
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else _BRIGHTEST_FLOAT

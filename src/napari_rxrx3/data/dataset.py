@@ -70,7 +70,10 @@ def open_dataset(
 
 
 class Dataset(WellImages):
-    """Wells with their metadata, images and embeddings; made by `open_dataset`."""
+    """Wells with their metadata, images and embeddings; made by `open_dataset`.
+
+    `address` is the path or URL that opens it again.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Dataset(WellImages):
         progress: Progress | None = None,
     ) -> None:
         self.root = root
+        self.address = storage.address(root)
         self.contents = contents
         self.cache = cache
         self._problems: list[Problem] = [

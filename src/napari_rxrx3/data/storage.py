@@ -66,6 +66,10 @@ class Storage:
             raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
         return cls(fs), str(inner).rstrip("/")
 
+    def address(self, path: str) -> str:
+        """The path or URL that `of` would make this storage and this path from."""
+        return path if self.is_local else str(self._fs.unstrip_protocol(path))
+
     @contextmanager
     def _as_os_errors(self) -> Iterator[None]:
         """Remote file systems raise errors of their own; callers only know OSError."""

@@ -20,14 +20,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.figures.reading import is_record_file
 from napari_rxrx3.gui.answers.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.answers.compare import ComparePanel
 from napari_rxrx3.gui.answers.neighbors import NeighborsPanel
+from napari_rxrx3.gui.beside.side_panel import SidePanel
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
+from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
+from napari_rxrx3.gui.hits.hits_panel import HitsPanel
+from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
+from napari_rxrx3.gui.share.sessions import last_session_file
+from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
 from napari_rxrx3.gui.widgets import Following, shortcut, tool_button
@@ -41,21 +49,14 @@ __all__ = ["ExplorerWidget"]
 
 _WIDTH, _MAP_HEIGHT = 400, 362
 
-_HELP = """In the plate map
-  arrows: next well        Home, End: first, last well
-  Page Up, Page Down: previous, next plate
-  Ctrl+click, Shift+click, Shift+arrows: several wells
-
-Anywhere in the window
-  1 .. 6: show or hide a stain
-  Shift+1 .. 6: one stain alone in gray, and back
-  Ctrl+F: find        Alt+Left, Alt+Right: back, forward
-
-In the neighbor list
-  arrows: query, control and neighbor side by side
-  click on a heading: sort the rows by it
-  Enter or double-click: make it the new query
-  double-click in the canvas: go to that well"""
+_TABS = {
+    "Neighbors": "Perturbations that look most like, or unlike, the one that is asked for",
+    "Side by side": "The well beside controls, replicates, guides, doses, and in numbers",
+    "Hits": "Walk through wells, tag them and note what you see (H)",
+    "Where it is": "The plates that hold what was found",
+    "Compare": "The nearest in two maps: other vectors, another alignment",
+    "Benchmark": "How much of what is known a map finds again",
+}
 
 
 class ExplorerWidget(QWidget):
@@ -67,7 +68,7 @@ class ExplorerWidget(QWidget):
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None
-        self.following = Following()
+        self.following = Following(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -76,10 +77,13 @@ class ExplorerWidget(QWidget):
         self.plate_panel = PlatePanel(self.session)
         self.stains = StainBar()
         self.neighbors = NeighborsPanel(self.session, self.workspace.tasks)
+        self.beside = SidePanel(self.session, self.workspace.tasks, self.workspace.arranger)
+        self.hits = HitsPanel(self.session, self.workspace.tasks)
         self.found = FoundPanel()
         self.compare = ComparePanel(self.session, self.workspace.tasks)
         self.benchmark = BenchmarkPanel(self.session, self.workspace.tasks)
         self.status = StatusLine()
+        self.share = ShareMenu(self.workspace, self)
         self._make_header()
         self._lay_out()
         self._connect()
@@ -97,6 +101,7 @@ class ExplorerWidget(QWidget):
         if not self._was_shown:
             self._was_shown = True
             QTimer.singleShot(0, self._take_width)
+            QTimer.singleShot(0, self.share.start)
 
     def event(self, event: QEvent) -> bool:
         closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
@@ -108,9 +113,10 @@ class ExplorerWidget(QWidget):
         """The dock was closed: napari only orphans its widget, so it ends itself."""
         for part in (self, self.plate_panel):
             part.following.end()
-        for panel in (self.neighbors, self.compare, self.benchmark):
+        for panel in (self.neighbors, self.beside, self.hits, self.compare, self.benchmark):
             panel.end()
         self.find.end()
+        self.share.end()
         self.workspace.tasks.cancel("names")
         QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
 
@@ -122,37 +128,47 @@ class ExplorerWidget(QWidget):
             window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
 
     def open_path(self, path: str) -> None:
-        """Open a data set in the background."""
-        self.workspace.open_path(path)
+        """Open a data set, or what was saved of a session, in the background."""
+        if is_record_file(path):
+            self.share.sessions.open(path)
+        else:
+            self.workspace.open_path(path)
 
     @property
     def is_settled(self) -> bool:
         """Everything that was asked for is on screen."""
-        parts = (self.neighbors.is_settled, self.find.is_settled)
-        return self.workspace.is_idle and all(parts)
+        parts = (self.neighbors, self.find, self.beside, self.hits, self.share.sessions)
+        return self.workspace.is_idle and all(part.is_settled for part in parts)
 
     def _make_header(self) -> None:
         self.open_button = tool_button("folder_open", "Open another data set")
         menu = QMenu(self.open_button)
-        menu.addAction("Folder …").triggered.connect(lambda: self._open(ask_for_folder(self)))
-        menu.addAction("File …").triggered.connect(lambda: self._open(ask_for_file(self)))
-        menu.addAction("Demo").triggered.connect(lambda: self.workspace.open_demo())
+        menu.setToolTipsVisible(True)
+        for words, tip, act in (
+            ("Folder …", "A folder of a data set", lambda: self._open(ask_for_folder(self))),
+            ("File …", "One file of it, or a session", lambda: self._open(ask_for_file(self))),
+            ("Demo", "Synthetic plates, made once", lambda: self.workspace.open_demo()),
+        ):
+            action = menu.addAction(words)
+            action.setToolTip(tip)
+            action.triggered.connect(act)
         self.open_button.setMenu(menu)
         self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.help_button = tool_button("help_circle_outline", "Keys")
-        self.help_button.clicked.connect(self._show_help)
+        self.help_button = tool_button("help_circle_outline", "All keys on one sheet (?)")
+        self.help_button.clicked.connect(self._show_keys)
+        self.cheat_sheet: CheatSheet | None = None
 
     def _lay_out(self) -> None:
         header = QHBoxLayout()
         header.addWidget(self.find, 1)
         header.addWidget(self.open_button)
+        header.addWidget(self.share.button)
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self.neighbors, "Neighbors")
-        self.tabs.addTab(self.found, "Where it is")
-        self.tabs.addTab(self.compare, "Compare")
-        self.tabs.addTab(self.benchmark, "Benchmark")
+        panels = (self.neighbors, self.beside, self.hits, self.found, self.compare, self.benchmark)
+        for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
+            self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.plate_panel)
         splitter.addWidget(self.tabs)
@@ -183,7 +199,9 @@ class ExplorerWidget(QWidget):
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
         follow(workspace.layers.shown_changed, self.stains.set_shown)
+        follow(display.palette_changed, self._on_palette)
         self.welcome.path_chosen.connect(self._open)
+        self.welcome.last_chosen.connect(self.share.sessions.open_last)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
         self.find.found.connect(self._on_found)
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
@@ -193,12 +211,16 @@ class ExplorerWidget(QWidget):
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
+        shortcut(self, "?", self._show_keys)
         shortcut(self, "Ctrl+F", self._focus_find)
+        shortcut(self, "H", self._show_hits)
+        bind_review_keys(self, self.hits.reviewing)
         shortcut(self, "Alt+Left", session.back)
         shortcut(self, "Alt+Right", session.forward)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)
+        self.welcome.offer_last(dataset is None and last_session_file().is_file())
         self._on_find_cleared()
         name = f"in {dataset.name}" if dataset is not None else ""
         self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
@@ -218,6 +240,8 @@ class ExplorerWidget(QWidget):
         self._found = found
         self.session.light_up(found.on(self.session.plate))
         self.found.set_found(found)
+        self.hits.queue_menu.set_found(found)
+        self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
         self.tabs.setCurrentWidget(self.found)
         here = found.plate(self.session.plate)
         if here is None and found.hit.kind == "well":
@@ -231,23 +255,30 @@ class ExplorerWidget(QWidget):
         if self._found is not None:
             self.session.light_up(self._found.on(plate))
 
+    def _on_palette(self, palette: str) -> None:
+        self.stains.recolor()
+        self.neighbors.table.viewport().update()  # its pictures are composed when they are drawn
+
     def _focus_find(self) -> None:
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
+
+    def _show_hits(self) -> None:
+        self.tabs.setCurrentWidget(self.hits)
+        self.hits.take_focus()
 
     def _on_find_cleared(self) -> None:
         self._found = None
         self.session.light_up(())
         self.found.set_found(None)
+        self.hits.queue_menu.set_found(None)
+        self.tabs.setTabVisible(self.tabs.indexOf(self.found), False)
 
-    def _show_help(self) -> None:
-        menu = QMenu(self)
-        for line in _HELP.split("\n"):
-            if line:
-                menu.addAction(line).setEnabled(not line.startswith(" "))
-            else:
-                menu.addSeparator()
-        menu.exec(self.help_button.mapToGlobal(self.help_button.rect().bottomLeft()))
+    def _show_keys(self) -> None:
+        """Lay the cheat sheet over the window, which the dock may have left for another one."""
+        if self.cheat_sheet is None or self.cheat_sheet.parentWidget() is not self.window():
+            self.cheat_sheet = CheatSheet(self.window())
+        self.cheat_sheet.toggle()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

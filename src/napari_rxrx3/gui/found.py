@@ -32,6 +32,7 @@ class FoundPanel(QWidget):
         self.list.setUniformItemSizes(True)  # otherwise each of thousands of rows is measured
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setAccessibleName("Plates with the found wells")
+        self.list.setToolTip("Click on a plate to see the first of the wells on it")
         self.list.clicked.connect(self._choose)
         self.list.activated.connect(self._choose)
         layout = QVBoxLayout(self)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from napari_rxrx3.core.display import DEFAULT_TAGS, display
+from napari_rxrx3.core.palettes import TAG_COLORS
 from napari_rxrx3.data.kept.budgets import budgets
 
 __all__ = ["follow_preferences"]
@@ -15,24 +19,25 @@ _log = logging.getLogger(__name__)
 
 
 def follow_preferences() -> None:
-    """Keep to the chosen budgets, now and whenever they are changed.
+    """Keep to what is chosen, now and whenever it is changed.
 
-    Without such a page, as where the plugin was disabled, the budgets stay as they are.
+    Without such a page, as where the plugin was disabled, everything stays as it is.
     """
     chosen = _chosen()
-    if chosen is not None:
-        _apply(chosen)
+    if chosen is None:
+        return
+    for (group, name), follow in _FOLLOWERS.items():
+        follow(getattr(getattr(chosen, group), name))
         # napari keeps no two connections of one function
-        chosen.events.disk_gigabytes.connect(_on_disk)
-        chosen.events.memory_megabytes.connect(_on_memory)
+        getattr(getattr(chosen, group).events, name).connect(_LISTENERS[group, name])
 
 
 def _chosen() -> Any:
-    """The group of settings `cache` of the manifest; None if napari does not have it."""
+    """The settings of the manifest; None if napari does not have them."""
     try:
         from napari.settings import get_plugin_settings
 
-        return get_plugin_settings(_PLUGIN).cache
+        return get_plugin_settings(_PLUGIN)
     except (ImportError, KeyError, AttributeError):
         return None
     except Exception:  # settings of other plugins are read as well, and may be wrong
@@ -40,14 +45,55 @@ def _chosen() -> Any:
         return None
 
 
-def _apply(chosen: Any) -> None:
-    budgets.disk_bytes = chosen.disk_gigabytes * 10**9
-    budgets.memory_bytes = chosen.memory_megabytes * 10**6
+def _set_disk(gigabytes: int) -> None:
+    budgets.disk_bytes = gigabytes * 10**9
 
 
-def _on_disk(event: Any) -> None:
-    budgets.disk_bytes = event.value * 10**9
+def _set_memory(megabytes: int) -> None:
+    budgets.memory_bytes = megabytes * 10**6
 
 
-def _on_memory(event: Any) -> None:
-    budgets.memory_bytes = event.value * 10**6
+def _set_palette(name: str) -> None:
+    display.palette = name
+
+
+def _set_contrast_rule(rule: str) -> None:
+    display.contrast_rule = rule
+
+
+def _set_tile_size(pixels: int) -> None:
+    display.tile_size = pixels
+
+
+def _set_pixel_size(nanometers: int) -> None:
+    display.pixel_size_um = nanometers / 1000
+
+
+def _set_tag_name(number: int, name: str) -> None:
+    display.set_tag(number, name=name)
+
+
+def _set_tag_color(number: int, color: str) -> None:
+    display.set_tag(number, color=TAG_COLORS[color])
+
+
+_TAGS = range(1, len(DEFAULT_TAGS) + 1)
+
+_FOLLOWERS: dict[tuple[str, str], Callable[[Any], None]] = {
+    ("cache", "disk_gigabytes"): _set_disk,
+    ("cache", "memory_megabytes"): _set_memory,
+    ("display", "palette"): _set_palette,
+    ("display", "contrast_rule"): _set_contrast_rule,
+    ("display", "tile_size"): _set_tile_size,
+    ("display", "pixel_size_nm"): _set_pixel_size,
+    **{("tags", f"name_{number}"): partial(_set_tag_name, number) for number in _TAGS},
+    **{("tags", f"color_{number}"): partial(_set_tag_color, number) for number in _TAGS},
+}
+"""By group and name in the manifest. napari has refused what is out of range."""
+
+
+def _on_changed(follow: Callable[[Any], None], event: Any) -> None:
+    follow(event.value)
+
+
+_LISTENERS = {where: partial(_on_changed, follow) for where, follow in _FOLLOWERS.items()}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
 import napari
@@ -17,6 +18,9 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.gui.explorer import ExplorerWidget
 
+if TYPE_CHECKING:
+    from napari_rxrx3.figures.record import ViewRecord
+
 __all__ = ["Request", "close_window", "run_window", "wait_until"]
 
 _PATIENCE_S = 300
@@ -24,8 +28,8 @@ _PATIENCE_S = 300
 
 @dataclass(frozen=True)
 class Request:
-    """What to show: a well, a perturbation beside its nearest, or a plate; and whether to save a
-    picture of it.
+    """What to show: a well, a perturbation beside its nearest, or a plate, of the data set or of a
+    saved session; and whether to save a picture of it.
     """
 
     well: str | None = None
@@ -34,6 +38,7 @@ class Request:
     size: tuple[int, int] = (1280, 800)
     theme: str | None = None
     view: str = "well"
+    record: ViewRecord | None = None
 
 
 def run_window(dataset: Dataset, request: Request) -> None:
@@ -63,11 +68,14 @@ def run_window(dataset: Dataset, request: Request) -> None:
 
 def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
     explorer.session.open(dataset)
+    if request.record is not None:
+        explorer.share.sessions.show(request.record, dataset)
     if request.well:
         explorer.session.select_well(request.well)
     if request.neighbors:
         show_neighbors(explorer, request.neighbors)
-    explorer.session.set_view(request.view)
+    if request.record is None:
+        explorer.session.set_view(request.view)
 
 
 def close_window(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
@@ -75,6 +83,7 @@ def close_window(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
     workspace = explorer.workspace
     explorer.neighbors.end(wait=True)
     explorer.find.end(wait=True)
+    explorer.share.sessions.flush()
     workspace.loader.close(wait=True)
     workspace.tasks.close(wait=True)
     with suppress(RuntimeError):  # the user closed the window

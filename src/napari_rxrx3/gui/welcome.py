@@ -18,23 +18,31 @@ _TEXT = (
     "extracted images, parquet shards, embeddings, or any part of them. You can also drop it here."
 )
 _DEMO = "No data yet? The demo has synthetic plates; they are made once, in less than a minute."
-_FILES = "RxRx3 files (*.csv *.zip *.parquet *.tar);;All files (*)"
+_FILES = "RxRx3 files (*.csv *.zip *.parquet *.tar *.json);;All files (*)"
 
 
 class Welcome(QWidget):
-    """Offers to open a folder or a file, or the demo."""
+    """Offers to open a folder or a file, the last session, or the demo."""
 
     path_chosen = Signal(str)
+    last_chosen = Signal()
     demo_chosen = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.folder_button = QPushButton("Open a folder …")
         self.file_button = QPushButton("Open a metadata file, tar or shard …")
+        self.last_button = QPushButton("Go on where you stopped")
         self.demo_button = QPushButton("Try the demo")
+        self.folder_button.setToolTip("The folder that holds what you downloaded; or drop it here")
+        self.file_button.setToolTip("Any one file: what belongs to it is found beside it")
+        self.last_button.setToolTip("Data set, wells, contrast and question as they were last")
+        self.demo_button.setToolTip("Synthetic plates, in RxRx3's own formats")
         self.folder_button.clicked.connect(self._choose_folder)
         self.file_button.clicked.connect(self._choose_file)
+        self.last_button.clicked.connect(self.last_chosen)
         self.demo_button.clicked.connect(self.demo_chosen)
+        self.offer_last(False)
         title = QLabel("RxRx3 Explorer")
         font = title.font()
         font.setPointSizeF(font.pointSizeF() * 1.6)
@@ -44,10 +52,15 @@ class Welcome(QWidget):
         layout.addStretch(1)
         for widget in (title, _text(_TEXT), self.folder_button, self.file_button):
             layout.addWidget(widget)
+        layout.addWidget(self.last_button)
         layout.addSpacing(18)
         layout.addWidget(_text(_DEMO))
         layout.addWidget(self.demo_button)
         layout.addStretch(2)
+
+    def offer_last(self, there_is_one: bool) -> None:
+        """Offer the last session, if there is one."""
+        self.last_button.setVisible(there_is_one)
 
     def _choose_folder(self) -> None:
         path = ask_for_folder(self)

@@ -43,13 +43,15 @@ def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
 
 
 class Following:
-    """Connections of a widget to the session, which outlives it; undone together.
+    """Connections of a widget to what outlives it, as the session does; undone together.
 
-    napari orphans the widget of a dock that is closed, so nothing else would end them.
+    napari orphans the widget of a dock that is closed, so nothing else would end them. They end
+    with their `owner` at the latest.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, owner: QObject) -> None:
         self._made: list[tuple[SignalInstance, Callable[..., Any]]] = []
+        owner.destroyed.connect(lambda *_: self.end())
 
     def connect(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         signal.connect(slot)

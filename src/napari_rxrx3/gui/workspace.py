@@ -8,24 +8,33 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_rxrx3.core.contrast import Limits, limits_of
-from napari_rxrx3.core.mosaic import Tile, in_grid
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS
+from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.display import display
+from napari_rxrx3.core.mosaic import Tile, arranged
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.gui.appearance import follow_display
+from napari_rxrx3.gui.beside.arranger import Arranger
+from napari_rxrx3.gui.beside.keys import bind_strip_keys
+from napari_rxrx3.gui.beside.well_drag import WellDrop
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
-from napari_rxrx3.gui.canvas.layers import StainLayers
+from napari_rxrx3.gui.canvas.closer import Closer
+from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
+from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
+from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
+from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import shortcut
-from napari_rxrx3.session import CONTRAST_RULES, Session, name_of_well
+from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["Workspace", "workspace_of"]
+__all__ = ["Workspace", "workspace_of", "workspaces"]
 
 _AHEAD_MS = 150
 
@@ -41,6 +50,11 @@ def workspace_of(viewer: Any) -> Workspace:
         window.destroyed.connect(partial(_end, viewer, workspace.tasks, workspace.loader))
         _follow_quitting()
     return _of_viewer[viewer]
+
+
+def workspaces() -> list[Workspace]:
+    """Those of all open windows."""
+    return list(_of_viewer.values())
 
 
 @cache
@@ -77,15 +91,19 @@ class Workspace(QObject):
         self.labels = CanvasLabels(viewer, canvas)
         self.view_switch = ViewSwitch(canvas)
         self.overview = PlateOverview(viewer, self.layers, self.session, self.tasks, self)
+        self.arranger = Arranger(self.session, self.tasks, self)
+        WellDrop(viewer.window._qt_viewer, self.session)
+        self.closer = Closer(viewer, self.layers, self.session, self.tasks, self)
+        self.difference = DifferenceView(viewer, self.layers, self.session, self.tasks, self)
+        self.contrast = PlateContrast(self.session, self.tasks)
         self.picture: Picture | None = None
-        self._limits_plate: PlateId | None = None
-        self._no_controls = False
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._ahead_timer.timeout.connect(self._read_ahead)
         self._connect()
         self._bind_keys(window)
         follow_preferences()
+        follow_display(self, window)
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
@@ -116,7 +134,8 @@ class Workspace(QObject):
     @property
     def is_idle(self) -> bool:
         """Nothing is being read, computed or waiting to be drawn."""
-        return self.tasks.is_idle and self.loader.is_idle and self.overview.is_settled
+        parts = (self.overview.is_settled, self.closer.is_settled, self.arranger.is_settled)
+        return self.tasks.is_idle and self.loader.is_idle and all(parts)
 
     @property
     def is_reading_ahead(self) -> bool:
@@ -125,11 +144,14 @@ class Workspace(QObject):
 
     def show_contrast_from_controls(self) -> None:
         """Measure the plate's controls again and use their limits."""
-        if self.session.contrast_rule == CONTRAST_RULES[0]:
-            self._limits_plate = None
-            self._measure_controls()
+        self.contrast.measure_again()
+
+    def draw_again(self) -> None:
+        """Show the same once more, since a preference changes how it is drawn."""
+        if self.session.view == "plate":
+            self._open_overview()
         else:
-            self.session.set_contrast_rule(CONTRAST_RULES[0])
+            self._on_tiles(self.session.tiles)
 
     def _connect(self) -> None:
         session = self.session
@@ -139,17 +161,21 @@ class Workspace(QObject):
         session.well_changed.connect(self.labels.set_current)
         session.tiles_changed.connect(self._on_tiles)
         session.view_changed.connect(self._on_view)
-        session.contrast_rule_changed.connect(self._on_contrast_rule)
+        session.crop_changed.connect(lambda _: self._on_tiles(session.tiles))
+        session.difference_changed.connect(self._on_difference)
         session.limits_changed.connect(self._on_limits)
         self.tasks.stopped.connect(lambda task: session.say("Stopped."))
         self.loader.ready.connect(self._on_picture)
         self.overview.shown.connect(self._on_scene)
+        self.difference.shown.connect(self._label_difference)
+        self.difference.failed.connect(self._on_no_difference)
         self.view_switch.chosen.connect(self._choose_view)
-        self.layers.limits_edited.connect(self._on_limits_edited)
+        self.layers.limits_edited.connect(self.contrast.take_from_user)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
         self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
 
     def _bind_keys(self, window: QWidget) -> None:
+        bind_strip_keys(window, self.session)
         shortcut(window, "0", self._toggle_view)
         for stain in STAINS:
             key = str(stain.number)
@@ -187,13 +213,14 @@ class Workspace(QObject):
             self.session.note_wells()
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        self.tasks.cancel("contrast")
         self.tasks.cancel("vectors")
+        self.contrast.forget()
+        self.closer.leave()
+        self.difference.forget()
         if dataset is not None:
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
-        self.loader.drop()
-        self._limits_plate = None
+        self.loader.forget()
         self.picture = None
         self.overview.close()
         self.session.set_view("well")
@@ -230,14 +257,15 @@ class Workspace(QObject):
         if dataset is None or plate is None:
             return
         self.loader.drop()
+        self.closer.leave()
+        self.difference.leave()
         self.overview.open(dataset, plate)
-        if self._limits_plate != plate:
-            self._measure_controls()
+        self.contrast.follow_plate()
 
     def _on_scene(self, scene: PlateScene) -> None:
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
-        piece = round(scene.span * PIXEL_SIZE_UM)
+        piece = round(scene.span * display.pixel_size_um)
         what = f"   {piece} µm of each well" if scene.is_piece else ""
         self._set_title(f"{self.session.plate}{what}")
 
@@ -248,78 +276,69 @@ class Workspace(QObject):
         self._ahead_timer.stop()
         if self.session.view == "plate":
             return
-        canvas = self.labels.size()
-        arranged = in_grid(tiles, canvas.width() / max(1, canvas.height()))
-        self.loader.request(self.session.dataset, arranged)
-        if self._limits_plate != self.session.plate:
-            self._measure_controls()
+        self.difference.leave()
+        self.contrast.expect()
+        canvas, strip = self.labels.size(), self.session.strip
+        aspect = canvas.width() / max(1, canvas.height())
+        keep = strip is not None and strip.is_arranged
+        placed = arranged(tiles, aspect, keep=keep)
+        self.loader.request(self.session.dataset, placed, self.session.crop)
+        self.contrast.follow_plate()
 
     def _on_picture(self, picture: Picture) -> None:
-        self.picture = picture
-        by_well = self.session.contrast_rule == CONTRAST_RULES[1]
-        by_controls = self.session.contrast_rule == CONTRAST_RULES[0]
-        if by_well or self.session.limits is None or (by_controls and self._no_controls):
-            self._use_limits_of(picture)
-        self.layers.show(picture.stains, self.session.shown_limits)
-        height, width = picture.mosaic.shape
-        size_um = height * PIXEL_SIZE_UM, width * PIXEL_SIZE_UM
-        self.layers.fit(size_um, size_um)
-        self._set_title(self._title_of(picture.mosaic.tiles[0].well_id))
-        self.labels.set_mosaic(picture.mosaic, picture.notes)
         if not picture.is_first:
             self._note_failures(picture)
             self._ahead_timer.start()
+        self.contrast.note(picture)
+        self.picture = picture
+        self._present(picture)
 
-    def _use_limits_of(self, picture: Picture) -> None:
-        """Take the limits from the first tile, the query; a stain it lacks keeps its own."""
-        well = picture.mosaic.tiles[0].well_id or ""
-        planes = [picture.planes.get((well, c)) for c in range(1, N_CHANNELS + 1)]
-        if any(plane is not None for plane in planes):
-            before = self.session.shown_limits
-            limits = (
-                limits_of([plane]) if plane is not None else pair
-                for plane, pair in zip(planes, before, strict=True)
-            )
-            self.session.set_limits(tuple(limits))
+    def _present(self, picture: Picture) -> None:
+        if not self.session.difference:
+            self._show_picture(picture)
+        elif not picture.is_first and self.session.dataset is not None:
+            self.difference.show(self.session.dataset, picture)
 
-    def _on_contrast_rule(self, rule: str) -> None:
-        if rule == CONTRAST_RULES[0]:
-            self._limits_plate = None
-            self._measure_controls()
-        elif rule == CONTRAST_RULES[1] and self.picture is not None:
-            self._use_limits_of(self.picture)
+    def _show_picture(self, picture: Picture) -> None:
+        place = Place.of_pixels(picture.reduction)
+        self.layers.show(picture.stains, self.session.shown_limits, place)
+        height, width = picture.mosaic.shape
+        size_um = height * place.pixel_um, width * place.pixel_um
+        self.layers.fit(size_um, size_um)
+        self._set_title(title_of(self.session, picture), crop_in_words(picture))
+        self.labels.set_mosaic(picture.mosaic, picture.notes, place)
+        if self.session.dataset is not None:
+            self.closer.follow(self.session.dataset, picture)
+
+    def _on_difference(self, difference: bool) -> None:
+        if not difference:
+            self.difference.leave()
+        if not self.session.tiles:  # another data set is being opened
+            return
+        if self.session.view == "plate":
+            self.session.set_view("well")  # asks for the picture
+        elif self.picture is not None and self.loader.is_idle:
+            self._present(self.picture)
+
+    def _label_difference(self, difference: Difference) -> None:
+        self.closer.leave()
+        picture, place = difference.picture, Place.of_pixels(difference.reduction)
+        crop = crop_in_words(picture)
+        self._set_title(
+            title_of(self.session, picture), ", ".join(filter(None, (difference.text, crop)))
+        )
+        places = self.difference.places
+        self.labels.set_mosaic(difference.mosaic, difference.notes, place, apart=places)
+
+    def _on_no_difference(self, why: str) -> None:
+        self.session.say(why)
+        self.session.set_difference(False)
 
     def _on_limits(self, limits: Limits) -> None:
-        self.layers.set_limits(limits)
-
-    def _on_limits_edited(self, limits: Limits) -> None:
-        self.session.set_contrast_rule(CONTRAST_RULES[2])
-        self.session.set_limits(limits)
-
-    def _measure_controls(self) -> None:
-        dataset, plate = self.session.dataset, self.session.plate
-        if dataset is None or plate is None or self.session.contrast_rule != CONTRAST_RULES[0]:
-            return
-        self._limits_plate = plate
-        self._no_controls = False
-
-        def done(limits: Limits | str) -> None:
-            if self.session.contrast_rule != CONTRAST_RULES[0]:
-                return
-            self._no_controls = isinstance(limits, str)
-            if not isinstance(limits, str):
-                self.session.set_limits(limits)
-            else:
-                self.session.say(f"Contrast from each well: {limits}")
-                if self.picture is not None and self.loader.is_idle:
-                    self._use_limits_of(self.picture)
-
-        def work(progress: Progress) -> Limits | str:
-            from napari_rxrx3.data.pixels.control_limits import control_limits
-
-            return control_limits(dataset, plate, progress)
-
-        self.tasks.run("contrast", work, done, self.session.say)
+        if self.layers.is_apart:
+            self.difference.set_limits()
+        else:
+            self.layers.set_limits(limits)
 
     def _note_failures(self, picture: Picture) -> None:
         failures: dict[str, str] = {}
@@ -339,26 +358,18 @@ class Workspace(QObject):
         wells = dataset.wells_of_plate(self.session.plate)
         wells = wells[wells["has_image"]]
         distance = (wells["row"] - row["row"]).abs() + (wells["column"] - row["column"]).abs()
-        near = wells.index[(distance == 1).to_numpy()]
-        self.loader.prefetch(dataset, [str(w) for w in near])
+        near = [str(w) for w in wells.index[(distance == 1).to_numpy()]]
+        control = self.session.control_of(well)  # to flicker with
+        self.loader.prefetch(dataset, [*near, control] if control is not None else near)
 
-    def _title_of(self, well_id: str | None) -> str:
-        well_id = well_id or self.session.well
-        if well_id is None:
-            return ""
-        row = self.session.well_row(well_id)
-        plate = PlateId(row["experiment_name"], int(row["plate"]))
-        return f"{name_of_well(row)}   {plate}, {row['address']}"
-
-    def _set_title(self, text: str) -> None:
-        self.labels.set_title(text)
+    def _set_title(self, text: str, more: str = "") -> None:
+        self.labels.set_title(text, more)
         self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
     def _tile_under(self, position: Any) -> Tile | None:
-        shown = self.overview.scene or self.picture
-        if shown is None or self.viewer.dims.ndisplay != 2:
+        if self.viewer.dims.ndisplay != 2:
             return None
-        return shown.mosaic.tile_at(*self.layers.to_pixels(position))
+        return self.labels.tile_at(position)
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)

@@ -15,7 +15,7 @@ from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["control_limits"]
+__all__ = ["control_limits", "some_controls"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -33,7 +33,7 @@ def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limi
     limits = list(DEFAULT_LIMITS)
     why = f"{plate} has no control with images."
     measured = False
-    sampled = _some_controls(dataset, plate)
+    sampled = some_controls(dataset, plate, _CONTROLS_SAMPLED)
     for channel in range(1, N_CHANNELS + 1):
         planes = []
         for well in sampled:
@@ -49,10 +49,11 @@ def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limi
     return tuple(limits) if measured else why
 
 
-def _some_controls(dataset: Dataset, plate: PlateId) -> list[str]:
+def some_controls(dataset: Dataset, plate: PlateId, most: int) -> list[str]:
+    """EMPTY_control wells of a plate that have images, spread over the plate."""
     wells = dataset.wells_of_plate(plate)
     controls = wells.index[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
     if not len(controls):
         return []
-    spread = np.linspace(0, len(controls) - 1, _CONTROLS_SAMPLED).round().astype(int)
+    spread = np.linspace(0, len(controls) - 1, most).round().astype(int)
     return [str(controls[i]) for i in dict.fromkeys(spread.tolist())]

@@ -8,7 +8,6 @@ nothing is written twice. A record that was cut off or damaged is known by its c
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from napari_rxrx3.data.kept.locks import locked
+
 __all__ = ["GlimpseFile", "Records"]
 
 Array = np.ndarray[Any, Any]
@@ -26,8 +27,6 @@ _MAGIC = b"rxrx3 glimpses 1"
 _TOKEN = 16
 _HEADER = len(_MAGIC) + _TOKEN
 _AT_ONCE = 512
-_LOCKED_BYTE = 2**31 - 2
-"""Beyond the end of any of these files: on Windows a locked byte cannot be read."""
 
 
 class Records(NamedTuple):
@@ -131,7 +130,7 @@ class GlimpseFile:
         """Open the file, made if need be, when nobody else is adding to it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            with _opened(self.path) as file, _lock(file):
+            with _opened(self.path) as file, locked(file):
                 if not _is_at(file, self.path):
                     continue  # it was removed before we had the lock
                 head = file.read(_HEADER)
@@ -157,28 +156,3 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 def _crc(record: Any) -> int:
     return zlib.crc32(record["pixels"].data, int(record["slot"]))
-
-
-@contextmanager
-def _lock(file: IO[bytes]) -> Iterator[None]:
-    """Hold the file for this process; a file system without locks is trusted to have one user."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        with suppress(OSError):
-            file.seek(_LOCKED_BYTE)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        file.seek(0)
-        try:
-            yield
-        finally:
-            file.flush()
-            with suppress(OSError):
-                file.seek(_LOCKED_BYTE)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed
-        yield

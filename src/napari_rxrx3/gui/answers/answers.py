@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
 from napari_rxrx3.gui.answers.card import Card, Number
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
-from napari_rxrx3.maps.spec import MapSpec
-from napari_rxrx3.session import Query, name_of_well
+from napari_rxrx3.maps.query import Query, spec_of
+from napari_rxrx3.session import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.data.dataset import Dataset
@@ -49,11 +49,6 @@ class Answer:
     def is_other_map(self) -> bool:
         """The map is aligned in another way than asked for."""
         return self.phenomap.align != self.query.align
-
-
-def spec_of(query: Query) -> MapSpec:
-    """Which map a question goes to."""
-    return MapSpec(**{field.name: getattr(query, field.name) for field in fields(MapSpec)})
 
 
 def first_answer(

@@ -42,7 +42,7 @@ class BenchmarkPanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Following()
+        self.following = Following(self)
         self._path, self._said = "", _HINT
         self._is_running = False
         self._result: BenchmarkResult | None = None
@@ -50,10 +50,12 @@ class BenchmarkPanel(QWidget):
         self.choose.setToolTip("A table of pairs that belong together, or of compounds and genes")
         self.file, self.map = QElidingLabel(), QElidingLabel()
         self.run = QPushButton("Run")
+        self.run.setToolTip("See how many of the known pairs the map finds again; again: stop")
         self.save = tool_button("download", "Save the result as CSV")
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.table = ResultTable("Result of the benchmark")
+        self.table.setToolTip("What the map finds again of the pairs that are known")
         for label in (self.file, self.map, self.note):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self._lay_out()

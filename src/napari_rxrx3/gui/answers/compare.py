@@ -48,7 +48,7 @@ class ComparePanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Following()
+        self.following = Following(self)
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
         self._followed: MapSpec | None = None
@@ -60,6 +60,7 @@ class ComparePanel(QWidget):
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.table = ResultTable("Nearest in two maps")
+        self.table.setToolTip("The nearest of either map. A row: side by side. Enter: ask for it.")
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)

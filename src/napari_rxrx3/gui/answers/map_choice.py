@@ -89,6 +89,9 @@ class MapChoice(QWidget):
         self.embedding.setAccessibleName(f"Vectors of map {name}")
         self.align.setAccessibleName(f"Alignment of map {name}")
         self.more.setAccessibleName(f"Average and batch of map {name}")
+        self.embedding.setToolTip("The vectors that the map is made of")
+        self.align.setToolTip("How batches are aligned to their controls before they are averaged")
+        self.more.setToolTip("How wells are averaged, and what is aligned to what")
         self.average.tooltip = "How the wells of a perturbation are made one vector"
         self.batch.tooltip = "What is aligned to what: experiments, or plates"
 

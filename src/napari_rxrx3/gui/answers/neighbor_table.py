@@ -168,6 +168,7 @@ class NeighborTable(QTableView):
         self.setAccessibleName("Neighbors")
         self.setMinimumHeight(_ROW_HEIGHT + 22)  # less than Qt asks for: small screens
         self.verticalHeader().hide()
+        self.setToolTip("A row: side by side. Enter, double-click: ask for it. A title: sort.")
         self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(20)

@@ -49,7 +49,7 @@ class NeighborsPanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Following()
+        self.following = Following(self)
         self._answer: Answer | None = None
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
@@ -103,7 +103,7 @@ class NeighborsPanel(QWidget):
             "whole map those with the strongest or the most consistent effect"
         )
         self.order.addItems(ORDERS)
-        self.kind = QComboBox()
+        self.kind = QComboBox(toolTip="Which perturbations are listed: all, genes or compounds")
         self.kind.addItems(_KIND_WORDS)
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")

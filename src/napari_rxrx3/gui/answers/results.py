@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ __all__ = ["Column", "ResultTable", "Row", "save_text"]
 
 _ROW_HEIGHT = 22
 _NAME_WIDTH, _PADDING = 70, 4
+_MEASURED = 8
+"""Of texts of nearly one length, any may be the widest."""
 _ROOT = QModelIndex()
 
 
@@ -98,12 +101,11 @@ class ResultTable(QTableView):
             header.resizeSection(0, max(self.viewport().width() - others, needed))
 
     def _width_of(self, column: int) -> int:
-        """Width of a column's longest text; Qt's own way measures every cell, which takes long."""
+        """Width of a column's longest texts; Qt's own way measures every cell, which takes long."""
         lengths = [len(row.texts[column]) for row in self._model.rows]
-        if not lengths:
-            return 0
-        longest = self._model.index(lengths.index(max(lengths)), column)
-        return int(self.sizeHintForIndex(longest).width())
+        longest = nlargest(_MEASURED, range(len(lengths)), key=lengths.__getitem__)
+        hints = (self.sizeHintForIndex(self._model.index(row, column)) for row in longest)
+        return max((int(hint.width()) for hint in hints), default=0)
 
     def _on_current(self, current: QModelIndex) -> None:
         if current.isValid():

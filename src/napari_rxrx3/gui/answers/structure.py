@@ -199,6 +199,7 @@ class _Popup(QWidget):
         self.text = QLineEdit()
         self.text.setReadOnly(True)
         self.text.setAccessibleName("SMILES")
+        self.text.setToolTip("The SMILES of the compound, to be copied")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addSpacing(LARGE[1] + 6)

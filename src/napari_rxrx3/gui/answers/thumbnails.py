@@ -13,8 +13,8 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QImage
 
 from napari_rxrx3.core.contrast import Limits, composite
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.tasks import MainThread
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def _note(dataset: Dataset, well_id: str) -> str:
         return ""
     if form is None or not form.is_piece:
         return ""
-    return f"a piece of {form.span * PIXEL_SIZE_UM:.0f} µm at the top of the well"
+    return f"a piece of {form.span * display.pixel_size_um:.0f} µm at the top of the well"

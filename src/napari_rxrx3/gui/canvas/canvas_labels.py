@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QRect, QRectF, Qt
+from qtpy.QtCore import QEvent, QObject, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QRegion
 from qtpy.QtWidgets import QWidget
 
+from napari_rxrx3.core.difference import StainPlaces
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block
 from napari_rxrx3.core.plate import ROW_NAMES
+from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.gui.canvas.layers import Place
 
 __all__ = ["CanvasLabels"]
@@ -20,6 +22,8 @@ __all__ = ["CanvasLabels"]
 _PAD = 4
 _TITLE_SIZE = 1.5  # of the usual font
 _LEAST_ROOM = 24
+_SMALL_TILE, _SMALL_SIZE = 120, 0.8  # points of a tile, and then of the usual font
+_LABELED, _NOTED = 0.45, 0.95  # of the height of a tile, at most
 _LEAST_TILE, _LEAST_NAMED = 64, 120  # in the overview: for the address, and the whole label
 
 
@@ -36,8 +40,9 @@ class CanvasLabels(QWidget):
         self._notes: Mapping[str, str] = {}
         self._place = Place()
         self._block: Block | None = None
+        self._apart: StainPlaces | None = None
         self._current: str | None = None
-        self._title = ""
+        self._title = self._subtitle = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -53,6 +58,7 @@ class CanvasLabels(QWidget):
         notes: Mapping[str, str],
         place: Place | None = None,
         block: Block | None = None,
+        apart: StainPlaces | None = None,
     ) -> None:
         """Label these tiles.
 
@@ -62,8 +68,10 @@ class CanvasLabels(QWidget):
             Says for a well what of it cannot be shown.
         block : Block, optional
             Which positions of a plate the tiles are: rows and columns are named as well.
+        apart : StainPlaces, optional
+            Where, in micrometers, the tiles are once for each stain.
         """
-        self._mosaic, self._notes = mosaic, notes
+        self._mosaic, self._notes, self._apart = mosaic, notes, apart
         self._place, self._block = place or Place(), block
         self.update()
 
@@ -72,12 +80,17 @@ class CanvasLabels(QWidget):
         """What is written in the upper left corner."""
         return self._title
 
-    def set_title(self, title: str) -> None:
+    @property
+    def subtitle(self) -> str:
+        """What is written below the title."""
+        return self._subtitle
+
+    def set_title(self, title: str, subtitle: str = "") -> None:
         """Say in the upper left corner what is shown.
 
         Napari's own text takes up to 50 ms for letters that it has not drawn before.
         """
-        self._title = title
+        self._title, self._subtitle = title, subtitle
         self.update()
 
     def set_current(self, well_id: str | None) -> None:
@@ -96,36 +109,52 @@ class CanvasLabels(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         title = self._paint_title(painter)
-        painter.setClipRegion(QRegion(self.rect()) - QRegion(title))
-        if self._block is None:
+        painter.setClipRegion(QRegion(self.rect()) - title)
+        if self._apart is not None:
+            self._paint_stains(painter, self._mosaic, self._apart)
+        elif self._block is None:
             self._paint_tiles(painter, self._mosaic.tiles, len(self._mosaic.tiles) > 1)
         else:
             self._paint_plate(painter, self._mosaic, self._block)
         painter.end()
 
-    def _paint_title(self, painter: QPainter) -> QRect:
-        """Write the title; returns the room that it takes."""
-        if not self._title:
-            return QRect()
+    def _paint_title(self, painter: QPainter) -> QRegion:
+        """Write the title and what is below it; returns the room that they take."""
         usual, large = painter.font(), QFont(painter.font())
         large.setPointSizeF(_TITLE_SIZE * usual.pointSizeF())
-        painter.setFont(large)
-        metrics = QFontMetrics(large)
+        taken, y = QRegion(), float(_PAD)
         room = self.width() - 4 * _PAD
-        text = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room)
-        width = metrics.horizontalAdvance(text) + 2 * _PAD
-        box = QRectF(_PAD, _PAD, width, metrics.height() + _PAD)
-        _write(painter, box, text)
+        lines = [(self._title, large)]
+        lines += [(x, usual) for x in _wrapped(self._subtitle, QFontMetrics(usual), room, 2)]
+        for line, font in lines:
+            if line:
+                painter.setFont(font)
+                metrics = QFontMetrics(font)
+                text = metrics.elidedText(line, Qt.TextElideMode.ElideRight, room)
+                width = metrics.horizontalAdvance(text) + 2 * _PAD
+                box = QRectF(_PAD, y, width, metrics.height() + _PAD)
+                _write(painter, box, text)
+                taken += QRegion(box.toAlignedRect())
+                y = box.bottom()
         painter.setFont(usual)
-        return box.toAlignedRect()
+        return taken
+
+    def _paint_stains(self, painter: QPainter, mosaic: Mosaic, apart: StainPlaces) -> None:
+        """Label the tiles once for each stain, and name the stain at the first of them."""
+        here, labeled = self._place, len(mosaic.tiles) > 1
+        for stain in STAINS:
+            self._place = here.shifted(apart.place(stain.number))
+            first, *others = mosaic.tiles
+            name = f"{stain.number} {stain.name}"
+            named = replace(first, label=f"{name}\n{first.label}" if labeled else name)
+            self._paint_tiles(painter, [named, *others] if labeled else [named], True)
+        self._place = here
 
     def _paint_tiles(self, painter: QPainter, tiles: Iterable[Tile], labeled: bool) -> None:
         for tile in tiles:
             note = self._notes.get(tile.well_id or "", "")
-            lines = [tile.label] if labeled else []
-            self._paint(
-                painter, self.place_of(tile), [*lines, *note.split("\n")] if note else lines
-            )
+            label = tile.label.split("\n") if labeled else []
+            self._paint(painter, self.place_of(tile), label, note.split("\n") if note else [])
 
     def _paint_plate(self, painter: QPainter, mosaic: Mosaic, block: Block) -> None:
         on_screen = mosaic.tile_shape[0] * self._pixel_on_screen
@@ -186,22 +215,57 @@ class CanvasLabels(QWidget):
         height, width = (extent * self._pixel_on_screen for extent in self._mosaic.tile_shape)
         return QRectF(x, y, width, height)
 
-    def _paint(self, painter: QPainter, place: QRectF, lines: list[str]) -> None:
-        metrics = QFontMetrics(painter.font())
+    def tile_at(self, position: Sequence[float]) -> Tile | None:
+        """Tile at a position in the canvas (micrometers)."""
+        if self._mosaic is None:
+            return None
+        if self._apart is not None:
+            position = self._apart.within(position[-2], position[-1])
+        return self._mosaic.tile_at(*self._place.to_pixels(position))
+
+    def _paint(self, painter: QPainter, place: QRectF, label: list[str], notes: list[str]) -> None:
+        """Write as much of a label as leaves most of the tile visible, and notes over the rest."""
         place = place.intersected(QRectF(self.rect()))
-        room = int(place.width()) - 4 * _PAD
-        if room < _LEAST_ROOM:
-            return
-        y = place.top() + _PAD
+        usual = painter.font()
+        if place.width() < _SMALL_TILE:
+            small = QFont(usual)
+            small.setPointSizeF(_SMALL_SIZE * usual.pointSizeF())
+            painter.setFont(small)
+        metrics = QFontMetrics(painter.font())
+        room = int(place.width()) - 3 * _PAD
+        if room >= _LEAST_ROOM:
+            fitting = place.height() / metrics.height()
+            lines = label[: max(1, int(_LABELED * fitting))]
+            most = max(1, int(_NOTED * fitting) - len(lines))
+            lines += [part for note in notes for part in _wrapped(note, metrics, room, most)][:most]
+            self._paint_lines(painter, place, lines, room)
+        painter.setFont(usual)
+
+    def _paint_lines(self, painter: QPainter, place: QRectF, lines: list[str], room: int) -> None:
+        metrics = QFontMetrics(painter.font())
+        y = place.top() + _PAD / 2
         for line in lines:
             text = metrics.elidedText(line, Qt.TextElideMode.ElideRight, room)
             width = metrics.horizontalAdvance(text) + 2 * _PAD
-            box = QRectF(place.left() + _PAD, y, width, metrics.height() + 2)
+            box = QRectF(place.left() + _PAD / 2, y, width, metrics.height() + 1)
             _write(painter, box, text)
-            y += box.height() + 1
+            y += box.height()
 
     def _moved(self) -> None:
         self.update()
+
+
+def _wrapped(text: str, metrics: QFontMetrics, room: int, most: int) -> list[str]:
+    """Break a text between words into lines that fit, `most` at most; the last may be longer."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        is_last = len(lines) >= most
+        if lines and (is_last or metrics.horizontalAdvance(longer) <= room):
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _write(painter: QPainter, box: QRectF, text: str) -> None:

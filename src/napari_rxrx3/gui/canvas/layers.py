@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image
@@ -13,7 +13,9 @@ from napari.utils.colormaps import Colormap
 from psygnal import Signal
 
 from napari_rxrx3.core.contrast import STRENGTH, Limits
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS, Stain
+from napari_rxrx3.core.difference import BRIGHTER, DARKER, StainPlaces
+from napari_rxrx3.core.display import display, stain_color
+from napari_rxrx3.core.stains import STAINS, Stain
 
 __all__ = ["Place", "StainLayers", "layer_options", "stain_colormap"]
 
@@ -25,7 +27,13 @@ _MARGIN = 0.12  # room for the title above the picture
 
 def stain_colormap(stain: Stain) -> Colormap:
     """From black to the stain's color."""
-    return Colormap([[0, 0, 0, 1], [*stain.color, 1]], name=f"rxrx3 {stain.name}")
+    return Colormap([[0, 0, 0, 1], [*stain_color(stain), 1]], name=f"rxrx3 {stain.name}")
+
+
+def difference_colormap() -> Colormap:
+    """Black in the middle, where nothing differs."""
+    colors = [[*DARKER, 1], [0, 0, 0, 1], [*BRIGHTER, 1]]
+    return Colormap(colors, name="rxrx3 difference")
 
 
 def layer_options(stain: Stain, limits: tuple[float, float]) -> dict[str, Any]:
@@ -36,7 +44,7 @@ def layer_options(stain: Stain, limits: tuple[float, float]) -> dict[str, Any]:
         "blending": "additive",
         "opacity": STRENGTH,
         "contrast_limits": limits,
-        "scale": (PIXEL_SIZE_UM, PIXEL_SIZE_UM),
+        "scale": (display.pixel_size_um, display.pixel_size_um),
         "units": ("um", "um"),
         "interpolation2d": "linear",
         "metadata": {_MARK: stain.number, "stain": stain.name, "dye": stain.dye},
@@ -55,8 +63,40 @@ class Place:
         The middle of its first pixel.
     """
 
-    pixel_um: float = PIXEL_SIZE_UM
+    pixel_um: float = field(default_factory=lambda: display.pixel_size_um)
     origin_um: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def of_pixels(cls, times: int, corner: tuple[float, float] = (0.0, 0.0)) -> Place:
+        """Where a picture lies each of whose pixels covers `times` x `times` of the wells'.
+
+        Parameters
+        ----------
+        corner : (y, x)
+            Where it begins, in pixels of the wells.
+        """
+        pixel = display.pixel_size_um
+        y, x = (pixel * (at + (times - 1) / 2) for at in corner)
+        return cls(pixel * times, (y, x))
+
+    def to_pixels(self, position: Sequence[float]) -> tuple[float, float]:
+        """Turn a position in the canvas (micrometers) into one in the picture (y, x pixels)."""
+        (top, left), scale = self.origin_um, self.pixel_um
+        return (position[-2] - top) / scale + 0.5, (position[-1] - left) / scale + 0.5
+
+    def shifted(self, by_um: tuple[float, float]) -> Place:
+        """The same picture elsewhere."""
+        y, x = self.origin_um
+        return Place(self.pixel_um, (y + by_um[0], x + by_um[1]))
+
+
+class _Look(NamedTuple):
+    colormap: Any
+    opacity: float
+    blending: str
+
+    def put_on(self, layer: Image) -> None:
+        layer.colormap, layer.opacity, layer.blending = self
 
 
 class StainLayers:
@@ -79,6 +119,13 @@ class StainLayers:
         self._before_solo: tuple[bool, ...] = (True,) * len(STAINS)
         self._fitted: object = None
         self._place = Place()
+        self._apart: StainPlaces | None = None
+        self._looks: dict[int, _Look] = {}
+
+    @property
+    def is_apart(self) -> bool:
+        """Each stain has a place of its own, and shows differences."""
+        return self._apart is not None
 
     @property
     def place(self) -> Place:
@@ -95,11 +142,41 @@ class StainLayers:
         """The stain (1..6) that is shown alone in gray, if one is."""
         return self._solo
 
-    def show(self, stains: Sequence[Plane], limits: Limits, place: Place | None = None) -> None:
-        """Show six planes of one shape in the six layers, where they belong."""
+    @property
+    def data(self) -> list[Plane]:
+        """What is in the layers."""
+        return [layer.data for layer in self._present()]
+
+    @property
+    def gamma(self) -> tuple[float, ...]:
+        """Of the six stains."""
+        return tuple(1.0 if layer is None else float(layer.gamma) for layer in self._layers)
+
+    def set_gamma(self, gamma: Sequence[float]) -> None:
+        """Set that of each stain."""
+        for layer, value in zip(self._layers, gamma, strict=True):
+            if layer is not None and layer.gamma != value:
+                layer.gamma = value
+
+    def show(
+        self,
+        stains: Sequence[Plane],
+        limits: Limits,
+        place: Place | None = None,
+        apart: StainPlaces | None = None,
+    ) -> None:
+        """Show six planes of one shape in the six layers, where they belong.
+
+        Parameters
+        ----------
+        apart : StainPlaces, optional
+            In micrometers: each stain goes to its own place, as planes of differences. Colors are
+            as before when something is shown without it.
+        """
         place = place or Place()
         with self._quietly():
             self._adopt()
+            self._take_look(apart)
             for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
                 layer = self._layers[stain.number - 1]
                 if layer is None:
@@ -107,7 +184,7 @@ class StainLayers:
                     layer = self._layers[stain.number - 1]
                 elif layer.data is not plane:
                     layer.data = plane
-                _put(layer, place)
+                _put(layer, place if apart is None else place.shifted(apart.place(stain.number)))
             self._place = place
             self._apply_limits(limits)
 
@@ -118,13 +195,15 @@ class StainLayers:
             if layer is not None:
                 layer.refresh(thumbnail=False, extent=False)
 
-    def fit(self, key: object, size_um: tuple[float, float]) -> None:
+    def fit(self, key: object, size_um: tuple[float, float], margin: float = _MARGIN) -> None:
         """Let a picture fill the canvas, unless one with the same key has just been there.
 
         Parameters
         ----------
         size_um : (height, width)
             From the corner at (0, 0).
+        margin : float
+            Share of the canvas that stays free.
         """
         if key == self._fitted:
             return
@@ -134,7 +213,7 @@ class StainLayers:
         zooms = (
             room / extent for room, extent in zip(self._viewer.canvas.size, size_um, strict=True)
         )
-        camera.zoom = min(zooms) * (1 - _MARGIN)
+        camera.zoom = min(zooms) * (1 - margin)
 
     def forget_fit(self) -> None:
         """Let the next picture fill the canvas, whatever it is."""
@@ -144,17 +223,13 @@ class StainLayers:
         """Show nothing: the layers stay, black and of one pixel."""
         self._fitted = None
         with self._quietly():
+            self._take_look(None)
             for layer in self._present():
                 layer.data = np.zeros((1, 1), dtype=layer.data.dtype)
 
     def set_limits(self, limits: Limits) -> None:
         with self._quietly():
             self._apply_limits(limits)
-
-    def to_pixels(self, position: Sequence[float]) -> tuple[float, float]:
-        """Turn a position in the canvas (micrometers) into one in the picture (y, x pixels)."""
-        (top, left), scale = self._place.origin_um, self._place.pixel_um
-        return (position[-2] - top) / scale + 0.5, (position[-1] - left) / scale + 0.5
 
     def toggle(self, number: int) -> None:
         """Show or hide a stain (1..6)."""
@@ -179,10 +254,15 @@ class StainLayers:
                 layer = self._layers[stain.number - 1]
                 if layer is not None:
                     layer.visible = before if back else stain.number == number
-            layer = self._layers[number - 1]
-            if not back and layer is not None:
-                layer.colormap, layer.opacity = "gray", 1.0
+            if not back:
+                self._set_look(number, "gray", 1.0)
         self.shown_changed.emit(self.shown)
+
+    def recolor(self) -> None:
+        """Take the colors that the user prefers by now; a stain shown in gray stays gray."""
+        for stain in STAINS:
+            if stain.number != self._solo:
+                self._color(stain.number)
 
     def _add(self, stain: Stain, plane: Plane, limits: tuple[float, float]) -> None:
         options = layer_options(stain, limits)
@@ -191,6 +271,8 @@ class StainLayers:
         layer.events.contrast_limits.connect(self._on_limits)
         layer.events.visible.connect(self._on_visible)
         self._layers[stain.number - 1] = layer
+        self._looks.pop(stain.number, None)
+        self._take_look(self._apart)
 
     def _adopt(self) -> None:
         """Forget layers that the user removed."""
@@ -204,9 +286,28 @@ class StainLayers:
         return (layer for layer in self._layers if layer is not None)
 
     def _color(self, number: int) -> None:
+        self._set_look(number, stain_colormap(STAINS[number - 1]), STRENGTH)
+
+    def _set_look(self, number: int, colormap: Any, opacity: float) -> None:
+        """Change colors and strength of a stain, while it shows differences for afterwards."""
         layer = self._layers[number - 1]
-        if layer is not None:
-            layer.colormap, layer.opacity = stain_colormap(STAINS[number - 1]), STRENGTH
+        if number in self._looks:
+            self._looks[number] = self._looks[number]._replace(colormap=colormap, opacity=opacity)
+        elif layer is not None:
+            layer.colormap, layer.opacity = colormap, opacity
+
+    def _take_look(self, apart: StainPlaces | None) -> None:
+        """Color for differences, or as it was before them."""
+        self._apart = apart
+        for number, layer in enumerate(self._layers, start=1):
+            if layer is None:
+                continue
+            if apart is None and number in self._looks:
+                self._looks.pop(number).put_on(layer)
+            elif apart is not None and number not in self._looks:
+                self._looks[number] = _Look(layer.colormap, layer.opacity, layer.blending)
+                # not added: there is nothing below but the canvas, which may be white
+                _Look(difference_colormap(), 1.0, "translucent").put_on(layer)
 
     def _apply_limits(self, limits: Limits) -> None:
         for layer, pair in zip(self._layers, limits, strict=True):
@@ -216,7 +317,9 @@ class StainLayers:
                 layer.contrast_limits = pair
 
     def _on_limits(self) -> None:
-        if not self._quiet and all(layer is not None for layer in self._layers):
+        if self._quiet or self.is_apart:  # limits of differences are not those of images
+            return
+        if all(layer is not None for layer in self._layers):
             self.limits_edited.emit(
                 tuple((float(a), float(b)) for a, b in (x.contrast_limits for x in self._present()))
             )

@@ -6,20 +6,28 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from math import inf, prod
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
-from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
+from napari_rxrx3.core.display import display
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.mosaic import Tile, grid_of, reduction_for
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.kept.freed_memory import give_back_memory
+from napari_rxrx3.gui.canvas.picture import (
+    Asked,
+    Picture,
+    Plane,
+    TileReader,
+    assembled,
+    first_picture,
+)
 from napari_rxrx3.gui.tasks import MainThread
 
 if TYPE_CHECKING:
@@ -28,8 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "PictureLoader"]
 
-Plane = np.ndarray[Any, Any]
-Asked = tuple[str, int]
+Planes = dict[Asked, Plane]
+Form = tuple[int, int]
+"""Crop and reduction of planes."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,46 +47,9 @@ _BURST_S = 0.15
 """Between two requests of a key that is held down; between two pictures that are then shown."""
 _MOMENT_S = 0.04
 _DRAWING_MS = 20
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Tiles with their pixels.
-
-    Attributes
-    ----------
-    stains : six (Y, X) arrays
-        The mosaic of each stain.
-    planes : mapping of (well id, channel) to (Y, X) array
-        What could be read.
-    failures : mapping of (well id, channel) to ImageUnavailable
-        What could not.
-    is_first : bool
-        Only the top of the wells has been read: `stains` end before the mosaic does.
-    """
-
-    mosaic: Mosaic
-    stains: tuple[Plane, ...]
-    planes: dict[Asked, Plane]
-    failures: dict[Asked, RxRx3Error]
-    is_first: bool = False
-
-    @property
-    def notes(self) -> dict[str, str]:
-        """What is to be said of a well: what is still to come, or which stains are not, and why."""
-        if self.is_first:
-            return {self.mosaic.tiles[0].well_id or "": "reading the rest of it …"}
-        stains: dict[str, dict[str, list[str]]] = {}
-        for (well, channel), error in sorted(self.failures.items()):
-            cause = getattr(error, "cause", str(error))
-            stains.setdefault(well, {}).setdefault(cause, []).append(STAINS[channel - 1].name)
-        return {
-            well: "\n".join(
-                f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
-                for cause, names in causes.items()
-            )
-            for well, causes in stains.items()
-        }
+_SOME_FROM, _SOME_OF_S, _SOME_SHARE = 4, 0.4, 0.3
+"""Of so many wells and more, those that were read are shown after so many seconds, and again when
+so much of the time that went by has passed once more: to draw them takes time, too."""
 
 
 class PictureLoader(QObject):
@@ -100,6 +72,8 @@ class PictureLoader(QObject):
         self._usual = _USUAL
         """Layout of the last picture: a well without any image is drawn like its neighbors."""
         self._dataset: Dataset | None = None
+        self._known: dict[Form, Planes] = {}
+        """Of the wells that were shown last: they may change places, or be cropped and back."""
         self._has_tops = False
         """The last well had some: another one is likely to have them, too."""
         self._asked_at = self._shown_at = -inf
@@ -115,11 +89,17 @@ class PictureLoader(QObject):
     def is_reading_ahead(self) -> bool:
         return not all(future.done() for future in self._ahead)
 
-    def request(self, dataset: Dataset, tiles: Sequence[Tile]) -> None:
+    def request(self, dataset: Dataset, tiles: Sequence[Tile], crop: int = 0) -> None:
         """Fetch tiles; `ready` brings a `Picture`, unless another request came meanwhile.
 
         A picture that is there within a moment comes before this returns: so the window is drawn
-        once, not twice.
+        once, not twice. Several large wells are read smaller, see `display.tile_size`; of a large
+        strip, what was read comes from time to time.
+
+        Parameters
+        ----------
+        crop : int
+            Show so many pixels in the middle of each well; 0 for all of it.
         """
         now = time.monotonic()
         is_alone, self._asked_at = now - self._asked_at > _BURST_S, now
@@ -128,15 +108,19 @@ class PictureLoader(QObject):
         self.drop()
         is_new = dataset is not self._dataset
         if is_new:
-            self._dataset, self._usual = dataset, _USUAL
-        request = self._request = _Request(dataset, tuple(tiles), self._usual)
+            self.forget()
+            self._dataset = dataset
+        request = _Request(TileReader(dataset, crop), tuple(tiles), self._usual, self._known)
         request.comes_after_drawing = is_new
+        self._request = request
         if not request.asked:
             self._main.call(lambda: self._show(request))
             return
-        if len(tiles) == 1:
+        if len(tiles) > 1:
+            request.futures.append(self._pool.submit(self._plan, request))
+        elif not crop:
             self._submit(request, self._fetch_top)
-        if len(tiles) > 1 or not self._has_tops:
+        if len(tiles) == 1 and (crop or not self._has_tops):
             self._submit(request, self._fetch)
         if is_alone and not is_new and request.something_to_show.wait(_MOMENT_S):
             self._show(request)
@@ -159,6 +143,11 @@ class PictureLoader(QObject):
                 future.cancel()
             self._request = None
 
+    def forget(self) -> None:
+        """Forget the data set."""
+        self.drop()
+        self._dataset, self._usual, self._known = None, _USUAL, {}
+
     def close(self, wait: bool = False) -> None:
         """Stop reading; works without its Qt part as well."""
         self.drop()
@@ -170,6 +159,22 @@ class PictureLoader(QObject):
         request.is_begun = request.is_begun or is_whole
         for well_id, channel in request.asked:
             request.futures.append(self._pool.submit(fetch, request, well_id, channel))
+
+    def _plan(self, request: _Request) -> None:
+        """Find out how large the wells are, hence how small they are to be read."""
+        if self._request is not request:
+            return
+        from napari_rxrx3.data.pixels.tiles import well_size  # loads codecs
+
+        try:
+            size = well_size(request.dataset, {well_id for well_id, _ in request.asked})
+        except Exception:
+            _log.exception("the size of the images is unknown")
+            size = 0
+        if size and not request.reader.crop:
+            times = reduction_for(size, grid_of(request.tiles), display.tile_size)
+            request.reader = replace(request.reader, reduction=times)
+        self._submit(request, self._fetch)
 
     def _fetch_top(self, request: _Request, well_id: str, channel: int) -> None:
         """Read what comes first in the file; where that fails, the whole of it says why."""
@@ -188,10 +193,10 @@ class PictureLoader(QObject):
             _log.exception("the top of %s, channel %d, cannot be read", well_id, channel)
         if request.one_top_less():
             if request.tops:
-                request.first = _first_picture(request, well_id)
+                request.first = first_picture(request.tiles, dict(request.planes), request.tops)
                 request.something_to_show.set()
             elif len(request.planes) == len(request.asked):  # all was in memory
-                request.picture = request.picture or _assemble(request)
+                request.picture = request.picture or request.assemble()
                 request.something_to_show.set()
             self._main.call(lambda: self._show(request))
 
@@ -199,19 +204,15 @@ class PictureLoader(QObject):
         if self._request is not request:
             return
         try:
-            request.planes[well_id, channel] = request.dataset.plane(well_id, channel)
+            request.planes[well_id, channel] = request.plane(well_id, channel)
         except RxRx3Error as error:
             request.failures[well_id, channel] = error
-        except Exception as error:  # never leave the window waiting
-            request.failures[well_id, channel] = ImageUnavailable(
-                well_id,
-                channel,
-                request.dataset.root,
-                f"unexpected {type(error).__name__}: {error}",
-            )
         if request.one_less():
-            request.picture = _assemble(request)
+            request.picture = request.assemble()
             request.something_to_show.set()
+            self._main.call(lambda: self._show(request))
+        elif request.is_time_for_some():
+            request.offer(request.assemble())
             self._main.call(lambda: self._show(request))
 
     def _show(self, request: _Request) -> None:
@@ -225,7 +226,7 @@ class PictureLoader(QObject):
             return
         if request.picture is None and request.asked:
             first, request.first = request.first, None
-            if request.tops_left == 0:
+            if request.tops_left == 0 and len(request.tiles) == 1:
                 self._has_tops = bool(request.tops) or (self._has_tops and not request.is_small)
                 # after the drawing, which takes all cores where there is no graphics card
                 delay = _DRAWING_MS if first is not None else 0
@@ -235,10 +236,20 @@ class PictureLoader(QObject):
                 self.ready.emit(first)
             return
         self._request = None
-        picture = request.picture or _assemble(request)
+        picture = request.picture or request.assemble()
+        self._keep(picture)
         self._usual = picture.mosaic.tile_shape, picture.stains[0].dtype
         self._shown_at = time.monotonic()
         self.ready.emit(picture)
+
+    def _keep(self, picture: Picture) -> None:
+        """Keep the planes of these wells, and no others."""
+        wells = {tile.well_id for tile in picture.mosaic.tiles}
+        self._known = {
+            form: {asked: plane for asked, plane in planes.items() if asked[0] in wells}
+            for form, planes in self._known.items()
+        }
+        self._known[picture.crop, picture.reduction] = picture.planes
 
     def _begin(self, request: _Request) -> None:
         """Read all of the images, unless that was begun."""
@@ -247,14 +258,19 @@ class PictureLoader(QObject):
 
 
 class _Request:
-    def __init__(self, dataset: Dataset, tiles: tuple[Tile, ...], usual: Layout) -> None:
-        self.dataset = dataset
+    def __init__(
+        self,
+        reader: TileReader,
+        tiles: tuple[Tile, ...],
+        usual: Layout,
+        known: Mapping[Form, Planes],
+    ) -> None:
+        self.reader = reader
         self.tiles = tiles
-        self.usual = usual
         self.asked: list[Asked] = [
-            (tile.well_id, channel)
-            for tile in tiles
-            if tile.well_id is not None
+            (well_id, channel)
+            for well_id in dict.fromkeys(tile.well_id for tile in tiles)
+            if well_id is not None
             for channel in range(1, N_CHANNELS + 1)
         ]
         self.planes: dict[Asked, Plane] = {}
@@ -268,7 +284,51 @@ class _Request:
         self.first: Picture | None = None
         self.picture: Picture | None = None
         self.something_to_show = threading.Event()
+        self._usual = usual
+        self._known = known
+        self._begun_at = self._shown_some_at = time.monotonic()
+        self._offered = 0
         self._lock = threading.Lock()
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.reader.dataset
+
+    def plane(self, well_id: str, channel: int) -> Plane:
+        """One plane as it is shown; raises RxRx3Error."""
+        known = self._known.get((self.reader.crop, self.reader.reduction), {})
+        plane = known.get((well_id, channel))
+        return self.reader.read(well_id, channel) if plane is None else plane
+
+    def assemble(self) -> Picture:
+        """What was read as a picture; done in a reading thread, not in the GUI's."""
+        planes, failures = dict(self.planes), dict(self.failures)
+        waiting = {
+            well_id
+            for well_id, channel in self.asked
+            if (well_id, channel) not in planes and (well_id, channel) not in failures
+        }
+        usual = self._usual
+        return assembled(self.tiles, planes, failures, usual, self.reader, frozenset(waiting))
+
+    def is_time_for_some(self) -> bool:
+        """Whether what was read so far is to be shown now, by the thread that asks."""
+        if len(self.tiles) < _SOME_FROM:
+            return False
+        with self._lock:
+            now = time.monotonic()
+            pause = max(_SOME_OF_S, _SOME_SHARE * (now - self._begun_at))
+            is_time = now - self._shown_some_at > pause
+            if is_time:
+                self._shown_some_at = now
+            return is_time
+
+    def offer(self, some: Picture) -> None:
+        """Have some of the wells shown, unless another thread was faster with more of them."""
+        with self._lock:
+            if len(some.planes) + len(some.failures) > self._offered:
+                self._offered = len(some.planes) + len(some.failures)
+                self.first = some
 
     def one_less(self) -> bool:
         with self._lock:
@@ -279,36 +339,6 @@ class _Request:
         with self._lock:
             self.tops_left -= 1
             return self.tops_left == 0
-
-
-def _assemble(request: _Request) -> Picture:
-    """Render the six mosaics; done in the last reading thread, not on the GUI's."""
-    planes = request.planes
-    shape, dtype = request.usual
-    if planes:
-        shape = max(((p.shape[0], p.shape[1]) for p in planes.values()), key=prod)
-        dtype = np.result_type(*{p.dtype for p in planes.values()})
-    mosaic = Mosaic(request.tiles, shape)
-    stains = tuple(
-        mosaic.render({w: p for (w, c), p in planes.items() if c == channel}, dtype)
-        for channel in range(1, N_CHANNELS + 1)
-    )
-    return Picture(mosaic, stains, planes, request.failures)
-
-
-def _first_picture(request: _Request, well_id: str) -> Picture:
-    """The tops of a well's six planes; its images are taken to be square until they are read."""
-    tops = {channel: plane for (_, channel), plane in dict(request.planes).items()}
-    tops |= request.tops
-    shape = min((top.shape for top in tops.values()), key=prod)
-    dtype = np.result_type(*{top.dtype for top in tops.values()})
-    stains = tuple(
-        tops[channel][: shape[0], : shape[1]] if channel in tops else hatched(shape, dtype)
-        for channel in range(1, N_CHANNELS + 1)
-    )
-    planes = {(well_id, channel): top for channel, top in tops.items()}
-    mosaic = Mosaic(request.tiles, (shape[1], shape[1]))
-    return Picture(mosaic, stains, planes, {}, is_first=True)
 
 
 def _try_plane(dataset: Dataset, well_id: str, channel: int) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.session import Session, name_of_well
@@ -138,7 +138,7 @@ class PlateOverview(QObject):
         """Show all of the plate, and go on reading if that was stopped."""
         if self._plate is not None:
             self._show(self._plate.picture)
-            frame = PlateFrame(self._plate.span(self._plate.picture) * PIXEL_SIZE_UM)
+            frame = PlateFrame(self._plate.span(self._plate.picture) * display.pixel_size_um)
             self._layers.fit(object(), frame.size_um)
             self._look()
         elif self._asked is not None:
@@ -155,7 +155,7 @@ class PlateOverview(QObject):
         assert self._plate is not None
         plate, self._picture = self._plate, picture
         span = plate.span(picture)
-        place = _place_of(picture, PlateFrame(span * PIXEL_SIZE_UM))
+        place = _place_of(picture, PlateFrame(span * display.pixel_size_um))
         before, self.scene = self.scene, None  # the camera's moves are ours
         if before is not None and before.span != span:
             self._magnify(span / before.span)
@@ -196,7 +196,7 @@ class PlateOverview(QObject):
         camera = self._viewer.scene.camera
         zoom = float(camera.zoom)
         size = [extent / zoom for extent in self._viewer.canvas.size]
-        frame = PlateFrame(scene.span * PIXEL_SIZE_UM)
+        frame = PlateFrame(scene.span * display.pixel_size_um)
         seen = frame.block_in(camera.center[-2:], size)
         on_screen = frame.slot_um * zoom
         if not len(seen) or on_screen < (_PIECE_FROM if plate.is_piece else _WHOLE_FROM):

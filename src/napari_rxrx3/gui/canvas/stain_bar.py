@@ -6,6 +6,7 @@ from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QHBoxLayout, QWidget
 
+from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.session import CONTRAST_RULES
@@ -51,6 +52,11 @@ class StainBar(QWidget):
     def set_rule(self, rule: str) -> None:
         self.rule.setCurrentIndex(CONTRAST_RULES.index(rule))
 
+    def recolor(self) -> None:
+        """Take the colors that the user prefers by now."""
+        for button in self.buttons:
+            button.update()
+
     def _on_click(self) -> None:
         button = self.sender()
         button.setChecked(not button.isChecked())  # the layers say what is shown
@@ -75,14 +81,13 @@ class _StainButton(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        color = QColor.fromRgbF(*self.stain.color)
+        color = QColor.fromRgbF(*stain_color(self.stain))
         box = QRectF(self.rect()).adjusted(2, 2, -2, -2)
         painter.setPen(color)
         if self.isChecked():
             painter.setBrush(color)
         painter.drawRoundedRect(box, 4, 4)
-        dark = color.lightnessF() > 0.45 or self.stain.color[1] > 0.5
-        on_color = QColor(0, 0, 0) if dark else QColor(255, 255, 255)
+        on_color = QColor(0, 0, 0) if _is_light(color) else QColor(255, 255, 255)
         plain = self.palette().color(QPalette.ColorRole.WindowText)
         painter.setPen(on_color if self.isChecked() else plain)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(self.stain.number))
@@ -91,3 +96,9 @@ class _StainButton(QAbstractButton):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
+
+
+def _is_light(color: QColor) -> bool:
+    """Whether black has more contrast to a color than white, by their relative luminance."""
+    red, green, blue = (channel**2.2 for channel in (color.redF(), color.greenF(), color.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18

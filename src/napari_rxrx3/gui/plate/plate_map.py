@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
@@ -15,12 +15,13 @@ from qtpy.QtGui import (
     QPixmap,
     QRegion,
 )
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, ROW_NAMES, format_address
 from napari_rxrx3.core.plate_colors import RGB, PlateColors, paint_plate
 from napari_rxrx3.core.plate_view import PlateGrid, PlateView, WellSelection
 from napari_rxrx3.gui.plate.legend import pixmap_from, plain_tooltip, small_font, window_inks
+from napari_rxrx3.gui.plate.tag_marks import paint_tags
 
 __all__ = ["PlateMap"]
 
@@ -44,14 +45,15 @@ class PlateMap(QWidget):
     """Shows one plate; click, drag or use the keys to choose wells.
 
     A plain click or an arrow key moves the current well. With Shift, Ctrl or by dragging, wells are
-    selected and the current well stays as long as it is among them (see `WellSelection`). Setters
-    never emit. Positions are row * 48 + column.
+    selected and the current well stays as long as it is among them (see `WellSelection`). Several
+    selected wells can be dragged elsewhere. Setters never emit. Positions are row * 48 + column.
     """
 
     currentChanged = Signal(int)
     selectionChanged = Signal(object)  # frozenset of positions
     activated = Signal(int)  # double-click or Enter
     plateStepped = Signal(int)  # Page Down (+1) or Page Up (-1)
+    dragged = Signal(object)  # frozenset of positions that the mouse has begun to take elsewhere
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,12 +73,14 @@ class PlateMap(QWidget):
         self.setPlate(PlateView.empty(), None)
 
     def setPlate(self, view: PlateView, colors: PlateColors | None) -> None:
-        """Show a plate; what was current, selected, highlighted or failed on the last is gone."""
+        """Show a plate; what was current, selected, highlighted, tagged or failed is gone."""
         self._view, self._colors = view, colors
         self._chosen = WellSelection(view)
         self._highlighted: frozenset[int] = frozenset()
         self._failed: frozenset[int] = frozenset()
+        self._tags: dict[int, str] = {}
         self._band: tuple[int, int] | None = None  # where a drag began and where it is
+        self._grip: QPoint | None = None  # where the mouse took hold of the selection
         self._repaint_wells()
         self._tell_current()
 
@@ -92,6 +96,12 @@ class PlateMap(QWidget):
     def setHighlighted(self, positions: Collection[int]) -> None:
         """Dim all wells but these; none at all ends it."""
         self._highlighted = self._view.only_listed(positions)
+        self._repaint_wells()
+
+    def setTags(self, tags: Mapping[int, str]) -> None:
+        """Mark the corner of wells in these colors."""
+        listed = self._view.only_listed(tags)
+        self._tags = {position: color for position, color in tags.items() if position in listed}
         self._repaint_wells()
 
     def setDescriber(self, describer: Callable[[int], str] | None) -> None:
@@ -152,6 +162,8 @@ class PlateMap(QWidget):
             self._act(self._chosen.extend, position)
         elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self._act(self._chosen.toggle, position)
+        elif position in self._chosen.wells and len(self._chosen.wells) > 1:
+            self._grip = event.pos()
         else:
             self._start_band(position)
 
@@ -162,12 +174,22 @@ class PlateMap(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hover(self._position(event.pos()))
-        if self._band is not None:
+        if self._grip is not None:
+            self._take_along(event.pos() - self._grip)
+        elif self._band is not None:
             self._band = (self._band[0], self._grid().nearest(*self._pixel(event.pos())))
             self.update()
 
+    def _take_along(self, way: QPoint) -> None:
+        if way.manhattanLength() >= QApplication.startDragDistance():
+            self._grip = None
+            self.dragged.emit(self._chosen.wells)
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self._band is not None:
+        if event.button() == Qt.MouseButton.LeftButton and self._grip is not None:
+            grip, self._grip = self._grip, None  # a click: the one well is meant
+            self._act(self._chosen.go, self._position(grip))
+        elif event.button() == Qt.MouseButton.LeftButton and self._band is not None:
             band, self._band = self._band, None
             self._act(self._chosen.span, *band)
 
@@ -300,7 +322,9 @@ class PlateMap(QWidget):
         """Draw what stays while the user moves about."""
         failed, highlighted = self._failed, self._highlighted
         view, pitch, gap = self._view, grid.pitch, grid.gap
-        return pixmap_from(paint_plate(view, colors, pitch, gap, inks, failed, highlighted), 1)
+        wells = pixmap_from(paint_plate(view, colors, pitch, gap, inks, failed, highlighted), 1)
+        paint_tags(wells, grid, self._tags, inks[0])
+        return wells
 
     def _paint_labels(self, painter: QPainter, grid: PlateGrid, inks: tuple[RGB, RGB]) -> None:
         """Name rows and columns as they fit, and always those of the current well."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.plate_colors import (
     CategoricalLegend,
@@ -16,11 +17,13 @@ from napari_rxrx3.core.plate_colors import (
     color_plate,
 )
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
+from napari_rxrx3.gui.beside.well_drag import drag_wells
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.hits.tags import tag_name
 from napari_rxrx3.session import Session, name_of_well
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ class PlatePanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.following = Following()
+        self.following = Following(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}
@@ -98,6 +101,8 @@ class PlatePanel(QWidget):
         follow(session.highlight_changed, self._on_highlight)
         follow(session.failures_changed, self._on_failures)
         follow(session.phenomap_changed, self._on_phenomap)
+        for signal in (session.review_changed, session.tags_changed, display.tags_changed):
+            follow(signal, self._on_tags)
         self.experiment.activated.connect(self._choose_experiment)
         self.plate.activated.connect(self._choose_plate)
         self.previous.clicked.connect(lambda: session.step_plate(-1))
@@ -107,6 +112,7 @@ class PlatePanel(QWidget):
         self.map.currentChanged.connect(self._choose_well)
         self.map.activated.connect(lambda position: session.open_well(self._well_at(position)))
         self.map.selectionChanged.connect(self._choose_wells)
+        self.map.dragged.connect(self._drag_wells)
         self.map.setDescriber(self._describe)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
@@ -135,6 +141,7 @@ class PlatePanel(QWidget):
         self.map.setFailed(self._positions(self._session.failures))
         self._show_legend(colors.legend)
         self._on_highlight(self._session.highlight)
+        self._on_tags()
         self._on_well(self._session.well)
         self._on_selection(self._session.selection)
 
@@ -219,6 +226,12 @@ class PlatePanel(QWidget):
         if failed:
             self._recolor()
 
+    def _on_tags(self, what: object = None) -> None:
+        review = self._session.review
+        hits = review.hits if review is not None else {}
+        tags = {self._position[well]: hits[well].tag for well in hits if well in self._position}
+        self.map.setTags({at: display.tags[tag - 1].color for at, tag in tags.items() if tag})
+
     def _choose_experiment(self) -> None:
         dataset = self._session.dataset
         if dataset is not None:
@@ -238,6 +251,9 @@ class PlatePanel(QWidget):
     def _choose_wells(self, positions: frozenset[int]) -> None:
         self._session.select_wells(self._well_at(p) for p in positions)
 
+    def _drag_wells(self, positions: frozenset[int]) -> None:
+        drag_wells(self.map, [self._well_at(p) for p in sorted(positions)])
+
     def _well_at(self, position: int) -> str:
         assert self._wells is not None
         return str(self._wells.index[self._view.rows[position]])
@@ -251,8 +267,11 @@ class PlatePanel(QWidget):
     def _describe(self, position: int) -> str:
         well_id = self._well_at(position)
         text = describe_well(self._session.well_row(well_id))
-        failure = self._session.failures.get(well_id)
-        return f"{text}\n{failure}" if failure else text
+        review = self._session.review
+        hit = review.hits.get(well_id) if review is not None else None
+        decided = (tag_name(hit.tag), hit.note) if hit is not None else ()
+        failure = self._session.failures.get(well_id, "")
+        return "\n".join(line for line in (text, *decided, failure) if line)
 
 
 def _positions(wells: pd.DataFrame) -> list[int]:

@@ -1,0 +1,1 @@
+"""Taking along what was seen: figures, scripts, raw planes and whole sessions."""

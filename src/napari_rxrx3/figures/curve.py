@@ -1,0 +1,67 @@
+"""The curve of a dose strip: how far each dose is from the controls."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_rxrx3.figures.record import CurveRecord, ViewRecord
+
+__all__ = ["curve_in_words", "curve_of", "draw_curve"]
+
+_BAND, _LINE, _INK = "#d9d9d9", "#0072b2", "#1a1a1a"
+_HEADROOM = 1.08
+
+
+def curve_of(record: ViewRecord) -> CurveRecord | None:
+    """The curve to draw: that of a dose strip, if some dose has a distance."""
+    curve = record.strip.curve if record.strip is not None else None
+    return curve if curve is not None and any(curve.distances) else None
+
+
+def curve_in_words(curve: CurveRecord) -> str:
+    """What is on the two axes, and what the signs mean."""
+    _, high = curve.control_spread
+    band = "; gray: nine in ten of the controls" if high is not None else ""
+    metric = curve.metric[:1].upper() + curve.metric[1:]
+    return f"{metric}, by dose in {curve.unit}. Points: replicates; line: their mean{band}."
+
+
+def draw_curve(axes: Any, curve: CurveRecord, font: Any) -> None:
+    """Draw replicates as points and means as a line over a logarithmic axis of doses.
+
+    The line has a gap where a dose is missing; its mark stays on the axis.
+    """
+    doses = np.asarray(curve.doses, float)
+    low, high = curve.control_spread
+    if low is not None and high is not None:
+        axes.axhspan(low, high, color=_BAND, linewidth=0)
+    means = np.asarray([np.nan if m is None else m for m in curve.means], float)
+    axes.plot(doses, means, color=_LINE, linewidth=1, marker="_", markersize=7)
+    for dose, distances in zip(doses, curve.distances, strict=True):
+        values = [d for d in distances if d is not None and isfinite(d)]
+        axes.plot([dose] * len(values), values, "o", markersize=2.2, color=_INK, markeredgewidth=0)
+    _scale(axes, doses)
+    _write(axes, doses, font)
+
+
+def _scale(axes: Any, doses: Any) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(doses.min() / 1.5, doses.max() * 1.5)
+    axes.set_ylim(0, axes.get_ylim()[1] * _HEADROOM)
+    axes.minorticks_off()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        axes.spines[side].set_linewidth(0.5)
+
+
+def _write(axes: Any, doses: Any, font: Any) -> None:
+    axes.set_xticks(doses, [f"{dose:g}" for dose in doses])
+    axes.locator_params(axis="y", nbins=4)
+    axes.tick_params(width=0.5, length=2.5, pad=2)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_fontproperties(font)

@@ -1,0 +1,214 @@
+"""Draws a page with matplotlib: no window, no style of the user's, the same bytes each time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache, lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.figures.curve import draw_curve
+from napari_rxrx3.figures.layout import Box, Line, Page
+
+if TYPE_CHECKING:
+    from napari_rxrx3.figures.record import CurveRecord
+
+__all__ = ["POINTS", "drawn", "measure"]
+
+Array = np.ndarray[Any, Any]
+
+POINTS = 72
+"""Points an inch."""
+
+_INK = (0.1, 0.1, 0.1)
+_HALO = 1.6
+_SMALL = 6.0
+_SETTINGS = {
+    "svg.fonttype": "none",  # letters stay letters, to be edited
+    "svg.hashsalt": "napari-rxrx3",
+    "pdf.fonttype": 42,
+    "text.hinting": "none",
+    "image.composite_image": False,
+}
+_one_at_a_time = threading.Lock()
+
+
+@lru_cache(maxsize=10_000)
+def measure(text: str, size: float) -> float:
+    """Width of a text in points."""
+    from matplotlib.textpath import text_to_path
+
+    width: float = text_to_path.get_text_width_height_descent(_written(text), _font(size), False)[0]
+    return width
+
+
+def drawn(
+    form: str,
+    page: Page,
+    pictures: Sequence[Array],
+    dpi: int,
+    facts: dict[str, str],
+    date: datetime,
+    curve: CurveRecord | None = None,
+) -> bytes:
+    """The file that holds a page, as "png", "tiff", "svg" or "pdf".
+
+    It is made in memory: not all of these formats can tell of a disk that is full.
+
+    Parameters
+    ----------
+    pictures : sequence of uint8 (Y, X, 3)
+        One for each box of the page.
+    facts : dict
+        Title, Creator and Description, kept in the file.
+    curve : CurveRecord, optional
+        For the page's plot.
+    """
+    file = BytesIO()
+    with _settings():
+        figure = _figure(page, pictures, dpi)
+        if page.plot is not None and curve is not None:
+            axes = figure.add_axes(_share(page, page.plot), facecolor="none")
+            draw_curve(axes, curve, _font(_SMALL))
+        if form == "tiff":
+            _write_tiff(file, figure, dpi, facts, date)
+        else:
+            metadata = _metadata(form, facts, date)
+            figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
+    return file.getvalue()
+
+
+def _figure(page: Page, pictures: Sequence[Array], dpi: int) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = page.width / POINTS, page.height / POINTS
+    figure = Figure(size, dpi=dpi, facecolor="white")
+    figure.set_layout_engine("none")
+    FigureCanvasAgg(figure)
+    for box, picture in zip(page.boxes, pictures, strict=True):
+        _add_picture(figure, page, box, picture)
+    for box, color in page.swatches:
+        _add_patch(figure, page, box, color, edge=_INK)
+    for line in page.lines:
+        _add_line(figure, page, line)
+    _add_patch(figure, page, page.bar.box, "white", edge="black")
+    if page.bar.words is not None:
+        _add_line(figure, page, page.bar.words, is_on_picture=True)
+    return figure
+
+
+def _add_picture(figure: Any, page: Page, box: Box, picture: Array) -> None:
+    axes = figure.add_axes(_share(page, box), frameon=False, xticks=(), yticks=())
+    axes.set_axis_off()
+    axes.imshow(picture, interpolation="none", aspect="auto", resample=False)
+
+
+def _share(page: Page, box: Box) -> tuple[float, float, float, float]:
+    """A box as matplotlib has it: from the lower left, in shares of the page."""
+    bottom = 1 - (box.top + box.height) / page.height
+    width, height = box.width / page.width, box.height / page.height
+    return box.left / page.width, bottom, width, height
+
+
+def _add_patch(figure: Any, page: Page, box: Box, color: Any, edge: Any) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner = box.left, page.height - box.top - box.height
+    patch = Rectangle(corner, box.width, box.height, facecolor=color, edgecolor=edge, linewidth=0.4)
+    patch.set_transform(_points(figure))
+    figure.add_artist(patch)
+
+
+def _add_line(figure: Any, page: Page, line: Line, is_on_picture: bool = False) -> None:
+    from matplotlib.patheffects import withStroke
+
+    text = figure.text(
+        line.left,
+        page.height - line.top,
+        _written(line.text),
+        transform=_points(figure),
+        fontproperties=_font(line.size, line.is_bold),
+        color="white" if is_on_picture else _INK,
+        va="baseline",
+        ha="left",
+        parse_math=False,  # a dollar sign in a name is a dollar sign
+        usetex=False,
+    )
+    if is_on_picture:
+        text.set_path_effects([withStroke(linewidth=_HALO, foreground="black")])
+
+
+def _points(figure: Any) -> Any:
+    from matplotlib.transforms import Affine2D
+
+    return Affine2D().scale(1 / POINTS) + figure.dpi_scale_trans
+
+
+def _write_tiff(file: Any, figure: Any, dpi: int, facts: dict[str, str], date: datetime) -> None:
+    import tifffile
+
+    figure.canvas.draw()
+    tifffile.imwrite(
+        file,
+        np.asarray(figure.canvas.buffer_rgba())[..., :3],
+        photometric="rgb",
+        compression="zlib",
+        resolution=(dpi, dpi),
+        resolutionunit="inch",
+        description=facts["Description"].encode(),
+        datetime=date,
+        software=facts["Creator"],
+        metadata=None,
+    )
+
+
+def _metadata(form: str, facts: dict[str, str], date: datetime) -> dict[str, Any]:
+    title, creator, description = facts["Title"], facts["Creator"], facts["Description"]
+    if form == "pdf":
+        about = {"Title": title, "Creator": creator, "Subject": description}
+        return {**about, "CreationDate": date}
+    if form == "svg":
+        return {"Title": title, "Creator": creator, "Description": description, "Date": date}
+    when = date.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "Title": title,
+        "Software": creator,
+        "Description": description,
+        "Creation Time": when,
+    }
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Use our settings for a moment, whatever style the user or other plugins have chosen."""
+    from matplotlib import style
+
+    with _one_at_a_time, style.context(["default", _SETTINGS]):
+        yield
+
+
+@cache
+def _font(size: float, is_bold: bool = False) -> Any:
+    """The font that comes with matplotlib: the same on every computer."""
+    from matplotlib import get_data_path
+    from matplotlib.font_manager import FontProperties
+
+    name = f"DejaVuSans{'-Bold' if is_bold else ''}.ttf"
+    file = Path(get_data_path(), "fonts", "ttf", name)
+    weight = "bold" if is_bold else "normal"
+    return FontProperties(family="DejaVu Sans", weight=weight, size=size, fname=file)
+
+
+def _written(text: str) -> str:
+    """A text without letters that the font does not have; they would be empty boxes."""
+    from matplotlib.font_manager import get_font
+
+    known = get_font(_font(7.0).get_file()).get_charmap()
+    return "".join(letter if ord(letter) in known else "?" for letter in text)

@@ -1,0 +1,184 @@
+"""Saves what is on screen as a figure: PNG, TIFF, SVG or PDF, with a record beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.contrast import DEFAULT_LIMITS
+from napari_rxrx3.core.mosaic import Tile, arranged
+from napari_rxrx3.core.palettes import PALETTES
+from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.figures.curve import curve_of
+from napari_rxrx3.figures.drawing import drawn
+from napari_rxrx3.figures.look import StainLook
+from napari_rxrx3.figures.paper import FigureError, FigureExists, Paper
+from napari_rxrx3.figures.plan import Plan
+
+if TYPE_CHECKING:
+    import os
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.figures.record import ViewRecord
+
+__all__ = [
+    "FORMATS",
+    "FigureError",
+    "FigureExists",
+    "Paper",
+    "looks_of",
+    "record_path",
+    "save_figure",
+]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
+"""What the ending of a path stands for."""
+_ASPECT = 1.5
+_BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+
+def save_figure(
+    path: str | os.PathLike[str],
+    dataset: Dataset,
+    record: ViewRecord,
+    looks: Sequence[StainLook] | None = None,
+    paper: Paper | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Draw the tiles of a view, whole and at full resolution, and save them with their record.
+
+    The same view gives the same bytes, but for the time at which it was recorded.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in .png, .tif, .tiff, .svg or .pdf. The record is written beside it, see
+        `record_path`.
+    record : ViewRecord
+        What to draw; see `napari_rxrx3.figures.record.record_of` and `read_record`.
+    looks : sequence of StainLook, optional
+        The six stains as they are drawn; as the record has them if None.
+    overwrite : bool
+        Replace files that are there.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
+
+    Returns
+    -------
+    list of str
+        The wells that are hatched, wholly or in some stains, because they could not be read.
+
+    Raises
+    ------
+    FigureExists
+        If a file is there and may not be replaced.
+    FigureError
+        If the view cannot be drawn, or the file not be written; nothing is left behind.
+    """
+    path, paper = Path(path), paper or Paper()
+    form = _form_of(path)
+    looks = list(looks) if looks is not None else looks_of(record)
+    _check(record, looks, paper)
+    _check_free(path, overwrite)
+    limits = tuple(look.limits for look in looks)
+    record = replace(record, limits=limits, tiles=_placed(record))
+    plan = Plan(dataset, record, looks, paper, form, progress or _unheard)
+    facts = {"Title": plan.title, "Creator": _creator(record), "Description": plan.words}
+    date, curve = _date(record), curve_of(record)
+    content = drawn(form, plan.page, plan.pictures, paper.dpi, facts, date, curve)
+    try:
+        with ExitStack() as files:
+            # both take their places when both are complete
+            figure = files.enter_context(written_atomically(path))
+            beside = files.enter_context(written_atomically(record_path(path)))
+            beside.write_text(record.to_json(), encoding="utf-8")
+            figure.write_bytes(content)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
+    return list(plan.failures)
+
+
+def record_path(path: str | os.PathLike[str]) -> Path:
+    """Where the record of a figure is: ``figure.png.json`` beside ``figure.png``."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.json")
+
+
+def looks_of(record: ViewRecord) -> list[StainLook]:
+    """The six stains as a record says that they were drawn."""
+    stains, limits = record.stains, record.limits or DEFAULT_LIMITS
+    colors = PALETTES[stains.palette].colors
+    parts = zip(STAINS, limits, colors, stains.gamma, stains.visible, strict=True)
+    looks = [
+        StainLook(stain, pair, (_BLACK, color), gamma=gamma, is_shown=is_visible)
+        for stain, pair, color, gamma, is_visible in parts
+    ]
+    if stains.alone is not None:
+        looks[stains.alone - 1] = _in_gray(looks[stains.alone - 1])
+    return looks
+
+
+def _in_gray(look: StainLook) -> StainLook:
+    return replace(look, colors=(_BLACK, _WHITE), opacity=1.0)
+
+
+def _placed(record: ViewRecord) -> tuple[Tile, ...]:
+    """Tiles as they suit a page; rows and columns that mean something stay."""
+    keep = record.strip is not None and record.strip.is_arranged
+    return arranged(record.tiles, _ASPECT, keep=keep)
+
+
+def _form_of(path: Path) -> str:
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        endings = ", ".join(FORMATS)
+        raise FigureError(
+            f"{path.name} has no ending of a figure: choose one of {endings}."
+        ) from None
+
+
+def _check(record: ViewRecord, looks: Sequence[StainLook], paper: Paper) -> None:
+    paper.check()
+    if record.view == "plate":
+        raise FigureError("A figure shows wells side by side, not the overview of a plate.")
+    if not record.tiles:
+        raise FigureError("There is no well on screen to make a figure of.")
+    if not any(look.is_shown for look in looks):
+        raise FigureError("All six stains are hidden: choose at least one for the figure.")
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    for file in (path, record_path(path)):
+        if file.is_dir():
+            raise FigureError(f"{file} is a folder.")
+        if file.exists() and not overwrite:
+            raise FigureExists(f"{file} exists already.")
+
+
+def _creator(record: ViewRecord) -> str:
+    return f"napari-rxrx3 {record.software.get('napari-rxrx3', '')}".strip()
+
+
+def _date(record: ViewRecord) -> datetime:
+    try:
+        return datetime.fromisoformat(record.saved).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def _unheard(done: int, total: int, text: str) -> None:
+    return

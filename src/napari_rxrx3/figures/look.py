@@ -1,0 +1,90 @@
+"""How stains are drawn: contrast, color and brightness, added up as the canvas adds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_rxrx3.core.contrast import STRENGTH, Limits
+from napari_rxrx3.core.display import stain_color
+from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.core.stains import STAINS, Stain
+
+__all__ = ["StainLook", "blended", "usual_looks"]
+
+Array = np.ndarray[Any, Any]
+RGB = tuple[float, float, float]
+
+_BLACK: RGB = (0.0, 0.0, 0.0)
+_BY_TABLE = (np.dtype(np.uint8), np.dtype(np.uint16))
+
+
+@dataclass(frozen=True)
+class StainLook:
+    """How one stain is drawn.
+
+    Attributes
+    ----------
+    limits : (low, high)
+        Contrast limits.
+    colors : tuple of RGB (0..1)
+        From the lower limit to the upper one, equally far apart; between them they are mixed.
+    opacity : float
+        Share of its brightness at which the stain is added to the others.
+    """
+
+    stain: Stain
+    limits: tuple[float, float]
+    colors: tuple[RGB, ...]
+    opacity: float = STRENGTH
+    gamma: float = 1.0
+    is_shown: bool = True
+
+    @property
+    def color(self) -> RGB:
+        """The color at full brightness."""
+        return self.colors[-1]
+
+    def of(self, values: Array) -> Array:
+        """What pixels of these values add to the picture: float32 (..., 3), 1 is full."""
+        low, high = self.limits
+        level = np.clip((values.astype(np.float32) - low) / (high - low), 0, 1) ** self.gamma
+        stops = np.linspace(0, 1, len(self.colors))
+        parts = [np.interp(level, stops, channel) for channel in zip(*self.colors, strict=True)]
+        return (np.stack(parts, axis=-1) * self.opacity).astype(np.float32)
+
+
+def usual_looks(limits: Limits, shown: Sequence[bool] = (True,) * N_CHANNELS) -> list[StainLook]:
+    """The six stains from black to the colors that the user prefers."""
+    return [
+        StainLook(stain, pair, (_BLACK, stain_color(stain)), is_shown=show)
+        for stain, pair, show in zip(STAINS, limits, shown, strict=True)
+    ]
+
+
+def blended(planes: Sequence[Array], looks: Sequence[StainLook]) -> Array:
+    """Add up six planes of one shape, each in its look; what is not shown is left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (Y, X, 3).
+    """
+    total = np.zeros((*planes[0].shape, 3), dtype=np.float32)
+    for plane, look in zip(planes, looks, strict=True):
+        if look.is_shown:
+            total += _added(plane, look)
+    picture: Array = np.rint(np.clip(total, 0, 1) * 255).astype(np.uint8)
+    return picture
+
+
+def _added(plane: Array, look: StainLook) -> Array:
+    if plane.dtype not in _BY_TABLE:
+        return look.of(plane)
+    # a plane has millions of pixels, but few different ones
+    table = look.of(np.arange(np.iinfo(plane.dtype).max + 1))
+    part: Array = table[plane]
+    return part

@@ -1,0 +1,184 @@
+"""The raw planes of wells as OME-TIFF, one file a well: nothing scaled, cropped or filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3 import __version__
+from napari_rxrx3.core.display import display, stain_color
+from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.stains import STAINS, Stain
+from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.pixels.images import most_common, odd_layout
+
+if TYPE_CHECKING:
+    import os
+
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["ENDINGS", "PlanesError", "SavedPlanes", "files_for", "save_planes", "write_stack"]
+
+Plane = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+ENDINGS = (".ome.tif", ".ome.tiff")
+_PLAIN_ENDINGS = (".tif", ".tiff")
+_UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
+
+
+class PlanesError(RxRx3Error):
+    """Planes cannot be saved."""
+
+
+@dataclass(frozen=True)
+class SavedPlanes:
+    """What was written; `missing` has a sentence for each plane that is in no file."""
+
+    files: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+    def summary(self) -> str:
+        """One or two sentences."""
+        n = len(self.files)
+        said = f"Saved {self.files[0]}" if n == 1 else f"Saved {n} files in {self.files[0].parent}"
+        if not self.missing:
+            return f"{said}."
+        rest = f" ({len(self.missing) - 1} more are missing)" if len(self.missing) > 1 else ""
+        return f"{said}; not in it: {self.missing[0].rstrip('.')}{rest}."
+
+
+def files_for(path: str | os.PathLike[str], wells: Sequence[str]) -> dict[str, Path]:
+    """The file of each well: the path for a single one, else one that ends in the well's id."""
+    whole = str(path)
+    ending = next((e for e in ENDINGS if whole.lower().endswith(e)), "")
+    plain = next((e for e in _PLAIN_ENDINGS if whole.lower().endswith(e)), "")
+    stem = whole[: len(whole) - len(ending or plain)]
+    if len(wells) == 1:
+        return {wells[0]: Path(stem + (whole[len(stem) :] if ending else ENDINGS[0]))}
+    return {well: Path(f"{stem}_{_UNSAFE.sub('_', well)}{ending or ENDINGS[0]}") for well in wells}
+
+
+def save_planes(
+    path: str | os.PathLike[str],
+    dataset: Dataset,
+    wells: Sequence[str],
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> SavedPlanes:
+    """Write the planes of wells as they were read: their type, their pixels, all of them.
+
+    Parameters
+    ----------
+    path : path-like
+        See `files_for`; each well is written once.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop between two wells.
+
+    Raises
+    ------
+    PlanesError
+        If there is no plane at all, a file exists already, or cannot be written. Files that were
+        written before stay; none is left half-written.
+    UnknownWell
+    """
+    wells = list(dict.fromkeys(wells))
+    files = files_for(path, wells) if wells else {}
+    if not overwrite:
+        _require_free(files.values())
+    written, missing = [], []
+    report = progress or (lambda done, total, text: None)
+    for done, (well, file) in enumerate(files.items()):
+        report(done, len(files), f"saving the planes of {well}")
+        planes, lacking = _planes_of(dataset, well)
+        missing += lacking
+        if planes:
+            _write(file, planes, well, lacking)
+            written.append(file)
+    if not written:
+        raise PlanesError(missing[0] if missing else "No well is shown: there is nothing to save.")
+    return SavedPlanes(tuple(written), tuple(missing))
+
+
+def _require_free(files: Iterable[Path]) -> None:
+    for file in files:
+        if file.exists():
+            raise PlanesError(f"{file} exists already.")
+
+
+def write_stack(
+    path: Path, stack: Plane, channels: Mapping[str, Sequence[Any]], name: str, description: str
+) -> None:
+    """Write (C, Y, X) pixels as one OME-TIFF, whole or not at all.
+
+    Parameters
+    ----------
+    channels : mapping
+        OME's attributes of the channels, a list each: Name, Color, Fluor.
+
+    Raises
+    ------
+    PlanesError
+        If it cannot be written.
+    """
+    import tifffile
+
+    size = {"PhysicalSizeX": display.pixel_size_um, "PhysicalSizeXUnit": "µm"}
+    size |= {"PhysicalSizeY": display.pixel_size_um, "PhysicalSizeYUnit": "µm"}
+    about = {"axes": "CYX", "Name": name, "Description": description, "Channel": channels}
+    try:
+        with (
+            written_atomically(path) as temporary,
+            tifffile.TiffWriter(temporary, ome=True) as writer,
+        ):
+            # else three planes of 8 bits would be taken for red, green and blue
+            writer.write(stack, photometric="minisblack", metadata=about | size)
+    except OSError as error:
+        raise PlanesError(f"{path} cannot be written ({error.strerror or error}).") from error
+
+
+def _planes_of(dataset: Dataset, well: str) -> tuple[dict[Stain, Plane], list[str]]:
+    """The planes of one layout that a well has, and a sentence for each that it has not."""
+
+    def read(stain: Stain) -> Plane | ImageUnavailable:
+        try:
+            return dataset.plane(well, stain.number)
+        except ImageUnavailable as error:
+            return error
+
+    found = dict(zip(STAINS, in_threads(read, STAINS), strict=True))
+    planes = {s: p for s, p in found.items() if not isinstance(p, ImageUnavailable)}
+    missing = [str(e) for e in found.values() if isinstance(e, ImageUnavailable)]
+    if planes:
+        usual = most_common([_layout(plane) for plane in planes.values()])
+        for stain in [s for s, plane in planes.items() if _layout(plane) != usual]:
+            cause = odd_layout(_layout(planes.pop(stain)), usual)
+            missing.append(f"{well}, channel {stain.number}: {cause}.")
+    return planes, missing
+
+
+def _layout(plane: Plane) -> tuple[tuple[int, int], np.dtype[Any]]:
+    return (plane.shape[0], plane.shape[1]), plane.dtype
+
+
+def _write(file: Path, planes: Mapping[Stain, Plane], well: str, lacking: Sequence[str]) -> None:
+    channels: dict[str, Sequence[Any]] = {
+        "Name": [stain.name for stain in planes],
+        "Fluor": [stain.dye for stain in planes],
+        "Color": [_ome_color(stain_color(stain)) for stain in planes],
+    }
+    description = " ".join([f"{well}, raw planes, saved by napari-rxrx3 {__version__}.", *lacking])
+    write_stack(file, np.stack(list(planes.values())), channels, well, description)
+
+
+def _ome_color(color: tuple[float, float, float]) -> int:
+    """Red, green, blue and opacity as one signed number of 32 bits."""
+    red, green, blue = (round(255 * part) for part in color)
+    return int(np.uint32(red << 24 | green << 16 | blue << 8 | 255).astype(np.int32))

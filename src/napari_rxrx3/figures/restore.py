@@ -1,0 +1,232 @@
+"""Brings a session back to what was put on record."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.dataset import Dataset, open_dataset
+from napari_rxrx3.figures.identity import identity_of
+from napari_rxrx3.figures.reading import read_record
+from napari_rxrx3.figures.record import CurveRecord, RecordError, ViewRecord
+from napari_rxrx3.hits.queue import Queue, QueueItem
+from napari_rxrx3.strips.doses import DoseCurve
+from napari_rxrx3.strips.strip import Strip
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from napari_rxrx3.hits.review import Review
+    from napari_rxrx3.maps.query import Query
+    from napari_rxrx3.session import Session
+
+    Progress = Callable[[int, int, str], None]
+
+__all__ = ["is_of", "open_record", "restore", "restore_queue"]
+
+
+def is_of(record: ViewRecord, dataset: Dataset | None) -> bool:
+    """Whether a record is of this data set, wherever it lies."""
+    return (
+        dataset is not None
+        and record.dataset is not None
+        and identity_of(dataset).fingerprint == record.dataset.fingerprint
+    )
+
+
+def open_record(
+    path: str | os.PathLike[str],
+    open_now: Dataset | None = None,
+    progress: Progress | None = None,
+) -> tuple[ViewRecord, Dataset]:
+    """Read a saved view and open its data set.
+
+    Parameters
+    ----------
+    open_now : Dataset, optional
+        Taken if it is the one, wherever the saved one was.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
+
+    Raises
+    ------
+    RecordError
+        If the file cannot be read, or its data set not be opened; the sentence says the way out.
+    """
+    record = read_record(path)
+    if record.dataset is None:
+        raise RecordError(f"{path} was saved without a data set: there is nothing to show.")
+    if open_now is not None and is_of(record, open_now):
+        return record, open_now
+    try:
+        dataset = open_dataset(record.dataset.address, progress=progress)
+    except Cancelled:
+        raise
+    except RxRx3Error as error:
+        raise RecordError(
+            f"The data set of {path} cannot be opened: {str(error).rstrip('.')}. If it was moved, "
+            "open it where it is now, then this file again."
+        ) from error
+    dataset.progress = None  # its bar is gone when something is read later on
+    len(dataset.known_plates)
+    return record, dataset
+
+
+def restore_queue(record: ViewRecord, review: Review) -> str:
+    """Review the list that is on record, from where it stood.
+
+    Returns
+    -------
+    str
+        Why that is not done, in a sentence; empty if it is, or there is no list.
+    """
+    kept = record.review
+    if kept is None or not kept.queue:
+        return ""
+    if kept.reviewer.casefold() != review.reviewer.casefold():
+        return f"The list was reviewed by {kept.reviewer}, not by {review.reviewer}."
+    known = review.dataset.listed.positions_of([well for well, _ in kept.queue])
+    before = int((known[: kept.position] >= 0).sum())
+    items = [QueueItem(*item) for item, place in zip(kept.queue, known, strict=True) if place >= 0]
+    queue = Queue(tuple(items), title=kept.title, note=kept.note).at(before)
+    if queue != review.queue:
+        review.set_queue(queue)
+    return ""
+
+
+def restore(record: ViewRecord, session: Session) -> tuple[str, ...]:
+    """Show in a session what is on record, as far as the open data set has it.
+
+    Parameters
+    ----------
+    session : Session
+        With the record's data set open, if it has one.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each thing that could not be restored.
+
+    Raises
+    ------
+    RecordError
+        If no data set is open, or one without any of the record's wells; the session stays as it
+        is.
+    """
+    dataset = session.dataset
+    if record.dataset is None:
+        return ()
+    if dataset is None:
+        raise RecordError(f"{record.dataset.name} is not open.")
+    restoring = _Restoring(record, session, dataset)
+    restoring.require_a_well()
+    restoring.go()
+    return tuple(restoring.notes)
+
+
+class _Restoring:
+    """One record that is being restored; `notes` says what is not."""
+
+    def __init__(self, record: ViewRecord, session: Session, dataset: Dataset) -> None:
+        self.record = record
+        self.session = session
+        self.dataset = dataset
+        self.wells = _wells_of(record)
+        places = dataset.listed.positions_of(list(self.wells)) if self.wells else ()
+        self.unknown = {w for w, place in zip(self.wells, places, strict=True) if place < 0}
+        self.notes: list[str] = []
+
+    def require_a_well(self) -> None:
+        if self.wells and len(self.unknown) == len(self.wells):
+            name = self.record.dataset.name if self.record.dataset is not None else "it"
+            raise RecordError(
+                f"{self.dataset.name} has none of the wells that were saved: it is not {name}."
+            )
+
+    def go(self) -> None:
+        record, session = self.record, self.session
+        self._note_changes()
+        session.set_crop(record.crop)
+        self._go_to_well()
+        self._ask()
+        session.select_wells(w for w in record.selection if w not in self.unknown)
+        self._show_tiles()
+        session.set_view(record.view)
+        session.set_contrast_rule(record.contrast_rule)
+        if record.limits is not None:
+            session.set_limits(record.limits)
+        session.set_difference(record.difference)
+
+    def _note_changes(self) -> None:
+        if not is_of(self.record, self.dataset):
+            self.notes.append(f"The wells listed in {self.dataset.name} have changed since.")
+        if self.unknown:
+            some = ", ".join(sorted(self.unknown)[:3])
+            more = f" and {len(self.unknown) - 3:,} more" if len(self.unknown) > 3 else ""
+            self.notes.append(f"{some}{more} are not in this data set any more.")
+
+    def _go_to_well(self) -> None:
+        record, session = self.record, self.session
+        if record.plate is not None:
+            plate = PlateId(*record.plate)
+            if plate in self.dataset.listed.slices:
+                session.go_to_plate(plate)
+        if record.well is not None and record.well not in self.unknown:
+            session.select_well(record.well)
+
+    def _ask(self) -> None:
+        query = self._known_query()
+        changes: dict[str, Any] = dict(vars(query))
+        if not query.key:  # nothing was asked, so keep what the well asks
+            changes = {n: v for n, v in changes.items() if n not in ("key", "well")}
+        self.session.ask(**changes)
+
+    def _known_query(self) -> Query:
+        query = self.record.query
+        if query.embedding and query.embedding not in self.dataset.embeddings:
+            self.notes.append(f"The vectors {query.embedding!r} are not here: others are used.")
+            query = replace(query, embedding="")
+        return replace(query, well=None) if query.well in self.unknown else query
+
+    def _show_tiles(self) -> None:
+        record, session = self.record, self.session
+        tiles = tuple(map(self._known_tile, record.tiles))
+        if not tiles:
+            return
+        if record.strip is None:
+            if tiles != session.tiles:
+                session.show([(tile.well_id, tile.label) for tile in tiles])
+            return
+        strip = record.strip
+        if not strip.is_arranged:  # they are laid out anew, as this window has room
+            tiles = tuple(replace(tile, row=0, column=0) for tile in tiles)
+        curve = _curve_of(strip.curve) if strip.curve is not None else None
+        session.show_strip(
+            Strip(strip.kind, strip.title, tiles, strip.is_arranged, strip.note, curve)
+        )
+
+    def _known_tile(self, tile: Tile) -> Tile:
+        if tile.well_id not in self.unknown:
+            return tile
+        return replace(tile, well_id=None, label=f"{tile.label} ({tile.well_id}: not here)")
+
+
+def _wells_of(record: ViewRecord) -> dict[str, None]:
+    """Every well on record, each once."""
+    named = (record.well, record.query.well, *record.selection, *(t.well_id for t in record.tiles))
+    return dict.fromkeys(well for well in named if well is not None)
+
+
+def _curve_of(record: CurveRecord) -> DoseCurve:
+    return DoseCurve(**{name: _with_nan(value) for name, value in vars(record).items()})
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_with_nan(part) for part in value)
+    return math.nan if value is None else value

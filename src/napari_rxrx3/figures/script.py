@@ -1,0 +1,191 @@
+"""What is on screen as a short Python script: with public names, and ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari_rxrx3 import __version__
+from napari_rxrx3.core.contrast import DEFAULT_LIMITS
+from napari_rxrx3.core.display import Display
+from napari_rxrx3.core.mosaic import Tile, arranged
+from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.figures.record import RecordError, ViewRecord
+from napari_rxrx3.maps.neighbors import KINDS
+
+__all__ = ["python_script"]
+
+_ASPECT = 1.5
+_SCORE_ORDERS = {"strongest": "effect", "most consistent": "consistency"}
+
+
+def python_script(record: ViewRecord) -> str:
+    """Write the script that reads and shows what is on record.
+
+    It makes `image`, uint8 (Y, X, 3), from `pixels.stains`, (6, Y, X), then the nearest
+    perturbations as `neighbors` if some were asked for, and at last opens napari.
+
+    Raises
+    ------
+    RecordError
+        If the record has no data set.
+    """
+    if record.dataset is None:
+        raise RecordError("No data set is open: there is nothing to copy.")
+    parts = [
+        _head(record),
+        _imports(record),
+        f"dataset = rx.open_dataset({record.dataset.address!r})",
+        _preferences(record),
+        _reading(record),
+        _contrast(record),
+        _neighbors(record),
+        _viewer(record),
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def _head(record: ViewRecord) -> str:
+    shown = record.strip.title if record.strip is not None else record.well
+    if record.view == "plate" and record.plate is not None:
+        shown = f"{record.plate[0]} plate {record.plate[1]}"
+    text = " ".join(str(shown or "wells").split()).replace("\\", "/").replace('"', "'")
+    return f"# {text}: as seen in napari-rxrx3 {__version__} on {record.saved}"
+
+
+def _imports(record: ViewRecord) -> str:
+    lines = ["import napari_rxrx3 as rx"]
+    if _preferences(record):
+        lines.append("from napari_rxrx3.core.display import display")
+    if record.view != "plate":
+        lines.append("from napari_rxrx3.core.mosaic import Tile")
+    names = ", ".join(_functions(record))
+    return "\n".join([*lines, f"from napari_rxrx3.figures.pixels import {names}", ""])
+
+
+def _functions(record: ViewRecord) -> tuple[str, str]:
+    """What makes the picture, and what reads its pixels."""
+    if record.view == "plate":
+        return "composite_of", "plate_pixels"
+    if record.difference:
+        return "difference_image", "difference_pixels"
+    return "composite_of", "tile_pixels"
+
+
+def _preferences(record: ViewRecord) -> str:
+    usual, stains = Display(), record.stains
+    lines = []
+    if stains.palette != usual.palette:
+        lines.append(f"display.palette = {stains.palette!r}")
+    if stains.pixel_size_um != usual.pixel_size_um:
+        lines.append(f"display.pixel_size_um = {stains.pixel_size_um!r}")
+    return "\n".join(lines)
+
+
+def _reading(record: ViewRecord) -> str:
+    if record.view == "plate" and record.plate is not None:
+        experiment, plate = record.plate
+        return f"pixels = plate_pixels(dataset, {experiment!r}, {plate})"
+    tiles = record.tiles
+    if len({(tile.row, tile.column) for tile in tiles}) < len(tiles):  # never laid out
+        tiles = arranged(tiles, _ASPECT)
+    how = [f", {name}={value}" for name, value in _detail(record)]
+    lines = ["# well, label, row and column", "tiles = ["]
+    lines += [f"    {_tile(tile)}," for tile in tiles]
+    lines += ["]", f"pixels = {_functions(record)[1]}(dataset, tiles{''.join(how)})"]
+    lines.append('print(*pixels.failures, sep="\\n")  # what is missing, and hatched')
+    return "\n".join(lines)
+
+
+def _detail(record: ViewRecord) -> list[tuple[str, int]]:
+    detail = [("crop", record.crop), ("reduction", record.reduction if not record.crop else 1)]
+    return [(name, value) for name, value in detail if value > 1]
+
+
+def _tile(tile: Tile) -> str:
+    return f"Tile({tile.well_id!r}, {tile.label!r}, {tile.row}, {tile.column})"
+
+
+def _contrast(record: ViewRecord) -> str:
+    stains = record.stains
+    lines = ["limits = ("]
+    for stain, (low, high) in zip(STAINS, record.limits or DEFAULT_LIMITS, strict=True):
+        lines.append(f"    ({low!r}, {high!r}),  # {stain.name}")
+    lines.append(")")
+    if record.view != "plate" and record.difference:
+        return "\n".join([*lines, "image = difference_image(pixels.stains, limits)"])
+    options = ""
+    if not all(stains.visible):
+        lines.append(f"visible = {stains.visible!r}")
+        options += ", visible"
+    if stains.alone is not None:
+        options += f", alone={stains.alone}"
+    if any(gamma != 1 for gamma in stains.gamma):
+        options += f", gamma={stains.gamma!r}"
+    lines.append(f"image = composite_of(pixels.stains, limits{options})  # uint8 (Y, X, 3)")
+    return "\n".join(lines)
+
+
+def _neighbors(record: ViewRecord) -> str:
+    """The question to the map, if there is one, and a map to ask."""
+    query = record.query
+    if not query.key or not record.embedding:
+        return ""
+    chosen = {"average": query.average, "batch": query.batch, "control": query.control}
+    usual = {"average": "mean", "batch": "experiment", "control": "EMPTY_control"}
+    options = [f"{k}={v!r}" for k, v in chosen.items() if v != usual[k]]
+    options += ["leave_out=True"] if query.leave_out else []
+    of_map = _listed(query.level, record.align or query.align, record.embedding, options)
+    lines = ["", f"phenomap = dataset.phenomap({of_map})"]
+    kind = KINDS[query.kind]
+    if query.order in _SCORE_ORDERS:
+        score = _SCORE_ORDERS[query.order]
+        lines.append(f"scores = phenomap.scores.sort_values({score!r}, ascending=False)")
+        return "\n".join(lines)
+    opposite = ["opposite=True"] if query.order == "opposite" else []
+    asked = [*opposite, *([f"kind={kind!r}"] if kind else [])]
+    of_query = _listed(query.key, query.k, query.metric, asked)
+    return "\n".join([*lines, f"neighbors = phenomap.nearest({of_query})"])
+
+
+def _listed(first: Any, second: Any, third: Any, named: Sequence[str]) -> str:
+    return ", ".join([*map(repr, (first, second, third)), *named])
+
+
+def _viewer(record: ViewRecord) -> str:
+    """Six layers in napari. An empty line ends each loop: a prompt would wait for it."""
+    lines = ["", "# the same in napari, as six layers", "import napari"]
+    lines.append("from napari_rxrx3.core.stains import STAINS")
+    if record.view != "plate" and record.difference:
+        return "\n".join([*lines, *_DIFFERENCES, "napari.run()"])
+    stains = record.stains
+    lines += [
+        "from napari_rxrx3.gui.canvas.layers import layer_options",
+        "",
+        "viewer = napari.Viewer()",
+        "for stain, plane, pair in zip(STAINS, pixels.stains, limits):",
+        "    viewer.add_image(plane, **layer_options(stain, pair))",
+        "",
+    ]
+    if stains.alone is not None:
+        only = f"viewer.layers[{stains.alone - 1}]"
+        lines.append(f'{only}.colormap, {only}.opacity = "gray", 1.0')
+    settings = [("visible", stains.visible, True), ("gamma", stains.gamma, 1.0)]
+    for name, values, usual in settings:
+        if any(value != usual for value in values):
+            lines += [f"for layer, value in zip(viewer.layers, {values!r}):"]
+            lines += [f"    layer.{name} = value", ""]
+    return "\n".join([*lines, "napari.run()"])
+
+
+_DIFFERENCES = (
+    "from napari_rxrx3.core.difference import symmetric",
+    "from napari_rxrx3.gui.canvas.layers import difference_colormap",
+    "",
+    "viewer = napari.Viewer()",
+    "for stain, plane, pair in zip(STAINS, pixels.stains, symmetric(limits)):",
+    "    options = {'colormap': difference_colormap(), 'contrast_limits': pair}",
+    "    viewer.add_image(plane, name=stain.name, **options)",
+    "",
+    "viewer.grid.enabled = True",
+)

@@ -1,0 +1,158 @@
+"""Tiles with their pixels: what the loader hands to the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
+from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.core.stains import STAINS
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.pixels.images import Layout
+
+__all__ = ["Asked", "Picture", "Plane", "TileReader", "assembled", "first_picture"]
+
+Plane = np.ndarray[Any, Any]
+Asked = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Tiles with their pixels.
+
+    Attributes
+    ----------
+    stains : six (Y, X) arrays
+        The mosaic of each stain.
+    planes : mapping of (well id, channel) to (Y, X) array
+        What could be read, as it is in the tiles.
+    failures : mapping of (well id, channel) to ImageUnavailable
+        What could not.
+    is_first : bool
+        More is to come: of one well only the top has been read, and `stains` end before the mosaic
+        does; or some wells of several, which are `waiting`, have not been read.
+    waiting : frozenset of str
+        Wells of which something is still to be read.
+    crop : int
+        So many pixels in the middle of each well are shown; 0 for all of it.
+    reduction : int
+        Pixels of the well, in both directions, that make one pixel here.
+    """
+
+    mosaic: Mosaic
+    stains: tuple[Plane, ...]
+    planes: dict[Asked, Plane]
+    failures: dict[Asked, RxRx3Error]
+    is_first: bool = False
+    waiting: frozenset[str] = field(default=frozenset())
+    crop: int = 0
+    reduction: int = 1
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is to be said of a well: what is still to come, or which stains are not, and why."""
+        notes = dict.fromkeys(self.waiting, "reading it …")
+        if self.is_first and not self.waiting:
+            notes[self.mosaic.tiles[0].well_id or ""] = "reading the rest of it …"
+        stains: dict[str, dict[str, list[str]]] = {}
+        for (well, channel), error in sorted(self.failures.items()):
+            cause = getattr(error, "cause", str(error))
+            stains.setdefault(well, {}).setdefault(cause, []).append(STAINS[channel - 1].name)
+        return notes | {
+            well: "\n".join(
+                f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
+                for cause, names in causes.items()
+            )
+            for well, causes in stains.items()
+        }
+
+
+@dataclass(frozen=True)
+class TileReader:
+    """Reads the planes of a data set as they are put into one picture."""
+
+    dataset: Dataset
+    crop: int = 0
+    reduction: int = 1
+
+    def read(self, well_id: str, channel: int) -> Plane:
+        """One plane.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+            The latter for whatever goes wrong: nobody is left waiting.
+        """
+        from napari_rxrx3.data.pixels.tiles import read_tile  # loads codecs
+
+        try:
+            return read_tile(
+                self.dataset, well_id, channel, crop=self.crop, reduction=self.reduction
+            )
+        except RxRx3Error:
+            raise
+        except Exception as error:
+            cause = f"unexpected {type(error).__name__}: {error}"
+            raise ImageUnavailable(well_id, channel, self.dataset.root, cause) from error
+
+
+def assembled(
+    tiles: Sequence[Tile],
+    planes: Mapping[Asked, Plane],
+    failures: Mapping[Asked, RxRx3Error],
+    usual: Layout,
+    reader: TileReader,
+    waiting: frozenset[str] = frozenset(),
+) -> Picture:
+    """Render the six mosaics; takes too long for the GUI's thread.
+
+    Parameters
+    ----------
+    usual : ((height, width), dtype)
+        Of tiles, if no plane is there.
+    waiting : frozenset of str
+        Wells of which some plane was not read yet.
+    """
+    shape, dtype = usual
+    if planes:
+        shape = max(((p.shape[0], p.shape[1]) for p in planes.values()), key=prod)
+        dtype = np.result_type(*{p.dtype for p in planes.values()})
+    mosaic = Mosaic(tuple(tiles), shape)
+    stains = []
+    for channel in range(1, N_CHANNELS + 1):
+        of_stain = {w: p for (w, c), p in planes.items() if c == channel}
+        pending = {w for w in waiting if (w, channel) not in failures}
+        stains.append(mosaic.render(of_stain, dtype, pending))
+    return Picture(
+        mosaic,
+        tuple(stains),
+        dict(planes),
+        dict(failures),
+        is_first=bool(waiting),
+        waiting=waiting,
+        crop=reader.crop,
+        reduction=reader.reduction,
+    )
+
+
+def first_picture(
+    tiles: tuple[Tile, ...], planes: Mapping[Asked, Plane], tops: Mapping[int, Plane]
+) -> Picture:
+    """The tops of a well's six planes; its images are taken to be square until they are read."""
+    tops = {channel: plane for (_, channel), plane in planes.items()} | dict(tops)
+    shape = min((top.shape for top in tops.values()), key=prod)
+    dtype = np.result_type(*{top.dtype for top in tops.values()})
+    stains = tuple(
+        tops[channel][: shape[0], : shape[1]] if channel in tops else hatched(shape, dtype)
+        for channel in range(1, N_CHANNELS + 1)
+    )
+    shown = {(tiles[0].well_id or "", channel): top for channel, top in tops.items()}
+    return Picture(Mosaic(tiles, (shape[1], shape[1])), stains, shown, {}, is_first=True)

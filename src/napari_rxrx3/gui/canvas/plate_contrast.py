@@ -1,0 +1,116 @@
+"""Keeps one contrast for everything that is shown, as the contrast rule says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_rxrx3.core.contrast import Limits, limits_of
+from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.session import CONTRAST_RULES, Session
+from napari_rxrx3.strips.strip import QUERY
+
+if TYPE_CHECKING:
+    from napari_rxrx3.gui.canvas.picture import Picture
+
+__all__ = ["PlateContrast"]
+
+_CONTROLS, _WELL, _HAND = CONTRAST_RULES
+
+
+class PlateContrast:
+    """Sets the session's limits: from the plate's controls, or from the pictures that are shown."""
+
+    def __init__(self, session: Session, tasks: Tasks) -> None:
+        self._session, self._tasks = session, tasks
+        self._plate: PlateId | None = None
+        self._picture: Picture | None = None
+        self._no_controls = False
+        session.contrast_rule_changed.connect(self._on_rule)
+
+    def forget(self) -> None:
+        """Forget the data set."""
+        self._tasks.cancel("contrast")
+        self._plate = self._picture = None
+
+    def measure_again(self) -> None:
+        """Measure the plate's controls again and use their limits."""
+        if self._session.contrast_rule == _CONTROLS:
+            self._measure()
+        else:
+            self._session.set_contrast_rule(_CONTROLS)
+
+    def follow_plate(self) -> None:
+        """Use the limits of the session's plate from now on."""
+        if self._plate != self._session.plate:
+            self._measure()
+
+    def expect(self) -> None:
+        """Another picture was asked for."""
+        self._picture = None
+
+    def note(self, picture: Picture) -> None:
+        """A picture is about to be shown."""
+        self._picture = picture
+        rule = self._session.contrast_rule
+        if (
+            rule == _WELL
+            or self._session.limits is None
+            or (rule == _CONTROLS and self._no_controls)
+        ):
+            self._use_picture()
+
+    def take_from_user(self, limits: Limits) -> None:
+        """The user has set the limits."""
+        self._session.set_contrast_rule(_HAND)
+        self._session.set_limits(limits)
+
+    def _on_rule(self, rule: str) -> None:
+        if rule == _CONTROLS:
+            self._measure()
+        elif rule == _WELL:
+            self._use_picture()
+
+    def _measure(self) -> None:
+        dataset, plate = self._session.dataset, self._session.plate
+        if dataset is None or plate is None or self._session.contrast_rule != _CONTROLS:
+            return
+        self._plate = plate
+        self._no_controls = False
+
+        def work(progress: Progress) -> Limits | str:
+            from napari_rxrx3.data.pixels.control_limits import control_limits
+
+            return control_limits(dataset, plate, progress)
+
+        self._tasks.run("contrast", work, self._measured, self._session.say)
+
+    def _measured(self, limits: Limits | str) -> None:
+        if self._session.contrast_rule != _CONTROLS:
+            return
+        self._no_controls = isinstance(limits, str)
+        if not isinstance(limits, str):
+            self._session.set_limits(limits)
+        else:
+            self._session.say(f"Contrast from each well: {limits}")
+            self._use_picture()
+
+    def _use_picture(self) -> None:
+        """Take the limits from the query's tile; a stain it lacks keeps its own.
+
+        While the query and a control have changed places, nothing else may change.
+        """
+        if self._picture is None or (
+            self._session.is_flickered and self._session.limits is not None
+        ):
+            return
+        tiles = self._picture.mosaic.tiles
+        well = next((tile for tile in tiles if tile.role == QUERY), tiles[0]).well_id or ""
+        planes = [self._picture.planes.get((well, c)) for c in range(1, N_CHANNELS + 1)]
+        if any(plane is not None for plane in planes):
+            before = self._session.shown_limits
+            limits = (
+                limits_of([plane]) if plane is not None else pair
+                for plane, pair in zip(planes, before, strict=True)
+            )
+            self._session.set_limits(tuple(limits))

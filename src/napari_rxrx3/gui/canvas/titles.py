@@ -1,0 +1,29 @@
+"""What is written above a picture."""
+
+from __future__ import annotations
+
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.gui.canvas.picture import Picture
+from napari_rxrx3.session import Session, name_of_well
+
+__all__ = ["crop_in_words", "title_of"]
+
+
+def title_of(session: Session, picture: Picture) -> str:
+    """What is compared, or which well is shown, and where it is."""
+    tiles, strip = picture.mosaic.tiles, session.strip
+    if strip is not None and len(tiles) > 1:
+        return strip.title
+    well_id = tiles[0].well_id or session.well
+    if well_id is None:
+        return ""
+    row = session.well_row(well_id)
+    plate = PlateId(row["experiment_name"], int(row["plate"]))
+    flickered = "control: " if session.is_flickered else ""
+    return f"{flickered}{name_of_well(row)}   {plate}, {row['address']}"
+
+
+def crop_in_words(picture: Picture) -> str:
+    """How much of each well is shown, if it is not all of it."""
+    is_part = 0 < picture.crop <= max(picture.mosaic.tile_shape)  # else the images are smaller
+    return f"the middle {picture.crop} pixels of each well" if is_part else ""

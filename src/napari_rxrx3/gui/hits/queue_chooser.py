@@ -1,0 +1,244 @@
+"""The menu of lists that can be reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
+
+from napari_rxrx3.gui.hits.wording import in_menu
+from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.hits.queue import Queue
+from napari_rxrx3.maps.query import spec_of
+from napari_rxrx3.session import Session
+
+if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.search import Found
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["QueueMenu"]
+
+_TASK = "queue"
+_SCORES = ("strongest", "most consistent")
+_KIND_WORDS = {"all": "Genes and compounds", "genes": "Genes", "compounds": "Compounds"}
+_FILES = "Tables and lists (*.csv *.tsv *.txt);;All files (*)"
+_AT_MOST = 100
+_MOST = 20_000
+
+
+class QueueMenu(QMenu):
+    """Makes a queue of what is chosen, in the background."""
+
+    made = Signal(object)
+    """A `Queue` that the user asked for."""
+
+    def __init__(
+        self,
+        session: Session,
+        tasks: Tasks,
+        listed: Callable[[], list[str]],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._tasks, self._listed = session, tasks, listed
+        self._found: Found | None = None
+        self.setToolTipsVisible(True)
+        self.plate = self._entry("This plate", "All wells of the plate, in reading order", "plate")
+        self.found = self._entry("What was found", "The wells that the find box found", "found")
+        self.selected = self._entry("Selected wells", "The wells selected on the map", "selected")
+        self.neighbors = self._entry("Neighbors", "The neighbor list, in its order", "neighbors")
+        self.scores = {order: self._score_menu(order) for order in _SCORES}
+        self.listed = self._entry("Hits as listed", "The rows of the table of hits", "listed")
+        self.file = self.addAction("From a file …")
+        self.file.setToolTip("A list or table of well ids, genes, guides or compounds")
+        self.file.triggered.connect(self._choose_file)
+        self.addSeparator()
+        self.here = self.addAction("Go on from this well")
+        self.here.setToolTip("Move to the place in the queue where the well on screen is")
+        self.here.triggered.connect(self._go_on_from_here)
+        self.end = self.addAction("End this queue")
+        self.end.triggered.connect(lambda: self.made.emit(Queue()))
+        self.aboutToShow.connect(self._update)
+
+    def set_found(self, found: Found | None) -> None:
+        """What the find box has found."""
+        self._found = found
+
+    def use_file(self, path: str) -> None:
+        """Make a queue of the names in a file."""
+        session = self._session
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_from_csv
+
+            progress(0, 0, f"reading {path}")
+            plate = session.plate
+            experiment = plate.experiment if plate is not None else None
+            return queue_from_csv(Path(path), dataset, session.phenomap, experiment)
+
+        self._make(work, f"reading {path}")
+
+    def _entry(self, text: str, tip: str, source: str) -> QAction:
+        action = self.addAction(text)
+        action.setToolTip(tip)
+        action.triggered.connect(getattr(self, f"_use_{source}"))
+        return action
+
+    def _score_menu(self, order: str) -> QMenu:
+        menu = self.addMenu(f"{order.capitalize()} perturbations")
+        menu.setToolTipsVisible(True)
+        at_most = QSpinBox()
+        at_most.setRange(1, _MOST)
+        at_most.setValue(_AT_MOST)
+        at_most.setToolTip("How many perturbations the queue has at most")
+        menu.addAction(_row(menu, "at most", at_most))
+        for kind, words in _KIND_WORDS.items():
+            action = menu.addAction(words)
+            action.setToolTip(f"The {order}, each by its most typical well")
+            action.triggered.connect(partial(self._use_score, order, kind, at_most))
+        return menu
+
+    def _update(self) -> None:
+        """Offer what there is."""
+        session, dataset, review = self._session, self._session.dataset, self._session.review
+        is_open = dataset is not None and review is not None
+        found, key = self._found, session.query.key
+        self.plate.setText(f"This plate: {session.plate}" if session.plate else "This plate")
+        name = f"{found.hit.name}, {len(found.positions):,} wells" if found is not None else ""
+        self.found.setText(in_menu(f"What was found: {name}") if name else "What was found")
+        self.neighbors.setText(in_menu(f"Neighbors of {key}") if key else "Neighbors")
+        n_listed, n_selected = len(self._listed()), len(session.selection)
+        self.selected.setText(f"Selected wells: {n_selected:,}")
+        self.listed.setText(f"Hits as listed: {n_listed:,}")
+        has_map = dataset is not None and (
+            not dataset.vectors_are_read or dataset.known_default is not None
+        )
+        for entry, is_there in (
+            (self.plate, session.plate is not None),
+            (self.found, found is not None),
+            (self.selected, n_selected > 1),
+            (self.neighbors, bool(key) and has_map),
+            *((menu.menuAction(), has_map) for menu in self.scores.values()),
+            (self.listed, n_listed > 0),
+            (self.file, True),
+            (self.here, self._place_of_well() is not None),
+            (self.end, review is not None and len(review.queue) > 0),
+        ):
+            entry.setEnabled(bool(is_open and is_there))
+
+    def _place_of_well(self) -> int | None:
+        """Where in the queue the well on screen is; None if it is not, or its turn has come."""
+        review, well = self._session.review, self._session.well
+        if review is None or well is None:
+            return None
+        place = review.queue.find(well)
+        return place if place != review.queue.position else None
+
+    def _go_on_from_here(self) -> None:
+        place = self._place_of_well()
+        if self._session.review is not None and place is not None:
+            self._session.review.go_to(place)
+
+    def _use_plate(self) -> None:
+        plate = self._session.plate
+        assert plate is not None
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_of_plate
+
+            return queue_of_plate(dataset, plate)
+
+        self._make(work)
+
+    def _use_found(self) -> None:
+        found = self._found
+        assert found is not None
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_of_found
+
+            return queue_of_found(dataset, found)
+
+        self._make(work)
+
+    def _use_selected(self) -> None:
+        selection = self._session.selection
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_of_wells
+
+            positions = dataset.listed.positions_of(list(selection))
+            wells = dataset.known_wells.index[sorted(positions)]
+            return queue_of_wells(dataset, wells, "selected wells")
+
+        self._make(work)
+
+    def _use_listed(self) -> None:
+        wells = self._listed()
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_of_wells
+
+            return queue_of_wells(dataset, wells, f"{len(wells):,} hits as listed")
+
+        self._make(work)
+
+    def _use_neighbors(self) -> None:
+        query, picture_of = self._session.query, self._session.picture_of
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.gui.answers.answers import first_answer
+            from napari_rxrx3.hits.queues import queue_of_neighbors
+
+            progress(0, 0, f"comparing {query.key} with all others")
+            answer = first_answer(dataset, query, picture_of, progress)
+            return queue_of_neighbors(dataset, answer.neighbors, f"{query.order} to {answer.key}")
+
+        self._make(work, f"comparing {query.key} with all others")
+
+    def _use_score(self, order: str, kind: str, at_most: QSpinBox) -> None:
+        query, plate, k = self._session.query, self._session.plate, at_most.value()
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_by_score
+            from napari_rxrx3.maps.build import phenomap_or_fallback
+
+            experiment = plate.experiment if plate is not None else None
+            phenomap: PhenoMap = phenomap_or_fallback(dataset, spec_of(query), progress)[0]
+            return queue_by_score(dataset, phenomap, order, kind, k, experiment, progress)
+
+        self._make(work, f"looking for the {order}")
+
+    def _choose_file(self) -> None:
+        path = QFileDialog.getOpenFileName(self.parentWidget(), "Wells to review", "", _FILES)[0]
+        if path:
+            self.use_file(str(path))
+
+    def _make(self, work: Callable[[Any, Progress], Queue], text: str = "") -> None:
+        dataset, session = self._session.dataset, self._session
+        if dataset is not None:
+            self._tasks.run(_TASK, partial(work, dataset), self._take, session.say, text)
+
+    def _take(self, queue: Queue) -> None:
+        if len(queue):
+            self.made.emit(queue)
+            self._session.say(f"{queue.title}: {len(queue):,} to look at. {queue.note}".strip())
+        else:
+            self._session.say(f"{queue.title}: nothing to look at. {queue.note}".strip())
+
+
+def _row(menu: QMenu, words: str, widget: QWidget) -> QWidgetAction:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(12, 2, 6, 2)
+    layout.addWidget(QLabel(words))
+    layout.addWidget(widget, 1)
+    action = QWidgetAction(menu)
+    action.setDefaultWidget(row)
+    return action

@@ -1,0 +1,1 @@
+"""The menu to take along what is on screen."""

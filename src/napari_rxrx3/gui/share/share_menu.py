@@ -1,0 +1,212 @@
+"""The menu to take along what is on screen: figure, script, planes, session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QToolButton, QWidget
+
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.gui.share.figure_dialog import FigureDialog
+from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
+from napari_rxrx3.gui.share.sessions import Sessions
+from napari_rxrx3.gui.share.view_record import record_of_window
+from napari_rxrx3.gui.widgets import shortcut, tool_button
+
+if TYPE_CHECKING:
+    from napari_rxrx3.figures.ome_tiff import SavedPlanes
+    from napari_rxrx3.gui.workspace import Workspace
+
+__all__ = ["FIGURE_KEY", "SCRIPT_KEY", "ShareMenu"]
+
+FIGURE_KEY, SCRIPT_KEY = "Ctrl+Shift+S", "Ctrl+Shift+Y"
+"""napari's own console is on Ctrl+Shift+C."""
+
+_SESSIONS = "Saved session (*.json)"
+_PLANES = "OME-TIFF (*.ome.tif *.ome.tiff)"
+
+
+class ShareMenu(QObject):
+    """A button with the menu, and what its entries do."""
+
+    def __init__(self, workspace: Workspace, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._workspace, self._parent = workspace, parent
+        self.sessions = Sessions(workspace, self)
+        self.figure_dialog: FigureDialog | None = None
+        tip = "Save a figure, a script, the planes or the session"
+        self.button = tool_button("export_variant", tip, parent)
+        self.menu = QMenu(self.button)
+        self.menu.setToolTipsVisible(True)
+        self._fill()
+        self.menu.aboutToShow.connect(self._enable)
+        self.button.setMenu(self.menu)
+        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        shortcut(parent, FIGURE_KEY, self.save_figure)
+        shortcut(parent, SCRIPT_KEY, self.copy_script)
+
+    def start(self) -> None:
+        """The dock was opened: show the last session, if that was chosen and nothing else is."""
+        workspace = self._workspace
+        is_busy = any(map(workspace.tasks.is_running, ("open", "demo")))
+        if workspace.session.dataset is None and not is_busy and reopens_last():
+            self.sessions.open_last()
+
+    def end(self) -> None:
+        """The dock is closed."""
+        self.sessions.end()
+
+    def _fill(self) -> None:
+        add = self._add
+        self.figure = add("Save figure …", "As PNG, TIFF, SVG or PDF.", self.save_figure)
+        self.figure.setText(f"Save figure …\t{FIGURE_KEY}")
+        self.script = add("Copy as Python", "A script that reads and shows this.", self.copy_script)
+        self.script.setText(f"Copy as Python\t{SCRIPT_KEY}")
+        tip = "The pixels of the wells as they were read, for other programs."
+        self.planes = add("Save planes as OME-TIFF …", tip, self.save_planes)
+        self.menu.addSeparator()
+        tip = "Wells, contrast, question and list as they are now, in one small file."
+        self.save = add("Save session …", tip, self.save_session)
+        tip = "A saved session, or the file that was saved beside a figure."
+        self.open = add("Open session …", tip, self.open_session)
+        tip = "Whenever the explorer is opened, it shows what it showed last."
+        self.reopen = add("Reopen the last one on start", tip, None)
+        self.reopen.setCheckable(True)
+        self.reopen.toggled.connect(self._on_reopen)
+
+    def _add(self, text: str, tip: str, act: Any) -> QAction:
+        action = QAction(text, self.menu)
+        action.setToolTip(tip)
+        action.setData(tip)
+        if act is not None:
+            action.triggered.connect(lambda *_: act())
+        self.menu.addAction(action)
+        return action
+
+    def _enable(self) -> None:
+        """Offer what makes sense now; a tooltip says why something does not."""
+        for action in (self.figure, self.script, self.planes, self.save):
+            self._offer(action, self._why_not(action))
+        choice = reopens_last()
+        before = self.reopen.blockSignals(True)
+        self.reopen.setChecked(bool(choice))
+        self.reopen.blockSignals(before)
+        self._offer(self.reopen, "" if choice is not None else "napari keeps no such choice here.")
+
+    def _offer(self, action: QAction, why_not: str) -> None:
+        action.setEnabled(not why_not)
+        action.setToolTip(why_not or action.data())
+
+    def _why_not(self, action: QAction) -> str:
+        session = self._workspace.session
+        if session.dataset is None:
+            return "Open a data set first."
+        if action is self.planes and not self._wells():
+            return "Show wells first, rather than their plate."
+        if action is self.figure and session.view == "plate":
+            return "A figure shows wells: open one, or several side by side."
+        return ""
+
+    # -- what the entries do ---------------------------------------------------------------------
+
+    def save_figure(self) -> None:
+        """Ask how, and save what is on screen as a figure."""
+        why_not = self._why_not(self.figure)
+        if why_not:
+            self._say(why_not)
+            return
+        if self.figure_dialog is None:  # kept: it remembers what was chosen
+            self.figure_dialog = FigureDialog(self._workspace, self._parent)
+        self.figure_dialog.ask()
+
+    def copy_script(self) -> None:
+        """Put a script that reproduces what is on screen on the clipboard."""
+        from napari_rxrx3.figures.script import python_script
+
+        try:
+            script = python_script(record_of_window(self._workspace))
+        except RxRx3Error as error:
+            self._say(str(error))
+            return
+        QApplication.clipboard().setText(script)
+        n = len(script.splitlines())
+        self._say(f"{n} lines of Python were copied: paste them into a file or a notebook.")
+
+    def save_planes(self) -> None:
+        """Ask for a file, and write the shown wells' planes in the background."""
+        dataset, wells = self._workspace.session.dataset, self._wells()
+        if dataset is None or not wells:
+            self._say("No well is shown: there are no planes to save.")
+            return
+        name = f"{wells[0] if len(wells) == 1 else 'wells'}.ome.tif"
+        path = self._ask_where("Save planes", name, _PLANES)
+        if not path:
+            return
+        from napari_rxrx3.figures.ome_tiff import files_for
+
+        if not self._may_replace(path, list(files_for(path, wells).values())):
+            return
+
+        def work(progress: Any) -> SavedPlanes:
+            from napari_rxrx3.figures.ome_tiff import save_planes
+
+            return save_planes(path, dataset, wells, overwrite=True, progress=progress)
+
+        def done(saved: SavedPlanes) -> None:
+            self._say(saved.summary())
+
+        self._workspace.tasks.run("planes", work, done, self._say, "saving planes")
+
+    def save_session(self) -> None:
+        """Ask for a file, and save the session."""
+        dataset = self._workspace.session.dataset
+        if dataset is None:
+            self._say("Open a data set first.")
+            return
+        chosen = self._ask_where("Save session", f"{dataset.name}-session.json", _SESSIONS)
+        path = chosen if chosen.lower().endswith(".json") else f"{chosen}.json"
+        if not chosen or not self._may_replace(chosen, [Path(path)]):
+            return
+        try:
+            self.sessions.save(path)
+        except RxRx3Error as error:
+            self._say(str(error))
+
+    def open_session(self) -> None:
+        """Ask for a file, and show the session that it holds."""
+        path = QFileDialog.getOpenFileName(self._parent, "Open session", "", _SESSIONS)[0]
+        if path:
+            self.sessions.open(str(path))
+
+    def _on_reopen(self, on: bool) -> None:
+        set_reopens_last(on)
+        if on:
+            self.sessions.flush()
+
+    def _wells(self) -> list[str]:
+        session = self._workspace.session
+        tiles = session.tiles if session.view == "well" else ()
+        return list(dict.fromkeys(tile.well_id for tile in tiles if tile.well_id is not None))
+
+    def _ask_where(self, title: str, name: str, kinds: str) -> str:
+        return str(QFileDialog.getSaveFileName(self._parent, title, name, kinds)[0])
+
+    def _may_replace(self, asked_about: str, files: list[Path]) -> bool:
+        """Ask before files are replaced that the file dialog has not asked about."""
+        there = [file for file in files if file.exists() and file != Path(asked_about)]
+        if not there:
+            return True
+        question = f"{there[0].name} exists already. Replace it?"
+        if len(there) > 1:
+            question = f"{there[0].name} and {len(there) - 1} more exist already. Replace them?"
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self._parent, "RxRx3 Explorer", question, buttons.Yes | buttons.No, buttons.No
+        )
+        return answer == buttons.Yes
+
+    def _say(self, text: str) -> None:
+        self._workspace.session.say(text)

@@ -1,0 +1,74 @@
+"""Which wells to show, and what they are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.core.plate import PlateId
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["name_of_well", "nearest_controls", "picture_of", "plate_of"]
+
+Array = np.ndarray[Any, Any]
+
+
+def name_of_well(row: pd.Series) -> str:
+    """What a well received, in short: ``PLK1 guide 1``, ``Bortezomib 2.5 µM``."""
+    treatment = row["treatment"]
+    if not isinstance(treatment, str):
+        return "unknown perturbation"
+    if treatment == EMPTY_CONTROL:
+        return "EMPTY_control (no perturbation)"
+    dose = row["concentration"]
+    if row["perturbation_type"] == "COMPOUND":
+        return treatment if np.isnan(dose) else f"{treatment} {dose:g} µM"
+    return treatment.replace("_guide_", " guide ")
+
+
+def plate_of(row: pd.Series) -> PlateId:
+    """The plate of a well."""
+    return PlateId(str(row["experiment_name"]), int(row["plate"]))
+
+
+def nearest_controls(dataset: Dataset, well_id: str) -> list[str]:
+    """The EMPTY_controls with an image on a well's plate, without the well, nearest first.
+
+    Raises
+    ------
+    UnknownWell
+    """
+    row = dataset.row(well_id)
+    wells = dataset.wells_of_plate(plate_of(row))
+    controls = wells[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
+    controls = controls[controls.index != well_id]
+    distance = np.hypot(controls["row"] - row["row"], controls["column"] - row["column"])
+    return [str(controls.index[i]) for i in np.argsort(distance.to_numpy(), kind="stable")]
+
+
+def picture_of(dataset: Dataset, positions: Array, experiment: str | None) -> str | None:
+    """The well to show for a perturbation: the first one with images, of an experiment if there
+    is one.
+
+    Wells of one experiment were stained together, so they can be compared by eye.
+
+    Parameters
+    ----------
+    positions : int (n,)
+        Places of the perturbation's wells in the table of wells, the best one first.
+    """
+    wells = dataset.known_wells  # a control has hundreds of thousands: take no rows
+    pictured = positions[wells["has_image"].to_numpy()[positions]]
+    if not len(pictured):
+        return None
+    chosen = 0
+    if experiment is not None:
+        experiments = wells["experiment_name"].array[pictured]
+        chosen = int(np.argmax(experiments == experiment))
+    return str(wells.index[pictured[chosen]])
