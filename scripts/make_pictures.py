@@ -16,9 +16,15 @@ from qtpy.QtCore import Qt
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.cli import main as command
 from napari_rxrx3.core.display import display
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import open_dataset
 from napari_rxrx3.data.demo.screen_files import write_demo
+from napari_rxrx3.figures.figure import Paper, record_path, save_figure
+from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
+from napari_rxrx3.gui.share.view_record import record_of_window
+from napari_rxrx3.hits.queues import queue_of_plate
+from napari_rxrx3.hits.review import open_review
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -52,6 +58,7 @@ PAIRS = (
     ("INS", "GFAP"),
 )
 """Genes of the demo that belong together, but for the last two."""
+TAGGED = (1, 0, 1, 2, 5, 1, 3, 0, 1)
 EVERY = tuple((view, theme, size) for view in VIEWS for theme in THEMES for size in (SMALL, LARGE))
 
 
@@ -66,6 +73,8 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     for theme in THEMES:
         save_tabs(demo, folder, theme)
         save_closer(demo, folder, theme)
+    save_side_by_side(demo, folder)
+    save_hits(demo, folder)
     save_preferences(demo, folder)
     return failures
 
@@ -90,6 +99,73 @@ def save_tabs(demo: Path, folder: Path, theme: str) -> None:
         wait_until(lambda: explorer.is_settled)
     save_window(viewer, folder / f"benchmark-{theme}-{SMALL}.png")
     close_window(viewer, explorer)
+
+
+def save_side_by_side(demo: Path, folder: Path) -> None:
+    """Save strips of a gene and of a compound, a difference, and a figure."""
+    viewer, explorer = window_on_demo(demo, "dark")
+    for kind in ("control", "guides"):
+        show_strip(explorer, "gene-001_1_B04", kind)
+        save_window(viewer, folder / f"{kind}-dark-{SMALL}.png")
+    save_the_figure(explorer, folder / "figure.png")
+    close_window(viewer, explorer)
+    viewer, explorer = window_on_demo(demo, "light")
+    show_strip(explorer, "compound-001_1_B05", "doses")
+    save_window(viewer, folder / f"doses-light-{SMALL}.png")
+    show_strip(explorer, "gene-001_1_B04", "replicates")
+    explorer.session.set_difference(True)
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"difference-light-{SMALL}.png")
+    close_window(viewer, explorer)
+
+
+def show_strip(explorer: ExplorerWidget, well: str, kind: str) -> None:
+    """Show wells beside a well, and the tab that tells about them."""
+    session = explorer.session
+    explorer.tabs.setCurrentWidget(explorer.beside)
+    session.select_well(well)
+    wait_until(lambda: explorer.is_settled)
+    session.want_strip(kind)
+    wait_until(lambda: session.strip is not None and session.strip.kind == kind)
+    wait_until(lambda: explorer.is_settled)
+
+
+def save_the_figure(explorer: ExplorerWidget, path: Path) -> None:
+    """Save what is shown as a figure, without its record, which names folders of this machine."""
+    record = record_of_window(explorer.workspace)
+    save_figure(path, explorer.session.dataset, record, paper=Paper(dpi=150), overwrite=True)
+    record_path(path).unlink()
+
+
+def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidget]:
+    viewer = napari.Viewer()
+    viewer.theme = theme
+    explorer = dock_explorer(viewer)
+    viewer.window.resize(1280, 800)
+    explorer.session.open(open_dataset(write_demo(demo)))
+    wait_until(lambda: explorer.is_settled)
+    return viewer, explorer
+
+
+def save_hits(demo: Path, folder: Path) -> None:
+    """Save the tab of hits in the midst of a review; its file is thrown away."""
+    viewer, explorer = window_on_demo(demo, "dark")
+    session = explorer.session
+    wait_until(lambda: session.review is not None)
+    with tempfile.TemporaryDirectory() as place:
+        review = open_review(session.dataset, "Ada", Path(place))
+        session.set_review(review)
+        session.go_to_plate(PlateId("gene-001", 1))
+        review.set_queue(queue_of_plate(session.dataset, session.plate))
+        for tag in TAGGED:
+            review.tag(review.queue.current.well_id, tag)
+            review.next()
+        review.set_note(review.queue.items[0].well_id, "round cells")
+        session.select_well(review.queue.current.well_id)
+        explorer.tabs.setCurrentWidget(explorer.hits)
+        wait_until(lambda: explorer.is_settled)
+        save_window(viewer, folder / f"hits-dark-{SMALL}.png")
+        close_window(viewer, explorer)
 
 
 def save_preferences(demo: Path, folder: Path) -> None:
