@@ -447,7 +447,7 @@ def test_a_key_shows_what_differs_from_the_mean_of_the_controls(window: Window) 
     for y, x in corners:
         others = corners - {(y, x)}
         assert all(max(abs(y - v), abs(x - u)) >= extent for v, u in others)
-    said = "difference to the mean of 6 controls, display only"
+    said = "minus the mean of 6 controls, display only"
     assert said in window.explorer.workspace.labels.subtitle
     press(window, Qt.Key.Key_D)
     assert looks(window) == before

@@ -181,4 +181,4 @@ def _in_words(means: list[PlateMeans]) -> str:
     n = f"{high} control{'s' if high > 1 else ''}" if low == high else f"{low} to {high} controls"
     whose = " a plate" if len(means) > 1 else ""
     colors = "(+ orange, − blue)".replace(" ", _TOGETHER)
-    return f"difference to the mean of {n}{whose}, display only {colors}"
+    return f"minus the mean of {n}{whose}, display only {colors}"
