@@ -235,13 +235,13 @@ def test_a_plate_without_a_picture_of_a_control_says_so(window: Window) -> None:
     panel = beside(window)
     for button in (panel.kinds["control"], panel.flicker, panel.difference):
         assert not button.isEnabled()
-        assert "no other EMPTY_control with an image" in tip(button)
+        assert "has no EMPTY_control with an image" in tip(button)
     for key in (Key.Key_C, Key.Key_B, Key.Key_D):
         window.session.say("")
         press(window, key)
-        assert "no other EMPTY_control" in window.session.message
+        assert "has no EMPTY_control" in window.session.message
     assert not window.session.difference
-    assert "no other EMPTY_control" in panel.histograms.accessibleDescription()
+    assert "has no EMPTY_control" in panel.histograms.accessibleDescription()
 
 
 def test_without_a_data_set_every_key_is_harmless(window: Window) -> None:
@@ -289,6 +289,14 @@ def test_flicker_by_key_shows_on_its_button(window: Window) -> None:
     click(window, beside(window).flicker)
     assert wells(window) == before
     assert not beside(window).flicker.isChecked()
+
+
+def test_what_flickers_is_seen_even_from_the_plate(window: Window) -> None:
+    press(window, Key.Key_0)
+    assert window.session.view == "plate"
+    press(window, Key.Key_B)
+    assert window.session.view == "well"
+    assert window.shows("gene-001_1_C05")
 
 
 def test_the_difference_is_shown_and_ends_with_escape(window: Window) -> None:
@@ -366,6 +374,42 @@ def test_a_strip_that_comes_late_is_not_shown(window: Window, data: Any) -> None
     window.settle()
     window.qtbot.wait(100)
     assert wells(window) == ["gene-001_1_E06"]
+
+
+@pytest.mark.parametrize("key", [Key.Key_Escape, Key.Key_0])
+def test_who_goes_elsewhere_meanwhile_is_left_there(window: Window, data: Any, key: Any) -> None:
+    view = {Key.Key_Escape: "well", Key.Key_0: "plate"}[key]
+    with kept_maps(data):  # as while another map is made
+        window.qtbot.keyClick(QApplication.focusWidget(), Key.Key_N)
+        window.qtbot.wait(50)
+        window.qtbot.keyClick(QApplication.focusWidget(), key)
+    window.settle()
+    window.qtbot.wait(100)
+    assert wells(window) == [PLK1]
+    assert window.session.view == view
+    press(window, Key.Key_N)
+    assert window.session.strip.kind == "neighbors", "asked for again, it comes"
+
+
+def test_the_last_of_keys_in_quick_succession_wins(window: Window) -> None:
+    for key in (Key.Key_C, Key.Key_N, Key.Key_G, Key.Key_C, Key.Key_R):
+        window.qtbot.keyClick(QApplication.focusWidget(), key)
+    window.settle()
+    assert window.session.strip.kind == "replicates"
+
+
+def test_another_data_set_ends_what_is_being_arranged(
+    window: Window, data: Any, screen: b.Screen, tmp_path: Path
+) -> None:
+    other = rx.open_dataset(screen.write_rxrx3(tmp_path / "other"), tmp_path / "cache")
+    with kept_maps(data):
+        window.qtbot.keyClick(QApplication.focusWidget(), Key.Key_N)
+        window.qtbot.wait(50)
+        window.session.open(other)
+    window.settle()
+    window.qtbot.wait(100)
+    assert window.session.strip is None
+    assert wells(window) == [window.session.well]
 
 
 def test_what_was_said_of_a_strip_is_not_said_of_the_next_well(window: Window) -> None:
@@ -545,6 +589,18 @@ def test_of_chosen_wells_all_are_compared_but_controls(data: Any) -> None:
     assert asked_of(session).treated == ("gene-001_1_E06", "gene-001_1_AA07")
 
 
+@pytest.mark.parametrize(("well", "which"), [("B05", "no EMPTY"), ("C05", "no other EMPTY")])
+def test_a_plate_of_one_control_has_no_other(tmp_path: Path, well: str, which: str) -> None:
+    rows = [b.control_row("gene-001", 1, "C05"), b.guide_row("gene-001", 1, "B05", "PLK1")]
+    screen = b.Screen.of(rows)
+    if well == "B05":
+        del screen.planes["gene-001_1_C05"]
+    data = rx.open_dataset(screen.write_rxrx3(tmp_path / "screen"), cache_dir=tmp_path / "cache")
+    assert asked_of(session_of(data, f"gene-001_1_{well}")) == (
+        f"gene-001 plate 1 has {which}_control with an image."
+    )
+
+
 def test_a_well_without_an_image_is_said(data: Any) -> None:
     assert asked_of(session_of(data, UNPICTURED)) == f"{UNPICTURED} has no image."
     assert asked_of(Session()) == "No well is selected."
@@ -683,6 +739,8 @@ def test_the_band_of_the_controls_is_painted(view: DoseCurveView) -> None:
         DoseCurve((1.0, 2.0), ((), ()), (nan, nan), "d", (nan, nan)),
         DoseCurve((), (), (), "d", (nan, nan)),
         DoseCurve((1.0, 2.0), ((0.0,), (0.0,)), (0.0, 0.0), "d", (0.0, 0.0)),
+        DoseCurve((0.0, 1.0, 10.0), ((0.1,), (), (0.3,)), (0.1, nan, 0.3), "d", (0.0, 0.2)),
+        DoseCurve((0.0,), ((0.1,),), (0.1,), "d", (0.0, 0.2)),
     ],
 )
 def test_poor_curves_are_painted_as_well(view: DoseCurveView, curve: DoseCurve) -> None:

@@ -20,6 +20,8 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from PIL import Image
 from qtpy.QtCore import Qt
 
@@ -30,6 +32,7 @@ from napari_rxrx3.core.difference import BRIGHTER, DARKER
 from napari_rxrx3.core.mosaic import Tile, hatched
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures.caption import caption_of
+from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.figure import (
     FigureError,
     FigureExists,
@@ -41,7 +44,7 @@ from napari_rxrx3.figures.figure import (
 from napari_rxrx3.figures.layout import Content, lay_out, round_length
 from napari_rxrx3.figures.look import StainLook, blended, usual_looks
 from napari_rxrx3.figures.reading import read_record
-from napari_rxrx3.figures.record import StripRecord, ViewRecord, record_of
+from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, record_of
 from napari_rxrx3.figures.words import labels_in, wrapped
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
@@ -436,6 +439,21 @@ def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
     for suffix in ("png", "svg", "pdf"):
         save_figure(tmp_path / f"a.{suffix}", session.dataset, recorded(session))
     assert "<b>a$b$c</b> \\alpha ? {x}" in text_of(tmp_path / "a.svg")
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "svg", "pdf"])
+def test_letters_that_no_xml_may_hold_do_not_spoil_a_figure(
+    session: Session, tmp_path: Path, ending: str
+) -> None:
+    session.show([(WELLS[0], "a\x0bb <i>")])
+    strip = StripRecord("wells", "a\x0bb & <i>c</i>")
+    record = replace(record_of(session), strip=strip, saved="9999-12-31T23:59:59-14:00")
+    path = tmp_path / f"a.{ending}"
+    save_figure(path, session.dataset, record)
+    assert path.stat().st_size > 1000
+    if ending == "svg":
+        text = "".join(ElementTree.parse(path).getroot().itertext())
+        assert "a?b & <i>c</i>" in text
 
 
 def test_labels_that_do_not_fit_are_numbers_with_a_key(session: Session, tmp_path: Path) -> None:
@@ -885,6 +903,36 @@ def test_a_stain_alone_is_saved_as_it_is_seen(window: Window, tmp_path: Path) ->
     assert np.array_equal(picture, blended(window.screen.planes[WELLS[0]], looks))
 
 
+def test_a_path_is_meant_as_it_is_typed(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    save(window, form(window), Path("~/mine.svg"))
+    assert (tmp_path / "home" / "mine.svg.json").exists()
+    save(window, form(window), Path("here.svg"))
+    assert window.session.message == f"Saved here.svg in {tmp_path}."
+    assert not (tmp_path / "~").exists()
+
+
+def test_nothing_is_changed_while_a_figure_is_written(window: Window, tmp_path: Path) -> None:
+    dialog = form(window)
+    dialog.file.value = tmp_path / "a.png"
+    window.click(dialog.save)
+    assert not dialog.save.isEnabled()
+    assert not dialog.file.native.isEnabled()
+    window.settle()
+    assert window.session.message == f"Saved a.png in {tmp_path}."
+    dialog = form(window)
+    assert dialog.save.isEnabled()
+    assert dialog.file.native.isEnabled()
+    window.click(dialog.save)
+    window.click(dialog.cancel)
+    assert form(window).file.native.isEnabled()
+    dialog.reject()
+
+
 def test_the_plate_is_no_figure(window: Window) -> None:
     window.session.set_view("plate")
     window.settle()
@@ -897,3 +945,22 @@ def test_every_field_of_the_form_says_what_it_is(window: Window) -> None:
     for widget in (*dialog.stains, dialog.file, dialog.dpi, dialog.width_mm, dialog.labels):
         assert widget.tooltip
     dialog.reject()
+
+
+def test_a_dose_of_zero_stands_apart_on_the_curve() -> None:
+    curve = CurveRecord(
+        doses=(0.0, 0.1, 1.0),
+        distances=((0.01, 0.02), (0.1,), (0.3, 0.5)),
+        means=(0.015, 0.1, 0.4),
+        metric="cosine distance",
+        control_spread=(0.0, 0.02),
+        unit="µM",
+    )
+    axes = Figure().add_subplot()
+    draw_curve(axes, curve, FontProperties())
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    places = dict(zip(names, axes.get_xticks(), strict=True))
+    low, high = axes.get_xlim()
+    assert low < places["0"] < places["0.1"] / 2 < places["1"] < high
+    lines = [line.get_xdata().tolist() for line in axes.get_lines() if line.get_linewidth() == 1]
+    assert lines == [[places["0"]], [0.1, 1.0]]  # not joined

@@ -21,8 +21,18 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import HitsError, UnknownWell
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.hits.hit import Hit, clean_note, merged, time_after, utc_time
-from napari_rxrx3.hits.owner import dataset_id
+from napari_rxrx3.data.identity import dataset_id
+from napari_rxrx3.hits.hit import (
+    DEFAULT_TAGS,
+    Hit,
+    clean_note,
+    merged,
+    tag_name,
+    tags_in_use,
+    time_after,
+    utc_time,
+)
+from napari_rxrx3.hits.hits_file import read_stored
 from napari_rxrx3.hits.places import (
     choose_place,
     choose_reviewer,
@@ -33,8 +43,6 @@ from napari_rxrx3.hits.places import (
 )
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.review import Review, open_review
-from napari_rxrx3.hits.stored import read_stored
-from napari_rxrx3.hits.tags import DEFAULT_TAGS, tag_name, tags_in_use
 from test_cache import disk_full_after
 
 PLATE = ("gene-001", 1)

@@ -19,10 +19,17 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.hits.hit import Hit, clean_note
-from napari_rxrx3.hits.importing import Imported, import_hits, read_hits_csv
 from napari_rxrx3.hits.review import Review, open_review
 from napari_rxrx3.hits.sheet import as_number, disarmed, rearmed
-from napari_rxrx3.hits.table import COLUMNS, export_csv, hits_table, scores_of
+from napari_rxrx3.hits.table import (
+    COLUMNS,
+    Imported,
+    export_csv,
+    hits_table,
+    import_hits,
+    read_hits_csv,
+    scores_of,
+)
 from test_cache import disk_full_after
 
 PLATE = ("gene-001", 1)
@@ -67,7 +74,7 @@ def empty_review(dataset: Dataset, tmp_path: Path, reviewer: str = "Ann") -> Rev
 
 def exported(review: Review, tmp_path: Path) -> Path:
     path = tmp_path / "hits.csv"
-    export_csv(review, path)
+    export_csv(review.hits.values(), review.dataset, review.reviewer, path)
     return path
 
 
@@ -126,7 +133,7 @@ def test_the_csv_has_the_columns_and_can_be_read_by_anything(
     review: Review, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "hits.csv"
-    assert export_csv(review, path) == 4
+    assert export_csv(review.hits.values(), review.dataset, review.reviewer, path) == 4
     table = pd.read_csv(path)
     assert tuple(table.columns) == COLUMNS
     assert table["dose"].tolist()[1:3] == [2.5, 0.25]
@@ -158,7 +165,7 @@ def test_a_csv_that_cannot_be_written_leaves_the_one_before(review: Review, tmp_
     path = exported(review, tmp_path)
     before = path.read_bytes()
     with disk_full_after(100), pytest.raises(HitsError, match="cannot be written: ") as caught:
-        export_csv(review, path)
+        export_csv(review.hits.values(), review.dataset, review.reviewer, path)
     assert str(path) in str(caught.value)
     assert path.read_bytes() == before
 
@@ -208,7 +215,7 @@ def test_any_hits_come_back_from_file_and_csv(
     )
     assert review.trouble == ""
     assert dict(open_review(dataset, name, folder / "hits").hits) == dict(review.hits)
-    export_csv(review, folder / "hits.csv")
+    export_csv(review.hits.values(), review.dataset, review.reviewer, folder / "hits.csv")
     if review.hits:
         imported = read_hits_csv(folder / "hits.csv", dataset)
         assert dict(imported.hits) == dict(review.hits)

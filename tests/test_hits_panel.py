@@ -219,6 +219,11 @@ def test_keys_tag_untag_undo_and_redo(side: Side) -> None:
     assert side.tags == {well: 5}
 
 
+def test_digits_above_shift_are_tags_too(side: Side) -> None:
+    side.qtbot.keyClick(side.panel.table, Key.Key_2, SHIFT)
+    assert side.tags == {side.session.well: 2}
+
+
 def test_undo_shows_the_well_it_is_about(side: Side, data: Any) -> None:
     first, second = gene_wells(data)[:2]
     for well, key in ((first, "1"), (second, "2")):
@@ -291,11 +296,13 @@ def test_the_queue_goes_on_where_it_was(side: Side, data: Any, qtbot: Any) -> No
     other.session = other.panel._session
     qtbot.addWidget(other.panel)
     other.open(data)
-    assert other.place == side.place == "4 of 228 · gene-001 plate 1"
+    assert side.place == "4 of 228 · gene-001 plate 1"
+    assert other.place == "] back to 4 of 228 · gene-001 plate 1"
     assert other.tags == side.tags
     assert other.session.well != well, "what is on screen is left alone"
     other.click(other.panel.bar.next)
     assert other.session.well == well, "to go on begins where it was"
+    assert other.place == side.place
     other.panel.end()
 
 
@@ -327,7 +334,7 @@ def test_who_looks_elsewhere_does_not_lose_the_place(side: Side, data: Any) -> N
         side.session.select_well(elsewhere)
         side.press("1")
         assert side.session.well == elsewhere, "there is no next one to go on to"
-        assert side.place.startswith("1 of 26")
+        assert side.place.startswith("] back to 1 of 26")
         side.click(side.panel.bar.next)
         assert side.session.well == wells[0]
     side.session.select_well(wells[7])
@@ -403,6 +410,16 @@ def test_a_file_becomes_a_queue_and_what_is_unknown_is_named(
     assert side.review.queue.items == items, "the queue that there is stays"
 
 
+def test_from_elsewhere_both_arrows_lead_back_to_the_last_well(side: Side, data: Any) -> None:
+    side.choose(side.panel.queue_menu.plate)
+    side.review.go_to(len(side.review.queue) - 1)
+    last = side.review.queue.current.well_id
+    for arrow in (side.panel.bar.next, side.panel.bar.previous):
+        side.session.select_well(gene_wells(data)[0])
+        side.click(arrow)
+        assert side.session.well == last
+
+
 # -- notes ----------------------------------------------------------------------------------------
 
 
@@ -445,6 +462,35 @@ def test_what_is_typed_belongs_to_the_well_it_was_typed_for(side: Side, data: An
     assert side.panel.note.text() == "of the first"
     side.click(side.panel.bar.undo)
     assert side.panel.note.text() == ""
+
+
+def test_what_is_being_typed_outlives_the_data_set_on_screen(side: Side) -> None:
+    well, review = side.session.well, side.review
+    side.write("just typed")
+    side.session.open(None)
+    assert review.hit(well).note == "just typed"
+    assert "just typed" in review.path.read_text(encoding="utf-8")
+
+
+def test_what_is_being_typed_is_not_the_next_reviewers(side: Side) -> None:
+    well, first = side.session.well, side.review
+    side.panel.opener.open(reviewer="Ben")
+    side.write("of the first")
+    side.settle()
+    assert side.review.reviewer == "Ben"
+    assert first.hit(well).note == "of the first"
+    assert side.review.hit(well).note == ""
+
+
+def test_a_note_of_several_lines_stays_so(side: Side) -> None:
+    well = side.session.well
+    QApplication.clipboard().setText("=1+1\n<b>round</b> \U0001f9ec")
+    side.panel.note.setFocus()
+    side.panel.note.paste()
+    side.qtbot.keyClicks(side.panel.note, "!")
+    side.panel.note.keep()
+    assert side.review.hit(well).note == "=1+1\n<b>round</b> \U0001f9ec!"
+    assert "&lt;b&gt;round" in side.panel.model.index(0, 1).data(Qt.ItemDataRole.ToolTipRole)
 
 
 # -- the table ------------------------------------------------------------------------------------
@@ -583,6 +629,18 @@ def test_export_and_import(
     assert "cannot be written" in said[-1]
 
 
+def test_an_import_is_undone_as_one_and_says_so(side: Side, data: Any, tmp_path: Path) -> None:
+    wells = gene_wells(data)[:2]
+    rows = "".join(f"{well},3\n" for well in wells)
+    path = b.write(tmp_path / "in.csv", f"well_id,tag\n{rows}".encode())
+    side.panel.more_menu.import_csv(str(path))
+    side.settle()
+    assert side.tags == dict.fromkeys(wells, 3)
+    side.click(side.panel.bar.undo)
+    assert side.tags == {}
+    assert side.session.message == "2 hits changed."
+
+
 def test_each_reviewer_has_hits_of_their_own(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     well = side.session.well
     names = iter([("Anna Ä", True), ("", False), ("Ben", True), ("anna ä", True)])
@@ -625,6 +683,28 @@ def test_another_folder(
     side.panel.more_menu.usual.trigger()
     assert side.review.path == old
     assert side.tags == tags
+
+
+def test_a_folder_on_a_disk_that_is_away_is_not_made_anew(
+    side: Side, data: Any, tmp_path: Path
+) -> None:
+    shared, away = tmp_path / "disk" / "hits", tmp_path / "away"
+    side.panel.opener.move_to(shared)
+    side.press("1")
+    shared.parent.rename(away)
+    well, place = side.session.well, str(shared)
+    side.press("2")
+    assert place in side.panel.trouble.sentence
+    assert side.tags == {well: 2}
+    side.open(None)
+    side.open(data)
+    assert side.review is None
+    assert place in side.panel.trouble.sentence
+    assert not shared.parent.exists()
+    away.rename(shared.parent)
+    side.click(side.panel.trouble.retry)
+    side.settle()
+    assert side.tags == {well: 2}, "what was decided meanwhile too"
 
 
 def test_a_disk_that_cannot_be_written_costs_nothing(
@@ -723,7 +803,7 @@ def two(side: Side, data: Any, monkeypatch: pytest.MonkeyPatch) -> Side:
             side.session.select_well(well)
             side.press(key)
     side.session.select_well(gene_wells(data)[2])
-    side.write("sick & <b>round<")
+    side.write("=sick & <b>round<")
     side.panel.note.keep()
     return side
 
@@ -748,7 +828,7 @@ def test_how_far_two_reviewers_agree(two: Side, data: Any, tmp_path: Path) -> No
         ("GENE00", wells[2], "look again", "maybe"),
         ("GENE00", wells[3], "toxic", "maybe"),
     ]
-    assert "sick & <b>round<" in window.table.rows()[0].tip
+    assert "=sick & <b>round<" in window.table.rows()[0].tip
     window.table.setFocus()
     two.qtbot.keyClick(window.table, Key.Key_Down)
     two.qtbot.keyClick(window.table, Key.Key_Down)
@@ -757,6 +837,7 @@ def test_how_far_two_reviewers_agree(two: Side, data: Any, tmp_path: Path) -> No
     saved = pd.read_csv(tmp_path / "differ.csv")
     assert saved["Anna"].tolist() == [3, 4]
     assert saved["Ben"].tolist() == [2, 2]
+    assert saved["note of Anna"][0] == "'=sick & <b>round<", "no formula"
     two.click(window.review)
     assert [item.well_id for item in two.review.queue.items] == wells[2:]
     assert two.session.well == wells[2]

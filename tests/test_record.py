@@ -183,6 +183,12 @@ def test_a_session_without_a_data_set_goes_on_record_too(tmp_path: Path) -> None
         python_script(record)
 
 
+_CURVE = (
+    '"strip": {"kind": "doses", "title": "", "curve": {"doses": [%s], "distances": [[0.1]], '
+    '"means": [0.1], "metric": "", "control_spread": [0.0, 1.0], "unit": ""}}'
+)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -201,6 +207,16 @@ def test_a_session_without_a_data_set_goes_on_record_too(tmp_path: Path) -> None
         (b'{"format": "napari-rxrx3 view", "version": 1, "tiles": 3}', "damaged .tiles"),
         (b'{"format": "napari-rxrx3 view", "version": 1, "crop": 77}', "damaged .crop: 77"),
         (b'{"format": "napari-rxrx3 view", "version": 1, "limits": [[1, 0]]}', "six pairs"),
+        *(
+            (f'{{"format": "napari-rxrx3 view", "version": 1, {part}}}'.encode(), words)
+            for part, words in (
+                (_CURVE % "1.0, 2.0", "has not a distance for each dose"),
+                (_CURVE % "-1.0", "doses of the curve"),
+                ('"review": {"position": -1}', "position: -1"),
+                ('"query": {"k": 10000000000}', "k: 10000000000"),
+                ('"camera": {"center": [NaN, 0.0], "span": [1.0, 1.0]}', "camera"),
+            )
+        ),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_in_a_sentence(
@@ -297,6 +313,32 @@ def test_a_copy_of_the_data_set_is_the_same_wherever_it_lies(
     with pytest.raises(RecordError, match="If it was moved, open it where it is now") as caught:
         open_record(tmp_path / "a.json")
     assert "/x" in str(caught.value)
+
+
+@pytest.mark.parametrize("rows", [SCREEN.rows[:-1], SCREEN.rows])
+def test_a_data_set_that_was_moved_and_changed_is_taken_where_it_is_now(
+    session: Session, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    session.select_well(PLK1)
+    record = record_of(session)
+    gone = replace(record.dataset, address="/x")
+    write_record(tmp_path / "a.json", replace(record, dataset=gone))
+    moved = b.Screen.of(rows, SIZE)
+    if rows is SCREEN.rows:
+        moved.write_folders(tmp_path / "copy")  # without metadata, which is as good as changed
+    else:
+        moved.write_metadata(tmp_path / "copy" / "metadata.csv")
+    now = rx.open_dataset(tmp_path / "copy", cache_dir=tmp_path / "cache")
+    assert open_record(tmp_path / "a.json", now)[1] is now
+    session.open(now)
+    notes = restore(record, session)
+    is_said = any("The wells listed in copy have changed since." in note for note in notes)
+    assert is_said == now.has_metadata
+    assert session.well == PLK1
+    b.Screen.of([b.control_row("gene-009", 1, "B02")]).write_metadata(tmp_path / "b" / "m.csv")
+    other = rx.open_dataset(tmp_path / "b", cache_dir=tmp_path / "cache")
+    with pytest.raises(RecordError, match="If it was moved"):
+        open_record(tmp_path / "a.json", other)
 
 
 def test_another_data_set_is_told(session: Session, tmp_path: Path) -> None:
@@ -557,6 +599,15 @@ def test_planes_come_back_as_they_were_read(dataset: Any, tmp_path: Path) -> Non
     red = pixels["Channel"][2]["Color"] & 0xFFFFFFFF
     assert [red >> shift & 255 for shift in (24, 16, 8, 0)] == [255, 38, 26, 255]
     np.testing.assert_array_equal(iio.imread(saved.files[0]), SCREEN.planes[PLK1])
+
+
+def test_no_two_wells_share_a_file() -> None:
+    files = files_for("a.ome.tif", ["gé_1", "gè_1", "g"])
+    assert [file.name for file in files.values()] == [
+        "a_g__1.ome.tif",
+        "a_g__1_2.ome.tif",
+        "a_g.ome.tif",
+    ]
 
 
 def test_several_wells_have_a_file_each(dataset: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QAction, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
@@ -354,6 +355,41 @@ def test_a_file_that_cannot_be_opened_changes_nothing(
         assert look(window) == before
 
 
+def test_a_data_set_that_another_has_taken_the_place_of_changes_nothing(
+    window: Window, other: Path, tmp_path: Path
+) -> None:
+    place = a_screen("gene-003").write_rxrx3(tmp_path / "place")
+    window.open(place)
+    window.explorer.share.sessions.save(str(tmp_path / "a.json"))
+    window.open(other)
+    before = look(window)
+    shutil.rmtree(place)
+    a_screen("gene-004").write_rxrx3(place)
+    window.explorer.open_path(str(tmp_path / "a.json"))
+    window.settle()
+    assert look(window) == before
+    assert window.session.dataset.root == str(other)
+    assert "place has none of the wells that were saved" in window.session.message
+
+
+def test_what_is_not_restored_stays_to_be_read(window: Window, other: Path, tmp_path: Path) -> None:
+    place = a_screen("gene-003").write_rxrx3(tmp_path / "place")
+    window.open(place)
+    window.session.show([("gene-003_1_D06", "one"), ("gene-003_1_D07", "two")])
+    window.settle()
+    window.explorer.share.sessions.save(str(tmp_path / "a.json"))
+    window.open(other)
+    fewer = a_screen("gene-003")
+    shutil.rmtree(place)
+    b.Screen.of(fewer.rows[:-1], SIZE).write_rxrx3(place)
+    window.explorer.open_path(str(tmp_path / "a.json"))
+    window.qtbot.waitUntil(lambda: window.session.dataset.root == str(place), timeout=10_000)
+    window.settle()
+    said = "gene-003_1_D07 are not in this data set any more."
+    window.qtbot.waitUntil(lambda: said in window.session.message, timeout=5000)
+    assert window.session.dataset.vectors_are_read
+
+
 def test_limits_are_those_on_record_even_if_the_controls_have_changed(
     window: Window, tmp_path: Path
 ) -> None:
@@ -575,19 +611,25 @@ def test_files_that_the_dialog_has_not_asked_about_are_asked_about(
     share: ShareMenu,
     answers: dict[str, str],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, Any]] = []
     reply = [QMessageBox.StandardButton.No]
-    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[2]) or reply[0])
+
+    def answer() -> None:
+        (box,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox)]
+        asked.append((box.text(), box.textFormat()))
+        window.click(box.button(reply[0]))
+
     window.session.show([(PLK1, "one"), (MTOR, "two")])
     window.settle()
-    there = b.write(tmp_path / f"mine_{MTOR}.ome.tif", b"old")
-    answers["save"] = str(tmp_path / "mine.ome.tif")
+    there = b.write(tmp_path / f"<b>mine_{MTOR}.ome.tif", b"old")
+    answers["save"] = str(tmp_path / "<b>mine.ome.tif")
+    QTimer.singleShot(50, answer)
     choose(share, share.planes, window)
-    assert asked == [f"{there.name} exists already. Replace it?"]
+    assert asked == [(f"{there.name} exists already. Replace it?", Qt.TextFormat.PlainText)]
     assert there.read_bytes() == b"old"
     reply[0] = QMessageBox.StandardButton.Yes
+    QTimer.singleShot(50, answer)
     choose(share, share.planes, window)
     np.testing.assert_array_equal(tifffile.imread(there), SCREEN.planes[MTOR])
 
@@ -640,6 +682,38 @@ def test_layers_of_the_reader_are_written_as_they_are(folder: Path, tmp_path: Pa
     odd = (np.zeros((4, 4), "u2"), {"name": "odd"}, "image")
     with pytest.raises(PlanesError, match="Only images of one size"):
         write_planes(str(tmp_path / "b.ome.tif"), [layers[0], odd])
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_rgb"), [((3, 4, 5), False), ((6, 4, 3), True), ((2, 6, 4, 4), True)]
+)
+def test_images_that_are_no_wells_can_be_saved_with_this_ending(
+    window: Window, tmp_path: Path, shape: tuple[int, ...], is_rgb: bool
+) -> None:
+    image = np.arange(np.prod(shape), dtype="u1").reshape(shape)
+    layer = window.viewer.add_image(image, name="<b>mine</b>", rgb=is_rgb)
+    path = str(tmp_path / "mine.ome.tif")
+    try:
+        assert layer.save(path) == [path]
+    finally:
+        window.viewer.layers.remove(layer)
+    np.testing.assert_array_equal(tifffile.imread(path), image)
+    (read,) = window.viewer.open(path, plugin="napari")
+    window.viewer.layers.remove(read)
+    assert read.data.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        (np.zeros((2, 3, 4), "i8"), "data type 'int64' not supported"),
+        (np.zeros((1,) * 6, "u1"), "An image of 6 dimensions has no place in an OME-TIFF"),
+    ],
+)
+def test_an_image_that_ome_does_not_know_is_said(tmp_path: Path, image: Any, why: str) -> None:
+    with pytest.raises(PlanesError, match=why):
+        write_planes(str(tmp_path / "a.ome.tif"), [(image, {"name": "odd"}, "image")])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_errors_are_ours() -> None:

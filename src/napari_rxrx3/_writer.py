@@ -16,7 +16,8 @@ def write_planes(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write image layers as OME-TIFF; what was written.
 
     Of the layers of an explorer, the raw planes of the wells that it shows are written, a file a
-    well: not the picture that they are put together to. Other layers are the channels of one file.
+    well: not the picture that they are put together to. Other layers are the channels of one file;
+    a single one may have any number of dimensions.
 
     Raises
     ------
@@ -26,6 +27,9 @@ def write_planes(path: str, layers: Sequence[LayerData]) -> list[str]:
     workspace = _workspace_of(layers)
     if workspace is not None:
         return _write_wells(path, workspace)
+    data, options, _ = layers[0]
+    if len(layers) == 1 and (options.get("rgb") or getattr(data, "ndim", 2) != 2):
+        return _write_image(path, data, options)
     return _write_layers(path, layers)
 
 
@@ -54,6 +58,18 @@ def _write_wells(path: str, workspace: Workspace) -> list[str]:
     if saved.missing:
         _warn(saved.summary())
     return [str(file) for file in saved.files]
+
+
+def _write_image(path: str, data: Any, options: dict[str, Any]) -> list[str]:
+    """Any other image: napari leaves all files of this ending to us."""
+    import numpy as np
+
+    from napari_rxrx3.figures.ome_tiff import write_image
+
+    whole = data[0] if options.get("multiscale") else data
+    name = str(options.get("name") or Path(path).name)
+    write_image(Path(path), np.asarray(whole), name, bool(options.get("rgb")))
+    return [path]
 
 
 def _write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:

@@ -173,14 +173,15 @@ class Session:
         self.set_view("well")
 
     def want_strip(self, kind: str, **options: object) -> None:
-        """Ask whoever arranges strips for one, of a kind of `napari_rxrx3.strips.strip.KINDS`.
+        """Ask whoever arranges strips for one, of a kind of `napari_rxrx3.strips.strip.KINDS`;
+        with an empty kind for none, even if one is being arranged.
 
         Parameters
         ----------
         options : object
             For `napari_rxrx3.strips.arrange`, e.g. ``wells``.
         """
-        if kind not in KINDS:
+        if kind and kind not in KINDS:
             raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(KINDS)}")
         self.strip_wanted.emit(kind, options)
 

@@ -14,6 +14,8 @@ __all__ = ["curve_in_words", "curve_of", "draw_curve"]
 
 _BAND, _LINE, _INK = "#d9d9d9", "#0072b2", "#1a1a1a"
 _HEADROOM = 1.08
+_APART, _APART_SHARE = 3.0, 0.15
+"""How many times lower than the lowest dose 0 stands, at least, and as a part of their range."""
 
 
 def curve_of(record: ViewRecord) -> CurveRecord | None:
@@ -33,24 +35,36 @@ def curve_in_words(curve: CurveRecord) -> str:
 def draw_curve(axes: Any, curve: CurveRecord, font: Any) -> None:
     """Draw replicates as points and means as a line over a logarithmic axis of doses.
 
-    The line has a gap where a dose is missing; its mark stays on the axis.
+    The line has a gap where a dose is missing; its mark stays on the axis. Dose 0 stands apart.
     """
     doses = np.asarray(curve.doses, float)
+    places = _places(doses)
     low, high = curve.control_spread
     if low is not None and high is not None:
         axes.axhspan(low, high, color=_BAND, linewidth=0)
     means = np.asarray([np.nan if m is None else m for m in curve.means], float)
-    axes.plot(doses, means, color=_LINE, linewidth=1, marker="_", markersize=7)
-    for dose, distances in zip(doses, curve.distances, strict=True):
+    for part in (doses == 0, doses > 0):
+        look = {"color": _LINE, "linewidth": 1, "marker": "_", "markersize": 7}
+        axes.plot(places[part], means[part], **look)
+    for place, distances in zip(places, curve.distances, strict=True):
         values = [d for d in distances if d is not None and isfinite(d)]
-        axes.plot([dose] * len(values), values, "o", markersize=2.2, color=_INK, markeredgewidth=0)
-    _scale(axes, doses)
-    _write(axes, doses, font)
+        axes.plot([place] * len(values), values, "o", markersize=2.2, color=_INK, markeredgewidth=0)
+    _scale(axes, places)
+    _write(axes, doses, places, font)
 
 
-def _scale(axes: Any, doses: Any) -> None:
+def _places(doses: Any) -> Any:
+    """Where doses are on a logarithmic axis: 0 as far below the lowest as makes it stand apart."""
+    positive = doses[doses > 0]
+    if not len(positive):
+        return np.ones_like(doses)
+    apart = max(_APART, (positive.max() / positive.min()) ** _APART_SHARE)
+    return np.where(doses > 0, doses, positive.min() / apart)
+
+
+def _scale(axes: Any, places: Any) -> None:
     axes.set_xscale("log")
-    axes.set_xlim(doses.min() / 1.5, doses.max() * 1.5)
+    axes.set_xlim(places.min() / 1.5, places.max() * 1.5)
     axes.set_ylim(0, axes.get_ylim()[1] * _HEADROOM)
     axes.minorticks_off()
     for side in ("top", "right"):
@@ -59,8 +73,8 @@ def _scale(axes: Any, doses: Any) -> None:
         axes.spines[side].set_linewidth(0.5)
 
 
-def _write(axes: Any, doses: Any, font: Any) -> None:
-    axes.set_xticks(doses, [f"{dose:g}" for dose in doses])
+def _write(axes: Any, doses: Any, places: Any, font: Any) -> None:
+    axes.set_xticks(places, [f"{dose:g}" for dose in doses])
     axes.locator_params(axis="y", nbins=4)
     axes.tick_params(width=0.5, length=2.5, pad=2)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ _SETTINGS = {
     "text.hinting": "none",
     "image.composite_image": False,
 }
+_CONTROL = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML may hold: one of them in a name, and no program opens the SVG."""
 _one_at_a_time = threading.Lock()
 
 
@@ -71,6 +74,7 @@ def drawn(
         For the page's plot.
     """
     file = BytesIO()
+    facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
     with _settings():
         figure = _figure(page, pictures, dpi)
         if page.plot is not None and curve is not None:

@@ -59,19 +59,13 @@ def save_figure(
 ) -> list[str]:
     """Draw the tiles of a view, whole and at full resolution, and save them with their record.
 
-    The same view gives the same bytes, but for the time at which it was recorded.
+    The same view gives the same bytes, but for the time at which it was recorded. The ending of
+    the path, one of `FORMATS`, says what it becomes; the record is at `record_path`.
 
     Parameters
     ----------
-    path : path-like
-        Ends in .png, .tif, .tiff, .svg or .pdf. The record is written beside it, see
-        `record_path`.
-    record : ViewRecord
-        What to draw; see `napari_rxrx3.figures.record.record_of` and `read_record`.
     looks : sequence of StainLook, optional
         The six stains as they are drawn; as the record has them if None.
-    overwrite : bool
-        Replace files that are there.
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
 
@@ -82,22 +76,27 @@ def save_figure(
 
     Raises
     ------
-    FigureExists
-        If a file is there and may not be replaced.
     FigureError
-        If the view cannot be drawn, or the file not be written; nothing is left behind.
+        If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     path, paper = Path(path), paper or Paper()
-    form = _form_of(path)
-    looks = list(looks) if looks is not None else looks_of(record)
+    form, looks = _form_of(path), list(looks or looks_of(record))
     _check(record, looks, paper)
     _check_free(path, overwrite)
-    limits = tuple(look.limits for look in looks)
-    record = replace(record, limits=limits, tiles=_placed(record))
+    record = replace(record, limits=tuple(k.limits for k in looks), tiles=_placed(record))
     plan = Plan(dataset, record, looks, paper, form, progress or _unheard)
+    _write(path, _content(plan, record, paper, form), record)
+    return list(plan.failures)
+
+
+def _content(plan: Plan, record: ViewRecord, paper: Paper, form: str) -> bytes:
     facts = {"Title": plan.title, "Creator": _creator(record), "Description": plan.words}
     date, curve = _date(record), curve_of(record)
-    content = drawn(form, plan.page, plan.pictures, paper.dpi, facts, date, curve)
+    return drawn(form, plan.page, plan.pictures, paper.dpi, facts, date, curve)
+
+
+def _write(path: Path, content: bytes, record: ViewRecord) -> None:
+    """Write a figure and its record: both, or nothing."""
     try:
         with ExitStack() as files:
             # both take their places when both are complete
@@ -108,7 +107,6 @@ def save_figure(
     except OSError as error:
         why = error.strerror or str(error)
         raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
-    return list(plan.failures)
 
 
 def record_path(path: str | os.PathLike[str]) -> Path:
@@ -176,7 +174,7 @@ def _creator(record: ViewRecord) -> str:
 def _date(record: ViewRecord) -> datetime:
     try:
         return datetime.fromisoformat(record.saved).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.now(UTC)
 
 

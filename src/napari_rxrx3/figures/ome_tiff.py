@@ -23,12 +23,21 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["ENDINGS", "PlanesError", "SavedPlanes", "files_for", "save_planes", "write_stack"]
+__all__ = [
+    "ENDINGS",
+    "PlanesError",
+    "SavedPlanes",
+    "files_for",
+    "save_planes",
+    "write_image",
+    "write_stack",
+]
 
 Plane = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 ENDINGS = (".ome.tif", ".ome.tiff")
+_AXES = "TCZYX"
 _PLAIN_ENDINGS = (".tif", ".tiff")
 _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
 
@@ -62,7 +71,12 @@ def files_for(path: str | os.PathLike[str], wells: Sequence[str]) -> dict[str, P
     stem = whole[: len(whole) - len(ending or plain)]
     if len(wells) == 1:
         return {wells[0]: Path(stem + (whole[len(stem) :] if ending else ENDINGS[0]))}
-    return {well: Path(f"{stem}_{_UNSAFE.sub('_', well)}{ending or ENDINGS[0]}") for well in wells}
+    names = [_UNSAFE.sub("_", well) for well in wells]
+    for i, name in enumerate(names):
+        if name in names[:i]:  # two ids that differ in letters that not all file systems take
+            names[i] = f"{name}_{i + 1}"
+    files = [Path(f"{stem}_{name}{ending or ENDINGS[0]}") for name in names]
+    return dict(zip(wells, files, strict=True))
 
 
 def save_planes(
@@ -128,20 +142,41 @@ def write_stack(
     PlanesError
         If it cannot be written.
     """
+    about = {"axes": "CYX", "Description": description, "Channel": channels}
+    pixel = {"PhysicalSizeX": display.pixel_size_um, "PhysicalSizeXUnit": "µm"}
+    pixel |= {"PhysicalSizeY": display.pixel_size_um, "PhysicalSizeYUnit": "µm"}
+    # else three planes of 8 bits would be taken for red, green and blue
+    _write_ome(path, stack, "minisblack", {"Name": name, **about, **pixel})
+
+
+def write_image(path: Path, image: Plane, name: str, is_rgb: bool = False) -> None:
+    """Write an image that is no well, of any number of dimensions, whole or not at all.
+
+    Raises
+    ------
+    PlanesError
+        If it cannot be written.
+    """
+    samples = "S" if is_rgb else ""
+    n = image.ndim - len(samples)
+    if not 2 <= n <= len(_AXES):
+        raise PlanesError(f"An image of {n} dimensions has no place in an OME-TIFF.")
+    axes = _AXES[-n:] + samples
+    _write_ome(path, image, "rgb" if is_rgb else "minisblack", {"axes": axes, "Name": name})
+
+
+def _write_ome(path: Path, image: Plane, photometric: str, about: Mapping[str, Any]) -> None:
     import tifffile
 
-    size = {"PhysicalSizeX": display.pixel_size_um, "PhysicalSizeXUnit": "µm"}
-    size |= {"PhysicalSizeY": display.pixel_size_um, "PhysicalSizeYUnit": "µm"}
-    about = {"axes": "CYX", "Name": name, "Description": description, "Channel": channels}
     try:
         with (
             written_atomically(path) as temporary,
             tifffile.TiffWriter(temporary, ome=True) as writer,
         ):
-            # else three planes of 8 bits would be taken for red, green and blue
-            writer.write(stack, photometric="minisblack", metadata=about | size)
-    except OSError as error:
-        raise PlanesError(f"{path} cannot be written ({error.strerror or error}).") from error
+            writer.write(image, photometric=photometric, metadata=dict(about))
+    except (OSError, tifffile.OmeXmlError) as error:  # the latter: a type that OME does not have
+        why = getattr(error, "strerror", None) or error
+        raise PlanesError(f"{path} cannot be written ({why}).") from error
 
 
 def _planes_of(dataset: Dataset, well: str) -> tuple[dict[Stain, Plane], list[str]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["is_record_file", "read_record"]
 
 _LOOKED_AT = 1 << 16
+_MOST = 1e9
 
 
 def is_record_file(path: str | os.PathLike[str]) -> bool:
@@ -102,13 +103,15 @@ def _check(record: ViewRecord) -> None:
     except RxRx3Error as error:
         raise ValueError(str(error)) from None
     _check_stains(record)
+    _check_places(record)
+    _check_curve(record)
 
 
 def _check_stains(record: ViewRecord) -> None:
     limits, stains = record.limits, record.stains
     if limits is not None and (len(limits) != N_CHANNELS or any(len(p) != 2 for p in limits)):
         raise ValueError("limits are not six pairs")
-    if limits is not None and not all(-1e9 < low < high < 1e9 for low, high in limits):
+    if limits is not None and not all(-_MOST < low < high < _MOST for low, high in limits):
         raise ValueError("limits do not rise")
     if {len(stains.visible), len(stains.gamma)} != {N_CHANNELS}:
         raise ValueError("stains are not six")
@@ -116,16 +119,35 @@ def _check_stains(record: ViewRecord) -> None:
         raise ValueError(f"alone: {stains.alone}")
     if not all(0.01 <= gamma <= 100 for gamma in stains.gamma):
         raise ValueError("gamma")
-    for name, number in (("k", record.query.k), ("reduction", record.reduction)):
-        if number < 1:
-            raise ValueError(f"{name}: {number}")
-    if not all(0 <= t.row < 1000 and 0 <= t.column < 1000 for t in record.tiles):
-        raise ValueError("tiles lie outside of the grid")
-    if record.camera is not None and not all(0 < span < 1e9 for span in record.camera.span):
-        raise ValueError("camera")
     low, high = PIXEL_SIZES_UM
     if not low <= stains.pixel_size_um <= high:
         raise ValueError(f"pixel_size_um: {stains.pixel_size_um}")
+
+
+def _check_places(record: ViewRecord) -> None:
+    for name, number in (("k", record.query.k), ("reduction", record.reduction)):
+        if not 1 <= number <= _MOST:
+            raise ValueError(f"{name}: {number}")
+    if not all(0 <= t.row < 1000 and 0 <= t.column < 1000 for t in record.tiles):
+        raise ValueError("tiles lie outside of the grid")
+    camera, review = record.camera, record.review
+    if camera is not None and not (
+        all(0 < span < _MOST for span in camera.span)
+        and all(abs(at) < _MOST for at in camera.center)
+    ):
+        raise ValueError("camera")
+    if review is not None and not 0 <= review.position <= len(review.queue):
+        raise ValueError(f"position: {review.position}")
+
+
+def _check_curve(record: ViewRecord) -> None:
+    curve = record.strip.curve if record.strip is not None else None
+    if curve is None:
+        return
+    if not len(curve.doses) == len(curve.distances) == len(curve.means):
+        raise ValueError("the curve has not a distance for each dose")
+    if not all(0 <= dose < _MOST for dose in curve.doses):
+        raise ValueError("doses of the curve")
 
 
 def _cause(error: Exception) -> str:

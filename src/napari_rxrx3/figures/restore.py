@@ -49,14 +49,15 @@ def open_record(
     Parameters
     ----------
     open_now : Dataset, optional
-        Taken if it is the one, wherever the saved one was.
+        Taken if it is the one, or has some of the wells and nothing is where the saved one was.
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
 
     Raises
     ------
     RecordError
-        If the file cannot be read, or its data set not be opened; the sentence says the way out.
+        If the file cannot be read, or its data set not be opened, or that has none of the wells;
+        the sentence says the way out.
     """
     record = read_record(path)
     if record.dataset is None:
@@ -68,11 +69,14 @@ def open_record(
     except Cancelled:
         raise
     except RxRx3Error as error:
+        if open_now is not None and _has_a_well(record, open_now):
+            return record, open_now  # where it is now; that it has changed is said by `restore`
         raise RecordError(
             f"The data set of {path} cannot be opened: {str(error).rstrip('.')}. If it was moved, "
             "open it where it is now, then this file again."
         ) from error
     dataset.progress = None  # its bar is gone when something is read later on
+    _require_a_well(record, dataset)
     len(dataset.known_plates)
     return record, dataset
 
@@ -123,8 +127,8 @@ def restore(record: ViewRecord, session: Session) -> tuple[str, ...]:
         return ()
     if dataset is None:
         raise RecordError(f"{record.dataset.name} is not open.")
+    _require_a_well(record, dataset)
     restoring = _Restoring(record, session, dataset)
-    restoring.require_a_well()
     restoring.go()
     return tuple(restoring.notes)
 
@@ -136,17 +140,8 @@ class _Restoring:
         self.record = record
         self.session = session
         self.dataset = dataset
-        self.wells = _wells_of(record)
-        places = dataset.listed.positions_of(list(self.wells)) if self.wells else ()
-        self.unknown = {w for w, place in zip(self.wells, places, strict=True) if place < 0}
+        self.unknown = _unknown(record, dataset)
         self.notes: list[str] = []
-
-    def require_a_well(self) -> None:
-        if self.wells and len(self.unknown) == len(self.wells):
-            name = self.record.dataset.name if self.record.dataset is not None else "it"
-            raise RecordError(
-                f"{self.dataset.name} has none of the wells that were saved: it is not {name}."
-            )
 
     def go(self) -> None:
         record, session = self.record, self.session
@@ -163,7 +158,8 @@ class _Restoring:
         session.set_difference(record.difference)
 
     def _note_changes(self) -> None:
-        if not is_of(self.record, self.dataset):
+        # without metadata it is known by its path only
+        if self.dataset.has_metadata and not is_of(self.record, self.dataset):
             self.notes.append(f"The wells listed in {self.dataset.name} have changed since.")
         if self.unknown:
             some = ", ".join(sorted(self.unknown)[:3])
@@ -214,6 +210,26 @@ class _Restoring:
         if tile.well_id not in self.unknown:
             return tile
         return replace(tile, well_id=None, label=f"{tile.label} ({tile.well_id}: not here)")
+
+
+def _require_a_well(record: ViewRecord, dataset: Dataset) -> None:
+    if not _has_a_well(record, dataset):
+        name = record.dataset.name if record.dataset is not None else "it"
+        raise RecordError(
+            f"{dataset.name} has none of the wells that were saved: it is not the {name} of then."
+        )
+
+
+def _has_a_well(record: ViewRecord, dataset: Dataset) -> bool:
+    wells = _wells_of(record)
+    return not wells or len(_unknown(record, dataset)) < len(wells)
+
+
+def _unknown(record: ViewRecord, dataset: Dataset) -> set[str]:
+    """The wells on record that a data set does not have."""
+    wells = list(_wells_of(record))
+    places = dataset.listed.positions_of(wells) if wells else ()
+    return {well for well, place in zip(wells, places, strict=True) if place < 0}
 
 
 def _wells_of(record: ViewRecord) -> dict[str, None]:

@@ -12,7 +12,7 @@ from superqt.fonticon import icon
 
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 
-__all__ = ["Words", "elided", "wrapped_tooltip"]
+__all__ = ["Words", "elided", "in_menu", "key_in_words", "wrapped_tooltip"]
 
 _GAP, _MIN_WIDTH, _MAX_HINT = 5, 40, 240
 _FLAGS = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
@@ -23,6 +23,17 @@ def wrapped_tooltip(text: str) -> str:
     """Return markup that shows `text` as it is, whatever it looks like, in lines of some width."""
     breakable = re.sub(r"(\S{40})(?=\S)", "\\1\u200b", text)
     return f"<p>{html.escape(breakable).replace(chr(10), '<br>')}</p>" if text else ""
+
+
+def in_menu(text: str) -> str:
+    """A text as it is: Qt takes one ampersand for the mark of a key, two for one."""
+    return text.replace("&", "&&")
+
+
+def key_in_words(key: str) -> str:
+    """``Bortezomib 2.5 µM`` of ``Bortezomib@2.5``; other keys as they are."""
+    name, at, dose = key.rpartition("@")
+    return f"{name} {dose} µM" if at else key
 
 
 class Words(QLabel):

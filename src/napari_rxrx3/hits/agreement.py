@@ -16,8 +16,8 @@ import numpy as np
 
 from napari_rxrx3.core.display import DEFAULT_TAGS
 from napari_rxrx3.hits.hit import Hit
+from napari_rxrx3.hits.hits_file import check_dataset, read_stored
 from napari_rxrx3.hits.owner import owner_of
-from napari_rxrx3.hits.stored import check_dataset, read_stored
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd

@@ -1,23 +1,29 @@
-"""One decision about one well, and how two versions of it become one."""
+"""One decision about one well, the tags it can be, and how two versions of it become one."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.display import DEFAULT_TAGS
+from napari_rxrx3.core.display import DEFAULT_TAGS as _LOOKS
+from napari_rxrx3.core.display import TagLook, display
 from napari_rxrx3.core.plate import N_CHANNELS
 
 __all__ = [
+    "DEFAULT_TAGS",
+    "NO_TAG",
     "SCORE_NAMES",
     "Hit",
+    "Tag",
     "clean_note",
     "merged",
+    "tag_name",
+    "tags_in_use",
     "time_after",
     "utc_time",
 ]
@@ -30,6 +36,34 @@ _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z", re.ASCII)
 _LONGEST_NOTE = 30_000
 """Cells of spreadsheets hold little more."""
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+
+NO_TAG = 0
+"""Number of a hit that has a note but no tag."""
+
+
+class Tag(NamedTuple):
+    """A tag: its number 1..5, which is its key and what files hold, its name and its color."""
+
+    number: int
+    name: str
+    color: str
+
+
+def _numbered(looks: Sequence[TagLook]) -> tuple[Tag, ...]:
+    return tuple(Tag(number, *look) for number, look in enumerate(looks, start=1))
+
+
+DEFAULT_TAGS: tuple[Tag, ...] = _numbered(_LOOKS)
+
+
+def tags_in_use() -> tuple[Tag, ...]:
+    """The tags as the preferences have them; `display.tags_changed` says when they change."""
+    return _numbered(display.tags)
+
+
+def tag_name(number: int) -> str:
+    """What a tag is called; empty for `NO_TAG`."""
+    return "" if number == NO_TAG else display.tags[number - 1].name
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
-"""From names in a list to wells: well ids, and keys of perturbations."""
+"""Names in lists and in sentences: from well ids and keys of perturbations to wells."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.plate import format_address, parse_address
 from napari_rxrx3.hits.sheet import Sheet, as_number
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["Resolver", "listed_names"]
+__all__ = ["Resolver", "are", "count", "listed_names", "some"]
 
 Array = np.ndarray[Any, Any]
 
@@ -24,6 +27,8 @@ _WELL = ("well_id", "well id")
 _PLACE = (("experiment", "experiment_name"), ("plate",), ("address", "well"))
 _KEY = ("key", "perturbation", "treatment", "guide", "compound", "gene", "name")
 _DOSE = ("concentration", "dose")
+_NAMED, _LONGEST = 5, 60
+_SHOWN_DOSE = re.compile(r"(.+?)[ @]([\d.,]+) ?[µμu]M\Z")
 _NONE = np.zeros(0, dtype=np.intp)
 
 
@@ -49,15 +54,29 @@ def _name(row: dict[str, str]) -> str:
         return well
     place = [_first(row, names) for names in _PLACE]
     if all(place):
-        return "_".join(place)
+        return _well_at(*place)
     if row.get("well"):
         return row["well"]
     key, dose = _first(row, _KEY), as_number(_first(row, _DOSE))
     return key if not key or dose is None or "@" in key else f"{key}@{dose:g}"
 
 
+def _well_at(experiment: str, plate: str, address: str) -> str:
+    """Id of a well by its place, also where plates became ``1.0`` and addresses are ``B2``."""
+    number = as_number(plate)
+    with suppress(ValueError):
+        address = format_address(*parse_address(address.upper()))
+    return f"{experiment}_{plate if number is None else f'{number:g}'}_{address}"
+
+
 def _first(row: dict[str, str], names: tuple[str, ...]) -> str:
     return next((row[name] for name in names if row.get(name)), "")
+
+
+def _key_of_shown(name: str) -> str:
+    """Key of a name as the window shows it: ``PLK1 guide 1``, ``Bortezomib 2.5 µM``."""
+    dosed = _SHOWN_DOSE.match(name)
+    return f"{dosed[1]}@{dosed[2]}" if dosed else name.replace(" guide ", "_guide_")
 
 
 class Resolver:
@@ -75,9 +94,13 @@ class Resolver:
         """Places in the table of wells of each name, the best first; none where it is unknown."""
         wells = self._dataset.listed.positions_of(names).tolist()
         return [
-            np.array([well]) if well >= 0 else self._of_key(name)
+            np.array([well]) if well >= 0 else self._of_text(name)
             for name, well in zip(names, wells, strict=True)
         ]
+
+    def _of_text(self, name: str) -> Array:
+        found, key = self._of_key(name), _key_of_shown(name)
+        return found if len(found) or key == name else self._of_key(key)
 
     def _of_key(self, key: str) -> Array:
         row = self._phenomap.find(key) if self._phenomap is not None else None
@@ -126,3 +149,19 @@ class _Column:
         code = self.codes[name]
         rows: Array = self._rows[self._starts[code] : self._starts[code + 1]]
         return rows
+
+
+def count(n: int, word: str) -> str:
+    """``1 well``, ``2,000 wells``."""
+    return f"{n:,} {word}{'s' * (n != 1)}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The names, or the first of many and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    first = (n if len(n) <= _LONGEST else f"{n[:_LONGEST]}…" for n in names[:_NAMED])
+    return ", ".join(first) + more
+
+
+def are(n: int) -> str:
+    return "is" if n == 1 else "are"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
+from napari_rxrx3.data.identity import dataset_id
 from napari_rxrx3.hits.hit import Hit
 
 if TYPE_CHECKING:
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["RECEIVED", "Owner", "dataset_id", "key_of", "keys_at", "misplaced", "owner_of"]
+__all__ = ["RECEIVED", "Owner", "key_of", "keys_at", "misplaced", "owner_of"]
 
 Array = np.ndarray[Any, Any]
 
-_SAMPLED = 2048
 RECEIVED = ["treatment", "perturbation_type", "concentration"]
 
 
@@ -35,7 +33,8 @@ class Owner:
     reviewer : str
         As it is shown; case does not matter.
     dataset_name, dataset_id, dataset_path : str
-        The id is that of `dataset_id`; name and path tell a reader which one was meant.
+        The id is that of `napari_rxrx3.data.identity.dataset_id`; name and path tell a reader
+        which one was meant.
     """
 
     reviewer: str
@@ -51,22 +50,6 @@ class Owner:
 def owner_of(dataset: Dataset, reviewer: str) -> Owner:
     """The owner of what a reviewer says about a data set."""
     return Owner(reviewer, dataset.name, dataset_id(dataset), dataset.root, dataset)
-
-
-def dataset_id(dataset: Dataset) -> str:
-    """What tells a data set from others, wherever it lies and however much of it is on disk.
-
-    A hash of its plates, their numbers of wells, and what some wells received. Without metadata
-    the wells are those that happen to be there, so the path takes their place.
-    """
-    if not dataset.has_metadata:
-        said: object = dataset.root
-    else:
-        plates = [[*plate, p.stop - p.start] for plate, p in dataset.listed.slices.items()]
-        table = dataset.listed.table
-        places = np.unique(np.linspace(0, len(table) - 1, min(len(table), _SAMPLED), dtype=int))
-        said = [plates, table.index[places].tolist(), keys_at(table, places)]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def key_of(row: pd.Series) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import platformdirs
 
 from napari_rxrx3.core.errors import HitsError
+from napari_rxrx3.hits.hits_file import why_not, write_text
 from napari_rxrx3.hits.owner import Owner
-from napari_rxrx3.hits.stored import why_not, write_text
 
 __all__ = [
     "choose_place",
@@ -24,6 +24,7 @@ __all__ = [
     "files_of_reviewers",
     "hits_path",
     "queue_path",
+    "reachable_place",
 ]
 
 _CHOICES = "choices.json"
@@ -45,6 +46,20 @@ def chosen_place() -> Path:
     return Path(place) if place else default_place()
 
 
+def reachable_place() -> Path:
+    """`chosen_place`, if it is there or can be made: a shared disk may not be connected.
+
+    Raises
+    ------
+    HitsError
+        If it is not there; another one made in its place would seem to have lost all hits.
+    """
+    place = chosen_place()
+    if place != default_place() and not place.is_dir():
+        raise HitsError(f"The folder of the hits, {place}, is not there: connect its disk.")
+    return place
+
+
 def chosen_reviewer() -> str:
     """Who reviews: the name chosen last, else that of the user of this computer."""
     return _choices().get("reviewer") or _user()
@@ -56,8 +71,13 @@ def choose_place(place: Path | None) -> None:
     Raises
     ------
     HitsError
-        If the choice cannot be remembered.
+        If the folder cannot be made or the choice not be remembered.
     """
+    try:
+        if place is not None:
+            place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HitsError(f"{place} cannot be made: {why_not(error)}.") from error
     _choose("place", str(place.absolute()) if place is not None else "")
 
 
@@ -112,7 +132,7 @@ def _choices() -> dict[str, str]:
 def _choose(name: str, value: str) -> None:
     path = default_place() / _CHOICES
     try:
-        write_text(path, json.dumps({**_choices(), name: value}, ensure_ascii=False) + "\n")
+        write_text(path, json.dumps({**_choices(), name: value}) + "\n")
     except OSError as error:
         raise HitsError(f"{path} cannot be written: {why_not(error)}.") from error
 

@@ -1,12 +1,20 @@
-"""A list of wells to look at one after the other."""
+"""A list of wells to look at one after the other, and the file that keeps it."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-__all__ = ["Queue", "QueueItem"]
+from napari_rxrx3.core.errors import HitsError
+from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.hits.hits_file import why_not
+
+__all__ = ["Queue", "QueueFile", "QueueItem"]
+
+_FORMAT, _VERSION = "napari-rxrx3 queue", 1
 
 
 class QueueItem(NamedTuple):
@@ -75,3 +83,56 @@ class Queue:
     def _places(self) -> dict[str, int]:
         """The first position of each well."""
         return {item.well_id: i for i, item in reversed(list(enumerate(self.items)))}
+
+
+class QueueFile:
+    """One file; it is written as a whole at every step, from a text that is made once."""
+
+    def __init__(self, path: Path, dataset_id: str) -> None:
+        self.path = path
+        self._dataset_id = dataset_id
+        self._items: tuple[QueueItem, ...] | None = None
+        self._text = ""
+
+    def save(self, queue: Queue) -> None:
+        """Keep a queue with its position.
+
+        Raises
+        ------
+        HitsError
+        """
+        if queue.items is not self._items:
+            self._items, self._text = queue.items, json.dumps(queue.items, ensure_ascii=False)
+        head = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "dataset": self._dataset_id,
+            "title": queue.title,
+            "note": queue.note,
+            "position": queue.position,
+        }
+        start = json.dumps(head, ensure_ascii=False)[:-1]
+        try:
+            with written_atomically(self.path) as temporary:
+                text = f'{start}, "items": {self._text}}}\n'
+                temporary.write_text(text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            why = why_not(error)
+            raise HitsError(
+                f"The place in the queue cannot be kept in {self.path}: {why}."
+            ) from error
+
+    def load(self) -> Queue:
+        """The queue that was kept; an empty one if there is none, or it is another data set's."""
+        try:
+            return self._queue(json.loads(self.path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return Queue()
+
+    def _queue(self, kept: Any) -> Queue:
+        known = kept["format"], kept["version"], kept["dataset"]
+        if known != (_FORMAT, _VERSION, self._dataset_id):
+            return Queue()
+        items = tuple(QueueItem(str(well), str(label)) for well, label in kept["items"])
+        queue = Queue(items, 0, str(kept["title"]), str(kept["note"]))
+        return queue.at(int(kept["position"]))

@@ -10,11 +10,10 @@ import numpy as np
 
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.hits.names import Resolver, listed_names
+from napari_rxrx3.hits.names import Resolver, are, count, listed_names, some
 from napari_rxrx3.hits.owner import RECEIVED
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.sheet import read_sheet
-from napari_rxrx3.hits.words import are, count, some
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
 from napari_rxrx3.strips.wells import name_of_well, picture_of
 

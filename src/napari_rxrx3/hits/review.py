@@ -16,9 +16,8 @@ from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.hits.hit import Hit, clean_note, time_after
 from napari_rxrx3.hits.hits_file import HitsFile
 from napari_rxrx3.hits.owner import key_of, owner_of
-from napari_rxrx3.hits.places import chosen_place, chosen_reviewer, hits_path, queue_path
-from napari_rxrx3.hits.queue import Queue, QueueItem
-from napari_rxrx3.hits.queue_file import QueueFile
+from napari_rxrx3.hits.places import chosen_reviewer, hits_path, queue_path, reachable_place
+from napari_rxrx3.hits.queue import Queue, QueueFile, QueueItem
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -255,12 +254,6 @@ class Review:
         """Go back by one; at the start it stays."""
         return self.go_to(self.queue.position - 1)
 
-    def follow(self, well_id: str) -> None:
-        """Put the place in the queue where a well is that was chosen elsewhere, if it has it."""
-        place = self.queue.find(well_id)
-        if place is not None:
-            self.go_to(place)
-
     def _keep_queue(self) -> None:
         try:
             self._queue_file.save(self.queue)
@@ -285,10 +278,10 @@ def open_review(dataset: Dataset, reviewer: str | None = None, place: Path | Non
     ------
     HitsError
         If the reviewer's file is damaged, not readable, or a newer version's; it is left as it
-        is. Another name or place is the way out.
+        is. Also if the folder that was chosen is not there. Another name or place is the way out.
     """
     owner = owner_of(dataset, reviewer or chosen_reviewer())
-    path = hits_path(place or chosen_place(), owner)
+    path = hits_path(place or reachable_place(), owner)
     file = HitsFile(path, owner)
     file.load()
     queue_file = QueueFile(queue_path(path), owner.dataset_id)

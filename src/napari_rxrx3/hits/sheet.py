@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.hits.stored import unreadable, why_not, write_text
+from napari_rxrx3.hits.hits_file import unreadable, why_not, write_text
 
 __all__ = ["Sheet", "as_number", "disarmed", "read_sheet", "rearmed", "write_sheet"]
 
@@ -99,8 +99,7 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in rows:
+    for row in (columns, *rows):
         writer.writerow(disarmed(cell) if isinstance(cell, str) else cell for cell in row)
     try:
         # the mark at the start makes Excel read it as UTF-8

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +15,21 @@ import numpy as np
 
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.hits.hit import Hit
-from napari_rxrx3.hits.sheet import write_sheet
-from napari_rxrx3.hits.tags import tag_name
+from napari_rxrx3.hits.hit import (
+    DEFAULT_TAGS,
+    SCORE_NAMES,
+    Hit,
+    clean_note,
+    tag_name,
+    tags_in_use,
+    utc_time,
+)
+from napari_rxrx3.hits.names import are, count, some
+from napari_rxrx3.hits.owner import keys_at
+from napari_rxrx3.hits.sheet import as_number, read_sheet, write_sheet
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd
@@ -24,7 +38,15 @@ if TYPE_CHECKING:  # the window needs the names below before any table
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["COLUMNS", "export_csv", "hits_table", "limits_from_text", "limits_in_text", "scores_of"]
+__all__ = [
+    "COLUMNS",
+    "Imported",
+    "export_csv",
+    "hits_table",
+    "import_hits",
+    "read_hits_csv",
+    "scores_of",
+]
 
 COLUMNS = (
     *("well_id", "experiment", "plate", "address", "perturbation", "guide", "dose", "SMILES"),
@@ -34,6 +56,14 @@ COLUMNS = (
 """What a table of hits tells of each; docs/hits.md says what each means."""
 
 _PAIR = re.compile(r"(-?\d[\d.]*(?:e[+-]?\d+)?) to (-?\d[\d.]*(?:e[+-]?\d+)?)", re.IGNORECASE)
+_TIMES = (
+    *("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%y %H:%M"),
+    *("%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%d/%m/%Y %H:%M", "%d/%m/%y %H:%M"),
+    *("%m/%d/%Y %I:%M %p", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d"),
+)
+"""How spreadsheet programs rewrite times, without their seconds."""
+_DAY_ZERO, _DAYS = datetime(1899, 12, 30, tzinfo=UTC), (30_000, 80_000)
+"""Of the numbers that they keep times as."""
 
 
 def scores_of(phenomap: PhenoMap | None, well_id: str) -> dict[str, float]:
@@ -76,26 +106,26 @@ def hits_table(hits: Iterable[Hit], dataset: Dataset, reviewer: str) -> pd.DataF
     table["tag_name"] = [tag_name(hit.tag) for hit in hits]
     table["note"], table["reviewer"] = [hit.note for hit in hits], reviewer
     table["time"] = [hit.time for hit in hits]
-    table["contrast_limits"] = [limits_in_text(hit.limits) for hit in hits]
+    table["contrast_limits"] = [_limits_in_text(hit.limits) for hit in hits]
     table["plugin_version"] = __version__
     return table
 
 
-def export_csv(review: Review, path: Path) -> int:
-    """Write all hits of a review as a CSV, replacing what is there; how many they are.
+def export_csv(hits: Iterable[Hit], dataset: Dataset, reviewer: str, path: Path) -> int:
+    """Write hits as a CSV, replacing what is there; how many they are.
 
     Raises
     ------
     HitsError
         If it cannot be written; what was there before stays.
     """
-    table = hits_table(review.hits.values(), review.dataset, review.reviewer)
+    table = hits_table(hits, dataset, reviewer)
     filled = table.astype(object).where(table.notna(), "")
     write_sheet(path, COLUMNS, filled.itertuples(index=False))
     return len(table)
 
 
-def limits_in_text(limits: Limits | None) -> str:
+def _limits_in_text(limits: Limits | None) -> str:
     """Contrast limits in a form that no spreadsheet program takes for a date or number."""
     pairs = zip(STAINS, limits or (), strict=False)
     return "; ".join(f"{s.name} {_number(low)} to {_number(high)}" for s, (low, high) in pairs)
@@ -105,10 +135,199 @@ def _number(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def limits_from_text(text: str) -> Limits | None:
-    """The limits that `limits_in_text` wrote; None if they are not all there."""
+def _limits_from_text(text: str) -> Limits | None:
+    """The limits that `_limits_in_text` wrote; None if they are not all there."""
     try:
         limits = tuple((float(low), float(high)) for low, high in _PAIR.findall(text))
     except ValueError:
         return None
     return limits if len(limits) == len(STAINS) else None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a CSV of hits holds.
+
+    Attributes
+    ----------
+    hits : dict of str to Hit
+        By well id. A hit without a readable time has none.
+    reviewers : tuple of str
+        Whose hits they are, as far as the file says so.
+    unknown : tuple of str
+        Wells that are not in the data set.
+    unreadable : tuple of str
+        What else could not be used, a few words each: ``"B02: tag 'x'"``.
+    """
+
+    hits: Mapping[str, Hit]
+    reviewers: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+def read_hits_csv(path: Path, dataset: Dataset) -> Imported:
+    """Read the hits of a CSV on wells of a data set.
+
+    Only the columns well_id, tag (or tag_name), note, reviewer, time, contrast_limits and the
+    scores are read, whatever their order and whichever others there are.
+
+    Raises
+    ------
+    HitsError
+        If the file cannot be read, has no column of wells, or is about another data set.
+    """
+    rows = [row for row in read_sheet(path).named() if row.get("well_id")]
+    if not rows:
+        raise HitsError(f"{path} lists no hits: it has no column well_id, or nothing in it.")
+    if not rows[0].keys() & {"tag", "tag_name", "note"}:
+        raise HitsError(f"{path} lists wells, but no hits: it has no column tag or note.")
+    positions = dataset.listed.positions_of([row["well_id"] for row in rows])
+    keys = keys_at(dataset.listed.table, positions)
+    known = [(row, key) for row, key, at in zip(rows, keys, positions, strict=True) if at >= 0]
+    unknown = [row["well_id"] for row, at in zip(rows, positions, strict=True) if at < 0]
+    _check_dataset(path, known, unknown)
+    return _imported(known, unknown)
+
+
+def _check_dataset(path: Path, known: list[tuple[dict[str, str], str]], unknown: list[str]) -> None:
+    """Names that a spreadsheet program made numbers or dates of, e.g. ``2-Sep``, say nothing."""
+    if not known:
+        none = f"this one has none of its wells ({some(unknown)})"
+        raise HitsError(f"{path} is of another data set: {none}.")
+    named = [(row.get("perturbation", ""), key) for row, key in known]
+    said = [(text, key) for text, key in named if text and not text[0].isdigit()]
+    wrong = [(text, key) for text, key in said if text != key]
+    if 2 * len(wrong) > len(said):
+        text, key = wrong[0]
+        raise HitsError(f"{path} is of another data set: it says {text} where this one has {key}.")
+
+
+def _imported(known: Iterable[tuple[dict[str, str], str]], unknown: list[str]) -> Imported:
+    hits: dict[str, Hit] = {}
+    reviewers: Counter[str] = Counter()
+    unreadable = []
+    for row, key in known:
+        tag = _tag(row)
+        if tag is None:
+            unreadable.append(f"{row['well_id']}: tag {row.get('tag') or row.get('tag_name')!r}")
+            continue
+        hits[row["well_id"]] = _hit(row, key, tag)
+        reviewers[row.get("reviewer", "")] += 1
+    named = tuple(name for name, _ in reviewers.most_common() if name)
+    return Imported(hits, named, tuple(unknown), tuple(unreadable))
+
+
+def _hit(row: Mapping[str, str], key: str, tag: int) -> Hit:
+    limits = _limits_from_text(row.get("contrast_limits", ""))
+    note, time = clean_note(row.get("note", "")), _time(row.get("time", ""))
+    scores = {name: as_number(row.get(name, "")) for name in SCORE_NAMES}
+    known = {name: math.nan if value is None else value for name, value in scores.items()}
+    return Hit(row["well_id"], key, tag, note, time, limits).scored(known)
+
+
+def _tag(row: Mapping[str, str]) -> int | None:
+    """Number of a row's tag, by its number or its name; None if there is no such tag."""
+    text, name = row.get("tag", ""), row.get("tag_name", "")
+    if not text and not name:
+        return 0
+    number = as_number(text)
+    if number is not None and number in range(len(DEFAULT_TAGS) + 1):
+        return int(number)
+    named = {tag.name.casefold(): tag.number for tag in (*DEFAULT_TAGS, *tags_in_use())}
+    return named.get(text.casefold()) if text else named.get(name.casefold())
+
+
+def _time(text: str) -> str:
+    """A time as files of hits have it; empty if it cannot be told."""
+    days = as_number(text)
+    if days is not None and _DAYS[0] < days < _DAYS[1]:
+        return utc_time(_DAY_ZERO + timedelta(days=days))
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return next(filter(None, (_rewritten(text, form) for form in _TIMES)), "")
+    return utc_time(time if time.tzinfo is not None else time.replace(tzinfo=UTC))
+
+
+def _rewritten(text: str, form: str) -> str:
+    for seconds in ("", ":%S"):
+        try:
+            time = datetime.strptime(text, form.replace("%M", f"%M{seconds}"))
+        except ValueError:
+            continue
+        return utc_time(time.replace(tzinfo=UTC))
+    return ""
+
+
+@dataclass
+class _Report:
+    """What became of the hits of a CSV, by well id."""
+
+    new: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    older: list[str] = field(default_factory=list)
+
+
+def import_hits(review: Review, imported: Imported) -> str:
+    """Take the hits of a CSV into a review, as one step that can be undone.
+
+    A hit that says something else than the one here takes its place, unless the one here was
+    changed later, as far as the times in the file tell.
+
+    Returns
+    -------
+    str
+        What was taken and what was not, in sentences.
+    """
+    report, taken = _Report(), []
+    for well, hit in imported.hits.items():
+        here = review.hit(well)
+        if hit.says_as(here):
+            report.same.append(well)
+        elif here.is_empty and not here.time:
+            report.new.append(well)
+            taken.append(hit)
+        elif _is_older(hit, here):
+            report.older.append(well)
+        else:
+            report.changed.append(well)
+            taken.append(hit)
+    review.decide(taken)
+    return _told(report, imported, review.reviewer)
+
+
+def _is_older(hit: Hit, here: Hit) -> bool:
+    """Whether a hit of a file was made before the one here, as far as its time tells."""
+    if not hit.time:
+        return False
+    time, now = datetime.fromisoformat(hit.time), datetime.fromisoformat(here.time)
+    return time + _precision(time) < now
+
+
+def _precision(time: datetime) -> timedelta:
+    """What a spreadsheet program has cut off: hours, seconds, or less."""
+    if (time.hour, time.minute, time.second) == (0, 0, 0):
+        return timedelta(days=1)
+    return timedelta(minutes=1) if time.second == 0 else timedelta(seconds=1)
+
+
+def _told(report: _Report, imported: Imported, reviewer: str) -> str:
+    counts = {
+        "new": report.new,
+        "changed": report.changed,
+        "as they are here": report.same,
+        "older than here and left as they are": report.older,
+    }
+    taken = ", ".join(f"{len(wells):,} {what}" for what, wells in counts.items() if wells)
+    sentences = [f"{count(len(imported.hits), 'hit')}: {taken or 'nothing to take'}."]
+    others = [name for name in imported.reviewers if name.casefold() != reviewer.casefold()]
+    if others:
+        sentences.append(f"They are by {some(others)}.")
+    if n := len(imported.unknown):
+        wells = f"{count(n, 'well')} {are(n)} not in this data set"
+        sentences.append(f"{wells}: {some(imported.unknown)}.")
+    if imported.unreadable:
+        sentences.append(f"Not understood: {some(imported.unreadable)}.")
+    return " ".join(sentences)

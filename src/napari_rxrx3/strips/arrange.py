@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
 
 __all__ = ["arrange"]
+
+Array = np.ndarray[Any, Any]
 
 _MOST_REPLICATES, _MOST_PLATES, _MOST_WELLS = 24, 12, 60
 
@@ -105,8 +107,9 @@ def _replicate_strip(request: Request) -> Strip:
     if len(positions) == 1:
         raise NothingToCompare(f"{request.well_id} is the only well of {request.name}.")
     pictured = request.pictured(positions)
-    tiles = tuple(map(request.tile_at, pictured[:_MOST_REPLICATES]))
-    note = _counted(len(tiles), len(pictured), len(positions), "replicates")
+    shown = pictured[:_MOST_REPLICATES]
+    tiles = tuple(map(request.tile_at, shown))
+    note = _counted(request, shown, positions, "replicates")
     return Strip("replicates", f"{request.name}: replicates", tiles, note=note)
 
 
@@ -117,8 +120,9 @@ def _position_strip(request: Request) -> Strip:
         why = f"No other plate has a well at {row['address']}."
         raise NothingToCompare(why)
     pictured = request.pictured(positions)
-    tiles = tuple(map(request.tile_at, pictured[:_MOST_PLATES]))
-    note = _counted(len(tiles), len(pictured), len(positions), f"wells at {row['address']}")
+    shown = pictured[:_MOST_PLATES]
+    tiles = tuple(map(request.tile_at, shown))
+    note = _counted(request, shown, positions, f"wells at {row['address']}")
     title = f"{row['address']} on {len(tiles)} plate{'s' * (len(tiles) != 1)}"
     return Strip("position", title, tiles, note=note)
 
@@ -142,7 +146,9 @@ def _unknown_in_words(unknown: list[str]) -> str:
     return f"Not in this data set: {named}."
 
 
-def _counted(n: int, n_pictured: int, total: int, what: str) -> str:
+def _counted(request: Request, shown: Array, positions: Array, what: str) -> str:
+    """How many of all have images, and how many of these are shown."""
+    n, n_pictured, total = request.n_pictured(shown), request.n_pictured(positions), len(positions)
     parts = [f"{n_pictured:,} of {total:,} {what} have images here." if n_pictured < total else ""]
     parts.append(one_of(n, n_pictured, "of them" if parts[0] else what))
     return " ".join(filter(None, parts))

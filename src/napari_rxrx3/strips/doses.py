@@ -80,7 +80,7 @@ def dose_strip(request: Request) -> Strip:
         for column, wells in enumerate(columns)
         for row, tile in enumerate(wells)
     )
-    notes = [_missing_in_words(doses), _left_out(doses, n_rows), note]
+    notes = [_missing_in_words(request, doses), _left_out(doses, n_rows), note]
     return Strip(
         "doses",
         f"{request.row['treatment']}: {len(doses)} doses",
@@ -142,8 +142,8 @@ def _first_in_row(columns: list[list[Tile]], row: int) -> str | None:
     return next((tile.well_id for tile in chosen if tile.well_id), None)
 
 
-def _missing_in_words(doses: list[_Dose]) -> str:
-    missing = sum(not len(dose.pictured) for dose in doses)
+def _missing_in_words(request: Request, doses: list[_Dose]) -> str:
+    missing = sum(not request.n_pictured(dose.positions) for dose in doses)
     return f"{missing} of {len(doses)} doses have no image here." if missing else ""
 
 

@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 
 _TILES = 36
 _COLUMNS, _MOST_GUIDES = (2, 6), 10
+_ALIKE = "Alike is the cosine of a guide to the mean of the others."
 _MEASURED = 200
 """Wells a guide that its strength is the mean of, at most: control genes have thousands."""
 
@@ -106,7 +107,7 @@ def _judged(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], list[
         raise
     except RxRx3Error as error:
         more = [f"Whether the guides agree is not known. {error}"]
-    return guides, [words, *more]
+    return guides, [*more, words]
 
 
 def _measured(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], str]:
@@ -118,7 +119,7 @@ def _measured(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], str
     guides = [replace(g, strength=s) for g, s in zip(guides, strengths, strict=True)]
     if np.isnan(strengths).all():
         return guides, f"No guide has a {far.metric}."
-    words = f"Strength is the mean {far.metric}"
+    words = f"Strong is the mean {far.metric}"
     low, high = far.spread
     if not np.isnan(low):
         words += f"; that of the controls themselves is {low:.2g} to {high:.2g}"
@@ -142,7 +143,7 @@ def _compared(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], lis
         length = np.linalg.norm(rest)
         alike[row] = replace(guides[row], likeness=float(vectors[i] @ rest / (length or 1)))
     agreement = (vectors @ vectors.T)[np.triu_indices(len(known), 1)].mean()
-    return alike, [note, _agreement_in_words(phenomap, request, agreement)]
+    return alike, [note, _agreement_in_words(phenomap, request, agreement), _ALIKE]
 
 
 def _directions(phenomap: PhenoMap, guides: list[_Guide], request: Request) -> list[Array | None]:
@@ -159,17 +160,17 @@ def _directions(phenomap: PhenoMap, guides: list[_Guide], request: Request) -> l
 
 
 def _agreement_in_words(phenomap: PhenoMap, request: Request, agreement: float) -> str:
-    words = f"The guides agree {agreement:.2f} (mean cosine of all pairs)"
+    words, what = f"The guides agree {agreement:.2f}", "(mean cosine of all pairs)"
     key = phenomap.key_of_well(request.well_id)
     if key is None or not phenomap.score_store.is_ready:
-        return f"{words}."
+        return f"{words} {what}."
     scores = phenomap.scores.loc[key]
     if not np.isnan(scores["agreement_p"]):
         words += f", p {scores['agreement_p']:.2g}"
     odd = scores["odd_guide"]
     if isinstance(odd, str):
         words += f", but guide {odd.rpartition('_')[2]} is not like the others"
-    return f"{words}."
+    return f"{words} {what}."
 
 
 def _with_query(guides: list[_Guide], request: Request) -> list[_Guide]:

@@ -45,6 +45,7 @@ def neighbor_strip(request: Request) -> Strip:
         shown = [_tile(request, k, well, "neighbor") for k, well in request.neighbors[:_SHOWN]]
     else:
         key, found, note = _neighbors(request)
+        note = " ".join(filter(None, [_without_order(key, found), note]))
         seen = [n for n in found if n.well is not None][:_SHOWN]
         shown = [_tile(request, _name(n), n.well, f"{n.rank}: {n.value:.2f}") for n in seen]
         if not shown:
@@ -56,6 +57,13 @@ def neighbor_strip(request: Request) -> Strip:
     controls = request.controls_of([request.well_id])
     tiles = (request.tile(request.well_id), *controls, *shown)
     return Strip("neighbors", f"{key} and its neighbors", tiles, note=note)
+
+
+def _without_order(key: str, found: list[Neighbor]) -> str:
+    """The controls of an aligned map have no direction: nothing is nearer to them."""
+    if len(found) < 2 or np.ptp([neighbor.value for neighbor in found]) > 0:
+        return ""
+    return f"All entries are equally near to {key}, so that their order says nothing."
 
 
 def _name(neighbor: Neighbor) -> str:

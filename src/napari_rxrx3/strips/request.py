@@ -111,6 +111,10 @@ class Request:
         has_image = self.dataset.known_wells["has_image"].to_numpy(bool)[near]
         return np.asarray(near[has_image | (near == own)])
 
+    def n_pictured(self, positions: Array) -> int:
+        """How many of these have an image."""
+        return int(self.dataset.known_wells["has_image"].to_numpy(bool)[positions].sum())
+
 
 def one_of(n: int, total: int, what: str) -> str:
     """How many are shown, in a sentence; empty if all are."""

@@ -44,6 +44,7 @@ class Arranger(QObject):
         self._soon.timeout.connect(self._again.call)
         session.strip_wanted.connect(self.arrange)
         session.tiles_changed.connect(self._on_tiles)
+        session.view_changed.connect(self._on_view)
         session.dataset_changed.connect(self._on_dataset)
 
     @property
@@ -61,7 +62,12 @@ class Arranger(QObject):
             self.keeping_changed.emit(keeping)
 
     def arrange(self, kind: str, options: Mapping[str, Any]) -> None:
-        """Show a strip of this kind for the current well, or say why there is none."""
+        """Show a strip of this kind for the current well, or say why there is none; without a
+        kind, none that is under way.
+        """
+        if not kind:
+            self._tasks.cancel(_TASK)
+            return
         session = self._session
         options = dict(options)
         why = why_not(session, kind, options.get("wells"))
@@ -120,6 +126,10 @@ class Arranger(QObject):
                 self.keep(False)
             else:
                 self._soon.start()
+
+    def _on_view(self, view: str) -> None:
+        if view == "plate":
+            self._tasks.cancel(_TASK)  # a strip that comes late would take the plate away
 
     @property
     def _is_alone(self) -> bool:

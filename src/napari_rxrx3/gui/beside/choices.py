@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL, gene_of_guide
 from napari_rxrx3.session import CROPS, Session, name_of_well
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "show_alone",
     "why_no_control",
     "why_not",
+    "without_controls",
 ]
 
 
@@ -131,8 +132,14 @@ def why_no_control(session: Session) -> str:
     if session.dataset is None or session.well is None:
         return "No well is selected."
     if session.control_of(session.well) is None:
-        return f"{session.plate} has no other EMPTY_control with an image."
+        return without_controls(session, session.well)
     return ""
+
+
+def without_controls(session: Session, well: str) -> str:
+    """That there is no control on the plate of a well, which may be the only one itself."""
+    is_control = str(session.well_row(well)["treatment"]) == EMPTY_CONTROL
+    return f"{session.plate} has no {'other ' * is_control}EMPTY_control with an image."
 
 
 def series_of(session: Session) -> str:
@@ -149,6 +156,7 @@ def next_crop(crop: int) -> int:
 
 def show_alone(session: Session) -> None:
     """Show the current well and nothing else, as it is; the question to the map stays."""
+    session.want_strip("")
     session.set_difference(False)
     if session.dataset is None or session.well is None:
         return

@@ -19,6 +19,8 @@ __all__ = ["DoseCurveView"]
 _LINE_COLOR = (0.34, 0.71, 0.91)  # sky blue of Okabe and Ito
 _RIGHT, _POINT, _MEAN = 14, 2.2, 3.4
 _HEADROOM = 1.12
+_ZERO = 0.15
+"""How far from the others the dose 0 stands, as a part of their range."""
 _HOW = "Distance to the controls by dose: hover for numbers, double-click to go to a well"
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -26,8 +28,8 @@ _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 class DoseCurveView(QWidget):
     """Shows a `DoseCurve`: replicates as points, their means as a line, controls as a band.
 
-    The axis of doses is logarithmic. Doses without a distance are gaps in the line, crossed out
-    on the axis. Hovering over a dose gives its numbers, a double-click chooses it.
+    The axis of doses is logarithmic, with 0 apart. Doses without a distance are gaps in the line,
+    crossed out on the axis. Hovering over a dose gives its numbers, a double-click chooses it.
     """
 
     chosen = Signal(float)
@@ -74,7 +76,7 @@ class DoseCurveView(QWidget):
         """Where a distance at a dose is drawn."""
         plot = self._plot()
         low, high = self._decades()
-        x = plot.left() + plot.width() * (log10(dose) - low) / (high - low)
+        x = plot.left() + plot.width() * (self._exponent(dose) - low) / (high - low)
         return QPointF(x, plot.bottom() - plot.height() * distance / self._highest())
 
     def dose_at(self, point: QPoint) -> int | None:
@@ -114,10 +116,18 @@ class DoseCurveView(QWidget):
 
     def _decades(self) -> tuple[float, float]:
         assert self._curve is not None
-        doses = [dose for dose in self._curve.doses if dose > 0] or [1.0]
-        low, high = log10(min(doses)), log10(max(doses))
+        exponents = [self._exponent(dose) for dose in self._curve.doses] or [0.0]
+        low, high = min(exponents), max(exponents)
         margin = 0.04 * (high - low) or 0.5
         return low - margin, high + margin
+
+    def _exponent(self, dose: float) -> float:
+        """The logarithm of a dose; 0 has none and stands to the left of all others."""
+        if dose > 0:
+            return log10(dose)
+        assert self._curve is not None
+        known = [log10(other) for other in self._curve.doses if other > 0] or [0.0]
+        return min(known) - (_ZERO * (max(known) - min(known)) or 0.5)
 
     def _highest(self) -> float:
         assert self._curve is not None
@@ -201,8 +211,8 @@ class DoseCurveView(QWidget):
             for dose, mean in zip(curve.doses, curve.means, strict=True)
         ]
         painter.setPen(QPen(color, 1.5))
-        for one, next_one in pairwise(means):
-            if one is not None and next_one is not None:
+        for dose, (one, next_one) in zip(curve.doses, pairwise(means), strict=False):
+            if one is not None and next_one is not None and dose > 0:
                 painter.drawLine(one, next_one)
         for dose, values, mean in zip(curve.doses, curve.distances, means, strict=True):
             if mean is not None:

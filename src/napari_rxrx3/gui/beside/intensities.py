@@ -13,6 +13,7 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.gui.beside.choices import without_controls
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import CONTROL
@@ -69,7 +70,7 @@ def asked_of(session: Session) -> Asked | str:
         return f"{well} has no image."
     controls = pictured.index[is_control & ~pictured.index.isin(treated)]
     if not len(controls):
-        return f"{plate} has no other EMPTY_control with an image."
+        return without_controls(session, well)
     spread = np.linspace(0, len(controls) - 1, _MOST_CONTROLS).round().astype(int)
     some = [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
     return Asked(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))

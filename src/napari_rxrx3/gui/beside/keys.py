@@ -55,6 +55,7 @@ def flicker(session: Session) -> None:
         session.say(why)
     else:
         session.flicker()
+        session.set_view("well")  # nobody sees it on the plate
 
 
 def toggle_difference(session: Session) -> None:

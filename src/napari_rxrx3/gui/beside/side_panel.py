@@ -225,7 +225,7 @@ class SidePanel(QWidget):
 
     def _say_what_is_shown(self) -> None:
         strip = self._session.strip
-        words = "" if strip is None else ". ".join(w for w in (strip.title, strip.note) if w)
+        words = "" if strip is None else strip.note or strip.title
         self.note.setText(words or "Choose what to show beside the well")
         self.note.setToolTip(wrapped_tooltip(words))
 

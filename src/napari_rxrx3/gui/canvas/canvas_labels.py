@@ -24,7 +24,7 @@ _TITLE_SIZE = 1.5  # of the usual font
 _LEAST_ROOM = 24
 _SMALL_TILE, _SMALL_SIZE = 120, 0.8  # points of a tile, and then of the usual font
 _LABELED, _NOTED = 0.45, 0.95  # of the height of a tile, at most
-_LEAST_TILE, _LEAST_NAMED = 64, 120  # in the overview: for the address, and the whole label
+_LEAST_TILE, _LEAST_NAMED = 64, 120  # for a name of any use, and in the overview for all of it
 
 
 class CanvasLabels(QWidget):
@@ -142,10 +142,16 @@ class CanvasLabels(QWidget):
     def _paint_stains(self, painter: QPainter, mosaic: Mosaic, apart: StainPlaces) -> None:
         """Label the tiles once for each stain, and name the stain at the first of them."""
         here, labeled = self._place, len(mosaic.tiles) > 1
+        first, *others = mosaic.tiles
         for stain in STAINS:
             self._place = here.shifted(apart.place(stain.number))
-            first, *others = mosaic.tiles
             name = f"{stain.number} {stain.name}"
+            place = self.place_of(first)
+            if place.width() < _LEAST_TILE:  # over several tiles, which have no labels
+                metrics = QFontMetrics(painter.font())
+                width = metrics.horizontalAdvance(name) + 2 * _PAD
+                _write(painter, QRectF(place.x(), place.y(), width, metrics.height()), name)
+                continue
             named = replace(first, label=f"{name}\n{first.label}" if labeled else name)
             self._paint_tiles(painter, [named, *others] if labeled else [named], True)
         self._place = here

@@ -8,9 +8,9 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QActionGroup, QIcon
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QToolButton, QWidget
 
-from napari_rxrx3.gui.hits.tag_icon import tag_icon
-from napari_rxrx3.gui.hits.wording import in_menu
-from napari_rxrx3.hits.tags import NO_TAG, Tag
+from napari_rxrx3.gui.hits.tag_buttons import tag_icon
+from napari_rxrx3.gui.words import in_menu
+from napari_rxrx3.hits.hit import NO_TAG, Tag
 
 __all__ = ["HitsFilter"]
 

@@ -10,12 +10,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from napari_rxrx3.gui.hits.opening import Opener
-from napari_rxrx3.gui.hits.wording import in_menu
 from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.hits.importing import Imported
+    from napari_rxrx3.hits.table import Imported
 
 __all__ = ["HitsMenu"]
 
@@ -60,12 +60,12 @@ class HitsMenu(QMenu):
         review, say = self._session.review, self._session.say
         if review is None:
             return
-        hits = review.hits  # collected here: the review belongs to this thread
+        hits = tuple(review.hits.values())  # the review belongs to this thread
 
         def work(progress: Progress) -> int:
             from napari_rxrx3.hits.table import export_csv
 
-            return export_csv(review, Path(path))
+            return export_csv(hits, review.dataset, review.reviewer, Path(path))
 
         def done(n_hits: int) -> None:
             say(f"Saved {n_hits:,} hit{'s' * (n_hits != 1)} in {path}.")
@@ -80,12 +80,12 @@ class HitsMenu(QMenu):
             return
 
         def work(progress: Progress) -> Imported:
-            from napari_rxrx3.hits.importing import read_hits_csv
+            from napari_rxrx3.hits.table import read_hits_csv
 
             return read_hits_csv(Path(path), dataset)
 
         def done(imported: Imported) -> None:
-            from napari_rxrx3.hits.importing import import_hits
+            from napari_rxrx3.hits.table import import_hits
 
             if session.review is review:
                 session.say(import_hits(review, imported))

@@ -24,9 +24,8 @@ from napari_rxrx3.gui.hits.tag_buttons import TagButtons
 from napari_rxrx3.gui.hits.trouble_row import TroubleRow
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.gui.widgets import Following
-from napari_rxrx3.hits.hit import Hit
+from napari_rxrx3.hits.hit import NO_TAG, Hit, tags_in_use
 from napari_rxrx3.hits.queue import Queue
-from napari_rxrx3.hits.tags import NO_TAG, tags_in_use
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ __all__ = ["HitsPanel"]
 
 _TASKS = ("queue", "import", "export", "agreement")
 _StandardKey = QKeySequence.StandardKey
+_WITH_DIGITS = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier
+"""French keyboards have digits above Shift."""
 
 
 class HitsPanel(QWidget):
@@ -98,7 +99,7 @@ class HitsPanel(QWidget):
         session, follow, reviewing = self._session, self.following.connect, self.reviewing
         follow(session.dataset_changed, self._on_dataset)
         follow(session.review_changed, self._on_review)
-        follow(session.well_changed, self._show_hit)
+        follow(session.well_changed, self._on_well)
         follow(session.tags_changed, self._on_tags)
         follow(display.tags_changed, self._on_looks)
         self.queue_menu.made.connect(self._begin)
@@ -107,7 +108,7 @@ class HitsPanel(QWidget):
         self.bar.undo_asked.connect(reviewing.undo)
         self.bar.redo_asked.connect(reviewing.redo)
         self.tags.chosen.connect(reviewing.tag)
-        self.note.written.connect(reviewing.write)
+        self.note.written.connect(self._keep_note)
         self.note.left.connect(self.take_focus)
         self.filter.changed.connect(self._filter)
         self.table.chosen.connect(lambda hit: reviewing.show_well(hit.well_id))
@@ -148,7 +149,12 @@ class HitsPanel(QWidget):
 
     def _on_moved(self, item: object = None) -> None:
         review = self._review
-        self.bar.set_queue(review.queue if review is not None else Queue())
+        queue = review.queue if review is not None else Queue()
+        self.bar.set_queue(queue, self._session.well)
+
+    def _on_well(self, well: str | None) -> None:
+        self._on_moved()
+        self._show_hit()
 
     def _on_tags(self, wells: object = None) -> None:
         review = self._review
@@ -196,9 +202,9 @@ class HitsPanel(QWidget):
             return self.reviewing.undo
         if event.matches(_StandardKey.Redo):
             return self.reviewing.redo
-        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        others = event.modifiers() & ~_WITH_DIGITS
         number = event.key() - Qt.Key.Key_0
-        if plain == Qt.KeyboardModifier.NoModifier and 0 <= number <= len(self.tags.buttons):
+        if others == Qt.KeyboardModifier.NoModifier and 0 <= number <= len(self.tags.buttons):
             return partial(self.reviewing.tag, number)
         return None
 
@@ -229,6 +235,10 @@ class HitsPanel(QWidget):
     def _filter(self, words: str, tag: int) -> None:
         self.model.set_filter(words, tag)
         self.table.show_well(self._session.well)
+
+    def _keep_note(self, well: str, note: str) -> None:
+        if self._review is not None:  # the one it was typed in, also when another one comes
+            self._review.set_note(well, note)
 
     def _write_note(self, hit: Hit | None) -> None:
         if hit is not None and hit.well_id != self._session.well:

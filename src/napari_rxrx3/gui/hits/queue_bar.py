@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.widgets import tool_button
-from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip
 from napari_rxrx3.hits.queue import Queue
 
 __all__ = ["QueueBar"]
@@ -49,18 +49,20 @@ class QueueBar(QWidget):
         self.next.clicked.connect(lambda: self.stepped.emit(1))
         self.undo.clicked.connect(self.undo_asked)
         self.redo.clicked.connect(self.redo_asked)
-        self.set_queue(Queue())
+        self.set_queue(Queue(), None)
 
-    def set_queue(self, queue: Queue) -> None:
-        """Show where in a queue the reviewer is."""
+    def set_queue(self, queue: Queue, well: str | None) -> None:
+        """Show where in a queue the reviewer is, and whether the well on screen is that one."""
         words = f"{queue.progress} · {queue.title}" if len(queue) else queue.title or _NO_QUEUE
-        self.place.setText(words)
         current = queue.current
-        label = f"now: {current.label}" if current is not None else ""
+        is_elsewhere = current is not None and current.well_id != well
+        words = f"] back to {words}" if is_elsewhere else words
+        self.place.setText(words)
+        label = f"now: {key_in_words(current.label)}" if current is not None else ""
         tip = "\n".join(line for line in (words, label, queue.note) if line)
         self.place.setToolTip(wrapped_tooltip(tip))
-        self.previous.setEnabled(queue.has_previous)
-        self.next.setEnabled(queue.has_next)
+        self.previous.setEnabled(is_elsewhere or queue.has_previous)
+        self.next.setEnabled(is_elsewhere or queue.has_next)
 
     def set_history(self, can_undo: bool, can_redo: bool) -> None:
         self.undo.setEnabled(can_undo)

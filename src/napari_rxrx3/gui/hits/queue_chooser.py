@@ -11,8 +11,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
-from napari_rxrx3.gui.hits.wording import in_menu
 from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.words import in_menu, key_in_words
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.maps.query import spec_of
 from napari_rxrx3.session import Session
@@ -112,7 +112,7 @@ class QueueMenu(QMenu):
         self.plate.setText(f"This plate: {session.plate}" if session.plate else "This plate")
         name = f"{found.hit.name}, {len(found.positions):,} wells" if found is not None else ""
         self.found.setText(in_menu(f"What was found: {name}") if name else "What was found")
-        self.neighbors.setText(in_menu(f"Neighbors of {key}") if key else "Neighbors")
+        self.neighbors.setText(in_menu(f"Neighbors of {key_in_words(key)}") if key else "Neighbors")
         n_listed, n_selected = len(self._listed()), len(session.selection)
         self.selected.setText(f"Selected wells: {n_selected:,}")
         self.listed.setText(f"Hits as listed: {n_listed:,}")
@@ -198,7 +198,8 @@ class QueueMenu(QMenu):
 
             progress(0, 0, f"comparing {query.key} with all others")
             answer = first_answer(dataset, query, picture_of, progress)
-            return queue_of_neighbors(dataset, answer.neighbors, f"{query.order} to {answer.key}")
+            title = f"{query.order} to {key_in_words(answer.key)}"
+            return queue_of_neighbors(dataset, answer.neighbors, title)
 
         self._make(work, f"comparing {query.key} with all others")
 

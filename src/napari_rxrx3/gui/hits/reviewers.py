@@ -17,12 +17,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.gui.answers.results import Column, ResultTable, Row, save_text
-from napari_rxrx3.gui.hits.wording import key_in_words
+from napari_rxrx3.core.errors import HitsError
+from napari_rxrx3.gui.answers.results import Column, ResultTable, Row
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following
+from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.hits.queue import Queue
-from napari_rxrx3.hits.tags import tag_name
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -83,10 +84,16 @@ class AgreementWindow(QDialog):
 
     def save_csv(self, path: Path) -> None:
         """Write the list of disagreements to a file."""
-        titles = {"first": self._names[0], "second": self._names[1]}
-        titles |= {f"{who}_note": f"note of {name}" for who, name in titles.items()}
-        table = self._table.rename(columns=titles)
-        self.saved.emit(save_text(path, table.to_csv(index=False, lineterminator="\n")))
+        from napari_rxrx3.hits.sheet import write_sheet
+
+        first, second = self._names
+        titles = ("well_id", "perturbation", first, second, f"note of {first}", f"note of {second}")
+        try:
+            write_sheet(path, titles, self._table.itertuples(index=False))
+        except HitsError as error:
+            self.saved.emit(str(error))
+        else:
+            self.saved.emit(f"Saved {path}.")
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()

@@ -6,9 +6,9 @@ from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.gui.widgets import shortcut
+from napari_rxrx3.hits.hit import NO_TAG, tag_name
 from napari_rxrx3.hits.queue import QueueItem
 from napari_rxrx3.hits.table import scores_of
-from napari_rxrx3.hits.tags import NO_TAG, tag_name
 from napari_rxrx3.session import Session, name_of_well
 
 __all__ = ["Reviewing", "bind_review_keys"]
@@ -31,11 +31,6 @@ class Reviewing:
         self._say(well, number)
         if is_current and number != NO_TAG:
             self.step(1)
-
-    def write(self, well: str, note: str) -> None:
-        """Note something about a well."""
-        if self._session.review is not None:
-            self._session.review.set_note(well, note)
 
     def step(self, step: int) -> None:
         """Go on (+1) or back (-1) in the queue; from a well beside it, back to its current one."""
@@ -81,7 +76,8 @@ class Reviewing:
     def _show_one(self, wells: frozenset[str], otherwise: str) -> None:
         if len(wells) == 1:
             self.show_well(next(iter(wells)))
-        self._session.say("" if wells else otherwise)
+        said = f"{len(wells):,} hits changed." if len(wells) > 1 else ""
+        self._session.say(said if wells else otherwise)
 
     def _say(self, well: str, number: int) -> None:
         row = self._session.well_row(well)

@@ -1,4 +1,4 @@
-"""The five tags as a row of buttons, with their keys, names, colors and counts."""
+"""The five tags as a row of buttons, with their keys, names, colors and counts, and as icons."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from qtpy.QtCore import QEvent, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
-from napari_rxrx3.gui.hits.tag_icon import ink_on
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.hits.tags import NO_TAG, Tag
+from napari_rxrx3.hits.hit import NO_TAG, Tag
 
-__all__ = ["TagButton", "TagButtons"]
+__all__ = ["ICON_SIZE", "TagButton", "TagButtons", "tag_icon"]
+
+ICON_SIZE = 14
+_SHARPNESS = 2  # pixels a point, for screens that have them
+_BLACK, _WHITE = QColor(0, 0, 0), QColor(255, 255, 255)
 
 _MARGIN, _GAP, _MIN_WIDTH = 4, 3, 44
 _PAPER, _HOVERED_PAPER = 26, 52  # how opaque, of 255
@@ -125,7 +128,7 @@ class TagButton(QAbstractButton):
         color, ink = QColor(self.tag.color), QColor(*window_inks(self)[0])
         if self.isChecked():
             painter.fillRect(self.rect(), color)
-            ink = ink_on(color)
+            ink = _ink_on(color)
         else:
             paper = QColor(ink)
             hovered = self.underMouse() and self.isEnabled()
@@ -139,10 +142,10 @@ class TagButton(QAbstractButton):
     def _paint_key(self, painter: QPainter, square: QRect) -> None:
         """Paint a box of the tag's color, with the number in it if its key works now."""
         color = QColor(self.tag.color)
-        color = ink_on(color) if self.isChecked() else color
+        color = _ink_on(color) if self.isChecked() else color
         painter.fillRect(square.adjusted(0, 1, -2, -1), color)
         if self._keys_work:
-            painter.setPen(ink_on(color))
+            painter.setPen(_ink_on(color))
             painter.setFont(small_font(self.font()))
             painter.drawText(square.adjusted(0, 0, -2, 0), _CENTER, str(self.tag.number))
 
@@ -161,3 +164,28 @@ class TagButton(QAbstractButton):
             )
         )
         self.update()
+
+
+def tag_icon(tag: Tag) -> QIcon:
+    """Draw the square of a tag; it looks the same in a selected row."""
+    color = QColor(tag.color)
+    pixmap = QPixmap(ICON_SIZE * _SHARPNESS, ICON_SIZE * _SHARPNESS)
+    pixmap.setDevicePixelRatio(_SHARPNESS)
+    pixmap.fill(color)
+    painter = QPainter(pixmap)
+    font = QFont()
+    font.setPixelSize(ICON_SIZE - 3)
+    painter.setFont(font)
+    painter.setPen(_ink_on(color))
+    square = QRect(0, 0, ICON_SIZE, ICON_SIZE)
+    painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(tag.number))
+    painter.end()
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # Qt would tint it
+    return icon
+
+
+def _ink_on(color: QColor) -> QColor:
+    """Black or white, whichever is easier to read on a color."""
+    luminance = 0.299 * color.redF() + 0.587 * color.greenF() + 0.114 * color.blueF()
+    return _BLACK if luminance > 0.5 else _WHITE

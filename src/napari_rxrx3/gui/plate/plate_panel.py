@@ -23,7 +23,7 @@ from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.hits.tags import tag_name
+from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.session import Session, name_of_well
 
 if TYPE_CHECKING:

@@ -83,6 +83,7 @@ class FigureDialog(QDialog):
     def reject(self) -> None:
         """Close the form; what is being written is given up, and nothing of it stays."""
         self._workspace.tasks.cancel(_TASK)
+        self._set_busy(False)
         super().reject()
 
     @property
@@ -113,14 +114,14 @@ class FigureDialog(QDialog):
 
     def _on_path(self, path: Path) -> None:
         """Nothing, if it is the same: what was said of it last stays to be read."""
-        if Path(path) != self._path:
+        if path.expanduser() != self._path:
             self._look_at_path()
 
     def _look_at_path(self) -> None:
         """Say what will be written, and whether something is there already."""
         from napari_rxrx3.figures.figure import record_path
 
-        path = self._path = Path(self.file.value)
+        path = self._path = Path(self.file.value).expanduser()
         self.save.setEnabled(bool(path.name))
         if not path.name:
             self.note.setText("Choose a file.")
@@ -142,7 +143,7 @@ class FigureDialog(QDialog):
         shown = tuple(bool(box.value) for box in self.stains)
         record = _with_stains(record_of_window(workspace, with_review=False), shown)
         looks = looks_on_screen(workspace, record)
-        path, paper, dataset = Path(self.file.value), self.paper, workspace.session.dataset
+        path, paper, dataset = self._path.absolute(), self.paper, workspace.session.dataset
 
         def work(progress: Any) -> list[str]:
             from napari_rxrx3.figures.figure import save_figure
@@ -153,17 +154,26 @@ class FigureDialog(QDialog):
                 path, dataset, record, looks, paper, overwrite=is_agreed, progress=progress
             )
 
-        self.save.setEnabled(False)
-        self.note.setText("Saving …")
-        workspace.tasks.run(_TASK, work, self._on_saved, self._on_failed, "drawing the figure")
+        def done(hatched: list[str]) -> None:
+            self._on_saved(path, hatched)
 
-    def _on_saved(self, hatched: list[str]) -> None:
-        path = Path(self.file.value)
+        self._set_busy(True)
+        self.note.setText("Saving …")
+        workspace.tasks.run(_TASK, work, done, self._on_failed, "drawing the figure")
+
+    def _set_busy(self, is_busy: bool) -> None:
+        """What is being written is not to be changed any more."""
+        self.form.enabled = not is_busy
+        self.save.setEnabled(not is_busy)
+
+    def _on_saved(self, path: Path, hatched: list[str]) -> None:
+        self._set_busy(False)
         some = f"; hatched in it: {', '.join(hatched)}" if hatched else ""
         self._workspace.session.say(f"Saved {path.name} in {path.parent}{some}.")
         self.accept()
 
     def _on_failed(self, why: str) -> None:
+        self._set_busy(False)
         self._look_at_path()
         self.note.setText(why)
         self._workspace.session.say(why)

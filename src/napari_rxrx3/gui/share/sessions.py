@@ -50,6 +50,7 @@ class Sessions(QObject):
         self._awaited: ViewRecord | None = None
         self._awaited_tiles: tuple[Tile, ...] = ()
         self._queue_of: ViewRecord | None = None
+        self._words = ""
         self._trouble = ""
         self._writing = threading.Lock()
         self._made = self._written = 0
@@ -113,7 +114,8 @@ class Sessions(QObject):
             return
         note = self._restore_queue(record)
         when = record.saved.replace("T", " ").removesuffix("Z")
-        session.say(" ".join(filter(None, (*notes, note))) or f"Shown as on {when} UTC.")
+        self._words = " ".join(filter(None, (*notes, note))) or f"Shown as on {when} UTC."
+        session.say(self._words)
         self._awaited, self._awaited_tiles = record, session.tiles
         self._look_timer.start()
 
@@ -194,16 +196,27 @@ class Sessions(QObject):
         """Once the picture is there: the look that it had, unless one has moved on."""
         record, session = self._awaited, self._workspace.session
         if record is None:
-            self._look_timer.stop()
+            self._say_again()
             return
         has_moved_on = session.tiles != self._awaited_tiles or session.view != record.view
         if not has_moved_on and session.tiles and not shows_picture(self._workspace):
             return
         self._awaited = None
-        self._look_timer.stop()
-        if not has_moved_on and session.tiles:
+        if has_moved_on:
+            self._words = ""
+        elif session.tiles:
             take_look(self._workspace, record)
         self._keep_soon()
+
+    def _say_again(self) -> None:
+        """What was restored, and what was not: a data set that was just opened talks over it."""
+        if self._workspace.tasks.is_running("vectors"):
+            return
+        self._look_timer.stop()
+        session = self._workspace.session
+        if session.dataset is not None and session.dataset.describe() in session.message:
+            session.say(self._words or session.message)
+        self._words = ""
 
     def _restore_queue(self, record: ViewRecord) -> str:
         from napari_rxrx3.figures.restore import restore_queue
@@ -220,4 +233,5 @@ class Sessions(QObject):
         if review is not None and record is not None:
             note = restore_queue(record, review)
             if note:
+                self._words = note
                 self._workspace.session.say(note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QToolButton, QWidget
 
@@ -202,11 +202,15 @@ class ShareMenu(QObject):
         question = f"{there[0].name} exists already. Replace it?"
         if len(there) > 1:
             question = f"{there[0].name} and {len(there) - 1} more exist already. Replace them?"
+        return self._agrees(question)
+
+    def _agrees(self, question: str) -> bool:
         buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self._parent, "RxRx3 Explorer", question, buttons.Yes | buttons.No, buttons.No
-        )
-        return answer == buttons.Yes
+        kind, title = QMessageBox.Icon.Question, "RxRx3 Explorer"
+        box = QMessageBox(kind, title, question, buttons.Yes | buttons.No, self._parent)
+        box.setTextFormat(Qt.TextFormat.PlainText)  # names of files are in it
+        box.setDefaultButton(buttons.No)
+        return buttons(box.exec()) == buttons.Yes
 
     def _say(self, text: str) -> None:
         self._workspace.session.say(text)

@@ -1,0 +1,35 @@
+"""Tells a data set from others, wherever it lies."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["dataset_id"]
+
+_SAMPLED = 2048
+
+
+def dataset_id(dataset: Dataset) -> str:
+    """What every copy of a data set has in common, however much of it is on disk.
+
+    A hash of its plates, their numbers of wells, and what some wells received. Without metadata
+    the wells are those that happen to be there, so the path takes their place.
+    """
+    if not dataset.has_metadata:
+        return _hash([dataset.root])
+    listed = dataset.listed
+    plates = [f"{p.experiment}|{p.plate}|{w.stop - w.start}" for p, w in listed.slices.items()]
+    n = len(listed.table)
+    wells = listed.table.iloc[np.unique(np.linspace(0, n - 1, min(n, _SAMPLED), dtype=int))]
+    received = zip(wells.index, wells["treatment"], wells["concentration"], strict=True)
+    return _hash([*plates, *(f"{well}|{what}|{dose:g}" for well, what, dose in received)])
+
+
+def _hash(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
