@@ -56,6 +56,14 @@ def test_the_difference_is_to_the_mean(values: list[int], own: int) -> None:
     np.testing.assert_allclose(difference, own - np.mean(values), rtol=1e-5, atol=0.01)
 
 
+def test_a_control_of_another_size_has_no_difference() -> None:
+    mean = ControlMean()
+    for i in range(3):
+        mean.add(f"control {i}", np.full((4, 4), i, np.uint16))
+    assert mean.difference("control 1", np.zeros((2, 2), np.uint16)) is None
+    assert mean.difference("well", np.zeros((2, 2), np.uint16)) is None
+
+
 @given(st.lists(st.integers(0, 65535), min_size=2, max_size=16))
 def test_a_control_is_compared_with_the_others(values: list[int]) -> None:
     mean = ControlMean()

@@ -561,7 +561,14 @@ def program(path: str, cache_home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "napari_rxrx3", "thumbnails", path]
     environment = os.environ | {"XDG_CACHE_HOME": str(cache_home)}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=hear_ctrl_c
+    )
+
+
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to the programs that it runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is set by a variable")

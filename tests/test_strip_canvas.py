@@ -420,6 +420,27 @@ def test_a_single_well_turns_into_its_control_from_memory(window: Window, folder
     assert "control" not in window.title
 
 
+def test_wells_without_images_are_as_large_as_others(
+    standing_window: Window, folder: Path, qtbot: Any
+) -> None:
+    screen = a_screen(LARGE)
+    write(screen, folder)
+    for image in (folder / "images").rglob("*"):
+        if "Plate2" in str(image) and image.is_file():
+            image.unlink()
+    large = opened(standing_window, screen, folder, qtbot)
+    wells = [f"gene-001_2_{address}" for address in ADDRESSES[:2]]
+    tiles = tuple(Tile(well, well[-3:], 0, i) for i, well in enumerate(wells))
+    large.session.show_strip(Strip("wells", "no images", tiles))
+    large.settle()
+    picture = large.explorer.workspace.picture
+    assert max(picture.mosaic.tile_shape) <= display.tile_size
+    assert picture.mosaic.tile_shape[0] * picture.reduction == LARGE
+    large.session.select_well(wells[0])
+    large.settle()
+    assert large.explorer.workspace.picture.mosaic.tile_shape == (LARGE, LARGE)
+
+
 # --- difference ------------------------------------------------------------------------------
 
 
@@ -454,6 +475,45 @@ def test_a_key_shows_what_differs_from_the_mean_of_the_controls(window: Window) 
     assert all(np.array_equal(a.data, b) for a, b in zip(window.stains, at, strict=True))
     assert window.session.limits == limits
     assert window.explorer.workspace.labels.subtitle == ""
+
+
+def test_gamma_waits_while_differences_are_shown(window: Window) -> None:
+    layers = window.explorer.workspace.layers
+    layers.set_gamma((0.5, 1.5, 1, 1, 1, 1))
+    press(window, Qt.Key.Key_D)
+    assert [layer.gamma for layer in window.stains] == [1.0] * 6  # no difference is black
+    assert layers.gamma[:2] == (0.5, 1.5)
+    layers.set_gamma((0.5, 2, 1, 1, 1, 1))  # as a session that is restored
+    press(window, Qt.Key.Key_D)
+    assert [layer.gamma for layer in window.stains][:2] == [0.5, 2.0]
+
+
+def test_stop_ends_the_difference_that_is_not_there(window: Window) -> None:
+    window.session.set_difference(True)
+    window.explorer.workspace.tasks.cancel_shown()
+    window.settle()
+    assert not window.session.difference
+    assert window.shows(QUERY_WELL)
+
+
+def test_off_the_difference_there_are_no_wells(window: Window) -> None:
+    show_grid(window)
+    press(window, Qt.Key.Key_D)
+    labels = window.explorer.workspace.labels
+    down, right = window.explorer.workspace.difference.places.whole
+    for place in ((-30.0, 5.0), (5.0, -30.0), (down + 30, 5.0), (5.0, right + 30)):
+        assert labels.tile_at(place) is None
+    assert labels.tile_at((5.0, 5.0)) is not None
+
+
+def test_leaving_the_difference_in_the_plate_view_stays_there(window: Window) -> None:
+    press(window, Qt.Key.Key_D)
+    press(window, Qt.Key.Key_0)
+    assert window.session.view == "plate"
+    press(window, Qt.Key.Key_D)
+    assert (window.session.difference, window.session.view) == (False, "plate")
+    press(window, Qt.Key.Key_D)
+    assert (window.session.difference, window.session.view) == (True, "well")
 
 
 def test_every_stain_of_a_difference_leads_to_the_well_under_the_mouse(window: Window) -> None:

@@ -52,9 +52,11 @@ class ControlMean:
         A control is compared with the others. None if there is nothing to compare with.
         """
         total, n = self._total, len(self.wells)
+        if total is None or total.shape != plane.shape:
+            return None
         if well_id in self.wells:
             total, n = total - plane, n - 1
-        if total is None or n == 0 or total.shape != plane.shape:
+        if n == 0:
             return None
         return plane.astype(np.float32) - total / n
 
@@ -93,6 +95,11 @@ class StainPlaces:
         """Where (y, x) the picture of a stain (1..6) begins."""
         row, column = divmod(number - 1, self.columns)
         return row * self._pitch[0], column * self._pitch[1]
+
+    def holds(self, y: float, x: float) -> bool:
+        """Whether a place is in the rectangle that all pictures take."""
+        height, width = self.whole
+        return 0 <= y < height and 0 <= x < width
 
     def within(self, y: float, x: float) -> tuple[float, float]:
         """From a place to the place in the picture that it is in."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "MOST_PIXELS",
     "Mosaic",
     "Tile",
     "arranged",
@@ -24,7 +25,7 @@ Plane = np.ndarray[Any, Any]
 
 _NEARLY_AS_LARGE = 0.8
 _SMALL = 32
-_MOST_PIXELS = 1 << 24
+MOST_PIXELS = 1 << 24
 """Of one stain, in one picture: those of six stains of 16 bits take 200 MB."""
 _BRIGHTEST_FLOAT = 1e6
 """Brighter than any difference of two images of 16 bits."""
@@ -197,7 +198,7 @@ def reduction_for(well_size: int, grid: tuple[int, int], most: int) -> int:
     """
     times = 1
     n = grid[0] * grid[1]
-    while well_size // times > most or n * (well_size // times) ** 2 > _MOST_PIXELS:
+    while well_size // times > most or n * (well_size // times) ** 2 > MOST_PIXELS:
         times *= 2
     return times
 

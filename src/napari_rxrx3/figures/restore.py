@@ -151,11 +151,11 @@ class _Restoring:
         self._ask()
         session.select_wells(w for w in record.selection if w not in self.unknown)
         self._show_tiles()
+        session.set_difference(record.difference)  # which leaves the plate
         session.set_view(record.view)
         session.set_contrast_rule(record.contrast_rule)
         if record.limits is not None:
             session.set_limits(record.limits)
-        session.set_difference(record.difference)
 
     def _note_changes(self) -> None:
         # without metadata it is known by its path only

@@ -164,7 +164,7 @@ class Workspace(QObject):
         session.crop_changed.connect(lambda _: self._on_tiles(session.tiles))
         session.difference_changed.connect(self._on_difference)
         session.limits_changed.connect(self._on_limits)
-        self.tasks.stopped.connect(lambda task: session.say("Stopped."))
+        self.tasks.stopped.connect(self._on_stopped)
         self.loader.ready.connect(self._on_picture)
         self.overview.shown.connect(self._on_scene)
         self.difference.shown.connect(self._label_difference)
@@ -257,6 +257,7 @@ class Workspace(QObject):
         if dataset is None or plate is None:
             return
         self.loader.drop()
+        self._ahead_timer.stop()
         self.closer.leave()
         self.difference.leave()
         self.overview.open(dataset, plate)
@@ -274,10 +275,11 @@ class Workspace(QObject):
             self.loader.drop()
             return
         self._ahead_timer.stop()
+        self.contrast.expect()  # what was shown is not what the session has now
         if self.session.view == "plate":
             return
         self.difference.leave()
-        self.contrast.expect()
+        self.closer.leave()
         canvas, strip = self.labels.size(), self.session.strip
         aspect = canvas.width() / max(1, canvas.height())
         keep = strip is not None and strip.is_arranged
@@ -316,7 +318,8 @@ class Workspace(QObject):
         if not self.session.tiles:  # another data set is being opened
             return
         if self.session.view == "plate":
-            self.session.set_view("well")  # asks for the picture
+            if difference:
+                self.session.set_view("well")  # asks for the picture
         elif self.picture is not None and self.loader.is_idle:
             self._present(self.picture)
 
@@ -333,6 +336,11 @@ class Workspace(QObject):
     def _on_no_difference(self, why: str) -> None:
         self.session.say(why)
         self.session.set_difference(False)
+
+    def _on_stopped(self, task: str) -> None:
+        if task == "difference":  # nobody would start it again
+            self.session.set_difference(False)
+        self.session.say("Stopped.")
 
     def _on_limits(self, limits: Limits) -> None:
         if self.layers.is_apart:

@@ -130,7 +130,9 @@ class TopReader:
         """So much of a file as holds its first rows, or all of it where that does not do."""
         asked = self._n_bytes
         data = self._read(row, asked)
-        needed = self._n_bytes = bytes_for_top(data, TOP_ROWS, _PIECE_FROM)
+        needed = bytes_for_top(data, TOP_ROWS, _PIECE_FROM)
+        if needed is not None or asked == _HEADER:  # an odd file does not speak for the others
+            self._n_bytes = needed
         if asked is None or len(data) != asked:  # all of it
             return data
         return data if needed is not None and needed <= asked else self._read(row, needed)

@@ -226,6 +226,8 @@ class CanvasLabels(QWidget):
         if self._mosaic is None:
             return None
         if self._apart is not None:
+            if not self._apart.holds(position[-2], position[-1]):
+                return None
             position = self._apart.within(position[-2], position[-1])
         return self._mosaic.tile_at(*self._place.to_pixels(position))
 

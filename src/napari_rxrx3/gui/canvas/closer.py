@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import ImageUnavailable
-from napari_rxrx3.core.mosaic import Tile, hatched
+from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatched
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
@@ -55,6 +55,10 @@ class Region(NamedTuple):
         """Twice as high and as wide, so that the camera may move a little."""
         y, x = (self.bottom - self.top) / 2, (self.right - self.left) / 2
         return Region(self.top - y, self.left - x, self.bottom + y, self.right + x)
+
+    @property
+    def area(self) -> float:
+        return (self.bottom - self.top) * (self.right - self.left)
 
     @property
     def is_empty(self) -> bool:
@@ -152,6 +156,8 @@ class Closer(QObject):
             self._show_whole(whole)  # at once: it is in memory
         reader = TileReader(dataset, reduction=times)
         region = seen.grown().within(height, width)
+        if region.area > times**2 * MOST_PIXELS:
+            region = seen
 
         def work(progress: Progress) -> Part:
             return _read(reader, whole, region, progress)

@@ -94,9 +94,14 @@ class _Look(NamedTuple):
     colormap: Any
     opacity: float
     blending: str
+    gamma: float
+
+    @classmethod
+    def of(cls, layer: Image) -> _Look:
+        return cls(layer.colormap, layer.opacity, layer.blending, float(layer.gamma))
 
     def put_on(self, layer: Image) -> None:
-        layer.colormap, layer.opacity, layer.blending = self
+        layer.colormap, layer.opacity, layer.blending, layer.gamma = self
 
 
 class StainLayers:
@@ -150,12 +155,17 @@ class StainLayers:
     @property
     def gamma(self) -> tuple[float, ...]:
         """Of the six stains."""
-        return tuple(1.0 if layer is None else float(layer.gamma) for layer in self._layers)
+        return tuple(
+            1.0 if layer is None else self._looks.get(number, _Look.of(layer)).gamma
+            for number, layer in enumerate(self._layers, start=1)
+        )
 
     def set_gamma(self, gamma: Sequence[float]) -> None:
         """Set that of each stain."""
-        for layer, value in zip(self._layers, gamma, strict=True):
-            if layer is not None and layer.gamma != value:
+        for number, (layer, value) in enumerate(zip(self._layers, gamma, strict=True), start=1):
+            if number in self._looks:
+                self._looks[number] = self._looks[number]._replace(gamma=value)
+            elif layer is not None and layer.gamma != value:
                 layer.gamma = value
 
     def show(
@@ -305,9 +315,9 @@ class StainLayers:
             if apart is None and number in self._looks:
                 self._looks.pop(number).put_on(layer)
             elif apart is not None and number not in self._looks:
-                self._looks[number] = _Look(layer.colormap, layer.opacity, layer.blending)
+                self._looks[number] = _Look.of(layer)
                 # not added: there is nothing below but the canvas, which may be white
-                _Look(difference_colormap(), 1.0, "translucent").put_on(layer)
+                _Look(difference_colormap(), 1.0, "translucent", 1.0).put_on(layer)
 
     def _apply_limits(self, limits: Limits) -> None:
         for layer, pair in zip(self._layers, limits, strict=True):

@@ -70,7 +70,8 @@ class PictureLoader(QObject):
         )
         self._request: _Request | None = None
         self._usual = _USUAL
-        """Layout of the last picture: a well without any image is drawn like its neighbors."""
+        """Layout of the wells in the last picture, at full resolution: one without any image is
+        drawn like its neighbors."""
         self._dataset: Dataset | None = None
         self._known: dict[Form, Planes] = {}
         """Of the wells that were shown last: they may change places, or be cropped and back."""
@@ -171,7 +172,8 @@ class PictureLoader(QObject):
         except Exception:
             _log.exception("the size of the images is unknown")
             size = 0
-        if size and not request.reader.crop:
+        size = size or max(request.usual[0])
+        if not request.reader.crop:
             times = reduction_for(size, grid_of(request.tiles), display.tile_size)
             request.reader = replace(request.reader, reduction=times)
         self._submit(request, self._fetch)
@@ -238,7 +240,9 @@ class PictureLoader(QObject):
         self._request = None
         picture = request.picture or request.assemble()
         self._keep(picture)
-        self._usual = picture.mosaic.tile_shape, picture.stains[0].dtype
+        height, width = (picture.reduction * extent for extent in picture.mosaic.tile_shape)
+        if not picture.crop:
+            self._usual = (height, width), picture.stains[0].dtype
         self._shown_at = time.monotonic()
         self.ready.emit(picture)
 
@@ -284,7 +288,7 @@ class _Request:
         self.first: Picture | None = None
         self.picture: Picture | None = None
         self.something_to_show = threading.Event()
-        self._usual = usual
+        self.usual = usual
         self._known = known
         self._begun_at = self._shown_some_at = time.monotonic()
         self._offered = 0
@@ -308,7 +312,7 @@ class _Request:
             for well_id, channel in self.asked
             if (well_id, channel) not in planes and (well_id, channel) not in failures
         }
-        usual = self._usual
+        usual = self.usual
         return assembled(self.tiles, planes, failures, usual, self.reader, frozenset(waiting))
 
     def is_time_for_some(self) -> bool:

@@ -83,6 +83,10 @@ class TileReader:
     crop: int = 0
     reduction: int = 1
 
+    def extent_of(self, extent: int) -> int:
+        """Pixels that so many of a well become."""
+        return min(self.crop, extent) if self.crop else max(1, extent // self.reduction)
+
     def read(self, well_id: str, channel: int) -> Plane:
         """One plane.
 
@@ -117,11 +121,13 @@ def assembled(
     Parameters
     ----------
     usual : ((height, width), dtype)
-        Of tiles, if no plane is there.
+        Of wells at full resolution, as which those of which no plane is there are drawn.
     waiting : frozenset of str
         Wells of which some plane was not read yet.
     """
-    shape, dtype = usual
+    whole, dtype = usual
+    height, width = (reader.extent_of(extent) for extent in whole)
+    shape = height, width
     if planes:
         shape = max(((p.shape[0], p.shape[1]) for p in planes.values()), key=prod)
         dtype = np.result_type(*{p.dtype for p in planes.values()})
