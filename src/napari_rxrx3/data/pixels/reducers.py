@@ -1,4 +1,4 @@
-"""Other processes that decode JPEG 2000 at reduced resolution, one for each core."""
+"""Other processes that decode JPEG 2000 at reduced resolution."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def reduce_here(data: bytes, size: int) -> Plane | None:
 @cache
 def shared_reducers() -> Reducers:
     """The processes that all data sets share; they end with this one."""
-    return Reducers(os.cpu_count() or 1)
+    # one more than cores: it decodes while another one's answer is taken
+    return Reducers((os.cpu_count() or 1) + 1)
 
 
 class Reducers:
