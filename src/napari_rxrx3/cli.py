@@ -263,13 +263,13 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
         embedding = dataset.add_embedding(embedding, progress=progress)
         print(f"napari-rxrx3: {dataset.describe_embedding(embedding)}", file=sys.stderr)
     return MapSpec(
-        arguments.level,
-        arguments.align,
-        embedding,
-        arguments.average,
-        arguments.batch,
-        arguments.control,
-        arguments.leave_out,
+        level=arguments.level,
+        align=arguments.align,
+        embedding=embedding,
+        average=arguments.average,
+        batch=arguments.batch,
+        control=arguments.control,
+        leave_out=arguments.leave_out,
     )
 
 

@@ -313,7 +313,15 @@ class Dataset(WellImages):
         """
         from napari_rxrx3.maps.phenomap import MapSpec
 
-        spec = MapSpec(level, align, embedding or "", average, batch, control, leave_out)
+        spec = MapSpec(
+            level=level,
+            align=align,
+            embedding=embedding or "",
+            average=average,
+            batch=batch,
+            control=control,
+            leave_out=leave_out,
+        )
         return self.map_of(spec, progress)
 
     def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:

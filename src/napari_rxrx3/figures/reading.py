@@ -99,7 +99,9 @@ def _check(record: ViewRecord) -> None:
         if value not in known:
             raise ValueError(f"{name}: {value!r}")
     try:
-        MapSpec(query.level, query.align, average=query.average, batch=query.batch).check()
+        MapSpec(
+            level=query.level, align=query.align, average=query.average, batch=query.batch
+        ).check()
     except RxRx3Error as error:
         raise ValueError(str(error)) from None
     _check_stains(record)

@@ -30,6 +30,7 @@ from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.session import Session
+from napari_rxrx3.strips.wells import wells_around
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -360,13 +361,9 @@ class Workspace(QObject):
     def _read_ahead(self) -> None:
         """Read the wells around the current one: the next arrow key leads there."""
         dataset, well = self.session.dataset, self.session.well
-        if dataset is None or well is None or self.session.plate is None:
+        if dataset is None or well is None:
             return
-        row = dataset.row(well)
-        wells = dataset.wells_of_plate(self.session.plate)
-        wells = wells[wells["has_image"]]
-        distance = (wells["row"] - row["row"]).abs() + (wells["column"] - row["column"]).abs()
-        near = [str(w) for w in wells.index[(distance == 1).to_numpy()]]
+        near = wells_around(dataset, well)
         control = self.session.control_of(well)  # to flicker with
         self.loader.prefetch(dataset, [*near, control] if control is not None else near)
 

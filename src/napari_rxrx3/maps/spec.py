@@ -19,7 +19,7 @@ AVERAGES = ("mean", "median")
 BATCHES = ("experiment", "plate")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MapSpec:
     """What a map is made of; see `Dataset.phenomap`."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["name_of_well", "nearest_controls", "picture_of", "plate_of"]
+__all__ = ["name_of_well", "nearest_controls", "picture_of", "plate_of", "wells_around"]
 
 Array = np.ndarray[Any, Any]
 
@@ -50,6 +50,20 @@ def nearest_controls(dataset: Dataset, well_id: str) -> list[str]:
     controls = controls[controls.index != well_id]
     distance = np.hypot(controls["row"] - row["row"], controls["column"] - row["column"])
     return [str(controls.index[i]) for i in np.argsort(distance.to_numpy(), kind="stable")]
+
+
+def wells_around(dataset: Dataset, well_id: str) -> list[str]:
+    """The wells with an image above, below, left and right of a well on its plate.
+
+    Raises
+    ------
+    UnknownWell
+    """
+    row = dataset.row(well_id)
+    wells = dataset.wells_of_plate(plate_of(row))
+    wells = wells[wells["has_image"]]
+    distance = (wells["row"] - row["row"]).abs() + (wells["column"] - row["column"]).abs()
+    return [str(well) for well in wells.index[(distance == 1).to_numpy()]]
 
 
 def picture_of(dataset: Dataset, positions: Array, experiment: str | None) -> str | None:
