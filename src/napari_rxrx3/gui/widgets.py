@@ -12,7 +12,7 @@ from qtpy.QtGui import QKeySequence, QPalette, QShortcut
 from qtpy.QtWidgets import QComboBox, QToolButton, QWidget
 from superqt.fonticon import icon
 
-__all__ = ["Following", "Hurry", "let_shrink", "shortcut", "tool_button"]
+__all__ = ["AtEnd", "Following", "Hurry", "let_shrink", "shortcut", "tool_button"]
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -42,16 +42,32 @@ def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
     bound.activated.connect(act)
 
 
+class AtEnd:
+    """Calls a function when Qt destroys `owner`, which must keep this object.
+
+    Never connect a lambda or a local function to `destroyed`: Python's collector may have emptied
+    it by then, and calling it ends the process. Of a method Qt's bindings keep a weak reference,
+    which the collector clears first.
+    """
+
+    def __init__(self, owner: QObject, act: Callable[[], Any]) -> None:
+        self._act = act
+        owner.destroyed.connect(self._on_destroyed)
+
+    def _on_destroyed(self) -> None:
+        self._act()
+
+
 class Following:
     """Connections of a widget to what outlives it, as the session does; undone together.
 
     napari orphans the widget of a dock that is closed, so nothing else would end them. They end
-    with their `owner` at the latest.
+    with their `owner` at the latest, which must keep this object.
     """
 
     def __init__(self, owner: QObject) -> None:
         self._made: list[tuple[SignalInstance, Callable[..., Any]]] = []
-        owner.destroyed.connect(lambda *_: self.end())
+        self._at_end = AtEnd(owner, self.end)
 
     def connect(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         signal.connect(slot)

@@ -8,6 +8,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton, QWidgetAction
 
+from napari_rxrx3.gui.widgets import AtEnd
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, LEVELS, METRICS
 from napari_rxrx3.session import Query
@@ -73,12 +74,15 @@ class MapSettings(QPushButton):
         self.form = Container(widgets=[*self._choices, self.leave_out, self.add_vectors])
         self._put_in_menu()
         self.setToolTip("Level, vectors, alignment and metric of the comparison")
-        widgets = (*self._choices, self.leave_out)
-        for widget in widgets:
+        for widget in (*self._choices, self.leave_out):
             widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
         self.add_vectors.changed.connect(self._on_add)
         # a combo box that Qt deletes loses its entries one by one, and says so
-        self.destroyed.connect(lambda: [widget.changed.disconnect() for widget in widgets])
+        self._at_end = AtEnd(self, self._hear_no_more)
+
+    def _hear_no_more(self) -> None:
+        for widget in (*self._choices, self.leave_out):
+            widget.changed.disconnect()
 
     def set_embeddings(self, names: list[str]) -> None:
         """Offer these embeddings."""

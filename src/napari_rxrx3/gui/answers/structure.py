@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_rxrx3.gui.plate.legend import window_inks
 from napari_rxrx3.gui.tasks import MainThread
+from napari_rxrx3.gui.widgets import AtEnd
 
 __all__ = ["StructureView", "draw_structure", "why_no_picture"]
 
@@ -118,7 +119,7 @@ class StructureView(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip("Click for a larger picture and the SMILES")
         self.setAccessibleName("Structure of the compound")
-        self.destroyed.connect(self._drawer.close)
+        self._at_end = AtEnd(self, self._drawer.close)
 
     @property
     def has_picture(self) -> bool:

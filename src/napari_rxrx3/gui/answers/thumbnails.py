@@ -16,6 +16,7 @@ from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.gui.tasks import MainThread
+from napari_rxrx3.gui.widgets import AtEnd
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -45,7 +46,7 @@ class Thumbnails(QObject):
         self._dataset: Dataset | None = None
         self._left = 0
         self._n_kept = _KEPT
-        self.destroyed.connect(lambda *_: self.close())
+        self._at_end = AtEnd(self, self.close)
 
     @property
     def is_idle(self) -> bool:

@@ -1,0 +1,67 @@
+"""What widgets do when they end."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psygnal import Signal
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
+
+import napari_rxrx3
+from napari_rxrx3.gui.widgets import AtEnd, Following
+
+SOURCES = sorted((Path(napari_rxrx3.__file__).parent / "gui").rglob("*.py"))
+
+
+class Source:
+    told = Signal(int)
+
+
+def destroy(owner: QObject, qtbot: Any) -> None:
+    gone: list[int] = []
+    owner.destroyed.connect(lambda: gone.append(1))
+    owner.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone))
+
+
+def test_what_is_to_happen_at_the_end_happens_once(qtbot: Any) -> None:
+    ended: list[int] = []
+    owner = QWidget()
+    owner.at_end = AtEnd(owner, lambda: ended.append(1))
+    assert ended == []
+    destroy(owner, qtbot)
+    assert ended == [1]
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_nobody_follows_after_the_end(qtbot: Any, by_itself: bool) -> None:
+    heard: list[int] = []
+    source, owner = Source(), QWidget()
+    owner.following = Following(owner)
+    owner.following.connect(source.told, heard.append)
+    source.told.emit(1)
+    if by_itself:
+        destroy(owner, qtbot)
+    else:
+        owner.following.end()
+    source.told.emit(2)
+    assert heard == [1]
+
+
+def test_no_function_is_called_that_the_collector_may_have_emptied() -> None:
+    """A closure connected to `destroyed` ends the process if it is collected with the widget."""
+    found = {
+        (path.name, ast.unparse(call.func), type(call.args[0]).__name__)
+        for path in SOURCES
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(".destroyed.connect")
+    }
+    assert found == {
+        ("widgets.py", "owner.destroyed.connect", "Attribute"),
+        # kept by the module, so never collected before
+        ("workspace.py", "window.destroyed.connect", "Call"),
+    }
