@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from builders import Screen
 from window import Window, standing_viewer
+
+# What every run tries is the same, so that a run fails only for what was changed. To look for
+# more: HYPOTHESIS_PROFILE=explore, where each run tries something else.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True, scope="session")

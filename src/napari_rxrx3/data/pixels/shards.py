@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.parquet_text import mended_text
 from napari_rxrx3.data.pixels.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
 from napari_rxrx3.data.storage import Storage
 
@@ -93,7 +94,8 @@ class ShardSource:
             sizes = [
                 shard.metadata.row_group(g).num_rows for g in range(shard.metadata.num_row_groups)
             ]
-            keys = shard.read(columns=[columns[0]]).column(0).to_pylist()
+            column = shard.read(columns=[columns[0]]).column(0)
+            keys = [key for chunk in column.chunks for key in mended_text(chunk).to_pylist()]
         places = ((group, place) for group, size in enumerate(sizes) for place in range(size))
         records: list[PlaneRecord] = []
         notes: list[str] = []

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from napari_rxrx3.data.parquet_text import mended_text
 from napari_rxrx3.data.wells.tables import (
     CSV_SAMPLE,
     Column,
@@ -69,7 +70,7 @@ class _ParquetTable:
         wanted = [self._names[name] for name in names]
         for batch in self._file.iter_batches(n_rows, columns=wanted):
             self._rows_read += batch.num_rows
-            yield [batch.column(name) for name in wanted]
+            yield [mended_text(batch.column(name)) for name in wanted]
 
     def done(self) -> tuple[int, int]:
         return self._rows_read, self._file.metadata.num_rows

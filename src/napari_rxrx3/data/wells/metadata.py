@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
 from napari_rxrx3.core.plate import parse_address
+from napari_rxrx3.data.parquet_text import mended_batch
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.wells.tables import ALIASES
@@ -119,7 +120,7 @@ def _blocks(
             yield parquet.schema_arrow.empty_table(), 0, n_rows
             for batch in parquet.iter_batches(_ROWS_A_BLOCK):
                 n_read += batch.num_rows
-                yield pa.Table.from_batches([batch]), n_read, n_rows
+                yield pa.Table.from_batches([mended_batch(batch)]), n_read, n_rows
         elif head == b"PK\x03\x04":
             with zipfile.ZipFile(file) as archive:
                 names = [n for n in archive.namelist() if n.lower().endswith(".csv")]
