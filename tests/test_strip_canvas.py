@@ -14,6 +14,7 @@ from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile, arranged, hatched
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
+from napari_rxrx3.gui.canvas.titles import title_of
 from napari_rxrx3.session import CONTRAST_RULES
 from napari_rxrx3.strips.strip import CONTROL, QUERY, Strip
 from window import Window
@@ -195,6 +196,15 @@ def test_every_strip_has_the_right_well_in_each_tile(window: Window, key: Any) -
     assert shown == {tile.well_id for tile in window.session.tiles}
     assert_shown(window)
     assert window.title == window.session.strip.title
+
+
+def test_a_picture_that_comes_late_is_not_called_like_the_next_strip(window: Window) -> None:
+    press(window, Qt.Key.Key_C)
+    late, title = window.explorer.workspace.picture, window.title
+    assert title_of(window.session, late) == title
+    press(window, Qt.Key.Key_R)
+    assert window.title != title
+    assert title_of(window.session, late).endswith("gene-001 plate 1, E05")
 
 
 def test_rows_and_columns_that_mean_something_stay(window: Window) -> None:

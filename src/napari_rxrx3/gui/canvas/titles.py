@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.gui.canvas.picture import Picture
 from napari_rxrx3.session import Session, name_of_well
@@ -12,7 +15,8 @@ __all__ = ["crop_in_words", "title_of"]
 def title_of(session: Session, picture: Picture) -> str:
     """What is compared, or which well is shown, and where it is."""
     tiles, strip = picture.mosaic.tiles, session.strip
-    if strip is not None and len(tiles) > 1:
+    # a picture that comes late is not of the strip that has been asked for since
+    if strip is not None and len(tiles) > 1 and _wells(tiles) == _wells(strip.tiles):
         return strip.title
     well_id = tiles[0].well_id or session.well
     if well_id is None:
@@ -27,3 +31,7 @@ def crop_in_words(picture: Picture) -> str:
     """How much of each well is shown, if it is not all of it."""
     is_part = 0 < picture.crop <= max(picture.mosaic.tile_shape)  # else the images are smaller
     return f"the middle {picture.crop} pixels of each well" if is_part else ""
+
+
+def _wells(tiles: Iterable[Tile]) -> set[str | None]:
+    return {tile.well_id for tile in tiles}
