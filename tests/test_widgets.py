@@ -52,6 +52,19 @@ def test_nobody_follows_after_the_end(qtbot: Any, by_itself: bool) -> None:
     assert heard == [1]
 
 
+def test_whoever_follows_is_kept() -> None:
+    """Qt keeps no method that is connected to it: a `Following` that is dropped never ends."""
+    dropped = [
+        (path.name, call.lineno)
+        for path in SOURCES
+        for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(statement, ast.Expr | ast.Attribute)
+        and isinstance(call := statement.value, ast.Call)
+        and ast.unparse(call.func) in ("AtEnd", "Following")
+    ]
+    assert dropped == []
+
+
 def test_no_function_is_called_that_the_collector_may_have_emptied() -> None:
     """A closure connected to `destroyed` ends the process if it is collected with the widget."""
     found = {

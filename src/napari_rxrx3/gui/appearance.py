@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["follow_display"]
 
 
-def follow_display(workspace: Workspace, window: QWidget) -> None:
-    """Draw anew what a changed preference has an effect on, until the window is closed."""
-    follow = Following(window).connect
+def follow_display(workspace: Workspace, window: QWidget) -> Following:
+    """Draw anew what a changed preference has an effect on, until the window is closed.
+
+    The workspace must keep what is returned.
+    """
+    following = Following(window)
+    follow = following.connect
     follow(display.palette_changed, workspace.layers.recolor)
     follow(display.pixel_size_changed, workspace.draw_again)
     follow(display.tile_size_changed, workspace.draw_again)
     follow(display.contrast_rule_changed, workspace.session.set_contrast_rule)
     workspace.session.set_contrast_rule(display.contrast_rule)
+    return following

@@ -104,7 +104,7 @@ class Workspace(QObject):
         self._connect()
         self._bind_keys(window)
         follow_preferences()
-        follow_display(self, window)
+        self._following = follow_display(self, window)
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
