@@ -19,7 +19,7 @@ from benchmarks.settings import FULL, HISTORY, QUICK, REPORT, Settings
 from benchmarks.subprocesses import PartFailed, call
 from benchmarks.timing import Row
 
-_PEERS_ONLY = {"ome-zarr"}
+_PEERS_ONLY = {"ome-zarr", "clusters-plotter"}
 
 
 @dataclass
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small data, under two minutes")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), help="these parts; keep nothing")
     parser.add_argument("--no-history", action="store_true", help="compare and keep nothing")
-    parser.add_argument("--no-peers", action="store_true", help="leave out napari-ome-zarr")
+    parser.add_argument("--no-peers", action="store_true", help="leave out other plugins")
     return parser
 
 

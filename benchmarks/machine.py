@@ -24,6 +24,8 @@ _PACKAGES = (
     "imagecodecs",
     "pillow",
     "imageio",
+    "matplotlib",
+    "scikit-learn",
 )
 _GL_RENDERER = 0x1F01
 

@@ -77,8 +77,12 @@ PARTS = {
     "growth": "benchmarks.opening:growth",
     "tar-index": "benchmarks.tar_index:tar_index",
     "search": "benchmarks.search:search",
+    "map-numbers": "benchmarks.map_numbers:map_numbers",
+    "map-view": "benchmarks.map_view:map_view",
+    "heat-map": "benchmarks.heat_map:heat_map_view",
     "soak": "benchmarks.soak:soak",
     "ome-zarr": "benchmarks.ome_zarr:ome_zarr",
+    "clusters-plotter": "benchmarks.clusters_plotter:clusters_plotter",
 }
 """In the order of the table."""
 

@@ -21,7 +21,7 @@ from benchmarks.settings import ROOT, Settings
 from benchmarks.timing import Row, Target, interleaved, timed
 from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
 
-__all__ = ["search"]
+__all__ = ["clustered", "map_of", "search"]
 
 Array = np.ndarray[Any, Any]
 
@@ -49,7 +49,7 @@ def search(settings: Settings) -> Found:
     return Found(rows, [Curve("search", title, "vectors", lines)])
 
 
-def _vectors(n: int) -> Array:
+def clustered(n: int) -> Array:
     """Clustered vectors, float32 (n, 128), neither centered nor of one length."""
     rng = np.random.default_rng(n)
     vectors = rng.standard_normal((n, _D), np.float32)
@@ -60,7 +60,7 @@ def _vectors(n: int) -> Array:
     return vectors
 
 
-def _map_of(vectors: Array) -> PhenoMap:
+def map_of(vectors: Array) -> PhenoMap:
     """A map whose entries are these vectors."""
     n = len(vectors)
     keys = pd.Index(np.char.add("w", np.arange(n).astype(str)))
@@ -82,7 +82,7 @@ def _map_of(vectors: Array) -> PhenoMap:
 
 @contextmanager
 def _sized(n: int, folder: Path) -> Iterator[_Size]:
-    vectors = _vectors(n)
+    vectors = clustered(n)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"vectors-{n}.npy"
     faiss = None
@@ -90,7 +90,7 @@ def _sized(n: int, folder: Path) -> Iterator[_Size]:
         if python_of("faiss") is not None:
             np.save(file, vectors)
             faiss = _Faiss(file)
-        yield _Size(vectors, _map_of(vectors), faiss)
+        yield _Size(vectors, map_of(vectors), faiss)
     finally:
         if faiss is not None:
             faiss.close()

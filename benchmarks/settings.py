@@ -34,7 +34,11 @@ class Settings:
     tar_members, tar_bytes : int
         The sparse tar.
     vectors : tuple of int
-        Numbers of 128-d vectors that are searched.
+        Numbers of 128-d vectors that are searched, and projected.
+    points : tuple of int
+        Numbers of points of a map in two dimensions.
+    heat_map : int
+        Entries of a heat map.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Settings:
     tar_members: int
     tar_bytes: int
     vectors: tuple[int, ...]
+    points: tuple[int, ...]
+    heat_map: int
     clicks: int
     repeats: int
     opens: int
@@ -75,6 +81,8 @@ FULL = Settings(
     tar_members=9216,
     tar_bytes=48_000_000_000,
     vectors=(102_705, N_WELLS),
+    points=(102_705, N_WELLS),
+    heat_map=1000,
     clicks=16,
     repeats=15,
     opens=2,
@@ -95,6 +103,8 @@ QUICK = Settings(
     tar_members=9216,
     tar_bytes=48_000_000_000,
     vectors=(102_705,),
+    points=(22_221,),
+    heat_map=120,
     clicks=2,
     repeats=3,
     opens=1,

@@ -9,10 +9,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.path import Path as MplPath
 
-from benchmarks import history
+from benchmarks import environments, history
+from benchmarks.clusters_plotter import clusters_plotter
 from benchmarks.parts import PARTS, Curve, Found
+from benchmarks.points import invented
 from benchmarks.report import amount, table, write_report
+from benchmarks.settings import FULL
 from benchmarks.timing import Row, Target, Timing, interleaved
 
 MACHINE = {"date": "2026-01-02 03:04 UTC", "code": "abc1234", "processor": "Some CPU, 2 cores"}
@@ -192,6 +196,38 @@ class TestHistory:
         before = history.entry([tiny], "here", "full", MACHINE)
         now = [replace(tiny, ours=timing(0.0009)), SLOW]
         assert list(history.slower(now, before)) == []
+
+
+class TestMap:
+    def test_points_are_the_same_every_time_and_the_lasso_holds_what_it_says(self) -> None:
+        points = invented(3000)
+        assert np.array_equal(points.positions, invented(3000).positions)
+        inside = MplPath(points.lasso).contains_points(points.positions)
+        assert np.count_nonzero(inside) == pytest.approx(1500, rel=0.02)
+        assert np.bincount(points.classes).all()
+
+    def test_peer_finds_the_points_as_we_have_them(self, tmp_path: Path) -> None:
+        points = invented(500)
+        points.save(tmp_path / "points.npz")
+        with np.load(tmp_path / "points.npz") as file:
+            for name in ("positions", "classes", "lasso"):
+                assert np.array_equal(file[name], getattr(points, name))
+
+    def test_what_a_peer_cannot_do_is_said_in_every_row_it_belongs_to(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(environments, "_FOLDER", tmp_path)  # where none was made
+        found = clusters_plotter(replace(FULL, points=(500, 2_000_000)))
+        assert found.peers == {}
+        for n in (500, 2_000_000):
+            assert found.peer_notes[f"map {n} first"].startswith("not installed")
+            assert found.peer_notes[f"map {n} hover"] == "it names no point"
+        assert "map 2000000 pan sharp" in found.peer_notes
+        assert "map 500 pan sharp" not in found.peer_notes
+
+    def test_peer_that_is_a_thousand_times_slower_is_not_zero_times_as_fast(self) -> None:
+        row = replace(ALONE, ours=timing(0.02), peer=timing(20.0))
+        assert "(ours is 0.001 x)" in table([row])
 
 
 def test_every_part_is_there() -> None:
