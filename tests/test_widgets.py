@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+import gc
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from psygnal import Signal
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtGui import QKeyEvent, QMouseEvent
+from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_rxrx3
+from napari_rxrx3.gui.answers.map_choice import MapChoice
+from napari_rxrx3.gui.answers.map_settings import MapSettings
+from napari_rxrx3.gui.hits.note_line import NoteLine
 from napari_rxrx3.gui.widgets import AtEnd, Following
 
 SOURCES = sorted((Path(napari_rxrx3.__file__).parent / "gui").rglob("*.py"))
@@ -78,3 +85,34 @@ def test_no_function_is_called_that_the_collector_may_have_emptied() -> None:
         # kept by the module, so never collected before
         ("workspace.py", "window.destroyed.connect", "Call"),
     }
+
+
+@pytest.mark.parametrize("make", [MapSettings, lambda: MapChoice("A")])
+def test_a_form_that_the_collector_takes_goes_quietly(
+    make: Callable[[], QWidget], qtbot: Any
+) -> None:
+    """The collector may come before Qt has deleted what a dock held: magicgui would complain."""
+    button = make()
+    button.itself = button
+    form = weakref.ref(button.form)
+    with qtbot.captureExceptions() as complaints:
+        del button
+        gc.collect()
+    assert form() is None
+    assert complaints == []
+
+
+def test_an_event_that_is_taken_for_another_one_is_let_pass(qtbot: Any) -> None:
+    """Python may hand over an event under the class of an older one at the same address."""
+    line = NoteLine()
+    qtbot.addWidget(line)
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    override = QEvent.Type.ShortcutOverride
+    mistaken = QMouseEvent(override, QPointF(), QPointF(), left, left, none)
+    with qtbot.captureExceptions() as complaints:
+        QApplication.sendEvent(line, mistaken)
+    assert complaints == []
+    escape = QKeyEvent(override, Qt.Key.Key_Escape, none)
+    escape.ignore()
+    QApplication.sendEvent(line, escape)
+    assert escape.isAccepted()

@@ -14,11 +14,25 @@ __all__ = [
     "RxRx3Error",
     "UnknownKey",
     "UnknownWell",
+    "printable",
 ]
 
 
+def printable(text: str) -> str:
+    r"""Text on one line that no terminal obeys: what has no sign of its own is written as ``\x1b``.
+
+    Names in files may hold anything: new lines, escapes, halves of letters.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class RxRx3Error(Exception):
-    """Base of every error that this library raises on purpose."""
+    """Base of every error that this library raises on purpose; its sentence is printable."""
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(printable(sentence))
 
 
 class DatasetNotFound(RxRx3Error):

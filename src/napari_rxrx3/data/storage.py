@@ -134,8 +134,12 @@ class Storage:
         """Read a file, or its bytes from `start` to `stop`."""
         if self.is_local:
             with Path(path).open("rb") as file:
-                file.seek(start or 0)
-                return file.read(-1 if stop is None else stop - (start or 0))
+                first = file.seek(start or 0)
+                if stop is None:
+                    return file.read()
+                # a damaged header may claim any size, and Python makes room for all of it at once
+                end = min(stop, os.fstat(file.fileno()).st_size)
+                return file.read(max(0, end - first))
         with self._as_os_errors():
             data: bytes = self._fs.cat_file(path, start=start, end=stop)
         if stop is not None and len(data) > stop - (start or 0):

@@ -7,12 +7,21 @@ from typing import Any
 
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
-from qtpy.QtCore import QElapsedTimer, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QKeySequence, QPalette, QShortcut
-from qtpy.QtWidgets import QComboBox, QToolButton, QWidget
+from qtpy.QtCore import QElapsedTimer, QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QKeyEvent, QKeySequence, QPalette, QShortcut
+from qtpy.QtWidgets import QComboBox, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
 from superqt.fonticon import icon
 
-__all__ = ["AtEnd", "Following", "Hurry", "let_shrink", "shortcut", "tool_button"]
+__all__ = [
+    "AtEnd",
+    "Following",
+    "Hurry",
+    "form_menu",
+    "is_key_override",
+    "let_shrink",
+    "shortcut",
+    "tool_button",
+]
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -40,6 +49,32 @@ def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
     bound = QShortcut(QKeySequence(key), widget)
     bound.setContext(Qt.ShortcutContext.WindowShortcut)
     bound.activated.connect(act)
+
+
+def form_menu(form: QWidget, parent: QWidget) -> QMenu:
+    """Make a menu that holds a form of magicgui.
+
+    The form lies in a widget of its own: at the end of a menu Qt takes out what it holds, and
+    magicgui, half of which Python's collector may have taken by then, must not hear of that.
+    """
+    menu = QMenu(parent)
+    holder = QWidget(menu)
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(form)
+    action = QWidgetAction(menu)
+    action.setDefaultWidget(holder)
+    menu.addAction(action)
+    return menu
+
+
+def is_key_override(event: QEvent) -> bool:
+    """Whether an event asks, before shortcuts, who wants a key.
+
+    Its type is not enough: while somebody keeps an event that is gone, as napari's canvas keeps
+    the last press of the mouse, Python may take a new one at the same address for that one.
+    """
+    return event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
 
 
 class AtEnd:

@@ -27,6 +27,7 @@ KINDS = {
     "map": "entries of maps",
     "map-vectors": "vectors of maps",
     "scores": "scores of maps",
+    "projections": "projections of maps",
     "thumbnails": "thumbnails of plates",
 }
 """All that is kept: the name of a subfolder, and what its files are for a person."""

@@ -10,7 +10,14 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_rxrx3.data.pixels.png import PNG, all_rows, bytes_for_rows, first_rows, png_header
+from napari_rxrx3.data.pixels.png import (
+    PNG,
+    all_rows,
+    bytes_for_rows,
+    check_bulk,
+    first_rows,
+    png_header,
+)
 from napari_rxrx3.data.pixels.reduced import MAX_PIXELS, reduced_image
 
 __all__ = [
@@ -51,8 +58,10 @@ def decode(data: bytes) -> Plane:
     _check_size(data, kind)
     try:
         if kind == "PNG":
-            plane = all_rows(data, png_header(data))
+            header = png_header(data)
+            plane = all_rows(data, header)
             if plane is None:
+                check_bulk(data, header)
                 plane = imagecodecs.png_decode(data)
         elif kind == "JPEG 2000":
             plane = imagecodecs.jpeg2k_decode(data)

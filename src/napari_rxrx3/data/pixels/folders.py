@@ -24,10 +24,10 @@ class FolderSource:
         return self._storage.read(self.locate(row), 0, n_bytes)
 
     def locate(self, row: int) -> str:
-        return posixpath.join(self.path, self.index.name[row].decode())
+        return posixpath.join(self.path, self.index.name[row].decode(errors="surrogateescape"))
 
     def fingerprint(self) -> str:
-        names = {name.decode() for name in self.index.name.tolist()}
+        names = {name.decode(errors="surrogateescape") for name in self.index.name.tolist()}
         return self._storage.folder_fingerprint(self.path, names)
 
     @staticmethod

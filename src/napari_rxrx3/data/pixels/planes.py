@@ -80,7 +80,9 @@ class PlaneIndex:
             np.array(codes, dtype=np.int64),
             np.array([best[c].first for c in codes], dtype=np.int64),
             np.array([best[c].second for c in codes], dtype=np.int64),
-            np.array([best[c].name.encode() for c in codes], dtype=np.bytes_),
+            np.array(
+                [best[c].name.encode(errors="surrogateescape") for c in codes], dtype=np.bytes_
+            ),
             tuple(notes),
         )
 

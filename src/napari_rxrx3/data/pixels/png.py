@@ -16,7 +16,15 @@ from typing import Any, NamedTuple
 import imagecodecs
 import numpy as np
 
-__all__ = ["PNG", "PngHeader", "all_rows", "bytes_for_rows", "first_rows", "png_header"]
+__all__ = [
+    "PNG",
+    "PngHeader",
+    "all_rows",
+    "bytes_for_rows",
+    "check_bulk",
+    "first_rows",
+    "png_header",
+]
 
 Plane = np.ndarray[Any, Any]
 
@@ -24,6 +32,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 _CHUNKS_FROM = 33
 _GRAY = 0
 _LARGE = 1 << 20  # below, libpng by itself is as fast
+_MOST_PIXEL_BYTES = 8  # red, green, blue and opacity in 16 bits
 _BLOCK = 0xFFFF  # the most that deflate stores without compressing it
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
@@ -122,6 +131,24 @@ def first_rows(data: bytes, header: PngHeader, n_rows: int) -> Plane | None:
     except _UnusualPng:
         return None
     return _unfiltered(header, rows)
+
+
+def check_bulk(data: bytes, header: PngHeader) -> None:
+    """See that a PNG does not hold far more than its header says, all of which would be inflated.
+
+    Raises
+    ------
+    ValueError
+    """
+    most = 2 * header.height * (header.width + 1) * _MOST_PIXEL_BYTES + _LARGE // 16
+    at = _CHUNKS_FROM
+    found = 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        found += length if kind == b"IDAT" else 0
+        at += 12 + length
+    if found > most:
+        raise ValueError("it holds more pixels than its header says")
 
 
 class _UnusualPng(ValueError):

@@ -56,7 +56,7 @@ class ShardSource:
         return bytes(data)
 
     def locate(self, row: int) -> str:
-        return f"{self.path}, key {self.index.name[row].decode()}"
+        return f"{self.path}, key {self.index.name[row].decode(errors='replace')}"
 
     def fingerprint(self) -> str:
         return self._made_from

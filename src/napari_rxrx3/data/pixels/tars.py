@@ -16,6 +16,8 @@ __all__ = ["CUT_OFF", "TarSource", "iter_members"]
 CUT_OFF = "the tar cannot be read to its end"
 """Begins the note on a tar of which only the first part could be indexed."""
 
+_MOST_BYTES = 1 << 50
+
 
 class TarSource:
     """One plate's tar of images."""
@@ -38,7 +40,7 @@ class TarSource:
         return data
 
     def locate(self, row: int) -> str:
-        return f"{self.path}, member {self.index.name[row].decode()}"
+        return f"{self.path}, member {self.index.name[row].decode(errors='replace')}"
 
     def fingerprint(self) -> str:
         return self._made_from
@@ -65,6 +67,8 @@ def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
+                if member.size > _MOST_BYTES:
+                    raise ValueError(f"{member.name} claims to have {member.size} bytes")
                 if member.isfile() and not member.issparse():
                     yield member
     except (tarfile.TarError, OSError, ValueError) as error:

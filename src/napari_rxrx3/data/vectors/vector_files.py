@@ -93,7 +93,8 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
         features = tuple(c.name for c in candidates if c.name in numbers)
     if not features:
         raise MetadataError(f"{path} has no column of numbers beside those that describe wells.")
-    left_out = tuple(n for n in names if n not in ids and n not in features)
+    used = {*ids, *features}  # a table may have tens of thousands of columns
+    left_out = tuple(n for n in names if n not in used)
     return Layout(ids, features, _dimension(table, features), left_out)
 
 

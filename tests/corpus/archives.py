@@ -1,0 +1,187 @@
+"""Plate tars that try to be clever, or are not tars at all."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+
+import builders as b
+from corpus.case import case, sound_members
+
+PLATE_1 = ("gene-001_1_B02", "gene-001_1_B03", "gene-001_1_AA04")
+
+
+def tar_of(root: Path) -> Path:
+    return root / "images" / "gene-001" / "Plate1.tar"
+
+
+def _with_members(root: Path, screen: b.Screen, *extra: tuple[tarfile.TarInfo, bytes]) -> None:
+    """Write the plate, and members that no plate should have."""
+    with tarfile.open(tar_of(root), "w") as archive:
+        for name, content in sound_members(screen).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for info, content in extra:
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def _named(name: str) -> Callable[[Path, b.Screen], None]:
+    def make(root: Path, screen: b.Screen) -> None:
+        member = name.format(above=root.parent)
+        _with_members(root, screen, (tarfile.TarInfo(member), b.png(b.noise("evil")[0])))
+
+    return make
+
+
+def _kind(kind: bytes, link: str = "") -> Callable[[Path, b.Screen], None]:
+    def make(root: Path, screen: b.Screen) -> None:
+        info = tarfile.TarInfo("B05_s1_w1.png")
+        info.type, info.linkname = kind, link
+        _with_members(root, screen, (info, b""))
+
+    return make
+
+
+for _name, _member in {
+    "an absolute member": "{above}/absolute/B05_s1_w1.png",
+    "a member above the folder": "../../../above/B05_s1_w1.png",
+    "a member of the system": "/etc/B05_s1_w1.png",
+    "a member with a backslash": "..\\..\\B05_s1_w1.png",
+    "a member with a new line": "a\nb\x1b[31m/B05_s1_w1.png",
+    "a member of HTML": "<img src=x onerror=alert(1)>/B05_s1_w1.png",
+    "a long name": "folder/" * 60 + "B05_s1_w1.png",
+    "a name that is not UTF-8": "\udcff\udcfe/B05_s1_w1.png",
+}.items():
+    case(f"tar with {_name}")(_named(_member))
+for _name, (_type, _link) in {
+    "a link out of it": (tarfile.SYMTYPE, "/etc/passwd"),
+    "a hard link to itself": (tarfile.LNKTYPE, "B05_s1_w1.png"),
+    "a link to another member": (tarfile.LNKTYPE, "B02_s1_w1.png"),
+    "a device": (tarfile.CHRTYPE, ""),
+    "a named pipe": (tarfile.FIFOTYPE, ""),
+    "a member of an unknown kind": (b"Z", ""),
+}.items():
+    case(f"tar with {_name}")(_kind(_type, _link))
+
+
+@case("tar with an image of no use that nobody can print")
+def _unprintable(root: Path, screen: b.Screen) -> None:
+    names = ("a\nb\x1b[31m/note.png", "\udcff\u202e.png")
+    _with_members(root, screen, *((tarfile.TarInfo(name), b"") for name in names))
+
+
+@case("tar with a damaged image whose name nobody can print", lost=PLATE_1[:1])
+def _damaged_unprintable(root: Path, screen: b.Screen) -> None:
+    named = ("a\nb\x1b[31m/B02_s1_w1.png", "\udcff/B02_s1_w2.png")
+    _with_members(root, screen, *((tarfile.TarInfo(name), b"\x89PNG") for name in named))
+
+
+@case("tar with a size beyond 64 bits", lost=PLATE_1)
+def _too_large(root: Path, screen: b.Screen) -> None:
+    info = tarfile.TarInfo("B02_s1_w1.png")
+    info.pax_headers = {"size": "9" * 30}
+    _with_members(root, screen, (info, b""))
+
+
+@case("tar with duplicate members", lost=PLATE_1)
+def _duplicates(root: Path, screen: b.Screen) -> None:
+    other = b.png(b.noise("another")[0])
+    _with_members(root, screen, *((tarfile.TarInfo("B02_s1_w1.png"), other) for _ in range(5)))
+
+
+@case("tar of the GNU kind with long names")
+def _gnu(root: Path, screen: b.Screen) -> None:
+    b.write_tar(tar_of(root), sound_members(screen), "x" * 150, tarfile.GNU_FORMAT)
+
+
+@case("tar with a PAX header of 10 MB")
+def _pax(root: Path, screen: b.Screen) -> None:
+    info = tarfile.TarInfo("B05_s1_w1.png")
+    info.pax_headers = {"comment": "x" * 10_000_000}
+    _with_members(root, screen, (info, b.png(b.noise("x")[0])))
+
+
+@case("tar with a PAX header that lies about the size", lost=PLATE_1)
+def _pax_size(root: Path, screen: b.Screen) -> None:
+    info = tarfile.TarInfo("B05_s1_w1.png")
+    info.pax_headers = {"size": "99999999999999"}
+    _with_members(root, screen, (info, b""))
+
+
+@case("tar with a PAX header that is none", lost=PLATE_1)
+def _pax_garbage(root: Path, screen: b.Screen) -> None:
+    b.write_tar(tar_of(root), sound_members(screen))
+    data = tar_of(root).read_bytes()
+    tar_of(root).write_bytes(data.replace(b"comment=made", b"comm\xff\x00\xfe=mad", 1))
+
+
+@case("tar with a sparse member")
+def _sparse(root: Path, screen: b.Screen) -> None:
+    info = tarfile.TarInfo("B05_s1_w1.png")
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "B05_s1_w1.png",
+        "GNU.sparse.realsize": "99999999999",
+    }
+    _with_members(root, screen, (info, b"1\n0\n512\n" + bytes(1016)))
+
+
+@case("tar with a size below zero", lost=PLATE_1)
+def _negative(root: Path, screen: b.Screen) -> None:
+    b.write_tar(tar_of(root), sound_members(screen), form=tarfile.USTAR_FORMAT)
+    data = bytearray(tar_of(root).read_bytes())
+    data[124:136] = b"\xff" * 12
+    _sum(data)
+    tar_of(root).write_bytes(data)
+
+
+@case("tar with a checksum that is wrong", lost=PLATE_1)
+def _checksum(root: Path, screen: b.Screen) -> None:
+    data = bytearray(tar_of(root).read_bytes())
+    data[1024 + 148 : 1024 + 156] = b"0000000\0"
+    tar_of(root).write_bytes(data)
+
+
+@case("tar cut in half", lost=PLATE_1)
+def _half(root: Path, screen: b.Screen) -> None:
+    data = tar_of(root).read_bytes()
+    tar_of(root).write_bytes(data[: len(data) // 2])
+
+
+@case("tar in gzip", lost=PLATE_1)
+def _gzip(root: Path, screen: b.Screen) -> None:
+    tar_of(root).write_bytes(gzip.compress(tar_of(root).read_bytes()))
+
+
+@case("tar in zstd", lost=PLATE_1)
+def _zstd(root: Path, screen: b.Screen) -> None:
+    tar_of(root).write_bytes(imagecodecs.zstd_encode(tar_of(root).read_bytes()))
+
+
+@case("tar that is empty", lost=PLATE_1)
+def _empty(root: Path, screen: b.Screen) -> None:
+    tar_of(root).write_bytes(b"")
+
+
+@case("tar of zeros", lost=PLATE_1)
+def _zeros(root: Path, screen: b.Screen) -> None:
+    tar_of(root).write_bytes(bytes(1_000_000))
+
+
+@case("tar of random bytes", lost=PLATE_1)
+def _random(root: Path, screen: b.Screen) -> None:
+    tar_of(root).write_bytes(b.noise("tar", 128).tobytes())
+
+
+def _sum(data: bytearray) -> None:
+    """Make the checksum of the first header right."""
+    data[148:156] = b" " * 8
+    data[148:156] = f"{sum(data[:512]):06o}\0 ".encode()

@@ -1,0 +1,126 @@
+"""Folders and names that a disk can have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import builders as b
+from corpus.archives import PLATE_1
+from corpus.case import case, sound_members
+
+
+@case("nothing but an empty folder", opens=False)
+def _nothing(root: Path, screen: b.Screen) -> None:
+    shutil.rmtree(root)
+    root.mkdir()
+
+
+@case("no folder", opens=False)
+def _no_folder(root: Path, screen: b.Screen) -> None:
+    shutil.rmtree(root)
+
+
+@case("a file in the place of the folder", opens=False)
+def _file(root: Path, screen: b.Screen) -> None:
+    shutil.rmtree(root)
+    root.write_bytes(b"not a data set")
+
+
+@case("a link to itself in the place of the folder", opens=False)
+def _loop(root: Path, screen: b.Screen) -> None:
+    shutil.rmtree(root)
+    root.symlink_to(root)
+
+
+@case("only files of other kinds", opens=False)
+def _others(root: Path, screen: b.Screen) -> None:
+    shutil.rmtree(root)
+    for name in ("notes.txt", "a.xlsx", "model.pkl", "x.parquet.part", ".DS_Store"):
+        b.write(root / name, b"\x80\x04K\x01.")
+
+
+@case("a link to nothing")
+def _dangling(root: Path, screen: b.Screen) -> None:
+    (root / "images" / "gene-001" / "Plate7.tar").symlink_to(root / "not there")
+    (root / "more.csv").symlink_to(root / "not there")
+
+
+@case("a link that goes in circles")
+def _circle(root: Path, screen: b.Screen) -> None:
+    (root / "images" / "again").symlink_to(root)
+
+
+@case("a plate that may not be read", lost=PLATE_1)
+def _locked(root: Path, screen: b.Screen) -> None:
+    (root / "images" / "gene-001" / "Plate1.tar").chmod(0)
+
+
+@case("a folder that may not be read", lost=(*PLATE_1, "gene-001_2_B02"))
+def _locked_folder(root: Path, screen: b.Screen) -> None:
+    (root / "images" / "gene-001").chmod(0)
+
+
+@case("a folder by the name of a tar", lost=PLATE_1)
+def _folder_tar(root: Path, screen: b.Screen) -> None:
+    path = root / "images" / "gene-001" / "Plate1.tar"
+    path.unlink()
+    path.mkdir()
+
+
+@case("a folder by the name of the metadata")
+def _folder_table(root: Path, screen: b.Screen) -> None:
+    (root / "metadata.csv").unlink()
+    (root / "metadata.csv").mkdir()
+
+
+@case("a named pipe by the name of a tar", lost=PLATE_1)
+def _pipe(root: Path, screen: b.Screen) -> None:
+    path = root / "images" / "gene-001" / "Plate1.tar"
+    path.unlink()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+
+
+@case("names with blanks, marks and letters of many scripts")
+def _names(root: Path, screen: b.Screen) -> None:
+    folder = root / "images" / "gene-001" / "über 日本 % # ? & ' [x]"
+    folder.mkdir()
+    shutil.move(root / "images" / "gene-001" / "Plate1.tar", folder / "Plate1.tar")
+
+
+@case("a name that is not UTF-8")
+def _no_utf8(root: Path, screen: b.Screen) -> None:
+    name = os.fsencode(root) + b"/\xff\xfe.csv"
+    try:
+        with open(name, "wb") as file:  # noqa: PTH123 - a Path holds no bytes
+            file.write(b"a,b\n1,2\n")
+    except OSError:  # a disk that allows no such name
+        b.write(root / "x.csv", b"a,b\n1,2\n")
+
+
+@case("names that differ by case only", lost=PLATE_1)
+def _case(root: Path, screen: b.Screen) -> None:
+    other = b.image_files({"B02": b.noise("another")})
+    b.write_tar(root / "images" / "GENE-001" / "plate1.tar", other)
+    b.write_folder(root / "images" / "gene-001" / "plate1", sound_members(screen))
+
+
+@case("a folder of images that nobody can print")
+def _unprintable(root: Path, screen: b.Screen) -> None:
+    folder = root / "images" / "gene-009" / "a\nb\x1b[31m"
+    b.write_folder(folder, {"B02_s1_w1.png": b"", "note.png": b""})
+
+
+@case("a folder 40 deep")
+def _deep(root: Path, screen: b.Screen) -> None:
+    b.write(root / "/".join("d" * 40) / "B02_s1_w1.png", b"")
+
+
+@case("10,000 files of no use")
+def _many(root: Path, screen: b.Screen) -> None:
+    folder = root / "logs"
+    folder.mkdir()
+    for i in range(10_000):
+        (folder / f"{i}.log").touch()

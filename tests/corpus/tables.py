@@ -1,0 +1,117 @@
+"""Metadata that somebody has exported, mailed, opened in a spreadsheet, or cut."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import builders as b
+from corpus.bombs import gzip_bomb
+from corpus.case import SOUND, case
+
+ROWS = [dict(row) for row in SOUND]
+TABLE = pd.DataFrame(ROWS, dtype=object)
+
+
+def _is(content: Callable[[], bytes], name: str = "metadata.csv") -> Any:
+    def make(root: Path, screen: b.Screen) -> None:
+        (root / "metadata.csv").unlink()
+        b.write(root / name, content())
+
+    return make
+
+
+def _with(**values: Any) -> Callable[[], bytes]:
+    """One more row that says this, beside the sound ones."""
+    more = b.well_row("gene-001", 1, "C07", treatment="X") | values
+    return lambda: b.csv_bytes([*ROWS, more])
+
+
+def _text(change: Callable[[str], str], encoding: str = "utf-8") -> Callable[[], bytes]:
+    return lambda: change(b.csv_bytes(ROWS).decode()).encode(encoding)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+WHOLE: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "of a header alone": lambda: b.csv_bytes(TABLE[:0]),
+    "with a BOM and CRLF": lambda: b.csv_bytes(ROWS, bom=True, crlf=True),
+    "with semicolons": _text(lambda text: text.replace(",", ";")),
+    "with tabs": _text(lambda text: text.replace(",", "\t")),
+    "in UTF-16": _text(str, "utf-16"),
+    "in Latin-1": _text(lambda text: text.replace("MTOR", "MTÖR"), "latin-1"),
+    "with null bytes": _text(lambda text: text.replace("MTOR", "MT\0OR")),
+    "of random bytes": lambda: b.noise("csv", 64).tobytes(),
+    "of a line of 10 MB": _text(lambda text: text + "x" * 10_000_000),
+    "with a quote that nothing ends": _text(lambda text: text.replace("MTOR", '"MTOR', 1)),
+    "cut in a row": lambda: b.csv_bytes(ROWS)[:-20],
+    "with rows that are too long": _text(lambda text: text + "a,b" * 40 + "\n"),
+    "in another order of columns": lambda: b.csv_bytes(TABLE[list(TABLE.columns[::-1])]),
+    "with a column twice": lambda: b.csv_bytes(pd.concat([TABLE, TABLE[["gene"]]], axis=1)),
+    "without addresses": lambda: b.csv_bytes(TABLE.drop(columns="address")),
+    "without plates": lambda: b.csv_bytes(TABLE.drop(columns="plate")),
+    "without well ids": lambda: b.csv_bytes(TABLE.drop(columns="well_id")),
+    "with other names": lambda: b.csv_bytes(TABLE.rename(columns=lambda name: f"col_{name}")),
+    "with names in capitals": lambda: b.csv_bytes(TABLE.rename(columns=str.upper)),
+    "with wells listed twice": lambda: b.csv_bytes([*ROWS, *ROWS]),
+    "with plates as 1.0": lambda: b.csv_bytes(
+        TABLE.assign(plate=TABLE["plate"].map("{}.0".format))
+    ),
+    "with plates as words": lambda: b.csv_bytes(TABLE.assign(plate="first")),
+    "with a huge plate": _with(plate=10**30),
+    "with a plate below zero": _with(plate=-1),
+    "with an address AG01": _with(address="AG01", well_id="gene-001_1_AG01"),
+    "with an address A49": _with(address="A49", well_id="gene-001_1_A49"),
+    "with an address a1": _with(address="a1", well_id="gene-001_1_a1"),
+    "with a huge concentration": _with(concentration="1e400", perturbation_type="COMPOUND"),
+    "with a concentration of words": _with(concentration="a lot", perturbation_type="COMPOUND"),
+    "with a concentration below zero": _with(concentration=-5, perturbation_type="COMPOUND"),
+    "with text of 10 MB": _with(gene="G" * 10_000_000),
+    "with an experiment that nobody can print": _with(
+        experiment_name="a\nb\x1b[31m", well_id="a\nb\x1b[31m_1_C07"
+    ),
+    "with HTML for a gene": _with(gene="<img src=x onerror=alert(1)>"),
+    "with control characters": _with(gene="\x1b[2J\x07\r"),
+    "with a formula": _with(gene="=cmd|' /C calc'!A0"),
+    "with a SMILES that is none": _with(SMILES="((((C" * 5000, perturbation_type="COMPOUND"),
+    "with right-to-left marks": _with(gene="\u202eKLP\u2066"),
+    "with a lone surrogate": lambda: b.csv_bytes(ROWS).replace(b"MTOR", b"MT\xed\xa0\x80OR"),
+}
+
+for _name, _content in WHOLE.items():
+    case(f"metadata {_name}")(_is(_content))
+for _name, (_file, _content) in {
+    "in gzip that is cut": ("metadata.csv.gz", lambda: gzip.compress(b.csv_bytes(ROWS))[:-30]),
+    "in a zip that is cut": ("metadata.zip", lambda: b"PK\x03\x04" + bytes(60)),
+    "in gzip that is a bomb": (
+        "metadata.csv.gz",
+        lambda: gzip_bomb(b.csv_bytes(ROWS), 120),
+    ),
+    "in parquet that is cut": (
+        "metadata.parquet",
+        lambda: _parquet(pa.Table.from_pandas(TABLE.astype(str)))[:-60],
+    ),
+    "in parquet with lists": (
+        "metadata.parquet",
+        lambda: _parquet(
+            pa.table({name: [[str(x)] for x in TABLE[name]] for name in TABLE.columns})
+        ),
+    ),
+    "in parquet with numbers only": (
+        "metadata.parquet",
+        lambda: _parquet(pa.table({name: [1.5, 2.5] for name in TABLE.columns})),
+    ),
+}.items():
+    case(f"metadata {_name}")(_is(_content, _file))

@@ -1,0 +1,89 @@
+"""Vectors that are none: in the data set, and as files of one's own."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+import builders as b
+from corpus.case import case
+from corpus.images import flipped
+
+Content = Callable[[b.Screen], bytes]
+
+
+def _whole(screen: b.Screen) -> bytes:
+    return b.embedding_bytes(screen.vectors)
+
+
+def _filled(value: float) -> Content:
+    return lambda screen: b.embedding_bytes({i: np.full(8, value) for i in screen.ids})
+
+
+def _own_ids(name: str) -> Content:
+    return lambda screen: b.embedding_bytes({f"{name}{i}": v for i, v in screen.vectors.items()})
+
+
+def _lists(screen: b.Screen) -> bytes:
+    lists = [[1.0] * (i % 3) for i in range(len(screen.ids))]
+    return b.parquet_bytes(pa.table({"well_id": screen.ids, "embedding": lists}))
+
+
+CONTENTS: dict[str, Content] = {
+    "that are empty": lambda screen: b"",
+    "that are cut": lambda screen: _whole(screen)[:-40],
+    "with a flipped bit in the footer": lambda screen: flipped(_whole(screen), 0.95),
+    "with a flipped bit in the pages": lambda screen: flipped(_whole(screen), 0.2),
+    "that are zero": _filled(0.0),
+    "that are not finite": _filled(np.inf),
+    "that overflow": _filled(3e38),
+    "of other wells": _own_ids("x"),
+    "with HTML for ids": _own_ids("<b>"),
+    "of lists of many lengths": _lists,
+    "without a column of numbers": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids})
+    ),
+    "of words": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids, "feature_0": ["a"] * len(screen.ids)})
+    ),
+    "without a row": lambda screen: b.parquet_bytes(b.embedding_table(screen.vectors).slice(0, 0)),
+    "of 30,000 columns": lambda screen: b.embedding_bytes(
+        {i: np.zeros(30_000) for i in screen.ids}
+    ),
+}
+
+
+def _of_plate(content: Content) -> Callable[[Path, b.Screen], None]:
+    def make(root: Path, screen: b.Screen) -> None:
+        b.write(root / "embeddings/gene-001/Plate1/embeddings.parquet", content(screen))
+
+    return make
+
+
+def _as_own(content: Content) -> Callable[[Path, b.Screen], None]:
+    def make(root: Path, screen: b.Screen) -> None:
+        b.write(root / "own" / "mine.parquet", content(screen))
+
+    return make
+
+
+for _name, _content in CONTENTS.items():
+    case(f"vectors of a plate {_name}")(_of_plate(_content))
+    case(f"vectors of one's own {_name}", own="own/mine.parquet")(_as_own(_content))
+
+
+@case("vectors in a tar with a member above it")
+def _tar(root: Path, screen: b.Screen) -> None:
+    path = screen.write_embeddings_tar(root / "embeddings.tar")
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(tarfile.TarInfo("../../gene-001/Plate1/embeddings.parquet"))
+
+
+@case("vectors in a CSV with words among the numbers", own="own/mine.csv")
+def _csv(root: Path, screen: b.Screen) -> None:
+    lines = ["well_id,a,b", *(f"{i},1.5,{'x' * (n % 2)}2" for n, i in enumerate(screen.ids))]
+    b.write(root / "own" / "mine.csv", "\n".join(lines).encode())
