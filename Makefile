@@ -11,7 +11,7 @@ heading = @printf '\n--- %s ---\n' '$(1)'
 export PYTHON
 
 .PHONY: help demo test setup setup-pyqt6 system lint format types manifest package \
-	test-pyqt5 test-pyqt6 bench bench-quick docs-pictures clean clean-all
+	test-pyqt5 test-pyqt6 soak matrix bench bench-quick docs setup-docs docs-pictures clean clean-all
 
 help: ## say what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -20,7 +20,7 @@ help: ## say what can be made
 demo: setup ## open napari on the demo data; without a display, save the picture demo.png
 	@scripts/demo.sh
 
-test: lint types manifest package test-pyqt5 test-pyqt6 bench-quick ## everything that CI runs
+test: lint types manifest package docs test-pyqt5 test-pyqt6 bench-quick ## everything that CI runs
 
 setup: system ## make .venv (PyQt5) ready: the environment for everyday work
 	@scripts/setup.sh pyqt5
@@ -61,6 +61,15 @@ test-pyqt6: setup-pyqt6 ## pytest on PyQt6, in .venv-pyqt6
 	$(call heading,pytest on PyQt6)
 	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest $(ARGS)
 
+soak: setup setup-pyqt6 ## a monkey at the window, 10,000 random actions on each Qt, and the kill tests
+	$(call heading,monkey and kill tests on PyQt5)
+	@scripts/soak.sh pyqt5
+	$(call heading,monkey and kill tests on PyQt6)
+	@scripts/soak.sh pyqt6
+
+matrix: setup ## pytest on each Python, Qt binding and end of the dependencies; ARGS="--list" shows them
+	@.venv/bin/python scripts/matrix.py $(ARGS)
+
 bench: setup ## measure everything, write docs/performance.md; ARGS="--quick" takes two minutes
 	@.venv/bin/python -m benchmarks.environments $(ARGS)
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m benchmarks $(ARGS)
@@ -69,12 +78,19 @@ bench-quick: setup ## see that the benchmarks run; keeps nothing
 	$(call heading,benchmarks on small data)
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m benchmarks --quick --no-history
 
+setup-docs:
+	@scripts/setup.sh docs
+
+docs: setup-docs ## build the documentation site into site/, strictly
+	$(call heading,mkdocs build --strict)
+	@scripts/docs.sh build --quiet
+
 docs-pictures: setup ## make the pictures of the documentation anew
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/make_pictures.py
 
 clean: ## delete everything made here but the environments
-	@rm -rf .cache .demo demo.png dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .cache .demo demo.png dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-all: clean ## delete the environments as well
-	@rm -rf .venv .venv-pyqt6
+	@rm -rf .venv .venv-pyqt6 .venv-docs

@@ -13,6 +13,7 @@ main() {
         { cat "$work/build.log" >&2 && exit 1; }
     .venv/bin/python scripts/check_dist.py "$work/dist"
     .venv/bin/python -m venv "$work/venv"
+    (install_in_napari "$work"/dist/*.whl)
     local file
     for file in "$work"/dist/*.whl "$work"/dist/*.tar.gz; do
         say "${file##*/}: installing and starting it"
@@ -22,12 +23,27 @@ main() {
     (draw)
 }
 
-# The second one finds its dependencies there already, which saves a minute; the first
-# one, the wheel, had to bring all of them.
+pip() { "$work/venv/bin/python" -m pip --disable-pip-version-check -qq "$@"; }
+
+# First into a napari that knows nothing of us, by its own plugin manager, which has to bring
+# all dependencies. What follows finds them there already, which saves a minute each.
+install_in_napari() {
+    say "${1##*/}: installing, opening and uninstalling it in napari"
+    pip install "napari[pyqt5]" napari-plugin-manager
+    enter
+    in_napari install "$1"
+    in_napari open
+    in_napari uninstall
+}
+
+in_napari() {
+    "$ROOT/scripts/xvfb.sh" python "$ROOT/scripts/install_in_napari.py" "$@" \
+        >"$work/napari.log" 2>&1 || { cat "$work/napari.log" >&2; exit 1; }
+}
+
 install() {
-    local pip=("$work/venv/bin/python" -m pip --disable-pip-version-check -qq)
-    "${pip[@]}" uninstall --yes napari-rxrx3
-    "${pip[@]}" install "$1[pyqt5]"
+    pip uninstall --yes napari-rxrx3
+    pip install "$1[pyqt5]"
 }
 
 # Go where no source of ours can be imported by accident.

@@ -16,7 +16,8 @@ venv_of() {
     case $1 in
         pyqt5) echo "$ROOT/.venv" ;;
         pyqt6) echo "$ROOT/.venv-pyqt6" ;;
-        *) die "unknown lane: $1 (pyqt5 or pyqt6)" ;;
+        docs) echo "$ROOT/.venv-docs" ;;
+        *) die "unknown lane: $1 (pyqt5, pyqt6 or docs)" ;;
     esac
 }
 

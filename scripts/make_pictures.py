@@ -12,6 +12,8 @@ from pathlib import Path
 
 import napari
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QPolygonF
+from qtpy.QtTest import QTest
 
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.cli import main as command
@@ -58,6 +60,13 @@ PAIRS = (
     ("INS", "GFAP"),
 )
 """Genes of the demo that belong together, but for the last two."""
+ALIKE = (
+    *("PLK1", "PSMB5", "MTOR", "TUBB", "ACTR2", "NDUFS1", "COPG1", "TOP2A", "AURKB", "PSMA1"),
+    *("RPTOR", "TBCD", "ARPC3", "ATP5F1B", "COPB1", "RAD51", "KIF11", "PSMD1", "RHEB", "CFL1"),
+    *("COX4I1", "SRP54", "INS", "GFAP"),
+)
+"""Genes of the demo's groups, mixed up, and the last two of none."""
+PROTEASOME = ("PSMB5", "PSMA1", "PSMD1", "RXRX3-10234")
 TAGGED = (1, 0, 1, 2, 5, 1, 3, 0, 1)
 EVERY = tuple((view, theme, size) for view in VIEWS for theme in THEMES for size in (SMALL, LARGE))
 
@@ -74,6 +83,8 @@ def make(demo: Path, folder: Path, every: bool) -> int:
         save_tabs(demo, folder, theme)
         save_closer(demo, folder, theme)
     save_side_by_side(demo, folder)
+    save_map(demo, folder)
+    save_umap_and_heat_map(demo, folder)
     save_hits(demo, folder)
     save_preferences(demo, folder)
     return failures
@@ -145,6 +156,98 @@ def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidge
     explorer.session.open(open_dataset(write_demo(demo)))
     wait_until(lambda: explorer.is_settled)
     return viewer, explorer
+
+
+def save_map(demo: Path, folder: Path) -> None:
+    """Save the map of all entries, a lasso around a group and where it leads, two screens."""
+    viewer, explorer = window_on_demo(demo, "dark")
+    panel = explorer.map
+    show_neighbors(explorer, "PLK1")
+    explorer.tabs.setCurrentWidget(panel)
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"map-dark-{SMALL}.png")
+    save_larger(explorer, folder / "map-larger-dark.png")
+    explorer.session.go_to_plate(PlateId("gene-001", 1))
+    draw_lasso(explorer, PROTEASOME)
+    panel.chosen.beside.click()
+    wait_until(lambda: explorer.session.strip is not None)
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"lasso-dark-{SMALL}.png")
+    with tempfile.TemporaryDirectory() as place:
+        explorer.session.set_review(open_review(explorer.session.dataset, "Ada", Path(place)))
+        review_chosen(explorer)
+        save_window(viewer, folder / f"lasso-hits-dark-{SMALL}.png")
+        explorer.session.set_review(None)
+    explorer.tabs.setCurrentWidget(panel)
+    panel.chosen.clear.click()
+    panel.show_page("pairs")
+    wait_until(lambda: explorer.is_settled)
+    save_larger(explorer, folder / "screens-dark.png")
+    close_window(viewer, explorer)
+
+
+def save_umap_and_heat_map(demo: Path, folder: Path) -> None:
+    """Save the map laid out by UMAP, and a heat map with a pair of it side by side."""
+    viewer, explorer = window_on_demo(demo, "light")
+    show_neighbors(explorer, "PLK1")
+    explorer.tabs.setCurrentWidget(explorer.map)
+    explorer.map.map_page.controls.method_chosen.emit("umap")
+    wait_until(lambda: explorer.is_settled)
+    save_larger(explorer, folder / "umap-light.png")
+    explorer.map.show_page("heat")
+    explorer.map.heat_map.show_text("\n".join(ALIKE))
+    wait_until(lambda: explorer.is_settled)
+    choose_cell(explorer, "PSMB5", "PSMA1")
+    save_window(viewer, folder / f"heat-map-light-{SMALL}.png")
+    save_larger(explorer, folder / "heat-map-light.png")
+    close_window(viewer, explorer)
+
+
+def save_larger(explorer: ExplorerWidget, path: Path) -> None:
+    """Save the map in a window of its own, and bring it back."""
+    larger = explorer.map.larger
+    larger.take_out()
+    wait_until(lambda: explorer.is_settled)
+    larger.window.grab().save(str(path))
+    larger.bring_back()
+    wait_until(lambda: explorer.is_settled)
+
+
+def draw_lasso(explorer: ExplorerWidget, keys: tuple[str, ...]) -> None:
+    """Draw with the mouse around entries of the map, as a person does."""
+    page = explorer.map.map_page
+    page.controls.modes["lasso"].click()
+    rows = [page.scene.phenomap.row(key) for key in keys]
+    outline = QPolygonF([page.view.place_of(row) for row in rows]).boundingRect()
+    outline.adjust(-8, -5, 8, 5)
+    corners = (outline.topLeft(), outline.topRight(), outline.bottomRight(), outline.bottomLeft())
+    first, *others = (corner.toPoint() for corner in corners)
+    QTest.mousePress(page.view, Qt.MouseButton.LeftButton, pos=first)
+    for corner in (*others, first):
+        QTest.mouseMove(page.view, corner)
+    QTest.mouseRelease(page.view, Qt.MouseButton.LeftButton, pos=first)
+    wait_until(lambda: bool(explorer.session.chosen) and explorer.is_settled)
+
+
+def review_chosen(explorer: ExplorerWidget) -> None:
+    """Go through the chosen set in the tab Hits, and tag the first two."""
+    explorer.map.chosen.queue.click()
+    wait_until(lambda: explorer.is_settled)
+    review = explorer.session.review
+    for tag in (1, 1):
+        review.tag(review.queue.current.well_id, tag)
+        review.next()
+    explorer.session.select_well(review.queue.current.well_id)
+    wait_until(lambda: explorer.is_settled)
+
+
+def choose_cell(explorer: ExplorerWidget, row: str, column: str) -> None:
+    """Click on a pair of the heat map, which shows both, and leave the mouse there."""
+    view = explorer.map.heat_map.view
+    place = view.middle_of(*(view.heat_map.keys.index(key) for key in (row, column)))
+    QTest.mouseMove(view, place)
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+    wait_until(lambda: explorer.is_settled)
 
 
 def save_hits(demo: Path, folder: Path) -> None:

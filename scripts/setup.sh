@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the virtual environment of one lane ready: scripts/setup.sh pyqt5|pyqt6
+# Make the virtual environment of one lane ready: scripts/setup.sh pyqt5|pyqt6|docs
 # Does nothing when it is; goes on where an interrupted run stopped; remakes a broken one.
 . "$(dirname -- "$0")/common.sh"
 
@@ -54,7 +54,12 @@ install() {
     say "Installing into ${venv##*/} (the first time takes some minutes)"
     # Older ones do not know --group.
     "$python" -m pip install -qq "pip>=25.1"
-    "$python" -m pip install -qq --editable ".[$lane]" --group test
+    if [ "$lane" = docs ]; then
+        # Docstrings are read, not imported: the documentation needs nothing of ours installed.
+        "$python" -m pip install -qq --group docs
+    else
+        "$python" -m pip install -qq --editable ".[$lane]" --group test
+    fi
 }
 
 # Every file that pip noted down is there, also after a run that was killed half-way.

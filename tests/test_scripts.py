@@ -1,0 +1,148 @@
+"""What is built and how it is tested elsewhere: the checks find what they are there to find."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tarfile
+import zipfile
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+LINK = 0o120777 << 16
+
+
+def script(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and named tuples look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def check_dist() -> ModuleType:
+    return script("check_dist")
+
+
+def a_wheel(folder: Path, check_dist: ModuleType, more: dict[str, bytes], links: set[str]) -> Path:
+    path = folder / "napari_rxrx3-1-py3-none-any.whl"
+    members = dict.fromkeys(check_dist.IN_WHEEL, b"x") | more
+    members["napari_rxrx3-1.dist-info/licenses/LICENSE"] = b"x"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = LINK if name in links else 0o644 << 16
+            archive.writestr(info, content)
+    return path
+
+
+def test_a_wheel_as_it_should_be_has_no_problem(tmp_path: Path, check_dist: ModuleType) -> None:
+    wheel = a_wheel(tmp_path, check_dist, {"napari_rxrx3/a.py": b""}, set())
+    assert list(check_dist.wheel_problems(wheel)) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tests/test_plate.py",
+        "napari_rxrx3/tests/test_plate.py",
+        "napari_rxrx3/demo.parquet",
+        "napari_rxrx3/core/plate.pyc",
+        "scripts/matrix.py",
+    ],
+)
+def test_what_has_no_place_in_a_wheel_is_found(
+    tmp_path: Path, check_dist: ModuleType, name: str
+) -> None:
+    wheel = a_wheel(tmp_path, check_dist, {name: b"x"}, set())
+    assert [p for p in check_dist.wheel_problems(wheel) if name in p] != []
+
+
+def test_links_and_size_of_a_wheel_are_found(tmp_path: Path, check_dist: ModuleType) -> None:
+    large = {"napari_rxrx3/a.py": bytes(check_dist.MAX_WHEEL_BYTES)}
+    wheel = a_wheel(tmp_path, check_dist, large, {"napari_rxrx3/napari.yaml"})
+    problems = " ".join(check_dist.wheel_problems(wheel))
+    assert "napari.yaml is a link" in problems
+    assert "larger than" in problems
+
+
+def test_a_link_in_the_sdist_is_found(tmp_path: Path, check_dist: ModuleType) -> None:
+    path = tmp_path / "napari_rxrx3-1.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        link = tarfile.TarInfo("napari_rxrx3-1/napari.yaml")
+        link.type, link.linkname = tarfile.SYMTYPE, "src/napari_rxrx3/napari.yaml"
+        archive.addfile(link)
+    problems = " ".join(check_dist.sdist_problems(path))
+    assert "napari.yaml is a link" in problems
+    assert "README.md is missing" in problems
+
+
+# --- the matrix -------------------------------------------------------------------------------
+
+
+def test_corners_have_each_python_binding_and_end() -> None:
+    matrix = script("matrix")
+    cells = matrix.cells_of(["3.11", "3.12", "3.14"], False)
+    assert {cell.python for cell in cells} == {"3.11", "3.12", "3.14"}
+    assert {cell.binding for cell in cells} == set(matrix.BINDINGS)
+    assert {cell.ends for cell in cells} == set(matrix.ENDS)
+    assert len(cells) == len(set(cells)) < len(matrix.cells_of(["3.11", "3.12", "3.14"], True))
+
+
+def test_every_dependency_has_a_lowest_version() -> None:
+    """Without one there is no lowest end to test."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    wanted = re.findall(r'"(.+)"', listed[1])
+    assert [name for name in wanted if ">=" not in name] == []
+
+
+# --- what runs on GitHub ----------------------------------------------------------------------
+
+
+def steps_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_have_as_few_rights_as_they_can(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert "timeout-minutes" in job
+        assert ("permissions" in job) == (name == "publish")
+    for step in steps_of(workflow):
+        if step.get("uses", "").startswith("actions/checkout"):
+            assert step["with"]["persist-credentials"] is False
+        # what somebody else can name must not be read by a shell
+        assert "github.event" not in step.get("run", "")
+        assert "github.ref" not in step.get("run", "")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned(path: Path) -> None:
+    for step in steps_of(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        if "uses" in step:
+            assert re.search(r"@(v\d+|release/v\d+|[0-9a-f]{40})$", step["uses"])
+
+
+def test_workflows_ask_for_what_there_is() -> None:
+    matrix = script("matrix")
+    names = {cell.name for cell in matrix.cells_of(matrix.VERSIONS, True)}
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    assert set(re.findall(r"- (3\.\d+-\w+-\w+)", text)) <= names
+    made = set(re.findall(r"run: make ([\w-]+)", text))
+    assert made
+    assert made <= targets
