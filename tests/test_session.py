@@ -15,6 +15,7 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.hits.review import open_review
+from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, Query, Session, name_of_well
 from napari_rxrx3.strips import arrange
 from napari_rxrx3.strips.strip import Strip
@@ -56,6 +57,7 @@ SIGNALS = (
     "difference_changed",
     "view_changed",
     "query_changed",
+    "chosen_changed",
     "contrast_rule_changed",
     "limits_changed",
     "failures_changed",
@@ -135,7 +137,7 @@ def test_opening_goes_to_the_first_plate_and_well_with_images(dataset: Any) -> N
     assert heard.names[:3] == ["dataset_changed", "plate_changed", "well_changed"]
     assert [v for n, v in heard if n == "plate_changed"] == [None, COMPOUND]
     assert [v for n, v in heard if n == "well_changed"] == [None, "compound-001_1_B02"]
-    assert not session.can_go_back
+    assert not session.history.can_go_back
 
 
 @pytest.mark.parametrize("to_what", ["another", "none"])
@@ -148,7 +150,7 @@ def test_opening_another_data_set_forgets_the_first(
     session.ask(order="opposite", kind="genes")
     session.select_well("gene-001_2_C03")
     session.back()
-    assert session.can_go_forward
+    assert session.history.can_go_forward
     heard.clear()
     new = other_dataset if to_what == "another" else None
     session.open(new)
@@ -156,8 +158,8 @@ def test_opening_another_data_set_forgets_the_first(
     assert (session.dataset, session.well) == (new, well)
     assert session.selection == ({well} if well else set())
     assert (session.highlight, session.failures, session.limits) == (frozenset(), {}, None)
-    assert not session.can_go_back
-    assert not session.can_go_forward
+    assert not session.history.can_go_back
+    assert not session.history.can_go_forward
     assert session.query == Query("TUBB" if well else "", well, order="opposite", kind="genes")
     for name in ("dataset", "plate", "well", "selection", "highlight", "failures", "tiles"):
         assert heard.last(f"{name}_changed") == getattr(session, name)
@@ -351,8 +353,8 @@ def test_history_works_as_in_a_browser(dataset: Any, steps: list[str]) -> None:
                 here += 1
         assert session.well == session.query.well == visited[here]
         assert session.query.key == KEYED[visited[here]]
-        assert session.can_go_back == (here > 0)
-        assert session.can_go_forward == (here < len(visited) - 1)
+        assert session.history.can_go_back == (here > 0)
+        assert session.history.can_go_forward == (here < len(visited) - 1)
 
 
 # --- what is shown ---------------------------------------------------------------------------
@@ -590,6 +592,22 @@ def test_failures_are_told_when_they_are_news(session: Session, heard: Heard) ->
         {"a": "cut off", "b": "empty"},
         {"a": "gone", "b": "empty"},
     ]
+
+
+def test_a_set_of_entries_is_chosen_with_the_map_it_is_of_and_goes_with_the_data_set(
+    session: Session, heard: Heard, dataset: Any
+) -> None:
+    session.ask(level="guide", align="none")
+    session.choose_entries(["PLK1_guide_1", "MTOR_guide_3"], "2 guides")
+    assert heard.last("chosen_changed") == ("PLK1_guide_1", "MTOR_guide_3")
+    assert session.chosen == ("PLK1_guide_1", "MTOR_guide_3")
+    assert session.chosen_title == "2 guides"
+    assert session.chosen_spec == MapSpec(level="guide", align="none")
+    session.ask(level="well")  # another map; the set stays one of its own map
+    assert session.chosen_spec.level == "guide"
+    session.open(dataset)
+    assert (session.chosen, session.chosen_title) == ((), "")
+    assert heard.last("chosen_changed") == ()
 
 
 def test_contrast_and_messages_are_told_once(session: Session, heard: Heard) -> None:

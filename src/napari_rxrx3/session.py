@@ -15,13 +15,23 @@ from psygnal import Signal
 from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.maps.query import Query
+from napari_rxrx3.maps.history import History
+from napari_rxrx3.maps.query import Query, spec_of
+from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.strips.flicker import swapped
 from napari_rxrx3.strips.neighbors import beside_query
 from napari_rxrx3.strips.strip import KINDS, Strip
-from napari_rxrx3.strips.wells import name_of_well, nearest_controls, picture_of, plate_of
+from napari_rxrx3.strips.wells import (
+    best_plate,
+    key_of_well,
+    name_of_well,
+    nearest_controls,
+    picture_of,
+    plate_of,
+    well_to_land_on,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +65,7 @@ class Session:
     difference_changed = Signal(bool)
     view_changed = Signal(str)
     query_changed = Signal(object)
+    chosen_changed = Signal(object)
     contrast_rule_changed = Signal(str)
     limits_changed = Signal(object)
     failures_changed = Signal(object)
@@ -82,8 +93,10 @@ class Session:
         self.phenomap: PhenoMap | None = None
         self.review: Review | None = None
         self._unflickered: tuple[Tile, ...] | None = None
-        self._past: list[Query] = []
-        self._future: list[Query] = []
+        self.history = History()
+        self.chosen: tuple[str, ...] = ()
+        self.chosen_title = ""
+        self.chosen_spec = MapSpec()
 
     def open(self, dataset: Dataset | None) -> None:
         """Show another data set (None: none); everything that belonged to the old one goes."""
@@ -92,9 +105,10 @@ class Session:
         self.selection = self.highlight = frozenset()
         self.tiles, self.limits, self.failures = (), None, {}
         self.strip, self._unflickered = None, None
-        self._past, self._future = [], []
+        self.history.clear()
         self.query = replace(self.query, key="", well=None, embedding="", control=EMPTY_CONTROL)
         self.phenomap = None
+        self.chosen, self.chosen_title = (), ""
         self.set_review(None)
         self.set_difference(False)
         self.dataset_changed.emit(dataset)
@@ -106,8 +120,9 @@ class Session:
         self.failures_changed.emit(self.failures)
         self.tiles_changed.emit(())
         self.query_changed.emit(self.query)
+        self.chosen_changed.emit(())
         if dataset is not None and len(dataset.known_plates):
-            self.go_to_plate(_best_plate(dataset))
+            self.go_to_plate(best_plate(dataset))
 
     def note_wells(self) -> None:
         """Tell that more is known about the wells: their vectors have been read."""
@@ -127,7 +142,7 @@ class Session:
         self.selection = frozenset()
         self.plate_changed.emit(plate)
         if len(wells):
-            self.select_well(self._well_to_land_on(wells))
+            self.select_well(well_to_land_on(self.dataset, wells, self.well))
 
     def step_plate(self, step: int) -> None:
         """Go `step` plates on in the order of the list, as far as there are plates."""
@@ -244,8 +259,7 @@ class Session:
         if query == self.query:
             return
         if query.key != self.query.key and self.query.key:
-            self._past.append(self.query)
-            self._future.clear()
+            self.history.leave(self.query)
         self.query = query
         self.query_changed.emit(query)
 
@@ -256,21 +270,27 @@ class Session:
         else:
             self.ask(level=level, key=self.key_of_well(self.query.well, level))
 
-    @property
-    def can_go_back(self) -> bool:
-        return bool(self._past)
-
-    @property
-    def can_go_forward(self) -> bool:
-        return bool(self._future)
-
     def back(self) -> None:
         """Return to the perturbation that was asked about before."""
-        self._walk(self._past, self._future)
+        self._go_to(self.history.back(self.query))
 
     def forward(self) -> None:
         """Undo one `back`."""
-        self._walk(self._future, self._past)
+        self._go_to(self.history.forward(self.query))
+
+    def choose_entries(self, keys: Iterable[str], title: str = "") -> None:
+        """Choose a set of entries of the map that is asked now; without keys, none.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            As the map has them, each once.
+        title : str
+            What they are, e.g. ``"12 around PLK1"``.
+        """
+        self.chosen, self.chosen_title = tuple(keys), title
+        self.chosen_spec = spec_of(self.query)
+        self.chosen_changed.emit(self.chosen)
 
     def set_contrast_rule(self, rule: str) -> None:
         if rule not in CONTRAST_RULES:
@@ -330,15 +350,7 @@ class Session:
 
     def key_of_well(self, well_id: str, level: str | None = None) -> str:
         """Key under which a map of the query's level holds a well's perturbation."""
-        level = level or self.query.level
-        row = self.well_row(well_id)
-        treatment = row["treatment"]
-        if level == "well" or not isinstance(treatment, str):
-            return well_id
-        if row["perturbation_type"] == "COMPOUND":
-            dose = np.nan if level == "compound" else row["concentration"]
-            return compound_key(treatment, dose)
-        return treatment if level == "guide" else (gene_of_guide(treatment) or treatment)
+        return key_of_well(self.well_row(well_id), level or self.query.level)
 
     def control_of(self, well_id: str) -> str | None:
         """The EMPTY_control with an image that is nearest to a well on its plate."""
@@ -361,13 +373,11 @@ class Session:
     def _note_tags(self, wells: frozenset[str]) -> None:
         self.tags_changed.emit(wells)
 
-    def _walk(self, source: list[Query], target: list[Query]) -> None:
-        if source:
-            target.append(self.query)
-            before = source.pop()
-            if before.well is not None:
-                self._land_on(before.well)
-            self.query = replace(self.query, key=before.key, well=before.well, level=before.level)
+    def _go_to(self, then: Query | None) -> None:
+        if then is not None:
+            if then.well is not None:
+                self._land_on(then.well)
+            self.query = replace(self.query, key=then.key, well=then.well, level=then.level)
             self.query_changed.emit(self.query)
 
     def _land_on(self, well_id: str) -> None:
@@ -382,19 +392,3 @@ class Session:
         if well_id not in self.selection:
             self.select_wells([well_id])
         self.show([(well_id, name_of_well(row))])
-
-    def _well_to_land_on(self, wells: pd.DataFrame) -> str:
-        if self.well is not None and self.dataset is not None:
-            address = self.well_row(self.well)["address"]
-            same = wells.index[wells["address"] == address]
-            if len(same):
-                return str(same[0])
-        with_image = wells.index[wells["has_image"]]
-        return str(with_image[0] if len(with_image) else wells.index[0])
-
-
-def _best_plate(dataset: Dataset) -> PlateId:
-    """The first plate that has images, or the first of all."""
-    plates = dataset.known_plates
-    row = plates.iloc[int(np.argmax((plates["n_images"] > 0).to_numpy()))]
-    return PlateId(row["experiment_name"], int(row["plate"]))

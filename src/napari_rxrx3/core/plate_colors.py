@@ -20,12 +20,15 @@ if TYPE_CHECKING:  # the window paints its empty plate before any table is open
 
 __all__ = [
     "RGB",
+    "SCALE",
+    "WELL_TYPE_COLORS",
     "CategoricalLegend",
     "NumericLegend",
     "PlateColors",
     "color_choices",
     "color_plate",
     "hatch_mask",
+    "name_color",
     "paint_plate",
     "paint_wells",
 ]
@@ -41,7 +44,7 @@ _TYPE_COLORS: dict[str, RGB] = {
     "guide": (0, 158, 115),
     "compound": (0, 114, 178),
 }
-_LABEL_COLORS: dict[str, RGB] = {WELL_TYPES[t]: color for t, color in _TYPE_COLORS.items()}
+WELL_TYPE_COLORS: dict[str, RGB] = {WELL_TYPES[t]: color for t, color in _TYPE_COLORS.items()}
 _CONTROLS = tuple(t for t in _TYPE_COLORS if t.endswith("_control"))
 _CATEGORICAL = ("well type", "perturbation", "gene", "compound")
 _NOT_A_VALUE = {"row", "column", "plate", "concentration", *_CATEGORICAL, "dose"}
@@ -151,30 +154,30 @@ def _names(wells: pd.DataFrame, by: str) -> pd.Series[str]:
 
 def _color_names(names: pd.Series[str]) -> tuple[NDArray[np.uint8], CategoricalLegend]:
     codes, unique = names.factorize()
-    palette = np.array([(*_name_color(name), 255) for name in unique] + [(0, 0, 0, 0)], np.uint8)
+    palette = np.array([(*name_color(name), 255) for name in unique] + [(0, 0, 0, 0)], np.uint8)
     counts = np.bincount(codes[codes >= 0], minlength=len(unique)).tolist()
     return palette[codes], _name_legend(dict(zip(unique, counts, strict=True)), len(names))
 
 
 def _name_legend(counts: dict[str, int], n_wells: int) -> CategoricalLegend:
-    types = [label for label in _LABEL_COLORS if label in counts]
+    types = [label for label in WELL_TYPE_COLORS if label in counts]
     others = sorted(counts.keys() - set(types), key=lambda name: (-counts[name], name))
     listed = types + others[: max(0, _LISTED_NAMES - len(types))]
     return CategoricalLegend(
-        tuple((name, _name_color(name), counts[name]) for name in listed),
+        tuple((name, name_color(name), counts[name]) for name in listed),
         n_more=len(counts) - len(listed),
         n_without=n_wells - sum(counts.values()),
     )
 
 
-def _name_color(name: str) -> RGB:
+def name_color(name: str) -> RGB:
     """Color a name the same on every plate, paler than the well types.
 
     No palette tells hundreds of names apart: three lightnesses and any hue keep neighbors on a
     plate apart in most cases, and hovering gives the name.
     """
-    if name in _LABEL_COLORS:
-        return _LABEL_COLORS[name]
+    if name in WELL_TYPE_COLORS:
+        return WELL_TYPE_COLORS[name]
     code = zlib.crc32(name.encode())
     return _oklch((0.48, 0.64, 0.8)[code // 360 % 3], 0.08, code % 360)
 
@@ -203,7 +206,7 @@ def _srgb(linear: float) -> int:
 
 # Equal steps of lightness, so that order is seen with any color vision; neither end is lost on a
 # dark or a light window.
-_SCALE: tuple[RGB, ...] = tuple(
+SCALE: tuple[RGB, ...] = tuple(
     _oklch(0.40 + 0.49 * t, 0.105 + 0.2 * (t - 0.5) ** 2, 300 - 195 * t)
     for t in (n / 32 for n in range(33))
 )
@@ -217,17 +220,17 @@ def _color_values(
     colors = np.zeros((len(values), 4), np.uint8)
     n_without = int(len(values) - known.sum())
     if not known.any():
-        return colors, NumericLegend(title, np.nan, np.nan, _SCALE, n_without)
+        return colors, NumericLegend(title, np.nan, np.nan, SCALE, n_without)
     shown = values[known]
     colors[known] = _scale_colors(np.log10(shown) if log else shown)
-    return colors, NumericLegend(title, float(shown.min()), float(shown.max()), _SCALE, n_without)
+    return colors, NumericLegend(title, float(shown.min()), float(shown.max()), SCALE, n_without)
 
 
 def _scale_colors(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     low, high = values.min(), values.max()
     t = (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
-    knots = np.linspace(0, 1, len(_SCALE))
-    rgb = [np.interp(t, knots, channel) for channel in np.transpose(_SCALE)]
+    knots = np.linspace(0, 1, len(SCALE))
+    rgb = [np.interp(t, knots, channel) for channel in np.transpose(SCALE)]
     rgba: NDArray[np.float64] = np.stack([*rgb, np.full(len(t), 255.0)], axis=1)
     return np.rint(rgba).astype(np.uint8)
 

@@ -20,7 +20,7 @@ from napari_rxrx3.figures.layout import Box, Line, Page
 if TYPE_CHECKING:
     from napari_rxrx3.figures.record import CurveRecord
 
-__all__ = ["POINTS", "drawn", "measure"]
+__all__ = ["POINTS", "drawn", "file_of", "font_of", "measure", "own_style", "written"]
 
 Array = np.ndarray[Any, Any]
 
@@ -47,7 +47,8 @@ def measure(text: str, size: float) -> float:
     """Width of a text in points."""
     from matplotlib.textpath import text_to_path
 
-    width: float = text_to_path.get_text_width_height_descent(_written(text), _font(size), False)[0]
+    width: float
+    width, _, _ = text_to_path.get_text_width_height_descent(written(text), font_of(size), False)
     return width
 
 
@@ -73,18 +74,23 @@ def drawn(
     curve : CurveRecord, optional
         For the page's plot.
     """
-    file = BytesIO()
-    facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
-    with _settings():
+    with own_style():
         figure = _figure(page, pictures, dpi)
         if page.plot is not None and curve is not None:
             axes = figure.add_axes(_share(page, page.plot), facecolor="none")
-            draw_curve(axes, curve, _font(_SMALL))
-        if form == "tiff":
-            _write_tiff(file, figure, dpi, facts, date)
-        else:
-            metadata = _metadata(form, facts, date)
-            figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
+            draw_curve(axes, curve, font_of(_SMALL))
+        return file_of(figure, form, dpi, facts, date)
+
+
+def file_of(figure: Any, form: str, dpi: int, facts: dict[str, str], date: datetime) -> bytes:
+    """The file of a figure of matplotlib; call it within `own_style`. See `drawn`."""
+    file = BytesIO()
+    facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
+    if form == "tiff":
+        _write_tiff(file, figure, dpi, facts, date)
+    else:
+        metadata = _metadata(form, facts, date)
+        figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
     return file.getvalue()
 
 
@@ -136,9 +142,9 @@ def _add_line(figure: Any, page: Page, line: Line, is_on_picture: bool = False) 
     text = figure.text(
         line.left,
         page.height - line.top,
-        _written(line.text),
+        written(line.text),
         transform=_points(figure),
-        fontproperties=_font(line.size, line.is_bold),
+        fontproperties=font_of(line.size, line.is_bold),
         color="white" if is_on_picture else _INK,
         va="baseline",
         ha="left",
@@ -190,7 +196,7 @@ def _metadata(form: str, facts: dict[str, str], date: datetime) -> dict[str, Any
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def own_style() -> Iterator[None]:
     """Use our settings for a moment, whatever style the user or other plugins have chosen."""
     from matplotlib import style
 
@@ -199,7 +205,7 @@ def _settings() -> Iterator[None]:
 
 
 @cache
-def _font(size: float, is_bold: bool = False) -> Any:
+def font_of(size: float, is_bold: bool = False) -> Any:
     """The font that comes with matplotlib: the same on every computer."""
     from matplotlib import get_data_path
     from matplotlib.font_manager import FontProperties
@@ -210,9 +216,9 @@ def _font(size: float, is_bold: bool = False) -> Any:
     return FontProperties(family="DejaVu Sans", weight=weight, size=size, fname=file)
 
 
-def _written(text: str) -> str:
+def written(text: str) -> str:
     """A text without letters that the font does not have; they would be empty boxes."""
     from matplotlib.font_manager import get_font
 
-    known = get_font(_font(7.0).get_file()).get_charmap()
+    known = get_font(font_of(7.0).get_file()).get_charmap()
     return "".join(letter if ord(letter) in known else "?" for letter in text)

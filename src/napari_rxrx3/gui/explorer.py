@@ -33,6 +33,7 @@ from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
+from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
@@ -44,14 +45,18 @@ from napari_rxrx3.gui.workspace import workspace_of
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.search import Found, SearchIndex
+    from napari_rxrx3.gui.map.chosen import ChosenWells
 
 __all__ = ["ExplorerWidget"]
 
 _WIDTH, _MAP_HEIGHT = 400, 362
+_LEAST_MAP_HEIGHT, _HEIGHT_OF_POINTS = 150, 390
+"""The tab of the map has so much, if the plate can be smaller for it."""
 
 _TABS = {
     "Neighbors": "Perturbations that look most like, or unlike, the one that is asked for",
-    "Side by side": "The well beside controls, replicates, guides, doses, and in numbers",
+    "Map": "All entries in one picture, a heat map of some, two screens (M)",
+    "Beside": "Side by side: the well beside controls, replicates, guides, doses; numbers",
     "Hits": "Walk through wells, tag them and note what you see (H)",
     "Where it is": "The plates that hold what was found",
     "Compare": "The nearest in two maps: other vectors, another alignment",
@@ -68,6 +73,8 @@ class ExplorerWidget(QWidget):
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None
+        self._given: tuple[list[int], list[int]] | None = None
+        self._lit: Found | ChosenWells | None = None
         self.following = Following(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
@@ -77,6 +84,7 @@ class ExplorerWidget(QWidget):
         self.plate_panel = PlatePanel(self.session)
         self.stains = StainBar()
         self.neighbors = NeighborsPanel(self.session, self.workspace.tasks)
+        self.map = MapPanel(self.session, self.workspace.tasks)
         self.beside = SidePanel(self.session, self.workspace.tasks, self.workspace.arranger)
         self.hits = HitsPanel(self.session, self.workspace.tasks)
         self.found = FoundPanel()
@@ -113,7 +121,8 @@ class ExplorerWidget(QWidget):
         """The dock was closed: napari only orphans its widget, so it ends itself."""
         for part in (self, self.plate_panel):
             part.following.end()
-        for panel in (self.neighbors, self.beside, self.hits, self.compare, self.benchmark):
+        panels = (self.neighbors, self.map, self.beside, self.hits, self.compare, self.benchmark)
+        for panel in panels:
             panel.end()
         self.find.end()
         self.share.end()
@@ -137,7 +146,10 @@ class ExplorerWidget(QWidget):
     @property
     def is_settled(self) -> bool:
         """Everything that was asked for is on screen."""
-        parts = (self.neighbors, self.find, self.beside, self.hits, self.share.sessions)
+        parts = (
+            *(self.neighbors, self.find, self.map, self.beside, self.hits),
+            self.share.sessions,
+        )
         return self.workspace.is_idle and all(part.is_settled for part in parts)
 
     def _make_header(self) -> None:
@@ -166,12 +178,16 @@ class ExplorerWidget(QWidget):
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        panels = (self.neighbors, self.beside, self.hits, self.found, self.compare, self.benchmark)
+        panels = (
+            *(self.neighbors, self.map, self.beside, self.hits),
+            *(self.found, self.compare, self.benchmark),
+        )
         for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
             self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
-        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter = self.splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.plate_panel)
         splitter.addWidget(self.tabs)
+        self.plate_panel.map.setMinimumHeight(_LEAST_MAP_HEIGHT)  # of wells that can still be hit
         splitter.setStretchFactor(1, 1)
         splitter.setSizes([_MAP_HEIGHT, 1000])
         splitter.setChildrenCollapsible(False)
@@ -195,6 +211,7 @@ class ExplorerWidget(QWidget):
         session, workspace = self.session, self.workspace
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)
+        follow(session.highlight_changed, self._on_highlight)
         follow(session.message_changed, self.status.say)
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
@@ -207,6 +224,9 @@ class ExplorerWidget(QWidget):
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
         self.found.well_chosen.connect(session.select_well)
+        self.map.queue_wanted.connect(self._review_chosen)
+        self.map.chosen.found.connect(self._on_chosen_wells)
+        self.tabs.currentChanged.connect(self._share_room)
         self.stains.toggled.connect(workspace.layers.toggle)
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
@@ -214,6 +234,7 @@ class ExplorerWidget(QWidget):
         shortcut(self, "?", self._show_keys)
         shortcut(self, "Ctrl+F", self._focus_find)
         shortcut(self, "H", self._show_hits)
+        shortcut(self, "M", self._show_map)
         bind_review_keys(self, self.hits.reviewing)
         shortcut(self, "Alt+Left", session.back)
         shortcut(self, "Alt+Right", session.forward)
@@ -238,7 +259,7 @@ class ExplorerWidget(QWidget):
 
     def _on_found(self, found: Found) -> None:
         self._found = found
-        self.session.light_up(found.on(self.session.plate))
+        self._light(found)
         self.found.set_found(found)
         self.hits.queue_menu.set_found(found)
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
@@ -250,10 +271,22 @@ class ExplorerWidget(QWidget):
             self.session.select_well(here.first)
 
     def _on_plate(self, plate: PlateId | None) -> None:
-        """Light up what was found of this plate: all of it can be half of the screen."""
+        """Light up what is found or chosen of this plate: all of it can be half of the screen."""
         self.find.set_plate(plate)
-        if self._found is not None:
-            self.session.light_up(self._found.on(plate))
+        if self._lit is not None:
+            self._light(self._lit)
+
+    def _light(self, wells: Found | ChosenWells | None) -> None:
+        """Light up wells on the map, on every plate that is gone to, until others take over."""
+        self.session.light_up(wells.on(self.session.plate) if wells is not None else ())
+        self._lit = wells
+
+    def _on_highlight(self, wells: frozenset[str]) -> None:
+        self._lit = None
+
+    def _on_chosen_wells(self, wells: ChosenWells | None) -> None:
+        if wells is not None or self._lit is not self._found:
+            self._light(wells)
 
     def _on_palette(self, palette: str) -> None:
         self.stains.recolor()
@@ -263,13 +296,34 @@ class ExplorerWidget(QWidget):
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
+    def _show_map(self) -> None:
+        self.tabs.setCurrentWidget(self.map)
+        self.map.take_focus()
+
+    def _share_room(self, tab: int) -> None:
+        """Make the plate smaller for the map of all entries, and as it was for the other tabs."""
+        sizes, given = self.splitter.sizes(), self._given
+        self._given = None
+        if self.tabs.widget(tab) is self.map:
+            missing = _HEIGHT_OF_POINTS - sizes[1]
+            if missing > 0 and sizes[0] > 0:
+                self.splitter.setSizes([max(1, sizes[0] - missing), sizes[1] + missing])
+                self._given = sizes, self.splitter.sizes()
+        elif given is not None and given[1] == sizes:  # nobody has moved it since
+            self.splitter.setSizes(given[0])
+
+    def _review_chosen(self) -> None:
+        self.hits.queue_menu.use_chosen()
+        self._show_hits()
+
     def _show_hits(self) -> None:
         self.tabs.setCurrentWidget(self.hits)
         self.hits.take_focus()
 
     def _on_find_cleared(self) -> None:
+        if self._lit is self._found:
+            self._light(None)
         self._found = None
-        self.session.light_up(())
         self.found.set_found(None)
         self.hits.queue_menu.set_found(None)
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), False)

@@ -43,6 +43,7 @@ KEYS: tuple[Place, ...] = (
         "Anywhere in the window",
         ("Ctrl+F", "find a gene, a compound or a well"),
         ("Alt+← Alt+→", "back to what was asked before, forward"),
+        ("M", "the map of all perturbations"),
         ("0", "all wells of the plate, and back"),
         ("1…6", "show or hide a stain"),
         ("Shift+1…6", "one stain alone in gray, and back"),

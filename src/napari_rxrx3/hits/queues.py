@@ -29,6 +29,7 @@ __all__ = [
     "queue_by_score",
     "queue_from_csv",
     "queue_of_found",
+    "queue_of_keys",
     "queue_of_names",
     "queue_of_neighbors",
     "queue_of_plate",
@@ -78,6 +79,35 @@ def queue_of_neighbors(
         return queue_of_names(dataset, bare, title, phenomap)
     without = f"no image of {count(len(bare), 'perturbation')} is here ({some(bare)})"
     return _made(items, title, [], [without] if bare else [])
+
+
+def queue_of_keys(
+    dataset: Dataset,
+    phenomap: PhenoMap,
+    keys: Sequence[str],
+    title: str,
+    experiment: str | None = None,
+    progress: Progress | None = None,
+) -> Queue:
+    """Review entries of a map, each by its most typical well, in the order given.
+
+    Parameters
+    ----------
+    experiment : str, optional
+        Wells of this one are preferred.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
+    """
+    rows = phenomap.rows_of(keys).tolist()
+    unknown = [key for key, row in zip(keys, rows, strict=True) if row < 0]
+    known = [(key, row) for key, row in zip(keys, rows, strict=True) if row >= 0]
+    chosen = []
+    for done, (_, row) in enumerate(known):
+        if progress is not None:
+            progress(done, len(known), "looking for images")
+        chosen.append(_chosen(dataset, phenomap.positions_of(row), experiment))
+    labels = ["" if phenomap.level == "well" else key for key, _ in known]
+    return _of_positions(dataset, np.array(chosen, dtype=np.intp), title, unknown, labels)
 
 
 def queue_by_score(

@@ -20,6 +20,7 @@ from napari_rxrx3.maps.spec import MapSpec
 if TYPE_CHECKING:
     from napari_rxrx3.maps.evidence.doubts import Judge
     from napari_rxrx3.maps.evidence.scores import ScoreStore
+    from napari_rxrx3.maps.projection.projection import Projection
 
 __all__ = [
     "KINDS",
@@ -37,6 +38,8 @@ KINDS = ("CRISPR", "COMPOUND")
 
 _MANY = 200_000
 """Of so many keys none is looked for by its likeness, which would take seconds."""
+
+_PIECE = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +130,11 @@ class PhenoMap:
         return self.spec.embedding
 
     @property
+    def fingerprint(self) -> str:
+        """What files made from the map are kept by; empty if the wells have no table."""
+        return self.score_store.fingerprint
+
+    @property
     def members(self) -> pd.Index:
         """Ids of all wells that went into the map, in the order of `member_positions`."""
         return self.well_ids[self.member_positions]
@@ -182,6 +190,12 @@ class PhenoMap:
             return table
         closeness = self.closeness(asked.query, metric)
         return table.join(self.judge.judge(asked, found, closeness, scored, progress))
+
+    def project(self, method: str = "pca", **options: Any) -> Projection:
+        """Place all entries in a picture of two dimensions; see `maps.projection.project`."""
+        from napari_rxrx3.maps.projection.project import project
+
+        return project(self, method, **options)
 
     def question(self, key: str, metric: str, opposite: bool, kind: str | None) -> Question:
         """What `nearest` asks; see there."""
@@ -246,6 +260,13 @@ class PhenoMap:
             row = int(self._entry_of_position[position]) if position >= 0 else -1
             return row if row >= 0 else None
         return int(self.labels.index.get_loc(key)) if key in self.labels.index else None
+
+    def rows_of(self, keys: Sequence[str]) -> Array:
+        """Rows of entries, int (n,): -1 for keys that are in no map like this."""
+        if self.level != "well":
+            return np.asarray(self.labels.index.get_indexer(pd.Index(keys, dtype=object)))
+        positions = self.find_wells(keys)
+        return np.where(positions >= 0, self._entry_of_position[positions], -1)
 
     def closest_keys(self, text: str, n: int = 5) -> list[str]:
         """Keys that look most like a text, whatever its case."""
@@ -358,5 +379,7 @@ class PhenoMap:
     @cached_property
     def _entry_of_position(self) -> Array:
         entry = np.full(len(self.well_ids), -1, dtype=np.int32)
-        entry[self.member_positions] = self.member_entry
+        for start in range(0, len(self.member_entry), _PIECE):  # so that other threads go on
+            piece = slice(start, start + _PIECE)
+            entry[self.member_positions[piece]] = self.member_entry[piece]
         return entry

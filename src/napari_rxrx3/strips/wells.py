@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
 from napari_rxrx3.core.plate import PlateId
 
 if TYPE_CHECKING:
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["name_of_well", "nearest_controls", "picture_of", "plate_of", "wells_around"]
+__all__ = [
+    "best_plate",
+    "key_of_well",
+    "name_of_well",
+    "nearest_controls",
+    "picture_of",
+    "plate_of",
+    "well_to_land_on",
+    "wells_around",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -32,9 +41,36 @@ def name_of_well(row: pd.Series) -> str:
     return treatment.replace("_guide_", " guide ")
 
 
+def key_of_well(row: pd.Series, level: str) -> str:
+    """Key under which a map of some level holds a well's perturbation."""
+    treatment = row["treatment"]
+    if level == "well" or not isinstance(treatment, str):
+        return str(row.name)
+    if row["perturbation_type"] == "COMPOUND":
+        return compound_key(treatment, np.nan if level == "compound" else row["concentration"])
+    return treatment if level == "guide" else (gene_of_guide(treatment) or treatment)
+
+
 def plate_of(row: pd.Series) -> PlateId:
     """The plate of a well."""
     return PlateId(str(row["experiment_name"]), int(row["plate"]))
+
+
+def best_plate(dataset: Dataset) -> PlateId:
+    """The first plate that has images, or the first of all."""
+    plates = dataset.known_plates
+    row = plates.iloc[int(np.argmax((plates["n_images"] > 0).to_numpy()))]
+    return PlateId(row["experiment_name"], int(row["plate"]))
+
+
+def well_to_land_on(dataset: Dataset, wells: pd.DataFrame, before: str | None) -> str:
+    """Of the wells of a plate the one at the address of the well before, else the first image."""
+    if before is not None:
+        same = wells.index[wells["address"] == dataset.row(before)["address"]]
+        if len(same):
+            return str(same[0])
+    with_image = wells.index[wells["has_image"]]
+    return str(with_image[0] if len(with_image) else wells.index[0])
 
 
 def nearest_controls(dataset: Dataset, well_id: str) -> list[str]:

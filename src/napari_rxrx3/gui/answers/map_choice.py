@@ -10,13 +10,11 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QPushButton,
     QWidget,
-    QWidgetAction,
 )
 
-from napari_rxrx3.gui.widgets import let_shrink
+from napari_rxrx3.gui.widgets import form_menu, let_shrink
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, MapSpec
@@ -97,11 +95,7 @@ class MapChoice(QWidget):
 
     def _put_form_in_menu(self) -> None:
         self.form = Container(widgets=[self.average, self.batch])
-        menu = QMenu(self)
-        action = QWidgetAction(menu)
-        action.setDefaultWidget(self.form.native)
-        menu.addAction(action)
-        self.more.setMenu(menu)
+        self.more.setMenu(form_menu(self.form.native, self))
 
     def _lay_out(self, name: str) -> None:
         row = QHBoxLayout(self)

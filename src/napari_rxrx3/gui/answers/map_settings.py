@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QMenu, QPushButton, QWidgetAction
+from qtpy.QtWidgets import QPushButton
 
-from napari_rxrx3.gui.widgets import AtEnd
+from napari_rxrx3.gui.widgets import AtEnd, form_menu
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, LEVELS, METRICS
 from napari_rxrx3.session import Query
@@ -72,7 +72,7 @@ class MapSettings(QPushButton):
             self.metric,
         )
         self.form = Container(widgets=[*self._choices, self.leave_out, self.add_vectors])
-        self._put_in_menu()
+        self.setMenu(form_menu(self.form.native, self))
         self.setToolTip("Level, vectors, alignment and metric of the comparison")
         for widget in (*self._choices, self.leave_out):
             widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
@@ -113,13 +113,6 @@ class MapSettings(QPushButton):
     def _on_add(self) -> None:
         self.menu().close()
         self.vectors_wanted.emit()
-
-    def _put_in_menu(self) -> None:
-        menu = QMenu(self)
-        action = QWidgetAction(menu)
-        action.setDefaultWidget(self.form.native)
-        menu.addAction(action)
-        self.setMenu(menu)
 
 
 def _choice(name: str, choices: tuple[str, ...]) -> ComboBox:

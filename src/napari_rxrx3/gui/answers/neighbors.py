@@ -208,8 +208,8 @@ class NeighborsPanel(QWidget):
         self.kind.setCurrentIndex(list(KINDS).index(query.kind))
         default = dataset.known_default if dataset is not None else None
         self.settings.set_query(query, default or "")
-        self.back.setEnabled(self._session.can_go_back)
-        self.forward.setEnabled(self._session.can_go_forward)
+        self.back.setEnabled(self._session.history.can_go_back)
+        self.forward.setEnabled(self._session.history.can_go_forward)
         if dataset is None or not query.key or query == self._asked:
             return
         if self._are_vectors_stopped and not dataset.vectors_are_read:

@@ -158,6 +158,8 @@ def show_alone(session: Session) -> None:
     """Show the current well and nothing else, as it is; the question to the map stays."""
     session.want_strip("")
     session.set_difference(False)
+    if session.chosen:
+        session.light_up(())  # the set stays
     if session.dataset is None or session.well is None:
         return
     name = name_of_well(session.well_row(session.well))

@@ -23,7 +23,7 @@ from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.hits.tag_buttons import TagButtons
 from napari_rxrx3.gui.hits.trouble_row import TroubleRow
 from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.gui.widgets import Following
+from napari_rxrx3.gui.widgets import Following, is_key_override
 from napari_rxrx3.hits.hit import NO_TAG, Hit, tags_in_use
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.session import Session
@@ -184,7 +184,7 @@ class HitsPanel(QWidget):
     # -- what the user does ----------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and self._act_of(event) is not None:
+        if is_key_override(event) and self._act_of(event) is not None:
             event.accept()  # digits show and hide stains elsewhere in the window
             return True
         return bool(super().event(event))

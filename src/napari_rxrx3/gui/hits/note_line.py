@@ -6,6 +6,8 @@ from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import QLineEdit, QWidget
 
+from napari_rxrx3.gui.widgets import is_key_override
+
 __all__ = ["NoteLine"]
 
 _PAUSE_MS = 1000
@@ -58,7 +60,7 @@ class NoteLine(QLineEdit):
             self.written.emit(self._well, self.text())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Escape:
+        if is_key_override(event) and event.key() == Qt.Key.Key_Escape:
             event.accept()  # otherwise the window takes it
             return True
         return bool(super().event(event))

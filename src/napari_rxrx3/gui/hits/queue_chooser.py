@@ -51,6 +51,7 @@ class QueueMenu(QMenu):
         self.setToolTipsVisible(True)
         self.plate = self._entry("This plate", "All wells of the plate, in reading order", "plate")
         self.found = self._entry("What was found", "The wells that the find box found", "found")
+        self.chosen = self._entry("Chosen on the map", "The set chosen in the tab Map", "chosen")
         self.selected = self._entry("Selected wells", "The wells selected on the map", "selected")
         self.neighbors = self._entry("Neighbors", "The neighbor list, in its order", "neighbors")
         self.scores = {order: self._score_menu(order) for order in _SCORES}
@@ -84,6 +85,22 @@ class QueueMenu(QMenu):
 
         self._make(work, f"reading {path}")
 
+    def use_chosen(self) -> None:
+        """Make a queue of the chosen set of entries, each by its most typical well."""
+        session = self._session
+        keys, title, spec = session.chosen, session.chosen_title, session.chosen_spec
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queues import queue_of_keys
+            from napari_rxrx3.maps.build import phenomap_or_fallback
+
+            plate = session.plate
+            experiment = plate.experiment if plate is not None else None
+            phenomap = phenomap_or_fallback(dataset, spec, progress)[0]
+            return queue_of_keys(dataset, phenomap, keys, title, experiment, progress)
+
+        self._make(work, f"looking at {title}")
+
     def _entry(self, text: str, tip: str, source: str) -> QAction:
         action = self.addAction(text)
         action.setToolTip(tip)
@@ -114,6 +131,7 @@ class QueueMenu(QMenu):
         self.found.setText(in_menu(f"What was found: {name}") if name else "What was found")
         self.neighbors.setText(in_menu(f"Neighbors of {key_in_words(key)}") if key else "Neighbors")
         n_listed, n_selected = len(self._listed()), len(session.selection)
+        self.chosen.setText(in_menu(session.chosen_title or "Chosen on the map"))
         self.selected.setText(f"Selected wells: {n_selected:,}")
         self.listed.setText(f"Hits as listed: {n_listed:,}")
         has_map = dataset is not None and (
@@ -122,6 +140,7 @@ class QueueMenu(QMenu):
         for entry, is_there in (
             (self.plate, session.plate is not None),
             (self.found, found is not None),
+            (self.chosen, bool(session.chosen)),
             (self.selected, n_selected > 1),
             (self.neighbors, bool(key) and has_map),
             *((menu.menuAction(), has_map) for menu in self.scores.values()),
@@ -166,6 +185,9 @@ class QueueMenu(QMenu):
             return queue_of_found(dataset, found)
 
         self._make(work)
+
+    def _use_chosen(self) -> None:
+        self.use_chosen()
 
     def _use_selected(self) -> None:
         selection = self._session.selection

@@ -81,16 +81,23 @@ class _Item:
 
 
 class Legend(QWidget):
-    """Names, counts and color scale of a plate map, wrapped to the width there is."""
+    """Names, counts and color scale of a plate map, wrapped to the width there is.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    counted : str
+        What has colors: "well", or "entry" of a map.
+    """
+
+    def __init__(self, counted: str = "well", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._counted = counted
         self._items: list[_Item] = []
         self._scale: NumericLegend | None = None
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self.setAccessibleName("Legend of the plate map")
+        self.setAccessibleName(f"Legend of the {'plate ' * (counted == 'well')}map")
 
     def setLegend(
         self,
@@ -105,9 +112,11 @@ class Legend(QWidget):
         """
         height = self.heightForWidth(self.width())
         self._scale = legend if isinstance(legend, NumericLegend) else None
-        self._items = _name_items(legend) if isinstance(legend, CategoricalLegend) else []
+        self._items = []
+        if isinstance(legend, CategoricalLegend):
+            self._items = _name_items(legend, self._counted)
         if legend is not None:
-            self._items += _key_items(legend.n_without, {*states_present}, failed)
+            self._items += _key_items(legend.n_without, {*states_present}, failed, self._counted)
             self._items += [_Item(note, note)] if note else []
         self.setAccessibleDescription(", ".join(item.detail for item in self._items))
         if self.heightForWidth(self.width()) != height:  # or the whole window is laid out again
@@ -183,9 +192,9 @@ class Legend(QWidget):
         assert scale is not None
         title = self._metrics().elidedText(scale.title, Qt.TextElideMode.ElideRight, _MAX_NAME)
         if np.isnan(scale.low):
-            return title, "no value on this plate", ""
+            return title, "no value on this plate" if self._counted == "well" else "no value", ""
         if scale.low == scale.high:
-            return title, f"{scale.low:.4g} in every well", ""
+            return title, f"{scale.low:.4g} in every {self._counted}", ""
         return title, f"{scale.low:.4g}", f"{scale.high:.4g}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -241,21 +250,22 @@ class Legend(QWidget):
         return pixmap_from(paint_wells(colors, states, size, 0, window_inks(self))[0], scale)
 
 
-def _name_items(legend: CategoricalLegend) -> list[_Item]:
+def _name_items(legend: CategoricalLegend, counted: str) -> list[_Item]:
     items = [
-        _Item(name, f"{name}: {_wells(count)}", f"{count:,}", (*rgb, 255))
+        _Item(name, f"{name}: {_count(count, counted)}", f"{count:,}", (*rgb, 255))
         for name, rgb, count in legend.entries
     ]
     if legend.n_more:
-        items.append(_Item(f"and {legend.n_more:,} more", "Hover over a well for its name"))
+        hover = f"Hover over {'an' if counted == 'entry' else 'a'} {counted} for its name"
+        items.append(_Item(f"and {legend.n_more:,} more", hover))
     return items
 
 
-def _key_items(n_without: int, states: set[int], failed: bool) -> list[_Item]:
+def _key_items(n_without: int, states: set[int], failed: bool, counted: str) -> list[_Item]:
     """Explain what is not data: outlined and hatched wells (on gray, which no data color is)."""
     items = []
     if n_without:
-        detail = f"no value: {_wells(n_without)}"
+        detail = f"no value: {_count(n_without, counted)}"
         items.append(_Item("no value", detail, f"{n_without:,}", (0, 0, 0, 0)))
     shown = [s for s in _STATE_WORDS if s in states or (failed and s == WellState.FAILED)]
     for state in shown:
@@ -266,5 +276,7 @@ def _key_items(n_without: int, states: set[int], failed: bool) -> list[_Item]:
     return items
 
 
-def _wells(count: int) -> str:
-    return f"{count:,} well" if count == 1 else f"{count:,} wells"
+def _count(count: int, counted: str) -> str:
+    if count == 1:
+        return f"{count:,} {counted}"
+    return f"{count:,} {counted.removesuffix('y')}{'ies' if counted.endswith('y') else 's'}"

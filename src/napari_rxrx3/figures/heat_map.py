@@ -1,0 +1,278 @@
+"""Saves a heat map as a figure: PNG, TIFF, SVG or PDF, with a caption that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.diverging import BLANK, color_index, diverging
+from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.figures.drawing import POINTS, file_of, font_of, measure, own_style, written
+from napari_rxrx3.figures.paper import FigureError, FigureExists, Paper
+from napari_rxrx3.figures.words import wrapped
+
+if TYPE_CHECKING:
+    import os
+
+    from napari_rxrx3.maps.heat_map import HeatMap
+
+__all__ = ["FORMATS", "save_heat_map"]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
+"""What the ending of a path stands for."""
+
+_MM = POINTS / 25.4
+_MARGIN, _GAP = 8.0, 4.0
+_TITLE, _TEXT, _LEADING = 9.0, 7.0, 1.3
+_NAME, _SMALLEST_NAME, _NAME_SHARE = 7.0, 3.2, 0.3
+_LARGEST_CELL = 22.0
+_TREE, _SCALE = 40.0, 22.0
+_SCALE_BAR = (120.0, 6.0)
+_INK = "#1a1a1a"
+_PIXELS = 1200
+"""A side of the picture has about as many: few large pixels would be blurred by some programs."""
+
+
+def save_heat_map(
+    path: str | os.PathLike[str],
+    heat_map: HeatMap,
+    title: str = "",
+    notes: Sequence[str] = (),
+    paper: Paper | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    date: datetime | None = None,
+) -> None:
+    """Draw a heat map with its names, its tree and a color scale.
+
+    The same heat map gives the same bytes, but for the `date` that is kept in the file. Names
+    that would be too small to read are left out; the caption says so.
+
+    Parameters
+    ----------
+    notes : sequence of str
+        Sentences for the end of the caption.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
+
+    Raises
+    ------
+    FigureError
+        If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
+    """
+    path, paper = Path(path), paper or Paper()
+    paper.check()
+    form = _form_of(path)
+    _check_free(path, overwrite)
+    report = progress or (lambda done, total, text: None)
+    report(0, 0, "drawing the heat map")
+    made = _Sheet(heat_map, title if paper.has_labels else "", notes, paper)
+    facts = {"Title": title, "Creator": _creator(), "Description": made.caption}
+    with own_style():
+        content = file_of(made.figure(), form, paper.dpi, facts, date or datetime.now(UTC))
+    report(0, 0, f"writing {path}")
+    _write(path, content)
+
+
+def _form_of(path: Path) -> str:
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        endings = ", ".join(FORMATS)
+        raise FigureError(
+            f"{path.name} has no ending of a figure: choose one of {endings}."
+        ) from None
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise FigureError(f"{path} is a folder.")
+    if path.exists() and not overwrite:
+        raise FigureExists(f"{path} exists already.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with written_atomically(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
+
+
+def _creator() -> str:
+    return f"napari-rxrx3 {version('napari-rxrx3')}"
+
+
+@dataclass
+class _Sheet:
+    """A page, in points from the upper left corner."""
+
+    heat_map: HeatMap
+    title: str
+    notes: Sequence[str]
+    paper: Paper
+
+    def __post_init__(self) -> None:
+        n = len(self.heat_map)
+        self.width = self.paper.width_mm * _MM
+        room = self.width - 2 * _MARGIN
+        longest = max(measure(key, 1.0) for key in self.heat_map.keys)
+        # names take a part of the width that depends on their size, which depends on the cells
+        cell = min(room / (n + longest * 0.9), _LARGEST_CELL)
+        size = min(_NAME, 0.9 * cell)
+        self.name_size = size if size >= _SMALLEST_NAME else 0.0
+        self.names = longest * self.name_size + _GAP if self.name_size else 0.0
+        self.cell = min((room - self.names) / n, _LARGEST_CELL)
+        self.lines = self._lines() if self.paper.has_caption else []
+        self.tree = _TREE if self.heat_map.linkage is not None else 0.0
+        self.top = _MARGIN + (_TITLE * _LEADING + _GAP) * bool(self.title) + self.tree
+        self.bottom = self.top + n * self.cell + _GAP + self.names
+        self.height = self.bottom + _SCALE + len(self.lines) * _TEXT * _LEADING + _MARGIN
+
+    @property
+    def caption(self) -> str:
+        """What is seen, and how it was made."""
+        made = self.heat_map
+        what = f"{self.title}: {len(made):,} entries" if self.title else f"{len(made):,} entries"
+        words = [f"{what}; {made.in_words()}; {made.order_in_words()}."]
+        if self.name_size == 0:
+            words.append("The names are too small to be shown.")
+        blank = [key for key, is_blank in zip(made.keys, made.is_blank, strict=True) if is_blank]
+        if blank:
+            some = ", ".join(blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
+            words.append(f"Hatched, without a vector or a direction: {some}.")
+        return " ".join([*words, *self.notes, f"Made with {_creator()}."])
+
+    def figure(self) -> Any:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        size = self.width / POINTS, self.height / POINTS
+        figure = Figure(size, dpi=self.paper.dpi, facecolor="white")
+        figure.set_layout_engine("none")
+        FigureCanvasAgg(figure)
+        if self.title:
+            self._write(figure, self.title, _MARGIN, _MARGIN + _TITLE, _TITLE, is_bold=True)
+        self._draw_cells(figure)
+        if len(self.heat_map.branches):
+            self._draw_tree(figure)
+        self._draw_scale(figure)
+        for i, line in enumerate(self.lines):
+            top = self.bottom + _SCALE + (i + 1) * _TEXT * _LEADING
+            self._write(figure, line, _MARGIN, top, _TEXT)
+        return figure
+
+    @property
+    def _left(self) -> float:
+        return _MARGIN + self.names
+
+    @property
+    def _side(self) -> float:
+        return len(self.heat_map) * self.cell
+
+    def _lines(self) -> list[str]:
+        return wrapped(self.caption, _TEXT, self.width - 2 * _MARGIN, measure)
+
+    def _axes(self, figure: Any, left: float, top: float, width: float, height: float) -> Any:
+        bottom = 1 - (top + height) / self.height
+        share = left / self.width, bottom, width / self.width, height / self.height
+        return figure.add_axes(share, facecolor="none", xticks=(), yticks=())
+
+    def _draw_cells(self, figure: Any) -> None:
+        n, side = len(self.heat_map), self._side
+        axes = self._axes(figure, self._left, self.top, side, side)
+        axes.imshow(
+            _pixels(self.heat_map.matrix),
+            interpolation="none",
+            aspect="auto",
+            resample=False,
+            extent=(0, n, n, 0),
+        )
+        for i in np.flatnonzero(self.heat_map.is_blank).tolist():
+            _hatch(axes, 0, i, n, 1)
+            _hatch(axes, i, 0, 1, n)
+        for side_line in axes.spines.values():
+            side_line.set_linewidth(0.4)
+        if self.name_size:
+            self._name(axes, self.heat_map.keys)
+
+    def _name(self, axes: Any, names: Sequence[str]) -> None:
+        font = font_of(round(self.name_size, 2))
+        places = np.arange(len(names)) + 0.5
+        shown = [written(name) for name in names]
+        axes.set_xticks(places, shown, rotation=90, parse_math=False)
+        axes.set_yticks(places, shown, parse_math=False)
+        axes.tick_params(length=0, pad=2)
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            label.set_fontproperties(font)
+
+    def _draw_tree(self, figure: Any) -> None:
+        from matplotlib.collections import LineCollection
+
+        axes = self._axes(figure, self._left, self.top - self.tree, self._side, self.tree - _GAP)
+        axes.set_axis_off()
+        branches = self.heat_map.branches
+        lines = [
+            [(x1, y1), (x1, top), (x2, top), (x2, y2)] for x1, x2, y1, y2, top in branches.tolist()
+        ]
+        axes.add_collection(LineCollection(lines, colors=_INK, linewidths=0.4))
+        axes.set_xlim(0, len(self.heat_map))
+        axes.set_ylim(0, max(float(branches[:, 4].max()), 1e-9) * 1.05)
+
+    def _draw_scale(self, figure: Any) -> None:
+        width, height = _SCALE_BAR
+        words = "cosine  −1"
+        left, top = _MARGIN + measure(words, _TEXT) + _GAP, self.bottom + 4
+        axes = self._axes(figure, left, top, width, height)
+        axes.imshow(diverging(False)[None], aspect="auto", interpolation="none")
+        for line in axes.spines.values():
+            line.set_linewidth(0.4)
+        self._write(figure, words, _MARGIN, top + height, _TEXT)
+        self._write(figure, "1", left + width + _GAP, top + height, _TEXT)
+
+    def _write(
+        self,
+        figure: Any,
+        text: str,
+        left: float,
+        baseline: float,
+        size: float,
+        is_bold: bool = False,
+    ) -> None:
+        figure.text(
+            left / self.width,
+            1 - baseline / self.height,
+            written(text),
+            fontproperties=font_of(size, is_bold),
+            color=_INK,
+            va="baseline",
+            ha="left",
+            parse_math=False,
+        )
+
+
+def _pixels(matrix: Array) -> Array:
+    """The cells in color, uint8 (Y, X, 3), each of several pixels; white where there is none."""
+    colors = np.append(diverging(False), np.full((1, 3), 255, np.uint8), axis=0)
+    assert len(colors) == BLANK + 1
+    times = max(1, _PIXELS // len(matrix))
+    cells = colors[color_index(matrix)]
+    return np.asarray(cells.repeat(times, axis=0).repeat(times, axis=1))
+
+
+def _hatch(axes: Any, x: float, y: float, width: float, height: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    colors: Any = {"facecolor": "white", "edgecolor": "#808080"}
+    axes.add_patch(Rectangle((x, y), width, height, hatch="////", linewidth=0, **colors))

@@ -1,0 +1,316 @@
+"""Which entries a heat map is of, worked out in threads: typed lists, sets, neighbors, doses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
+from napari_rxrx3.maps.naming import names_in
+from napari_rxrx3.maps.neighbors import list_neighbors
+from napari_rxrx3.maps.query import Query, spec_of
+from napari_rxrx3.maps.spec import MapSpec
+
+if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.session import Session
+
+__all__ = [
+    "Choice",
+    "Shown",
+    "Wanted",
+    "choices",
+    "in_words",
+    "judged",
+    "pair_in_words",
+    "shown",
+]
+
+Array = np.ndarray[Any, Any]
+
+_OTHER_LEVELS = ("perturbation", "guide", "compound")
+_NAMED, _LOOKED_AT = 5, 20
+_NONE = np.zeros(0, dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A set of entries, and the map that they are of.
+
+    Attributes
+    ----------
+    query : Query
+        The question to the map; its key and order choose the neighbors, the rest the map.
+    text : str
+        A list as it was typed or pasted.
+    keys : tuple of str
+        Keys of a set that was chosen; goes before the text.
+    level : str
+        Of the entries; that of the query if it is empty.
+    title : str
+        What the set is called; empty for a list.
+    has_neighbors : bool
+        The set is the query and its neighbors.
+    """
+
+    query: Query
+    text: str = ""
+    keys: tuple[str, ...] = ()
+    level: str = ""
+    title: str = ""
+    has_neighbors: bool = False
+    order: str = "clustered"
+
+    @property
+    def spec(self) -> MapSpec:
+        spec = spec_of(self.query)
+        return replace(spec, level=self.level) if self.level else spec
+
+    def asked_of(self, query: Query) -> Wanted:
+        """The same set in another map."""
+        return replace(self, query=query)
+
+    def in_order(self, order: str) -> Wanted:
+        return replace(self, order=order)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A heat map, the map it is of, what it is called, and what should be known about it."""
+
+    heat_map: HeatMap
+    phenomap: PhenoMap
+    title: str
+    notes: tuple[str, ...]
+
+    @property
+    def file_name(self) -> str:
+        """The title without what a file's name cannot have."""
+        return "".join(c if c.isalnum() or c in " -@.,()" else "_" for c in self.title)
+
+    def can_be_judged(self, row: int, column: int) -> bool:
+        """Whether there is anything to say of two entries beside their cosine."""
+        is_blank = self.heat_map.is_blank
+        return row != column and not (is_blank[row] or is_blank[column])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A set that the window offers: a name and a level where it is what one thing received."""
+
+    kind: str
+    words: str
+    tip: str
+    is_there: bool = True
+    name: str = ""
+    level: str = ""
+
+
+def choices(session: Session) -> list[Choice]:
+    """The sets that there are: neighbors, chosen entries, doses or guides of what is selected."""
+    n = len(session.chosen)
+    offered = [
+        Choice(
+            "neighbors",
+            f"{key_in_words(session.query.key) or 'The query'} and its neighbors",
+            "The perturbation that is asked for and the list of the tab Neighbors",
+            bool(session.query.key),
+        ),
+        Choice(
+            "chosen",
+            f"Chosen on the map ({n:,})" if n else "Chosen on the map (nothing yet)",
+            "What was chosen with the lasso or the box on the page All",
+            n > 0,
+        ),
+    ]
+    series = _series_of(session)
+    return [*offered, series] if series is not None else offered
+
+
+def _series_of(session: Session) -> Choice | None:
+    """All doses of the compound, or all guides of the gene, that the current well received."""
+    if session.dataset is None or session.well is None:
+        return None
+    row = session.well_row(session.well)
+    treatment = row["treatment"]
+    if row["well_type"] == "compound" and isinstance(treatment, str):
+        tip = "The compound of the current well at each of its doses"
+        return Choice("series", f"All doses of {treatment}", tip, True, treatment, "perturbation")
+    gene = gene_of_guide(treatment) if isinstance(treatment, str) else None
+    if gene is None:
+        return None
+    tip = "The guides of the current well's gene, each by itself"
+    return Choice("series", f"All guides of {gene}", tip, True, gene, "guide")
+
+
+def shown(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
+    """Make the heat map of a set.
+
+    A list without any name at the level of the query is looked for at the other levels.
+
+    Raises
+    ------
+    MapError, UnknownKey
+        If there is nothing to compare.
+    """
+    levels = [wanted.spec.level]
+    if not (wanted.keys or wanted.has_neighbors or wanted.level):
+        levels += [level for level in _OTHER_LEVELS if level not in levels]
+    first: MapError | None = None
+    for level in levels:
+        try:
+            return _shown_at(dataset, replace(wanted, level=level), progress)
+        except MapError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _shown_at(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
+    from napari_rxrx3.maps.build import phenomap_or_fallback
+
+    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    names, title = _names(phenomap, wanted, progress)
+    listing = _Listing(dataset, phenomap)
+    made = heat_map(phenomap, names, wanted.order, progress, find_bare=listing.find_bare)
+    notes = (note, *made.notes, listing.unknown_in_words(made.unknown))
+    return Shown(made, phenomap, title, tuple(filter(None, notes)))
+
+
+def _names(phenomap: PhenoMap, wanted: Wanted, progress: Progress) -> tuple[list[str], str]:
+    """Names of the entries, and what the set is called."""
+    if wanted.has_neighbors:
+        return _neighbors(phenomap, wanted.query, progress)
+    if wanted.keys:
+        return list(wanted.keys), wanted.title
+    names = names_in(wanted.text, lambda name: phenomap.find(name) is not None)
+    return names, wanted.title or f"{len(names):,} names"
+
+
+def _neighbors(phenomap: PhenoMap, query: Query, progress: Progress) -> tuple[list[str], str]:
+    """The query and the list of its neighbors, as the tab of neighbors has it."""
+    key = query.key
+    if phenomap.find(key) is None and query.well is not None:
+        key = phenomap.key_of_well(query.well) or key
+    phenomap.row(key)
+    listed = list_neighbors(
+        phenomap,
+        key,
+        query.order,
+        query.kind,
+        query.k,
+        query.metric,
+        lambda positions: None,
+        progress=progress,
+    )
+    which = "neighbors" if query.order == "similar" else f"{query.order} entries"
+    return [key, *(each.key for each in listed)], f"{key} and {len(listed)} {which}"
+
+
+class _Listing:
+    """What the data set knows of names that a map does not have."""
+
+    def __init__(self, dataset: Dataset, phenomap: PhenoMap) -> None:
+        self._dataset, self._map = dataset, phenomap
+        self._wells: dict[str, Array] = {}
+
+    def find_bare(self, names: list[str]) -> set[str]:
+        """Names of which there are wells, none of them with a vector."""
+        self._wells = _wells_of(self._dataset, names)
+        with_vectors, _ = self._dataset.rows_of(self._map.embedding)
+        return {
+            name
+            for name, positions in self._wells.items()
+            if not np.isin(positions, with_vectors).any()
+        }
+
+    def unknown_in_words(self, names: tuple[str, ...]) -> str:
+        """A sentence about names that are not in the map; empty if all are."""
+        if not names:
+            return ""
+        named = [f"{name}{self._why(name)}" for name in names[:_NAMED]]
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return f"Not in this map: {', '.join(named)}{more}."
+
+    def _why(self, name: str) -> str:
+        """Where the wells of a name are instead, or which key looks like it."""
+        positions = self._wells.get(name, _NONE)[:_LOOKED_AT]
+        wells = self._dataset.known_wells.index[positions]
+        keys = (self._map.key_of_well(str(well)) for well in wells)
+        if part_of := next((key for key in keys if key is not None), None):
+            return f" (a part of {part_of})"
+        if self._map.level == "well":
+            return ""
+        closest = self._map.closest_keys(name, 1)
+        return f" (closest: {closest[0]})" if closest else ""
+
+
+def _wells_of(dataset: Dataset, names: list[str]) -> dict[str, Array]:
+    """Places in the table of wells that received what a name says, of those that there are."""
+    wells = dataset.known_wells
+    without_dose = {name: name.rpartition("@")[0] or name for name in names}
+    found = {}
+    for column in ("gene", "treatment"):
+        values = wells[column]
+        rows = np.flatnonzero(values.isin({*names, *without_dose.values()}).to_numpy(bool))
+        of = np.asarray(values.array[rows], dtype=object)
+        for name, base in without_dose.items():
+            own = rows[of == name]
+            at_dose = rows[of == base][_are_of(name, wells, rows[of == base])]
+            if len(own) or len(at_dose):
+                found[name] = own if len(own) else at_dose
+    return found
+
+
+def _are_of(name: str, wells: pd.DataFrame, positions: Array) -> Array:
+    """Which wells have the dose that a name ends with, bool like `positions`."""
+    try:
+        dose = float(name.rpartition("@")[2])
+    except ValueError:
+        return np.zeros(len(positions), dtype=bool)
+    return np.isclose(wells["concentration"].to_numpy(np.float64)[positions], dose, rtol=1e-3)
+
+
+def judged(answer: Shown, row: int, column: int, progress: Progress) -> Verdict:
+    """How far the likeness of a row's and a column's entry can be trusted."""
+    keys = answer.heat_map.keys
+    return judge_pair(answer.phenomap, keys[row], keys[column], progress)
+
+
+def in_words(answer: Shown) -> str:
+    """What is shown."""
+    made = answer.heat_map
+    return f"{answer.title}: {len(made):,} × {len(made):,} · {made.in_words()}"
+
+
+def pair_in_words(made: HeatMap, row: int, column: int, verdict: Verdict | None = None) -> str:
+    """A pair, how alike it is, and whether that is more than chance."""
+    a, b = made.keys[row], made.keys[column]
+    if row == column:
+        return f"{a}\nwith itself{_why_blank(made, row)}"
+    why = _why_blank(made, row) or _why_blank(made, column)
+    if why:
+        return f"{a} × {b}\n{why.lstrip(', ')}"
+    value = f"{a} × {b}\ncosine {made.matrix[row, column]:.3f}"
+    if verdict is None:
+        return f"{value}   p …   q …"
+    return f"{value}   p {_share(verdict.p_value)}   q {_share(verdict.q_value)}"
+
+
+def _share(value: float) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.2g}"
+
+
+def _why_blank(made: HeatMap, i: int) -> str:
+    if made.rows[i] < 0:
+        return f", {made.keys[i]} has no vector"
+    return f", {made.keys[i]} has no direction in this map" if made.is_blank[i] else ""
