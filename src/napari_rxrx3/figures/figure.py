@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +14,9 @@ from napari_rxrx3.core.contrast import DEFAULT_LIMITS
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.palettes import PALETTES
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.kept.cache import written_atomically
 from napari_rxrx3.figures.curve import curve_of
 from napari_rxrx3.figures.drawing import drawn
+from napari_rxrx3.figures.figure_files import FORMATS, check_free, form_of, write_together
 from napari_rxrx3.figures.look import StainLook
 from napari_rxrx3.figures.paper import FigureError, FigureExists, Paper
 from napari_rxrx3.figures.plan import Plan
@@ -41,8 +40,6 @@ __all__ = [
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
-FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
-"""What the ending of a path stands for."""
 _ASPECT = 1.5
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
@@ -80,12 +77,13 @@ def save_figure(
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     path, paper = Path(path), paper or Paper()
-    form, looks = _form_of(path), list(looks or looks_of(record))
+    form, looks = form_of(path), list(looks or looks_of(record))
     _check(record, looks, paper)
-    _check_free(path, overwrite)
+    check_free(path, record_path(path), overwrite=overwrite)
     record = replace(record, limits=tuple(k.limits for k in looks), tiles=_placed(record))
     plan = Plan(dataset, record, looks, paper, form, progress or _unheard)
-    _write(path, _content(plan, record, paper, form), record)
+    content, beside = _content(plan, record, paper, form), record.to_json().encode("utf-8")
+    write_together({path: content, record_path(path): beside})
     return list(plan.failures)
 
 
@@ -93,20 +91,6 @@ def _content(plan: Plan, record: ViewRecord, paper: Paper, form: str) -> bytes:
     facts = {"Title": plan.title, "Creator": _creator(record), "Description": plan.words}
     date, curve = _date(record), curve_of(record)
     return drawn(form, plan.page, plan.pictures, paper.dpi, facts, date, curve)
-
-
-def _write(path: Path, content: bytes, record: ViewRecord) -> None:
-    """Write a figure and its record: both, or nothing."""
-    try:
-        with ExitStack() as files:
-            # both take their places when both are complete
-            figure = files.enter_context(written_atomically(path))
-            beside = files.enter_context(written_atomically(record_path(path)))
-            beside.write_text(record.to_json(), encoding="utf-8")
-            figure.write_bytes(content)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
 
 
 def record_path(path: str | os.PathLike[str]) -> Path:
@@ -139,16 +123,6 @@ def _placed(record: ViewRecord) -> tuple[Tile, ...]:
     return arranged(record.tiles, _ASPECT, keep=keep)
 
 
-def _form_of(path: Path) -> str:
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        endings = ", ".join(FORMATS)
-        raise FigureError(
-            f"{path.name} has no ending of a figure: choose one of {endings}."
-        ) from None
-
-
 def _check(record: ViewRecord, looks: Sequence[StainLook], paper: Paper) -> None:
     paper.check()
     if record.view == "plate":
@@ -157,14 +131,6 @@ def _check(record: ViewRecord, looks: Sequence[StainLook], paper: Paper) -> None
         raise FigureError("There is no well on screen to make a figure of.")
     if not any(look.is_shown for look in looks):
         raise FigureError("All six stains are hidden: choose at least one for the figure.")
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    for file in (path, record_path(path)):
-        if file.is_dir():
-            raise FigureError(f"{file} is a folder.")
-        if file.exists() and not overwrite:
-            raise FigureExists(f"{file} exists already.")
 
 
 def _creator(record: ViewRecord) -> str:

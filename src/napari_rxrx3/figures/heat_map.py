@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
-from napari_rxrx3.data.kept.cache import written_atomically
 from napari_rxrx3.figures.drawing import POINTS, file_of, font_of, measure, own_style, written
-from napari_rxrx3.figures.paper import FigureError, FigureExists, Paper
+from napari_rxrx3.figures.figure_files import check_free, form_of, write_together
+from napari_rxrx3.figures.paper import Paper
 from napari_rxrx3.figures.words import wrapped
 
 if TYPE_CHECKING:
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.maps.heat_map import HeatMap
 
-__all__ = ["FORMATS", "save_heat_map"]
+__all__ = ["save_heat_map"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
-
-FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
-"""What the ending of a path stands for."""
 
 _MM = POINTS / 25.4
 _MARGIN, _GAP = 8.0, 4.0
@@ -72,8 +69,8 @@ def save_heat_map(
     """
     path, paper = Path(path), paper or Paper()
     paper.check()
-    form = _form_of(path)
-    _check_free(path, overwrite)
+    form = form_of(path)
+    check_free(path, overwrite=overwrite)
     report = progress or (lambda done, total, text: None)
     report(0, 0, "drawing the heat map")
     made = _Sheet(heat_map, title if paper.has_labels else "", notes, paper)
@@ -81,33 +78,7 @@ def save_heat_map(
     with own_style():
         content = file_of(made.figure(), form, paper.dpi, facts, date or datetime.now(UTC))
     report(0, 0, f"writing {path}")
-    _write(path, content)
-
-
-def _form_of(path: Path) -> str:
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        endings = ", ".join(FORMATS)
-        raise FigureError(
-            f"{path.name} has no ending of a figure: choose one of {endings}."
-        ) from None
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise FigureError(f"{path} is a folder.")
-    if path.exists() and not overwrite:
-        raise FigureExists(f"{path} exists already.")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        with written_atomically(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
+    write_together({path: content})
 
 
 def _creator() -> str:

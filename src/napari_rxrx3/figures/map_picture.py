@@ -15,10 +15,9 @@ from napari_rxrx3.core.plate_colors import CategoricalLegend, NumericLegend
 from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
-from napari_rxrx3.data.kept.cache import written_atomically
 from napari_rxrx3.figures.drawing import POINTS, file_of, font_of, measure, own_style, written
-from napari_rxrx3.figures.figure import FORMATS
-from napari_rxrx3.figures.paper import FigureError, FigureExists, Paper
+from napari_rxrx3.figures.figure_files import check_free, form_of, write_together
+from napari_rxrx3.figures.paper import Paper
 from napari_rxrx3.figures.words import wrapped
 
 if TYPE_CHECKING:
@@ -90,11 +89,8 @@ def save_map(
     """
     path, paper = Path(path), paper or Paper()
     paper.check()
-    form = _form_of(path)
-    if path.is_dir():
-        raise FigureError(f"{path} is a folder.")
-    if path.exists() and not overwrite:
-        raise FigureExists(f"{path} exists already.")
+    form = form_of(path)
+    check_free(path, overwrite=overwrite)
     if progress is not None:
         progress(0, 0, "drawing the map")
     sheet = _Sheet(picture, paper)
@@ -104,19 +100,7 @@ def save_map(
         content = file_of(sheet.figure(), form, paper.dpi, facts, date or datetime.now(UTC))
     if progress is not None:
         progress(0, 0, f"writing {path}")
-    try:
-        with written_atomically(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
-
-
-def _form_of(path: Path) -> str:
-    if path.suffix.lower() not in FORMATS:
-        endings = ", ".join(FORMATS)
-        raise FigureError(f"{path.name} has no ending of a figure: choose one of {endings}.")
-    return FORMATS[path.suffix.lower()]
+    write_together({path: content})
 
 
 class _Sheet:

@@ -29,7 +29,7 @@ BUBBLE = 96
 """Width and height of the picture beside a point, at most."""
 
 _CAPTION = int(Qt.AlignmentFlag.AlignLeft) | int(Qt.TextFlag.TextWordWrap)
-_CAPTION_SHARE = 0.3
+_CAPTION_SHARE = 0.2
 _LOW, _WIDEST = 240.0, 260.0
 _HALO, _PAD, _OFFSET = 2.0, 6.0, 14.0
 _AROUND = [
