@@ -110,6 +110,13 @@ def test_a_click_closes_it_and_a_larger_window_has_a_larger_one(window: Window) 
     assert len(main.findChildren(CheatSheet)) == 1
 
 
+def test_it_goes_with_the_dock(window: Window) -> None:
+    main = window.viewer.window._qt_window
+    window.click(window.explorer.help_button)
+    window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
+    window.qtbot.waitUntil(lambda: main.findChildren(CheatSheet) == [])
+
+
 def test_a_question_mark_in_a_text_is_text(window: Window) -> None:
     window.explorer.find.setFocus()
     press(window, "?")

@@ -51,8 +51,8 @@ CONTENTS: dict[str, Content] = {
         pa.table({"well_id": screen.ids, "feature_0": ["a"] * len(screen.ids)})
     ),
     "without a row": lambda screen: b.parquet_bytes(b.embedding_table(screen.vectors).slice(0, 0)),
-    "of 30,000 columns": lambda screen: b.embedding_bytes(
-        {i: np.zeros(30_000) for i in screen.ids}
+    "of 10,000 columns": lambda screen: b.embedding_bytes(
+        {i: np.zeros(10_000) for i in screen.ids}
     ),
 }
 

@@ -6,7 +6,7 @@ import gc
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QLineEdit,
-    QPushButton,
     QToolButton,
     QWidget,
 )
@@ -28,6 +27,7 @@ from qtpy.QtWidgets import (
 from builders import Screen
 from monkey.actions import ACTIONS, Action
 from monkey.looking import wrong_pixels, wrong_words
+from monkey.parts import has_menu, holds_ours, is_ours, leaves, names_of
 from monkey.resources import Resources
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, parse_address
@@ -38,8 +38,6 @@ from window import Window
 __all__ = ["Found", "Monkey", "World"]
 
 LEFT = Qt.MouseButton.LeftButton
-_NOT_OURS = ("demo", "umap", "…")
-"""Words on what takes minutes, or asks for a file with a window of the system."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Monkey:
         self.counts: Counter[str] = Counter()
         self.n_looked = 0
         self.rests: list[Resources] = []
-        self.names = sorted({str(name) for world in worlds for name in _names_of(world)})
+        self.names = sorted({str(name) for world in worlds for name in names_of(world.screen)})
 
     # -- parts of the window ---------------------------------------------------------------------
 
@@ -282,8 +280,8 @@ class Monkey:
         return f"{index.row()} of {n}{', twice' if twice else ''}"
 
     def click_any_button(self) -> str:
-        buttons = [b for b in self._seen(QAbstractButton) if not _has_menu(b)]
-        buttons = [b for b in buttons if _is_ours(f"{b.text()} {b.toolTip()}")]
+        buttons = [b for b in self._seen(QAbstractButton) if not has_menu(b)]
+        buttons = [b for b in buttons if is_ours(f"{b.text()} {b.toolTip()}")]
         if not buttons:
             return ""
         button = self.dice.choice(buttons)
@@ -298,7 +296,7 @@ class Monkey:
         box = self.dice.choice(boxes)
         i = self.dice.randrange(box.count())
         text, said = box.itemText(i), box.toolTip()[:40]
-        if not _is_ours(text):
+        if not is_ours(text):
             return ""
         box.setCurrentIndex(i)
         box.activated.emit(i)
@@ -310,7 +308,7 @@ class Monkey:
             return ""
         menu = self.dice.choice(buttons).menu()
         menu.aboutToShow.emit()
-        actions = [a for a in _leaves(menu) if a.isEnabled() and _is_ours(a.text())]
+        actions = [a for a in leaves(menu) if a.isEnabled() and is_ours(a.text())]
         menu.aboutToHide.emit()
         if not actions:
             return ""
@@ -369,7 +367,7 @@ class Monkey:
 
     def _seen(self, kind: Any) -> list[Any]:
         """Enabled widgets of a kind that the user sees in a window of ours."""
-        tops = [w for w in QApplication.topLevelWidgets() if w.isVisible() and _holds_ours(w)]
+        tops = [w for w in QApplication.topLevelWidgets() if w.isVisible() and holds_ours(w)]
         parts = [self.explorer, *tops]
         found = {id(w): w for part in parts for w in part.findChildren(kind)}
         return [w for w in found.values() if w.isVisible() and w.isEnabled()]
@@ -381,32 +379,3 @@ class Monkey:
         for widget in QApplication.topLevelWidgets():
             if isinstance(widget, QDialog) and widget.isVisible() and self.dice.random() < 0.5:
                 widget.reject()
-
-
-def _names_of(world: World) -> Iterator[str]:
-    for row in world.screen.rows:
-        yield from (row[name] for name in ("gene", "treatment", "well_id", "address") if row[name])
-        if row["concentration"]:
-            yield f"{row['treatment']}@{row['concentration']}"
-
-
-def _has_menu(button: QAbstractButton) -> bool:
-    """A click on it would wait for the menu to be closed."""
-    return isinstance(button, (QToolButton, QPushButton)) and button.menu() is not None
-
-
-def _is_ours(words: str) -> bool:
-    return not any(word in words.lower() for word in _NOT_OURS)
-
-
-def _holds_ours(widget: QWidget) -> bool:
-    """A dialog or floating panel of the plugin, not napari's main window."""
-    return type(widget).__module__.startswith("napari_rxrx3.")
-
-
-def _leaves(menu: Any) -> Iterator[Any]:
-    for action in menu.actions():
-        if action.menu() is not None:
-            yield from _leaves(action.menu())
-        elif not action.isSeparator():
-            yield action

@@ -128,6 +128,8 @@ class ExplorerWidget(QWidget):
         self.share.end()
         self.workspace.tasks.cancel("names")
         QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
+        if self.cheat_sheet is not None:  # it lies on the window, which stays
+            QTimer.singleShot(0, self.cheat_sheet.deleteLater)
 
     def _take_width(self) -> None:
         """Leave most of the window to the canvas: Qt gives a new dock more than it needs."""

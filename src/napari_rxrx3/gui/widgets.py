@@ -7,15 +7,24 @@ from typing import Any
 
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
-from qtpy.QtCore import QElapsedTimer, QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QKeyEvent, QKeySequence, QPalette, QShortcut
-from qtpy.QtWidgets import QComboBox, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+from qtpy.QtCore import QElapsedTimer, QEvent, QObject, QPoint, QSize, Qt, QTimer
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QKeySequence, QPalette, QShortcut
+from qtpy.QtWidgets import (
+    QComboBox,
+    QMenu,
+    QToolButton,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
 from superqt.fonticon import icon
 
 __all__ = [
     "AtEnd",
     "Following",
     "Hurry",
+    "TooltipByPlace",
     "form_menu",
     "is_key_override",
     "let_shrink",
@@ -75,6 +84,21 @@ def is_key_override(event: QEvent) -> bool:
     the last press of the mouse, Python may take a new one at the same address for that one.
     """
     return event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+
+
+class TooltipByPlace(QWidget):
+    """A widget that is painted, and has something else to say at each place."""
+
+    def tooltip_at(self, place: QPoint) -> str:
+        """What to say at a place, as a tooltip has it; empty for nothing."""
+        return str(self.toolTip())
+
+    def event(self, event: QEvent) -> bool:
+        # its type is not enough, see `is_key_override`
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.tooltip_at(event.pos()), self)
+            return True
+        return bool(super().event(event))
 
 
 class AtEnd:

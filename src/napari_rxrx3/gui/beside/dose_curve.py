@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from math import isnan, log10
 
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_rxrx3.gui.beside.inks import ink, legible, paper
 from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.widgets import TooltipByPlace
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from napari_rxrx3.strips.doses import DoseCurve
 
@@ -25,7 +26,7 @@ _HOW = "Distance to the controls by dose: hover for numbers, double-click to go 
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
-class DoseCurveView(QWidget):
+class DoseCurveView(TooltipByPlace):
     """Shows a `DoseCurve`: replicates as points, their means as a line, controls as a band.
 
     The axis of doses is logarithmic, with 0 apart. Doses without a distance are gaps in the line,
@@ -93,16 +94,9 @@ class DoseCurveView(QWidget):
             assert self._curve is not None
             self.chosen.emit(self._curve.doses[index])
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
-            self._show_tooltip(event)
-            return True
-        return bool(super().event(event))
-
-    def _show_tooltip(self, event: QHelpEvent) -> None:
-        index = self.dose_at(event.pos())
-        text = _HOW if index is None else f"{self.in_words(index)}."
-        QToolTip.showText(event.globalPos(), wrapped_tooltip(text), self)
+    def tooltip_at(self, place: QPoint) -> str:
+        index = self.dose_at(place)
+        return wrapped_tooltip(_HOW if index is None else f"{self.in_words(index)}.")
 
     # -- scales -----------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isnan
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt
-from qtpy.QtGui import QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.histograms import N_SD, StainHistogram
@@ -15,6 +15,7 @@ from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.gui.beside.inks import ink, legible, paper
 from napari_rxrx3.gui.beside.intensities import Intensities
 from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.widgets import TooltipByPlace
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 
 __all__ = ["HistogramView"]
@@ -30,7 +31,7 @@ _HOW = (
 )
 
 
-class HistogramView(QWidget):
+class HistogramView(TooltipByPlace):
     """Shows `Intensities`; hovering over a stain gives its numbers."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -82,16 +83,11 @@ class HistogramView(QWidget):
         places = zip(STAINS, self._places(), strict=True)
         return next((stain for stain, place in places if place.contains(point)), None)
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
-            self._show_tooltip(event)
-            return True
-        return bool(super().event(event))
-
-    def _show_tooltip(self, event: QHelpEvent) -> None:
-        stain = self.stain_at(event.pos())
-        text = wrapped_tooltip(f"{self.in_words(stain)}.") if stain is not None else self.toolTip()
-        QToolTip.showText(event.globalPos(), text, self)
+    def tooltip_at(self, place: QPoint) -> str:
+        stain = self.stain_at(place)
+        if stain is None:
+            return super().tooltip_at(place)
+        return wrapped_tooltip(f"{self.in_words(stain)}.")
 
     # -- painting ---------------------------------------------------------------------------------
 

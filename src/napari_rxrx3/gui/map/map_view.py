@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, Signal
 from qtpy.QtGui import QFontMetricsF, QImage, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
-from qtpy.QtWidgets import QApplication, QToolTip, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.picking import in_box, in_polygon
@@ -161,13 +161,10 @@ class MapView(PointsView):
     def _footer(self) -> float:
         return self.height() - self._captioned()[1].top() if self._caption else 0.0
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and self._caption:
-            is_meant = self._captioned()[1].contains(QPointF(event.pos()))
-            text = wrapped_tooltip(self._caption) if is_meant else self.toolTip()
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return bool(super().event(event))
+    def tooltip_at(self, place: QPoint) -> str:
+        if self._caption and self._captioned()[1].contains(QPointF(place)):
+            return wrapped_tooltip(self._caption)
+        return super().tooltip_at(place)
 
     def _paint_names(self, painter: QPainter, inks: Inked) -> None:
         font = small_font(self.font())

@@ -17,7 +17,7 @@ from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
 from napari_rxrx3.gui.beside.inks import paper
 from napari_rxrx3.gui.map.rendering import Newest
-from napari_rxrx3.gui.widgets import AtEnd
+from napari_rxrx3.gui.widgets import AtEnd, TooltipByPlace
 
 __all__ = ["AT_ONCE", "PointsView"]
 
@@ -36,7 +36,7 @@ _DIMMED = 0.35
 _LEAST_ZOOM, _MOST_ZOOM = 0.3, 4000.0
 
 
-class PointsView(QWidget):
+class PointsView(TooltipByPlace):
     """Shows points in the plane: a density where they are many, discs where they are few.
 
     What is drawn already is moved and enlarged at once; a picture that takes longer follows.

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt
+from qtpy.QtCore import QPoint, QPointF, QRect, QSize, Qt
 from qtpy.QtGui import (
     QColor,
     QFont,
     QFontInfo,
     QFontMetrics,
-    QHelpEvent,
     QImage,
     QLinearGradient,
     QPainter,
@@ -22,10 +21,11 @@ from qtpy.QtGui import (
     QPalette,
     QPixmap,
 )
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_rxrx3.core.plate_colors import RGB, CategoricalLegend, NumericLegend, paint_wells
 from napari_rxrx3.core.plate_view import WellState
+from napari_rxrx3.gui.widgets import TooltipByPlace
 
 __all__ = ["Legend", "pixmap_from", "plain_tooltip", "small_font", "window_inks"]
 
@@ -80,7 +80,7 @@ class _Item:
     state: WellState = WellState.COMPLETE
 
 
-class Legend(QWidget):
+class Legend(TooltipByPlace):
     """Names, counts and color scale of a plate map, wrapped to the width there is.
 
     Parameters
@@ -136,15 +136,9 @@ class Legend(QWidget):
         places = self._places(width)
         return places[-1].bottom() + 1 if places else self._line_height()
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
-            self._show_tooltip(event)
-            return True
-        return bool(super().event(event))
-
-    def _show_tooltip(self, event: QHelpEvent) -> None:
-        item = self.item_at(event.pos())
-        QToolTip.showText(event.globalPos(), plain_tooltip(item) if item else "", self)
+    def tooltip_at(self, place: QPoint) -> str:
+        item = self.item_at(place)
+        return plain_tooltip(item) if item else ""
 
     def item_at(self, point: QPoint) -> str:
         """Return what the entry at a point says in full, or an empty text."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -15,13 +14,14 @@ from qtpy.QtGui import (
     QPixmap,
     QRegion,
 )
-from qtpy.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, ROW_NAMES, format_address
 from napari_rxrx3.core.plate_colors import RGB, PlateColors, paint_plate
 from napari_rxrx3.core.plate_view import PlateGrid, PlateView, WellSelection
 from napari_rxrx3.gui.plate.legend import pixmap_from, plain_tooltip, small_font, window_inks
 from napari_rxrx3.gui.plate.tag_marks import paint_tags
+from napari_rxrx3.gui.widgets import TooltipByPlace
 
 __all__ = ["PlateMap"]
 
@@ -41,7 +41,7 @@ _KEYS = (
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
-class PlateMap(QWidget):
+class PlateMap(TooltipByPlace):
     """Shows one plate; click, drag or use the keys to choose wells.
 
     A plain click or an arrow key moves the current well. With Shift, Ctrl or by dragging, wells are
@@ -223,17 +223,11 @@ class PlateMap(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
-            self._show_tooltip(event)
-            return True
-        return bool(super().event(event))
-
-    def _show_tooltip(self, event: QHelpEvent) -> None:
-        position, text = self._position(event.pos()), ""
+    def tooltip_at(self, place: QPoint) -> str:
+        position = self._position(place)
         if self._describer and self._view.is_listed(position):
-            text = plain_tooltip(self._describer(position))
-        QToolTip.showText(event.globalPos(), text, self)
+            return plain_tooltip(self._describer(position))
+        return ""
 
     # -- size -------------------------------------------------------------------------------------
 
