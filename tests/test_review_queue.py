@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -291,20 +290,6 @@ def test_a_very_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
     queue = queue_of_found(dataset, index.where(hit))
     assert len(queue) == MOST
     assert f"Only the first {MOST:,} are listed, {len(rows) - MOST:,} are not." in queue.note
-
-
-def test_the_python_that_the_documents_show_runs(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (Path(__file__).parents[1] / "docs" / "hits.md").read_text(encoding="utf-8")
-    shown = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert shown
-    open_review(dataset, "Bo").tag("gene-001_1_C03", 2)
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {"ds": dataset}
-    exec(shown[1], names)
-    assert (tmp_path / "hits.csv").read_text(encoding="utf-8-sig").count("\n") == 2
-    assert names["name"] == "Bo"
 
 
 # --- lists in files ---------------------------------------------------------------------------
