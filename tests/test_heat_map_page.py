@@ -30,6 +30,7 @@ from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
 from napari_rxrx3.maps.query import Query
 from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Session
+from test_map_view import drag, hover
 from window import Window
 
 GENES = tuple(f"GENE{i:02d}" for i in range(12))
@@ -225,17 +226,14 @@ def test_the_wheel_zooms_around_the_pointer(view: HeatMapView) -> None:
     assert view.frame.is_fitted
 
 
-def test_dragging_moves_and_does_not_choose(view: HeatMapView, qtbot: Any) -> None:
+def test_dragging_moves_and_does_not_choose(view: HeatMapView) -> None:
     view.set_heat_map(random_map(100))
     chosen: list[tuple[int, int]] = []
     view.chosen.connect(lambda row, column: chosen.append((row, column)))
     view.zoom(8)
     x, y = view.frame.x, view.frame.y
     start = QPoint(200, 200)
-    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=start)
-    for step in (20, 40, 60):
-        qtbot.mouseMove(view, start - QPoint(step, step // 2))
-    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=start - QPoint(60, 30))
+    drag(view, [QPointF(start - QPoint(step, step // 2)) for step in (0, 20, 40, 60)])
     assert view.frame.x == pytest.approx(x + 60 / view.frame.scale)
     assert view.frame.y == pytest.approx(y + 30 / view.frame.scale)
     assert not chosen
@@ -341,9 +339,9 @@ class Side:
 
     def point(self, row: int, column: int) -> None:
         view = self.page.view
-        self.qtbot.mouseMove(view, QPoint(1, 1))  # no move, no event
+        hover(view, QPointF(1, 1))
         self.qtbot.waitUntil(lambda: view.current is None)
-        self.qtbot.mouseMove(view, view.middle_of(row, column))
+        hover(view, QPointF(view.middle_of(row, column)))
         self.qtbot.waitUntil(lambda: view.current == (row, column))
 
     def cell(self, a: str, b: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QToolButton, QWidget
 
@@ -21,6 +21,7 @@ from napari_rxrx3.core.plate_colors import WELL_TYPE_COLORS
 from napari_rxrx3.gui.map.map_page import MapPage
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.session import Session
+from test_map_view import drag, hover
 from test_tooltips import silent
 from window import Window
 
@@ -112,12 +113,7 @@ def enclose(window: Window, names: tuple[str, ...], modifier: Any = NONE) -> Non
     top, bottom = min(p.y() for p in points) - 5, max(p.y() for p in points) + 5
     corners = [QPoint(x, y) for x, y in ((left, top), (right, top), (right, bottom))]
     corners += [QPoint(left, bottom), QPoint(left, top + 1)]
-    bot = window.qtbot
-    bot.mousePress(view, LEFT, modifier, corners[0])
-    for corner in corners:
-        bot.mouseMove(view, corner)
-        bot.wait(1)
-    bot.mouseRelease(view, LEFT, modifier, corners[-1])
+    drag(view, [QPointF(corner) for corner in corners], modifier=modifier)
     window.settle()
 
 
@@ -223,8 +219,7 @@ def test_a_double_click_leads_from_the_plate_to_the_well(window: Window) -> None
 
 def test_hovering_names_an_entry_and_shows_its_picture(window: Window) -> None:
     view, row = page(window).view, keys(window).index("BETA3")
-    window.qtbot.mouseMove(view, QPoint(1, 1))
-    window.qtbot.mouseMove(view, place(window, "BETA3"))
+    hover(view, QPointF(place(window, "BETA3")))
     window.qtbot.waitUntil(lambda: row in view._pictures, timeout=10_000)
     words = page(window)._words(row)
     assert words.startswith("BETA3   4 wells   cos ")

@@ -85,11 +85,11 @@ def mouse(
     QApplication.sendEvent(widget, QMouseEvent(kind, place, on_screen, button, held, modifier))
 
 
-def hover(view: MapView, place: QPointF) -> None:
+def hover(view: QWidget, place: QPointF) -> None:
     mouse(view, QEvent.Type.MouseMove, place, NONE, NONE)
 
 
-def drag(view: MapView, way: list[QPointF], button: Any = LEFT, modifier: Any = PLAIN) -> None:
+def drag(view: QWidget, way: list[QPointF], button: Any = LEFT, modifier: Any = PLAIN) -> None:
     mouse(view, QEvent.Type.MouseButtonPress, way[0], button, button, modifier)
     for place in way[1:]:
         mouse(view, QEvent.Type.MouseMove, place, NONE, button, modifier)

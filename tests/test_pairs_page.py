@@ -26,6 +26,7 @@ from napari_rxrx3.gui.map.pairs_plot import PairsPlot
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.maps.pairs import compare_pairs, compare_replicates
 from napari_rxrx3.session import Session
+from test_map_view import drag, hover
 from window import Window, kept_maps
 
 GENES = s.gene_names(16)
@@ -94,8 +95,7 @@ class Side:
         self.settle()
 
     def hover(self, place: QPointF) -> None:
-        self.qtbot.mouseMove(self.page.plot, QPoint(1, 1))
-        self.qtbot.mouseMove(self.page.plot, place.toPoint())
+        hover(self.page.plot, place)
         self.qtbot.wait(20)
 
     @property
@@ -352,10 +352,7 @@ def test_wheel_drag_and_keys_move_the_plot(side: Side) -> None:
     plot, home = side.page.plot, side.page.plot.view
     spot = plot.place_of(0)
     qtbot = side.qtbot
-    qtbot.mousePress(plot, LEFT, NO_KEY, QPoint(300, 200))
-    for x in (310, 330, 350):
-        qtbot.mouseMove(plot, QPoint(x, 180))
-    qtbot.mouseRelease(plot, LEFT, NO_KEY, QPoint(350, 180))
+    drag(plot, [QPointF(300, 200), *(QPointF(x, 180) for x in (310, 330, 350))])
     moved = plot.place_of(0) - spot
     assert (moved.x(), moved.y()) == pytest.approx((50, -20))
     qtbot.keyClick(plot, Qt.Key.Key_Left)
@@ -380,9 +377,7 @@ def test_a_drag_is_no_click(side: Side) -> None:
     heard: list[int] = []
     side.page.plot.clicked.connect(heard.append)
     spot = side.page.plot.place_of(0).toPoint()
-    side.qtbot.mousePress(side.page.plot, LEFT, NO_KEY, spot - QPoint(30, 0))
-    side.qtbot.mouseMove(side.page.plot, spot)
-    side.qtbot.mouseRelease(side.page.plot, LEFT, NO_KEY, spot)
+    drag(side.page.plot, [QPointF(spot - QPoint(30, 0)), QPointF(spot)])
     assert not heard
     side.click(side.page.plot, side.page.plot.place_of(side.lone_pair()))
     assert len(heard) == 1

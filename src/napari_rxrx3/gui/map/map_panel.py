@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -15,25 +17,38 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.gui.map.chosen_bar import ChosenBar
-from napari_rxrx3.gui.map.heat_map_page import HeatMapPage
 from napari_rxrx3.gui.map.larger import Larger
-from napari_rxrx3.gui.map.map_page import MapPage
-from napari_rxrx3.gui.map.pairs_page import PairsPage
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.session import Session
 
+if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
+    from napari_rxrx3.gui.map.heat_map_page import HeatMapPage
+    from napari_rxrx3.gui.map.map_page import MapPage
+    from napari_rxrx3.gui.map.pairs_page import PairsPage
+
 __all__ = ["MapPanel"]
 
 _PAGES = {
-    "map": ("All", "Every entry of the map as a point: alike ones lie near each other"),
-    "heat": ("Heat map", "How alike the entries of a list or of the chosen set are, pair by pair"),
-    "pairs": ("Two screens", "Pairs of entries in two experiments or two maps against each other"),
+    "map": ("All", "Every entry of the map as a point: alike ones lie near each other", "map_page"),
+    "heat": (
+        "Heat map",
+        "How alike the entries of a list or of the chosen set are, pair by pair",
+        "heat_map",
+    ),
+    "pairs": (
+        "Two screens",
+        "Pairs of entries in two experiments or two maps against each other",
+        "pairs",
+    ),
 }
 
 
 class MapPanel(QWidget):
-    """Three pictures of the map that the session's query goes to, and a bar for the chosen set."""
+    """Three pictures of the map that the session's query goes to, and a bar for the chosen set.
+
+    No window waits for what nobody looks at: each page is made when it is first turned to.
+    """
 
     queue_wanted = Signal()
     """The user wants to review the chosen set."""
@@ -41,12 +56,10 @@ class MapPanel(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
+        self._page = "map"
         self.following = Following(self)
-        self.map_page = MapPage(session, tasks)
-        self.heat_map = HeatMapPage(session, tasks)
-        self.pairs = PairsPage(session, tasks)
         self.chosen = ChosenBar(session, tasks)
-        self.buttons = {name: _button(*words) for name, words in _PAGES.items()}
+        self.buttons = {name: _button(word, tip) for name, (word, tip, _) in _PAGES.items()}
         self.larger_button = tool_button("open_in_new", "Larger: the map in a window of its own")
         self.pages = QStackedWidget()
         self.body = QWidget()
@@ -54,23 +67,54 @@ class MapPanel(QWidget):
         self.larger = Larger(self, self.body)
         self._connect()
 
+    @cached_property
+    def map_page(self) -> MapPage:
+        from napari_rxrx3.gui.map.map_page import MapPage
+
+        return MapPage(self._session, self._tasks)
+
+    @cached_property
+    def heat_map(self) -> HeatMapPage:
+        from napari_rxrx3.gui.map.heat_map_page import HeatMapPage
+
+        return HeatMapPage(self._session, self._tasks)
+
+    @cached_property
+    def pairs(self) -> PairsPage:
+        from napari_rxrx3.gui.map.pairs_page import PairsPage
+
+        return PairsPage(self._session, self._tasks)
+
+    @property
+    def _made(self) -> list[MapPage | HeatMapPage | PairsPage]:
+        """The pages that were looked at."""
+        return [vars(self)[page] for _, _, page in _PAGES.values() if page in vars(self)]
+
     @property
     def is_settled(self) -> bool:
         """Everything that was asked for is on screen."""
-        parts = (self.map_page, self.heat_map, self.pairs, self.chosen)
-        return all(part.is_settled for part in parts)
+        return self.chosen.is_settled and all(page.is_settled for page in self._made)
 
     def end(self) -> None:
         """Stop all work of the panel; it is not used any more."""
         self.following.end()
         self.larger.end()
-        for part in (self.map_page, self.heat_map, self.pairs, self.chosen):
-            part.end()
+        self.chosen.end()
+        for page in self._made:
+            page.end()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.show_page(self._page)
 
     def show_page(self, name: str) -> None:
         """Turn to a page: "map", "heat" or "pairs"."""
+        self._page = name
         self.buttons[name].setChecked(True)
-        self.pages.setCurrentIndex(list(_PAGES).index(name))
+        page = getattr(self, _PAGES[name][2])
+        if self.pages.indexOf(page) < 0:
+            self.pages.addWidget(page)
+        self.pages.setCurrentWidget(page)
 
     def take_focus(self) -> None:
         """Let keys move the map."""
@@ -86,8 +130,6 @@ class MapPanel(QWidget):
             head.addWidget(button)
         head.addStretch(1)
         head.addWidget(self.larger_button)
-        for page in (self.map_page, self.heat_map, self.pairs):
-            self.pages.addWidget(page)
         self.buttons["map"].setChecked(True)
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 4, 0, 0)
