@@ -15,6 +15,10 @@ _COMPOSED = (
 )
 
 REASONS: dict[str, str] = {
+    "activation": (
+        "About half of it is the loading of a hundred small modules, the other half the making "
+        "of all tabs; none of the heavy packages is among them."
+    ),
     "click 512 px": "The window beside the canvas is drawn as well: plate map, facts, status.",
     "click 2048 px": _TWO_DRAWINGS,
     "first picture 2048 px": (
