@@ -17,7 +17,7 @@ from benchmarks.search import clustered, map_of
 from benchmarks.settings import Settings
 from benchmarks.shown import Shown
 from benchmarks.timing import Row, Target, interleaved
-from napari_rxrx3.gui.map.heat_map_view import HeatMapView
+from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.maps.heat_map import HeatMap, heat_map
 
 __all__ = ["heat_map_view"]

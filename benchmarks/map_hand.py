@@ -13,7 +13,7 @@ from benchmarks.points import Points
 from benchmarks.recorder import Recorder
 from benchmarks.shown import Shown
 from benchmarks.window import pump
-from napari_rxrx3.gui.map.map_view import MapView
+from napari_rxrx3.gui.map.points.view import MapView
 
 __all__ = ["Hand"]
 

@@ -21,10 +21,10 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.diverging import color_index, diverging
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.gui.map.heat_map_frame import LEGIBLE, Frame
-from napari_rxrx3.gui.map.heat_map_page import HeatMapPage
-from napari_rxrx3.gui.map.heat_map_sets import Wanted, shown
-from napari_rxrx3.gui.map.heat_map_view import HeatMapView
+from napari_rxrx3.gui.map.heat_map.frame import LEGIBLE, Frame
+from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
+from napari_rxrx3.gui.map.heat_map.sets import Wanted, shown
+from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
 from napari_rxrx3.maps.query import Query

@@ -18,7 +18,7 @@ import builders as b
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.plate_colors import WELL_TYPE_COLORS
-from napari_rxrx3.gui.map.map_page import MapPage
+from napari_rxrx3.gui.map.points.page import MapPage
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.session import Session
 from test_map_view import drag, hover

@@ -16,7 +16,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPalette, QWheelEvent
 from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
-from napari_rxrx3.gui.map.map_view import MapView
+from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.map.rendering import Newest
 from test_plate_map import image_of
 

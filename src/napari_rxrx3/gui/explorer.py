@@ -45,7 +45,7 @@ from napari_rxrx3.gui.workspace import workspace_of
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.search import Found, SearchIndex
-    from napari_rxrx3.gui.map.chosen import ChosenWells
+    from napari_rxrx3.gui.map.chosen.entries import ChosenWells
 
 __all__ = ["ExplorerWidget"]
 

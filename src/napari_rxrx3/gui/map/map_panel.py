@@ -16,16 +16,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.gui.map.chosen_bar import ChosenBar
+from napari_rxrx3.gui.map.chosen.bar import ChosenBar
 from napari_rxrx3.gui.map.larger import Larger
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
-    from napari_rxrx3.gui.map.heat_map_page import HeatMapPage
-    from napari_rxrx3.gui.map.map_page import MapPage
-    from napari_rxrx3.gui.map.pairs_page import PairsPage
+    from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
+    from napari_rxrx3.gui.map.pairs.page import PairsPage
+    from napari_rxrx3.gui.map.points.page import MapPage
 
 __all__ = ["MapPanel"]
 
@@ -69,19 +69,19 @@ class MapPanel(QWidget):
 
     @cached_property
     def map_page(self) -> MapPage:
-        from napari_rxrx3.gui.map.map_page import MapPage
+        from napari_rxrx3.gui.map.points.page import MapPage
 
         return MapPage(self._session, self._tasks)
 
     @cached_property
     def heat_map(self) -> HeatMapPage:
-        from napari_rxrx3.gui.map.heat_map_page import HeatMapPage
+        from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
 
         return HeatMapPage(self._session, self._tasks)
 
     @cached_property
     def pairs(self) -> PairsPage:
-        from napari_rxrx3.gui.map.pairs_page import PairsPage
+        from napari_rxrx3.gui.map.pairs.page import PairsPage
 
         return PairsPage(self._session, self._tasks)
 

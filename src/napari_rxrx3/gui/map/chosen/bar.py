@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_rxrx3.gui.answers.results import save_text
 from napari_rxrx3.gui.line import Line
-from napari_rxrx3.gui.map.chosen import (
+from napari_rxrx3.gui.map.chosen.entries import (
     MOST_WELLS,
     Chosen,
     ChosenWells,
@@ -21,7 +21,7 @@ from napari_rxrx3.gui.map.chosen import (
     table_of,
     typical_wells,
 )
-from napari_rxrx3.gui.map.chosen_table import ChosenTable
+from napari_rxrx3.gui.map.chosen.table import ChosenTable
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
@@ -177,7 +177,7 @@ class ChosenBar(QWidget):
             self.save_csv(Path(path))
 
     def _show_table(self) -> None:
-        from napari_rxrx3.gui.map.chosen_table import as_rows
+        from napari_rxrx3.gui.map.chosen.table import as_rows
 
         self._with_table(as_rows, self._open_table, "listing the chosen set")
 

@@ -7,9 +7,9 @@ from functools import partial
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
 
-from napari_rxrx3.gui.map.coloring import KIND
-from napari_rxrx3.gui.map.making import FILE, PCA, UMAP
-from napari_rxrx3.gui.map.umap_settings import UmapSettingsButton
+from napari_rxrx3.gui.map.points.coloring import KIND
+from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP
+from napari_rxrx3.gui.map.points.umap_settings import UmapSettingsButton
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
 
 __all__ = ["MapControls"]

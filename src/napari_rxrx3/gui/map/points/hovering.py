@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import QObject
 
 from napari_rxrx3.gui.answers.thumbnails import Thumbnails
-from napari_rxrx3.gui.map.making import Scene
-from napari_rxrx3.gui.map.map_view import MapView
+from napari_rxrx3.gui.map.points.making import Scene
+from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.session import Session
 
 __all__ = ["HoverPictures"]

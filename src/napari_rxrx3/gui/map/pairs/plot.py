@@ -24,7 +24,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_rxrx3.core.points.density import Inks, paint_density
 from napari_rxrx3.core.points.viewport import Viewport
 from napari_rxrx3.gui.beside.inks import ink, legible, paper
-from napari_rxrx3.gui.map.pairs_frame import paint_axes, paint_caption, paint_legend
+from napari_rxrx3.gui.map.pairs.frame import paint_axes, paint_caption, paint_legend
 from napari_rxrx3.gui.map.rendering import Newest
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.widgets import AtEnd

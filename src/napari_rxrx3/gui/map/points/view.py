@@ -16,7 +16,7 @@ from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.picking import in_box, in_polygon
 from napari_rxrx3.core.points.scene import Scene
 from napari_rxrx3.gui.beside.inks import ink, paper
-from napari_rxrx3.gui.map.overlay import (
+from napari_rxrx3.gui.map.points.overlay import (
     Inked,
     caption_in,
     paint_bubble,
@@ -25,7 +25,7 @@ from napari_rxrx3.gui.map.overlay import (
     paint_outline,
     paint_ring,
 )
-from napari_rxrx3.gui.map.points_view import AT_ONCE, PointsView
+from napari_rxrx3.gui.map.points.points_view import AT_ONCE, PointsView
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.words import wrapped_tooltip
 

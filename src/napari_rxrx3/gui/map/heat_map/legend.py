@@ -15,7 +15,7 @@ from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.words import elided
 
 if TYPE_CHECKING:
-    from napari_rxrx3.gui.map.heat_map_frame import Frame
+    from napari_rxrx3.gui.map.heat_map.frame import Frame
 
 __all__ = ["is_dark", "legend_room", "paint_legend", "paint_words"]
 

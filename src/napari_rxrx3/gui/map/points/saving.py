@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_rxrx3.gui.map.coloring import Coloring
-from napari_rxrx3.gui.map.heat_map_files import FIGURES, with_ending
-from napari_rxrx3.gui.map.making import Scene
-from napari_rxrx3.gui.map.map_view import MapView
+from napari_rxrx3.gui.map.endings import FIGURES, with_ending
+from napari_rxrx3.gui.map.points.coloring import Coloring
+from napari_rxrx3.gui.map.points.making import Scene
+from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
 

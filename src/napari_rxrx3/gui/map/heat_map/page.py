@@ -22,14 +22,9 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.gui.line import Line
-from napari_rxrx3.gui.map.heat_map_files import (
-    FIGURES,
-    TABLE,
-    figure_saved,
-    table_saved,
-    with_ending,
-)
-from napari_rxrx3.gui.map.heat_map_sets import (
+from napari_rxrx3.gui.map.endings import FIGURES, TABLE, with_ending
+from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
+from napari_rxrx3.gui.map.heat_map.sets import (
     Shown,
     Wanted,
     choices,
@@ -38,7 +33,7 @@ from napari_rxrx3.gui.map.heat_map_sets import (
     pair_in_words,
     shown,
 )
-from napari_rxrx3.gui.map.heat_map_view import HeatMapView
+from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.map.names_edit import NamesEdit
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, Hurry, let_shrink, tool_button

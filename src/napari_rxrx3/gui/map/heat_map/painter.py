@@ -21,10 +21,10 @@ from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
 from napari_rxrx3.gui.beside.inks import ink, paper
-from napari_rxrx3.gui.map.heat_map_legend import is_dark, paint_legend, paint_words
+from napari_rxrx3.gui.map.heat_map.legend import is_dark, paint_legend, paint_words
 
 if TYPE_CHECKING:
-    from napari_rxrx3.gui.map.heat_map_frame import Frame
+    from napari_rxrx3.gui.map.heat_map.frame import Frame
     from napari_rxrx3.maps.heat_map import HeatMap
 
 __all__ = ["HeatMapPainter"]

@@ -6,20 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.gui.answers.results import save_text
-from napari_rxrx3.gui.map.heat_map_sets import Shown
+from napari_rxrx3.gui.map.heat_map.sets import Shown
 from napari_rxrx3.gui.tasks import Progress
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["FIGURES", "TABLE", "figure_saved", "table_saved", "with_ending"]
-
-FIGURES, TABLE = "Figures (*.png *.svg *.pdf)", "CSV (*.csv)"
-
-
-def with_ending(path: Path, ending: str) -> Path:
-    """A path, with an ending if it has none."""
-    return path if path.suffix else path.with_name(path.name + ending)
+__all__ = ["figure_saved", "table_saved"]
 
 
 def table_saved(answer: Shown, path: Path, overwrite: bool, progress: Progress) -> str:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.gui.answers.results import save_text
-from napari_rxrx3.gui.map.pairs_answer import (
+from napari_rxrx3.gui.map.pairs.answer import (
     PairQuestion,
     PairsAnswer,
     answered,
@@ -31,8 +31,8 @@ from napari_rxrx3.gui.map.pairs_answer import (
     in_words,
     wells_of,
 )
-from napari_rxrx3.gui.map.pairs_choice import PairsChoice
-from napari_rxrx3.gui.map.pairs_plot import PairsPlot
+from napari_rxrx3.gui.map.pairs.choice import PairsChoice
+from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
 from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip

@@ -12,18 +12,18 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.gui.map.coloring import (
+from napari_rxrx3.gui.map.points.coloring import (
     SIMILARITY,
     TAGS,
     Coloring,
     color_points,
     needs_scores,
 )
-from napari_rxrx3.gui.map.hovering import HoverPictures
-from napari_rxrx3.gui.map.making import FILE, PCA, UMAP, Scene, Wanted, make_scene, strongest
-from napari_rxrx3.gui.map.map_controls import MapControls
-from napari_rxrx3.gui.map.map_saving import MapSaving, picture_of
-from napari_rxrx3.gui.map.map_view import MapView
+from napari_rxrx3.gui.map.points.controls import MapControls
+from napari_rxrx3.gui.map.points.hovering import HoverPictures
+from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP, Scene, Wanted, make_scene, strongest
+from napari_rxrx3.gui.map.points.saving import MapSaving, picture_of
+from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, is_key_override

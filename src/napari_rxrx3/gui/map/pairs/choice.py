@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.gui.answers.map_choice import MapChoice
 from napari_rxrx3.gui.map.names_edit import NamesEdit
-from napari_rxrx3.gui.map.pairs_answer import PairQuestion
+from napari_rxrx3.gui.map.pairs.answer import PairQuestion
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.maps.spec import MapSpec
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.gui.map.coloring import colorings
+from napari_rxrx3.gui.map.points.coloring import colorings
 from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.maps.query import Query
 from napari_rxrx3.maps.spec import MapSpec

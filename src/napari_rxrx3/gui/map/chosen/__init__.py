@@ -1,0 +1,1 @@
+"""The chosen set of entries, and what can be done with it."""

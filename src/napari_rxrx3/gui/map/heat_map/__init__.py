@@ -1,0 +1,1 @@
+"""How alike some entries are, pair by pair."""

@@ -1,0 +1,1 @@
+"""Two screens, or two maps, against each other."""

@@ -1,0 +1,1 @@
+"""Every entry of a level as a point."""
