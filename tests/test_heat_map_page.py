@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QGuiApplication, QPalette, QWheelEvent
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtGui import QColor, QGuiApplication, QPalette
+from qtpy.QtWidgets import QFileDialog
 
 import builders as b
 import napari_rxrx3 as rx
+from mouse import drag, hover, wheel
 from napari_rxrx3.core.diverging import color_index, diverging
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.map.heat_map.frame import LEGIBLE, Frame
@@ -30,7 +31,6 @@ from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
 from napari_rxrx3.maps.query import Query
 from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Session
-from test_map_view import drag, hover
 from window import Window
 
 GENES = tuple(f"GENE{i:02d}" for i in range(12))
@@ -149,21 +149,6 @@ def set_paper(view: HeatMapView, paper: str, text: str) -> None:
     view.setAutoFillBackground(True)
 
 
-def wheel(view: HeatMapView, place: QPoint, notches: int) -> None:
-    here = QPointF(place)
-    event = QWheelEvent(
-        here,
-        QPointF(view.mapToGlobal(place)),
-        QPoint(),
-        QPoint(0, 120 * notches),
-        NO_BUTTON,
-        Qt.KeyboardModifier.NoModifier,
-        Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
-    QApplication.sendEvent(view, event)
-
-
 @pytest.mark.parametrize(("paper", "text"), [("#262930", "white"), ("#f0f0f0", "black")])
 def test_each_cell_has_the_color_of_its_cosine(view: HeatMapView, paper: str, text: str) -> None:
     set_paper(view, paper, text)
@@ -219,10 +204,10 @@ def test_the_wheel_zooms_around_the_pointer(view: HeatMapView) -> None:
     view.set_heat_map(random_map(100))
     before = view.frame.scale
     place = view.middle_of(40, 60)
-    wheel(view, place, 3)
+    wheel(view, QPointF(place), 3)
     assert view.frame.scale == pytest.approx(before * 1.25**3)
     assert view.cell_at(QPointF(place)) == (40, 60)
-    wheel(view, place, -30)
+    wheel(view, QPointF(place), -30)
     assert view.frame.is_fitted
 
 
@@ -269,7 +254,7 @@ def test_without_a_heat_map_it_says_why_and_nothing_can_be_done(
     assert view.accessibleDescription() == "Nothing here."
     qtbot.keyClick(view, Qt.Key.Key_Right)
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
-    wheel(view, QPoint(100, 100), 2)
+    wheel(view, QPointF(100, 100), 2)
     assert view.current is None
     assert not view.grab().isNull()
 

@@ -15,13 +15,13 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QToolButton, QWidget
 
 import builders as b
+from mouse import drag, hover
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.plate_colors import WELL_TYPE_COLORS
 from napari_rxrx3.gui.map.points.page import MapPage
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.session import Session
-from test_map_view import drag, hover
 from test_tooltips import silent
 from window import Window
 

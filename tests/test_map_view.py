@@ -13,9 +13,10 @@ import pytest
 from matplotlib.path import Path as Outline
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPalette, QWheelEvent
+from qtpy.QtGui import QColor, QHelpEvent, QImage, QPalette
 from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
+from mouse import click, drag, hover, send_mouse, wheel
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.map.rendering import Newest
 from test_plate_map import image_of
@@ -75,38 +76,6 @@ def view(qtbot: QtBot) -> Iterator[MapView]:
 
 def settle(qtbot: QtBot, view: MapView) -> None:
     qtbot.waitUntil(lambda: view.is_settled, timeout=20_000)
-
-
-def mouse(
-    widget: QWidget, kind: Any, place: QPointF, button: Any, held: Any, modifier: Any = PLAIN
-) -> None:
-    """Send a mouse event straight to a widget, for the real pointer may not obey a test."""
-    on_screen = QPointF(widget.mapToGlobal(place.toPoint()))
-    QApplication.sendEvent(widget, QMouseEvent(kind, place, on_screen, button, held, modifier))
-
-
-def hover(view: QWidget, place: QPointF) -> None:
-    mouse(view, QEvent.Type.MouseMove, place, NONE, NONE)
-
-
-def drag(view: QWidget, way: list[QPointF], button: Any = LEFT, modifier: Any = PLAIN) -> None:
-    mouse(view, QEvent.Type.MouseButtonPress, way[0], button, button, modifier)
-    for place in way[1:]:
-        mouse(view, QEvent.Type.MouseMove, place, NONE, button, modifier)
-    mouse(view, QEvent.Type.MouseButtonRelease, way[-1], button, NONE, modifier)
-
-
-def click(view: MapView, place: QPointF, button: Any = LEFT) -> None:
-    drag(view, [place], button)
-
-
-def wheel(view: MapView, place: QPointF, clicks: int) -> None:
-    turn = QPoint(0, 120 * clicks)
-    phase = Qt.ScrollPhase.NoScrollPhase
-    on_screen = QPointF(view.mapToGlobal(place.toPoint()))
-    QApplication.sendEvent(
-        view, QWheelEvent(place, on_screen, QPoint(), turn, NONE, PLAIN, phase, False)
-    )
 
 
 def place_of(view: MapView, x: float, y: float) -> QPointF:
@@ -452,8 +421,8 @@ def test_clicks_name_the_point_under_the_mouse(qtbot: QtBot, view: MapView) -> N
     view.zoom(8, view.place_of(7))
     at = view.place_of(7)
     assert at is not None
-    mouse(view, QEvent.Type.MouseButtonDblClick, at, LEFT, LEFT)
-    mouse(view, QEvent.Type.MouseButtonRelease, at, LEFT, NONE)
+    send_mouse(view, QEvent.Type.MouseButtonDblClick, at, LEFT, LEFT)
+    send_mouse(view, QEvent.Type.MouseButtonRelease, at, LEFT, NONE)
     assert activated == [7]
     assert len(clicked) == 3
     view.set_current(9)
@@ -519,13 +488,13 @@ def test_escape_drops_the_lasso_that_is_being_drawn(qtbot: QtBot, view: MapView)
     view.set_mode("lasso")
     marked, before = heard(view.marked), image_of(view)
     way = circle(view, CENTERS[0], 2.5)
-    mouse(view, QEvent.Type.MouseButtonPress, way[0], LEFT, LEFT)
+    send_mouse(view, QEvent.Type.MouseButtonPress, way[0], LEFT, LEFT)
     for place in way[1:]:
-        mouse(view, QEvent.Type.MouseMove, place, NONE, LEFT)
+        send_mouse(view, QEvent.Type.MouseMove, place, NONE, LEFT)
     assert (image_of(view) != before).any()
     qtbot.keyClick(view, Key.Key_Escape)
     hover(view, QPointF(390, 10))
-    mouse(view, QEvent.Type.MouseButtonRelease, way[0], LEFT, NONE)
+    send_mouse(view, QEvent.Type.MouseButtonRelease, way[0], LEFT, NONE)
     assert marked == []
     assert not len(view.marks())
     assert view.mode == "lasso"

@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 
 import builders as b
-from monkey.monkey import Monkey, World
+from monkey.monkey import Monkey
 from monkey.resources import Resources, grown
 from monkey.watching import answered, watched
+from monkey.world import World
 from napari_rxrx3.core.display import display
+from napari_rxrx3.data.kept.cache import default_cache_folder
 from window import Window
 
 N_ACTIONS = int(os.environ.get("MONKEY_ACTIONS", "120"))
@@ -104,6 +106,9 @@ def worlds(tmp_path: Path) -> list[World]:
     return made
 
 
+@pytest.mark.filterwarnings(  # napari's word on strips of large wells that are turned to 3D
+    "ignore:data shape .* exceeds GL_MAX_TEXTURE_SIZE:UserWarning"
+)
 def test_a_monkey_breaks_nothing(
     open_window: Callable[..., Window],
     worlds: list[World],
@@ -113,7 +118,7 @@ def test_a_monkey_breaks_nothing(
 ) -> None:
     trouble: list[str] = []
     window = open_window()
-    monkey = Monkey(window, worlds, SEED, trouble)
+    monkey = Monkey(window, worlds, SEED, trouble, default_cache_folder())
     started = time.monotonic()
     with watched(trouble), answered(tmp_path, Random(SEED)):
         try:

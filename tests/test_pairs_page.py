@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 import builders as b
 import napari_rxrx3 as rx
 import screens as s
+from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
 from napari_rxrx3.gui.beside.inks import legible, paper
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
@@ -26,7 +27,6 @@ from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.maps.pairs import compare_pairs, compare_replicates
 from napari_rxrx3.session import Session
-from test_map_view import drag, hover
 from window import Window, kept_maps
 
 GENES = s.gene_names(16)

@@ -8,11 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QPointF, Qt
 
 from builders import ROWS
+from monkey.files import (
+    cut_a_file_short,
+    give_files_back,
+    remove_what_is_kept,
+    take_a_file_away,
+)
+from monkey.on_the_map import (
+    draw_around_points,
+    point_at_a_picture,
+    press_a_key_of_the_map,
+    turn_a_page,
+)
+from mouse import wheel
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.palettes import PALETTES
 from napari_rxrx3.core.plate import N_COLUMNS
@@ -123,26 +134,19 @@ def turn_to_the_plate(monkey: Monkey) -> str:
 def zoom(monkey: Monkey) -> str:
     """With the wheel over the canvas, as often as a finger turns it."""
     canvas = monkey.canvas
-    place, turn = monkey.a_point_in(canvas), monkey.dice.choice((120, -120, 480, -480))
-    modifiers = monkey.dice.choice((NONE, NONE, CONTROL))
+    if canvas.width() < 2:
+        return ""
+    place, turn = monkey.a_point_in(canvas), monkey.dice.choice((1, -1, 4, -4))
+    modifier = monkey.dice.choice((NONE, NONE, CONTROL))
     for _ in range(monkey.dice.randrange(1, 6)):
-        at, there = QPointF(place), QPointF(canvas.mapToGlobal(place))
-        wheel = QWheelEvent(
-            at,
-            there,
-            QPoint(),
-            QPoint(0, turn),
-            Qt.MouseButton.NoButton,
-            modifiers,
-            Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QApplication.sendEvent(canvas, wheel)
+        wheel(canvas, QPointF(place), turn, modifier)
     return f"{turn} at {place}"
 
 
 def pan(monkey: Monkey) -> str:
     canvas = monkey.canvas
+    if canvas.width() < 2:
+        return ""
     ends = monkey.a_point_in(canvas), monkey.a_point_in(canvas)
     monkey.drag(canvas, *ends)
     return f"{ends}"
@@ -154,6 +158,8 @@ def reset_the_view(monkey: Monkey) -> str:
 
 
 def point_at_the_canvas(monkey: Monkey) -> str:
+    if monkey.canvas.width() < 2:
+        return ""
     place = monkey.a_point_in(monkey.canvas)
     if twice := monkey.dice.random() < 0.4:
         monkey.click(monkey.canvas, place, twice=True)
@@ -349,6 +355,10 @@ ACTIONS: dict[Action, float] = {
     take_back: 2,
     note: 2,
     look_at_a_hit: 2,
+    turn_a_page: 3,
+    draw_around_points: 3,
+    point_at_a_picture: 3,
+    press_a_key_of_the_map: 2,
     click_any_button: 8,
     choose_anything: 6,
     trigger_anything: 2,
@@ -362,5 +372,9 @@ ACTIONS: dict[Action, float] = {
     close_the_dock: 2,
     open_another: 3,
     open_what_is_not_there: 1,
+    take_a_file_away: 1,
+    cut_a_file_short: 0.5,
+    give_files_back: 1,
+    remove_what_is_kept: 1,
 }
 """With how likely each is, beside the others."""

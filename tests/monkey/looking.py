@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from builders import Screen
+from monkey.world import World
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.gui.canvas.layers import Place
 from napari_rxrx3.gui.workspace import Workspace
@@ -43,16 +43,8 @@ def wrong_words(workspace: Workspace) -> Iterator[str]:
                 yield f"the title of {shown[0]} is {labels.title!r}"
 
 
-def wrong_pixels(
-    workspace: Workspace, screen: Screen, unreadable: Collection[str], is_exact: bool
-) -> Iterator[str]:
-    """Tiles whose pixels are not those of the well they are named by.
-
-    Parameters
-    ----------
-    is_exact : bool
-        The files keep every pixel.
-    """
+def wrong_pixels(workspace: Workspace, world: World) -> Iterator[str]:
+    """Tiles whose pixels are not those of the well they are named by."""
     layers, labels = workspace.layers, workspace.labels
     if layers.is_apart or labels._mosaic is None or workspace.session.dataset is None:
         return
@@ -64,13 +56,15 @@ def wrong_pixels(
     for tile in labels._mosaic.tiles:
         if tile.well_id is None:
             continue
-        planes = None if tile.well_id in unreadable else screen.planes.get(tile.well_id)
+        planes = world.planes_of(tile.well_id)
         for channel, layer in enumerate(standing):
             seen = _cut(layer, labels._mosaic, tile, labels._place)
             if seen is None:
                 continue
+            if world.is_disturbed and _is_drawn(seen):
+                continue
             plane = None if planes is None else planes[channel]
-            wrong = _is_wrong(seen, plane, crop, is_exact)
+            wrong = _is_wrong(seen, plane, crop, world.is_exact)
             if wrong:
                 shape = workspace.labels._mosaic.tile_shape
                 yield f"channel {channel + 1} of {tile.well_id} {wrong} (tiles of {shape})"

@@ -7,70 +7,62 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QApplication,
     QComboBox,
     QDialog,
-    QLineEdit,
     QToolButton,
     QWidget,
 )
 
-from builders import Screen
 from monkey.actions import ACTIONS, Action
+from monkey.files import give_files_back
+from monkey.hands import Hands
 from monkey.looking import wrong_pixels, wrong_words
 from monkey.parts import has_menu, holds_ours, is_ours, leaves, names_of
 from monkey.resources import Resources
+from monkey.world import World
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, parse_address
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.workspace import Workspace
 from window import Window
 
-__all__ = ["Found", "Monkey", "World"]
-
-LEFT = Qt.MouseButton.LeftButton
-
-
-@dataclass(frozen=True)
-class World:
-    """A data set on disk, and what is in it."""
-
-    path: Path
-    screen: Screen
-    unreadable: frozenset[str] = frozenset()
-    """Wells with an image of which nothing can be shown."""
-    is_exact: bool = True
-    """The files keep every pixel."""
+__all__ = ["Found", "Monkey"]
 
 
 class Found(AssertionError):
     """The monkey broke something."""
 
 
-class Monkey:
+class Monkey(Hands):
     """Acts on a window.
 
     Parameters
     ----------
     trouble : list of str
         To which somebody else adds exceptions of the window and of its threads.
+    cache : Path
+        The folder in which the window keeps what it has read.
     """
 
     def __init__(
-        self, window: Window, worlds: Sequence[World], seed: int, trouble: list[str]
+        self,
+        window: Window,
+        worlds: Sequence[World],
+        seed: int,
+        trouble: list[str],
+        cache: Path,
     ) -> None:
-        self.window, self.worlds, self.seed = window, worlds, seed
-        self.dice = random.Random(seed)
-        self.trouble = trouble
+        super().__init__(window, random.Random(seed))
+        self.worlds, self.seed = worlds, seed
+        self.trouble, self.cache = trouble, cache
         self.done: list[str] = []
         self.counts: Counter[str] = Counter()
         self.n_looked = 0
@@ -78,10 +70,6 @@ class Monkey:
         self.names = sorted({str(name) for world in worlds for name in names_of(world.screen)})
 
     # -- parts of the window ---------------------------------------------------------------------
-
-    @property
-    def bot(self) -> Any:
-        return self.window.qtbot
 
     @property
     def viewer(self) -> Any:
@@ -140,6 +128,9 @@ class Monkey:
         self.viewer.window.resize(1280, 800)
         self.close_the_dock()
         self.open_the_dock()
+        give_files_back(self)
+        for world in self.worlds:
+            world.is_disturbed = False
         self._open(self.worlds[0])
         self.explorer.tabs.setCurrentIndex(0)
         self.session.select_well(self.worlds[0].screen.ids[0])
@@ -180,7 +171,7 @@ class Monkey:
             self.n_looked += 1
             for wrong in (
                 *wrong_words(self.workspace),
-                *wrong_pixels(self.workspace, world.screen, world.unreadable, world.is_exact),
+                *wrong_pixels(self.workspace, world),
             ):
                 raise Found(self.report(wrong))
 
@@ -212,61 +203,7 @@ class Monkey:
                 status = self.workspace.tasks.status
                 raise Found(self.report(f"{what} takes more than a minute: {status}"))
 
-    # -- hands -----------------------------------------------------------------------------------
-
-    def click(
-        self,
-        widget: QWidget,
-        place: QPoint | None = None,
-        modifier: Any = Qt.KeyboardModifier.NoModifier,
-        *,
-        twice: bool = False,
-    ) -> None:
-        self.bot.mouseClick(widget, LEFT, modifier, place or QPoint())
-        if twice:
-            self.bot.mouseDClick(widget, LEFT, modifier, place or QPoint())
-
-    def drag(
-        self,
-        widget: QWidget,
-        start: QPoint,
-        end: QPoint,
-        modifier: Any = Qt.KeyboardModifier.NoModifier,
-    ) -> None:
-        self.bot.mousePress(widget, LEFT, modifier, start)
-        self.bot.mouseMove(widget, (start + end) / 2)
-        self.bot.mouseMove(widget, end)
-        self.bot.mouseRelease(widget, LEFT, modifier, end)
-
-    def drop(self, widget: QWidget, mime: QMimeData) -> bool:
-        """Drop something on a widget; whether it was taken."""
-        action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
-        place = self.a_point_in(widget)
-        enter = QDragEnterEvent(place, action, mime, LEFT, none)
-        enter.ignore()
-        QApplication.sendEvent(widget, enter)
-        if enter.isAccepted():
-            QApplication.sendEvent(widget, QDropEvent(QPointF(place), action, mime, LEFT, none))
-        return bool(enter.isAccepted())
-
-    def press(
-        self, widget: QWidget, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier
-    ) -> None:
-        """Press a key with the focus in a widget of the window."""
-        widget.window().activateWindow()
-        QApplication.processEvents()
-        widget.setFocus()
-        self.bot.keyClick(widget, key, modifier)
-
-    def type(self, line: QLineEdit, text: str) -> None:
-        """Replace what a line holds, key by key; what is on no key is pasted."""
-        line.setFocus()
-        line.selectAll()
-        if text.isascii() and text.isprintable():
-            self.bot.keyClicks(line, text)
-        else:
-            line.insert(text)
-            line.textEdited.emit(line.text())
+    # -- what is there to be clicked -------------------------------------------------------------
 
     def click_a_row(self, table: QAbstractItemView, panel: QWidget) -> str:
         self.explorer.tabs.setCurrentWidget(panel)
@@ -336,9 +273,10 @@ class Monkey:
         return world.path.name
 
     def _open(self, world: World, wait: bool = True) -> None:
+        """Open a data set; one of which files are gone may well be refused."""
         before = self.session.dataset
         self.explorer.open_path(str(world.path))
-        if wait:
+        if wait and not world.is_disturbed:
             self._wait(lambda: self.session.dataset is not before, f"opening {world.path.name}")
 
     # -- dice ------------------------------------------------------------------------------------
@@ -357,10 +295,6 @@ class Monkey:
         """Of any data set, so perhaps not of this one."""
         world = self.dice.choice((self.world or self.worlds[0], *self.worlds))
         return self.dice.sample(world.screen.ids, self.dice.choice((1, 2, 5)))
-
-    def a_point_in(self, widget: QWidget) -> QPoint:
-        width, height = max(2, widget.width()), max(2, widget.height())
-        return QPoint(self.dice.randrange(1, width), self.dice.randrange(1, height))
 
     def a_place_for_keys(self) -> QWidget:
         return self.dice.choice((self.map, self.canvas))
