@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -393,6 +394,18 @@ def test_the_picture_of_a_perturbation_is_its_first_in_the_experiment_that_is_sh
 ) -> None:
     session.select_well(here)
     assert session.picture_of(dataset.wells.index.get_indexer(wells)) == shown
+
+
+def test_who_looks_for_a_picture_keeps_the_data_set_that_was_open(
+    session: Session, dataset: Any, other_dataset: Any
+) -> None:
+    picture_of = session.picture_finder()
+    last = len(dataset.wells) - 1
+    session.open(other_dataset)
+    assert len(other_dataset.wells) <= last
+    well = picture_of(np.arange(last + 1)[::-1])
+    assert well in dataset.wells.index
+    assert well not in other_dataset.wells.index
 
 
 def test_a_neighbor_is_shown_beside_the_query_and_its_control(

@@ -5,7 +5,7 @@ Parts set it and follow its signals; they do not know each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -358,13 +358,19 @@ class Session:
         return next(iter(nearest_controls(self.dataset, well_id)), None)
 
     def picture_of(self, positions: np.ndarray[Any, Any]) -> str | None:
-        """The well to show for a perturbation, of this experiment if there is one.
+        """The well to show for a perturbation, of this experiment if there is one."""
+        return self.picture_finder()(positions)
 
-        See `napari_rxrx3.strips.wells.picture_of`.
-        """
-        assert self.dataset is not None
-        experiment = self.plate.experiment if self.plate is not None else None
-        return picture_of(self.dataset, positions, experiment)
+    def picture_finder(self) -> Callable[[np.ndarray[Any, Any]], str | None]:
+        """`picture_of` for threads: it stays with this data set when another is opened."""
+        dataset = self.dataset
+        assert dataset is not None
+
+        def find(positions: np.ndarray[Any, Any]) -> str | None:
+            experiment = self.plate.experiment if self.plate is not None else None
+            return picture_of(dataset, positions, experiment)
+
+        return find
 
     def _show(self, tiles: tuple[Tile, ...], strip: Strip | None) -> None:
         self.tiles, self.strip, self._unflickered = tiles, strip, None

@@ -167,7 +167,7 @@ class ComparePanel(QWidget):
 
     def _run(self, dataset: Dataset, question: TwoMaps, well: str | None) -> None:
         text = f"comparing two maps by {question.key}"
-        picture_of = self._session.picture_of
+        picture_of = self._session.picture_finder()
 
         def work(progress: Progress) -> TwoAnswers:
             progress(0, 0, text)  # stops a question that was overtaken while it waited

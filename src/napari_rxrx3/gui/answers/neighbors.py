@@ -225,7 +225,7 @@ class NeighborsPanel(QWidget):
         dataset, query = self._session.dataset, self._asked
         if dataset is None or query is None:
             return
-        picture_of = self._session.picture_of
+        picture_of = self._session.picture_finder()
         text = f"comparing {query.key} with all others"
 
         def work(progress: Progress) -> Answer:
@@ -249,7 +249,7 @@ class NeighborsPanel(QWidget):
         self._judge(answer)
 
     def _judge(self, answer: Answer) -> None:
-        picture_of = self._session.picture_of
+        picture_of = self._session.picture_finder()
         scored = answer.phenomap.score_store.is_ready
 
         def work(progress: Progress) -> Answer:

@@ -73,15 +73,14 @@ class QueueMenu(QMenu):
 
     def use_file(self, path: str) -> None:
         """Make a queue of the names in a file."""
-        session = self._session
+        plate, phenomap = self._session.plate, self._session.phenomap
+        experiment = plate.experiment if plate is not None else None
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queues import queue_from_csv
 
             progress(0, 0, f"reading {path}")
-            plate = session.plate
-            experiment = plate.experiment if plate is not None else None
-            return queue_from_csv(Path(path), dataset, session.phenomap, experiment)
+            return queue_from_csv(Path(path), dataset, phenomap, experiment)
 
         self._make(work, f"reading {path}")
 
@@ -89,13 +88,12 @@ class QueueMenu(QMenu):
         """Make a queue of the chosen set of entries, each by its most typical well."""
         session = self._session
         keys, title, spec = session.chosen, session.chosen_title, session.chosen_spec
+        experiment = session.plate.experiment if session.plate is not None else None
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queues import queue_of_keys
             from napari_rxrx3.maps.build import phenomap_or_fallback
 
-            plate = session.plate
-            experiment = plate.experiment if plate is not None else None
             phenomap = phenomap_or_fallback(dataset, spec, progress)[0]
             return queue_of_keys(dataset, phenomap, keys, title, experiment, progress)
 
@@ -212,7 +210,9 @@ class QueueMenu(QMenu):
         self._make(work)
 
     def _use_neighbors(self) -> None:
-        query, picture_of = self._session.query, self._session.picture_of
+        if self._session.dataset is None:
+            return
+        query, picture_of = self._session.query, self._session.picture_finder()
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.gui.answers.answers import first_answer

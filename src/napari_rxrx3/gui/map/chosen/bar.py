@@ -131,9 +131,10 @@ class ChosenBar(QWidget):
         dataset, session, chosen = self._session.dataset, self._session, self._chosen()
         if dataset is None:
             return
+        picture_of = session.picture_finder()
 
         def work(progress: Progress) -> list[str]:
-            return typical_wells(dataset, chosen, session.picture_of, progress)
+            return typical_wells(dataset, chosen, picture_of, progress)
 
         def done(wells: list[str]) -> None:
             if not wells:
@@ -195,10 +196,10 @@ class ChosenBar(QWidget):
         dataset, session, chosen = self._session.dataset, self._session, self._chosen()
         if dataset is None:
             return
-        one = Chosen((key,), "", chosen.spec)
+        one, picture_of = Chosen((key,), "", chosen.spec), session.picture_finder()
 
         def work(progress: Progress) -> list[str]:
-            return typical_wells(dataset, one, session.picture_of, progress)
+            return typical_wells(dataset, one, picture_of, progress)
 
         self._tasks.run(_STRIP, work, partial(self._go_to, key), session.say)
 
