@@ -21,34 +21,10 @@ from napari_rxrx3.core.display import (
 from napari_rxrx3.core.palettes import OWN, PALETTES, TAG_COLORS, rgb
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS
 from napari_rxrx3.session import CONTRAST_RULES
+from sight import SIGHTS
 
 SAFE = [name for name in PALETTES if name != OWN]
 
-# Machado, Oliveira and Fernandes 2009, IEEE TVCG 15:1291: full lack of a kind of cones
-SIGHTS = {
-    "all cones": np.eye(3),
-    "protanopia": np.array(
-        [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ]
-    ),
-    "deuteranopia": np.array(
-        [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ]
-    ),
-    "tritanopia": np.array(
-        [
-            [1.255528, -0.076749, -0.178779],
-            [-0.078411, 0.930809, 0.147602],
-            [0.004733, 0.691367, 0.303900],
-        ]
-    ),
-}
 TO_XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
 WHITE = TO_XYZ.sum(axis=1)
 

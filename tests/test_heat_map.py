@@ -26,7 +26,8 @@ from napari_rxrx3.figures.paper import FigureError, FigureExists, Paper
 from napari_rxrx3.maps.heat_map import HeatMap, heat_map, judge_pair
 from napari_rxrx3.maps.naming import find_entries, names_in
 from screens import Wells, gene_names
-from test_display import SIGHTS, seen
+from sight import SIGHTS
+from test_display import seen
 
 DATE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GENES = gene_names(24)

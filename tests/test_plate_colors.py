@@ -28,6 +28,7 @@ from napari_rxrx3.core.plate_view import (
     WellState,
     describe_well,
 )
+from sight import SIGHTS
 
 INKS = ((240, 241, 242), (35, 36, 43))
 MISSING = [WellState.NO_IMAGE, WellState.NO_EMBEDDING, WellState.NEITHER, WellState.FAILED]
@@ -407,31 +408,12 @@ def test_greater_is_lighter(values: list[float]) -> None:
 
 # -- color vision ---------------------------------------------------------------------------------
 
-# Simulation of complete color blindness of two kinds (Machado, Oliveira and Fernandes 2009).
-VISION = {
-    "full": np.eye(3),
-    "protanopia": np.array(
-        [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ]
-    ),
-    "deuteranopia": np.array(
-        [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ]
-    ),
-}
 
-
-def oklab(rgb: Any, vision: str = "full") -> np.ndarray:
+def oklab(rgb: Any, vision: str = "all cones") -> np.ndarray:
     """Perceptual coordinates (n, 3) of sRGB colors as they are seen with a kind of vision."""
     srgb = np.asarray(rgb, float).reshape(-1, 3) / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    linear = np.clip(linear @ VISION[vision].T, 0, 1)
+    linear = np.clip(linear @ SIGHTS[vision].T, 0, 1)
     to_lms = [
         [0.4122214708, 0.5363325363, 0.0514459929],
         [0.2119034982, 0.6806995451, 0.1073969566],
@@ -445,7 +427,7 @@ def oklab(rgb: Any, vision: str = "full") -> np.ndarray:
     return np.cbrt(linear @ np.transpose(to_lms)) @ np.transpose(to_lab)
 
 
-@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("vision", SIGHTS)
 @pytest.mark.parametrize(("wells", "n_types"), [(CRISPR, 4), (COMPOUND, 3)])
 def test_the_well_types_of_a_plate_are_told_apart_with_any_color_vision(
     wells: pd.DataFrame, n_types: int, vision: str
@@ -456,13 +438,13 @@ def test_the_well_types_of_a_plate_are_told_apart_with_any_color_vision(
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 0.09
 
 
-@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("vision", SIGHTS)
 def test_the_scale_has_equal_steps_of_lightness(vision: str) -> None:
     legend = color_plate(PlateView.from_wells(COMPOUND), COMPOUND, "dose").legend
     assert isinstance(legend, NumericLegend)
     steps = np.diff(oklab(legend.colors, vision)[:, 0])
     assert (steps > 0).all()
-    if vision == "full":
+    if vision == "all cones":
         assert steps.max() < 1.5 * steps.min()
 
 

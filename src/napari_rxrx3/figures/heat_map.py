@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
-from napari_rxrx3.figures.drawing import POINTS, file_of, font_of, measure, own_style, written
-from napari_rxrx3.figures.figure_files import check_free, form_of, write_together
+from napari_rxrx3.figures.drawing import font_of, measure, written
 from napari_rxrx3.figures.paper import Paper
+from napari_rxrx3.figures.sheet import (
+    INK,
+    LEADING,
+    MARGIN,
+    MM,
+    TEXT,
+    TITLE,
+    Sheet,
+    Target,
+    creator,
+    save,
+)
 from napari_rxrx3.figures.words import wrapped
 
 if TYPE_CHECKING:
     import os
+    from datetime import datetime
 
     from napari_rxrx3.maps.heat_map import HeatMap
 
@@ -27,14 +36,11 @@ __all__ = ["save_heat_map"]
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
-_MM = POINTS / 25.4
-_MARGIN, _GAP = 8.0, 4.0
-_TITLE, _TEXT, _LEADING = 9.0, 7.0, 1.3
+_GAP = 4.0
 _NAME, _SMALLEST_NAME, _NAME_SHARE = 7.0, 3.2, 0.3
 _LARGEST_CELL = 22.0
 _TREE, _SCALE = 40.0, 22.0
 _SCALE_BAR = (120.0, 6.0)
-_INK = "#1a1a1a"
 _PIXELS = 1200
 """A side of the picture has about as many: few large pixels would be blurred by some programs."""
 
@@ -67,37 +73,21 @@ def save_heat_map(
     FigureError
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
-    path, paper = Path(path), paper or Paper()
-    paper.check()
-    form = form_of(path)
-    check_free(path, overwrite=overwrite)
-    report = progress or (lambda done, total, text: None)
-    report(0, 0, "drawing the heat map")
-    made = _Sheet(heat_map, title if paper.has_labels else "", notes, paper)
-    facts = {"Title": title, "Creator": _creator(), "Description": made.caption}
-    with own_style():
-        content = file_of(made.figure(), form, paper.dpi, facts, date or datetime.now(UTC))
-    report(0, 0, f"writing {path}")
-    write_together({path: content})
+    paper = paper or Paper()
+    save(
+        Target(Path(path), overwrite, progress, date),
+        paper,
+        lambda: _HeatMapSheet(heat_map, title, notes, paper),
+    )
 
 
-def _creator() -> str:
-    return f"napari-rxrx3 {version('napari-rxrx3')}"
-
-
-@dataclass
-class _Sheet:
-    """A page, in points from the upper left corner."""
-
-    heat_map: HeatMap
-    title: str
-    notes: Sequence[str]
-    paper: Paper
-
-    def __post_init__(self) -> None:
+class _HeatMapSheet(Sheet):
+    def __init__(self, heat_map: HeatMap, title: str, notes: Sequence[str], paper: Paper) -> None:
+        self.heat_map, self.notes, self.paper = heat_map, notes, paper
+        self.title = title
         n = len(self.heat_map)
-        self.width = self.paper.width_mm * _MM
-        room = self.width - 2 * _MARGIN
+        self.width = self.paper.width_mm * MM
+        room = self.width - 2 * MARGIN
         longest = max(measure(key, 1.0) for key in self.heat_map.keys)
         # names take a part of the width that depends on their size, which depends on the cells
         cell = min(room / (n + longest * 0.9), _LARGEST_CELL)
@@ -107,9 +97,9 @@ class _Sheet:
         self.cell = min((room - self.names) / n, _LARGEST_CELL)
         self.lines = self._lines() if self.paper.has_caption else []
         self.tree = _TREE if self.heat_map.linkage is not None else 0.0
-        self.top = _MARGIN + (_TITLE * _LEADING + _GAP) * bool(self.title) + self.tree
+        self.top = MARGIN + (TITLE * LEADING + _GAP) * self._is_titled + self.tree
         self.bottom = self.top + n * self.cell + _GAP + self.names
-        self.height = self.bottom + _SCALE + len(self.lines) * _TEXT * _LEADING + _MARGIN
+        self.height = self.bottom + _SCALE + len(self.lines) * TEXT * LEADING + MARGIN
 
     @property
     def caption(self) -> str:
@@ -123,46 +113,37 @@ class _Sheet:
         if blank:
             some = ", ".join(blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
             words.append(f"Hatched, without a vector or a direction: {some}.")
-        return " ".join([*words, *self.notes, f"Made with {_creator()}."])
+        return " ".join([*words, *self.notes, f"Made with {creator()}."])
 
-    def figure(self) -> Any:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        size = self.width / POINTS, self.height / POINTS
-        figure = Figure(size, dpi=self.paper.dpi, facecolor="white")
-        figure.set_layout_engine("none")
-        FigureCanvasAgg(figure)
-        if self.title:
-            self._write(figure, self.title, _MARGIN, _MARGIN + _TITLE, _TITLE, is_bold=True)
+    def draw(self, figure: Any) -> None:
+        if self._is_titled:
+            self.write(figure, self.title, MARGIN, MARGIN + TITLE, TITLE, is_bold=True)
         self._draw_cells(figure)
         if len(self.heat_map.branches):
             self._draw_tree(figure)
         self._draw_scale(figure)
         for i, line in enumerate(self.lines):
-            top = self.bottom + _SCALE + (i + 1) * _TEXT * _LEADING
-            self._write(figure, line, _MARGIN, top, _TEXT)
-        return figure
+            top = self.bottom + _SCALE + (i + 1) * TEXT * LEADING
+            self.write(figure, line, MARGIN, top, TEXT)
+
+    @property
+    def _is_titled(self) -> bool:
+        return bool(self.title) and self.paper.has_labels
 
     @property
     def _left(self) -> float:
-        return _MARGIN + self.names
+        return MARGIN + self.names
 
     @property
     def _side(self) -> float:
         return len(self.heat_map) * self.cell
 
     def _lines(self) -> list[str]:
-        return wrapped(self.caption, _TEXT, self.width - 2 * _MARGIN, measure)
-
-    def _axes(self, figure: Any, left: float, top: float, width: float, height: float) -> Any:
-        bottom = 1 - (top + height) / self.height
-        share = left / self.width, bottom, width / self.width, height / self.height
-        return figure.add_axes(share, facecolor="none", xticks=(), yticks=())
+        return wrapped(self.caption, TEXT, self.width - 2 * MARGIN, measure)
 
     def _draw_cells(self, figure: Any) -> None:
         n, side = len(self.heat_map), self._side
-        axes = self._axes(figure, self._left, self.top, side, side)
+        axes = self.axes(figure, self._left, self.top, side, side)
         axes.imshow(
             _pixels(self.heat_map.matrix),
             interpolation="none",
@@ -191,46 +172,26 @@ class _Sheet:
     def _draw_tree(self, figure: Any) -> None:
         from matplotlib.collections import LineCollection
 
-        axes = self._axes(figure, self._left, self.top - self.tree, self._side, self.tree - _GAP)
+        axes = self.axes(figure, self._left, self.top - self.tree, self._side, self.tree - _GAP)
         axes.set_axis_off()
         branches = self.heat_map.branches
         lines = [
             [(x1, y1), (x1, top), (x2, top), (x2, y2)] for x1, x2, y1, y2, top in branches.tolist()
         ]
-        axes.add_collection(LineCollection(lines, colors=_INK, linewidths=0.4))
+        axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.4))
         axes.set_xlim(0, len(self.heat_map))
         axes.set_ylim(0, max(float(branches[:, 4].max()), 1e-9) * 1.05)
 
     def _draw_scale(self, figure: Any) -> None:
         width, height = _SCALE_BAR
         words = "cosine  −1"
-        left, top = _MARGIN + measure(words, _TEXT) + _GAP, self.bottom + 4
-        axes = self._axes(figure, left, top, width, height)
+        left, top = MARGIN + measure(words, TEXT) + _GAP, self.bottom + 4
+        axes = self.axes(figure, left, top, width, height)
         axes.imshow(diverging(False)[None], aspect="auto", interpolation="none")
         for line in axes.spines.values():
             line.set_linewidth(0.4)
-        self._write(figure, words, _MARGIN, top + height, _TEXT)
-        self._write(figure, "1", left + width + _GAP, top + height, _TEXT)
-
-    def _write(
-        self,
-        figure: Any,
-        text: str,
-        left: float,
-        baseline: float,
-        size: float,
-        is_bold: bool = False,
-    ) -> None:
-        figure.text(
-            left / self.width,
-            1 - baseline / self.height,
-            written(text),
-            fontproperties=font_of(size, is_bold),
-            color=_INK,
-            va="baseline",
-            ha="left",
-            parse_math=False,
-        )
+        self.write(figure, words, MARGIN, top + height, TEXT)
+        self.write(figure, "1", left + width + _GAP, top + height, TEXT)
 
 
 def _pixels(matrix: Array) -> Array:

@@ -1,0 +1,33 @@
+"""How people with fewer kinds of cones see colors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["SIGHTS"]
+
+# Machado, Oliveira and Fernandes 2009, IEEE TVCG 15:1291: full lack of a kind of cones
+SIGHTS = {
+    "all cones": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
