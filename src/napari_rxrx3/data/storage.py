@@ -188,13 +188,13 @@ class Storage:
             with os.scandir(path) as found:
                 files = sorted((e.name, e.stat()) for e in found if e.name in names)
             for name, stat in files:
-                digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+                digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode("utf-8", "surrogatepass"))
             return f"{path}|{digest.hexdigest()}"
         with self._as_os_errors():
             listed = self._fs.ls(path, detail=True)
         listed = [info for info in listed if posixpath.basename(info["name"]) in names]
         for info in sorted(listed, key=lambda info: str(info["name"])):
-            digest.update(f"{info['name']}|{info.get('size')}|{_stamp(info)}\n".encode())
+            digest.update(f"{info['name']}|{info.get('size')}|{_stamp(info)}\n".encode("utf-8", "surrogatepass"))
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
 
 

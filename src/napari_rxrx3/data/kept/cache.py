@@ -81,7 +81,7 @@ class DiskCache:
         """
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of file that is kept")
-        digest = hashlib.sha256(f"{_FORMAT}|{kind}|{fingerprint}".encode()).hexdigest()[:32]
+        digest = hashlib.sha256(f"{_FORMAT}|{kind}|{fingerprint}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
         path = self.folder / kind / f"{digest}{suffix}"
         mark_used(path)
         if kind in _LASTING:
