@@ -201,8 +201,10 @@ def test_wells_that_the_metadata_do_not_list_are_left_out(
     b.write(root / "metadata.csv", b.csv_bytes(mixed.rows[:4]))
     ds = rx.open_dataset(root, cache_dir=cache)
     assert_wells_equal_rows(ds.wells, mixed.rows[:4])
+    well = "compound-001_1_C03"
+    assert (ds.read(well) == np.stack(mixed.planes[well])).all()  # for who asks by name
     with pytest.raises(UnknownWell):
-        ds.read("compound-001_1_C03")
+        ds.read("compound-001_1_AF01")
 
 
 @pytest.mark.parametrize("where", ["images", "images/gene-001", "images/gene-001/Plate2"])
@@ -868,3 +870,76 @@ def test_a_link_to_itself_does_not_hide_its_folder(root: Path, cache: Path) -> N
     b.Screen.of([b.guide_row("gene-001", 1, "B02", "PLK1")]).write_rxrx3(root)
     (root / "loop").symlink_to(root / "loop")
     assert len(rx.open_dataset(root, cache_dir=cache).wells) == 1
+
+
+# --- whose images they are -----------------------------------------------------------------------
+
+
+def two_screens() -> b.Screen:
+    rows = [b.control_row("gene-001", 1, "C03"), b.guide_row("gene-001", 1, "D03", "PLK1", 1)]
+    rows += [b.control_row("compound-001", 1, "C03")]
+    return b.Screen.of(rows, 16, "uint16")
+
+
+def without(screen: b.Screen, experiment: str) -> b.Screen:
+    return b.Screen([row for row in screen.rows if row["experiment_name"] != experiment])
+
+
+@pytest.mark.parametrize("form", ["tars", "folders"])
+def test_images_of_an_experiment_that_is_not_listed_are_nobody_elses(
+    tmp_path: Path, form: str
+) -> None:
+    screen = two_screens()
+    if form == "tars":
+        screen.write_tars(tmp_path)
+    else:
+        screen.write_folders(tmp_path)
+    without(screen, "compound-001").write_metadata(tmp_path / "metadata.csv")
+    ds = rx.open_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    well = "gene-001_1_C03"
+    assert (ds.read(well) == np.stack(screen.planes[well])).all()
+    assert ("image_without_metadata", "compound-001_1_C03") in {
+        (p.kind, p.well_id) for p in ds.check().problems.itertuples()
+    }
+
+
+def lone(screen: b.Screen, folder: Path, *parents: str) -> Path:
+    """The tar of the compounds in other folders, whose names say nothing."""
+    content = b.image_files(screen.by_plate()["compound-001", "1"])
+    for parent in parents:
+        b.write_tar(folder / parent / "Plate1.tar", content)
+    return folder
+
+
+def test_a_lone_tar_belongs_to_the_only_experiment_with_such_a_plate(tmp_path: Path) -> None:
+    screen = two_screens()
+    without(screen, "gene-001").write_metadata(tmp_path / "metadata.csv")
+    ds = rx.open_dataset(lone(screen, tmp_path, "downloads"), cache_dir=tmp_path / "cache")
+    well = "compound-001_1_C03"
+    assert (ds.read(well) == np.stack(screen.planes[well])).all()
+
+
+def strangers(ds: Any) -> set[str]:
+    problems = ds.check().problems
+    return set(problems.loc[problems["kind"] == "image_without_metadata", "well_id"])
+
+
+def test_a_tar_that_says_whose_it_is_comes_before_one_that_does_not(tmp_path: Path) -> None:
+    screen = two_screens()
+    without(screen, "compound-001").write_metadata(tmp_path / "metadata.csv")
+    content = b.image_files(screen.by_plate()["gene-001", "1"])
+    b.write_tar(lone(screen, tmp_path, "downloads") / "gene-001" / "Plate1.tar", content)
+    ds = rx.open_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    well = "gene-001_1_C03"
+    assert (ds.read(well) == np.stack(screen.planes[well])).all()
+    assert strangers(ds) == {"downloads_1_C03"}
+
+
+def test_of_two_tars_that_could_be_the_plate_none_is_guessed(tmp_path: Path) -> None:
+    screen = two_screens()
+    without(screen, "gene-001").write_metadata(tmp_path / "metadata.csv")
+    ds = rx.open_dataset(
+        lone(screen, tmp_path, "downloads", "copies"), cache_dir=tmp_path / "cache"
+    )
+    assert not ds.wells["has_image"].any()
+    assert strangers(ds) == {"downloads_1_C03", "copies_1_C03"}

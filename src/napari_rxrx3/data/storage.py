@@ -188,14 +188,19 @@ class Storage:
             with os.scandir(path) as found:
                 files = sorted((e.name, e.stat()) for e in found if e.name in names)
             for name, stat in files:
-                digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode("utf-8", "surrogatepass"))
+                digest.update(_line(name, stat.st_size, stat.st_mtime_ns))
             return f"{path}|{digest.hexdigest()}"
         with self._as_os_errors():
             listed = self._fs.ls(path, detail=True)
         listed = [info for info in listed if posixpath.basename(info["name"]) in names]
         for info in sorted(listed, key=lambda info: str(info["name"])):
-            digest.update(f"{info['name']}|{info.get('size')}|{_stamp(info)}\n".encode("utf-8", "surrogatepass"))
+            digest.update(_line(info["name"], info.get("size"), _stamp(info)))
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
+
+
+def _line(*facts: object) -> bytes:
+    """Facts to be hashed; a name may be no text."""
+    return ("|".join(map(str, facts)) + "\n").encode("utf-8", "surrogatepass")
 
 
 def _stamp(info: dict[str, Any]) -> str:

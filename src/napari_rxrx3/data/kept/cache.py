@@ -81,7 +81,8 @@ class DiskCache:
         """
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of file that is kept")
-        digest = hashlib.sha256(f"{_FORMAT}|{kind}|{fingerprint}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        made_of = f"{_FORMAT}|{kind}|{fingerprint}".encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(made_of).hexdigest()[:32]
         path = self.folder / kind / f"{digest}{suffix}"
         mark_used(path)
         if kind in _LASTING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,7 +25,8 @@ from napari_rxrx3.data.pixels.decode import (
     image_layout,
 )
 from napari_rxrx3.data.pixels.folders import FolderSource
-from napari_rxrx3.data.pixels.planes import ImageSource, PlaneIndex, plate_of_path
+from napari_rxrx3.data.pixels.planes import ImageSource, PlaneIndex
+from napari_rxrx3.data.pixels.plate_names import PlateNamer
 from napari_rxrx3.data.pixels.reducers import reduce_here
 from napari_rxrx3.data.pixels.shards import ShardSource
 from napari_rxrx3.data.pixels.tars import CUT_OFF, TarSource
@@ -34,14 +34,13 @@ from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.thumbnails.glimpses import GlimpseForm, TopReader, form_of
 
-__all__ = ["ImageCatalog", "Layout", "find_images", "most_common", "namer_for", "odd_layout"]
+__all__ = ["ImageCatalog", "Layout", "find_images", "most_common", "odd_layout"]
 
 Plane = np.ndarray[Any, Any]
 Layout = tuple[tuple[int, int], np.dtype[Any]]
 """Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
-PlateNamer = Callable[[str], PlateId | None]
 Reduce = Callable[[bytes, int], Plane | None]
 
 _HEADER = 64 * 2**10
@@ -337,37 +336,6 @@ def _cached_index(
     if not any(note.startswith(CUT_OFF) for note in index.notes):
         cache.save(f"{kind}-index", fingerprint, index.to_arrays())
     return index, made_from
-
-
-def namer_for(experiments: set[str], plates: set[PlateId]) -> PlateNamer:
-    """Name the plate of a container by its path, helped by the experiments that are known.
-
-    ``gene-001/Plate7.tar`` says it all; a lone ``Plate7.tar`` belongs to the only experiment
-    that has a plate 7.
-    """
-    forms = {_form(e) for e in experiments}
-
-    def name(path: str) -> PlateId | None:
-        experiment, number = plate_of_path(path)
-        if number is None or not experiments or _form(experiment) in forms:
-            return None  # it names an experiment, though it may be none of the metadata's
-        named = [e for e in experiments if _names(path, e)]
-        if named:
-            return PlateId(max(named, key=len), number)
-        owners = [p for p in plates if p.plate == number]
-        return owners[0] if len(owners) == 1 else None
-
-    return name
-
-
-def _form(experiment: str) -> str:
-    """``gene-#`` for ``gene-001``: whether a folder is called like an experiment."""
-    return re.sub(r"\d+", "#", experiment)
-
-
-def _names(path: str, experiment: str) -> bool:
-    tail = "/".join(path.split("/")[-3:])
-    return re.search(rf"(?<![0-9A-Za-z]){re.escape(experiment)}(?![0-9A-Za-z])", tail) is not None
 
 
 def _cause(error: Exception) -> str:
