@@ -304,6 +304,20 @@ def test_opening_another_data_set_leaves_the_plate(window: Window, tmp_path: Pat
     assert window.shows(window.session.well)
 
 
+def test_stopping_on_the_way_to_a_plate_does_not_leave_the_one_before(window: Window) -> None:
+    show_plate(window)
+    window.click(window.explorer.plate_panel.next)
+    window.explorer.workspace.tasks.cancel_shown()
+    window.settle()
+    assert window.session.plate == ("gene-001", 2)
+    assert window.title.startswith("gene-001 plate 2")
+    assert window.explorer.workspace.tasks.is_idle
+    window.viewer.reset_view()
+    window.settle()
+    planes = window.screen.planes["gene-001_2_C03"]
+    np.testing.assert_array_equal(slot(window, 3, "C03"), thumbnail(planes[2]))
+
+
 def test_stopping_leaves_a_usable_plate(window: Window) -> None:
     window.click(window.explorer.workspace.view_switch.buttons["plate"])
     window.explorer.workspace.tasks.cancel_shown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ class PlateOverview(QObject):
             event.connect(self._on_camera)
         viewer.events.reset_view.connect(self._on_reset_view)
         layers.shown_changed.connect(self._on_stains)
+        tasks.stopped.connect(self._on_stopped)
 
     @property
     def is_settled(self) -> bool:
@@ -115,6 +117,12 @@ class PlateOverview(QObject):
         """Fill the canvas with a plate."""
         self.close()
         self._asked = dataset, plate
+        text = f"opening the thumbnails of {plate}"
+        self._read(dataset, plate, self._opened, text)
+
+    def _read(
+        self, dataset: Dataset, plate: PlateId, done: Callable[[_Plate], None], text: str = ""
+    ) -> None:
         height, width = PlateFrame(1.0).size_um
         room_y, room_x = self._viewer.canvas.size
         tile = tile_size(min(room_y / height, room_x / width), *_SMALL)
@@ -122,8 +130,7 @@ class PlateOverview(QObject):
         def work(progress: Progress) -> _Plate:
             return _read_plate(dataset, plate, tile)
 
-        text = f"opening the thumbnails of {plate}"
-        self._tasks.run("overview", work, self._opened, self._session.say, text)
+        self._tasks.run("overview", work, done, self._session.say, text)
 
     def close(self) -> None:
         """Stop reading; the layers are left to others."""
@@ -149,6 +156,15 @@ class PlateOverview(QObject):
     def _opened(self, plate: _Plate) -> None:
         self._plate = plate
         self.show_whole()
+
+    def _on_stopped(self, task: str) -> None:
+        """Show what is known of the plate, and read no more: the one before would mislead."""
+        if task == "overview" and self._asked is not None:
+            self._read(*self._asked, self._show_known)
+
+    def _show_known(self, plate: _Plate) -> None:
+        self._plate = plate
+        self._show(plate.picture)
 
     def _show(self, picture: PlatePicture) -> None:
         """Put a picture into the layers; what is in the middle of the canvas stays there."""
