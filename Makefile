@@ -67,7 +67,7 @@ soak: setup setup-pyqt6 ## a monkey at the window, 10,000 random actions on each
 	$(call heading,monkey and kill tests on PyQt6)
 	@scripts/soak.sh pyqt6
 
-matrix: setup ## pytest on each Python, Qt binding and end of the dependencies; ARGS="--list" shows them
+matrix: setup ## pytest on each Python, Qt binding and end of the dependencies; ARGS="--list" or "--quick"
 	@.venv/bin/python scripts/matrix.py $(ARGS)
 
 bench: setup ## measure everything, write docs/performance.md; ARGS="--quick" takes two minutes

@@ -6,6 +6,7 @@ Each picture is the real window, saved by the command line as a user would save 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -68,6 +69,19 @@ ALIKE = (
 """Genes of the demo's groups, mixed up, and the last two of none."""
 PROTEASOME = ("PSMB5", "PSMA1", "PSMD1", "RXRX3-10234")
 TAGGED = (1, 0, 1, 2, 5, 1, 3, 0, 1)
+NAMES = (
+    *("benchmark-light-1280x800.png", "compare-dark-1280x800.png", "control-dark-1280x800.png"),
+    *("damaged-dark-1280x800.png", "difference-light-1280x800.png", "doses-light-1280x800.png"),
+    *("figure.png", "guides-dark-1280x800.png", "heat-map-light-1280x800.png"),
+    *("heat-map-light.png", "hits-dark-1280x800.png", "keys-dark-1280x800.png"),
+    *("lasso-dark-1280x800.png", "lasso-hits-dark-1280x800.png", "map-dark-1280x800.png"),
+    *("map-larger-dark.png", "missing-light-1280x800.png", "neighbors-dark-1280x800.png"),
+    *("neighbors-dark-1920x1080.png", "neighbors-light-1280x800.png"),
+    *("palette-dark-1280x800.png", "plate-closer-dark-1280x800.png", "plate-dark-1280x800.png"),
+    *("plate-full-light-1280x800.png", "preferences-dark.png", "screens-dark.png"),
+    *("umap-light.png", "welcome-dark-1280x800.png", "well-dark-1280x800.png"),
+)
+"""What the documentation shows; of both themes, what no page shows is not kept."""
 EVERY = tuple((view, theme, size) for view in VIEWS for theme in THEMES for size in (SMALL, LARGE))
 
 
@@ -88,6 +102,18 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     save_hits(demo, folder)
     save_preferences(demo, folder)
     return failures
+
+
+def keep(made: Path, folder: Path, every: bool) -> int:
+    """Move the pictures that are wanted to where they belong; returns how many are missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {path.name for path in made.iterdir()} if every else set(NAMES)
+    missing = [name for name in sorted(names) if not (made / name).is_file()]
+    for name in missing:
+        print(f"{name} was not made")
+    for name in names.difference(missing):
+        shutil.move(made / name, folder / name)
+    return len(missing)
 
 
 def save_tabs(demo: Path, folder: Path, theme: str) -> None:
@@ -333,5 +359,7 @@ if __name__ == "__main__":
     parser.add_argument("--to", type=Path, default=PICTURES, help="where the pictures go")
     parser.add_argument("--every", action="store_true", help="every view, theme and size")
     arguments = parser.parse_args()
-    arguments.to.mkdir(parents=True, exist_ok=True)
-    sys.exit(make(arguments.demo, arguments.to, arguments.every))
+    with tempfile.TemporaryDirectory() as temporary:
+        failures = make(arguments.demo, Path(temporary), arguments.every)
+        failures += keep(Path(temporary), arguments.to, arguments.every)
+    sys.exit(failures)

@@ -4,7 +4,7 @@ Each cell is a Python, a Qt binding, and one end of the dependencies: the lowest
 pyproject.toml allows, or the newest that there are. Environments are made by uv, in
 .cache/matrix, from the Pythons that are installed here; a cell's output is in a file beside it.
 
-Usage: python scripts/matrix.py [--list] [--all] [--only TEXT] [PYTEST_ARGUMENT ...]
+Usage: python scripts/matrix.py [--list] [--all] [--only TEXT] [--quick] [PYTEST_ARGUMENT ...]
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ PLACE = ROOT / ".cache" / "matrix"
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 BINDINGS = ("pyqt5", "pyqt6", "pyside6")
 ENDS = ("lowest", "newest")
+QUICK = (
+    *("bindings", "widgets", "tasks", "first_steps", "explorer", "plate_map", "map_view"),
+    *("open_dataset", "embeddings", "phenomap", "reading_planes", "figures", "session", "cli"),
+)
+"""Tests of what differs between bindings and versions: some minutes a cell, not half an hour."""
 _PASSED_OVER = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
 
 
@@ -55,7 +60,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--list", action="store_true", help="only say what would be run")
     parser.add_argument("--all", action="store_true", help="all cells, not only the corners")
     parser.add_argument("--only", default="", metavar="TEXT", help="cells with this in their name")
+    parser.add_argument("--quick", action="store_true", help="some of the tests")
     chosen, for_pytest = parser.parse_known_args(arguments)
+    if chosen.quick:
+        for_pytest += [f"tests/test_{name}.py" for name in QUICK]
     PLACE.mkdir(parents=True, exist_ok=True)
     uv = find_uv()
     found = [v for v in VERSIONS if has_python(uv, v)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from math import nan
 from pathlib import Path
@@ -474,7 +475,9 @@ def drop(target: QWidget, mime: Any) -> bool:
     """Drop something in the middle of a widget, as Qt does; whether it was taken."""
     place, action = target.rect().center(), Qt.DropAction.CopyAction
     plain = Qt.KeyboardModifier.NoModifier
-    entering = QDragEnterEvent(place, action, mime, LEFT, plain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Qt makes them so, PySide6 warns
+        entering = QDragEnterEvent(place, action, mime, LEFT, plain)
     entering.ignore()
     QApplication.sendEvent(target, entering)
     if not entering.isAccepted():

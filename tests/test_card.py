@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QObject, Qt, QUrl, Slot
-from qtpy.QtGui import QColor, QDesktopServices, QGuiApplication, QImage, QPalette, QTextDocument
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QGuiApplication, QPalette, QTextDocument
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QToolTip, QWidget
 
 from napari_rxrx3.core.links import links_for
@@ -22,6 +22,7 @@ from napari_rxrx3.data.demo.demo_compounds import COMPOUNDS
 from napari_rxrx3.gui.answers.card import Card, Number, PerturbationCard
 from napari_rxrx3.gui.answers.structure import draw_structure, why_no_picture
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
+from window import own_browser, rgba_of
 
 LEFT = Qt.MouseButton.LeftButton
 DARK, LIGHT = ("#f0f1f2", "#23242b"), ("#1e1e21", "#ebe7e6")
@@ -56,25 +57,11 @@ def card(qtbot: QtBot) -> Iterator[PerturbationCard]:
     widget.end(wait=True)
 
 
-class Browser(QObject):
-    """Stands in for the one that Qt would start."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.opened: list[str] = []
-
-    @Slot(QUrl)
-    def take(self, url: QUrl) -> None:
-        self.opened.append(bytes(url.toEncoded()).decode())
-
-
 @pytest.fixture
 def opened() -> Iterator[list[str]]:
     """Addresses that Qt was asked to open."""
-    browser = Browser()
-    QDesktopServices.setUrlHandler("https", browser.take)
-    yield browser.opened
-    QDesktopServices.unsetUrlHandler("https")
+    with own_browser() as opened:
+        yield opened
 
 
 def activate(qtbot: QtBot, widget: QWidget) -> None:
@@ -97,13 +84,6 @@ def set_theme(widget: QWidget, theme: tuple[str, str]) -> None:
     palette.setColor(QPalette.ColorRole.WindowText, QColor(theme[0]))
     palette.setColor(QPalette.ColorRole.Window, QColor(theme[1]))
     widget.setPalette(palette)
-
-
-def pixels(image: QImage) -> Any:
-    """RGBA, (height, width, 4)."""
-    image = image.convertToFormat(QImage.Format.Format_RGBA8888)
-    data = image.constBits().asstring(image.sizeInBytes())
-    return np.frombuffer(data, np.uint8).reshape(image.height(), image.width(), 4)
 
 
 def brightness(color: Any) -> Any:
@@ -227,9 +207,9 @@ def test_the_longest_texts_do_not_make_the_dock_wider(card: PerturbationCard, qt
 def test_words_are_cut_only_where_they_do_not_fit(card: PerturbationCard) -> None:
     card.set_card(GENE)
     card.resize(378, 70)
-    wide = [pixels(line.grab().toImage()) for line in card.numbers]
+    wide = [rgba_of(line.grab().toImage()) for line in card.numbers]
     card.resize(900, 70)
-    widest = [pixels(line.grab().toImage()) for line in card.numbers]
+    widest = [rgba_of(line.grab().toImage()) for line in card.numbers]
     assert all(np.array_equal(a, b) for a, b in zip(wide, widest, strict=True))
     card.resize(120, 70)
     assert card.numbers[0].width() < wide[0].shape[1]
@@ -330,9 +310,9 @@ def test_a_number_reached_by_key_tells_its_meaning(card: PerturbationCard, qtbot
     qtbot.keyClick(card.links[1], Qt.Key.Key_Tab)
     qtbot.waitUntil(lambda: "How far it is from the controls." in QToolTip.text())
     assert card.numbers[0].accessibleDescription().endswith("How far it is from the controls.")
-    before = pixels(card.numbers[0].grab().toImage()).copy()
+    before = rgba_of(card.numbers[0].grab().toImage()).copy()
     qtbot.keyClick(card.numbers[0], Qt.Key.Key_Tab)
-    assert not np.array_equal(pixels(card.numbers[0].grab().toImage()), before)
+    assert not np.array_equal(rgba_of(card.numbers[0].grab().toImage()), before)
 
 
 # the molecule
@@ -344,7 +324,7 @@ def test_a_compound_is_drawn(card: PerturbationCard, qtbot: QtBot) -> None:
     assert card.structure.isVisible()
     assert card.structure.has_picture
     assert not card.smiles.isVisible()
-    assert len(np.unique(pixels(card.structure.grab().toImage()).reshape(-1, 4), axis=0)) > 10
+    assert len(np.unique(rgba_of(card.structure.grab().toImage()).reshape(-1, 4), axis=0)) > 10
 
 
 @needs_rdkit
@@ -375,18 +355,18 @@ def test_the_molecule_is_drawn_anew_for_another_theme(
     show(qtbot, card, COMPOUND)
     with qtbot.waitSignal(card.structure.settled):
         set_theme(card, theme)
-    colors = pixels(card.structure.grab().toImage())[..., :3].reshape(-1, 3)
+    colors = rgba_of(card.structure.grab().toImage())[..., :3].reshape(-1, 3)
     assert (contrast(colors, theme[1]) > 7).sum() > 100
 
 
 @needs_rdkit
 def test_the_last_of_many_molecules_is_the_one_drawn(card: PerturbationCard, qtbot: QtBot) -> None:
     show(qtbot, card, COMPOUND)
-    expected = pixels(card.structure.grab().toImage()).copy()
+    expected = rgba_of(card.structure.grab().toImage()).copy()
     for compound in list(COMPOUNDS.values())[:10]:
         card.set_card(replace(COMPOUND, smiles=compound.smiles))
     show(qtbot, card, COMPOUND)
-    assert np.array_equal(pixels(card.structure.grab().toImage()), expected)
+    assert np.array_equal(rgba_of(card.structure.grab().toImage()), expected)
 
 
 def test_a_card_may_go_while_its_molecule_is_drawn(qtbot: QtBot) -> None:
@@ -460,7 +440,7 @@ def test_every_compound_of_the_demo_is_drawn(name: str) -> None:
     image = draw_structure(COMPOUNDS[name].smiles.split(" |")[0], 84, 60, dark=True)
     assert image is not None
     assert (image.width(), image.height()) == (84, 60)
-    alpha = pixels(image)[..., 3]
+    alpha = rgba_of(image)[..., 3]
     assert alpha[0, 0] == 0
     assert (alpha > 200).sum() > 10
 
@@ -473,7 +453,7 @@ ELEMENTS = "CC(=O)N(C)S(=O)(=O)c1c(F)c(Cl)c(Br)c(I)c1P(O)(O)=O.B.[Na+].[Pt]"
 def test_every_ink_can_be_read_on_its_background(dark: bool, theme: tuple[str, str]) -> None:
     image = draw_structure(ELEMENTS, 640, 480, dark)
     assert image is not None
-    rgba = pixels(image)
+    rgba = rgba_of(image)
     solid = rgba[rgba[..., 3] == 255][:, :3]
     assert len(np.unique(solid, axis=0)) > 4
     assert contrast(solid, theme[1]).min() > 4.5
@@ -531,6 +511,6 @@ def test_the_card_follows_naparis_theme_in_a_dock(
         show(qtbot, card, replace(COMPOUND, doubts=DOUBTS))
         paper = card.palette().color(QPalette.ColorRole.Window).name()
         for part in (card.structure, card.head, card.doubts):
-            picture = pixels(part.grab().toImage())[..., :3].reshape(-1, 3)
+            picture = rgba_of(part.grab().toImage())[..., :3].reshape(-1, 3)
             assert (contrast(picture, paper) > 7).sum() > 20, (theme, part)
     card.end(wait=True)

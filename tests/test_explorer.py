@@ -377,7 +377,7 @@ def test_a_folder_without_data_is_said_and_harmless(window: Window, tmp_path: Pa
     empty.mkdir()
     window.explorer.open_path(str(empty))
     window.settle()
-    assert "looked for" in window.explorer.status.message.text()
+    assert "Looked for" in window.explorer.status.message.text()
     assert window.session.dataset.name == "screen"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt, QTimer, QUrl
-from qtpy.QtGui import QDesktopServices, QGuiApplication, QHelpEvent, QTextDocument
+from qtpy.QtGui import QGuiApplication, QHelpEvent, QTextDocument
 from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QToolTip
 
 import builders as b
@@ -26,8 +26,7 @@ from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
 from napari_rxrx3.gui.answers.map_settings import MapSettings
 from napari_rxrx3.maps.evidence.doubts import DOUBTS
 from napari_rxrx3.session import Query
-from test_card import Browser
-from window import Window
+from window import Window, own_browser
 
 BOLD, BLINDED = "<b>MTOR</b>", "RXRX3-43938"
 SMILES = "CC(C)C[C@H](NC(=O)c1cnccn1)B(O)O |r,c:0|"
@@ -121,10 +120,8 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
 @pytest.fixture
 def opened() -> Iterator[list[str]]:
     """Addresses that Qt was asked to open."""
-    browser = Browser()
-    QDesktopServices.setUrlHandler("https", browser.take)
-    yield browser.opened
-    QDesktopServices.unsetUrlHandler("https")
+    with own_browser() as opened:
+        yield opened
 
 
 def well_of(screen: b.Screen, treatment: str, dose: float | None = None) -> str:
@@ -156,7 +153,7 @@ def pick(window: Window, box: QComboBox, text: str) -> None:
 
 def choose(window: Window, name: str, text: str) -> None:
     """Open the form of the map with a click and choose something in it by keys."""
-    in_form(window, lambda form: pick(window, getattr(form, name).native, text))
+    in_form(window, lambda form: pick(window, form.form[name].native, text))
 
 
 def in_form(window: Window, act: Callable[[MapSettings], None], settled: bool = True) -> None:

@@ -27,7 +27,7 @@ from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.maps.pairs import compare_pairs, compare_replicates
 from napari_rxrx3.session import Session
-from window import Window, kept_maps
+from window import Window, kept_maps, rgba_of
 
 GENES = s.gene_names(16)
 NO_KEY = Qt.KeyboardModifier.NoModifier
@@ -279,11 +279,7 @@ def test_the_query_is_lit_in_its_pairs(side: Side) -> None:
 
 def color_share(plot: PairsPlot, rgb: tuple[int, int, int], reach: int = 40) -> float:
     """How many of the pixels are of about a color."""
-    image = plot.grab().toImage().convertToFormat(plot.grab().toImage().Format.Format_RGB32)
-    bits = image.constBits()
-    size = image.height() * image.bytesPerLine()
-    raw = bits.asstring(size) if hasattr(bits, "asstring") else bytes(bits)[:size]
-    pixels = np.frombuffer(raw, np.uint8).reshape(image.height(), -1, 4)[..., 2::-1].astype(int)
+    pixels = rgba_of(plot.grab().toImage())[..., :3].astype(int)
     return float((np.abs(pixels - np.array(rgb)).max(axis=2) < reach).mean())
 
 

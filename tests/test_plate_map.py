@@ -29,6 +29,7 @@ from napari_rxrx3.core.plate_view import PlateView, WellState, describe_well
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from test_plate_colors import table, well
+from window import rgba_of
 
 LEFT = Qt.MouseButton.LeftButton
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
@@ -108,10 +109,7 @@ def image_of(widget: QWidget) -> np.ndarray:
     """Paint a widget, exactly even where the screen has few colors: (height, width, 3)."""
     image = QImage(widget.size(), QImage.Format.Format_RGBA8888)
     widget.render(image)
-    data = image.constBits()
-    data.setsize(4 * image.width() * image.height())
-    pixels = np.frombuffer(bytes(data), np.uint8).reshape(image.height(), image.width(), 4)
-    return pixels[..., :3]
+    return rgba_of(image)[..., :3]
 
 
 def on_screen(widget: QWidget) -> np.ndarray:
@@ -123,11 +121,7 @@ def on_screen(widget: QWidget) -> np.ndarray:
         .screen()
         .grabWindow(0, corner.x(), corner.y(), widget.width(), widget.height())
     )
-    image = screen.toImage().convertToFormat(QImage.Format.Format_RGBA8888)
-    data = image.constBits()
-    data.setsize(4 * image.width() * image.height())
-    pixels = np.frombuffer(bytes(data), np.uint8).reshape(image.height(), image.width(), 4)
-    return pixels[..., :3].copy()
+    return rgba_of(screen.toImage())[..., :3].copy()
 
 
 def shows(image: np.ndarray, rgb: tuple[int, int, int]) -> bool:
@@ -545,7 +539,7 @@ def test_colors_and_theme_can_change_while_it_is_shown(plate_map: PlateMap) -> N
 def test_focus_is_seen(qtbot: QtBot, plate_map: PlateMap) -> None:
     plate_map.clearFocus()
     before = image_of(plate_map)
-    QApplication.setActiveWindow(plate_map)
+    plate_map.activateWindow()
     plate_map.setFocus()
     qtbot.waitUntil(plate_map.hasFocus)
     after = image_of(plate_map)

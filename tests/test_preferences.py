@@ -333,8 +333,10 @@ def test_a_window_that_was_closed_is_left_alone(
     session, n_before = explorer.session, len(display.palette_changed)
     closed = viewer.window._qt_window
     viewer.close()
-    with qtbot.waitSignal(closed.destroyed, timeout=5_000):
-        closed.deleteLater()
+    gone: list[int] = []
+    closed.destroyed.connect(lambda: gone.append(1))
+    closed.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone))
     assert len(display.palette_changed) < n_before
     display.contrast_rule = "from this well"
     assert session.contrast_rule == "from controls"

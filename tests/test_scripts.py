@@ -99,6 +99,11 @@ def test_corners_have_each_python_binding_and_end() -> None:
     assert len(cells) == len(set(cells)) < len(matrix.cells_of(["3.11", "3.12", "3.14"], True))
 
 
+def test_the_quick_tests_are_there() -> None:
+    files = [ROOT / "tests" / f"test_{name}.py" for name in script("matrix").QUICK]
+    assert [file for file in files if not file.is_file()] == []
+
+
 def test_every_dependency_has_a_lowest_version() -> None:
     """Without one there is no lowest end to test."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -132,9 +137,11 @@ def test_workflows_have_as_few_rights_as_they_can(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_actions_are_pinned(path: Path) -> None:
-    for step in steps_of(yaml.safe_load(path.read_text(encoding="utf-8"))):
-        if "uses" in step:
-            assert re.search(r"@(v\d+|release/v\d+|[0-9a-f]{40})$", step["uses"])
+    """To a commit, which nobody can move as a tag can be; its version stands beside it."""
+    used = re.findall(r"uses: *(.+)", path.read_text(encoding="utf-8"))
+    assert used
+    for action in used:
+        assert re.search(r"^[\w-]+(/[\w-]+)+@[0-9a-f]{40} # v\d+(\.\d+)+$", action), action
 
 
 def test_workflows_ask_for_what_there_is() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QTimer
 
 from napari_rxrx3.core.errors import Cancelled, MapError
 from napari_rxrx3.gui.tasks import Tasks
@@ -198,3 +199,15 @@ def test_nothing_is_heard_once_it_is_closed(qtbot: Any, heard: list[str]) -> Non
     qtbot.wait(20)
     assert all(work.was_stopped for work in running)
     assert heard == []
+
+
+def test_no_timer_is_left_once_it_is_closed(qtbot: Any) -> None:
+    """Python's collector may take it in any thread, and there no timer can be stopped."""
+    tasks, work = Tasks(), Slow("picture")
+    timers = tasks.findChildren(QTimer)
+    assert timers
+    tasks.run("work", lambda progress: [progress(1, 2, "half"), work(progress)], fail, fail)
+    qtbot.waitUntil(lambda: any(timer.isActive() for timer in timers))
+    tasks.close()
+    assert not any(timer.isActive() for timer in timers)
+    work.let_go()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -19,7 +19,7 @@ import napari_rxrx3
 from napari_rxrx3.gui.answers.map_choice import MapChoice
 from napari_rxrx3.gui.answers.map_settings import MapSettings
 from napari_rxrx3.gui.hits.note_line import NoteLine
-from napari_rxrx3.gui.widgets import AtEnd, Following
+from napari_rxrx3.gui.widgets import AtEnd, Following, soon
 
 SOURCES = sorted((Path(napari_rxrx3.__file__).parent / "gui").rglob("*.py"))
 
@@ -42,6 +42,25 @@ def test_what_is_to_happen_at_the_end_happens_once(qtbot: Any) -> None:
     assert ended == []
     destroy(owner, qtbot)
     assert ended == [1]
+
+
+def test_what_is_to_happen_soon_happens_once_and_not_after_the_end(qtbot: Any) -> None:
+    done: list[str] = []
+    stays, goes = QWidget(), QWidget()
+    qtbot.addWidget(stays)
+    soon(stays, lambda: done.append("stays"))
+    soon(goes, lambda: done.append("goes"), 30)
+    assert done == []
+    destroy(goes, qtbot)
+    qtbot.wait(60)
+    assert done == ["stays"]
+    qtbot.waitUntil(lambda: stays.findChildren(QTimer) == [])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_nothing_is_put_off_beyond_the_end(source: Path) -> None:
+    """What `QTimer.singleShot` calls may be a method of a widget that is gone: `soon` knows."""
+    assert "QTimer.singleShot" not in source.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("by_itself", [True, False])

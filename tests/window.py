@@ -17,7 +17,8 @@ from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
 from napari.layers import Image
 from napari.plugins import _initialize_plugins
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QObject, QPoint, Qt, QUrl, Slot
+from qtpy.QtGui import QDesktopServices, QImage
 from qtpy.QtWidgets import QWidget
 
 from builders import Screen
@@ -30,6 +31,36 @@ def kept_maps(data: Any) -> Any:
     """Return the lock that whoever asks a data set for a map waits for."""
     data.phenomap()
     return data._maps._lock
+
+
+def rgba_of(image: QImage) -> Any:
+    """The pixels of an image, (height, width, 4)."""
+    image = image.convertToFormat(QImage.Format.Format_RGBA8888)
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):  # PyQt's do not know how many they are
+        bits.setsize(image.sizeInBytes())
+    return np.frombuffer(bytes(bits), np.uint8).reshape(image.height(), image.width(), 4)
+
+
+class Browser(QObject):
+    """Stands in for the one that Qt would start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+
+    @Slot(QUrl)
+    def take(self, url: QUrl) -> None:
+        self.opened.append(bytes(url.toEncoded()).decode())
+
+
+@contextmanager
+def own_browser() -> Iterator[list[str]]:
+    """Take the addresses that Qt is asked to open; they are in the list."""
+    browser = Browser()
+    QDesktopServices.setUrlHandler("https", browser, "take")
+    yield browser.opened
+    QDesktopServices.unsetUrlHandler("https")
 
 
 @dataclass

@@ -9,7 +9,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.kept.cache import DiskCache
 from napari_rxrx3.data.kept.known_files import KnownFiles
+from napari_rxrx3.data.next_step import next_step
 from napari_rxrx3.data.pixels.shards import shard_columns
 from napari_rxrx3.data.storage import Entry, Storage
 from napari_rxrx3.data.vectors.block_tables import csv_members
@@ -112,11 +113,19 @@ def discover(
             around.metadata = contents.metadata
             contents = around
     if contents.is_empty:
-        broken = "".join(f" {p} cannot be read: {why}." for p, why in contents.unreadable.items())
-        raise DatasetNotFound(
-            f"Nothing of RxRx3 was found in {path}: looked for {_LOOKED_FOR}.{broken}"
-        )
+        raise DatasetNotFound(_why_empty(storage, path, contents.unreadable))
     return contents
+
+
+def _why_empty(storage: Storage, path: str, unreadable: Mapping[str, str]) -> str:
+    """Name the path and the cause, and say what to do next."""
+    if path in unreadable:
+        return f"{path} cannot be read: {unreadable[path].rstrip('.')}. Copy or download it again."
+    broken = "".join(f" {p} cannot be read: {why.rstrip('.')}." for p, why in unreadable.items())
+    return (
+        f"Nothing of RxRx3 was found in {path}. {next_step(storage, path)} Looked for "
+        f"{_LOOKED_FOR}.{broken}"
+    )
 
 
 def _look_around(

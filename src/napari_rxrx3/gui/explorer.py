@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -39,7 +39,7 @@ from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import Following, shortcut, tool_button
+from napari_rxrx3.gui.widgets import Following, shortcut, soon, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class ExplorerWidget(QWidget):
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
-            QTimer.singleShot(0, self._take_width)
-            QTimer.singleShot(0, self.share.start)
+            soon(self, self._take_width)
+            soon(self, self.share.start)
 
     def event(self, event: QEvent) -> bool:
         closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
@@ -127,9 +127,9 @@ class ExplorerWidget(QWidget):
         self.find.end()
         self.share.end()
         self.workspace.tasks.cancel("names")
-        QTimer.singleShot(0, self.deleteLater)  # not in the midst of an event of its own
+        soon(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
-            QTimer.singleShot(0, self.cheat_sheet.deleteLater)
+            soon(self.cheat_sheet, self.cheat_sheet.deleteLater)
 
     def _take_width(self) -> None:
         """Leave most of the window to the canvas: Qt gives a new dock more than it needs."""
@@ -214,7 +214,7 @@ class ExplorerWidget(QWidget):
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)
         follow(session.highlight_changed, self._on_highlight)
-        follow(session.message_changed, self.status.say)
+        follow(session.message_changed, self._on_message)
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
         follow(workspace.layers.shown_changed, self.stains.set_shown)
@@ -251,6 +251,11 @@ class ExplorerWidget(QWidget):
         if dataset is not None:
             tasks = self.workspace.tasks
             tasks.run("names", lambda _: _names_of(dataset), self.find.set_index, self.session.say)
+
+    def _on_message(self, message: str) -> None:
+        self.status.say(message)
+        if self.session.dataset is None:
+            self.welcome.say(message)
 
     def _on_tasks(self) -> None:
         self.status.set_work(self.workspace.tasks.status)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -123,6 +124,9 @@ class Tasks(QObject):
         """Drop everything; no callback runs any more. Works without its Qt part as well."""
         self._current.clear()
         self._status.clear()
+        # or Python's collector takes it in another thread, where no timer can be stopped
+        with suppress(RuntimeError):  # its Qt part is gone
+            self._pause.stop()
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _progress(self, name: str, token: object, done: int, total: int, text: str) -> None:

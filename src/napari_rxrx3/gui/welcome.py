@@ -42,10 +42,12 @@ class Welcome(QWidget):
         self.file_button.clicked.connect(self._choose_file)
         self.last_button.clicked.connect(self.last_chosen)
         self.demo_button.clicked.connect(self.demo_chosen)
+        self.trouble = _text("")
+        self.say("")
         self.offer_last(False)
         title = QLabel("RxRx3 Explorer")
         font = title.font()
-        font.setPointSizeF(font.pointSizeF() * 1.6)
+        font.setBold(True)  # its size is that of napari's style sheet
         title.setFont(font)
         layout = QVBoxLayout(self)
         layout.setSpacing(10)
@@ -56,11 +58,18 @@ class Welcome(QWidget):
         layout.addSpacing(18)
         layout.addWidget(_text(_DEMO))
         layout.addWidget(self.demo_button)
+        layout.addSpacing(18)
+        layout.addWidget(self.trouble)
         layout.addStretch(2)
 
     def offer_last(self, there_is_one: bool) -> None:
         """Offer the last session, if there is one."""
         self.last_button.setVisible(there_is_one)
+
+    def say(self, message: str) -> None:
+        """Show the whole of a message, for which the line below is too short."""
+        self.trouble.setText(message)
+        self.trouble.setVisible(bool(message))
 
     def _choose_folder(self) -> None:
         path = ask_for_folder(self)

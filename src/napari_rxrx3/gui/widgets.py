@@ -29,6 +29,7 @@ __all__ = [
     "is_key_override",
     "let_shrink",
     "shortcut",
+    "soon",
     "tool_button",
 ]
 
@@ -58,6 +59,17 @@ def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
     bound = QShortcut(QKeySequence(key), widget)
     bound.setContext(Qt.ShortcutContext.WindowShortcut)
     bound.activated.connect(act)
+
+
+def soon(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:
+    """Do something when Qt has nothing else to do, or after a pause, unless `owner` is gone.
+
+    A single shot of Qt's own calls, on PySide6, a method of a widget that was destroyed meanwhile.
+    """
+    timer = QTimer(owner, interval=pause_ms, singleShot=True)
+    timer.timeout.connect(act)
+    timer.timeout.connect(timer.deleteLater)
+    timer.start()
 
 
 def form_menu(form: QWidget, parent: QWidget) -> QMenu:

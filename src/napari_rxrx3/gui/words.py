@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import re
 
-from qtpy.QtCore import QRect, QSize, Qt, QTimer
+from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QPainter, QPaintEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
+from napari_rxrx3.gui.widgets import soon
 
 __all__ = ["Words", "elided", "in_menu", "key_in_words", "wrapped_tooltip"]
 
@@ -90,7 +91,7 @@ class Words(QLabel):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            QTimer.singleShot(0, self._show_tip)  # the change of focus would hide it at once
+            soon(self, self._show_tip)  # the change of focus would hide it at once
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

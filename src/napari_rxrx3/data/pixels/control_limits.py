@@ -27,9 +27,11 @@ def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limi
 
     Of large images, their first rows are measured.
 
-    Why there are none, if the plate has no control with images or none can be read; a stain that
-    no control has keeps 0..255.
+    Why there are none, if the plate has no control with images or none can be read, and nothing
+    if it has no images at all; a stain that no control has keeps 0..255.
     """
+    if not dataset.wells_of_plate(plate)["has_image"].any():
+        return ""
     limits = list(DEFAULT_LIMITS)
     why = f"{plate} has no control with images."
     measured = False

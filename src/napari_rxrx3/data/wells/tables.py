@@ -71,6 +71,10 @@ class CsvHead(NamedTuple):
     encoding: str
 
 
+_OF_HITS = {"tag", "tag_name", "reviewer"}
+"""A table of hits that was exported into the folder of its data set is no metadata."""
+
+
 def header_names(line: str) -> list[str]:
     """Column names of a CSV's first line, by the names that RxRx3 uses."""
     return [ALIASES.get(name, name) for name in _names(line, _separator(line))]
@@ -78,6 +82,8 @@ def header_names(line: str) -> list[str]:
 
 def is_metadata_header(line: str) -> bool:
     names = set(header_names(line))
+    if names >= _OF_HITS:
+        return False
     return bool(id_columns(names) and names & {"treatment", "gene", "experiment_name"})
 
 

@@ -48,7 +48,7 @@ class MapSettings(QPushButton):
         super().__init__()
         self.level = _choice("level", LEVELS)
         self.align = _choice("align", ALIGNMENTS)
-        self.metric = _choice("metric", METRICS)
+        self.measure = _choice("metric", METRICS)  # "metric" is Qt's own
         self.average = _choice("average", AVERAGES)
         self.batch = _choice("batch", BATCHES)
         self.control = _choice("control", (Query.control,))
@@ -69,7 +69,7 @@ class MapSettings(QPushButton):
             self.batch,
             self.control,
             self.average,
-            self.metric,
+            self.measure,
         )
         self.form = Container(widgets=[*self._choices, self.leave_out, self.add_vectors])
         self.setMenu(form_menu(self.form.native, self))

@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
@@ -29,6 +29,7 @@ from napari_rxrx3.gui.canvas.picture import (
     first_picture,
 )
 from napari_rxrx3.gui.tasks import MainThread
+from napari_rxrx3.gui.widgets import soon
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -224,7 +225,7 @@ class PictureLoader(QObject):
         if request.comes_after_drawing:
             # napari takes half a second to make layers: the plate map is not to wait for that
             request.comes_after_drawing = False
-            QTimer.singleShot(_DRAWING_MS, lambda: self._show(request))
+            soon(self, lambda: self._show(request), _DRAWING_MS)
             return
         if request.picture is None and request.asked:
             first, request.first = request.first, None
@@ -232,7 +233,7 @@ class PictureLoader(QObject):
                 self._has_tops = bool(request.tops) or (self._has_tops and not request.is_small)
                 # after the drawing, which takes all cores where there is no graphics card
                 delay = _DRAWING_MS if first is not None else 0
-                QTimer.singleShot(delay, lambda: self._begin(request))
+                soon(self, lambda: self._begin(request), delay)
             if first is not None:
                 self._shown_at = time.monotonic()
                 self.ready.emit(first)

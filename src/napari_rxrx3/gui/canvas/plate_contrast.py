@@ -92,7 +92,8 @@ class PlateContrast:
         if not isinstance(limits, str):
             self._session.set_limits(limits)
         else:
-            self._session.say(f"Contrast from each well: {limits}")
+            if limits:
+                self._session.say(f"Contrast from each well: {limits}")
             self._use_picture()
 
     def _use_picture(self) -> None:
