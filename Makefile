@@ -11,7 +11,7 @@ heading = @printf '\n--- %s ---\n' '$(1)'
 export PYTHON
 
 .PHONY: help demo test setup setup-pyqt6 system lint format types manifest package \
-	test-pyqt5 test-pyqt6 soak matrix bench bench-quick docs setup-docs docs-pictures clean clean-all
+	test-pyqt5 test-pyqt6 soak fuzz matrix bench bench-quick docs setup-docs docs-pictures clean clean-all
 
 help: ## say what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -61,11 +61,11 @@ test-pyqt6: setup-pyqt6 ## pytest on PyQt6, in .venv-pyqt6
 	$(call heading,pytest on PyQt6)
 	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest $(ARGS)
 
-soak: setup setup-pyqt6 ## a monkey at the window, 10,000 random actions on each Qt, and the kill tests
-	$(call heading,monkey and kill tests on PyQt5)
-	@scripts/soak.sh pyqt5
-	$(call heading,monkey and kill tests on PyQt6)
-	@scripts/soak.sh pyqt6
+soak: setup setup-pyqt6 ## a monkey does 10,000 things on each Qt, everything is killed at every stage
+	@scripts/soak.sh $(ARGS)
+
+fuzz: setup ## feed each parser a minute; ARGS="--seconds 600 PNG tar" longer, or some of them
+	@scripts/fuzz.sh $(ARGS)
 
 matrix: setup ## pytest on each Python, Qt binding and end of the dependencies; ARGS="--list" or "--quick"
 	@.venv/bin/python scripts/matrix.py $(ARGS)

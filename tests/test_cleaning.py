@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 
 import builders as b
 import napari_rxrx3 as rx
+from disks import fill_up, mount, mounted
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.plate import N_POSITIONS, PlateId
 from napari_rxrx3.data.kept import cache as cache_module
@@ -581,33 +581,11 @@ def check_whole_files(folder: Path) -> int:
 # --- disks that are full or locked -----------------------------------------------------------
 
 
-def mount(*arguments: str) -> None:
-    try:
-        subprocess.run(["mount", *arguments], check=True, capture_output=True, timeout=20)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"only an administrator may mount a small disk ({error})")
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 4 MB."""
-    if sys.platform != "linux":
-        pytest.skip("small disks are mounted on Linux only")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=4m", "none", str(folder))
-    yield folder
-    gc.collect()  # what is mapped keeps the disk busy
-    subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
-
-
-def fill_up(path: Path) -> None:
-    """Take all the room that a disk has left."""
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(1 << 12))
-    with pytest.raises(OSError, match="space"):
-        path.with_suffix(".more").write_bytes(bytes(1 << 16))
+    with mounted(tmp_path / "disk") as folder:
+        yield folder
 
 
 def vectors_of(n_wells: int) -> Callable[[VectorRows], None]:

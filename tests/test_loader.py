@@ -154,7 +154,7 @@ def test_of_many_wells_those_that_are_read_are_shown_meanwhile(
         assert let_go.wait(20)
         return screen.planes[last][5]
 
-    key = dataset.well(last), 6, None
+    key = dataset.images._key(dataset.well(last), 6, None)
     reading = threading.Thread(target=lambda: dataset.images._planes.get(key, late))
     reading.start()
     came: list[Picture] = []

@@ -29,7 +29,7 @@ def modules_of(*rings: str) -> dict[str, Path]:
     }
 
 
-INNER = modules_of("core", "data", "maps", "strips", "hits", "figures", "session")
+INNER = modules_of("core", "data", "maps", "strips", "hits", "figures", "diagnostics", "session")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""The command line: demo, open, check, nearest, benchmark, thumbnails and cache."""
+"""The command line: demo, open, check, nearest, benchmark, thumbnails, cache and diagnostics."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_benchmark(commands)
     _add_thumbnails(commands)
     _add_cache(commands)
+    _add_diagnostics(commands)
     return parser
 
 
@@ -102,20 +103,16 @@ def _add_benchmark(commands: Commands) -> None:
         default=[],
         help="table with the columns entity1 and entity2, e.g. genes of one complex; repeatable",
     )
-    benchmark.add_argument(
-        "--interactions",
-        metavar="FILE",
-        help="table with the columns treatment, gene_symbol, and nM_value or active",
-    )
+    help_ = "table with the columns treatment, gene_symbol, and nM_value or active"
+    benchmark.add_argument("--interactions", metavar="FILE", help=help_)
     _add_map_options(benchmark, LEVELS[1:])
     benchmark.add_argument("--json", action="store_true", help="print JSON")
     benchmark.set_defaults(run=_benchmark)
 
 
 def _add_thumbnails(commands: Commands) -> None:
-    thumbnails = commands.add_parser(
-        "thumbnails", help="make the thumbnails of plates ahead, so that they show at once"
-    )
+    help_ = "make the thumbnails of plates ahead, so that they show at once"
+    thumbnails = commands.add_parser("thumbnails", help=help_)
     thumbnails.add_argument("path", metavar="PATH")
     thumbnails.add_argument(
         "--plates",
@@ -134,6 +131,13 @@ def _add_cache(commands: Commands) -> None:
     cache.set_defaults(run=_cache)
 
 
+def _add_diagnostics(commands: Commands) -> None:
+    diagnostics = commands.add_parser("diagnostics", help="print what a bug report should say")
+    diagnostics.add_argument("path", metavar="PATH", nargs="?", help="a data set to open for it")
+    diagnostics.add_argument("--json", action="store_true", help="print JSON")
+    diagnostics.set_defaults(run=_diagnostics)
+
+
 def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -> None:
     parser.add_argument("--level", choices=levels, default="perturbation")
     parser.add_argument("--align", choices=ALIGNMENTS, default="pca-centerscale")
@@ -145,9 +149,8 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
     parser.add_argument("--average", choices=("mean", "median"), default="mean")
     parser.add_argument("--batch", choices=("experiment", "plate"), default="experiment")
     parser.add_argument("--control", metavar="TREATMENT", default="EMPTY_control")
-    parser.add_argument(
-        "--leave-out", action="store_true", help="leave out batches with too few controls"
-    )
+    help_ = "leave out batches with too few controls"
+    parser.add_argument("--leave-out", action="store_true", help=help_)
 
 
 def _add_window_options(parser: argparse.ArgumentParser) -> None:
@@ -335,6 +338,15 @@ def _cache(arguments: argparse.Namespace) -> int:
     print(described(files, budget))
     if arguments.clear and files:
         print("What is left is being written or used by another program.")
+    return 0
+
+
+def _diagnostics(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.diagnostics.report import as_text, report_on
+
+    with _progress_bar() as progress:
+        report = report_on(arguments.path, progress)
+    print(as_text(report, arguments.json).rstrip())
     return 0
 
 

@@ -104,6 +104,14 @@ def _tiff_that_points_to_itself() -> bytes:
     return bytes(data)
 
 
+def _tiff_without_height() -> bytes:
+    """The number of rows, tag 257, is zero."""
+    data = bytearray(_whole("tif"))
+    at = data.index((257).to_bytes(2, "little") + (4).to_bytes(2, "little")) + 8
+    data[at : at + 4] = bytes(4)
+    return bytes(data)
+
+
 OTHERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "JPEG 2000 that is empty": ("jp2", lambda: b""),
     "JPEG 2000 cut in the header": ("jp2", lambda: _whole("jp2")[:60]),
@@ -115,6 +123,7 @@ OTHERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "TIFF cut in the header": ("tif", lambda: _whole("tif")[:6]),
     "TIFF with a flipped bit": ("tif", lambda: flipped(_whole("tif"), 0.1)),
     "TIFF that points to itself": ("tif", _tiff_that_points_to_itself),
+    "TIFF without a row": ("tif", _tiff_without_height),
     "PNG by the name of TIFF": ("tif", lambda: b.png(PLANE)),
 }
 

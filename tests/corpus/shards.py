@@ -65,6 +65,9 @@ for _name, _spoil in {
     "with a flipped bit in its footer": lambda data: flipped(data, 0.97),
     "with a flipped bit in its pages": lambda data: flipped(data, 0.3),
     "with a footer longer than itself": lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1",
+    "with a column whose name is no text": lambda data: data.replace(
+        b"\x05bytes", b"\x05b\xecy\xf3s"
+    ),
     "of nothing but the ends": lambda data: b"PAR1" + b"\0\0\0\0" + b"PAR1",
 }.items():
     case(f"shard {_name}")(_bytes(_spoil))

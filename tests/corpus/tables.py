@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,31 @@ def _parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return buffer.getvalue()
+
+
+def _large_zip(spoil: Callable[[bytearray], None]) -> bytes:
+    """More than is looked at to tell what a file is."""
+    noise = b.noise("smiles", 900).tobytes().hex()
+    some = [noise[i : i + 200] for i in range(0, 2_000_000, 200)]
+    rows = [b.well_row("gene-009", i + 1, "C07", SMILES=text) for i, text in enumerate(some)]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.csv", b.csv_bytes([*ROWS, *rows]))
+    data = bytearray(buffer.getvalue())
+    spoil(data)
+    return bytes(data)
+
+
+def _overwrite(data: bytearray) -> None:
+    """What is no deflated block, near the end."""
+    at = len(data) * 9 // 10
+    data[at : at + 200] = b"\xff" * 200
+
+
+def _lock(data: bytearray) -> None:
+    """Say that a password is needed, here and in the list at the end."""
+    for sign, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.rindex(sign) + at] |= 1
 
 
 WHOLE: dict[str, Callable[[], bytes]] = {
@@ -94,6 +120,8 @@ for _name, _content in WHOLE.items():
     case(f"metadata {_name}")(_is(_content))
 for _name, (_file, _content) in {
     "in gzip that is cut": ("metadata.csv.gz", lambda: gzip.compress(b.csv_bytes(ROWS))[:-30]),
+    "in a zip with a damaged end": ("metadata.zip", lambda: _large_zip(_overwrite)),
+    "in a zip with a password": ("metadata.zip", lambda: _large_zip(_lock)),
     "in a zip that is cut": ("metadata.zip", lambda: b"PK\x03\x04" + bytes(60)),
     "in gzip that is a bomb": (
         "metadata.csv.gz",

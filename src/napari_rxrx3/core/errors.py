@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 __all__ = [
+    "CHANGED",
     "Cancelled",
     "DatasetNotFound",
     "HitsError",
@@ -26,6 +27,10 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+CHANGED = "the file has changed since the data set was opened: open it again"
+"""Why something cannot be read from where it was."""
 
 
 class RxRx3Error(Exception):

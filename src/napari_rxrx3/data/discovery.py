@@ -247,8 +247,11 @@ def _look_into(storage: Storage, path: str) -> tuple[str, int]:
 
 
 def _kind_of_parquet(storage: Storage, path: str) -> tuple[str, int]:
-    with storage.open(path) as file:
-        schema = pq.read_schema(file)
+    try:
+        with storage.open(path) as file:
+            schema = pq.read_schema(file)
+    except UnicodeDecodeError as error:
+        raise OSError("the name of a column is no text") from error
     if shard_columns(schema) is not None:
         return "shard", 0
     columns = schema_columns(schema)

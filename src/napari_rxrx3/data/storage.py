@@ -15,7 +15,9 @@ from typing import IO, Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.concealing import concealer
+from napari_rxrx3.core.errors import CHANGED, RxRx3Error
+from napari_rxrx3.data.plain_files import open_plain, stamp_of
 
 __all__ = ["Entry", "Storage"]
 
@@ -58,12 +60,14 @@ class Storage:
         text = os.fspath(path)
         if not text:
             raise RxRx3Error("No path was given.")
+        concealer.note(text)
         if "://" not in text:
-            return cls(LocalFileSystem()), Path(text).expanduser().absolute().as_posix()
+            return cls(LocalFileSystem()), _at_home(text).absolute().as_posix()
         try:
             fs, inner = fsspec.core.url_to_fs(text)
         except (ValueError, ImportError) as error:  # unknown, or its package is not installed
             raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
+        fs.invalidate_cache()  # some remember their listings for as long as the program runs
         return cls(fs), str(inner).rstrip("/")
 
     def address(self, path: str) -> str:
@@ -133,7 +137,7 @@ class Storage:
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Read a file, or its bytes from `start` to `stop`."""
         if self.is_local:
-            with Path(path).open("rb") as file:
+            with open_plain(path) as file:
                 first = file.seek(start or 0)
                 if stop is None:
                     return file.read()
@@ -155,7 +159,7 @@ class Storage:
             If it cannot be read, or is too large for a server that only sends whole files.
         """
         if self.is_local:
-            return Path(path).open("rb")
+            return open_plain(path)
         with self._as_os_errors():
             if self._sends_parts(path):
                 file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
@@ -181,6 +185,23 @@ class Storage:
             info = self._fs.info(path)
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
+    def stamp(self, path: str) -> str:
+        """Text that is another one once a file was changed or replaced, told at once.
+
+        Empty where only a server could tell. Not to be kept; raises OSError if it is gone.
+        """
+        return stamp_of(path) if self.is_local else ""
+
+    def unless_changed(self, path: str, fingerprint: str) -> str:
+        """The fingerprint that a file had; raises OSError if another one is in its place.
+
+        A file that is gone is no other one. A server is not asked.
+        """
+        with suppress(FileNotFoundError):
+            if self.is_local and self.fingerprint(path) != fingerprint:
+                raise OSError(CHANGED)
+        return fingerprint
+
     def folder_fingerprint(self, path: str, names: Collection[str]) -> str:
         """Text that changes when one of some files in a folder does; raises OSError."""
         digest = hashlib.sha256()
@@ -201,6 +222,14 @@ class Storage:
 def _line(*facts: object) -> bytes:
     """Facts to be hashed; a name may be no text."""
     return ("|".join(map(str, facts)) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _at_home(text: str) -> Path:
+    """The path with ``~`` as the user's folder; a name that only begins with it stays."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(text)
 
 
 def _stamp(info: dict[str, Any]) -> str:

@@ -71,12 +71,20 @@ def files_for(path: str | os.PathLike[str], wells: Sequence[str]) -> dict[str, P
     stem = whole[: len(whole) - len(ending or plain)]
     if len(wells) == 1:
         return {wells[0]: Path(stem + (whole[len(stem) :] if ending else ENDINGS[0]))}
-    names = [_UNSAFE.sub("_", well) for well in wells]
-    for i, name in enumerate(names):
-        if name in names[:i]:  # two ids that differ in letters that not all file systems take
-            names[i] = f"{name}_{i + 1}"
-    files = [Path(f"{stem}_{name}{ending or ENDINGS[0]}") for name in names]
-    return dict(zip(wells, files, strict=True))
+    taken: set[str] = set()
+    files = {}
+    for well in wells:
+        name = _free_name(_UNSAFE.sub("_", well), taken)
+        files[well] = Path(f"{stem}_{name}{ending or ENDINGS[0]}")
+    return files
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, or with a number if another is the same to some file system; it is then taken."""
+    numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
+    free = next(n for n in (name, *numbered) if n.casefold() not in taken)
+    taken.add(free.casefold())
+    return free
 
 
 def save_planes(

@@ -12,6 +12,7 @@ from napari_rxrx3.core.display import PIXEL_SIZES_UM
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.palettes import PALETTES
 from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.data.plain_files import open_plain, read_plain
 from napari_rxrx3.figures.record import FORMAT, VERSION, RecordError, ViewRecord
 from napari_rxrx3.maps.neighbors import KINDS as NEIGHBOR_KINDS
 from napari_rxrx3.maps.neighbors import ORDERS
@@ -33,7 +34,7 @@ def is_record_file(path: str | os.PathLike[str]) -> bool:
     try:
         if Path(path).suffix.lower() != ".json":
             return False
-        with Path(path).open("rb") as file:
+        with open_plain(path) as file:
             return FORMAT.encode() in file.read(_LOOKED_AT)
     except (OSError, ValueError):
         return False
@@ -48,7 +49,7 @@ def read_record(path: str | os.PathLike[str]) -> ViewRecord:
         If it cannot be read, is none, is damaged, or was saved by a newer version.
     """
     try:
-        kept = json.loads(Path(path).read_bytes())
+        kept = json.loads(read_plain(path))
     except OSError as error:
         raise RecordError(f"{path} cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:

@@ -240,7 +240,7 @@ def write_record(path: str | os.PathLike[str], record: ViewRecord) -> None:
     """
     try:
         with written_atomically(Path(path)) as temporary:
-            temporary.write_text(record.to_json(), encoding="utf-8")
+            temporary.write_text(record.to_json(), encoding="utf-8", newline="\n")
     except OSError as error:
         raise RecordError(f"{path} cannot be written ({error.strerror or error}).") from error
 

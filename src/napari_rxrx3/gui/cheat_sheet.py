@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from weakref import ref
 
-from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_rxrx3.gui.diagnostics import copy_button
 from napari_rxrx3.gui.keys import KEYS, Key, Place
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 
@@ -28,13 +29,18 @@ _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_M
 class CheatSheet(QWidget):
     """Covers its window with the table of keys, until a key or the mouse is pressed."""
 
+    diagnostics_asked = Signal()
+
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._before: ref[QWidget] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Keys")
         layout = QVBoxLayout(self)
-        layout.addWidget(_Card(), 0, Qt.AlignmentFlag.AlignCenter)
+        card = _Card()
+        self.diagnostics_button = card.diagnostics_button
+        self.diagnostics_button.clicked.connect(self._ask_for_diagnostics)
+        layout.addWidget(card, 0, Qt.AlignmentFlag.AlignCenter)
         window.installEventFilter(self)
         self.hide()
 
@@ -56,6 +62,10 @@ class CheatSheet(QWidget):
         if before is not None:
             with suppress(RuntimeError):  # it was closed meanwhile
                 before.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _ask_for_diagnostics(self) -> None:
+        self._leave()
+        self.diagnostics_asked.emit()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:
@@ -96,7 +106,12 @@ class _Card(QWidget):
         layout.addLayout(columns)
         foot = _label(_FOOT)
         foot.setFont(small_font(self.font()))
-        layout.addWidget(foot, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.diagnostics_button = copy_button()
+        self.diagnostics_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # any key closes the sheet
+        below = QHBoxLayout()
+        below.addWidget(foot, 1)
+        below.addWidget(self.diagnostics_button)
+        layout.addLayout(below)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ink, paper = (QColor(*color) for color in window_inks(self))

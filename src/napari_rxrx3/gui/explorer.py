@@ -29,6 +29,7 @@ from napari_rxrx3.gui.answers.neighbors import NeighborsPanel
 from napari_rxrx3.gui.beside.side_panel import SidePanel
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
+from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
@@ -92,6 +93,7 @@ class ExplorerWidget(QWidget):
         self.benchmark = BenchmarkPanel(self.session, self.workspace.tasks)
         self.status = StatusLine()
         self.share = ShareMenu(self.workspace, self)
+        self.diagnostics = CopyDiagnostics(self.workspace, self)
         self._make_header()
         self._lay_out()
         self._connect()
@@ -126,6 +128,7 @@ class ExplorerWidget(QWidget):
             panel.end()
         self.find.end()
         self.share.end()
+        self.diagnostics.end()
         self.workspace.tasks.cancel("names")
         soon(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
@@ -150,7 +153,7 @@ class ExplorerWidget(QWidget):
         """Everything that was asked for is on screen."""
         parts = (
             *(self.neighbors, self.find, self.map, self.beside, self.hits),
-            self.share.sessions,
+            *(self.share.sessions, self.diagnostics),
         )
         return self.workspace.is_idle and all(part.is_settled for part in parts)
 
@@ -162,13 +165,16 @@ class ExplorerWidget(QWidget):
             ("Folder …", "A folder of a data set", lambda: self._open(ask_for_folder(self))),
             ("File …", "One file of it, or a session", lambda: self._open(ask_for_file(self))),
             ("Demo", "Synthetic plates, made once", lambda: self.workspace.open_demo()),
+            ("Again", "The same data set, as its files are now (F5)", self.share.sessions.reopen),
         ):
             action = menu.addAction(words)
             action.setToolTip(tip)
             action.triggered.connect(act)
         self.open_button.setMenu(menu)
         self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.help_button = tool_button("help_circle_outline", "All keys on one sheet (?)")
+        self.help_button = tool_button(
+            "help_circle_outline", "All keys, and what a bug report needs (?)"
+        )
         self.help_button.clicked.connect(self._show_keys)
         self.cheat_sheet: CheatSheet | None = None
 
@@ -222,6 +228,7 @@ class ExplorerWidget(QWidget):
         self.welcome.path_chosen.connect(self._open)
         self.welcome.last_chosen.connect(self.share.sessions.open_last)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
+        self.welcome.diagnostics_asked.connect(self.diagnostics.copy)
         self.find.found.connect(self._on_found)
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
@@ -234,6 +241,7 @@ class ExplorerWidget(QWidget):
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         shortcut(self, "?", self._show_keys)
+        shortcut(self, "F5", self.share.sessions.reopen)
         shortcut(self, "Ctrl+F", self._focus_find)
         shortcut(self, "H", self._show_hits)
         shortcut(self, "M", self._show_map)
@@ -339,6 +347,7 @@ class ExplorerWidget(QWidget):
         """Lay the cheat sheet over the window, which the dock may have left for another one."""
         if self.cheat_sheet is None or self.cheat_sheet.parentWidget() is not self.window():
             self.cheat_sheet = CheatSheet(self.window())
+            self.cheat_sheet.diagnostics_asked.connect(self.diagnostics.copy)
         self.cheat_sheet.toggle()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

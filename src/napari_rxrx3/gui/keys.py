@@ -47,6 +47,7 @@ KEYS: tuple[Place, ...] = (
         ("0", "all wells of the plate, and back"),
         ("1…6", "show or hide a stain"),
         ("Shift+1…6", "one stain alone in gray, and back"),
+        ("F5", "open the data set again, as its files are now"),
         ("?", "this sheet"),
     ),
     _place(

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.data.kept.cache import written_atomically
 from napari_rxrx3.gui.explorer import ExplorerWidget
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def save_window(viewer: napari.Viewer, path: Path) -> None:
     QApplication.processEvents()
     picture = viewer.window.screenshot(canvas_only=False, flash=False)
     try:
-        iio.imwrite(path, picture[..., :3])
+        with written_atomically(path) as temporary:
+            iio.imwrite(temporary, picture[..., :3], extension=path.suffix)
     except (OSError, ValueError) as error:
         raise RxRx3Error(f"{path} cannot be written ({error}).") from error
 

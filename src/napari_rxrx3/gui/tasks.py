@@ -13,6 +13,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+from napari_rxrx3.diagnostics.log import timed
 
 __all__ = ["MainThread", "Tasks"]
 
@@ -98,7 +99,10 @@ class Tasks(QObject):
             self.changed.emit()
 
         progress = partial(self._progress, name, token)
-        self._pool.submit(self._work, name, token, partial(function, progress), done, failed)
+        work = partial(function, progress)
+        if text:
+            work = partial(timed, name, work)
+        self._pool.submit(self._work, name, token, work, done, failed)
 
     def cancel(self, name: str) -> None:
         """Drop the task of this name if there is one."""
@@ -115,6 +119,11 @@ class Tasks(QObject):
     @property
     def is_idle(self) -> bool:
         return not self._current
+
+    @property
+    def running(self) -> list[str]:
+        """Names of the tasks that are under way."""
+        return list(self._current)
 
     def is_running(self, name: str) -> bool:
         """Whether the task of this name is under way."""

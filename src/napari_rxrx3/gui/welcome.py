@@ -9,6 +9,8 @@ from threading import Thread
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_rxrx3.gui.diagnostics import copy_button
+
 __all__ = ["Welcome", "ask_for_file", "ask_for_folder", "load_ahead"]
 
 _TEXT = (
@@ -27,6 +29,7 @@ class Welcome(QWidget):
     path_chosen = Signal(str)
     last_chosen = Signal()
     demo_chosen = Signal()
+    diagnostics_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +37,7 @@ class Welcome(QWidget):
         self.file_button = QPushButton("Open a metadata file, tar or shard …")
         self.last_button = QPushButton("Go on where you stopped")
         self.demo_button = QPushButton("Try the demo")
+        self.diagnostics_button = copy_button()
         self.folder_button.setToolTip("The folder that holds what you downloaded; or drop it here")
         self.file_button.setToolTip("Any one file: what belongs to it is found beside it")
         self.last_button.setToolTip("Data set, wells, contrast and question as they were last")
@@ -44,6 +48,7 @@ class Welcome(QWidget):
         self.demo_button.clicked.connect(self.demo_chosen)
         self.trouble = _text("")
         self.say("")
+        self.diagnostics_button.clicked.connect(self.diagnostics_asked)
         self.offer_last(False)
         title = QLabel("RxRx3 Explorer")
         font = title.font()
@@ -61,6 +66,7 @@ class Welcome(QWidget):
         layout.addSpacing(18)
         layout.addWidget(self.trouble)
         layout.addStretch(2)
+        layout.addWidget(self.diagnostics_button, 0, Qt.AlignmentFlag.AlignRight)
 
     def offer_last(self, there_is_one: bool) -> None:
         """Offer the last session, if there is one."""

@@ -13,6 +13,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.appearance import follow_display
 from napari_rxrx3.gui.beside.arranger import Arranger
 from napari_rxrx3.gui.beside.keys import bind_strip_keys
@@ -26,6 +27,7 @@ from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
+from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import shortcut
@@ -97,6 +99,7 @@ class Workspace(QObject):
         self.closer = Closer(viewer, self.layers, self.session, self.tasks, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.tasks, self)
         self.contrast = PlateContrast(self.session, self.tasks)
+        self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
@@ -164,6 +167,7 @@ class Workspace(QObject):
         session.view_changed.connect(self._on_view)
         session.crop_changed.connect(lambda _: self._on_tiles(session.tiles))
         session.difference_changed.connect(self._on_difference)
+        session.message_changed.connect(note)
         session.limits_changed.connect(self._on_limits)
         self.tasks.stopped.connect(self._on_stopped)
         self.loader.ready.connect(self._on_picture)
@@ -187,9 +191,9 @@ class Workspace(QObject):
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
-        self._say_what_is_here(dataset)
+        self.say_what_is_here(dataset)
 
-    def _say_what_is_here(self, dataset: Dataset) -> None:
+    def say_what_is_here(self, dataset: Dataset) -> None:
         unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
         more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
         said = f"{unreadable[0]}{more}. " if unreadable else ""
@@ -199,7 +203,7 @@ class Workspace(QObject):
         """Read vectors in the background; who needs them waits, the rest of the window does not."""
 
         def done(_: None) -> None:
-            self._say_what_is_here(dataset)
+            self.say_what_is_here(dataset)
 
         if not self.tasks.is_running("vectors"):
             text = "reading vectors"
@@ -350,13 +354,10 @@ class Workspace(QObject):
             self.layers.set_limits(limits)
 
     def _note_failures(self, picture: Picture) -> None:
-        failures: dict[str, str] = {}
-        for (well, _), error in sorted(picture.failures.items()):
-            if not getattr(error, "missing", False):  # the map shows what is not there
-                failures.setdefault(well, str(error))
+        failures = failures_of(picture)
         if failures:
             self.session.note_failures(failures)
-            self.session.say(next(iter(failures.values())))
+            self.changed_files.say_failure(next(iter(failures.values())))
 
     def _read_ahead(self) -> None:
         """Read the wells around the current one: the next arrow key leads there."""

@@ -14,6 +14,7 @@ from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.data.kept.cache import written_atomically
 from napari_rxrx3.data.kept.locks import locked
+from napari_rxrx3.data.plain_files import read_plain
 from napari_rxrx3.hits.hit import Hit, merged, tags_in_use, utc_time
 from napari_rxrx3.hits.owner import Owner, misplaced
 
@@ -214,7 +215,7 @@ def read_stored(path: Path) -> Stored:
         If it cannot be read, is none, is damaged, or was written by a newer version.
     """
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = json.loads(read_plain(path).decode("utf-8"))
     except OSError as error:
         raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:

@@ -30,7 +30,7 @@ __all__ = [
 _CHOICES = "choices.json"
 _QUEUE = ".queue.json"
 _UNSAFE = re.compile(r"[^\w-]+")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|)\Z", re.ASCII)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|)\Z", re.ASCII)
 """Names that Windows does not let a file have."""
 _LONGEST = 60
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.data.plain_files import read_plain
 from napari_rxrx3.hits.hits_file import why_not
 
 __all__ = ["Queue", "QueueFile", "QueueItem"]
@@ -115,7 +116,7 @@ class QueueFile:
         try:
             with written_atomically(self.path) as temporary:
                 text = f'{start}, "items": {self._text}}}\n'
-                temporary.write_text(text, encoding="utf-8", errors="replace")
+                temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
             why = why_not(error)
             raise HitsError(
@@ -125,7 +126,7 @@ class QueueFile:
     def load(self) -> Queue:
         """The queue that was kept; an empty one if there is none, or it is another data set's."""
         try:
-            return self._queue(json.loads(self.path.read_text(encoding="utf-8")))
+            return self._queue(json.loads(read_plain(self.path).decode("utf-8")))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return Queue()
 

@@ -145,7 +145,8 @@ def _write_all(folder: Path, progress: Progress) -> None:
         _write_embeddings(path / "embeddings.parquet", list(group), holes)
     _write_images(folder, wells, holes, progress)
     note = {"demo_version": DEMO_VERSION, "note": _NOTE}
-    (folder / _MARKER).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(note, indent=1) + "\n"
+    (folder / _MARKER).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _write_metadata(path: Path, wells: Sequence[DemoWell]) -> None:
@@ -164,7 +165,8 @@ def _write_metadata(path: Path, wells: Sequence[DemoWell]) -> None:
         }
     )
     # The real tables have an order of their own too: only well_id joins them.
-    frame.sample(frac=1, random_state=1).to_csv(path, index=False)
+    shuffled = frame.sample(frac=1, random_state=1)
+    shuffled.to_csv(path, index=False, lineterminator="\n")
 
 
 def _write_embeddings(path: Path, wells: Sequence[DemoWell], holes: Holes) -> None:

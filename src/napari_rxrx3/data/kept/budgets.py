@@ -8,6 +8,8 @@ from pathlib import Path
 
 from psygnal import Signal
 
+from napari_rxrx3.data.kept.whole_files import written_atomically
+
 __all__ = ["DISK_BYTES", "MEMORY_BYTES", "Budgets", "budget_of", "budgets", "note_budget"]
 
 DISK_BYTES = 2 * 10**9
@@ -81,13 +83,14 @@ def note_budget(folder: Path) -> None:
     """Leave word of what was chosen to the programs for which nothing was."""
     chosen = budgets.disk_bytes
     if chosen is not None and chosen != _noted(folder) and folder.is_dir():
-        with suppress(OSError):
-            (folder / _NOTE).write_text(json.dumps({"disk_bytes": chosen}))
+        with suppress(OSError), written_atomically(folder / _NOTE) as temporary:
+            text = json.dumps({"disk_bytes": chosen})
+            temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _noted(folder: Path) -> int | None:
     try:
-        noted = json.loads((folder / _NOTE).read_text())["disk_bytes"]
+        noted = json.loads((folder / _NOTE).read_text(encoding="utf-8"))["disk_bytes"]
         return noted if isinstance(noted, int) and noted >= 0 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

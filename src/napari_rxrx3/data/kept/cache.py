@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import uuid
 import weakref
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
@@ -20,6 +20,8 @@ import platformdirs
 from napari_rxrx3.data.kept.budgets import budget_of, budgets, note_budget
 from napari_rxrx3.data.kept.cleaning import KINDS, clean, mark_used
 from napari_rxrx3.data.kept.janitor import janitor
+from napari_rxrx3.data.kept.whole_files import written_atomically
+from napari_rxrx3.data.plain_files import open_plain
 
 __all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder", "written_atomically"]
 
@@ -39,19 +41,6 @@ def default_cache_folder() -> Path:
 def demo_folder(chosen: str | None = None) -> Path:
     """Where the demo data are kept: a folder of choice, or one in the user's cache."""
     return Path(chosen) if chosen else default_cache_folder() / "demo"
-
-
-@contextmanager
-def written_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; the file made there takes its place on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # not tempfile: its files can be read by their owner only, and stay so when they are moved
-    temporary = path.parent / f".{uuid.uuid4().hex}.part"
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class DiskCache:
@@ -130,7 +119,7 @@ class DiskCache:
         path = self.path(kind, fingerprint, ".npz")
         try:
             # opened here: numpy does not close a file that it finds damaged
-            with path.open("rb") as kept, np.load(kept, allow_pickle=False) as stored:
+            with open_plain(path) as kept, np.load(kept, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
         except Exception:  # not there, or damaged, for which numpy and zipfile raise anything
             return None
@@ -138,15 +127,18 @@ class DiskCache:
     def save(self, kind: str, fingerprint: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Keep arrays for the next time."""
         path = self.path(kind, fingerprint, ".npz")
-        with suppress(OSError), self.writing(path) as temp, temp.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        # not numpy.savez: on a full disk that of numpy 1.26 leaves its file open
+        with suppress(OSError), self.writing(path) as temp, zipfile.ZipFile(temp, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
     def open_mapped(self, kind: str, fingerprint: str) -> np.ndarray[Any, Any] | None:
         """Map one kept array into memory, read-only; None if there is none or it is damaged."""
         try:
             path = self.path(kind, fingerprint, ".npy")
             return self._map(path)
-        except (OSError, ValueError, EOFError):
+        except Exception:  # not there, or damaged, for which numpy raises anything
             return None
 
     def new_mapped(
@@ -176,7 +168,11 @@ class DiskCache:
         return array
 
     def _map(self, path: Path) -> np.ndarray[Any, Any]:
-        mapped: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        # not numpy.load: it would open a damaged file as whatever kind of its files it looks like
+        open_plain(path).close()  # a named pipe in its place would never be opened
+        mapped: np.ndarray[Any, Any] = np.lib.format.open_memmap(path, mode="r")
+        if mapped.dtype != np.float32:
+            raise ValueError(f"{path} holds {mapped.dtype}")
         with self._lock:
             self._mapped[path] = mapped
         return mapped

@@ -38,7 +38,7 @@ ABANDONED = 24 * 60 * 60
 """Seconds after which an unfinished file that has not grown has nobody who writes it."""
 
 _FILE = re.compile(r"[0-9a-f]{32}\.[a-z]+")
-_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.part")
+_UNFINISHED = re.compile(r"\.[0-9a-f]{32}(\.rxrx3)?\.part")
 
 
 class KeptFile(NamedTuple):

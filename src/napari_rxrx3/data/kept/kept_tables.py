@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from napari_rxrx3.data.kept.cache import DiskCache
 from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.plain_files import open_plain
 
 __all__ = ["load_table", "save_table"]
 
@@ -19,6 +20,7 @@ _MAPPED_FROM = 2**24
 def load_table(path: Path) -> pa.Table | None:
     """The table in a file; None if it is gone or damaged."""
     try:
+        open_plain(path).close()
         is_large = path.stat().st_size > _MAPPED_FROM
         with (pa.memory_map if is_large else pa.OSFile)(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()

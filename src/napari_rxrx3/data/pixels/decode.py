@@ -148,7 +148,9 @@ def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
             plane = np.empty(page.shape, dtype=page.dtype)
     except Exception as error:
         raise _damaged("TIFF", error) from error
-    return (_gray(plane).shape[0], plane.shape[1]), plane.dtype
+    height, width = _gray(plane).shape
+    _check_pixels(width, height)
+    return (height, width), plane.dtype
 
 
 def image_kind(data: bytes) -> str:
@@ -181,6 +183,8 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
 
 
 def _check_pixels(width: int, height: int) -> None:
+    if not (width and height):
+        raise UndecodableImage("its header says that it has no pixels")
     if width * height > MAX_PIXELS:
         raise UndecodableImage(f"claims {width} x {height} pixels, which no well image has")
 

@@ -30,6 +30,12 @@ class FolderSource:
         names = {name.decode(errors="surrogateescape") for name in self.index.name.tolist()}
         return self._storage.folder_fingerprint(self.path, names)
 
+    def file(self, row: int) -> str:
+        return self.locate(row)
+
+    def stamp(self, row: int) -> str:
+        return self._storage.stamp(self.file(row))
+
     @staticmethod
     def build_index(path: str, names: Iterable[str], plate: PlateId | None = None) -> PlaneIndex:
         """Index the file names of a plate's folder."""

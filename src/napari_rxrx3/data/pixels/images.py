@@ -29,6 +29,7 @@ from napari_rxrx3.data.pixels.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.pixels.plate_names import PlateNamer
 from napari_rxrx3.data.pixels.reducers import reduce_here
 from napari_rxrx3.data.pixels.shards import ShardSource
+from napari_rxrx3.data.pixels.stamps import Stamps, stamp_in, stamps_of
 from napari_rxrx3.data.pixels.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
@@ -62,12 +63,14 @@ class ImageCatalog:
 
     on_decoded: Callable[[WellId, int, Plane], None] | None = None
 
-    def __init__(self, sources: list[ImageSource], where: str) -> None:
-        self.sources = sources
+    def __init__(self, sources: list[ImageSource], where: str, is_local: bool = True) -> None:
+        self.sources, self.is_local = sources, is_local
         self._where = where
         self._planes = ArrayCache(budgets.memory_bytes)
         budgets.memory_changed.connect(self._planes.resize)
         self._forms: dict[PlateId, GlimpseForm] = {}
+        self.stamps = Stamps()
+        self.stamps.changed.connect(self._on_changed)
         self._tops = {source.path: TopReader(source.read) for source in sources}
         self._of_plate: dict[PlateId, list[ImageSource]] = {}
         for source in sources:
@@ -110,7 +113,7 @@ class ImageCatalog:
                 well, channel, lambda source, row: decode_small(source.read(row), size)
             )
 
-        return self._planes.get((well, channel, size), compute)
+        return self._planes.get(self._key(well, channel, size), compute)
 
     def _whole(self, well: WellId, channel: int) -> Plane:
         def read(source: ImageSource, row: int) -> tuple[Plane, bool]:
@@ -124,7 +127,19 @@ class ImageCatalog:
 
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
-        return (well, channel, None) in self._planes
+        return self._key(well, channel, None) in self._planes
+
+    def is_as_read(self, well: WellId, channel: int) -> bool:
+        """Whether a plane that was read is still what its file holds."""
+        return all(self.stamps.is_same(*found) for found in self._candidates(well, channel))
+
+    def _key(self, well: WellId, channel: int, form: int | str | None) -> tuple[object, ...]:
+        """What a decoded plane is kept by: another file is another plane."""
+        stamps = [self.stamps.of(*found) for found in self._candidates(well, channel)]
+        return well, channel, form, *stamps
+
+    def _on_changed(self, path: str) -> None:
+        self._forms.clear()
 
     def top(self, well: WellId, channel: int) -> Plane | None:
         """The first 192 rows of a large PNG, from the first part of its file; else None.
@@ -143,7 +158,7 @@ class ImageCatalog:
         ImageUnavailable
         """
         compute = partial(self.new_glimpse, well, channel)
-        return self._planes.get((well, channel, "glimpse"), compute)
+        return self._planes.get(self._key(well, channel, "glimpse"), compute)
 
     def new_glimpse(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
         """Make a glimpse and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""
@@ -188,6 +203,14 @@ class ImageCatalog:
     def fingerprint(self, plate: PlateId) -> str:
         """Text that changes when a container of a plate does; raises OSError."""
         return "|".join(source.fingerprint() for source in self._of_plate.get(plate, ()))
+
+    def stamps_of(self, plate: PlateId) -> Plane:
+        """Int (1536, 6): numbers that change with the files of a plate, 0 where nothing tells."""
+        return stamps_of(self._of_plate.get(plate, ()), plate)
+
+    def stamp(self, well: WellId, channel: int) -> int:
+        """The one of `stamps_of` for a plane."""
+        return next((stamp_in(*found) for found in self._candidates(well, channel)), 0)
 
     def layout(self, well: WellId) -> Layout:
         """Shape (Y, X) and dtype that most of a well's planes have, from their headers.
@@ -301,7 +324,7 @@ def find_images(
             sources.append(ShardSource(storage, path, *result))
     for source in sources:
         problems += [Problem("odd_file", detail=f"{source.path}: {n}") for n in source.index.notes]
-    return ImageCatalog(sources, where), problems
+    return ImageCatalog(sources, where, storage.is_local), problems
 
 
 def odd_layout(layout: Layout, usual: Layout | None) -> str:

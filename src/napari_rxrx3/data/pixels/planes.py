@@ -152,8 +152,17 @@ class ImageSource(Protocol):
     def fingerprint(self) -> str:
         """Text that is another one for a container that changed; raises OSError if unknown.
 
-        Where the index holds places in a file, it is about the file as it was indexed.
+        Where the index holds places in a file, it is about the file as it was indexed, and
+        unknown once another one is in its place.
         """
+        ...
+
+    def file(self, row: int) -> str:
+        """Path of the file that holds a plane."""
+        ...
+
+    def stamp(self, row: int) -> str:
+        """`Storage.stamp` of this file; raises OSError."""
         ...
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.parquet_text import mended_text
 from napari_rxrx3.data.pixels.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
@@ -17,6 +19,9 @@ from napari_rxrx3.data.storage import Storage
 __all__ = ["ShardSource", "shard_columns"]
 
 _GROUPS_KEPT = 4
+
+_Group = tuple[pa.Array, pa.Array]
+"""Keys of a row group and the bytes of its images."""
 
 
 def shard_columns(schema: pa.Schema) -> tuple[str, str] | None:
@@ -43,14 +48,18 @@ class ShardSource:
         self._made_from = storage.fingerprint(path) if made_from is None else made_from
         self._lock = threading.Lock()
         self._footer: pq.FileMetaData | None = None
-        self._groups: dict[int, pa.Array] = {}
+        self._groups: dict[int, _Group] = {}
+        self._stamp = ""
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         group, place = int(self.index.first[row]), int(self.index.second[row])
         try:
-            data = self._group(group)[place].as_py()
+            keys, images = self._group(group)
+            key, data = keys[place].as_py(), images[place].as_py()
         except (pa.ArrowException, IndexError) as error:
-            raise OSError(f"row group {group} cannot be read ({error})") from error
+            raise OSError(self._why_not(group, error)) from error
+        if key is None or _name_of(key) != self.index.name[row]:
+            raise OSError(CHANGED)
         if data is None:
             raise OSError("the shard holds no bytes for it")
         return bytes(data)
@@ -59,19 +68,41 @@ class ShardSource:
         return f"{self.path}, key {self.index.name[row].decode(errors='replace')}"
 
     def fingerprint(self) -> str:
-        return self._made_from
+        return self._storage.unless_changed(self.path, self._made_from)
 
-    def _group(self, group: int) -> pa.Array:
+    def file(self, row: int) -> str:
+        return self.path
+
+    def stamp(self, row: int) -> str:
+        return self._storage.stamp(self.path)
+
+    def _why_not(self, group: int, error: Exception) -> str:
+        try:
+            self.fingerprint()
+        except OSError as changed:
+            return str(changed)
+        return f"row group {group} cannot be read ({error})"
+
+    def _group(self, group: int) -> _Group:
         with self._lock:
+            self._forget_another_file()
             if group in self._groups:
                 return self._groups[group]
-            column = self._read_group(group)
+            columns = self._read_group(group)
             while len(self._groups) >= _GROUPS_KEPT:
                 self._groups.pop(next(iter(self._groups)))
-            self._groups[group] = column
-            return column
+            self._groups[group] = columns
+            return columns
 
-    def _read_group(self, group: int) -> pa.Array:
+    def _forget_another_file(self) -> None:
+        """Keep nothing of a file that was here before; of one that is gone, what was read."""
+        with suppress(FileNotFoundError):
+            stamp = self._storage.stamp(self.path)
+            if stamp != self._stamp:
+                self._stamp, self._footer = stamp, None
+                self._groups.clear()
+
+    def _read_group(self, group: int) -> _Group:
         # only the footer is kept: an open file would block its folder on some systems
         with (
             self._storage.open(self.path) as file,
@@ -81,8 +112,9 @@ class ShardSource:
             columns = shard_columns(shard.schema_arrow)
             if columns is None:
                 raise OSError("the file is no shard of images any more")
-            table = shard.read_row_group(group, columns=[columns[1]])
-        return _plain_bytes(table.column(0).combine_chunks())
+            table = shard.read_row_group(group, columns=list(columns))
+        keys, images = (table.column(name).combine_chunks() for name in columns)
+        return mended_text(keys), _plain_bytes(images)
 
     @staticmethod
     def build_index(storage: Storage, path: str) -> PlaneIndex:
@@ -113,6 +145,11 @@ def _record(key: str | None, group: int, place: int) -> PlaneRecord | None:
         return None
     experiment, number = plate_of_path(key.rsplit("/", 1)[0])
     return record_of_name(key, PlateId(experiment, number or 0), group, place)
+
+
+def _name_of(key: str) -> bytes:
+    """A key as it stands in an index, where an array of bytes has dropped zeros at its end."""
+    return key.encode(errors="surrogateescape").rstrip(b"\0")
 
 
 def _is_long_text(kind: Any) -> bool:

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO
 
+from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
 from napari_rxrx3.data.pixels.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
 from napari_rxrx3.data.storage import Storage
@@ -34,16 +35,36 @@ class TarSource:
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         start, size = int(self.index.first[row]), int(self.index.second[row])
         size = min(size, n_bytes or size)
-        data = self._storage.read(self.path, start, start + size)
+        found = self._storage.read(self.path, start - tarfile.BLOCKSIZE, start + size)
+        head, data = found[: tarfile.BLOCKSIZE], found[tarfile.BLOCKSIZE :]
+        if len(head) == tarfile.BLOCKSIZE and not self._is_head_of(head, row):
+            raise OSError(CHANGED)
         if len(data) < size:
             raise OSError(f"the tar ends after {len(data)} of the image's {size} bytes")
         return data
+
+    def _is_head_of(self, head: bytes, row: int) -> bool:
+        """Whether the header before an image is still its own: another tar may be there now."""
+        try:
+            member = tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+        except tarfile.HeaderError:
+            return False
+        name = self.index.name[row].decode(errors="surrogateescape")
+        # a longer name stands in a header of its own, and is cut off here in any way
+        is_short = len(name) < tarfile.LENGTH_NAME and name.isascii()
+        return member.size == self.index.second[row] and (member.name == name or not is_short)
 
     def locate(self, row: int) -> str:
         return f"{self.path}, member {self.index.name[row].decode(errors='replace')}"
 
     def fingerprint(self) -> str:
-        return self._made_from
+        return self._storage.unless_changed(self.path, self._made_from)
+
+    def file(self, row: int) -> str:
+        return self.path
+
+    def stamp(self, row: int) -> str:
+        return self._storage.stamp(self.path)
 
     @staticmethod
     def build_index(storage: Storage, path: str, plate: PlateId | None = None) -> PlaneIndex:

@@ -72,6 +72,10 @@ class WellImages:
         """Whether `plane` answers at once; raises UnknownWell."""
         return self.images.is_decoded(self.well(well_id), channel)
 
+    def is_as_read(self, well_id: str, channel: int) -> bool:
+        """Whether a plane that was read is still what its file holds; raises UnknownWell."""
+        return self.images.is_as_read(self.well(well_id), channel)
+
     def top(self, well_id: str, channel: int) -> Plane | None:
         """The first 192 rows of a large PNG, read from the first part of its file.
 

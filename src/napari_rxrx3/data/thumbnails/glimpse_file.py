@@ -8,6 +8,7 @@ nothing is written twice. A record that was cut off or damaged is known by its c
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from napari_rxrx3.data.kept.locks import locked
+from napari_rxrx3.data.plain_files import open_plain
 
 __all__ = ["GlimpseFile", "Records"]
 
@@ -63,7 +65,7 @@ class GlimpseFile:
 
     def load(self) -> Iterator[Records]:
         """Read what others have added since the last time; nothing if there is no such file."""
-        with suppress(OSError), self.path.open("rb") as file:
+        with suppress(OSError), open_plain(self.path) as file:
             self._recognize(file)
             yield from self._unread(file)
 
@@ -145,7 +147,11 @@ class GlimpseFile:
 
 def _opened(path: Path) -> IO[bytes]:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "r+b")
+    file = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError("it is no file")
+    return os.fdopen(file, "r+b")
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:

@@ -57,6 +57,7 @@ class PlateThumbnails:
     size = GLIMPSE_SIZE
 
     def __init__(self, catalog: ImageCatalog, plate: PlateId, cache: DiskCache) -> None:
+        self._stamps, self._made_from = catalog.stamps_of(plate), ""
         form = catalog.glimpse_form(plate) or _NO_FORM
         self.plate = plate
         self.well_size, self.span = form.well_size, form.span
@@ -66,7 +67,7 @@ class PlateThumbnails:
         self.state: Array = np.full(order.shape[::-1], UNKNOWN, dtype=np.uint8)
         self.state[order.T < 0] = MISSING
         self.failures: dict[Job, str] = {}
-        self._catalog, self._cache, self._order = catalog, cache, order
+        self._catalog, self._order = catalog, order
         self._lock, self._saving = threading.Lock(), threading.Lock()
         self._new: set[int] = set()
         self._cache = cache
@@ -84,6 +85,28 @@ class PlateThumbnails:
     def is_piece(self) -> bool:
         """A glimpse shows a piece at the top middle of its well at full resolution."""
         return 0 < self.span < self.well_size
+
+    def forget_changed(self) -> bool:
+        """Forget the glimpses of files that are others by now; whether they were not all."""
+        now = self._catalog.stamps_of(self.plate)
+        with self._lock:
+            is_other = (now != self._stamps) & (now != 0)
+            self._stamps[is_other] = now[is_other]
+            self.state[is_other.T & (self.state != MISSING)] = UNKNOWN
+            self.failures = {job: why for job, why in self.failures.items() if self._is_bad(job)}
+        return not is_other.any() or not is_other[self._order >= 0].all()
+
+    def _is_bad(self, job: Job) -> bool:
+        position, channel = job
+        return bool(self.state[channel - 1, position] == DAMAGED)
+
+    def _is_of_what_is_there(self) -> bool:
+        """Whether the images are those that these glimpses are of; a server is not asked."""
+        try:
+            is_local = self._catalog.is_local
+            return not is_local or self._catalog.fingerprint(self.plate) == self._made_from
+        except OSError:
+            return False
 
     def todo(self, positions: Iterable[int], channels: Iterable[int]) -> list[Job]:
         """What is unknown of these positions and channels (1..6), as it is read fastest."""
@@ -107,8 +130,11 @@ class PlateThumbnails:
             self.add(position, channel, plane)
 
     def glimpse(self, position: int, channel: int) -> Plane | None:
-        """One glimpse, read-only; None unless it is known."""
+        """One glimpse, read-only; None unless it is known, and of the file that is there."""
         if self.state[channel - 1, position] != KNOWN:
+            return None
+        stamp = self._catalog.stamp(WellId(*self.plate, *divmod(position, N_COLUMNS)), channel)
+        if stamp and stamp != self._stamps[position, channel - 1]:
             return None
         plane: Plane = self._flat[_slot(position, channel)].copy()
         plane.flags.writeable = False
@@ -140,7 +166,7 @@ class PlateThumbnails:
 
         A cache that cannot be written costs speed, never a result.
         """
-        if self._file is None:
+        if self._file is None or not self._is_of_what_is_there():
             return
         with self._saving:
             with self._lock:
@@ -172,7 +198,7 @@ class PlateThumbnails:
 
     def _open_file(self, form: GlimpseForm) -> GlimpseFile | None:
         try:
-            made_from = self._catalog.fingerprint(self.plate)
+            made_from = self._made_from = self._catalog.fingerprint(self.plate)
         except OSError:  # without it nobody would know whether the images have changed
             return None
         fingerprint = f"{_VERSION}|{self.plate}|{self.size}|{form}|{made_from}"
@@ -205,7 +231,7 @@ class ThumbnailShelf:
         """The thumbnails of a plate, loaded if they are not; what has failed is forgotten."""
         with self._lock:
             thumbnails = self._alive.get(plate)
-            if thumbnails is None:
+            if thumbnails is None or not thumbnails.forget_changed():
                 thumbnails = PlateThumbnails(self._catalog, plate, self._cache)
                 if thumbnails.span == 0:  # nothing can be read, perhaps only now
                     return thumbnails

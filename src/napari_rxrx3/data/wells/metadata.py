@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -56,7 +57,16 @@ _PLACE = ("experiment_name", "plate", "address")
 _GUIDE = re.compile(r"_guide_\d+$")
 _WELL_ID = r"^(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})$"
 _POSITIVE_GENES = ("PLK1", "MTOR")
-_ROWS_A_BLOCK, _BYTES_A_BLOCK = 131_072, 2**23
+_DAMAGE = (
+    pa.ArrowException,
+    OSError,
+    EOFError,
+    UnicodeError,
+    RuntimeError,  # a zip with a password
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_HEAD, _ROWS_A_BLOCK, _BYTES_A_BLOCK = 65_536, 131_072, 2**23
 _CUTTING_GENES = ("EIF3H", "SRC", "HCK", "CYP11B1")
 
 
@@ -90,7 +100,7 @@ def read_metadata(
             if progress is not None:
                 progress(done, total, f"reading metadata: {path}")
             parts.add(table)
-    except (pa.ArrowException, OSError, zipfile.BadZipFile, UnicodeError) as error:
+    except _DAMAGE as error:
         raise MetadataError(f"{path} cannot be read ({_one_line(error)}).") from error
     if progress is not None:
         progress(0, 0, "telling controls, guides and compounds apart")
@@ -125,6 +135,8 @@ def _blocks(
             with zipfile.ZipFile(file) as archive:
                 names = [n for n in archive.namelist() if n.lower().endswith(".csv")]
                 wanted = [n for n in names if not n.startswith("__MACOSX")]
+                if not wanted:
+                    raise zipfile.BadZipFile("it holds no CSV")
                 with archive.open(wanted[0]) as member:
                     for table in _csv_blocks(member, bad_lines):
                         yield table, file.tell(), size
@@ -134,7 +146,7 @@ def _blocks(
 
 
 def _csv_blocks(file: Any, bad_lines: list[str]) -> Iterator[pa.Table]:
-    head = file.read(65536)
+    head = file.read(_HEAD)
     file.seek(0)
     first = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
     separator = max(",;\t", key=first.count)
@@ -167,8 +179,9 @@ def _csv_blocks(file: Any, bad_lines: list[str]) -> Iterator[pa.Table]:
 
 
 def _encoding(head: bytes) -> str:
+    whole = head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1]
     try:
-        head[: head.rfind(b"\n") + 1].decode("utf-8")
+        whole.decode("utf-8")
     except UnicodeDecodeError:
         return "latin-1"
     return "utf-8"

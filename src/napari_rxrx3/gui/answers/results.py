@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from napari_rxrx3.data.kept.cache import written_atomically
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.hits.hits_file import why_not
 
 __all__ = ["Column", "ResultTable", "Row", "save_text"]
 
@@ -158,9 +159,9 @@ def save_text(path: Path, text: str) -> str:
     """Write a file and return a sentence that says so, or why it cannot be written."""
     try:
         with written_atomically(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
-        return f"{path} cannot be written: {error.strerror}."
+        return f"{path} cannot be written: {why_not(error)}."
     return f"Saved {path}."
 
 

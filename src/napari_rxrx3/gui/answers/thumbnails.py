@@ -44,6 +44,7 @@ class Thumbnails(QObject):
         self._notes: dict[str, str] = {}
         self._wanted: object = None
         self._dataset: Dataset | None = None
+        self._n_changed = 0
         self._left = 0
         self._n_kept = _KEPT
         self._at_end = AtEnd(self, self.close)
@@ -55,10 +56,11 @@ class Thumbnails(QObject):
 
     def request(self, dataset: Dataset | None, well_ids: Sequence[str]) -> None:
         """Read these wells next, first one first; what was asked for before is dropped."""
-        if dataset is not self._dataset:
+        state = dataset, dataset.images.stamps.n_changed if dataset is not None else 0
+        if state != (self._dataset, self._n_changed):
             self._planes.clear()
             self._notes.clear()
-            self._dataset = dataset
+            self._dataset, self._n_changed = state
         wanted = self._wanted = object()
         asked = list(dict.fromkeys(well_ids))
         new = [w for w in asked if w not in self._planes]

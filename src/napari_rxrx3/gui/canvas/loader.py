@@ -76,6 +76,7 @@ class PictureLoader(QObject):
         self._dataset: Dataset | None = None
         self._known: dict[Form, Planes] = {}
         """Of the wells that were shown last: they may change places, or be cropped and back."""
+        self._n_changed = 0
         self._has_tops = False
         """The last well had some: another one is likely to have them, too."""
         self._asked_at = self._shown_at = -inf
@@ -112,6 +113,8 @@ class PictureLoader(QObject):
         if is_new:
             self.forget()
             self._dataset = dataset
+        if dataset.images.stamps.n_changed != self._n_changed:
+            self._n_changed, self._known = dataset.images.stamps.n_changed, {}
         request = _Request(TileReader(dataset, crop), tuple(tiles), self._usual, self._known)
         request.comes_after_drawing = is_new
         self._request = request
@@ -303,7 +306,9 @@ class _Request:
         """One plane as it is shown; raises RxRx3Error."""
         known = self._known.get((self.reader.crop, self.reader.reduction), {})
         plane = known.get((well_id, channel))
-        return self.reader.read(well_id, channel) if plane is None else plane
+        if plane is not None and self.dataset.is_as_read(well_id, channel):
+            return plane
+        return self.reader.read(well_id, channel)
 
     def assemble(self) -> Picture:
         """What was read as a picture; done in a reading thread, not in the GUI's."""

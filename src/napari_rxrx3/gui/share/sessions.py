@@ -94,14 +94,38 @@ class Sessions(QObject):
         workspace.tasks.cancel("demo")
         workspace.tasks.run("open", work, done, workspace.session.say, f"opening {path}")
 
+    def reopen(self) -> None:
+        """Open the data set again, as its files are now, and show the same of it."""
+        workspace, dataset = self._workspace, self._workspace.session.dataset
+        if dataset is None:
+            return
+        record = record_of_window(workspace)
+
+        def work(progress: Any) -> Dataset:
+            from napari_rxrx3.data.dataset import open_dataset
+
+            again = open_dataset(dataset.address, dataset.cache.folder, progress=progress)
+            again.progress = None
+            len(again.known_plates)
+            return again
+
+        def done(again: Dataset) -> None:
+            self.show(record, again, "")
+            if not self._words:
+                workspace.say_what_is_here(again)
+
+        workspace.tasks.cancel("demo")
+        text = f"opening {dataset.name} again"
+        workspace.tasks.run("open", work, done, workspace.session.say, text)
+
     def open_last(self) -> None:
         """Show what the last session showed, if one was kept."""
         path = last_session_file()
         if path.is_file():
             self.open(str(path))
 
-    def show(self, record: ViewRecord, dataset: Dataset) -> None:
-        """Restore a record of a data set; what cannot be is said."""
+    def show(self, record: ViewRecord, dataset: Dataset, said: str | None = None) -> None:
+        """Restore a record of a data set; what cannot be is said, else `said`, or when it was."""
         from napari_rxrx3.figures.restore import restore
 
         session = self._workspace.session
@@ -114,7 +138,8 @@ class Sessions(QObject):
             return
         note = self._restore_queue(record)
         when = record.saved.replace("T", " ").removesuffix("Z")
-        self._words = " ".join(filter(None, (*notes, note))) or f"Shown as on {when} UTC."
+        said = f"Shown as on {when} UTC." if said is None else said
+        self._words = " ".join(filter(None, (*notes, note))) or said
         session.say(self._words)
         self._awaited, self._awaited_tiles = record, session.tiles
         self._look_timer.start()

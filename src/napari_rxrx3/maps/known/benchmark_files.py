@@ -124,7 +124,7 @@ def _rows(
 
 
 def _lines(path: str | os.PathLike[str]) -> list[_Line]:
-    """Number and fields of each line that is not blank."""
+    """Number and fields of each line that is not blank; there is one at least."""
     text = _text(path)
     first = text.lstrip().partition("\n")[0]
     reader = csv.reader(
@@ -136,7 +136,10 @@ def _lines(path: str | os.PathLike[str]) -> list[_Line]:
         rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
     except csv.Error as error:
         raise MetadataError(f"{path} cannot be read ({error}).") from error
-    return [(line, fields) for line, fields in rows if any(fields)]
+    filled = [(line, fields) for line, fields in rows if any(fields)]
+    if not filled:
+        raise MetadataError(f"{path} is empty.")
+    return filled
 
 
 def _text(path: str | os.PathLike[str]) -> str:
@@ -150,6 +153,4 @@ def _text(path: str | os.PathLike[str]) -> str:
         text = "\0"
     if "\0" in text:
         raise MetadataError(f"{path} is not a table in plain text (UTF-8).")
-    if not text.strip(" \t\r\n,;"):
-        raise MetadataError(f"{path} is empty.")
     return text

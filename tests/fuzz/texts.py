@@ -1,0 +1,249 @@
+"""Tables, lists, saved sessions, names: what people edit, export and mail."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import zipfile
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import builders as b
+import napari_rxrx3 as rx
+from corpus.case import SOUND
+from fuzz.target import as_file, scratch, target
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.plate import (
+    format_address,
+    natural_key,
+    parse_address,
+    parse_image_name,
+    parse_well_id,
+)
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.vectors.embeddings import own_embedding
+from napari_rxrx3.data.wells.metadata import read_metadata
+from napari_rxrx3.data.wells.tables import read_csv_head
+from napari_rxrx3.figures.reading import is_record_file, read_record
+from napari_rxrx3.figures.record import ViewRecord, record_of
+from napari_rxrx3.hits.hit import Hit
+from napari_rxrx3.hits.hits_file import read_stored
+from napari_rxrx3.hits.queues import queue_from_csv
+from napari_rxrx3.hits.review import open_review
+from napari_rxrx3.hits.sheet import disarmed, read_sheet, rearmed
+from napari_rxrx3.hits.table import export_csv, read_hits_csv
+from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
+from napari_rxrx3.maps.projection.coordinates import read_coordinates
+from napari_rxrx3.session import Session
+
+__all__: list[str] = []
+
+ROWS = [dict(row) for row in SOUND]
+WELLS = [row["well_id"] for row in SOUND]
+
+
+@cache
+def dataset() -> Any:
+    folder = scratch() / "data set"
+    folder.mkdir()
+    screen = b.Screen.of(ROWS, dim=3)
+    screen.write_metadata(folder / "metadata.csv")
+    screen.write_plate_embeddings(folder / "embeddings")
+    return rx.open_dataset(folder, cache_dir=scratch() / "cache of the data set")
+
+
+def zipped(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.csv", content)
+    return buffer.getvalue()
+
+
+# --- wells -------------------------------------------------------------------------------------
+
+
+def metadata_tables() -> list[bytes]:
+    sound = b.csv_bytes(ROWS)
+    crlf = b.csv_bytes(ROWS, bom=True, crlf=True)
+    return [sound, crlf, sound.replace(b",", b";"), zipped(sound), sound.decode().encode("utf-16")]
+
+
+@target("metadata", metadata_tables)
+def read_wells(content: bytes) -> None:
+    read_csv_head(content[:4096])
+    name = "metadata.zip" if content[:2] == b"PK" else "metadata.csv"
+    wells, problems = read_metadata(*Storage.of(as_file(content, name)))
+    assert wells.index.is_unique
+    assert wells["row"].between(0, 31).all()
+    assert wells["column"].between(0, 47).all()
+    assert all(problem.detail for problem in problems)
+
+
+def names() -> list[bytes]:
+    some = ("gene-001_7_AA23", "compound-004_43_B08", "AF48", "AA02_s1_w3.png", "AA15_s1_1")
+    return [name.encode() for name in some]
+
+
+@target("names", names, ValueError)
+def read_names(content: bytes) -> None:
+    text = content[:60].decode("utf-8", "surrogateescape")
+    assert natural_key(text) <= natural_key(text)
+    if (image := parse_image_name(text)) is not None:
+        assert parse_address(format_address(image.row, image.column)) == image[:2]
+    try:
+        well = parse_well_id(text)
+    except ValueError:
+        assert format_address(*parse_address(text))
+        return
+    assert parse_well_id(str(well)) == well
+
+
+# --- vectors and places --------------------------------------------------------------------------
+
+
+def own_vectors() -> list[bytes]:
+    vectors = {well: np.arange(3, dtype="float32") + i for i, well in enumerate(WELLS)}
+    lines = [f"{well},{v[0]},{v[1]},{v[2]}" for well, v in vectors.items()]
+    text = "\n".join(["well_id,a,b,c", *lines]).encode()
+    places = text.replace(b"well_id,", b"experiment;plate;address;").replace(b",", b";")
+    return [text, places, gzip.compress(text), b.embedding_bytes(vectors)]
+
+
+@target("own vectors", own_vectors)
+def read_own_vectors(content: bytes) -> None:
+    folder = scratch() / "cache of vectors"
+    shutil.rmtree(folder, ignore_errors=True)
+    storage, path = Storage.of(as_file(content, "mine.csv"))
+    table = own_embedding(storage, path, DiskCache(folder))
+    assert table.vectors.shape == (len(table.well_ids), table.dimension)
+    assert np.isfinite(table.vectors[table.is_usable]).all()
+
+
+@cache
+def a_map() -> Any:
+    return dataset().phenomap(level="well", align="none")
+
+
+def coordinates() -> list[bytes]:
+    lines = [f"{well},{i}.5,-{i}" for i, well in enumerate(WELLS)]
+    return [
+        "\n".join(["well_id,x,y", *lines]).encode(),
+        "\n".join([";UMAP_1;UMAP_2", *lines]).replace(",", ";").encode(),
+        b.parquet_bytes(b.embedding_table({well: np.ones(2) for well in WELLS}, "PC")),
+    ]
+
+
+@target("coordinates", coordinates)
+def read_places(content: bytes) -> None:
+    placed = read_coordinates(as_file(content, "umap.csv"), a_map())
+    assert placed.positions.shape == (len(a_map().labels), 2)
+    assert not np.isinf(placed.positions).any()
+
+
+def known_pairs() -> list[bytes]:
+    return [
+        b"entity1,entity2\nPLK1,MTOR\nMTOR,TUBB\n",
+        b"treatment;gene_symbol;nM_value\nBortezomib;PSMB5;7\nAspirin;PTGS1;>100\n",
+        b"compound\tgene\tactive\nBortezomib\tPSMB5\ttrue\n",
+    ]
+
+
+@target("known pairs", known_pairs)
+def read_known(content: bytes) -> None:
+    path = as_file(content, "pairs.csv")
+    try:
+        pairs = read_pairs(path)
+        assert (pairs["entity1"] < pairs["entity2"]).all()
+    except RxRx3Error:
+        read_interactions(path)
+
+
+# --- what was decided and saved -----------------------------------------------------------------
+
+
+@cache
+def a_review() -> Any:
+    review = open_review(dataset(), "Ann", scratch() / "hits")
+    for number, well in enumerate(WELLS, 1):
+        review.tag(well, number % 5, limits=((0, 100.5),) * 6)
+        review.set_note(well, f'"note" {number}; =1+1')
+    return review
+
+
+def hits_files() -> list[bytes]:
+    return [Path(a_review().path).read_bytes()]
+
+
+@target("file of hits", hits_files)
+def read_hits(content: bytes) -> None:
+    stored = read_stored(as_file(content, "hits.json"))
+    for well, hit in stored.hits.items():
+        again = json.loads(json.dumps(hit.to_json(), allow_nan=False))
+        assert Hit.from_json(well, again) == hit
+
+
+def hits_sheets() -> list[bytes]:
+    path = scratch() / "seed.csv"
+    export_csv(a_review().hits.values(), dataset(), "Ann", path)
+    text = path.read_bytes()
+    listed = b"gene\nPLK1\nMTOR\n", b"gene-001_1_B02\ngene-001_1_B03\n"
+    return [text, text.replace(b",", b";"), text.replace(b"Z", b""), *listed]
+
+
+@target("hits as CSV", hits_sheets)
+def read_sheets(content: bytes) -> None:
+    path = as_file(content, "hits.csv")
+    for row in read_sheet(path).rows:
+        assert all(rearmed(disarmed(cell)) == cell for cell in row)
+    for read in (read_hits_csv, queue_from_csv):
+        try:
+            read(path, dataset())
+        except RxRx3Error as error:
+            last = error
+            continue
+        return
+    raise last
+
+
+def sessions() -> list[bytes]:
+    session = Session()
+    empty = record_of(session).to_json().encode()
+    session.open(dataset())
+    session.select_well(WELLS[0])
+    session.set_limits(((0, 60_000),) * 6)
+    return [record_of(session).to_json().encode(), empty]
+
+
+@target("session", sessions)
+def read_session(content: bytes) -> None:
+    path = as_file(content, "session.json")
+    is_record_file(path)
+    record = read_record(path)
+    again = read_record(as_file(record.to_json().encode("utf-8", "surrogatepass"), "again.json"))
+    assert isinstance(again, ViewRecord)
+    assert asdict(again) == asdict(record)
+
+
+# --- any file -----------------------------------------------------------------------------------
+
+
+def any_files() -> list[bytes]:
+    vectors = {well: np.ones(3, "float32") for well in WELLS}
+    tar = b.write_tar(scratch() / "seed.tar", b.plate_embeddings(vectors)).read_bytes()
+    return [*metadata_tables(), *own_vectors(), tar]
+
+
+@target("any file", any_files)
+def open_any(content: bytes) -> None:
+    cache_dir = scratch() / "cache of any"
+    shutil.rmtree(cache_dir, ignore_errors=True)
+    opened = rx.open_dataset(as_file(content, "dropped"), cache_dir=cache_dir)
+    opened.read_vectors()
+    assert len(opened.wells) == opened.plates["n_wells"].sum()

@@ -1,0 +1,1 @@
+"""Programs that are killed at every stage of writing, and what is there when one opens again."""

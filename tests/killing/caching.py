@@ -1,0 +1,248 @@
+"""What is kept in the cache: indexes, tables, vectors, maps, thumbnails, and the cleaning of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import builders as b
+import napari_rxrx3 as rx
+from killing.work import Answer, Tell, either, same, work
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.kept.budgets import budget_of, budgets
+from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.kept.cleaning import kept_files
+from napari_rxrx3.data.kept.janitor import janitor
+from napari_rxrx3.data.thumbnails.prepare import prepare
+
+__all__ = ["digest", "gene_screen"]
+
+GENES = ("PLK1", "MTOR", "TUBB")
+PLATE = PlateId("gene-001", 1)
+DAY = 24 * 60 * 60
+
+
+def digest(*parts: Any) -> str:
+    """A text that is another one for other arrays, tables or texts."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part.tobytes() if isinstance(part, np.ndarray) else str(part).encode())
+    return sha.hexdigest()
+
+
+def gene_screen(n_plates: int = 1, dim: int = 16) -> b.Screen:
+    rows: list[b.Row] = []
+    for plate in range(1, n_plates + 1):
+        rows += [b.control_row("gene-001", plate, f"C{c:02d}") for c in range(3, 11)]
+        rows += [
+            b.guide_row("gene-001", plate, f"{line}{c:02d}", gene, c - 4)
+            for line, gene in zip("DEF", GENES, strict=True)
+            for c in (5, 6, 7)
+        ]
+    return b.Screen.of(rows, dim=dim)
+
+
+def opened(inputs: Path, place: Path) -> Any:
+    return rx.open_dataset(inputs, cache_dir=place / "cache")
+
+
+def tidied() -> None:
+    """Clean as Python does when it ends."""
+    janitor.finish()
+
+
+# --- indexes of images -------------------------------------------------------------------------
+
+
+def make_tars(inputs: Path) -> None:
+    screen = gene_screen(2)
+    screen.write_metadata(inputs / "metadata.csv")
+    screen.planes = {well: screen.planes[well] for well in screen.ids[::5]}
+    screen.write_tars(inputs)
+
+
+def make_shards(inputs: Path) -> None:
+    screen = gene_screen()
+    screen.write_metadata(inputs / "metadata_rxrx3_core.csv")
+    screen.planes = {well: b.smooth(well, 32) for well in screen.ids[::3]}
+    screen.write_core(inputs, cuts=(20,))
+
+
+def look(inputs: Path, place: Path, tell: Tell) -> None:
+    dataset = opened(inputs, place)
+    dataset.read(shown(dataset)[0])
+    tidied()
+
+
+def shown(dataset: Any) -> list[str]:
+    wells = dataset.known_wells
+    return [str(well) for well in wells.index[wells["has_image"]]]
+
+
+def images(inputs: Path, place: Path) -> Answer:
+    dataset = opened(inputs, place)
+    found = {well: digest(dataset.read(well)) for well in shown(dataset)}
+    tidied()
+    return {**found, "plates": dataset.plates.to_csv(), "problems": str(dataset.problems)}
+
+
+work("index of tars", make=make_tars, act=look, answer=images, judge=same)
+work("index of shards", make=make_shards, act=look, answer=images, judge=same)
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def make_table(inputs: Path) -> None:
+    gene_screen(3).write_metadata(inputs / "metadata.csv")
+
+
+def open_table(inputs: Path, place: Path, tell: Tell) -> None:
+    opened(inputs, place)
+    tidied()
+
+
+def table(inputs: Path, place: Path) -> Answer:
+    dataset = opened(inputs, place)
+    tidied()
+    return {"wells": dataset.wells.to_csv(), "problems": str(dataset.problems)}
+
+
+work("table of wells", make=make_table, act=open_table, answer=table, judge=same)
+
+
+# --- vectors and maps --------------------------------------------------------------------------
+
+
+def make_vectors(inputs: Path) -> None:
+    screen = gene_screen(2)
+    screen.write_metadata(inputs / "metadata.csv")
+    screen.write_plate_embeddings(inputs / "embeddings")
+    some = {well: screen.vectors[well] for well in screen.ids[:4]}  # repeats are cut out
+    b.write(inputs / "embeddings" / "again.parquet", b.embedding_bytes(some))
+
+
+def read_vectors(inputs: Path, place: Path, tell: Tell) -> None:
+    opened(inputs, place).read_vectors()
+    tidied()
+
+
+def vectors(inputs: Path, place: Path) -> Answer:
+    dataset = opened(inputs, place)
+    dataset.read_vectors()
+    found = {
+        name: digest(np.asarray(table.vectors), list(table.well_ids))
+        for name, table in dataset.embeddings.items()
+    }
+    tidied()
+    return {**found, "wells": dataset.wells.to_csv(), "problems": str(dataset.problems)}
+
+
+def make_map(inputs: Path, place: Path, tell: Tell) -> None:
+    assert len(opened(inputs, place).phenomap(align="centerscale").scores)
+    tidied()
+
+
+def a_map(inputs: Path, place: Path) -> Answer:
+    phenomap = opened(inputs, place).phenomap(align="centerscale")
+    near = phenomap.nearest("PLK1", k=3)
+    tidied()
+    return {
+        "labels": phenomap.labels.to_csv(),
+        "vectors": digest(np.asarray(phenomap.vectors)),
+        "scores": phenomap.scores.to_csv(),
+        "neighbors": near.to_csv(),
+    }
+
+
+work("vectors of embeddings", make=make_vectors, act=read_vectors, answer=vectors, judge=same)
+work("map with its scores", make=make_vectors, act=make_map, answer=a_map, judge=same)
+
+
+# --- thumbnails --------------------------------------------------------------------------------
+
+
+def fill(inputs: Path, place: Path, tell: Tell) -> None:
+    """Half of a plate's thumbnails, then all: they are added to one file."""
+    dataset = opened(inputs, place)
+    thumbnails = dataset.thumbnails_of(PLATE)
+    for position, channel in thumbnails.todo(range(4 * 48), (1, 2, 3)):
+        thumbnails.fill_one(position, channel)
+    thumbnails.save()
+    prepare(dataset, [PLATE], lambda done, total, text: None)
+    tidied()
+
+
+def thumbnails(inputs: Path, place: Path) -> Answer:
+    dataset = opened(inputs, place)
+    prepare(dataset, [PLATE], lambda done, total, text: None)
+    made = dataset.thumbnails_of(PLATE)
+    tidied()
+    return {"planes": digest(made.planes), "state": digest(made.state), "bad": str(made.failures)}
+
+
+work("thumbnails of a plate", make=make_tars, act=fill, answer=thumbnails, judge=same)
+
+
+# --- cleaning ----------------------------------------------------------------------------------
+
+
+def fill_and_age(inputs: Path, place: Path) -> None:
+    fill(inputs, place, lambda text: None)
+    for file in kept_files(place / "cache"):
+        then = time.time() - DAY / 2
+        os.utime(file.path, (then, then))
+
+
+def clean(inputs: Path, place: Path, tell: Tell) -> None:
+    budgets.disk_bytes = 1
+    DiskCache(place / "cache").clean()
+    tidied()
+
+
+def after_cleaning(inputs: Path, place: Path) -> Answer:
+    return images(inputs, place) | thumbnails(inputs, place)
+
+
+work(
+    "cleaning of the cache",
+    make=make_tars,
+    begin=fill_and_age,
+    act=clean,
+    answer=after_cleaning,
+    judge=same,
+)
+
+
+# --- the budget --------------------------------------------------------------------------------
+
+
+def choose_budget(n_bytes: int) -> Callable[..., None]:
+    def act(inputs: Path, place: Path, tell: Tell | None = None) -> None:
+        (place / "cache").mkdir(exist_ok=True)
+        budgets.disk_bytes = n_bytes
+        DiskCache(place / "cache").clean_later()
+        tidied()
+
+    return act
+
+
+def chosen_budget(inputs: Path, place: Path) -> Answer:
+    budgets.disk_bytes = None
+    return {"budget": budget_of(place / "cache")}
+
+
+work(
+    "budget of the cache",
+    make=lambda inputs: None,
+    begin=choose_budget(1_000_000_000),
+    act=choose_budget(3_000_000_000),
+    answer=chosen_budget,
+    judge=either,
+)
