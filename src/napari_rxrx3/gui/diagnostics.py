@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import qtpy
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtGui import QGuiApplication, QIcon, QPixmap
 from qtpy.QtWidgets import QApplication, QToolButton, QWidget
 
 from napari_rxrx3.diagnostics.facts import Facts, of_dataset
@@ -67,6 +67,9 @@ def copy_button() -> QToolButton:
     """A button that offers the copy, for places where people look for help."""
     button = tool_button("bug_outline", _TIP)
     button.setText("Copy diagnostics")
+    button.setIcon(
+        QIcon(QPixmap(button.iconSize()))
+    )  # its room; the right one comes with the theme
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     return button
 
