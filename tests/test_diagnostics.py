@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def assert_no_path(text: str, folder: Path) -> None:
     for part in (SECRET.split()[0], "geheim", "anna"):
         assert part not in text
     parts = folder.parts[1:]  # one of them alone may be an ordinary word
-    for pair in zip(parts[:-1], parts[1:], strict=True):
+    for pair in pairwise(parts):
         assert "/".join(pair) not in text
         assert "\\".join(pair) not in text
     for mark in ("/tmp", "/home", "site-packages", str(Path.cwd()), str(Path.home())):
