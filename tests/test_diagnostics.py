@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication
 
 import builders as b
 import napari_rxrx3
+from napari_rxrx3.core.concealing import concealer
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.diagnostics import log
@@ -45,6 +46,12 @@ def secret(tmp_path: Path) -> Path:
     rows = [b.control_row(EXPERIMENT, 1, f"B{c:02d}") for c in range(2, 8)]
     rows += [b.guide_row(EXPERIMENT, 1, f"C{c:02d}", "PLK1", c) for c in range(2, 5)]
     return b.Screen.of(rows, 32).write_rxrx3(folder)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_noted() -> None:
+    """Forget what other tests have opened: their folders may be called like words of a message."""
+    concealer.forget()
 
 
 def assert_no_path(text: str, folder: Path) -> None:

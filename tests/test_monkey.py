@@ -23,6 +23,7 @@ from monkey.watching import answered, watched
 from monkey.world import World
 from napari_rxrx3.core.display import display
 from napari_rxrx3.data.kept.cache import default_cache_folder
+from napari_rxrx3.gui.share.reopening import set_reopens_last
 from window import Window
 
 N_ACTIONS = int(os.environ.get("MONKEY_ACTIONS", "120"))
@@ -125,6 +126,7 @@ def test_a_monkey_breaks_nothing(
             monkey.run(N_ACTIONS, max(30, N_ACTIONS // 12))
         finally:
             display.reset()
+            set_reopens_last(False)
             say(monkey, time.monotonic() - started)
     said = {str(r.message) for r in qtlog.records}
     assert not {words for words in said if words.startswith(("QObject", "QPainter", "QTimer"))}

@@ -491,8 +491,11 @@ import sys
 from multiprocessing import get_context
 from napari_rxrx3.cli import main
 if __name__ == "__main__":
-    with get_context("spawn").Pool(1) as pool:
-        sys.exit(pool.apply(main, (["thumbnails", {path!r}],)))
+    pool = get_context("spawn").Pool(1)
+    code = pool.apply(main, (["thumbnails", {path!r}],))
+    pool.close()  # not terminated: what it has said is not on its way yet
+    pool.join()
+    sys.exit(code)
 """
 DIRECT = "import sys; from napari_rxrx3.cli import main; sys.exit(main(['thumbnails', {path!r}]))"
 

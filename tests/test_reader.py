@@ -272,7 +272,7 @@ def test_a_huge_unrelated_folder_is_turned_down_after_a_look_at_a_few_files(tmp_
         b.write(tmp_path / "data" / f"{i}.png", b"")
     with touched_below(tmp_path) as touched:
         assert get_reader(str(tmp_path)) is None
-    assert 0 < len(touched) < 100
+    assert 0 < len(set(touched)) < 100
 
 
 @pytest.fixture

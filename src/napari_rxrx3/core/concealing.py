@@ -16,7 +16,18 @@ __all__ = ["FILE", "PATH", "Concealer", "concealer"]
 PATH, FILE = "<path>", "<file>"
 _MOST_PLACES = 256
 _ORDINARY = {
-    *("data", "dataset", "images", "image", "wells", "plates", "plate", "metadata", "embeddings"),
+    *(
+        "data",
+        "dataset",
+        "images",
+        "image",
+        "well",
+        "wells",
+        "plates",
+        "plate",
+        "metadata",
+        "embeddings",
+    ),
     *("hits", "map", "maps", "file", "files", "folder", "screen", "demo", "core", "rxrx3"),
     *("rxrx3-core", "cache", "home", "root", "user", "open", "test", "tmp", "set", "vectors"),
 }
@@ -60,6 +71,11 @@ class Concealer:
             self._places.move_to_end(place)
             if len(self._places) > _MOST_PLACES:
                 self._places.popitem(last=False)
+
+    def forget(self) -> None:
+        """Forget all that was noted."""
+        with self._lock:
+            self._places.clear()
 
     def conceal(self, text: str) -> str:
         """The text with `PATH` and `FILE` in the place of what tells where things are."""

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.display import display
+from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.figures.reading import is_record_file
 from napari_rxrx3.gui.answers.benchmark_panel import BenchmarkPanel
@@ -253,7 +254,7 @@ class ExplorerWidget(QWidget):
         self.pages.setCurrentIndex(0 if dataset is None else 1)
         self.welcome.offer_last(dataset is None and last_session_file().is_file())
         self._on_find_cleared()
-        name = f"in {dataset.name}" if dataset is not None else ""
+        name = f"in {printable(dataset.name)}" if dataset is not None else ""
         self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
         self.find.set_index(None)
         if dataset is not None:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import display
+from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
@@ -197,7 +198,7 @@ class Workspace(QObject):
         unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
         more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
         said = f"{unreadable[0]}{more}. " if unreadable else ""
-        self.session.say(f"{said}{dataset.name}: {dataset.describe()}")
+        self.session.say(f"{said}{printable(dataset.name)}: {dataset.describe()}")
 
     def _read_vectors(self, dataset: Dataset) -> None:
         """Read vectors in the background; who needs them waits, the rest of the window does not."""
