@@ -187,6 +187,9 @@ class ExplorerWidget(QWidget):
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        bar = self.tabs.tabBar()  # else napari's style paints what is left of it like one more tab
+        bar.setExpanding(True)
+        bar.setDrawBase(False)
         panels = (
             *(self.neighbors, self.map, self.beside, self.hits),
             *(self.found, self.compare, self.benchmark),
