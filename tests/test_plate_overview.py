@@ -147,6 +147,15 @@ def test_all_glimpses_are_painted_at_once_also_into_larger_tiles() -> None:
         ).all()
 
 
+@given(st.integers(1, 150), st.sampled_from([16, 48, 64]))
+def test_glimpses_are_painted_into_tiles_of_any_size(tile: int, n: int) -> None:
+    """Images may be smaller than a glimpse of them, and no power of two."""
+    picture = pictured(Block(range(1), range(2)), tile)
+    planes = np.broadcast_to(np.uint8(7), (32, 48, n, n))
+    picture.paint_all(1, planes, ALL, NONE)
+    assert (tile_of(picture, 1, 0, 1) == 7).all()
+
+
 def test_positions_outside_of_the_block_are_left_alone() -> None:
     picture = pictured(Block(range(2), range(2)), 64, NONE)
     picture.paint(2, 1, np.ones((64, 64), "u1"))

@@ -160,7 +160,7 @@ class PlatePicture:
         Parameters
         ----------
         planes : (32, 48, n, n)
-            Made as small as the tile by area mean, or as large by repeating pixels.
+            Made as small as the tile by area mean; else by taking the nearest pixels.
         known, missing : bool (1536,)
             Which of them to take, and which wells to hatch.
         """
@@ -168,7 +168,7 @@ class PlatePicture:
         part = planes[rows, columns]
         known = known.reshape(N_ROWS, N_COLUMNS)[rows, columns]
         n = part.shape[-1]
-        if n < self.tile:
+        if n % self.tile:
             nearest = np.arange(self.tile) * n // self.tile
             part = part[..., nearest[:, np.newaxis], nearest]
         else:
