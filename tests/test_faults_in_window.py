@@ -469,14 +469,20 @@ def slow(root: Path) -> Iterator[tuple[Place, SlowStore]]:
         store.delay = 0.0
 
 
-def test_a_slow_disk_holds_nothing_up_and_only_the_last_well_counts(
-    window: Window, slow: tuple[Place, SlowStore]
-) -> None:
+def open_slowly(window: Window, slow: tuple[Place, SlowStore]) -> SlowStore:
+    """Open what a store serves, which is quick till then."""
     place, store = slow
     window.screen = place.screen
     window.explorer.open_path(store.url)
     window.qtbot.waitUntil(lambda: window.session.dataset is not None, timeout=20_000)
     window.settle()
+    return store
+
+
+def test_a_slow_disk_holds_nothing_up_and_only_the_last_well_counts(
+    window: Window, slow: tuple[Place, SlowStore]
+) -> None:
+    store = open_slowly(window, slow)
     workspace = window.explorer.workspace
     window.qtbot.waitUntil(lambda: not workspace.is_reading_ahead, timeout=20_000)
     store.asked.clear()
@@ -503,11 +509,7 @@ def test_a_slow_disk_holds_nothing_up_and_only_the_last_well_counts(
 def test_reading_a_plate_from_a_slow_disk_can_be_stopped(
     window: Window, slow: tuple[Place, SlowStore]
 ) -> None:
-    place, store = slow
-    window.screen = place.screen
-    window.explorer.open_path(store.url)
-    window.qtbot.waitUntil(lambda: window.session.dataset is not None, timeout=20_000)
-    window.settle()
+    store = open_slowly(window, slow)
     store.delay = 0.5
     window.session.set_view("plate")
     status = window.explorer.status

@@ -17,7 +17,7 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.discovery import Contents, discover
 from napari_rxrx3.data.kept.cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.pixels.images import find_images
-from napari_rxrx3.data.pixels.plate_names import namer_for
+from napari_rxrx3.data.pixels.plate_names import PlateNamer
 from napari_rxrx3.data.pixels.well_images import WellImages
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.storage import Storage
@@ -96,7 +96,7 @@ class Dataset(WellImages):
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
-        namer = namer_for(plates, [*contents.tars, *contents.folders, *contents.shards])
+        namer = PlateNamer(plates, [*contents.tars, *contents.folders, *contents.shards])
         images, problems = find_images(storage, contents, root, cache, namer, progress)
         self._problems += problems
         tables, problems = find_embeddings(storage, contents, cache)

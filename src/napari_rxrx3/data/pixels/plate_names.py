@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.pixels.planes import plate_of_path
 
-__all__ = ["PlateNamer", "namer_for"]
-
-PlateNamer = Callable[[str], PlateId | None]
+__all__ = ["PlateNamer"]
 
 _FORMS = {"gene-#", "compound-#"}
 """What the experiments of RxRx3 are called, whether or not the metadata list them."""
 
 
-def namer_for(plates: Collection[PlateId], paths: Iterable[str]) -> PlateNamer:
-    """Name the plate of a container by its path, helped by the plates that are listed.
+class PlateNamer:
+    """Names the plate of a container by its path, helped by the plates that are listed.
 
     ``gene-001/Plate7.tar`` says it all. A lone ``Plate7.tar`` belongs to the only experiment that
     has a plate 7, if no other container can be meant: images of a stranger under the name of a
@@ -27,44 +25,50 @@ def namer_for(plates: Collection[PlateId], paths: Iterable[str]) -> PlateNamer:
     ----------
     paths : iterable of str
         All containers of the data set.
-
-    Returns
-    -------
-    callable
-        Gives the plate of a path, or None if the path itself names it as well as can be.
     """
-    experiments = {plate.experiment for plate in plates}
-    forms = _FORMS | {_form(experiment) for experiment in experiments}
 
-    def named(path: str) -> PlateId | None:
-        """The plate of a path that holds the name of a listed experiment."""
-        number = plate_of_path(path)[1]
-        found = [e for e in experiments if _names(path, e)]
-        return PlateId(max(found, key=len), number) if found and number is not None else None
+    def __init__(self, plates: Collection[PlateId], paths: Iterable[str]) -> None:
+        self._plates = plates
+        self._experiments = {plate.experiment for plate in plates}
+        self._forms = _FORMS | {_form(experiment) for experiment in self._experiments}
+        self._sure = self._sure_guesses(paths)
 
-    def guessed(path: str) -> PlateId | None:
+    def __call__(self, path: str) -> PlateId | None:
+        """The plate, or None if the path itself names it as well as can be."""
+        plate = self._guess(path)
+        return self._named(path) or (plate if plate in self._sure else None)
+
+    def _sure_guesses(self, paths: Iterable[str]) -> set[PlateId]:
+        """Plates for which one folder alone can be meant, and none says that it is meant."""
+        taken: set[PlateId] = set()
+        folders: dict[PlateId, set[str]] = {}
+        for path in paths:
+            experiment, number = plate_of_path(path)
+            if (plate := self._guess(path)) is not None:
+                folders.setdefault(plate, set()).add(experiment)
+            if number is not None:
+                taken.add(self._named(path) or PlateId(experiment, number))
+        return {plate for plate, found in folders.items() if len(found) == 1} - taken
+
+    def _named(self, path: str) -> PlateId | None:
+        """The plate of a path that holds the name of a listed experiment somewhere else."""
         experiment, number = plate_of_path(path)
-        if number is None or _form(experiment) in forms:
-            return None  # it names an experiment, though it may be none of the metadata's
-        owners = [plate for plate in plates if plate.plate == number]
+        if number is None or self._is_experiment(experiment):
+            return None
+        found = [listed for listed in self._experiments if _names(path, listed)]
+        return PlateId(max(found, key=len), number) if found else None
+
+    def _guess(self, path: str) -> PlateId | None:
+        """The only listed plate of that number, for a path that names no experiment."""
+        experiment, number = plate_of_path(path)
+        if number is None or self._is_experiment(experiment) or self._named(path) is not None:
+            return None
+        owners = [plate for plate in self._plates if plate.plate == number]
         return owners[0] if len(owners) == 1 else None
 
-    taken: set[PlateId] = set()
-    guesses: dict[PlateId, set[str]] = {}
-    for path in paths:
-        if (plate := named(path)) is not None:
-            taken.add(plate)
-        elif (plate := guessed(path)) is not None:
-            guesses.setdefault(plate, set()).add(plate_of_path(path)[0])
-    sure = {plate for plate, who in guesses.items() if len(who) == 1} - taken
-
-    def name(path: str) -> PlateId | None:
-        if _form(plate_of_path(path)[0]) in forms:
-            return None
-        plate = guessed(path)
-        return named(path) or (plate if plate in sure else None)
-
-    return name
+    def _is_experiment(self, folder: str) -> bool:
+        """Whether it is called like one, though it may be none of the metadata's."""
+        return _form(folder) in self._forms
 
 
 def _form(experiment: str) -> str:
