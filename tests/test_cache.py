@@ -19,7 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_rxrx3.data.kept.cache import ArrayCache, DiskCache, written_atomically
+from napari_rxrx3.data.kept.cache import ArrayCache, DiskCache
+from napari_rxrx3.data.kept.whole_files import written_atomically
 
 ARRAYS = {
     "number": np.arange(600).reshape(20, 30),

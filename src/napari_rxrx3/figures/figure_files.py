@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.data.kept.whole_files import written_atomically
 from napari_rxrx3.figures.paper import FigureError, FigureExists
 
 __all__ = ["FORMATS", "check_free", "form_of", "write_together"]

@@ -24,7 +24,7 @@ from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.palettes import OWN
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
-from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.data.kept.whole_files import written_atomically
 from napari_rxrx3.figures.identity import DatasetIdentity, identity_of
 from napari_rxrx3.maps.query import Query
 from napari_rxrx3.strips.doses import DoseCurve

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.data.kept.whole_files import written_atomically
 from napari_rxrx3.data.plain_files import read_plain
 from napari_rxrx3.hits.hits_file import why_not
 

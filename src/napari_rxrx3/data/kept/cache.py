@@ -23,7 +23,7 @@ from napari_rxrx3.data.kept.janitor import janitor
 from napari_rxrx3.data.kept.whole_files import written_atomically
 from napari_rxrx3.data.plain_files import open_plain
 
-__all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder", "written_atomically"]
+__all__ = ["ArrayCache", "DiskCache", "default_cache_folder", "demo_folder"]
 
 _FORMAT = 3
 """Part of every key: raise it when the meaning of a cached file changes."""

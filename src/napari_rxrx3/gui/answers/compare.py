@@ -21,7 +21,7 @@ from napari_rxrx3.gui.answers.comparison import (
     in_words,
     rows_of,
 )
-from napari_rxrx3.gui.answers.map_choice import MapChoice
+from napari_rxrx3.gui.answers.map_choice import MapChoice, another_map
 from napari_rxrx3.gui.answers.results import ResultTable, save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Following, tool_button
@@ -134,12 +134,12 @@ class ComparePanel(QWidget):
         if self._b_is_chosen:
             self.b.set_spec(_with_rest_of(self.b.spec, spec))
         else:
-            self.b.set_spec(_another(self.a.spec, names))
+            self.b.set_spec(another_map(self.a.spec, names))
         self._refresh()
 
     def _on_a(self) -> None:
         if not self._b_is_chosen:
-            self.b.set_spec(_another(self.a.spec, self.b.embeddings))
+            self.b.set_spec(another_map(self.a.spec, self.b.embeddings))
         self._refresh(again=True)
 
     def _on_b(self) -> None:
@@ -215,14 +215,6 @@ class ComparePanel(QWidget):
         )[0]
         if path:
             self.save_csv(Path(path))
-
-
-def _another(spec: MapSpec, embeddings: list[str]) -> MapSpec:
-    """What to compare a map with: other vectors if there are any, else another alignment."""
-    others = [name for name in embeddings if name != spec.embedding]
-    if others:
-        return replace(spec, embedding=others[0])
-    return replace(spec, align="pca-centerscale" if spec.align != "pca-centerscale" else "tvn")
 
 
 def _with_rest_of(spec: MapSpec, query: MapSpec) -> MapSpec:

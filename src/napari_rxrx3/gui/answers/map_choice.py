@@ -19,7 +19,7 @@ from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, MapSpec
 
-__all__ = ["MapChoice", "map_in_words"]
+__all__ = ["MapChoice", "another_map", "map_in_words"]
 
 _BESIDE_NAMES = 24
 """Pixels that a list needs beside its longest name, for margins and a scroll bar."""
@@ -116,3 +116,11 @@ def map_in_words(spec: MapSpec) -> str:
 
 def _rest_in_words(spec: MapSpec) -> str:
     return spec.average if spec.batch == "experiment" else f"{spec.average}, by {spec.batch}"
+
+
+def another_map(spec: MapSpec, embeddings: list[str]) -> MapSpec:
+    """What to compare a map with: other vectors if there are any, else another alignment."""
+    others = [name for name in embeddings if name != spec.embedding]
+    if others:
+        return replace(spec, embedding=others[0])
+    return replace(spec, align="pca-centerscale" if spec.align != "pca-centerscale" else "tvn")

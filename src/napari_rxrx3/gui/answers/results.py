@@ -12,7 +12,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QFont, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
-from napari_rxrx3.data.kept.cache import written_atomically
+from napari_rxrx3.data.kept.whole_files import written_atomically
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.hits.hits_file import why_not
 

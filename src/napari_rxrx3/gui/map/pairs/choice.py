@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.gui.answers.map_choice import MapChoice
+from napari_rxrx3.gui.answers.map_choice import MapChoice, another_map
 from napari_rxrx3.gui.map.names_edit import NamesEdit
 from napari_rxrx3.gui.map.pairs.answer import PairQuestion
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
@@ -81,7 +81,7 @@ class PairsChoice(QWidget):
             same = {n: getattr(spec, n) for n in ("level", "control", "leave_out")}
             self.b.set_spec(replace(self.b.spec, **same))
         else:
-            self.b.set_spec(_another(spec, names))
+            self.b.set_spec(another_map(spec, names))
 
     def set_twins(self, twins: Sequence[Twins]) -> None:
         """Offer these pairs of replicate experiments; what was chosen stays, if it is there."""
@@ -249,7 +249,7 @@ class PairsChoice(QWidget):
 
     def _on_a(self) -> None:
         if not self._b_is_chosen:
-            self.b.set_spec(_another(self.a.spec, self.b.embeddings))
+            self.b.set_spec(another_map(self.a.spec, self.b.embeddings))
         self.changed.emit()
 
     def _on_b(self) -> None:
@@ -264,11 +264,3 @@ class PairsChoice(QWidget):
         path = QFileDialog.getOpenFileName(self, "Table of known pairs", "", _FILES)[0]
         if path:
             self.set_file(str(path))
-
-
-def _another(spec: MapSpec, embeddings: list[str]) -> MapSpec:
-    """What to compare a map with: other vectors if there are any, else another alignment."""
-    others = [name for name in embeddings if name != spec.embedding]
-    if others:
-        return replace(spec, embedding=others[0])
-    return replace(spec, align="pca-centerscale" if spec.align != "pca-centerscale" else "tvn")
