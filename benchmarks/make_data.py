@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from benchmarks import pictures, screens
 from benchmarks.settings import ROOT, Settings
 from napari_rxrx3.core.plate import N_CHANNELS, format_address, parse_address
-from napari_rxrx3.data.kept.whole_files import written_atomically
+from napari_rxrx3.data.files.local import written_atomically
 
 __all__ = [
     "CORE",

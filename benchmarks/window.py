@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from benchmarks.recorder import Recorder
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.kept.budgets import budgets
+from napari_rxrx3.data.cache.budgets import budgets
 
 __all__ = ["SIZE", "BareWindow", "Window", "forget_planes", "pump", "same"]
 

@@ -26,7 +26,7 @@ from napari_rxrx3.figures.figure import Paper, record_path, save_figure
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window
-from napari_rxrx3.hits.queues import queue_of_plate
+from napari_rxrx3.hits.queue import queue_of_plate
 from napari_rxrx3.hits.review import open_review
 
 ROOT = Path(__file__).parents[1]
@@ -231,7 +231,7 @@ def save_umap_and_heat_map(demo: Path, folder: Path) -> None:
 
 def save_larger(explorer: ExplorerWidget, path: Path) -> None:
     """Save the map in a window of its own, and bring it back."""
-    larger = explorer.map.larger
+    larger = explorer.map.detached
     larger.take_out()
     wait_until(lambda: explorer.is_settled)
     larger.window.grab().save(str(path))

@@ -20,10 +20,10 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import Cancelled, MapError, MetadataError
-from napari_rxrx3.maps.known import benchmark, compound_genes
-from napari_rxrx3.maps.known.benchmark import benchmark_rows, pair_recall, pair_recalls
-from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
-from napari_rxrx3.maps.known.compound_genes import compound_gene_precision
+from napari_rxrx3.maps.benchmark import benchmark, compound_genes
+from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
+from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.recall import benchmark_rows, pair_recall, pair_recalls
 
 DIM = 6
 GENES = (*(f"GENE{i}" for i in range(34)), "NA", "nan")

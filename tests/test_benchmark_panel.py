@@ -16,12 +16,12 @@ from qtpy.QtWidgets import QFileDialog
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.gui.answers.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.answers.benchmark_results import kind_of_file
+from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
+from napari_rxrx3.gui.compare.benchmark_results import kind_of_file
 from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.maps.known.benchmark import pair_recall
-from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
-from napari_rxrx3.maps.known.compound_genes import compound_gene_precision
+from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
+from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.recall import pair_recall
 from napari_rxrx3.session import Session
 from window import Window, kept_maps
 

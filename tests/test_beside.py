@@ -19,12 +19,12 @@ from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.beside.dose_curve import DoseCurveView
-from napari_rxrx3.gui.beside.histogram_view import HistogramView
-from napari_rxrx3.gui.beside.inks import legible
-from napari_rxrx3.gui.beside.intensities import ControlLevels, asked_of, compare_intensities
-from napari_rxrx3.gui.beside.side_panel import SidePanel
-from napari_rxrx3.gui.beside.well_drag import mime_of, wells_in
+from napari_rxrx3.gui.strips.dose_curve import DoseCurveView
+from napari_rxrx3.gui.strips.histogram_view import HistogramView
+from napari_rxrx3.gui.strips.inks import legible
+from napari_rxrx3.gui.strips.intensities import ControlLevels, asked_of, compare_intensities
+from napari_rxrx3.gui.strips.side_panel import SidePanel
+from napari_rxrx3.gui.strips.well_drag import mime_of, wells_in
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.doses import DoseCurve
 from napari_rxrx3.strips.strip import Strip

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_rxrx3.data.kept.cache import ArrayCache, DiskCache
-from napari_rxrx3.data.kept.whole_files import written_atomically
+from napari_rxrx3.data.cache.disk_cache import ArrayCache, DiskCache
+from napari_rxrx3.data.files.local import written_atomically
 
 ARRAYS = {
     "number": np.arange(600).reshape(20, 30),
@@ -245,7 +245,7 @@ TWO_PROCESSES = """
 import sys
 from pathlib import Path
 import numpy as np
-from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 cache, want = DiskCache(Path(sys.argv[1])), np.arange(200_000)
 print("ready", flush=True)
 sys.stdin.readline()

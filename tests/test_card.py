@@ -19,8 +19,8 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QToolTip, QWidg
 
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.data.demo.demo_compounds import COMPOUNDS
-from napari_rxrx3.gui.answers.card import Card, Number, PerturbationCard
-from napari_rxrx3.gui.answers.structure import draw_structure, why_no_picture
+from napari_rxrx3.gui.neighbors.card import Card, Number, PerturbationCard
+from napari_rxrx3.gui.neighbors.structure import draw_structure, why_no_picture
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from window import own_browser, rgba_of
 

@@ -23,11 +23,15 @@ import napari_rxrx3 as rx
 from disks import fill_up, mount, mounted
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.plate import N_POSITIONS, PlateId
-from napari_rxrx3.data.kept import cache as cache_module
-from napari_rxrx3.data.kept.budgets import DISK_BYTES, MEMORY_BYTES, Budgets, budget_of, budgets
-from napari_rxrx3.data.kept.cache import ArrayCache, DiskCache, default_cache_folder, demo_folder
-from napari_rxrx3.data.kept.cleaning import KINDS, clean, empty, kept_files
-from napari_rxrx3.data.kept.janitor import Janitor, janitor
+from napari_rxrx3.data.cache import disk_cache as cache_module
+from napari_rxrx3.data.cache.budgets import DISK_BYTES, MEMORY_BYTES, Budgets, budget_of, budgets
+from napari_rxrx3.data.cache.disk_cache import (
+    ArrayCache,
+    DiskCache,
+    default_cache_folder,
+    demo_folder,
+)
+from napari_rxrx3.data.cache.eviction import KINDS, Cleaner, clean, cleaner, empty, kept_files
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
 from napari_rxrx3.data.vectors.vector_store import VectorRows, VectorStore
 
@@ -66,7 +70,7 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def soon(condition: Callable[[], bool], seconds: float = 20) -> bool:
+def call_later(condition: Callable[[], bool], seconds: float = 20) -> bool:
     """Whether something comes true within some seconds."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -234,11 +238,11 @@ def test_opening_a_data_set_removes_what_was_unused_for_long(tmp_path: Path) -> 
     old = files_in(folder)
     assert len(old) > 4
     before = use(tmp_path / "new", folder)
-    janitor.finish()
+    cleaner.finish()
     assert set(old) < set(files_in(folder))
     budgets.disk_bytes = 1
     after = use(tmp_path / "new", folder)
-    janitor.finish()
+    cleaner.finish()
     assert not set(old) & set(files_in(folder))
     assert len([p for p in files_in(folder) if p.suffix != ".json"]) == len(old)
     np.testing.assert_array_equal(after[0], before[0])
@@ -250,11 +254,11 @@ def test_adding_makes_room(tmp_path: Path) -> None:
     budgets.disk_bytes = 10_000
     old = put(tmp_path, "old", 9000, 5)
     DiskCache(tmp_path).save("map", "little", {"x": np.zeros(10)})
-    janitor.finish()
+    cleaner.finish()
     assert old.exists()
     DiskCache(tmp_path).save("map", "much", {"x": np.zeros(1000)})
     assert old.exists()
-    janitor.finish()
+    cleaner.finish()
     assert not old.exists()
     assert len(kept_files(tmp_path)) == 2
 
@@ -262,14 +266,14 @@ def test_adding_makes_room(tmp_path: Path) -> None:
 def test_thumbnails_make_room(tmp_path: Path) -> None:
     screen_of("PLK1").write_rxrx3(tmp_path / "data")
     dataset = rx.open_dataset(tmp_path / "data", cache_dir=tmp_path / "cache")
-    janitor.finish()
+    cleaner.finish()
     thumbnails = PlateThumbnails.open(dataset, PlateId("gene-001", 1))
     for position, channel in thumbnails.todo(range(N_POSITIONS), (1, 2)):
         thumbnails.fill_one(position, channel)
     old = put(tmp_path / "cache", "old", 100, 5)
     budgets.disk_bytes = 1000
     thumbnails.save()
-    janitor.finish()
+    cleaner.finish()
     assert not old.exists()
     assert "thumbnails" in {file.kind for file in kept_files(tmp_path / "cache")}
 
@@ -286,7 +290,7 @@ def test_it_happens_in_the_background(
         cache.save("map", "new", {"x": np.zeros(1)})
     else:
         budgets.disk_bytes = 1000
-    assert soon(lambda: not old.exists())
+    assert call_later(lambda: not old.exists())
 
 
 def test_a_number_that_is_typed_digit_by_digit_removes_nothing(
@@ -297,17 +301,17 @@ def test_a_number_that_is_typed_digit_by_digit_removes_nothing(
     cache = DiskCache(tmp_path)
     for digits in ("1", "10", "100", "1000", "10000"):
         budgets.disk_bytes = int(digits)
-    assert not soon(lambda: not old.exists(), 2.5)
+    assert not call_later(lambda: not old.exists(), 2.5)
     assert budget_of(cache.folder) == 10_000
-    assert soon(lambda: (tmp_path / "budget.json").exists())
+    assert call_later(lambda: (tmp_path / "budget.json").exists())
 
 
 def test_a_program_that_ends_before_leaves_a_clean_cache(tmp_path: Path) -> None:
     old = put(tmp_path, "old", 5000, 5)
     code = (
         "import sys; import numpy as np; from pathlib import Path\n"
-        "from napari_rxrx3.data.kept.budgets import budgets\n"
-        "from napari_rxrx3.data.kept.cache import DiskCache\n"
+        "from napari_rxrx3.data.cache.budgets import budgets\n"
+        "from napari_rxrx3.data.cache.disk_cache import DiskCache\n"
         "budgets.disk_bytes = 3000\n"
         "DiskCache(Path(sys.argv[1])).save('map', 'new', {'x': np.zeros(10)})"
     )
@@ -320,16 +324,16 @@ def test_work_that_waits_is_done_once_and_failures_do_not_stop_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     done: list[str] = []
-    own = Janitor()
+    own = Cleaner()
     own.later("a", lambda: done.append("first"), 0.3)
     own.later("a", lambda: done.append("second"), 0.0)
     own.later("b", lambda: done.append(str(1 / 0)), 0.0)
     own.later("c", lambda: done.append("much later"), 100)
     own.later("d", lambda: done.append("anew"), 0.0, anew=True)
-    assert soon(lambda: done == ["anew", "first"])
+    assert call_later(lambda: done == ["anew", "first"])
     assert "ZeroDivisionError" in caplog.text
     own.later("c", lambda: done.append("at once"), 0.0, anew=True)
-    assert soon(lambda: done == ["anew", "first", "at once"])
+    assert call_later(lambda: done == ["anew", "first", "at once"])
     own.later("e", lambda: done.append("at the end"), 100)
     own.finish()
     own.finish()
@@ -341,8 +345,8 @@ def test_programs_without_a_choice_keep_to_what_was_chosen_last(tmp_path: Path) 
     assert budget_of(tmp_path) == DISK_BYTES == 2 * 10**9
     code = (
         "import sys; from pathlib import Path\n"
-        "from napari_rxrx3.data.kept.budgets import budgets\n"
-        "from napari_rxrx3.data.kept.cache import DiskCache\n"
+        "from napari_rxrx3.data.cache.budgets import budgets\n"
+        "from napari_rxrx3.data.cache.disk_cache import DiskCache\n"
         "budgets.disk_bytes = 70 * 10**9; DiskCache(Path(sys.argv[1])).clean()"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
@@ -420,9 +424,9 @@ CHILD = """
 import os, random, sys
 from pathlib import Path
 import numpy as np
-from napari_rxrx3.data.kept.budgets import budgets
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.janitor import Janitor, janitor
+from napari_rxrx3.data.cache.budgets import budgets
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.cache.eviction import Cleaner, cleaner
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
 from napari_rxrx3.data.vectors.vector_store import VectorStore
 import pyarrow as pa
@@ -468,7 +472,7 @@ import itertools, sys
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
-from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.vectors.vector_store import VectorStore
 
 def fill(array):
@@ -529,7 +533,7 @@ def test_what_another_program_used_within_the_hour_stays(tmp_path: Path) -> None
     paths = [put(tmp_path, name, 1000, 5) for name in ("used", "unused")]
     code = (
         "import sys; from pathlib import Path\n"
-        "from napari_rxrx3.data.kept.cache import DiskCache\n"
+        "from napari_rxrx3.data.cache.disk_cache import DiskCache\n"
         "DiskCache(Path(sys.argv[1])).load('map', 'used')"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)

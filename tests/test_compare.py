@@ -20,9 +20,9 @@ from scipy.stats import spearmanr
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MapError, UnknownKey
-from napari_rxrx3.gui.answers.compare import ComparePanel
+from napari_rxrx3.gui.compare.compare import ComparePanel
 from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.maps.compare import compare_lists, rank_correlation
+from napari_rxrx3.maps.compare.lists import compare_lists, rank_correlation
 from napari_rxrx3.session import Session
 from window import Window, kept_maps
 

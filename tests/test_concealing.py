@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from napari_rxrx3.core.concealing import FILE, PATH, Concealer
 from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.redaction import FILE, PATH, Redactor
 
 SECRETS = ("anna", "Zürich", "geheim", "tok", "projekt", "部門", "neue", "srv")
 """Parts of the places below: none may be left of them."""
@@ -61,7 +61,7 @@ def left_of(text: str) -> list[str]:
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_a_place_that_nobody_noted_is_taken_out_by_its_looks(place: str, sentence: str) -> None:
     for file in FILES:
-        said = Concealer().conceal(sentence.format(place=place + file))
+        said = Redactor().redact(sentence.format(place=place + file))
         assert PATH in said
         if not re.search(r" is | \(2\)|'s |, ", place):  # cannot be told from the sentence
             assert not left_of(said), said
@@ -70,29 +70,27 @@ def test_a_place_that_nobody_noted_is_taken_out_by_its_looks(place: str, sentenc
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_a_place_that_was_noted_is_taken_out_whatever_its_name(place: str, sentence: str) -> None:
-    concealer = Concealer()
+    concealer = Redactor()
     concealer.note(place)
     for file in FILES:
-        said = concealer.conceal(sentence.format(place=place + file))
+        said = concealer.redact(sentence.format(place=place + file))
         assert not left_of(said), said
     for escaped in (repr(place)[1:-1], place.replace("\\", "/"), place + "/"):
-        assert not left_of(concealer.conceal(f"It is {escaped}."))
+        assert not left_of(concealer.redact(f"It is {escaped}."))
 
 
 def test_what_was_said_about_a_place_stays() -> None:
-    concealer = Concealer()
+    concealer = Redactor()
     concealer.note("/data/my projekt is here")
     error = ImageUnavailable(
         "gene-001_1_AA02", 3, "/data/my projekt is here/g.tar: AA02_s1_w3.png", "CRC error"
     )
-    said = concealer.conceal(str(error))
+    said = concealer.redact(str(error))
     assert said == f"gene-001_1_AA02, channel 3: CRC error ({PATH}: AA02_s1_w3.png)."
     said = "my projekt is here: 1,536 wells on 1 plates, images of 9, no embeddings"
-    assert concealer.conceal(said) == f"{PATH}: 1,536 wells on 1 plates, images of 9, no embeddings"
+    assert concealer.redact(said) == f"{PATH}: 1,536 wells on 1 plates, images of 9, no embeddings"
     said = "/data/x.csv cannot be read (it has two columns of the same name)."
-    assert (
-        concealer.conceal(said) == f"{PATH} cannot be read (it has two columns of the same name)."
-    )
+    assert concealer.redact(said) == f"{PATH} cannot be read (it has two columns of the same name)."
 
 
 @pytest.mark.parametrize(
@@ -109,41 +107,41 @@ def test_what_was_said_about_a_place_stays() -> None:
     ],
 )
 def test_what_is_no_place_stays(said: str) -> None:
-    assert Concealer().conceal(said) == said
+    assert Redactor().redact(said) == said
 
 
 def test_the_name_of_a_file_alone_goes_with_the_words_before_it() -> None:
-    said = Concealer().conceal("Saved anna geheim 2.png in /home/anna: 3 wells.")
+    said = Redactor().redact("Saved anna geheim 2.png in /home/anna: 3 wells.")
     assert said == f"{FILE} in {PATH}: 3 wells."
 
 
 def test_the_user_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/anna")
     monkeypatch.setenv("USERPROFILE", r"C:\Users\anna")
-    assert not left_of(Concealer().conceal("anna has no folder anna, only /home/anna/x and anna."))
+    assert not left_of(Redactor().redact("anna has no folder anna, only /home/anna/x and anna."))
 
 
 def test_a_folder_of_an_ordinary_name_leaves_the_words_of_messages() -> None:
-    concealer = Concealer()
+    concealer = Redactor()
     concealer.note("/home/anna/data")
     said = "No well 'x' is in this data set: /home/anna/data/tar cannot be read."
-    assert concealer.conceal(said) == f"No well 'x' is in this data set: {PATH} cannot be read."
+    assert concealer.redact(said) == f"No well 'x' is in this data set: {PATH} cannot be read."
 
 
 def test_nothing_of_an_address_is_left() -> None:
-    concealer = Concealer()
+    concealer = Redactor()
     concealer.note("https://anna:tok@srv.example:8080/neue/projekt?sig=geheim&x=tok77#neue")
     said = "Cannot connect to srv.example:8080 (geheim, tok77) as anna with tok to projekt."
-    assert not left_of(concealer.conceal(said))
+    assert not left_of(concealer.redact(said))
     concealer.note("https://[anna/geheim")
-    assert not left_of(concealer.conceal("https://[anna/geheim cannot be opened (geheim)."))
+    assert not left_of(concealer.redact("https://[anna/geheim cannot be opened (geheim)."))
 
 
 def test_places_are_forgotten_in_the_end() -> None:
-    concealer = Concealer()
+    concealer = Redactor()
     for number in range(2000):
         concealer.note(f"/data/{number}")
-    assert concealer.conceal("folder-free 1999 and 7") == f"folder-free {PATH} and 7"
+    assert concealer.redact("folder-free 1999 and 7") == f"folder-free {PATH} and 7"
 
 
 NAMES = st.text(
@@ -157,8 +155,8 @@ NAMES = st.text(
 @example("a\nb", SENTENCES[0])
 def test_no_name_at_all_is_left_of_a_noted_place(name: str, sentence: str) -> None:
     secret = f"Q7{name}7Q"
-    concealer = Concealer()
+    concealer = Redactor()
     concealer.note(f"/data/{secret}")
-    said = concealer.conceal(sentence.format(place=f"/data/{secret}/file.tar"))
+    said = concealer.redact(sentence.format(place=f"/data/{secret}/file.tar"))
     assert "Q7" not in said
     assert "7Q" not in said

@@ -10,8 +10,8 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.core.contrast import limits_of
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.pixels.control_limits import control_limits
-from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS
+from napari_rxrx3.data.images.controls import control_limits
+from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
 
 PLATE = PlateId("gene-001", 1)
 CONTROLS = ("gene-001_1_C03", "gene-001_1_C04")

@@ -1,4 +1,4 @@
-"""The first rows of a PNG from the first part of its bytes, and what a glimpse makes of them."""
+"""The first rows of a PNG from the first part of its bytes, and what a preview makes of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from PIL import ImageFile
 
 import builders as b
-from napari_rxrx3.data.pixels.decode import (
+from napari_rxrx3.data.images.decode import (
     UndecodableImage,
-    bytes_for_top,
+    bytes_for_prefix,
     decode,
+    decode_prefix,
     decode_small,
-    decode_top,
 )
-from napari_rxrx3.data.pixels.png import all_rows, png_header
-from napari_rxrx3.data.pixels.reducers import reduce_here
-from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS, TopReader, form_of, glimpse_of
+from napari_rxrx3.data.images.png import all_rows, png_header
+from napari_rxrx3.data.images.reducers import reduce_here
+from napari_rxrx3.data.thumbnails.previews import TOP_ROWS, PrefixReader, form_of, preview_of
 
 
 def plane_of(height: int, width: int, dtype: str = "uint16", seed: int = 0) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_rows_are_exact_wherever_the_bytes_end(
     data = b.filtered_png(plane, filters, chunk)
     assert np.array_equal(imagecodecs.png_decode(data), plane)  # the builder is right
     part = data[: 33 + round(cut * (len(data) - 33))]
-    rows = decode_top(part, n_rows)
+    rows = decode_prefix(part, n_rows)
     assert rows.dtype == plane.dtype
     assert rows.shape[1] == width
     assert len(rows) <= min(n_rows, height)
@@ -70,19 +70,19 @@ def test_the_part_that_is_asked_for_holds_the_rows(dtype: str) -> None:
     noise = b.noise("incompressible", 800, dtype)[0]
     for plane in (noise, plane_of(800, 800, dtype)):
         data = b.png(plane)
-        needed = bytes_for_top(data[:64], TOP_ROWS, 768)
+        needed = bytes_for_prefix(data[:64], TOP_ROWS, 768)
         assert needed is not None
         assert needed < 0.32 * plane.nbytes
-        assert np.array_equal(decode_top(data[:needed], TOP_ROWS), plane[:TOP_ROWS])
+        assert np.array_equal(decode_prefix(data[:needed], TOP_ROWS), plane[:TOP_ROWS])
 
 
 def test_an_interlaced_image_is_decoded_whole() -> None:
     plane = plane_of(90, 77)
     data = b.interlaced_png(plane)
-    assert np.array_equal(decode_top(data, 30), plane[:30])
-    assert bytes_for_top(data, 30, 10) is None
+    assert np.array_equal(decode_prefix(data, 30), plane[:30])
+    assert bytes_for_prefix(data, 30, 10) is None
     with pytest.raises(UndecodableImage):
-        decode_top(data[: len(data) // 2], 30)
+        decode_prefix(data[: len(data) // 2], 30)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -115,11 +115,11 @@ def test_a_damaged_large_image_is_refused_as_by_libpng(place: float, bit: int, c
 
 def test_other_formats_are_decoded_whole() -> None:
     plane = b.smooth("other", 128)[0]
-    assert np.array_equal(decode_top(b.tiff(plane), 20), plane[:20])
+    assert np.array_equal(decode_prefix(b.tiff(plane), 20), plane[:20])
     data = b.jp2(plane)
-    assert np.array_equal(decode_top(data, 20), decode(data)[:20])
-    assert bytes_for_top(data, 20, 10) is None
-    assert bytes_for_top(b.tiff(plane), 20, 10) is None
+    assert np.array_equal(decode_prefix(data, 20), decode(data)[:20])
+    assert bytes_for_prefix(data, 20, 10) is None
+    assert bytes_for_prefix(b.tiff(plane), 20, 10) is None
 
 
 def test_a_damaged_chunk_gives_no_rows() -> None:
@@ -127,51 +127,51 @@ def test_a_damaged_chunk_gives_no_rows() -> None:
     at = data.index(b"IDAT") + 1000
     data[at] ^= 0x20
     with pytest.raises(UndecodableImage, match="a checksum is wrong"):
-        decode_top(bytes(data), 100)
+        decode_prefix(bytes(data), 100)
     with pytest.raises(UndecodableImage, match="a checksum is wrong"):
-        decode_top(bytes(data[:20_000]), 100)
+        decode_prefix(bytes(data[:20_000]), 100)
 
 
 def test_damage_after_the_rows_does_not_matter() -> None:
     plane = plane_of(400, 300)
     data = b.filtered_png(plane, chunk=2000)
     spoilt = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
-    assert np.array_equal(decode_top(spoilt, 50), plane[:50])
+    assert np.array_equal(decode_prefix(spoilt, 50), plane[:50])
 
 
 def test_a_damaged_header_is_named() -> None:
     data = bytearray(b.png(plane_of(50, 50)))
     data[20] ^= 1
     with pytest.raises(UndecodableImage, match="a checksum is wrong"):
-        decode_top(bytes(data), 10)
+        decode_prefix(bytes(data), 10)
     with pytest.raises(UndecodableImage, match="cut off"):
-        decode_top(bytes(data[:30]), 10)
+        decode_prefix(bytes(data[:30]), 10)
     with pytest.raises(UndecodableImage, match="empty"):
-        decode_top(b"", 10)
+        decode_prefix(b"", 10)
 
 
 def test_a_header_that_claims_another_size() -> None:
     plane = plane_of(100, 120)
     data = b.filtered_png(plane)
     with pytest.raises(UndecodableImage, match="which no well image has"):
-        decode_top(b.claiming(data, 60_000, 60_000), 10)
+        decode_prefix(b.claiming(data, 60_000, 60_000), 10)
     with pytest.raises(UndecodableImage):  # more rows than there are
-        decode_top(b.claiming(data, 200, 120), 150)
+        decode_prefix(b.claiming(data, 200, 120), 150)
     with pytest.raises(UndecodableImage):  # wider: what comes first in a row is no filter
-        decode_top(b.claiming(data, 100, 121), 50)
+        decode_prefix(b.claiming(data, 100, 121), 50)
     with pytest.raises(UndecodableImage):
-        decode_top(b.claiming(data, 0, 120), 50)
+        decode_prefix(b.claiming(data, 0, 120), 50)
 
 
 def test_an_image_that_is_not_gray_is_none_of_ours() -> None:
     color = imagecodecs.png_encode(np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(UndecodableImage, match="not one gray plane"):
-        decode_top(color, 5)
+        decode_prefix(color, 5)
     transparent = b.filtered_png(plane_of(20, 20), before=[(b"tRNS", b"\0\1")])
     with pytest.raises(UndecodableImage):
         decode(transparent)
     with pytest.raises(UndecodableImage):
-        decode_top(transparent, 5)
+        decode_prefix(transparent, 5)
 
 
 def test_a_small_claim_in_a_large_stream_does_not_fill_the_memory() -> None:
@@ -180,8 +180,8 @@ def test_a_small_claim_in_a_large_stream_does_not_fill_the_memory() -> None:
     packed = imagecodecs.zlib_encode(bytes(200_000_000))
     size = data[16:29]
     bomb = b.png_of_chunks([(b"IHDR", size), (b"IDAT", packed), (b"IEND", b"")])
-    assert not decode_top(bomb, 60).any()
-    assert decode_top(bomb, 60).shape == (60, 1000)
+    assert not decode_prefix(bomb, 60).any()
+    assert decode_prefix(bomb, 60).shape == (60, 1000)
 
 
 def test_no_setting_of_pillow_is_touched_while_threads_decode() -> None:
@@ -196,13 +196,13 @@ def test_no_setting_of_pillow_is_touched_while_threads_decode() -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     for _ in range(50):
-        decode_top(data, 20)
+        decode_prefix(data, 20)
     done.set()
     watcher.join()
     assert seen == {False}
 
 
-# --- glimpses --------------------------------------------------------------------------------
+# --- previews --------------------------------------------------------------------------------
 
 
 class Files:
@@ -228,11 +228,11 @@ def test_a_large_plane_gives_a_piece_at_full_resolution(dtype: str, encode: obje
     plane = b.noise("large", 1000, dtype)[2]
     data = encode(plane)
     files = Files(data)
-    glimpse = TopReader(files.read).glimpse(0, reduce_here)
+    preview = PrefixReader(files.read).preview(0, reduce_here)
     means = block_means(plane[:192, 404:596], 64)
-    assert glimpse.dtype == plane.dtype
-    assert np.abs(glimpse - means).max() <= 0.5
-    assert np.array_equal(glimpse, glimpse_of(decode(data)))
+    assert preview.dtype == plane.dtype
+    assert np.abs(preview - means).max() <= 0.5
+    assert np.array_equal(preview, preview_of(decode(data)))
     assert form_of(data) == (plane.dtype, 1000, 192)
     assert form_of(data).is_piece
 
@@ -240,9 +240,9 @@ def test_a_large_plane_gives_a_piece_at_full_resolution(dtype: str, encode: obje
 def test_a_png_is_read_in_part_and_the_first_one_teaches_how_much() -> None:
     planes = b.noise("several", 1024, "uint16")
     files = Files(*(b.png(plane) for plane in planes))
-    reader = TopReader(files.read)
+    reader = PrefixReader(files.read)
     for row, plane in enumerate(planes):
-        assert np.array_equal(reader.glimpse(row, reduce_here), glimpse_of(plane))
+        assert np.array_equal(reader.preview(row, reduce_here), preview_of(plane))
     assert [row for row, _ in files.asked] == [0, 0, 1, 2, 3, 4, 5]  # the header, then the rows
     assert all(n is not None and n < 0.2 * planes[0].nbytes + 9000 for _, n in files.asked)
 
@@ -250,26 +250,26 @@ def test_a_png_is_read_in_part_and_the_first_one_teaches_how_much() -> None:
 def test_a_small_plane_is_shown_whole() -> None:
     plane = b.noise("small", 512, "uint8")[0]
     for data in (b.png(plane), b.tiff(plane)):
-        glimpse = TopReader(Files(data).read).glimpse(0, reduce_here)
-        assert np.abs(glimpse - block_means(plane, 64)).max() <= 0.5
+        preview = PrefixReader(Files(data).read).preview(0, reduce_here)
+        assert np.abs(preview - block_means(plane, 64)).max() <= 0.5
         assert form_of(data) == (np.uint8, 512, 512)
 
 
 def test_a_size_that_64_does_not_divide() -> None:
     plane = b.smooth("odd", 500, "uint16", 40_000)[0]
-    glimpse = TopReader(Files(b.png(plane)).read).glimpse(0, reduce_here)
-    assert glimpse.shape == (64, 64)
-    assert np.array_equal(glimpse, decode_small(b.png(plane), 64))
+    preview = PrefixReader(Files(b.png(plane)).read).preview(0, reduce_here)
+    assert preview.shape == (64, 64)
+    assert np.array_equal(preview, decode_small(b.png(plane), 64))
 
 
 def test_jpeg_2000_is_shown_whole_by_its_own_small_level() -> None:
     plane = b.smooth("wavelet", 512)[0]
     data = b.jp2(plane)
-    glimpse = TopReader(Files(data).read).glimpse(0, reduce_here)
+    preview = PrefixReader(Files(data).read).preview(0, reduce_here)
     # the level lies half a pixel to the top left of the means
     shifted = np.pad(decode(data), ((4, 0), (4, 0)), "edge")[:512, :512]
-    assert glimpse.shape == (64, 64)
-    assert np.abs(glimpse - block_means(shifted, 64)).mean() < 2
+    assert preview.shape == (64, 64)
+    assert np.abs(preview - block_means(shifted, 64)).mean() < 2
     assert form_of(data) == (np.uint8, 512, 512)
     assert not form_of(data).is_piece
 
@@ -277,39 +277,39 @@ def test_jpeg_2000_is_shown_whole_by_its_own_small_level() -> None:
 def test_a_jpeg_2000_with_few_levels_is_decoded_whole() -> None:
     plane = b.smooth("shallow", 512)[0]
     data = b._pillow(plane, "JPEG2000", num_resolutions=2)
-    glimpse = TopReader(Files(data).read).glimpse(0, reduce_here)
-    assert np.abs(glimpse - block_means(plane, 64)).max() <= 1
+    preview = PrefixReader(Files(data).read).preview(0, reduce_here)
+    assert np.abs(preview - block_means(plane, 64)).max() <= 1
 
 
 def test_rows_behind_a_long_chunk_are_found() -> None:
     plane = plane_of(800, 800)
     data = b.filtered_png(plane, before=[(b"tEXt", b"k\0" + bytes(3_000_000))])
-    assert np.array_equal(TopReader(Files(data).read).glimpse(0, reduce_here), glimpse_of(plane))
+    assert np.array_equal(PrefixReader(Files(data).read).preview(0, reduce_here), preview_of(plane))
 
 
 def test_a_file_that_is_cut_off_before_its_piece_is_damaged() -> None:
     data = b.png(b.noise("cut", 800, "uint16")[0])
-    whole = glimpse_of(decode(data))
-    assert np.array_equal(TopReader(Files(data[:400_000]).read).glimpse(0, reduce_here), whole)
+    whole = preview_of(decode(data))
+    assert np.array_equal(PrefixReader(Files(data[:400_000]).read).preview(0, reduce_here), whole)
     with pytest.raises(UndecodableImage, match="cut off"):
-        TopReader(Files(data[:100_000]).read).glimpse(0, reduce_here)
+        PrefixReader(Files(data[:100_000]).read).preview(0, reduce_here)
 
 
 def test_containers_of_several_sizes_are_read_right() -> None:
     small, large = b.noise("s", 400)[0], b.noise("l", 900)[0]
     files = Files(*(b.png(plane) for plane in (small, large, small, large, large)))
-    reader = TopReader(files.read)
+    reader = PrefixReader(files.read)
     for row, plane in enumerate((small, large, small, large, large)):
-        assert np.array_equal(reader.glimpse(row, reduce_here), glimpse_of(plane))
+        assert np.array_equal(reader.preview(row, reduce_here), preview_of(plane))
 
 
 def test_the_top_of_what_is_no_large_png_is_no_quicker() -> None:
     small = b.smooth("small", 512)[0]
     for data in (b.png(small), b.tiff(small), b.jp2(small)):
-        reader = TopReader(Files(data, data).read)
+        reader = PrefixReader(Files(data, data).read)
         assert reader.top(0) is None
         assert reader.top(1) is None
     plane = b.noise("big", 800)[0]
-    top = TopReader(Files(b.png(plane)).read).top(0)
+    top = PrefixReader(Files(b.png(plane)).read).top(0)
     assert top is not None
     assert np.array_equal(top, plane[:TOP_ROWS])

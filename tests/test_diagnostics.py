@@ -18,9 +18,9 @@ from qtpy.QtWidgets import QApplication
 
 import builders as b
 import napari_rxrx3
-from napari_rxrx3.core.concealing import concealer
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.redaction import concealer
 from napari_rxrx3.diagnostics import log
 from napari_rxrx3.diagnostics.facts import of_dataset
 from napari_rxrx3.diagnostics.log import error_lines, keep_log, note, recent, timed

@@ -15,7 +15,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.difference import ControlMean, StainPlaces, symmetric
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.pixels.control_means import N_CONTROLS, ControlMeans
+from napari_rxrx3.data.images.controls import N_CONTROLS, ControlMeans
 
 PLATE, FEW, NONE = PlateId("gene-001", 1), PlateId("gene-001", 2), PlateId("gene-001", 3)
 CONTROLS = [f"{row}{column:02d}" for row in "BCDEF" for column in range(2, 10)]

@@ -18,9 +18,9 @@ import pytest
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents, discover
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.files.storage import Storage
 
 PLATES = [("gene-001", 1), ("gene-001", 2), ("gene-002", 1)]
 

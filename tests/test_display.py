@@ -18,8 +18,7 @@ from napari_rxrx3.core.display import (
     display,
     stain_color,
 )
-from napari_rxrx3.core.palettes import OWN, PALETTES, TAG_COLORS, rgb
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAINS
+from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM, STAINS, TAG_COLORS, rgb
 from napari_rxrx3.session import CONTRAST_RULES
 from sight import SIGHTS
 

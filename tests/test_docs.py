@@ -25,12 +25,12 @@ import napari_rxrx3 as rx
 from napari_rxrx3.cli import _parser, main
 from napari_rxrx3.data.demo.screen_files import DEMO_VERSION
 from napari_rxrx3.data.discovery import kind_of_file
-from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.figures.figure import save_figure
-from napari_rxrx3.figures.paper import Paper
+from napari_rxrx3.figures.files import Paper
 from napari_rxrx3.figures.record import record_of
 from napari_rxrx3.hits.review import open_review
-from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
 from napari_rxrx3.session import Session
 from test_cli import a_screen
 

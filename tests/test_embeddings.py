@@ -664,8 +664,8 @@ import sys, tracemalloc
 from pathlib import Path
 import numpy as np
 from napari_rxrx3.data.discovery import discover
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import find_embeddings
 
 cache = DiskCache(Path(sys.argv[2]))

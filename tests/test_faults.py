@@ -17,7 +17,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import CHANGED, ImageUnavailable
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.pixels.tars import TarSource
+from napari_rxrx3.data.images.tars import TarSource
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 
 GENE = "gene-001"
@@ -212,7 +212,7 @@ def test_other_pixels_in_the_same_place_are_those_that_are_read(
     dataset = rx.open_dataset(place.root, cache)
     if read_before:
         dataset.read(well_of("X40"))
-        dataset.glimpse(well_of("X40"), 1)
+        dataset.preview(well_of("X40"), 1)
     place.give_other_pixels()
     right = place.screen.planes[well_of("X40")]
     np.testing.assert_array_equal(dataset.read(well_of("X40")), right)
@@ -243,31 +243,31 @@ def test_what_is_in_memory_outlives_its_file(place: Place, cache: Path) -> None:
     np.testing.assert_array_equal(dataset.read(well_of("X40")), before)
 
 
-def test_glimpses_are_those_of_the_files_that_are_there(place: Place, cache: Path) -> None:
+def test_previews_are_those_of_the_files_that_are_there(place: Place, cache: Path) -> None:
     dataset = rx.open_dataset(place.root, cache)
-    old = glimpses(dataset)
+    old = previews(dataset)
     place.give_other_pixels()
-    alone = dataset.glimpse(well_of("X40"), 1)
-    new = glimpses(dataset)
+    alone = dataset.preview(well_of("X40"), 1)
+    new = previews(dataset)
     assert new.keys() == old.keys()
     assert not any(np.array_equal(new[address], old[address]) for address in ADDRESSES)
     np.testing.assert_array_equal(alone, new["X40"])
-    again = glimpses(rx.open_dataset(place.root, cache))
+    again = previews(rx.open_dataset(place.root, cache))
     for address in ADDRESSES:
         np.testing.assert_array_equal(again[address], new[address])
 
 
-def test_one_new_image_in_a_folder_costs_one_new_glimpse(root: Path, cache: Path) -> None:
+def test_one_new_image_in_a_folder_costs_one_new_preview(root: Path, cache: Path) -> None:
     place = Place(root, "folder")
     dataset = rx.open_dataset(root, cache)
-    glimpses(dataset)
+    previews(dataset)
     file = place.file_of("X40")
     b.write(file, b.tiff(b.noise("another")[0]))
     todo = dataset.thumbnails_of(PlateId(GENE, 1)).todo(range(1536), range(1, 7))
     assert len(todo) == 1
 
 
-def glimpses(dataset: Any) -> dict[str, np.ndarray]:
+def previews(dataset: Any) -> dict[str, np.ndarray]:
     """Read the whole first plate as its overview does; gives the first channel."""
     plate = PlateId(GENE, 1)
     wells = dataset.wells_of_plate(plate)
@@ -277,7 +277,7 @@ def glimpses(dataset: Any) -> dict[str, np.ndarray]:
         lambda *_: None
     )
     found = zip(positions, wells["address"], strict=True)
-    planes = {address: thumbnails.glimpse(position, 1) for position, address in found}
+    planes = {address: thumbnails.preview(position, 1) for position, address in found}
     assert all(plane is not None for plane in planes.values())
     return planes
 

@@ -19,14 +19,14 @@ import napari_rxrx3 as rx
 from disks import fill_up, mounted
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.cache.eviction import clean, kept_files
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.kept.cleaning import clean, kept_files
 from napari_rxrx3.figures.figure import save_figure
+from napari_rxrx3.figures.files import Paper
 from napari_rxrx3.figures.heat_map import save_heat_map
 from napari_rxrx3.figures.ome_tiff import save_planes
-from napari_rxrx3.figures.paper import Paper
 from napari_rxrx3.figures.record import record_of, write_record
-from napari_rxrx3.gui.answers.results import save_text
+from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.hits.places import choose_reviewer
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.hits.table import export_csv
@@ -153,7 +153,7 @@ def test_everything_is_shown_from_a_full_disk(small_disk: Path, root: Path) -> N
     (small_disk / "of others").unlink()
     thumbnails.save()
     again = rx.open_dataset(root, small_disk / "cache").thumbnails_of(PLATE)
-    np.testing.assert_array_equal(again.glimpse(3 * 48 + 2, 1), screen.planes[WELLS[0]][0])
+    np.testing.assert_array_equal(again.preview(3 * 48 + 2, 1), screen.planes[WELLS[0]][0])
 
 
 # --- the clock --------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_files_of_odd_times_are_read_kept_and_cleaned_as_others(
         thumbnails.save()
         for file in kept_files(cache):
             os.utime(file.path, (seconds, seconds))
-    assert thumbnails.glimpse(3 * 48 + 2, 1) is not None
+    assert thumbnails.preview(3 * 48 + 2, 1) is not None
     del dataset, thumbnails
     clean(cache, 0)
     assert kept_files(cache) == []
@@ -279,7 +279,7 @@ def test_two_windows_and_a_batch_share_one_cache(root: Path, tmp_path: Path) -> 
     for well, stack in screen.planes.items():
         position = dataset.well(well).position
         for channel, plane in enumerate(stack, 1):
-            np.testing.assert_array_equal(thumbnails.glimpse(position, channel), plane)
+            np.testing.assert_array_equal(thumbnails.preview(position, channel), plane)
     old = 1e9
     for file in kept_files(folder):
         os.utime(file.path, (old, old))

@@ -197,7 +197,7 @@ def test_the_overview_of_a_plate_that_was_replaced_is_of_the_new_files(
         position = 2 * 48 + 19  # C20
         for channel, plane in enumerate(place.screen.planes[well_of("C20")], 1):
             larger = plane.repeat(4, axis=0).repeat(4, axis=1)
-            np.testing.assert_array_equal(thumbnails.glimpse(position, channel), larger)
+            np.testing.assert_array_equal(thumbnails.preview(position, channel), larger)
         press(window, Qt.Key.Key_0)
         place.give_other_pixels()
 

@@ -41,11 +41,9 @@ from napari_rxrx3.figures.figure import (
     record_path,
     save_figure,
 )
-from napari_rxrx3.figures.layout import Content, lay_out, round_length
+from napari_rxrx3.figures.layout import Content, labels_in, lay_out, round_length, wrapped
 from napari_rxrx3.figures.look import StainLook, blended, usual_looks
-from napari_rxrx3.figures.reading import read_record
-from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, record_of
-from napari_rxrx3.figures.words import labels_in, wrapped
+from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, read_record, record_of
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.session import Session
@@ -726,7 +724,7 @@ FULL = """
 import resource, signal, sys
 from napari_rxrx3 import open_dataset
 from napari_rxrx3.figures.figure import FigureError, save_figure
-from napari_rxrx3.figures.reading import read_record
+from napari_rxrx3.figures.record import read_record
 
 root, cache, record, out = sys.argv[1:]
 dataset, record = open_dataset(root, cache_dir=cache), read_record(record)

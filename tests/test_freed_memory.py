@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import re
 from pathlib import Path
-from napari_rxrx3.data.kept.freed_memory import give_back_memory
+from napari_rxrx3.data.cache.memory import give_back_memory
 
 def resident():
     return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1000

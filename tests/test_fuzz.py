@@ -18,16 +18,16 @@ from corpus.images import OTHERS as CASES_OF_IMAGES
 from fuzz.all_targets import TARGETS
 from fuzz.mutations import inputs
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.pixels.decode import (
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.decode import (
     UndecodableImage,
     decode,
     decode_small,
     image_layout,
 )
-from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.wells.metadata import read_metadata
-from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
 
 N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 

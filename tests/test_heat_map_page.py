@@ -28,8 +28,7 @@ from napari_rxrx3.gui.map.heat_map.sets import Wanted, shown
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.tasks import Tasks
 from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
-from napari_rxrx3.maps.query import Query
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.session import Session
 from window import Window
 

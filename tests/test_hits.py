@@ -351,7 +351,7 @@ REVIEWER = """
 import sys
 from pathlib import Path
 import napari_rxrx3 as rx
-from napari_rxrx3.hits.queues import queue_of_plate
+from napari_rxrx3.hits.queue import queue_of_plate
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.core.plate import PlateId
 

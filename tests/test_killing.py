@@ -19,7 +19,7 @@ if sys.platform == "win32":
 from killing.all_works import WORKS
 from killing.trial import Server, Tried, in_a_table, try_work
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.kept.whole_files import written_atomically
+from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.gui.run import save_window
 from test_cache import disk_full_after
 from window import Window

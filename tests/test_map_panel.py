@@ -517,10 +517,10 @@ def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Windo
     panel = window.explorer.map
     window.click(panel.larger_button)
     window.settle()
-    large = panel.larger.window
+    large = panel.detached.window
     assert large is not None
     assert panel.body.window() is large
-    assert panel.larger.back.isVisible()
+    assert panel.detached.back.isVisible()
     window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
     window.qtbot.waitUntil(page(window).view.isVisible)  # the map stays, whatever the tab
     window.click(page(window).view, place(window, "BETA0"))
@@ -529,13 +529,13 @@ def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Windo
     large.close()
     window.explorer.tabs.setCurrentWidget(panel)
     window.settle()
-    assert panel.larger.window is None
+    assert panel.detached.window is None
     assert panel.body.window() is panel.window()
     assert panel.body.isVisible()
-    assert not panel.larger.back.isVisible()
+    assert not panel.detached.back.isVisible()
     window.click(panel.larger_button)
-    window.click(panel.larger.back)
-    assert panel.larger.window is None
+    window.click(panel.detached.back)
+    assert panel.detached.window is None
 
 
 def test_the_plate_gives_room_to_the_map_and_takes_it_back(window: Window) -> None:

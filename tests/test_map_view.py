@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
 from mouse import click, drag, hover, send_mouse, wheel
 from napari_rxrx3.gui.map.points.view import MapView
-from napari_rxrx3.gui.map.rendering import Newest
+from napari_rxrx3.gui.map.rendering import LatestOnly
 from test_plate_map import image_of
 
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
@@ -71,7 +71,7 @@ def view(qtbot: QtBot) -> Iterator[MapView]:
     widget.show()
     qtbot.waitExposed(widget)
     yield widget
-    qtbot.waitUntil(lambda: widget._newest.is_idle, timeout=20_000)
+    qtbot.waitUntil(lambda: widget._latest.is_idle, timeout=20_000)
 
 
 def settle(qtbot: QtBot, view: MapView) -> None:
@@ -515,7 +515,7 @@ def test_an_unknown_mode_is_refused(view: MapView) -> None:
 class Listener:
     def __init__(self) -> None:
         self.heard: list[tuple[str, Any]] = []
-        self.newest = Newest(self.done)
+        self.newest = LatestOnly(self.done)
 
     def done(self, kind: str, result: Any) -> None:
         assert threading.current_thread() is threading.main_thread()

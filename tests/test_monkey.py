@@ -22,7 +22,7 @@ from monkey.resources import Resources, grown
 from monkey.watching import answered, watched
 from monkey.world import World
 from napari_rxrx3.core.display import display
-from napari_rxrx3.data.kept.cache import default_cache_folder
+from napari_rxrx3.data.cache.disk_cache import default_cache_folder
 from napari_rxrx3.gui.share.reopening import set_reopens_last
 from window import Window
 

@@ -23,7 +23,7 @@ import screens as s
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
-from napari_rxrx3.gui.answers.map_settings import MapSettings
+from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.maps.evidence.doubts import DOUBTS
 from napari_rxrx3.session import Query
 from window import Window, own_browser

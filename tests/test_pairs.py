@@ -17,9 +17,9 @@ import builders as b
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled, MapError
-from napari_rxrx3.maps.halves import Halves, replicate_experiments
-from napari_rxrx3.maps.pairs import MOST_PAIRS, PairTable, compare_pairs, compare_replicates
-from napari_rxrx3.maps.pairs import _ends_of as ends_of
+from napari_rxrx3.maps.compare.pairs import MOST_PAIRS, PairTable, compare_pairs, compare_replicates
+from napari_rxrx3.maps.compare.pairs import _ends_of as ends_of
+from napari_rxrx3.maps.compare.screens import Halves, replicate_experiments
 
 GENES = s.gene_names(12)
 OTHERS = s.gene_names(8, "OTHER")

@@ -20,12 +20,12 @@ import napari_rxrx3 as rx
 import screens as s
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
-from napari_rxrx3.gui.beside.inks import legible, paper
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
 from napari_rxrx3.gui.map.pairs.page import PairsPage
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
+from napari_rxrx3.gui.strips.inks import legible, paper
 from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.maps.pairs import compare_pairs, compare_replicates
+from napari_rxrx3.maps.compare.pairs import compare_pairs, compare_replicates
 from napari_rxrx3.session import Session
 from window import Window, kept_maps, rgba_of
 

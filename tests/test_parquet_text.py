@@ -12,7 +12,7 @@ import pytest
 
 import builders as b
 import napari_rxrx3 as rx
-from napari_rxrx3.data.parquet_text import mended_text
+from napari_rxrx3.data.files.tables import mended_text
 
 ROWS = [b.guide_row("gene-001", 1, f"B{column:02d}", "PLK1") for column in range(2, 6)]
 IDS = [row["well_id"] for row in ROWS]

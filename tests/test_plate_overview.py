@@ -128,7 +128,7 @@ def test_where_there_is_no_well_nothing_is_missing() -> None:
     assert not tile_of(picture, 1, 1, 3).any()
 
 
-def test_all_glimpses_are_painted_at_once_also_into_larger_tiles() -> None:
+def test_all_previews_are_painted_at_once_also_into_larger_tiles() -> None:
     planes = np.random.default_rng(1).integers(0, 255, (32, 48, 64, 64)).astype("u1")
     known = ALL.copy()
     known[5 * N_COLUMNS + 6] = False
@@ -148,8 +148,8 @@ def test_all_glimpses_are_painted_at_once_also_into_larger_tiles() -> None:
 
 
 @given(st.integers(1, 150), st.sampled_from([16, 48, 64]))
-def test_glimpses_are_painted_into_tiles_of_any_size(tile: int, n: int) -> None:
-    """Images may be smaller than a glimpse of them, and no power of two."""
+def test_previews_are_painted_into_tiles_of_any_size(tile: int, n: int) -> None:
+    """Images may be smaller than a preview of them, and no power of two."""
     picture = pictured(Block(range(1), range(2)), tile)
     planes = np.broadcast_to(np.uint8(7), (32, 48, n, n))
     picture.paint_all(1, planes, ALL, NONE)

@@ -1,4 +1,4 @@
-"""The glimpses of a plate: made once, kept in one file, shared by threads and programs."""
+"""The previews of a plate: made once, kept in one file, shared by threads and programs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, UnknownWell
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.pixels.reducers import Reducers, reduce_here
-from napari_rxrx3.data.thumbnails.glimpses import TOP_ROWS
+from napari_rxrx3.data.images.reducers import Reducers, reduce_here
 from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
     KNOWN,
@@ -31,6 +30,7 @@ from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     PlateThumbnails,
 )
 from napari_rxrx3.data.thumbnails.prepare import plates_named, prepare
+from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
 
 GENE, COMPOUND = "gene-001", "compound-001"
 PLATE, CORE_PLATE = PlateId(GENE, 1), PlateId(COMPOUND, 1)
@@ -47,7 +47,7 @@ def a_screen(size: int, experiment: str = GENE, dtype: str = "uint16") -> b.Scre
 
 
 def large(root: Path) -> b.Screen:
-    """Write a plate tar of images so large that a glimpse is a piece of them."""
+    """Write a plate tar of images so large that a preview is a piece of them."""
     screen = a_screen(LARGE)
     screen.write_metadata(root / "metadata.csv")
     screen.write_tars(root)
@@ -155,7 +155,7 @@ def test_the_first_good_copy_is_used(root: Path, cache: Path) -> None:
     fill(thumbnails)
     assert (thumbnails.state == KNOWN).sum() == 24
     plane = screen.planes[screen.ids[0]][2]
-    assert np.array_equal(dataset.glimpse(screen.ids[0], 3), piece(plane))
+    assert np.array_equal(dataset.preview(screen.ids[0], 3), piece(plane))
     top = dataset.top(screen.ids[0], 3)
     assert top is not None
     assert np.array_equal(top, plane[:TOP_ROWS])
@@ -182,7 +182,7 @@ def test_a_plate_without_a_readable_image_has_no_span(root: Path, cache: Path) -
     dataset = rx.open_dataset(root, cache)
     thumbnails = dataset.thumbnails_of(PLATE)
     assert thumbnails.span == 0
-    assert dataset.glimpse_width(screen.ids[0]) == 0
+    assert dataset.preview_width(screen.ids[0]) == 0
     fill(thumbnails)
     assert (thumbnails.state[:, POSITIONS[0]] == DAMAGED).all()
     assert len(thumbnails.failures) == 6
@@ -372,19 +372,19 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(root: Path, tmp_p
 # --- the data set's views of it --------------------------------------------------------------
 
 
-def test_a_data_set_gives_glimpses_without_a_plate(root: Path, cache: Path) -> None:
+def test_a_data_set_gives_previews_without_a_plate(root: Path, cache: Path) -> None:
     screen = large(root)
     dataset = rx.open_dataset(root, cache)
     well_id = screen.ids[1]
-    assert dataset.glimpse_width(well_id) == 192
-    glimpse = dataset.glimpse(well_id, 5)
-    assert np.array_equal(glimpse, piece(screen.planes[well_id][4]))
-    assert not glimpse.flags.writeable
+    assert dataset.preview_width(well_id) == 192
+    preview = dataset.preview(well_id, 5)
+    assert np.array_equal(preview, piece(screen.planes[well_id][4]))
+    assert not preview.flags.writeable
     assert not (cache / "thumbnails").exists()
     with pytest.raises(UnknownWell):
-        dataset.glimpse("gene-001_1_AF48", 1)
+        dataset.preview("gene-001_1_AF48", 1)
     with pytest.raises(ImageUnavailable):
-        dataset.glimpse(well_id, 7)
+        dataset.preview(well_id, 7)
 
 
 def test_a_plate_that_is_loaded_answers_and_learns(tars: tuple[Dataset, b.Screen]) -> None:
@@ -392,7 +392,7 @@ def test_a_plate_that_is_loaded_answers_and_learns(tars: tuple[Dataset, b.Screen
     thumbnails = dataset.thumbnails_of(PLATE)
     assert dataset.thumbnails_of(PLATE) is thumbnails
     first, second, third, fourth = screen.ids
-    dataset.glimpse(first, 1)
+    dataset.preview(first, 1)
     dataset.plane(second, 2)
     dataset.top(third, 3)
     dataset.plane(fourth, 4, 64)
@@ -401,7 +401,7 @@ def test_a_plate_that_is_loaded_answers_and_learns(tars: tuple[Dataset, b.Screen
     found = thumbnails.planes[1, POSITIONS[1] // 48, POSITIONS[1] % 48]
     assert np.array_equal(found, piece(screen.planes[second][1]))
     (dataset.root and Path(dataset.root) / "images" / GENE / "Plate1.tar").unlink()
-    assert np.array_equal(dataset.glimpse(second, 2), found)
+    assert np.array_equal(dataset.preview(second, 2), found)
 
 
 def test_the_top_is_the_first_part_of_the_plane(tars: tuple[Dataset, b.Screen]) -> None:
@@ -585,7 +585,7 @@ def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: i
         sizes = [0]
 
         def all_but_one() -> bool:
-            sizes.append(sum(file.stat().st_size for file in kept.glob("*.glimpses")))
+            sizes.append(sum(file.stat().st_size for file in kept.glob("*.previews")))
             return sizes[-1] >= 23 * record
 
         wait_for(all_but_one)

@@ -12,7 +12,7 @@ from builders import Screen, control_row, noise, png, write, write_tar
 from napari_rxrx3.core.overview import Block
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN
 

@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError, RxRx3Error
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.whole_files import put_in_place, written_atomically
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.files.local import put_in_place, written_atomically
 from napari_rxrx3.data.thumbnails.prepare import prepare
 from napari_rxrx3.figures.figure import save_figure
 from napari_rxrx3.figures.ome_tiff import files_for, save_planes
 from napari_rxrx3.figures.record import record_of, write_record
-from napari_rxrx3.gui.answers.results import save_text
+from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.hits.owner import Owner
 from napari_rxrx3.hits.places import hits_path, queue_path
 from napari_rxrx3.hits.review import open_review
@@ -539,7 +539,7 @@ def test_modules_beside_the_program_do_not_stand_in_for_others(core: Path, tmp_p
     b.write(tmp_path / "PIL.py", b"raise SystemExit('not me')")
     code = (
         "import sys; sys.path.remove('');"
-        "from napari_rxrx3.data.pixels import reducers;"
+        "from napari_rxrx3.data.images import reducers;"
         "process = reducers._new_process();"
         "out = process.communicate(b'')[0]; print(process.returncode, out)"
     )

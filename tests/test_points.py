@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Outline
 
-from napari_rxrx3.core.points.cloud import PointCloud
-from napari_rxrx3.core.points.density import Inks, packed, paint_density
-from napari_rxrx3.core.points.discs import paint_discs
+from napari_rxrx3.core.points.cloud import PointCloud, in_box, in_polygon, nearest
 from napari_rxrx3.core.points.labels import place_labels
-from napari_rxrx3.core.points.picking import in_box, in_polygon, nearest
+from napari_rxrx3.core.points.painting import Inks, packed, paint_density, paint_discs
 from napari_rxrx3.core.points.scene import Scene
 from napari_rxrx3.core.points.viewport import Viewport
 

@@ -14,9 +14,8 @@ import napari_rxrx3
 from benchmarks.screens import plates_of_screen
 from benchmarks.settings import N_WELLS
 from napari_rxrx3.cli import _parser
-from napari_rxrx3.core.palettes import PALETTES
 from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import PALETTES, STAINS
 from napari_rxrx3.gui.explorer import _TABS
 from napari_rxrx3.gui.keys import KEYS
 from test_scripts import script

@@ -27,8 +27,15 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures.ome_tiff import PlanesError, files_for, save_planes
 from napari_rxrx3.figures.pixels import composite_of, difference_pixels, tile_pixels
-from napari_rxrx3.figures.reading import is_record_file, read_record
-from napari_rxrx3.figures.record import Camera, RecordError, ViewRecord, record_of, write_record
+from napari_rxrx3.figures.record import (
+    Camera,
+    RecordError,
+    ViewRecord,
+    is_record_file,
+    read_record,
+    record_of,
+    write_record,
+)
 from napari_rxrx3.figures.restore import is_of, open_record, restore, restore_queue
 from napari_rxrx3.figures.script import python_script
 from napari_rxrx3.hits.queue import Queue, QueueItem
@@ -536,7 +543,7 @@ def test_a_script_of_a_plate_shows_each_well_in_its_place(session: Session, tmp_
     arrays = pasted(record_of(session), tmp_path)
     row, column, pitch = 3, 4, 64 + 4
     tile = arrays["stains"][:, row * pitch : row * pitch + 64, column * pitch : column * pitch + 64]
-    expected = np.stack([session.dataset.glimpse(PLK1, c) for c in range(1, 7)])
+    expected = np.stack([session.dataset.preview(PLK1, c) for c in range(1, 7)])
     np.testing.assert_array_equal(tile, expected)
 
 

@@ -23,8 +23,8 @@ from sklearn.utils import Bunch
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.maps.align import align_vectors
-from napari_rxrx3.maps.known.benchmark import benchmark_rows, pair_recall, pair_recalls
-from napari_rxrx3.maps.known.benchmark_files import read_pairs
+from napari_rxrx3.maps.benchmark.known import read_pairs
+from napari_rxrx3.maps.benchmark.recall import benchmark_rows, pair_recall, pair_recalls
 
 PACKAGE = "efaar_benchmarking==1.0"
 PIP = ("install", "--no-deps", "--only-binary", ":all:", "--quiet", "--target")

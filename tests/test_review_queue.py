@@ -13,10 +13,11 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.search import SearchIndex
-from napari_rxrx3.hits.queue import Queue, QueueItem
-from napari_rxrx3.hits.queues import (
+from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.hits.queue import (
     MOST,
+    Queue,
+    QueueItem,
     queue_by_score,
     queue_from_csv,
     queue_of_found,

@@ -87,7 +87,7 @@ NEEDED_LATER = {
     *("pandas", "pyarrow", "dask.array", "scipy.sparse", "imagecodecs"),
     *("fsspec", "tifffile", "PIL", "rdkit", "napari_rxrx3.data.dataset"),
     *(
-        "napari_rxrx3.data.search",
+        "napari_rxrx3.data.wells.search",
         "napari_rxrx3.maps.phenomap",
         "napari_rxrx3.maps.evidence.doubts",
     ),

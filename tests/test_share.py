@@ -24,8 +24,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3._writer import write_planes
 from napari_rxrx3.core.display import display
 from napari_rxrx3.figures.ome_tiff import PlanesError
-from napari_rxrx3.figures.reading import read_record
-from napari_rxrx3.figures.record import RecordError
+from napari_rxrx3.figures.record import RecordError, read_record
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu

@@ -317,7 +317,7 @@ def test_closer_up_what_is_seen_is_shown_at_full_resolution(large: Window) -> No
 def test_closer_up_labels_and_clicks_stay_where_they_were(large: Window) -> None:
     tile = tiles_of(large)[1]
     zoom_to(large, tile, 1500)
-    assert large.explorer.workspace.closer.part is not None
+    assert large.explorer.workspace.zoom_view.part is not None
     place = large.explorer.workspace.labels.place_of(tile)
     assert place.width() == pytest.approx(1500, rel=0.01)
     middle = QPoint(large.explorer.workspace.labels.width() // 2, 200)

@@ -13,9 +13,9 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.gui.answers import thumbnails as module
-from napari_rxrx3.gui.answers.neighbor_table import NeighborModel
-from napari_rxrx3.gui.answers.thumbnails import Thumbnails
+from napari_rxrx3.gui.neighbors import thumbnails as module
+from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel
+from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.maps.neighbors import Neighbor
 
 LIMITS = ((0.0, 60_000.0),) * N_CHANNELS
@@ -54,7 +54,7 @@ def read(thumbnails: Thumbnails, dataset: Any, wells: list[str], qtbot: Any) -> 
     qtbot.waitUntil(lambda: thumbnails.is_idle, timeout=20_000)
 
 
-def test_a_picture_is_the_glimpse_in_the_contrast_of_the_window(
+def test_a_picture_is_the_preview_in_the_contrast_of_the_window(
     root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
 ) -> None:
     screen = a_screen(root, 800)
@@ -64,8 +64,8 @@ def test_a_picture_is_the_glimpse_in_the_contrast_of_the_window(
     for well_id in screen.ids:
         image = thumbnails.image(well_id, LIMITS)
         assert image is not None
-        glimpses = [dataset.glimpse(well_id, channel) for channel in range(1, 7)]
-        assert np.array_equal(pixels(image), composite(glimpses, LIMITS))
+        previews = [dataset.preview(well_id, channel) for channel in range(1, 7)]
+        assert np.array_equal(pixels(image), composite(previews, LIMITS))
 
 
 def test_a_list_says_where_a_picture_shows_a_piece(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_rxrx3.maps import search
-from napari_rxrx3.maps.search import NO_DIRECTION, VectorSearch
+from napari_rxrx3.maps import vector_search as search
+from napari_rxrx3.maps.vector_search import NO_DIRECTION, VectorSearch
 
 METRICS = ("cosine", "euclidean")
 

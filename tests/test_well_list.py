@@ -15,7 +15,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, UnknownWell
 from napari_rxrx3.core.plate import PlateId, WellId, format_address
-from napari_rxrx3.data.kept import kept_tables
+from napari_rxrx3.data.cache import disk_cache as kept_tables
 from napari_rxrx3.data.wells import metadata
 from napari_rxrx3.data.wells.well_list import WellList, plate_slices
 

@@ -16,10 +16,10 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_rxrx3
-from napari_rxrx3.gui.answers.map_choice import MapChoice
-from napari_rxrx3.gui.answers.map_settings import MapSettings
 from napari_rxrx3.gui.hits.note_line import NoteLine
-from napari_rxrx3.gui.widgets import AtEnd, Following, soon
+from napari_rxrx3.gui.neighbors.map_choice import MapChoice
+from napari_rxrx3.gui.neighbors.map_settings import MapSettings
+from napari_rxrx3.gui.widgets import Connections, OnDestroyed, call_later
 
 SOURCES = sorted((Path(napari_rxrx3.__file__).parent / "gui").rglob("*.py"))
 
@@ -38,7 +38,7 @@ def destroy(owner: QObject, qtbot: Any) -> None:
 def test_what_is_to_happen_at_the_end_happens_once(qtbot: Any) -> None:
     ended: list[int] = []
     owner = QWidget()
-    owner.at_end = AtEnd(owner, lambda: ended.append(1))
+    owner.at_end = OnDestroyed(owner, lambda: ended.append(1))
     assert ended == []
     destroy(owner, qtbot)
     assert ended == [1]
@@ -48,8 +48,8 @@ def test_what_is_to_happen_soon_happens_once_and_not_after_the_end(qtbot: Any) -
     done: list[str] = []
     stays, goes = QWidget(), QWidget()
     qtbot.addWidget(stays)
-    soon(stays, lambda: done.append("stays"))
-    soon(goes, lambda: done.append("goes"), 30)
+    call_later(stays, lambda: done.append("stays"))
+    call_later(goes, lambda: done.append("goes"), 30)
     assert done == []
     destroy(goes, qtbot)
     qtbot.wait(60)
@@ -59,7 +59,7 @@ def test_what_is_to_happen_soon_happens_once_and_not_after_the_end(qtbot: Any) -
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_nothing_is_put_off_beyond_the_end(source: Path) -> None:
-    """What `QTimer.singleShot` calls may be a method of a widget that is gone: `soon` knows."""
+    """What `QTimer.singleShot` calls may belong to a widget that is gone: `call_later` knows."""
     assert "QTimer.singleShot" not in source.read_text(encoding="utf-8")
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_put_off_beyond_the_end(source: Path) -> None:
 def test_nobody_follows_after_the_end(qtbot: Any, by_itself: bool) -> None:
     heard: list[int] = []
     source, owner = Source(), QWidget()
-    owner.following = Following(owner)
+    owner.following = Connections(owner)
     owner.following.connect(source.told, heard.append)
     source.told.emit(1)
     if by_itself:
@@ -79,14 +79,14 @@ def test_nobody_follows_after_the_end(qtbot: Any, by_itself: bool) -> None:
 
 
 def test_whoever_follows_is_kept() -> None:
-    """Qt keeps no method that is connected to it: a `Following` that is dropped never ends."""
+    """Qt keeps no method that is connected to it: a `Connections` that is dropped never ends."""
     dropped = [
         (path.name, call.lineno)
         for path in SOURCES
         for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(statement, ast.Expr | ast.Attribute)
         and isinstance(call := statement.value, ast.Call)
-        and ast.unparse(call.func) in ("AtEnd", "Following")
+        and ast.unparse(call.func) in ("OnDestroyed", "Connections")
     ]
     assert dropped == []
 

@@ -136,7 +136,7 @@ def _file_looks_like_ours(path: str) -> bool:
     if not path.lower().endswith(_TABLE_OR_ARCHIVE):
         return False
     from napari_rxrx3.data.discovery import kind_of_file
-    from napari_rxrx3.data.storage import Storage
+    from napari_rxrx3.data.files.storage import Storage
 
     try:
         return kind_of_file(*Storage.of(path)) != ""

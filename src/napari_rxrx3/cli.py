@@ -168,8 +168,8 @@ def _add_window_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.data.cache.disk_cache import demo_folder
     from napari_rxrx3.data.demo.screen_files import write_demo
-    from napari_rxrx3.data.kept.cache import demo_folder
 
     _require_display()
     with _progress_bar() as progress:
@@ -205,7 +205,7 @@ def _show(path: str, arguments: argparse.Namespace) -> int:
 
 def _record_and_dataset(path: str) -> tuple[ViewRecord | None, Dataset]:
     """What to show at a path; the vectors are read by the window meanwhile."""
-    from napari_rxrx3.figures.reading import is_record_file
+    from napari_rxrx3.figures.record import is_record_file
     from napari_rxrx3.figures.restore import open_record
 
     with _progress_bar() as progress:
@@ -277,10 +277,9 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.maps.known.benchmark import pair_recalls
-    from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
-    from napari_rxrx3.maps.known.benchmark_words import benchmark_in_words
-    from napari_rxrx3.maps.known.compound_genes import compound_gene_precision
+    from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
+    from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+    from napari_rxrx3.maps.benchmark.recall import benchmark_in_words, pair_recalls
 
     if not (arguments.pairs or arguments.interactions):
         raise RxRx3Error("Name a file of what is known, with --pairs or --interactions.")
@@ -323,9 +322,9 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
 
 
 def _cache(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.data.kept.budgets import budget_of
-    from napari_rxrx3.data.kept.cache import default_cache_folder
-    from napari_rxrx3.data.kept.cleaning import described, empty, kept_files, sizes
+    from napari_rxrx3.data.cache.budgets import budget_of
+    from napari_rxrx3.data.cache.disk_cache import default_cache_folder
+    from napari_rxrx3.data.cache.eviction import described, empty, kept_files, sizes
 
     folder = default_cache_folder()
     files = empty(folder) if arguments.clear else kept_files(folder)

@@ -17,10 +17,7 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.maps.history import History
-from napari_rxrx3.maps.query import Query, spec_of
-from napari_rxrx3.maps.spec import MapSpec
-from napari_rxrx3.strips.flicker import swapped
+from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.strips.neighbors import beside_query
 from napari_rxrx3.strips.strip import KINDS, Strip
 from napari_rxrx3.strips.wells import (
@@ -30,6 +27,7 @@ from napari_rxrx3.strips.wells import (
     nearest_controls,
     picture_of,
     plate_of,
+    swapped,
     well_to_land_on,
 )
 
@@ -40,7 +38,47 @@ if TYPE_CHECKING:
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "Query", "Session", "name_of_well"]
+__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "name_of_well"]
+
+
+class History:
+    """Questions before and after the one that is asked now."""
+
+    def __init__(self) -> None:
+        self._past: list[Query] = []
+        self._future: list[Query] = []
+
+    @property
+    def can_go_back(self) -> bool:
+        return bool(self._past)
+
+    @property
+    def can_go_forward(self) -> bool:
+        return bool(self._future)
+
+    def clear(self) -> None:
+        self._past, self._future = [], []
+
+    def leave(self, query: Query) -> None:
+        """Remember a question that another one takes the place of."""
+        self._past.append(query)
+        self._future.clear()
+
+    def back(self, query: Query) -> Query | None:
+        """The question before this one; None if there is none."""
+        return _step(query, self._past, self._future)
+
+    def forward(self, query: Query) -> Query | None:
+        """The question that `back` led away from; None if there is none."""
+        return _step(query, self._future, self._past)
+
+
+def _step(query: Query, source: list[Query], target: list[Query]) -> Query | None:
+    if not source:
+        return None
+    target.append(query)
+    return source.pop()
+
 
 CONTRAST_RULES = ("from controls", "from this well", "by hand")
 VIEWS = ("well", "plate")

@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from fuzz.target import as_file, scratch, target
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.kept_tables import load_table, save_table
-from napari_rxrx3.data.thumbnails.glimpse_file import GlimpseFile
+from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
+from napari_rxrx3.data.thumbnails.preview_file import PreviewFile
 
 __all__: list[str] = []
 
@@ -48,22 +47,22 @@ def load_kept_table(content: bytes) -> None:
     assert table is None or table.to_pandas() is not None
 
 
-def glimpses() -> list[bytes]:
-    path = as_file(b"", "seed.glimpses")
+def previews() -> list[bytes]:
+    path = as_file(b"", "seed.previews")
     planes = np.arange(N_SLOTS * SIZE**2, dtype=np.uint16).reshape(N_SLOTS, SIZE, SIZE)
     slots = np.array([1, 4, 7])
-    GlimpseFile(path, N_SLOTS, SIZE, planes.dtype).add(planes, slots, slots)
+    PreviewFile(path, N_SLOTS, SIZE, planes.dtype).add(planes, slots, slots)
     return [path.read_bytes()]
 
 
-@target("kept thumbnails", glimpses)
-def load_glimpses(content: bytes) -> None:
+@target("kept thumbnails", previews)
+def load_previews(content: bytes) -> None:
     """What is damaged is left out; more can be added, and is there the next time."""
-    path = as_file(content, "plate.glimpses")
+    path = as_file(content, "plate.previews")
     planes = np.full((N_SLOTS, SIZE, SIZE), 77, np.uint16)
-    file = GlimpseFile(path, N_SLOTS, SIZE, planes.dtype)
+    file = PreviewFile(path, N_SLOTS, SIZE, planes.dtype)
     for records in file.load():
         assert (records.slots < N_SLOTS).all()
     file.add(planes, np.array([11]), np.array([11]))
-    again = list(GlimpseFile(path, N_SLOTS, SIZE, planes.dtype).load())
+    again = list(PreviewFile(path, N_SLOTS, SIZE, planes.dtype).load())
     assert 11 in np.concatenate([records.slots for records in again])

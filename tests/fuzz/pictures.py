@@ -16,16 +16,16 @@ import builders as b
 import napari_rxrx3 as rx
 from fuzz.target import as_file, check_refusal, scratch, target
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.pixels.decode import (
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.decode import (
     UndecodableImage,
-    bytes_for_top,
+    bytes_for_prefix,
     decode,
+    decode_prefix,
     decode_small,
-    decode_top,
     image_layout,
 )
-from napari_rxrx3.data.pixels.tars import TarSource
-from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.images.tars import TarSource
 from test_corpus import is_plain
 
 __all__: list[str] = []
@@ -69,18 +69,18 @@ def look_at(content: bytes) -> None:
     try:
         whole = decode(content)
     except UndecodableImage:
-        for look in (image_layout, lambda data: decode_top(data, N_ROWS), first_part, small):
+        for look in (image_layout, lambda data: decode_prefix(data, N_ROWS), first_part, small):
             refused(look, content)
         raise
     shape, dtype = image_layout(content)
     assert (shape, dtype) == (whole.shape, whole.dtype)
-    np.testing.assert_array_equal(decode_top(content, N_ROWS), whole[:N_ROWS])
+    np.testing.assert_array_equal(decode_prefix(content, N_ROWS), whole[:N_ROWS])
     assert small(content).shape == (8, 8)
 
 
 def first_part(content: bytes) -> Any:
-    n_bytes = bytes_for_top(content, N_ROWS, 1)
-    return decode_top(content[:n_bytes], N_ROWS)
+    n_bytes = bytes_for_prefix(content, N_ROWS, 1)
+    return decode_prefix(content[:n_bytes], N_ROWS)
 
 
 def small(content: bytes) -> Any:
@@ -99,7 +99,7 @@ def other_images() -> list[bytes]:
 @target("JPEG 2000 and TIFF", other_images, UndecodableImage)
 def look_at_others(content: bytes) -> None:
     """The lossy levels of a damaged JPEG 2000 may be of another size; none may crash."""
-    for look in (decode, image_layout, small, lambda data: decode_top(data, N_ROWS)):
+    for look in (decode, image_layout, small, lambda data: decode_prefix(data, N_ROWS)):
         refused(look, content)
 
 

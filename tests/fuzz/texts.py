@@ -26,20 +26,19 @@ from napari_rxrx3.core.plate import (
     parse_image_name,
     parse_well_id,
 )
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.storage import Storage
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import own_embedding
+from napari_rxrx3.data.wells.columns import read_csv_head
 from napari_rxrx3.data.wells.metadata import read_metadata
-from napari_rxrx3.data.wells.tables import read_csv_head
-from napari_rxrx3.figures.reading import is_record_file, read_record
-from napari_rxrx3.figures.record import ViewRecord, record_of
+from napari_rxrx3.figures.record import ViewRecord, is_record_file, read_record, record_of
 from napari_rxrx3.hits.hit import Hit
 from napari_rxrx3.hits.hits_file import read_stored
-from napari_rxrx3.hits.queues import queue_from_csv
+from napari_rxrx3.hits.queue import queue_from_csv
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.hits.sheet import disarmed, read_sheet, rearmed
 from napari_rxrx3.hits.table import export_csv, read_hits_csv
-from napari_rxrx3.maps.known.benchmark_files import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.session import Session
 

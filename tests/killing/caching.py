@@ -15,10 +15,9 @@ import builders as b
 import napari_rxrx3 as rx
 from killing.work import Answer, Tell, either, same, work
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.kept.budgets import budget_of, budgets
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.cleaning import kept_files
-from napari_rxrx3.data.kept.janitor import janitor
+from napari_rxrx3.data.cache.budgets import budget_of, budgets
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.cache.eviction import cleaner, kept_files
 from napari_rxrx3.data.thumbnails.prepare import prepare
 
 __all__ = ["digest", "gene_screen"]
@@ -54,7 +53,7 @@ def opened(inputs: Path, place: Path) -> Any:
 
 def tidied() -> None:
     """Clean as Python does when it ends."""
-    janitor.finish()
+    cleaner.finish()
 
 
 # --- indexes of images -------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from killing.caching import PLATE, digest, gene_screen, opened
 from killing.work import Answer, Tell, either, work
 from napari_rxrx3.figures.figure import Paper, save_figure
 from napari_rxrx3.figures.ome_tiff import save_planes
-from napari_rxrx3.figures.reading import read_record
-from napari_rxrx3.figures.record import ViewRecord, record_of, write_record
+from napari_rxrx3.figures.record import ViewRecord, read_record, record_of, write_record
 from napari_rxrx3.hits.places import choose_reviewer, chosen_reviewer
-from napari_rxrx3.hits.queues import queue_of_plate
+from napari_rxrx3.hits.queue import queue_of_plate
 from napari_rxrx3.hits.review import Review, open_review
 from napari_rxrx3.hits.table import export_csv
 from napari_rxrx3.session import Session

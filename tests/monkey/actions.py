@@ -25,9 +25,9 @@ from monkey.on_the_map import (
 )
 from mouse import wheel
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.palettes import PALETTES
 from napari_rxrx3.core.plate import N_COLUMNS
-from napari_rxrx3.gui.beside.well_drag import mime_of
+from napari_rxrx3.core.stains import PALETTES
+from napari_rxrx3.gui.strips.well_drag import mime_of
 
 if TYPE_CHECKING:
     from monkey.monkey import Monkey

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from psygnal import Signal
 
-from napari_rxrx3.core.palettes import OWN, PALETTES, RGB, TAG_COLORS, rgb
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM, Stain
+from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM, RGB, TAG_COLORS, Stain, rgb
 
 __all__ = [
     "DEFAULT_TAGS",

@@ -1,13 +1,11 @@
-"""The six stains of RxRx3: one table that names, colors and orders them everywhere.
-
-Source: Figure 1 of Fay et al. 2023, bioRxiv 2023.02.07.527350.
-"""
+"""The six stains of RxRx3: one table names and orders them everywhere; and their sets of colors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["PIXEL_SIZE_UM", "STAINS", "Stain"]
+__all__ = ["OWN", "PALETTES", "PIXEL_SIZE_UM", "STAINS", "TAG_COLORS", "Palette", "Stain", "rgb"]
 
 PIXEL_SIZE_UM = 0.65
 """Width of a pixel in micrometers (10X): the 512 px images of RxRx3-core are crops."""
@@ -32,3 +30,66 @@ STAINS: tuple[Stain, ...] = (
     Stain(5, "Mito", "mitochondria", "MitoTracker Deep Red FM", (1.0, 0.1, 1.0)),
     Stain(6, "Golgi", "Golgi and plasma membrane", "Alexa Fluor 555 WGA", (1.0, 0.9, 0.0)),
 )
+
+
+RGB = tuple[float, float, float]
+
+_HEX = set("0123456789abcdefABCDEF")
+
+
+class Palette(NamedTuple):
+    """Six colors (RGB 0..1), one a stain, and where they come from."""
+
+    colors: tuple[RGB, ...]
+    source: str
+
+
+def rgb(color: str) -> RGB:
+    """Red, green and blue (0..1) of a color as in ``"#e69f00"``.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    digits = color.removeprefix("#")
+    if len(digits) != 6 or not color.startswith("#") or not set(digits) <= _HEX:
+        raise ValueError(f"{color!r} is not a color such as #e69f00.")
+    red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    return red, green, blue
+
+
+OWN = "RxRx3"
+"""The data set's own colors: the default."""
+
+
+def _palette(source: str, *colors: str) -> Palette:
+    return Palette(tuple(rgb(color) for color in colors), source)
+
+
+PALETTES: dict[str, Palette] = {
+    OWN: Palette(tuple(stain.color for stain in STAINS), "Fay et al. 2023, Figure 1"),
+    # DNA, ER, actin, RNA, mitochondria, Golgi
+    "gray, cyan, magenta, yellow": _palette(
+        "chosen for the least difference of any two, seen with and without color blindness",
+        *("#00ffff", "#66cc00", "#d53333", "#a6a6a6", "#ff00ff", "#ffff00"),
+    ),
+    "Okabe-Ito": _palette(
+        "Okabe and Ito 2008, Color Universal Design; Wong 2011, Nature Methods 8:441",
+        *("#0072b2", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442"),
+    ),
+}
+"""The data set's own colors, in which red, green and yellow are one to many people, and sets for
+which `tests/test_display.py` measures that all can tell them apart."""
+
+TAG_COLORS: dict[str, str] = {
+    "green": "#009e73",
+    "yellow": "#f0e442",
+    "sky blue": "#56b4e9",
+    "vermilion": "#d55e00",
+    "pink": "#cc79a7",
+    "orange": "#e69f00",
+    "blue": "#0072b2",
+    "gray": "#999999",
+}
+"""Colors of Okabe and Ito 2008, and gray, for tags."""

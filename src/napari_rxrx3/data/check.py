@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
+from napari_rxrx3.data.images.catalog import Layout, most_common, odd_layout
+from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.data.pixels.images import Layout, most_common, odd_layout
-from napari_rxrx3.data.pixels.planes import ImageSource
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
 from napari_rxrx3.data.wells.well_list import WellList

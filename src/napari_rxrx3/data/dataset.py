@@ -14,13 +14,13 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.discovery import Contents, discover
-from napari_rxrx3.data.kept.cache import DiskCache, default_cache_folder
-from napari_rxrx3.data.pixels.images import find_images
-from napari_rxrx3.data.pixels.plate_names import PlateNamer
-from napari_rxrx3.data.pixels.well_images import WellImages
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.catalog import find_images
+from napari_rxrx3.data.images.plate_names import PlateNamer
+from napari_rxrx3.data.images.well_images import WellImages
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.thumbnails.plate_thumbnails import ThumbnailShelf
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, find_embeddings, own_embedding
 from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_embedding

@@ -17,13 +17,11 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.known_files import KnownFiles
-from napari_rxrx3.data.next_step import next_step
-from napari_rxrx3.data.pixels.shards import shard_columns
-from napari_rxrx3.data.storage import Entry, Storage
-from napari_rxrx3.data.vectors.block_tables import csv_members
-from napari_rxrx3.data.wells.tables import (
+from napari_rxrx3.data.cache.disk_cache import DiskCache, KnownFiles
+from napari_rxrx3.data.files.storage import Entry, Storage
+from napari_rxrx3.data.files.tables import csv_members
+from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.wells.columns import (
     CSV_SAMPLE,
     feature_columns,
     found_features,
@@ -33,7 +31,7 @@ from napari_rxrx3.data.wells.tables import (
     schema_columns,
 )
 
-__all__ = ["Contents", "discover", "kind_of_file"]
+__all__ = ["Contents", "discover", "kind_of_file", "next_step"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -314,3 +312,37 @@ def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
 def _first_line(head: bytes) -> str:
     line = head.split(b"\n", 1)[0]
     return "" if b"\x00" in line else line.decode("utf-8-sig", errors="replace").strip()
+
+
+_PICTURES = (*IMAGE_ENDINGS, ".jpg", ".jpeg", ".gif", ".bmp")
+_FOLDER = "Open the folder that holds what you downloaded"
+_HITS = "It holds hits: open their data set, then see the menu … of the tab Hits."
+_KNOWN = "It tells what is known: open a data set, then choose it in the tab Benchmark."
+_IMAGE = "An image of a well is named after it, such as AA02_s1_w3.png."
+
+
+def next_step(storage: Storage, path: str) -> str:
+    """One sentence: what a file looks like and where it belongs, or what to open instead.
+
+    `path` is a folder or a file of which it is known that it is no part of a data set.
+    """
+    if storage.is_folder(path):
+        return f"{_FOLDER}, or the one above it."
+    name = posixpath.basename(path).lower()
+    return _step_by_content(storage, path) or (
+        f"{_IMAGE} {_FOLDER}." if name.endswith(_PICTURES) else f"{_FOLDER}, or a file of it."
+    )
+
+
+def _step_by_content(storage: Storage, path: str) -> str:
+    try:
+        head = storage.read(path, 0, _HEAD)
+    except OSError:
+        return ""
+    if head.lstrip()[:1] == b"{":
+        return _HITS if b'"napari-rxrx3 hits"' in head else ""
+    line = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
+    names = {name.lower() for name in header_names(line)}
+    if {"entity1", "entity2"} <= names or ("gene_symbol" in names and "treatment" in names):
+        return _KNOWN
+    return _HITS if "well_id" in names and names & {"tag", "tag_name", "note"} else ""

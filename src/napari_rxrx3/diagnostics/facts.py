@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.display import DEFAULT_TAGS, display
-from napari_rxrx3.data.kept.budgets import budgets
+from napari_rxrx3.data.cache.budgets import budgets
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset

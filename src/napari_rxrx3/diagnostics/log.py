@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple, TypeVar
 
-from napari_rxrx3.core.concealing import FILE, concealer
+from napari_rxrx3.core.redaction import FILE, concealer
 
 __all__ = ["Event", "error_lines", "keep_log", "note", "recent", "timed"]
 
@@ -108,7 +108,7 @@ def error_lines(error: BaseException) -> Iterator[str]:
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
         seen.add(id(following))
-        said = concealer.conceal(str(following)[:_LONGEST])
+        said = concealer.redact(str(following)[:_LONGEST])
         yield f"{type(following).__name__}: {said}" if said else type(following).__name__
         frames = traceback.extract_tb(following.__traceback__)
         yield from (_where(frame) for frame in frames[-_MOST_FRAMES:])

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from napari_rxrx3.core.concealing import concealer
 from napari_rxrx3.core.errors import RxRx3Error, printable
+from napari_rxrx3.core.redaction import concealer
 from napari_rxrx3.diagnostics.facts import Facts, of_computer, of_dataset, of_settings, of_versions
 from napari_rxrx3.diagnostics.log import Event, error_lines, note, recent, timed
 
@@ -87,7 +87,7 @@ def _section(title: str, held: Facts | list[str]) -> str:
 def _lines(event: Event) -> list[str]:
     """One event as lines without paths that no terminal obeys."""
     when = f"{datetime.fromtimestamp(event.time, UTC):%H:%M:%S}"
-    said = [printable(line) for line in concealer.conceal(event.text).splitlines()]
+    said = [printable(line) for line in concealer.redact(event.text).splitlines()]
     level = "" if event.level == "info" else f"{event.level}: "
     first, *more = said or [""]
     return [f"{when} {level}{first}", *(f"    {line}" for line in (*more, *event.lines))]

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
 from napari_rxrx3.figures.drawing import font_of, measure, written
-from napari_rxrx3.figures.paper import Paper
+from napari_rxrx3.figures.files import Paper
+from napari_rxrx3.figures.layout import wrapped
 from napari_rxrx3.figures.sheet import (
     INK,
     LEADING,
@@ -23,7 +24,6 @@ from napari_rxrx3.figures.sheet import (
     creator,
     save,
 )
-from napari_rxrx3.figures.words import wrapped
 
 if TYPE_CHECKING:
     import os

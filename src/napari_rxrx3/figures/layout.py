@@ -2,14 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.figures.words import Measure, labels_in, wrapped
 
-__all__ = ["Bar", "Box", "Content", "Line", "Page", "lay_out", "round_length"]
+__all__ = [
+    "Bar",
+    "Box",
+    "Content",
+    "Line",
+    "Measure",
+    "Page",
+    "labels_in",
+    "lay_out",
+    "round_length",
+    "wrapped",
+]
+
+Measure = Callable[[str, float], float]
+"""Width of a text at a font size, both in points."""
+
+_SIZES = (7.0, 6.5, 6.0, 5.5, 5.0)
+_MOST_LINES = 4
+
+
+def wrapped(text: str, size: float, width: float, measure: Measure) -> list[str]:
+    """Lines of at most this width; a word that is longer is broken.
+
+    They end at blanks, but not at no-break spaces.
+    """
+    lines = [""]
+    for word in filter(None, text.split(" ")):
+        longer = f"{lines[-1]} {word}".strip()
+        if measure(longer, size) <= width:
+            lines[-1] = longer
+            continue
+        *whole, rest = _broken(word, size, width, measure)
+        lines += [*whole, rest]
+    return lines if lines[0] else lines[1:]
+
+
+def labels_in(
+    labels: Sequence[str], width: float, measure: Measure
+) -> tuple[float, list[list[str]]] | None:
+    """The largest font size at which all labels fit a width in a few lines, and these lines.
+
+    None if there is none: then a label would have to be cut, and a cut one can mislead.
+    """
+    for size in _SIZES:
+        words = {word for label in labels for word in label.split()}
+        if any(measure(word, size) > width for word in words):
+            continue
+        lines = [
+            [line for part in label.split("\n") for line in wrapped(part, size, width, measure)]
+            for label in labels
+        ]
+        if all(len(label) <= _MOST_LINES for label in lines):
+            return size, lines
+    return None
+
+
+def _broken(word: str, size: float, width: float, measure: Measure) -> list[str]:
+    parts = [""]
+    for letter in word:
+        if parts[-1] and measure(parts[-1] + letter, size) > width:
+            parts.append("")
+        parts[-1] += letter
+    return parts
+
 
 RGB = tuple[float, float, float]
 

@@ -14,9 +14,9 @@ from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
 from napari_rxrx3.figures.drawing import POINTS, font_of, measure, written
-from napari_rxrx3.figures.paper import Paper
+from napari_rxrx3.figures.files import Paper
+from napari_rxrx3.figures.layout import wrapped
 from napari_rxrx3.figures.sheet import INK, LEADING, MARGIN, MM, TEXT, TITLE, Sheet, Target, save
-from napari_rxrx3.figures.words import wrapped
 
 if TYPE_CHECKING:
     import os

@@ -14,9 +14,9 @@ from napari_rxrx3 import __version__
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.stains import STAINS, Stain
-from napari_rxrx3.data.kept.whole_files import written_atomically
+from napari_rxrx3.data.files.local import written_atomically
+from napari_rxrx3.data.images.catalog import most_common, odd_layout
 from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.data.pixels.images import most_common, odd_layout
 
 if TYPE_CHECKING:
     import os

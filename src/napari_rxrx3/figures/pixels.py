@@ -16,10 +16,10 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.data.images.controls import ControlMeans
+from napari_rxrx3.data.images.decode import shrink
+from napari_rxrx3.data.images.tiles import read_tile
 from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.data.pixels.control_means import ControlMeans
-from napari_rxrx3.data.pixels.decode import shrink
-from napari_rxrx3.data.pixels.tiles import read_tile
 from napari_rxrx3.figures.look import StainLook, blended, usual_looks
 
 if TYPE_CHECKING:
@@ -116,13 +116,13 @@ def difference_pixels(
 def plate_pixels(dataset: Dataset, experiment: str, plate: int) -> Pixels:
     """All wells of a plate with images, 64 x 64 pixels each, at their places.
 
-    See `Dataset.glimpse` for what is shown of large images.
+    See `Dataset.preview` for what is shown of large images.
     """
     table = dataset.wells_of_plate(PlateId(experiment, plate))
     table = table[table["has_image"]]
     places = zip(table.index, table["address"], table["row"], table["column"], strict=True)
     tiles = [Tile(str(w), str(address), int(r), int(c)) for w, address, r, c in places]
-    return _put_together(tiles, *_read_all((tile.well_id for tile in tiles), dataset.glimpse))
+    return _put_together(tiles, *_read_all((tile.well_id for tile in tiles), dataset.preview))
 
 
 def composite_of(

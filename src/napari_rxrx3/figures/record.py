@@ -16,22 +16,28 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import TypeAdapter, ValidationError
+
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.display import display
+from napari_rxrx3.core.display import PIXEL_SIZES_UM, display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.palettes import OWN
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM
-from napari_rxrx3.data.kept.whole_files import written_atomically
-from napari_rxrx3.figures.identity import DatasetIdentity, identity_of
-from napari_rxrx3.maps.query import Query
+from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
+from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
+from napari_rxrx3.data.identity import dataset_id
+from napari_rxrx3.maps.neighbors import KINDS as NEIGHBOR_KINDS
+from napari_rxrx3.maps.neighbors import ORDERS
+from napari_rxrx3.maps.spec import METRICS, MapSpec, Query
+from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
 from napari_rxrx3.strips.doses import DoseCurve
+from napari_rxrx3.strips.strip import KINDS
 
 if TYPE_CHECKING:
     import os
 
+    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.session import Session
 
 __all__ = [
@@ -39,16 +45,58 @@ __all__ = [
     "VERSION",
     "Camera",
     "CurveRecord",
+    "DatasetIdentity",
     "Layers",
     "RecordError",
     "ReviewRecord",
     "StainsRecord",
     "StripRecord",
     "ViewRecord",
+    "identity_of",
+    "is_record_file",
+    "read_record",
     "record_of",
     "software",
     "write_record",
 ]
+
+
+@dataclass(frozen=True)
+class DatasetIdentity:
+    """A data set, by what is in it.
+
+    Attributes
+    ----------
+    address : str
+        The path or URL at which it was opened.
+    fingerprint : str
+        That of `napari_rxrx3.data.identity.dataset_id`: the same for every copy.
+    embeddings : dict
+        Dimension of each embedding by its name.
+    """
+
+    address: str
+    name: str
+    fingerprint: str
+    n_wells: int
+    n_plates: int
+    n_images: int
+    embeddings: dict[str, int]
+
+
+def identity_of(dataset: Dataset) -> DatasetIdentity:
+    """Tell which data set it is; takes a moment for any number of wells."""
+    listed = dataset.listed
+    return DatasetIdentity(
+        dataset.address,
+        dataset.name,
+        dataset_id(dataset),
+        len(listed),
+        len(listed.slices),
+        int(dataset.known_plates["n_images"].sum()),
+        {name: int(table.dimension) for name, table in dataset.embeddings.items()},
+    )
+
 
 FORMAT, VERSION = "napari-rxrx3 view", 1
 _NAMED = ("napari", "numpy", "pandas", "tifffile", "matplotlib")
@@ -300,3 +348,135 @@ def _review_of(session: Session) -> ReviewRecord | None:
     items = tuple((item.well_id, item.label) for item in queue.items)
     path = str(review.path)
     return ReviewRecord(review.reviewer, path, queue.title, queue.note, queue.position, items)
+
+
+_LOOKED_AT = 1 << 16
+_MOST = 1e9
+
+
+def is_record_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path names a file that says of itself that it is a saved view; never raises."""
+    try:
+        if Path(path).suffix.lower() != ".json":
+            return False
+        with open_plain(path) as file:
+            return FORMAT.encode() in file.read(_LOOKED_AT)
+    except (OSError, ValueError):
+        return False
+
+
+def read_record(path: str | os.PathLike[str]) -> ViewRecord:
+    """Read a saved view.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read, is none, is damaged, or was saved by a newer version.
+    """
+    try:
+        kept = json.loads(read_plain(path))
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path} is damaged, or no saved session ({_cause(error)}).") from error
+    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
+        raise RecordError(f"{path} is no saved session of napari-rxrx3.")
+    _require_known_version(path, kept)
+    try:
+        record = TypeAdapter(ViewRecord).validate_json(json.dumps(kept), strict=True)
+        _check(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ", ".join(map(str, first["loc"]))
+        raise RecordError(f"{path} is damaged ({where}: {first['msg']}).") from error
+    except ValueError as error:
+        raise RecordError(f"{path} is damaged ({error}).") from error
+    return record
+
+
+def _require_known_version(path: str | os.PathLike[str], kept: dict[str, Any]) -> None:
+    number = kept.get("version")
+    if type(number) is not int or number < 1:
+        raise RecordError(f"{path} is damaged (version: {number!r}).")
+    if number > VERSION:
+        software = kept.get("software")
+        by = software.get("napari-rxrx3", "") if isinstance(software, dict) else ""
+        raise RecordError(
+            f"{path} was saved by a newer napari-rxrx3 ({by or f'its format is {number}'}); "
+            "update this one to open it."
+        )
+
+
+def _check(record: ViewRecord) -> None:
+    """Refuse what no session can be in; raises ValueError."""
+    query = record.query
+    choices = [
+        ("view", record.view, VIEWS),
+        ("crop", record.crop, CROPS),
+        ("contrast_rule", record.contrast_rule, CONTRAST_RULES),
+        ("palette", record.stains.palette, PALETTES),
+        ("order", query.order, ORDERS),
+        ("kind", query.kind, NEIGHBOR_KINDS),
+        ("metric", query.metric, METRICS),
+    ]
+    if record.strip is not None:
+        choices.append(("strip", record.strip.kind, KINDS))
+    for name, value, known in choices:
+        if value not in known:
+            raise ValueError(f"{name}: {value!r}")
+    try:
+        MapSpec(
+            level=query.level, align=query.align, average=query.average, batch=query.batch
+        ).check()
+    except RxRx3Error as error:
+        raise ValueError(str(error)) from None
+    _check_stains(record)
+    _check_places(record)
+    _check_curve(record)
+
+
+def _check_stains(record: ViewRecord) -> None:
+    limits, stains = record.limits, record.stains
+    if limits is not None and (len(limits) != N_CHANNELS or any(len(p) != 2 for p in limits)):
+        raise ValueError("limits are not six pairs")
+    if limits is not None and not all(-_MOST < low < high < _MOST for low, high in limits):
+        raise ValueError("limits do not rise")
+    if {len(stains.visible), len(stains.gamma)} != {N_CHANNELS}:
+        raise ValueError("stains are not six")
+    if stains.alone not in (None, *range(1, N_CHANNELS + 1)):
+        raise ValueError(f"alone: {stains.alone}")
+    if not all(0.01 <= gamma <= 100 for gamma in stains.gamma):
+        raise ValueError("gamma")
+    low, high = PIXEL_SIZES_UM
+    if not low <= stains.pixel_size_um <= high:
+        raise ValueError(f"pixel_size_um: {stains.pixel_size_um}")
+
+
+def _check_places(record: ViewRecord) -> None:
+    for name, number in (("k", record.query.k), ("reduction", record.reduction)):
+        if not 1 <= number <= _MOST:
+            raise ValueError(f"{name}: {number}")
+    if not all(0 <= t.row < 1000 and 0 <= t.column < 1000 for t in record.tiles):
+        raise ValueError("tiles lie outside of the grid")
+    camera, review = record.camera, record.review
+    if camera is not None and not (
+        all(0 < span < _MOST for span in camera.span)
+        and all(abs(at) < _MOST for at in camera.center)
+    ):
+        raise ValueError("camera")
+    if review is not None and not 0 <= review.position <= len(review.queue):
+        raise ValueError(f"position: {review.position}")
+
+
+def _check_curve(record: ViewRecord) -> None:
+    curve = record.strip.curve if record.strip is not None else None
+    if curve is None:
+        return
+    if not len(curve.doses) == len(curve.distances) == len(curve.means):
+        raise ValueError("the curve has not a distance for each dose")
+    if not all(0 <= dose < _MOST for dose in curve.doses):
+        raise ValueError("doses of the curve")
+
+
+def _cause(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

@@ -10,9 +10,13 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset, open_dataset
-from napari_rxrx3.figures.identity import identity_of
-from napari_rxrx3.figures.reading import read_record
-from napari_rxrx3.figures.record import CurveRecord, RecordError, ViewRecord
+from napari_rxrx3.figures.record import (
+    CurveRecord,
+    RecordError,
+    ViewRecord,
+    identity_of,
+    read_record,
+)
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.strips.doses import DoseCurve
 from napari_rxrx3.strips.strip import Strip
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_rxrx3.hits.review import Review
-    from napari_rxrx3.maps.query import Query
+    from napari_rxrx3.maps.spec import Query
     from napari_rxrx3.session import Session
 
     Progress = Callable[[int, int, str], None]

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from napari_rxrx3.figures.drawing import POINTS, file_of, font_of, own_style, written
-from napari_rxrx3.figures.figure_files import check_free, form_of, write_together
-from napari_rxrx3.figures.paper import Paper
+from napari_rxrx3.figures.files import Paper, check_free, form_of, write_together
 
 __all__ = ["INK", "LEADING", "MARGIN", "MM", "TEXT", "TITLE", "Sheet", "Target", "creator", "save"]
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
-from napari_rxrx3.core.mosaic import Mosaic, Tile
+from napari_rxrx3.core.mosaic import Mosaic, Tile, in_grid
+from napari_rxrx3.data.images.controls import ControlMeans, PlateMeans
+from napari_rxrx3.data.images.tiles import read_tile
 from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.data.pixels.tiles import read_tile
 from napari_rxrx3.figures.look import StainLook, blended
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
-__all__ = ["WellTiles", "fitted", "shape_of"]
+__all__ = ["DifferenceTiles", "WellTiles", "fitted", "shape_of"]
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, int]
@@ -100,3 +103,87 @@ def fitted(picture: Array, shape: Shape) -> Array:
     is_smaller = height < picture.shape[0]
     kind = Image.Resampling.BOX if is_smaller else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(picture).resize((width, height), kind))
+
+
+RGB = tuple[float, float, float]
+Progress = Callable[[int, int, str], None]
+
+_ASPECT = 1.5
+_BLACK: RGB = (0.0, 0.0, 0.0)
+_FLOAT = np.dtype(np.float32)
+
+
+class DifferenceTiles:
+    """Draws a row of stains for each well; the stains of a single well are on a grid."""
+
+    legend: tuple[tuple[str, RGB], ...] = (
+        ("brighter than the controls", BRIGHTER),
+        ("darker", DARKER),
+    )
+
+    def __init__(
+        self, dataset: Dataset, record: ViewRecord, looks: list[StainLook], progress: Progress
+    ) -> None:
+        self._dataset, self._crop, self._progress = dataset, record.crop, progress
+        self._means = ControlMeans(dataset)
+        self._n_controls: set[int] = set()
+        self.shape, _ = shape_of(dataset, record.tiles, record.crop)
+        ranges = symmetric(tuple(look.limits for look in looks))
+        self._looks = [
+            StainLook(look.stain, pair, (DARKER, _BLACK, BRIGHTER), opacity=1.0)
+            for look, pair in zip(looks, ranges, strict=True)
+            if look.is_shown
+        ]
+        self.tiles = _by_stain(record.tiles, self._looks)
+
+    @property
+    def words(self) -> str:
+        """What the tiles show, as far as they have been drawn."""
+        low, high = min(self._n_controls, default=0), max(self._n_controls, default=0)
+        n = f"{high}" if low == high else f"{low} to {high}"
+        many = "" if high == 1 else "s"
+        ranges = "; ".join(
+            f"{look.stain.name} ({look.stain.dye}) ±{look.limits[1]:g}" for look in self._looks
+        )
+        return (
+            f"Difference to the mean of {n} control{many} of the same plate, for display only; "
+            f"black is no difference. Full color at: {ranges}"
+        )
+
+    def draw(self, index: int) -> tuple[Array, dict[int, str]]:
+        """One tile, uint8 (Y, X, 3), and by channel (1..6) why it is hatched."""
+        tile, look = self.tiles[index], self._looks[index % len(self._looks)]
+        number, why = look.stain.number, ""
+        planes = {}
+        if tile.well_id is not None:
+            try:
+                planes[tile.well_id] = self._difference(tile.well_id, number)
+            except RxRx3Error as error:
+                why = error.cause if isinstance(error, ImageUnavailable) else str(error)
+        mosaic = Mosaic((replace(tile, row=0, column=0),), self.shape)
+        picture = blended([mosaic.render(planes, _FLOAT)], [look])
+        return picture, {number: why} if why else {}
+
+    def _difference(self, well_id: str, channel: int) -> Array:
+        means = self._means_for(well_id)
+        plane = read_tile(self._dataset, well_id, channel, crop=self._crop)
+        difference = means.stains[channel - 1].difference(well_id, plane)
+        if difference is None:
+            raise RxRx3Error(means.why or "no control can be compared with it")
+        n = len(means.stains[channel - 1].wells - {well_id})
+        self._n_controls.add(n)
+        return difference
+
+    def _means_for(self, well_id: str) -> PlateMeans:
+        plate = self._dataset.well(well_id).plate_id
+        return self._means.get(plate, self._progress, crop=self._crop)
+
+
+def _by_stain(tiles: tuple[Tile, ...], looks: list[StainLook]) -> tuple[Tile, ...]:
+    if len(tiles) == 1:
+        return in_grid([replace(tiles[0], label=look.stain.name) for look in looks], _ASPECT)
+    return tuple(
+        replace(tile, label=f"{tile.label}\n{look.stain.name}", row=row, column=column)
+        for row, tile in enumerate(tiles)
+        for column, look in enumerate(looks)
+    )

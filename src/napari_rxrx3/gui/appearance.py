@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.gui.widgets import Following
+from napari_rxrx3.gui.widgets import Connections
 
 if TYPE_CHECKING:
     from napari_rxrx3.gui.workspace import Workspace
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["follow_display"]
 
 
-def follow_display(workspace: Workspace, window: QWidget) -> Following:
+def follow_display(workspace: Workspace, window: QWidget) -> Connections:
     """Draw anew what a changed preference has an effect on, until the window is closed.
 
     The workspace must keep what is returned.
     """
-    following = Following(window)
+    following = Connections(window)
     follow = following.connect
     follow(display.palette_changed, workspace.layers.recolor)
     follow(display.pixel_size_changed, workspace.draw_again)

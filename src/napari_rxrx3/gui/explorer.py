@@ -23,31 +23,31 @@ from qtpy.QtWidgets import (
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.figures.reading import is_record_file
-from napari_rxrx3.gui.answers.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.answers.compare import ComparePanel
-from napari_rxrx3.gui.answers.neighbors import NeighborsPanel
-from napari_rxrx3.gui.beside.side_panel import SidePanel
+from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
+from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
+from napari_rxrx3.gui.compare.compare import ComparePanel
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.map.map_panel import MapPanel
+from napari_rxrx3.gui.neighbors.neighbors import NeighborsPanel
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
+from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import Following, shortcut, soon, tool_button
+from napari_rxrx3.gui.widgets import Connections, call_later, shortcut, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.search import Found, SearchIndex
-    from napari_rxrx3.gui.map.chosen.entries import ChosenWells
+    from napari_rxrx3.data.wells.search import Found, SearchIndex
+    from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
 
 __all__ = ["ExplorerWidget"]
 
@@ -77,7 +77,7 @@ class ExplorerWidget(QWidget):
         self._found: Found | None = None
         self._given: tuple[list[int], list[int]] | None = None
         self._lit: Found | ChosenWells | None = None
-        self.following = Following(self)
+        self.following = Connections(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -111,8 +111,8 @@ class ExplorerWidget(QWidget):
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
-            soon(self, self._take_width)
-            soon(self, self.share.start)
+            call_later(self, self._take_width)
+            call_later(self, self.share.start)
 
     def event(self, event: QEvent) -> bool:
         closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
@@ -131,9 +131,9 @@ class ExplorerWidget(QWidget):
         self.share.end()
         self.diagnostics.end()
         self.workspace.tasks.cancel("names")
-        soon(self, self.deleteLater)  # not in the midst of an event of its own
+        call_later(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
-            soon(self.cheat_sheet, self.cheat_sheet.deleteLater)
+            call_later(self.cheat_sheet, self.cheat_sheet.deleteLater)
 
     def _take_width(self) -> None:
         """Leave most of the window to the canvas: Qt gives a new dock more than it needs."""
@@ -366,6 +366,8 @@ class ExplorerWidget(QWidget):
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:
-    from napari_rxrx3.data.search import SearchIndex  # loads pandas, which no window waits for
+    from napari_rxrx3.data.wells.search import (
+        SearchIndex,  # loads pandas, which no window waits for
+    )
 
     return SearchIndex(dataset.known_wells)

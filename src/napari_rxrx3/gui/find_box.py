@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from napari_rxrx3.core.plate import PlateId, parse_address
 from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import AtEnd
+from napari_rxrx3.gui.widgets import OnDestroyed
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.search import Found, Hit, SearchIndex
+    from napari_rxrx3.data.wells.search import Found, Hit, SearchIndex
 
 __all__ = ["FindBox"]
 
@@ -52,7 +52,7 @@ class FindBox(QLineEdit):
         self.textEdited.connect(self._on_edited)
         self.textChanged.connect(self._on_changed)
         self.returnPressed.connect(self._take_first)
-        self._at_end = AtEnd(self, self._tasks.close)
+        self._at_end = OnDestroyed(self, self._tasks.close)
 
     def end(self, wait: bool = False) -> None:
         """Search no more; the box is not used any more."""

@@ -8,7 +8,7 @@ from qtpy.QtCore import QModelIndex, QStringListModel, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QLabel, QListView, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.search import Found, FoundPlate
+    from napari_rxrx3.data.wells.search import Found, FoundPlate
 
 __all__ = ["FoundPanel"]
 

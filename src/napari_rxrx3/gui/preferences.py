@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from napari_rxrx3.core.display import DEFAULT_TAGS, display
-from napari_rxrx3.core.palettes import TAG_COLORS
-from napari_rxrx3.data.kept.budgets import budgets
+from napari_rxrx3.core.stains import TAG_COLORS
+from napari_rxrx3.data.cache.budgets import budgets
 
 __all__ = ["follow_preferences"]
 

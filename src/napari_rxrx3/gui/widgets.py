@@ -21,15 +21,15 @@ from qtpy.QtWidgets import (
 from superqt.fonticon import icon
 
 __all__ = [
-    "AtEnd",
-    "Following",
+    "Connections",
     "Hurry",
+    "OnDestroyed",
     "TooltipByPlace",
+    "call_later",
     "form_menu",
     "is_key_override",
     "let_shrink",
     "shortcut",
-    "soon",
     "tool_button",
 ]
 
@@ -61,7 +61,7 @@ def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
     bound.activated.connect(act)
 
 
-def soon(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:
+def call_later(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:
     """Do something when Qt has nothing else to do, or after a pause, unless `owner` is gone.
 
     A single shot of Qt's own calls, on PySide6, a method of a widget that was destroyed meanwhile.
@@ -113,7 +113,7 @@ class TooltipByPlace(QWidget):
         return bool(super().event(event))
 
 
-class AtEnd:
+class OnDestroyed:
     """Calls a function when Qt destroys `owner`, which must keep this object.
 
     Never connect a lambda or a local function to `destroyed`: Python's collector may have emptied
@@ -129,7 +129,7 @@ class AtEnd:
         self._act()
 
 
-class Following:
+class Connections:
     """Connections of a widget to what outlives it, as the session does; undone together.
 
     napari orphans the widget of a dock that is closed, so nothing else would end them. They end
@@ -138,7 +138,7 @@ class Following:
 
     def __init__(self, owner: QObject) -> None:
         self._made: list[tuple[SignalInstance, Callable[..., Any]]] = []
-        self._at_end = AtEnd(owner, self.end)
+        self._at_end = OnDestroyed(owner, self.end)
 
     def connect(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         signal.connect(slot)

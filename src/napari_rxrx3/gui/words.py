@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
-from napari_rxrx3.gui.widgets import soon
+from napari_rxrx3.gui.widgets import call_later
 
 __all__ = ["Words", "elided", "in_menu", "key_in_words", "wrapped_tooltip"]
 
@@ -91,7 +91,7 @@ class Words(QLabel):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            soon(self, self._show_tip)  # the change of focus would hide it at once
+            call_later(self, self._show_tip)  # the change of focus would hide it at once
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

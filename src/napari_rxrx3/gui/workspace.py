@@ -16,11 +16,7 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.appearance import follow_display
-from napari_rxrx3.gui.beside.arranger import Arranger
-from napari_rxrx3.gui.beside.keys import bind_strip_keys
-from napari_rxrx3.gui.beside.well_drag import WellDrop
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
-from napari_rxrx3.gui.canvas.closer import Closer
 from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
@@ -28,8 +24,12 @@ from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
+from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.preferences import follow_preferences
+from napari_rxrx3.gui.strips.arranger import Arranger
+from napari_rxrx3.gui.strips.keys import bind_strip_keys
+from napari_rxrx3.gui.strips.well_drag import WellDrop
 from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.session import Session
@@ -97,7 +97,7 @@ class Workspace(QObject):
         self.overview = PlateOverview(viewer, self.layers, self.session, self.tasks, self)
         self.arranger = Arranger(self.session, self.tasks, self)
         WellDrop(viewer.window._qt_viewer, self.session)
-        self.closer = Closer(viewer, self.layers, self.session, self.tasks, self)
+        self.zoom_view = ZoomView(viewer, self.layers, self.session, self.tasks, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.tasks, self)
         self.contrast = PlateContrast(self.session, self.tasks)
         self.changed_files = ChangedFiles(self.session)
@@ -126,8 +126,8 @@ class Workspace(QObject):
 
     def open_demo(self, folder: str | None = None) -> None:
         """Write the demo data once, then open them."""
+        from napari_rxrx3.data.cache.disk_cache import demo_folder
         from napari_rxrx3.data.demo.screen_files import write_demo
-        from napari_rxrx3.data.kept.cache import demo_folder
 
         def work(progress: Progress) -> str:
             return str(write_demo(demo_folder(folder), progress=progress))
@@ -139,7 +139,7 @@ class Workspace(QObject):
     @property
     def is_idle(self) -> bool:
         """Nothing is being read, computed or waiting to be drawn."""
-        parts = (self.overview.is_settled, self.closer.is_settled, self.arranger.is_settled)
+        parts = (self.overview.is_settled, self.zoom_view.is_settled, self.arranger.is_settled)
         return self.tasks.is_idle and self.loader.is_idle and all(parts)
 
     @property
@@ -221,7 +221,7 @@ class Workspace(QObject):
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.tasks.cancel("vectors")
         self.contrast.forget()
-        self.closer.leave()
+        self.zoom_view.leave()
         self.difference.forget()
         if dataset is not None:
             dataset.vectors_changed.connect(self._on_vectors)
@@ -264,7 +264,7 @@ class Workspace(QObject):
             return
         self.loader.drop()
         self._ahead_timer.stop()
-        self.closer.leave()
+        self.zoom_view.leave()
         self.difference.leave()
         self.overview.open(dataset, plate)
         self.contrast.follow_plate()
@@ -285,7 +285,7 @@ class Workspace(QObject):
         if self.session.view == "plate":
             return
         self.difference.leave()
-        self.closer.leave()
+        self.zoom_view.leave()
         canvas, strip = self.labels.size(), self.session.strip
         aspect = canvas.width() / max(1, canvas.height())
         keep = strip is not None and strip.is_arranged
@@ -316,7 +316,7 @@ class Workspace(QObject):
         self._set_title(title_of(self.session, picture), crop_in_words(picture))
         self.labels.set_mosaic(picture.mosaic, picture.notes, place)
         if self.session.dataset is not None:
-            self.closer.follow(self.session.dataset, picture)
+            self.zoom_view.follow(self.session.dataset, picture)
 
     def _on_difference(self, difference: bool) -> None:
         if not difference:
@@ -330,7 +330,7 @@ class Workspace(QObject):
             self._present(self.picture)
 
     def _label_difference(self, difference: Difference) -> None:
-        self.closer.leave()
+        self.zoom_view.leave()
         picture, place = difference.picture, Place.of_pixels(difference.reduction)
         crop = crop_in_words(picture)
         self._set_title(

@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.data.kept.locks import locked
-from napari_rxrx3.data.kept.whole_files import written_atomically
-from napari_rxrx3.data.plain_files import read_plain
+from napari_rxrx3.data.files.local import locked, read_plain, written_atomically
 from napari_rxrx3.hits.hit import Hit, merged, tags_in_use, utc_time
 from napari_rxrx3.hits.owner import Owner, misplaced
 

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.data.kept.whole_files import written_atomically
-from napari_rxrx3.data.plain_files import read_plain
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.files.local import read_plain, written_atomically
 from napari_rxrx3.hits.hits_file import why_not
+from napari_rxrx3.hits.names import Resolver, are, count, listed_names, some
+from napari_rxrx3.hits.owner import RECEIVED
+from napari_rxrx3.hits.sheet import read_sheet
+from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
+from napari_rxrx3.strips.wells import name_of_well, picture_of
 
-__all__ = ["Queue", "QueueFile", "QueueItem"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = [
+    "MOST",
+    "Queue",
+    "QueueFile",
+    "QueueItem",
+    "queue_by_score",
+    "queue_from_csv",
+    "queue_of_found",
+    "queue_of_keys",
+    "queue_of_names",
+    "queue_of_neighbors",
+    "queue_of_plate",
+    "queue_of_wells",
+]
 
 _FORMAT, _VERSION = "napari-rxrx3 queue", 1
 
@@ -29,7 +57,7 @@ class QueueItem(NamedTuple):
 class Queue:
     """Wells in an order, and the place where the reviewer is.
 
-    Made by the functions of `napari_rxrx3.hits.queues`. Every change gives a new one.
+    Made by the functions of `napari_rxrx3.hits.queue`. Every change gives a new one.
 
     Attributes
     ----------
@@ -137,3 +165,219 @@ class QueueFile:
         items = tuple(QueueItem(str(well), str(label)) for well, label in kept["items"])
         queue = Queue(items, 0, str(kept["title"]), str(kept["note"]))
         return queue.at(int(kept["position"]))
+
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+MOST = 20_000
+"""Items that a queue has at most."""
+
+
+def queue_of_wells(dataset: Dataset, well_ids: Iterable[str], title: str) -> Queue:
+    """Review some wells; those that are not in the data set are counted and named."""
+    wells = list(dict.fromkeys(well_ids))
+    positions = dataset.listed.positions_of(wells)
+    unknown = [well for well, position in zip(wells, positions, strict=True) if position < 0]
+    return _of_positions(dataset, positions[positions >= 0], title, unknown)
+
+
+def queue_of_plate(dataset: Dataset, plate: PlateId) -> Queue:
+    """Review all wells of a plate in reading order."""
+    piece = dataset.listed.slices.get(plate, slice(0, 0))
+    return _of_positions(dataset, np.arange(piece.start, piece.stop), str(plate))
+
+
+def queue_of_found(dataset: Dataset, found: Found) -> Queue:
+    """Review all wells of what a search found."""
+    return _of_positions(dataset, found.positions, f"all wells of {found.hit.name}")
+
+
+def queue_of_neighbors(
+    dataset: Dataset,
+    neighbors: Iterable[Neighbor],
+    title: str,
+    phenomap: PhenoMap | None = None,
+) -> Queue:
+    """Review a list of neighbors, each by the well that is shown for it.
+
+    If there is no image of any of them, wells without one are reviewed; the map says which.
+    """
+    neighbors = list(neighbors)
+    items = [QueueItem(each.well, each.key) for each in neighbors if each.well is not None]
+    bare = [each.key for each in neighbors if each.well is None]
+    if bare and not items:
+        return queue_of_names(dataset, bare, title, phenomap)
+    without = f"no image of {count(len(bare), 'perturbation')} is here ({some(bare)})"
+    return _made(items, title, [], [without] if bare else [])
+
+
+def queue_of_keys(
+    dataset: Dataset,
+    phenomap: PhenoMap,
+    keys: Sequence[str],
+    title: str,
+    experiment: str | None = None,
+    progress: Progress | None = None,
+) -> Queue:
+    """Review entries of a map, each by its most typical well, in the order given.
+
+    Parameters
+    ----------
+    experiment : str, optional
+        Wells of this one are preferred.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
+    """
+    rows = phenomap.rows_of(keys).tolist()
+    unknown = [key for key, row in zip(keys, rows, strict=True) if row < 0]
+    known = [(key, row) for key, row in zip(keys, rows, strict=True) if row >= 0]
+    chosen = []
+    for done, (_, row) in enumerate(known):
+        if progress is not None:
+            progress(done, len(known), "looking for images")
+        chosen.append(_chosen(dataset, phenomap.positions_of(row), experiment))
+    labels = ["" if phenomap.level == "well" else key for key, _ in known]
+    return _of_positions(dataset, np.array(chosen, dtype=np.intp), title, unknown, labels)
+
+
+def queue_by_score(
+    dataset: Dataset,
+    phenomap: PhenoMap,
+    order: str,
+    kind: str = "all",
+    k: int = 100,
+    experiment: str | None = None,
+    progress: Progress | None = None,
+) -> Queue:
+    """Review the perturbations with the largest score, each by its most typical well.
+
+    Parameters
+    ----------
+    order, kind : str
+        "strongest" or "most consistent", and a key of `napari_rxrx3.maps.neighbors.KINDS`.
+    experiment : str, optional
+        Wells of this one are preferred.
+    progress : callable, optional
+        Called with (done, total, text) while scores are computed, which may take minutes; may
+        raise to stop.
+    """
+
+    def picture(positions: Array) -> str | None:
+        return picture_of(dataset, positions, experiment)
+
+    listed = list_neighbors(phenomap, "", order, kind, k, "cosine", picture, progress=progress)
+    what = "perturbations" if kind == "all" else kind
+    return queue_of_neighbors(dataset, listed, f"{order} {len(listed):,} {what}", phenomap)
+
+
+def queue_of_names(
+    dataset: Dataset,
+    names: Iterable[str],
+    title: str,
+    phenomap: PhenoMap | None = None,
+    experiment: str | None = None,
+) -> Queue:
+    """Review wells and perturbations by their names; unknown ones are counted and named.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Well ids, or keys as maps have them: ``PLK1``, ``PLK1_guide_1``, ``Bortezomib@2.5``.
+    phenomap : PhenoMap, optional
+        Chooses the most typical well of a perturbation; else it is the first one.
+    experiment : str, optional
+        Wells of this one are preferred.
+    """
+    wanted = list(dict.fromkeys(names))
+    found = dict(zip(wanted, Resolver(dataset, phenomap).positions(wanted), strict=True))
+    unknown = [name for name, positions in found.items() if not len(positions)]
+    chosen = {
+        name: _chosen(dataset, positions, experiment)
+        for name, positions in found.items()
+        if len(positions)
+    }
+    positions = np.array(list(chosen.values()), dtype=np.intp)
+    ids = dataset.known_wells.index[positions]
+    labels = ["" if name == well else name for name, well in zip(chosen, ids, strict=True)]
+    return _of_positions(dataset, positions, title, unknown, labels)
+
+
+def queue_from_csv(
+    path: Path,
+    dataset: Dataset,
+    phenomap: PhenoMap | None = None,
+    experiment: str | None = None,
+) -> Queue:
+    """Review what a CSV lists: in a column of wells or perturbations, or one name a line.
+
+    Raises
+    ------
+    HitsError
+        If it cannot be read, or nothing in it is known.
+    """
+    names = listed_names(read_sheet(path))
+    if not names:
+        raise HitsError(f"{path} lists no well and no perturbation.")
+    queue = queue_of_names(dataset, names, path.name, phenomap, experiment)
+    if not len(queue):
+        raise HitsError(f"{path} lists nothing of this data set: {queue.note}")
+    return queue
+
+
+def _chosen(dataset: Dataset, positions: Array, experiment: str | None) -> int:
+    """Place of the well to show for a perturbation; one without an image if none has one."""
+    well = picture_of(dataset, positions, experiment)
+    position = dataset.listed.position_of(well) if well is not None else None
+    return int(positions[0]) if position is None else position
+
+
+def _of_positions(
+    dataset: Dataset,
+    positions: Array,
+    title: str,
+    unknown: Sequence[str] = (),
+    labels: Sequence[str] | None = None,
+) -> Queue:
+    """Those wells that have an image, or all if none has one.
+
+    A well without a label is called by what it received.
+    """
+    notes = []
+    called = np.array(labels or [""] * len(positions), dtype=object)
+    has_image = dataset.known_wells["has_image"].to_numpy()[positions]
+    if not has_image.any() and len(positions):
+        notes.append("none of these wells has an image here")
+    elif not has_image.all():
+        n_bare = int(len(positions) - has_image.sum())
+        notes.append(f"{count(n_bare, 'well')} without an image {are(n_bare)} left out")
+        positions, called = positions[has_image], called[has_image]
+    n_left = len(positions) - MOST
+    if n_left > 0:
+        notes.append(f"only the first {MOST:,} are listed, {n_left:,} are not")
+    rows = dataset.known_wells.iloc[positions[:MOST]]
+    named = zip(rows.index, called, _names(rows), strict=False)
+    items = [QueueItem(str(well), str(label or name)) for well, label, name in named]
+    return _made(items, title, unknown, notes)
+
+
+def _made(
+    items: Sequence[QueueItem], title: str, unknown: Sequence[str], notes: Iterable[str]
+) -> Queue:
+    if n := len(unknown):
+        notes = [f"{count(n, 'name')} {are(n)} not in this data set ({some(unknown)})", *notes]
+    sentences = [f"{text[0].upper()}{text[1:]}." for text in notes]
+    return Queue(tuple(dict.fromkeys(items)), 0, title, " ".join(sentences))
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    """`name_of_well` of each row, made once for all wells that received the same."""
+    columns = (rows[name].array.tolist() for name in RECEIVED)
+    named: dict[str, str] = {}
+    names = []
+    for place, received in enumerate(zip(*columns, strict=True)):
+        key = repr(received)
+        if key not in named:
+            named[key] = name_of_well(rows.iloc[place])
+        names.append(named[key])
+    return names

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import UnknownKey
-from napari_rxrx3.maps.search import NO_DIRECTION, VectorSearch
 from napari_rxrx3.maps.space import WellSpace
 from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.vector_search import NO_DIRECTION, VectorSearch
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.evidence.doubts import Judge

@@ -1,17 +1,14 @@
-"""What can be asked of a map and what it is made of: names and values, without any table.
-
-Light to import: the window offers these choices long before a data set is open.
-"""
+"""What can be asked of a map and what it is made of: names and values, without any table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.maps.align import ALIGNMENTS
 
-__all__ = ["AVERAGES", "BATCHES", "LEVELS", "METRICS", "MapSpec"]
+__all__ = ["AVERAGES", "BATCHES", "LEVELS", "METRICS", "MapSpec", "Query", "spec_of"]
 
 LEVELS = ("well", "guide", "perturbation", "compound")
 METRICS = ("cosine", "euclidean")
@@ -46,3 +43,25 @@ class MapSpec:
         if self.align not in ALIGNMENTS:
             known_names = ", ".join(ALIGNMENTS)
             raise MapError(f"There is no alignment {self.align!r}; choose one of {known_names}.")
+
+
+@dataclass(frozen=True)
+class Query(MapSpec):
+    """A question to the map: which perturbations look like, or unlike, this one.
+
+    `well` is the well shown for it; None until one is chosen. `order` and `kind` are those of
+    `napari_rxrx3.maps.neighbors`; the rest says which map is asked, an empty `embedding` being the
+    data set's default.
+    """
+
+    key: str = ""
+    well: str | None = None
+    order: str = "similar"
+    kind: str = "all"
+    k: int = 50
+    metric: str = "cosine"
+
+
+def spec_of(query: Query) -> MapSpec:
+    """Which map a question goes to."""
+    return MapSpec(**{field.name: getattr(query, field.name) for field in fields(MapSpec)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.maps.query import Query
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.distances import Progress
 from napari_rxrx3.strips.doses import dose_strip
 from napari_rxrx3.strips.guides import guide_strip

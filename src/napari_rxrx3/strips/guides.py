@@ -11,7 +11,7 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import natural_key
-from napari_rxrx3.maps.query import spec_of
+from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.strips.request import Request
 from napari_rxrx3.strips.strip import NothingToCompare, Strip
 

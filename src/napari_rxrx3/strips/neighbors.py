@@ -11,7 +11,7 @@ import numpy as np
 from napari_rxrx3.core.errors import UnknownKey
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
-from napari_rxrx3.maps.query import Query, spec_of
+from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.strips.request import Request
 from napari_rxrx3.strips.strip import CONTROL, NEIGHBOR, QUERY, NothingToCompare, Strip
 from napari_rxrx3.strips.wells import name_of_well, nearest_controls, picture_of, plate_of

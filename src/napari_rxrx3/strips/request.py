@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.maps.query import Query
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.distances import FromControls, Progress, from_controls
 from napari_rxrx3.strips.strip import CONTROL, QUERY
 from napari_rxrx3.strips.wells import name_of_well, nearest_controls, plate_of

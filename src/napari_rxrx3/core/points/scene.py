@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_rxrx3.core.points.cloud import PointCloud
-from napari_rxrx3.core.points.density import Classes, Inks, paint_density
-from napari_rxrx3.core.points.discs import paint_discs
+from napari_rxrx3.core.points.painting import Classes, Inks, paint_density, paint_discs
 from napari_rxrx3.core.points.viewport import Viewport
 
 __all__ = ["Picture", "Scene"]

@@ -30,7 +30,7 @@ _WATCHED_EVERY_S = 0.05
 
 
 class PlateFill:
-    """Paints the glimpses of a plate, and larger pictures of some of its wells.
+    """Paints the previews of a plate, and larger pictures of some of its wells.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class PlateFill:
         return len(self._large_jobs) + len(self._small_jobs)
 
     def whole(self, tile: int) -> PlatePicture:
-        """The whole plate at so many pixels a well, a divisor of a glimpse's."""
+        """The whole plate at so many pixels a well, a divisor of a preview's."""
         if tile not in self._pictures:
             dtype = self.thumbnails.planes.dtype
             picture = PlatePicture(Block.whole(), tile, dtype, self.listed)
@@ -73,7 +73,7 @@ class PlateFill:
         return self._pictures[tile]
 
     def part(self, block: Block, tile: int) -> PlatePicture:
-        """Some wells, larger: till they are read, glimpses of whole wells stand for them."""
+        """Some wells, larger: till they are read, previews of whole wells stand for them."""
         picture = PlatePicture(block, tile, self.thumbnails.planes.dtype, self.listed)
         _paint_known(picture, self.thumbnails, only_missing=self.thumbnails.is_piece)
         return picture
@@ -146,9 +146,9 @@ class PlateFill:
     def _paint_small(self, position: int, channel: int) -> None:
         row, column = divmod(position, N_COLUMNS)
         known = self.thumbnails.state[channel - 1, position] == KNOWN
-        glimpse = self.thumbnails.planes[channel - 1, row, column]
+        preview = self.thumbnails.planes[channel - 1, row, column]
         for tile, picture in list(self._pictures.items()):
-            plane = shrunk(glimpse, len(glimpse) // tile) if known else None
+            plane = shrunk(preview, len(preview) // tile) if known else None
             picture.paint(position, channel, plane)
 
     def _plane(self, position: int, channel: int, size: int) -> np.ndarray | None:
@@ -165,7 +165,7 @@ class PlateFill:
 def _paint_known(
     picture: PlatePicture, thumbnails: PlateThumbnails, only_missing: bool = False
 ) -> None:
-    """Paint all glimpses that were read before, and hatch what is known to be missing."""
+    """Paint all previews that were read before, and hatch what is known to be missing."""
     for channel in range(1, N_CHANNELS + 1):
         state = thumbnails.state[channel - 1]
         missing = (state == MISSING) | (state == DAMAGED)

@@ -1,4 +1,4 @@
-"""The glimpses of all wells of a plate: filled one by one, kept from one time to the next."""
+"""The previews of all wells of a plate: filled one by one, kept from one time to the next."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.pixels.images import ImageCatalog
-from napari_rxrx3.data.pixels.reducers import shared_reducers
-from napari_rxrx3.data.thumbnails.glimpse_file import GlimpseFile, Records
-from napari_rxrx3.data.thumbnails.glimpses import GLIMPSE_SIZE, GlimpseForm, glimpse_of
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.images.catalog import ImageCatalog
+from napari_rxrx3.data.images.reducers import shared_reducers
+from napari_rxrx3.data.thumbnails.preview_file import PreviewFile, Records
+from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE, PreviewForm, preview_of
 
 __all__ = ["DAMAGED", "KNOWN", "MISSING", "UNKNOWN", "PlateThumbnails", "ThumbnailShelf"]
 
@@ -28,13 +28,13 @@ Job = tuple[int, int]
 UNKNOWN, KNOWN, MISSING, DAMAGED = range(4)
 
 _VERSION = 1
-"""Raise it when glimpses are made in another way."""
+"""Raise it when previews are made in another way."""
 _SHELF_BYTES = 256 * 2**20
-_NO_FORM = GlimpseForm(np.dtype(np.uint16), 512, 0)  # its hatching is bright in any contrast
+_NO_FORM = PreviewForm(np.dtype(np.uint16), 512, 0)  # its hatching is bright in any contrast
 
 
 class PlateThumbnails:
-    """Glimpses of one plate; every method may be called from any thread.
+    """Previews of one plate; every method may be called from any thread.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class PlateThumbnails:
     failures : dict
         Why it is DAMAGED: (position, channel) -> sentence.
     size : int
-        Side of a glimpse in its own pixels.
+        Side of a preview in its own pixels.
     span : int
-        Side of the square that a glimpse shows, in pixels of the well's image; 0 if no image of
+        Side of the square that a preview shows, in pixels of the well's image; 0 if no image of
         the plate can be read.
     well_size : int
         Smaller side of a well's image in pixels.
@@ -58,7 +58,7 @@ class PlateThumbnails:
 
     def __init__(self, catalog: ImageCatalog, plate: PlateId, cache: DiskCache) -> None:
         self._stamps, self._made_from = catalog.stamps_of(plate), ""
-        form = catalog.glimpse_form(plate) or _NO_FORM
+        form = catalog.preview_form(plate) or _NO_FORM
         self.plate = plate
         self.well_size, self.span = form.well_size, form.span
         shape = (N_CHANNELS, N_ROWS, N_COLUMNS, self.size, self.size)
@@ -78,16 +78,16 @@ class PlateThumbnails:
 
     @classmethod
     def open(cls, dataset: Any, plate: PlateId) -> PlateThumbnails:
-        """Load what is kept of a plate's glimpses, or begin without any."""
+        """Load what is kept of a plate's previews, or begin without any."""
         return cls(dataset.images, plate, dataset.cache)
 
     @property
     def is_piece(self) -> bool:
-        """A glimpse shows a piece at the top middle of its well at full resolution."""
+        """A preview shows a piece at the top middle of its well at full resolution."""
         return 0 < self.span < self.well_size
 
     def forget_changed(self) -> bool:
-        """Forget the glimpses of files that are others by now; whether they were not all."""
+        """Forget the previews of files that are others by now; whether they were not all."""
         now = self._catalog.stamps_of(self.plate)
         with self._lock:
             is_other = (now != self._stamps) & (now != 0)
@@ -101,7 +101,7 @@ class PlateThumbnails:
         return bool(self.state[channel - 1, position] == DAMAGED)
 
     def _is_of_what_is_there(self) -> bool:
-        """Whether the images are those that these glimpses are of; a server is not asked."""
+        """Whether the images are those that these previews are of; a server is not asked."""
         try:
             is_local = self._catalog.is_local
             return not is_local or self._catalog.fingerprint(self.plate) == self._made_from
@@ -118,19 +118,19 @@ class PlateThumbnails:
         return list(zip(at[best].tolist(), (of[best] + 1).tolist(), strict=True))
 
     def fill_one(self, position: int, channel: int) -> None:
-        """Make one glimpse, unless it is known or known not to be there."""
+        """Make one preview, unless it is known or known not to be there."""
         if self.state[channel - 1, position] != UNKNOWN:
             return
         well = WellId(*self.plate, *divmod(position, N_COLUMNS))
         try:
-            plane = self._catalog.new_glimpse(well, channel, shared_reducers().reduce)
+            plane = self._catalog.new_preview(well, channel, shared_reducers().reduce)
         except ImageUnavailable as error:
             self._note_failure(position, channel, error)
         else:
             self.add(position, channel, plane)
 
-    def glimpse(self, position: int, channel: int) -> Plane | None:
-        """One glimpse, read-only; None unless it is known, and of the file that is there."""
+    def preview(self, position: int, channel: int) -> Plane | None:
+        """One preview, read-only; None unless it is known, and of the file that is there."""
         if self.state[channel - 1, position] != KNOWN:
             return None
         stamp = self._catalog.stamp(WellId(*self.plate, *divmod(position, N_COLUMNS)), channel)
@@ -141,7 +141,7 @@ class PlateThumbnails:
         return plane
 
     def add(self, position: int, channel: int, plane: Plane) -> None:
-        """Take a glimpse that was made elsewhere."""
+        """Take a preview that was made elsewhere."""
         with self._lock:
             if self.state[channel - 1, position] == KNOWN:
                 return
@@ -196,14 +196,14 @@ class PlateThumbnails:
             self._flat[slots] = records.pixels if wanted.all() else records.pixels[wanted]
             state[slots] = KNOWN
 
-    def _open_file(self, form: GlimpseForm) -> GlimpseFile | None:
+    def _open_file(self, form: PreviewForm) -> PreviewFile | None:
         try:
             made_from = self._made_from = self._catalog.fingerprint(self.plate)
         except OSError:  # without it nobody would know whether the images have changed
             return None
         fingerprint = f"{_VERSION}|{self.plate}|{self.size}|{form}|{made_from}"
-        path = self._cache.path("thumbnails", fingerprint, ".glimpses")
-        return GlimpseFile(path, self.state.size, self.size, form.dtype)
+        path = self._cache.path("thumbnails", fingerprint, ".previews")
+        return PreviewFile(path, self.state.size, self.size, form.dtype)
 
     def _note_failure(self, position: int, channel: int, error: ImageUnavailable) -> None:
         with self._lock:
@@ -260,7 +260,7 @@ class ThumbnailShelf:
     def _on_decoded(self, well: WellId, channel: int, plane: Plane) -> None:
         thumbnails = self.loaded(well.plate_id)
         if thumbnails is not None and thumbnails.state[channel - 1, well.position] == UNKNOWN:
-            thumbnails.add(well.position, channel, glimpse_of(plane))
+            thumbnails.add(well.position, channel, preview_of(plane))
 
 
 def _slot(position: int, channel: int) -> int:

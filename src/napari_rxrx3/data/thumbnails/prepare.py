@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
-from napari_rxrx3.data.kept.budgets import budget_of
-from napari_rxrx3.data.thumbnails.glimpses import GLIMPSE_SIZE
+from napari_rxrx3.data.cache.budgets import budget_of
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import KNOWN, MISSING, PlateThumbnails
+from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
@@ -71,7 +71,7 @@ def _plate_named(name: str, known: list[PlateId]) -> PlateId:
 
 def more_than_fits(dataset: Dataset, plates: Sequence[PlateId]) -> str:
     """Say so if the thumbnails of so many plates are more than the cache may hold; else ``""``."""
-    form = dataset.images.glimpse_form(plates[0])
+    form = dataset.images.preview_form(plates[0])
     if form is None:
         return ""
     n_planes = int(dataset.images.present(plates[0]).sum())

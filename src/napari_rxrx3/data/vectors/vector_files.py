@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.data.storage import Storage
-from napari_rxrx3.data.vectors.block_tables import Table, opened_table
-from napari_rxrx3.data.wells.tables import describes_wells, found_features, id_columns, is_missing
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.files.tables import Table, opened_table
+from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns, is_missing
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
 

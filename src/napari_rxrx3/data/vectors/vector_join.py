@@ -12,7 +12,7 @@ import pyarrow as pa
 from psygnal import Signal
 
 from napari_rxrx3.core.errors import MapError, MetadataError
-from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, free_name
 from napari_rxrx3.data.wells.well_list import WellList

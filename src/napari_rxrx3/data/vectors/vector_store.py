@@ -17,8 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.kept_tables import load_table, save_table
+from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
 from napari_rxrx3.data.problems import Problem
 
 __all__ = ["StoredVectors", "VectorRows", "VectorStore"]

@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
+from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
 from napari_rxrx3.data.discovery import Contents
-from napari_rxrx3.data.kept.cache import DiskCache
-from napari_rxrx3.data.kept.kept_tables import load_table, save_table
-from napari_rxrx3.data.pixels.images import ImageCatalog
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.catalog import ImageCatalog
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
 from napari_rxrx3.data.wells.metadata import read_metadata, repeated, wells_from_ids
 from napari_rxrx3.data.wells.well_list import WellList

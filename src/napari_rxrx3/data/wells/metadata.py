@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
 from napari_rxrx3.core.plate import parse_address
-from napari_rxrx3.data.parquet_text import mended_batch
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.files.tables import mended_batch
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.storage import Storage
-from napari_rxrx3.data.wells.tables import ALIASES
+from napari_rxrx3.data.wells.columns import ALIASES
 
 __all__ = ["COLUMNS", "read_metadata", "repeated", "wells_from_ids"]
 

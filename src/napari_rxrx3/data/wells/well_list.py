@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId, parse_well_id
-from napari_rxrx3.data.pixels.images import ImageCatalog
+from napari_rxrx3.data.images.catalog import ImageCatalog
 
 __all__ = ["WellList", "count_by_plate", "has_image", "plate_slices"]
 

@@ -19,7 +19,7 @@ from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.pixels.control_means import ControlMeans, PlateMeans
+    from napari_rxrx3.data.images.controls import ControlMeans, PlateMeans
 
 __all__ = ["Difference", "DifferenceView"]
 
@@ -111,7 +111,7 @@ class DifferenceView(QObject):
         self.shown.emit(difference)
 
     def _means_of(self, dataset: Dataset) -> ControlMeans:
-        from napari_rxrx3.data.pixels.control_means import ControlMeans
+        from napari_rxrx3.data.images.controls import ControlMeans
 
         if self._means is None or self._means[0] is not dataset:
             self._means = dataset, ControlMeans(dataset)
@@ -165,7 +165,7 @@ def _plates_of(dataset: Dataset, picture: Picture) -> dict[str, PlateId]:
 def _less_the_mean(
     picture: Picture, means: PlateMeans, well_id: str, channel: int, times: int
 ) -> Plane | None:
-    from napari_rxrx3.data.pixels.decode import shrink  # loads codecs
+    from napari_rxrx3.data.images.decode import shrink  # loads codecs
 
     plane = picture.planes.get((well_id, channel))
     if plane is None:

@@ -19,7 +19,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile, grid_of, reduction_for
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.data.kept.freed_memory import give_back_memory
+from napari_rxrx3.data.cache.memory import give_back_memory
 from napari_rxrx3.gui.canvas.picture import (
     Asked,
     Picture,
@@ -29,11 +29,11 @@ from napari_rxrx3.gui.canvas.picture import (
     first_picture,
 )
 from napari_rxrx3.gui.tasks import MainThread
-from napari_rxrx3.gui.widgets import soon
+from napari_rxrx3.gui.widgets import call_later
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.pixels.images import Layout
+    from napari_rxrx3.data.images.catalog import Layout
 
 __all__ = ["Picture", "PictureLoader"]
 
@@ -169,7 +169,7 @@ class PictureLoader(QObject):
         """Find out how large the wells are, hence how small they are to be read."""
         if self._request is not request:
             return
-        from napari_rxrx3.data.pixels.tiles import well_size  # loads codecs
+        from napari_rxrx3.data.images.tiles import well_size  # loads codecs
 
         try:
             size = well_size(request.dataset, {well_id for well_id, _ in request.asked})
@@ -228,7 +228,7 @@ class PictureLoader(QObject):
         if request.comes_after_drawing:
             # napari takes half a second to make layers: the plate map is not to wait for that
             request.comes_after_drawing = False
-            soon(self, lambda: self._show(request), _DRAWING_MS)
+            call_later(self, lambda: self._show(request), _DRAWING_MS)
             return
         if request.picture is None and request.asked:
             first, request.first = request.first, None
@@ -236,7 +236,7 @@ class PictureLoader(QObject):
                 self._has_tops = bool(request.tops) or (self._has_tops and not request.is_small)
                 # after the drawing, which takes all cores where there is no graphics card
                 delay = _DRAWING_MS if first is not None else 0
-                soon(self, lambda: self._begin(request), delay)
+                call_later(self, lambda: self._begin(request), delay)
             if first is not None:
                 self._shown_at = time.monotonic()
                 self.ready.emit(first)

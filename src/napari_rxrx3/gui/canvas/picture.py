@@ -16,7 +16,7 @@ from napari_rxrx3.core.stains import STAINS
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.pixels.images import Layout
+    from napari_rxrx3.data.images.catalog import Layout
 
 __all__ = ["Asked", "Picture", "Plane", "TileReader", "assembled", "first_picture"]
 
@@ -95,7 +95,7 @@ class TileReader:
         UnknownWell, ImageUnavailable
             The latter for whatever goes wrong: nobody is left waiting.
         """
-        from napari_rxrx3.data.pixels.tiles import read_tile  # loads codecs
+        from napari_rxrx3.data.images.tiles import read_tile  # loads codecs
 
         try:
             return read_tile(

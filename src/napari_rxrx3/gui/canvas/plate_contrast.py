@@ -79,7 +79,7 @@ class PlateContrast:
         self._no_controls = False
 
         def work(progress: Progress) -> Limits | str:
-            from napari_rxrx3.data.pixels.control_limits import control_limits
+            from napari_rxrx3.data.images.controls import control_limits
 
             return control_limits(dataset, plate, progress)
 

@@ -15,7 +15,7 @@ from napari_rxrx3.gui.hits.hits_filter import HitsFilter
 from napari_rxrx3.gui.hits.hits_menu import HitsMenu
 from napari_rxrx3.gui.hits.hits_table import HitsModel, HitsTable
 from napari_rxrx3.gui.hits.note_line import NoteLine
-from napari_rxrx3.gui.hits.opening import Opener
+from napari_rxrx3.gui.hits.opening import HitsOpener
 from napari_rxrx3.gui.hits.queue_bar import QueueBar
 from napari_rxrx3.gui.hits.queue_chooser import QueueMenu
 from napari_rxrx3.gui.hits.reviewers import compare_with
@@ -23,7 +23,7 @@ from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.hits.tag_buttons import TagButtons
 from napari_rxrx3.gui.hits.trouble_row import TroubleRow
 from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.gui.widgets import Following, is_key_override
+from napari_rxrx3.gui.widgets import Connections, is_key_override
 from napari_rxrx3.hits.hit import NO_TAG, Hit, tags_in_use
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.session import Session
@@ -49,9 +49,9 @@ class HitsPanel(QWidget):
         self._review: Review | None = None
         self._unsaved: list[Review] = []
         """Reviews of other data sets that could not be saved yet."""
-        self.following, self._of_review = Following(self), Following(self)
+        self.following, self._of_review = Connections(self), Connections(self)
         self.reviewing = Reviewing(session)
-        self.opener = Opener(session, tasks, self)
+        self.opener = HitsOpener(session, tasks, self)
         self.model = HitsModel(self)
         self.table = HitsTable(self.model)
         self.queue_menu = QueueMenu(session, tasks, self._listed, self)

@@ -14,12 +14,12 @@ from napari_rxrx3.session import Session
 if TYPE_CHECKING:
     from napari_rxrx3.hits.review import Review
 
-__all__ = ["Opener"]
+__all__ = ["HitsOpener"]
 
 _TASK = "hits"
 
 
-class Opener(QObject):
+class HitsOpener(QObject):
     """Gives a session its review. What is not saved yet is never let go for another one."""
 
     trouble = Signal(str)

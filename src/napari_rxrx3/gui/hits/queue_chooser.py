@@ -14,12 +14,12 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QW
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.words import in_menu, key_in_words
 from napari_rxrx3.hits.queue import Queue
-from napari_rxrx3.maps.query import spec_of
+from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.search import Found
+    from napari_rxrx3.data.wells.search import Found
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["QueueMenu"]
@@ -77,7 +77,7 @@ class QueueMenu(QMenu):
         experiment = plate.experiment if plate is not None else None
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_from_csv
+            from napari_rxrx3.hits.queue import queue_from_csv
 
             progress(0, 0, f"reading {path}")
             return queue_from_csv(Path(path), dataset, phenomap, experiment)
@@ -91,7 +91,7 @@ class QueueMenu(QMenu):
         experiment = session.plate.experiment if session.plate is not None else None
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_of_keys
+            from napari_rxrx3.hits.queue import queue_of_keys
             from napari_rxrx3.maps.build import phenomap_or_fallback
 
             phenomap = phenomap_or_fallback(dataset, spec, progress)[0]
@@ -167,7 +167,7 @@ class QueueMenu(QMenu):
         assert plate is not None
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_of_plate
+            from napari_rxrx3.hits.queue import queue_of_plate
 
             return queue_of_plate(dataset, plate)
 
@@ -178,7 +178,7 @@ class QueueMenu(QMenu):
         assert found is not None
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_of_found
+            from napari_rxrx3.hits.queue import queue_of_found
 
             return queue_of_found(dataset, found)
 
@@ -191,7 +191,7 @@ class QueueMenu(QMenu):
         selection = self._session.selection
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_of_wells
+            from napari_rxrx3.hits.queue import queue_of_wells
 
             positions = dataset.listed.positions_of(list(selection))
             wells = dataset.known_wells.index[sorted(positions)]
@@ -203,7 +203,7 @@ class QueueMenu(QMenu):
         wells = self._listed()
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_of_wells
+            from napari_rxrx3.hits.queue import queue_of_wells
 
             return queue_of_wells(dataset, wells, f"{len(wells):,} hits as listed")
 
@@ -215,8 +215,8 @@ class QueueMenu(QMenu):
         query, picture_of = self._session.query, self._session.picture_finder()
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.gui.answers.answers import first_answer
-            from napari_rxrx3.hits.queues import queue_of_neighbors
+            from napari_rxrx3.gui.neighbors.answers import first_answer
+            from napari_rxrx3.hits.queue import queue_of_neighbors
 
             progress(0, 0, f"comparing {query.key} with all others")
             answer = first_answer(dataset, query, picture_of, progress)
@@ -229,7 +229,7 @@ class QueueMenu(QMenu):
         query, plate, k = self._session.query, self._session.plate, at_most.value()
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
-            from napari_rxrx3.hits.queues import queue_by_score
+            from napari_rxrx3.hits.queue import queue_by_score
             from napari_rxrx3.maps.build import phenomap_or_fallback
 
             experiment = plate.experiment if plate is not None else None

@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.gui.answers.results import Column, ResultTable, Row
+from napari_rxrx3.gui.neighbors.results import Column, ResultTable, Row
 from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Following
+from napari_rxrx3.gui.widgets import Connections
 from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.hits.queue import Queue
@@ -56,7 +56,7 @@ class AgreementWindow(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"{names[0]} and {names[1]}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.following = Following(self)
+        self.following = Connections(self)
         self._table, self._names = agreement.disagreements, names
         self.words = QLabel(_in_words(agreement, names))
         self.words.setTextFormat(Qt.TextFormat.PlainText)
@@ -150,7 +150,7 @@ def compare_with(
         window.show()
 
     def _queue(wells: list[str], name: str) -> Queue:
-        from napari_rxrx3.hits.queues import queue_of_wells
+        from napari_rxrx3.hits.queue import queue_of_wells
 
         return queue_of_wells(dataset, wells, f"other tags than {name}'s")
 

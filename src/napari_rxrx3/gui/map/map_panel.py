@@ -16,10 +16,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.gui.map.chosen.bar import ChosenBar
-from napari_rxrx3.gui.map.larger import Larger
+from napari_rxrx3.gui.map.chosen_set.bar import ChosenBar
+from napari_rxrx3.gui.map.detached_window import DetachedWindow
 from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.gui.widgets import Following, tool_button
+from napari_rxrx3.gui.widgets import Connections, tool_button
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
@@ -57,14 +57,14 @@ class MapPanel(QWidget):
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._page = "map"
-        self.following = Following(self)
+        self.following = Connections(self)
         self.chosen = ChosenBar(session, tasks)
         self.buttons = {name: _button(word, tip) for name, (word, tip, _) in _PAGES.items()}
         self.larger_button = tool_button("open_in_new", "Larger: the map in a window of its own")
         self.pages = QStackedWidget()
         self.body = QWidget()
         self._lay_out()
-        self.larger = Larger(self, self.body)
+        self.detached = DetachedWindow(self, self.body)
         self._connect()
 
     @cached_property
@@ -98,7 +98,7 @@ class MapPanel(QWidget):
     def end(self) -> None:
         """Stop all work of the panel; it is not used any more."""
         self.following.end()
-        self.larger.end()
+        self.detached.end()
         self.chosen.end()
         for page in self._made:
             page.end()
@@ -144,7 +144,7 @@ class MapPanel(QWidget):
     def _connect(self) -> None:
         for name, button in self.buttons.items():
             button.clicked.connect(partial(self._turn_to, name))
-        self.larger_button.clicked.connect(self.larger.toggle)
+        self.larger_button.clicked.connect(self.detached.toggle)
         self.chosen.queue_wanted.connect(self.queue_wanted)
         self.chosen.heat_map_wanted.connect(self._compare_chosen)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_rxrx3.gui.tasks import MainThread
 
-__all__ = ["Newest"]
+__all__ = ["LatestOnly"]
 
 _log = logging.getLogger(__name__)
 Job = Callable[[], Any]
@@ -23,7 +23,7 @@ def _main_thread() -> MainThread:
     return MainThread()
 
 
-class Newest:
+class LatestOnly:
     """Does one job after the other in a thread; of those of a kind that wait, only the newest.
 
     What is under way is brought to its end: while the mouse moves on and on, a picture now and
@@ -76,7 +76,7 @@ class Newest:
         self._go_on()
 
 
-def _work(main: MainThread, newest: weakref.ref[Newest], kind: str, job: Job) -> None:
+def _work(main: MainThread, newest: weakref.ref[LatestOnly], kind: str, job: Job) -> None:
     try:
         result = job()
     except Exception:  # a bug of ours: keep the window alive
@@ -85,7 +85,7 @@ def _work(main: MainThread, newest: weakref.ref[Newest], kind: str, job: Job) ->
     main.call(lambda: _deliver(newest, kind, result))
 
 
-def _deliver(newest: weakref.ref[Newest], kind: str, result: Any) -> None:
+def _deliver(newest: weakref.ref[LatestOnly], kind: str, result: Any) -> None:
     there = newest()
     if there is not None:
         there._end(kind, result)

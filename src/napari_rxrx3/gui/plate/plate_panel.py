@@ -17,11 +17,11 @@ from napari_rxrx3.core.plate_colors import (
     color_plate,
 )
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
-from napari_rxrx3.gui.beside.well_drag import drag_wells
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
-from napari_rxrx3.gui.widgets import Following, let_shrink, tool_button
+from napari_rxrx3.gui.strips.well_drag import drag_wells
+from napari_rxrx3.gui.widgets import Connections, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.session import Session, name_of_well
@@ -50,7 +50,7 @@ class PlatePanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.following = Following(self)
+        self.following = Connections(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.gui.share.view_record import record_of_window, shows_picture, take_look
-from napari_rxrx3.gui.widgets import Following
+from napari_rxrx3.gui.widgets import Connections
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
@@ -58,7 +58,7 @@ class Sessions(QObject):
         self._keep_timer.timeout.connect(self._keep)
         self._look_timer = QTimer(self, interval=_LOOK_MS)
         self._look_timer.timeout.connect(self._look)
-        self._following = Following(self)
+        self._following = Connections(self)
         self._follow()
 
     @property

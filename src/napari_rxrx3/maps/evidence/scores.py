@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.data.kept.cache import DiskCache
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.maps.evidence.guides import guide_agreement
 from napari_rxrx3.maps.evidence.permutation import strength_p
 from napari_rxrx3.maps.evidence.plate_nulls import PlateDraws

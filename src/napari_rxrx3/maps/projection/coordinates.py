@@ -16,8 +16,8 @@ from napari_rxrx3.maps.projection.projection import Projection
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from napari_rxrx3.data.vectors.block_tables import Table
-    from napari_rxrx3.data.wells.tables import Column
+    from napari_rxrx3.data.files.tables import Table
+    from napari_rxrx3.data.wells.columns import Column
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["read_coordinates"]
@@ -71,8 +71,8 @@ def read_coordinates(
         If the file cannot be read, names no entry of the map or one of them twice, or a
         coordinate is no number or too large; the file, the entry and the cause are named.
     """
-    from napari_rxrx3.data.storage import Storage
-    from napari_rxrx3.data.vectors.block_tables import READ_ERRORS, opened_table, reason
+    from napari_rxrx3.data.files.storage import Storage
+    from napari_rxrx3.data.files.tables import READ_ERRORS, opened_table, reason
 
     storage, inner = Storage.of(path)
     try:
@@ -118,7 +118,7 @@ def _refuse_two_places(found: _Found, phenomap: PhenoMap, path: str) -> None:
 
 
 def _columns(columns: Sequence[Column], path: str) -> _Columns:
-    from napari_rxrx3.data.wells.tables import describes_wells
+    from napari_rxrx3.data.wells.columns import describes_wells
 
     names = _names_column(columns)
     if names is None:
@@ -206,7 +206,7 @@ def _numbers(column: pa.Array, decimal: str) -> tuple[Array, Array]:
     import pandas as pd
     import pyarrow as pa
 
-    from napari_rxrx3.data.wells.tables import is_missing
+    from napari_rxrx3.data.wells.columns import is_missing
 
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         texts = pd.Series(_texts(column), dtype=object)

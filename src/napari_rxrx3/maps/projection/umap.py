@@ -15,8 +15,8 @@ from napari_rxrx3.maps.projection.projection import Projection, entries_in_words
 from napari_rxrx3.maps.projection.umap_worker import run_umap
 
 if TYPE_CHECKING:
+    from napari_rxrx3.data.cache.disk_cache import DiskCache
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.kept.cache import DiskCache
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["HOW_TO_GET_UMAP", "UmapSettings", "has_umap", "how_long", "umap", "umap_with"]

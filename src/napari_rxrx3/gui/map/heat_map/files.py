@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_rxrx3.gui.answers.results import save_text
 from napari_rxrx3.gui.map.heat_map.sets import Shown
+from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.gui.tasks import Progress
 
 if TYPE_CHECKING:

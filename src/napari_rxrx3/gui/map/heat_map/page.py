@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
-from napari_rxrx3.gui.map.endings import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
 from napari_rxrx3.gui.map.heat_map.sets import (
     Shown,
@@ -36,10 +36,10 @@ from napari_rxrx3.gui.map.heat_map.sets import (
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.map.names_edit import NamesEdit
 from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Following, Hurry, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
 from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
 from napari_rxrx3.maps.heat_map import ORDERS, Verdict
-from napari_rxrx3.maps.query import Query, spec_of
+from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import NEIGHBOR, QUERY, Strip
 
@@ -70,7 +70,7 @@ class HeatMapPage(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Following(self)
+        self.following = Connections(self)
         self._wanted: Wanted | None = None
         self._asked: Wanted | None = None
         self._answer: Shown | None = None

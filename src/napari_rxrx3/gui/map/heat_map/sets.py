@@ -12,10 +12,9 @@ from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
-from napari_rxrx3.maps.naming import names_in
+from napari_rxrx3.maps.names import names_in
 from napari_rxrx3.maps.neighbors import list_neighbors
-from napari_rxrx3.maps.query import Query, spec_of
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.gui.answers.map_choice import map_in_words
+from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.tasks import Progress
-from napari_rxrx3.maps.naming import find_entries, names_in
+from napari_rxrx3.maps.names import find_entries, names_in
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.core.points.cloud import PointCloud
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.maps.halves import Halves, Twins
-    from napari_rxrx3.maps.pairs import PairTable
+    from napari_rxrx3.maps.compare.pairs import PairTable
+    from napari_rxrx3.maps.compare.screens import Halves, Twins
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [
@@ -88,8 +88,8 @@ def answered(dataset: Dataset, question: PairQuestion, progress: Progress) -> Pa
         If there is nothing to compare; why is said.
     """
     from napari_rxrx3.core.points.cloud import PointCloud
-    from napari_rxrx3.maps.halves import Halves, replicate_experiments
-    from napari_rxrx3.maps.pairs import compare_pairs, compare_replicates
+    from napari_rxrx3.maps.compare.pairs import compare_pairs, compare_replicates
+    from napari_rxrx3.maps.compare.screens import Halves, replicate_experiments
 
     maps, notes = _maps_of(dataset, question, progress)
     asked = _asked(maps, question)
@@ -126,7 +126,7 @@ def _asked(maps: tuple[PhenoMap, ...], question: PairQuestion) -> dict:
     """Which pairs, as the library wants to be told."""
     asked: dict = {"most": question.most, "seed": question.seed}
     if question.path:
-        from napari_rxrx3.maps.known.benchmark_files import read_pairs
+        from napari_rxrx3.maps.benchmark.known import read_pairs
 
         return asked | {"pairs": list(read_pairs(question.path).itertuples(False, None))}
     if question.text:

@@ -17,14 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.gui.answers.map_choice import MapChoice, another_map
 from napari_rxrx3.gui.map.names_edit import NamesEdit
 from napari_rxrx3.gui.map.pairs.answer import PairQuestion
+from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.halves import Twins
+    from napari_rxrx3.maps.compare.screens import Twins
 
 __all__ = ["CHOSEN", "KNOWN", "LISTED", "RANDOM", "PairsChoice"]
 

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.gui.answers.results import save_text
 from napari_rxrx3.gui.map.pairs.answer import (
     PairQuestion,
     PairsAnswer,
@@ -33,11 +32,11 @@ from napari_rxrx3.gui.map.pairs.answer import (
 )
 from napari_rxrx3.gui.map.pairs.choice import PairsChoice
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
+from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Following, tool_button
+from napari_rxrx3.gui.widgets import Connections, tool_button
 from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip
-from napari_rxrx3.maps.query import Query, spec_of
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class PairsPage(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Following(self)
+        self.following = Connections(self)
         self._asked: PairQuestion | None = None
         self._answer: PairsAnswer | None = None
         self._followed: MapSpec | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject
 
-from napari_rxrx3.gui.answers.thumbnails import Thumbnails
 from napari_rxrx3.gui.map.points.making import Scene
 from napari_rxrx3.gui.map.points.view import MapView
+from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.session import Session
 
 __all__ = ["HoverPictures"]

@@ -10,8 +10,7 @@ import numpy as np
 
 from napari_rxrx3.gui.map.points.coloring import colorings
 from napari_rxrx3.gui.words import key_in_words
-from napari_rxrx3.maps.query import Query
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.strips.wells import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them

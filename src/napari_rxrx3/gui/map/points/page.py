@@ -26,8 +26,8 @@ from napari_rxrx3.gui.map.points.saving import MapSaving, picture_of
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Following, is_key_override
-from napari_rxrx3.maps.query import Query, spec_of
+from napari_rxrx3.gui.widgets import Connections, is_key_override
+from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class MapPage(QWidget):
     def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Following(self)
+        self.following = Connections(self)
         self.scene: Scene | None = None
         self._wanted: Wanted | None = None
         self._method, self._path = PCA, ""

@@ -12,12 +12,12 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Signal
 from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_rxrx3.core.points.picking import nearest
+from napari_rxrx3.core.points.cloud import nearest
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
-from napari_rxrx3.gui.beside.inks import paper
-from napari_rxrx3.gui.map.rendering import Newest
-from napari_rxrx3.gui.widgets import AtEnd, TooltipByPlace
+from napari_rxrx3.gui.map.rendering import LatestOnly
+from napari_rxrx3.gui.strips.inks import paper
+from napari_rxrx3.gui.widgets import OnDestroyed, TooltipByPlace
 
 __all__ = ["AT_ONCE", "PointsView"]
 
@@ -48,11 +48,11 @@ class PointsView(TooltipByPlace):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._newest = Newest(self._on_made)
+        self._latest = LatestOnly(self._on_made)
         self._scene: Scene | None = None
         self._see_nothing()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._at_end = AtEnd(self, self._newest.close)
+        self._at_end = OnDestroyed(self, self._latest.close)
 
     def _see_nothing(self) -> None:
         self._camera: Viewport | None = None
@@ -187,7 +187,7 @@ class PointsView(TooltipByPlace):
     @property
     def is_settled(self) -> bool:
         """Whether the right picture is there and nothing is being made or looked for."""
-        return self.is_sharp and self._newest.is_idle
+        return self.is_sharp and self._latest.is_idle
 
     def _is_sorted(self, scene: Scene) -> bool:
         return scene.is_sorted or len(scene.positions) <= AT_ONCE
@@ -207,7 +207,7 @@ class PointsView(TooltipByPlace):
         elif self._asked != (scene, camera):
             self._asked = scene, camera
             footer = round(self._footer() * unit)
-            self._newest.ask("picture", partial(_paint, scene, camera, (*size, footer), unit))
+            self._latest.ask("picture", partial(_paint, scene, camera, (*size, footer), unit))
 
     def _on_made(self, kind: str, result: Any) -> None:
         scene = self._scene

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_rxrx3.gui.map.endings import FIGURES, with_ending
+from napari_rxrx3.figures.files import FIGURES, with_ending
 from napari_rxrx3.gui.map.points.coloring import Coloring
 from napari_rxrx3.gui.map.points.making import Scene
 from napari_rxrx3.gui.map.points.view import MapView

@@ -12,10 +12,9 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, Signal
 from qtpy.QtGui import QFontMetricsF, QImage, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_rxrx3.core.points.cloud import in_box, in_polygon
 from napari_rxrx3.core.points.labels import place_labels
-from napari_rxrx3.core.points.picking import in_box, in_polygon
 from napari_rxrx3.core.points.scene import Scene
-from napari_rxrx3.gui.beside.inks import ink, paper
 from napari_rxrx3.gui.map.points.overlay import (
     Inked,
     caption_in,
@@ -27,6 +26,7 @@ from napari_rxrx3.gui.map.points.overlay import (
 )
 from napari_rxrx3.gui.map.points.points_view import AT_ONCE, PointsView
 from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.gui.words import wrapped_tooltip
 
 __all__ = ["MODES", "MapView"]
@@ -325,7 +325,7 @@ class MapView(PointsView):
         if len(scene.positions) <= AT_ONCE:
             self._on_made("marks", job())
         else:
-            self._newest.ask("marks", job)
+            self._latest.ask("marks", job)
 
     def _on_made(self, kind: str, result: Any) -> None:
         super()._on_made(kind, result)

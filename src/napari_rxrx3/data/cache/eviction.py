@@ -1,0 +1,220 @@
+"""Keeps a cache folder within its budget: what was not used for the longest time goes first.
+
+A file's time of change says when it was last used. Several programs may use and clean one folder
+at the same time: what is gone already, or cannot be removed, is passed over.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = [
+    "KINDS",
+    "Cleaner",
+    "KeptFile",
+    "clean",
+    "cleaner",
+    "described",
+    "empty",
+    "kept_files",
+    "mark_used",
+    "sizes",
+]
+
+KINDS = {
+    "files": "what files are",
+    "joins": "which vectors belong to which wells",
+    "wells": "tables of wells",
+    "tar-index": "indexes of tars",
+    "shard-index": "indexes of shards",
+    "vectors": "vectors of embeddings",
+    "vector-rows": "wells of the vectors",
+    "map": "entries of maps",
+    "map-vectors": "vectors of maps",
+    "scores": "scores of maps",
+    "projections": "projections of maps",
+    "thumbnails": "thumbnails of plates",
+}
+"""All that is kept: the name of a subfolder, and what its files are for a person."""
+
+RECENT = 60 * 60
+"""Seconds for which a file that was used is not removed, whatever the budget."""
+ABANDONED = 24 * 60 * 60
+"""Seconds after which an unfinished file that has not grown has nobody who writes it."""
+
+_FILE = re.compile(r"[0-9a-f]{32}\.[a-z]+")
+_UNFINISHED = re.compile(r"\.[0-9a-f]{32}(\.rxrx3)?\.part")
+
+
+class KeptFile(NamedTuple):
+    path: Path
+    kind: str
+    n_bytes: int
+    used_ns: int
+    """When it was last used, in nanoseconds since 1970."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Someone is writing it, or was stopped while writing it."""
+        return self.path.suffix == ".part"
+
+    def unused_for(self, now_ns: int) -> float:
+        """Seconds; a time in the future is the mistake of a clock, and as far from now as any."""
+        return abs(now_ns - self.used_ns) / 1e9
+
+
+def mark_used(path: Path) -> None:
+    """Make a file, if it is there, the last one to go."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def kept_files(folder: Path) -> list[KeptFile]:
+    """All files that a cache made in a folder; nothing else that may lie there."""
+    return [file for kind in KINDS for file in _files_of(folder, kind)]
+
+
+def clean(folder: Path, max_bytes: int) -> None:
+    """Remove what was not used for the longest time until the rest is within a budget."""
+    now = time.time_ns()
+    files = kept_files(folder)
+    total = sum(file.n_bytes for file in files)
+    for file in sorted(files, key=lambda f: (-f.unused_for(now), f.path)):
+        if file.is_unfinished:
+            goes = file.unused_for(now) > ABANDONED
+        else:
+            goes = total > max_bytes and file.unused_for(now) > RECENT
+        if goes and _remove(file):
+            total -= file.n_bytes
+
+
+def empty(folder: Path) -> list[KeptFile]:
+    """Remove everything but what someone may be writing; return what is left."""
+    now = time.time_ns()
+    for file in kept_files(folder):
+        if not file.is_unfinished or file.unused_for(now) > RECENT:
+            _remove(file)
+    return kept_files(folder)
+
+
+def sizes(files: list[KeptFile]) -> dict[str, dict[str, int]]:
+    """How many files of each kind there are, and of how many bytes."""
+    found = {kind: [f.n_bytes for f in files if f.kind == kind] for kind in KINDS}
+    return {kind: {"files": len(n), "bytes": sum(n)} for kind, n in found.items() if n}
+
+
+def described(files: list[KeptFile], budget: int) -> str:
+    """Lines for a person: how large each kind is, and all of them."""
+    width = max(len(words) for words in KINDS.values())
+    lines = [
+        f"{KINDS[kind]:{width}}{of_kind['files']:8,} {_in_words(of_kind['bytes']):>10}"
+        for kind, of_kind in sizes(files).items()
+    ]
+    total = sum(file.n_bytes for file in files)
+    lines.append(f"{'all':{width}}{len(files):8,} {_in_words(total):>10} of {_in_words(budget)}")
+    return "\n".join(lines)
+
+
+def _in_words(n_bytes: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes} B"
+
+
+def _files_of(folder: Path, kind: str) -> Iterator[KeptFile]:
+    with suppress(OSError), os.scandir(folder / kind) as entries:
+        for entry in entries:
+            if not (_FILE.fullmatch(entry.name) or _UNFINISHED.fullmatch(entry.name)):
+                continue
+            with suppress(OSError):  # removed by another program meanwhile
+                if entry.is_file(follow_symlinks=False):
+                    status = Path(entry.path).stat()
+                    yield KeptFile(Path(entry.path), kind, status.st_size, status.st_mtime_ns)
+
+
+def _remove(file: KeptFile) -> bool:
+    """Whether a file is gone; one that was used since it was listed stays."""
+    try:
+        if file.path.stat().st_mtime_ns != file.used_ns:
+            return False
+        file.path.unlink()
+    except FileNotFoundError:  # by another program
+        return True
+    except OSError:  # not ours to remove, or Windows, where a mapped file stays
+        return False
+    return True
+
+
+_log = logging.getLogger(__name__)
+
+
+class Cleaner:
+    """Runs work in the background, one after another; each name waits once only."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self._thread: threading.Thread | None = None
+
+    def later(
+        self, name: Hashable, work: Callable[[], None], seconds: float, *, anew: bool = False
+    ) -> None:
+        """Run work some seconds from now.
+
+        Parameters
+        ----------
+        anew : bool
+            Begin to wait once more if work of that name is waiting, else leave it as it is.
+        """
+        with self._changed:
+            if name in self._waiting and not anew:
+                return
+            self._waiting[name] = time.monotonic() + seconds, work
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="rxrx3-cleaner", daemon=True)
+                with suppress(RuntimeError):  # no thread starts while Python ends
+                    self._thread.start()
+            self._changed.notify()
+
+    def finish(self) -> None:
+        """Run now whatever is waiting."""
+        with self._changed:
+            waiting, self._waiting = self._waiting, {}
+        for _, work in waiting.values():
+            _run_safely(work)
+
+    def _run(self) -> None:
+        while True:
+            _run_safely(self._next())
+
+    def _next(self) -> Callable[[], None]:
+        """Wait for the next work to be due."""
+        with self._changed:
+            while True:
+                name = min(self._waiting, key=lambda n: self._waiting[n][0], default=None)
+                seconds = None if name is None else self._waiting[name][0] - time.monotonic()
+                if seconds is not None and seconds <= 0:
+                    return self._waiting.pop(name)[1]
+                self._changed.wait(seconds)
+
+
+def _run_safely(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:  # a bug of ours: what else is waiting is done nevertheless
+        _log.exception("tidying up failed")
+
+
+cleaner = Cleaner()
+"""The one of this process; what is waiting when Python ends is done then."""
+atexit.register(cleaner.finish)

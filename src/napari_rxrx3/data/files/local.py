@@ -1,0 +1,147 @@
+"""Local files: opened without waiting, written whole or not at all, by one process at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from napari_rxrx3.data.cache.eviction import ABANDONED
+
+__all__ = ["locked", "open_plain", "put_in_place", "read_plain", "stamp_of", "written_atomically"]
+
+
+def open_plain(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a file for reading, unless it is a named pipe or the like: that may never return.
+
+    Raises
+    ------
+    OSError
+    """
+    # Path.open knows no opener
+    file = open(path, "rb", opener=_opened_at_once)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError("it is no file any more")
+    return file
+
+
+def read_plain(path: str | os.PathLike[str]) -> bytes:
+    """Read a whole file as `open_plain` opens it; raises OSError."""
+    with open_plain(path) as file:
+        return file.read()
+
+
+def stamp_of(path: str | os.PathLike[str]) -> str:
+    """Text that is another one for a file that was changed or replaced; raises OSError.
+
+    Only to be compared within one program: some file systems number their files anew.
+    """
+    found = os.stat(path)  # noqa: PTH116
+    return f"{found.st_size}|{found.st_mtime_ns}|{found.st_ino}"
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+_LOCKED_BYTE = 2**31 - 2
+"""Beyond the end of any file that is locked: on Windows a locked byte cannot be read."""
+
+
+@contextmanager
+def locked(file: IO[bytes]) -> Iterator[None]:
+    """Hold the file for this process; a file system without locks is trusted to have one user."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        with suppress(OSError):
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        file.seek(0)
+        try:
+            yield
+        finally:
+            file.flush()
+            with suppress(OSError):
+                file.seek(_LOCKED_BYTE)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed
+        yield
+
+
+_UNFINISHED = ".rxrx3.part"
+_IN_USE = "another program has it open, or you may not replace it"
+_PAUSES = (0.005, 0.01, 0.02)
+"""Seconds: hits are written on the thread of the window."""
+_tidied: set[Path] = set()
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; the file made there takes its place on success.
+
+    The first time that a program writes to a folder, it removes what others left unfinished there
+    a day ago: they were killed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path.parent)
+    # not tempfile: its files can be read by their owner only, and stay so when they are moved
+    temporary = path.parent / f".{uuid.uuid4().hex}{_UNFINISHED}"
+    try:
+        yield temporary
+        put_in_place(temporary, path)
+    finally:
+        with suppress(OSError):  # the error before it says more; it is tidied up one day
+            temporary.unlink(missing_ok=True)
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Have a file, or a folder that is not there yet, take the place of another.
+
+    On Windows a file that somebody has open cannot be replaced, and what looks for viruses, or
+    another window, opens files for a moment: that is waited for, but no longer than a person
+    would not notice.
+
+    Raises
+    ------
+    OSError
+    """
+    for pause in _PAUSES:
+        try:
+            new.replace(path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    try:
+        new.replace(path)
+    except PermissionError as error:  # the folder itself can be written, for `new` was
+        raise OSError(errno.EBUSY, _IN_USE, str(path)) from error
+
+
+def _tidy(folder: Path) -> None:
+    if folder in _tidied:
+        return
+    _tidied.add(folder)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and entry.name.endswith(_UNFINISHED):
+                with suppress(OSError):  # another program was faster, or it may not be removed
+                    _remove_if_old(entry)
+
+
+def _remove_if_old(entry: os.DirEntry[str]) -> None:
+    age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+    if abs(age) > ABANDONED and entry.is_file(follow_symlinks=False):
+        Path(entry.path).unlink()

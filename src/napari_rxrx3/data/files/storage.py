@@ -1,0 +1,266 @@
+"""One way to read a local folder and anything that fsspec can reach."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import posixpath
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from napari_rxrx3.core.errors import CHANGED, RxRx3Error
+from napari_rxrx3.core.redaction import concealer
+from napari_rxrx3.data.files.local import open_plain, stamp_of
+
+__all__ = ["Entry", "Storage"]
+
+_WHOLE_FILE_LIMIT = 512 * 2**20
+_REMOTE_BLOCK = 64 * 2**10
+_STAMPS = (
+    *("ETag", "blob_id", "LastModified", "Last-Modified", "last_modified", "updated", "mtime"),
+    "created",
+)
+"""What file systems call the time of a file's change, or a hash of what it holds."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder of a listing; `path` can be given to every method of its storage.
+
+    `stamp` changes when the file does; it is empty where a listing does not tell.
+    """
+
+    path: str
+    is_folder: bool
+    stamp: str = ""
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.path.rstrip("/"))
+
+
+class Storage:
+    """A file system, local or remote, opened for reading only."""
+
+    def __init__(self, fs: Any) -> None:
+        self._fs = fs
+        self.is_local = isinstance(fs, LocalFileSystem)
+        self.name = "" if self.is_local else str(fs.protocol)
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
+        """Return the storage of a path or URL, and the path inside it."""
+        text = os.fspath(path)
+        if not text:
+            raise RxRx3Error("No path was given.")
+        concealer.note(text)
+        if "://" not in text:
+            return cls(LocalFileSystem()), _at_home(text).absolute().as_posix()
+        try:
+            fs, inner = fsspec.core.url_to_fs(text)
+        except (ValueError, ImportError) as error:  # unknown, or its package is not installed
+            raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
+        fs.invalidate_cache()  # some remember their listings for as long as the program runs
+        return cls(fs), str(inner).rstrip("/")
+
+    def address(self, path: str) -> str:
+        """The path or URL that `of` would make this storage and this path from."""
+        return path if self.is_local else str(self._fs.unstrip_protocol(path))
+
+    @contextmanager
+    def _as_os_errors(self) -> Iterator[None]:
+        """Remote file systems raise errors of their own; callers only know OSError."""
+        try:
+            yield
+        except (OSError, RxRx3Error):
+            raise
+        except Exception as error:
+            raise OSError(_in_words(error)) from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder.
+
+        Raises
+        ------
+        OSError
+            If a server cannot be asked.
+        """
+        with self._as_os_errors():
+            if self._fs.exists(path):
+                return True
+            with suppress(FileNotFoundError):
+                if not self.is_local:  # a server that fails seems to have nothing: ask why
+                    self._fs.cat_file(path, start=0, end=1)
+                    return True
+        return False
+
+    def is_folder(self, path: str) -> bool:
+        """Whether it is a folder; raises OSError if a server cannot be asked."""
+        with self._as_os_errors():
+            return bool(self._fs.isdir(path))
+
+    def children(self, path: str) -> list[Entry]:
+        """List the files and folders in a folder, sorted by path; dot files are left out.
+
+        Whatever is neither, such as a named pipe or a dangling link, is left out as well:
+        opening it may never return.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be listed.
+        """
+        if self.is_local:
+            with os.scandir(path) as found:
+                entries = [
+                    Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder", _stamp_of(e, kind))
+                    for e in found
+                    if (kind := _kind(e))
+                ]
+        else:
+            with self._as_os_errors():
+                listed = self._fs.ls(path, detail=True)
+            entries = [
+                Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
+                for item in listed
+                if item["name"].rstrip("/") != path.rstrip("/")
+            ]
+        return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.path)
+
+    def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
+        """Read a file, or its bytes from `start` to `stop`."""
+        if self.is_local:
+            with open_plain(path) as file:
+                first = file.seek(start or 0)
+                if stop is None:
+                    return file.read()
+                # a damaged header may claim any size, and Python makes room for all of it at once
+                end = min(stop, os.fstat(file.fileno()).st_size)
+                return file.read(max(0, end - first))
+        with self._as_os_errors():
+            data: bytes = self._fs.cat_file(path, start=start, end=stop)
+        if stop is not None and len(data) > stop - (start or 0):
+            return data[start:stop]  # a server without byte ranges sent the whole file
+        return data
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file for reading with seek.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read, or is too large for a server that only sends whole files.
+        """
+        if self.is_local:
+            return open_plain(path)
+        with self._as_os_errors():
+            if self._sends_parts(path):
+                file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
+                if file.seekable():
+                    return file
+                file.close()
+            size = self._fs.info(path).get("size") or 0
+            if size > _WHOLE_FILE_LIMIT:
+                raise OSError(f"the server cannot send parts of a file of {size} bytes")
+            return io.BytesIO(self._fs.cat_file(path))
+
+    def _sends_parts(self, path: str) -> bool:
+        if "http" not in self._fs.protocol and "https" not in self._fs.protocol:
+            return True
+        return len(self._fs.cat_file(path, start=0, end=1)) <= 1
+
+    def fingerprint(self, path: str) -> str:
+        """Text that changes when the file does: its size and time of change."""
+        if self.is_local:
+            stat = os.stat(path)  # noqa: PTH116
+            return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        with self._as_os_errors():
+            info = self._fs.info(path)
+        return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
+
+    def stamp(self, path: str) -> str:
+        """Text that is another one once a file was changed or replaced, told at once.
+
+        Empty where only a server could tell. Not to be kept; raises OSError if it is gone.
+        """
+        return stamp_of(path) if self.is_local else ""
+
+    def unless_changed(self, path: str, fingerprint: str) -> str:
+        """The fingerprint that a file had; raises OSError if another one is in its place.
+
+        A file that is gone is no other one. A server is not asked.
+        """
+        with suppress(FileNotFoundError):
+            if self.is_local and self.fingerprint(path) != fingerprint:
+                raise OSError(CHANGED)
+        return fingerprint
+
+    def folder_fingerprint(self, path: str, names: Collection[str]) -> str:
+        """Text that changes when one of some files in a folder does; raises OSError."""
+        digest = hashlib.sha256()
+        if self.is_local:
+            with os.scandir(path) as found:
+                files = sorted((e.name, e.stat()) for e in found if e.name in names)
+            for name, stat in files:
+                digest.update(_line(name, stat.st_size, stat.st_mtime_ns))
+            return f"{path}|{digest.hexdigest()}"
+        with self._as_os_errors():
+            listed = self._fs.ls(path, detail=True)
+        listed = [info for info in listed if posixpath.basename(info["name"]) in names]
+        for info in sorted(listed, key=lambda info: str(info["name"])):
+            digest.update(_line(info["name"], info.get("size"), _stamp(info)))
+        return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
+
+
+def _line(*facts: object) -> bytes:
+    """Facts to be hashed; a name may be no text."""
+    return ("|".join(map(str, facts)) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _at_home(text: str) -> Path:
+    """The path with ``~`` as the user's folder; a name that only begins with it stays."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(text)
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    """What a server says about when a file was changed."""
+    return str(next((info[key] for key in _STAMPS if info.get(key)), ""))
+
+
+def _listed_stamp(info: dict[str, Any]) -> str:
+    stamp = _stamp(info)
+    return f"{info.get('size')}|{stamp}" if stamp else ""
+
+
+def _stamp_of(entry: os.DirEntry[str], kind: str) -> str:
+    if kind != "file":
+        return ""
+    try:
+        stat = entry.stat()
+    except OSError:  # gone since the folder was listed
+        return ""
+    return f"{stat.st_size}|{stat.st_mtime_ns}"
+
+
+def _in_words(error: Exception) -> str:
+    status = getattr(error, "status", None)  # of aiohttp
+    if isinstance(status, int):
+        return f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link to itself
+        return ""

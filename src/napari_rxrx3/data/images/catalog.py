@@ -1,0 +1,368 @@
+"""All image containers of a data set as one: the bytes and pixels of any plane of any well."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
+from napari_rxrx3.data.cache.budgets import budgets
+from napari_rxrx3.data.cache.disk_cache import ArrayCache, DiskCache
+from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
+from napari_rxrx3.data.images.decode import (
+    UndecodableImage,
+    decode,
+    decode_small,
+    image_kind,
+    image_layout,
+)
+from napari_rxrx3.data.images.folders import FolderSource
+from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
+from napari_rxrx3.data.images.plate_names import PlateNamer
+from napari_rxrx3.data.images.reducers import reduce_here
+from napari_rxrx3.data.images.shards import ShardSource
+from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
+from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.thumbnails.previews import PrefixReader, PreviewForm, form_of
+
+__all__ = ["ImageCatalog", "Layout", "find_images", "most_common", "odd_layout"]
+
+Plane = np.ndarray[Any, Any]
+Layout = tuple[tuple[int, int], np.dtype[Any]]
+"""Shape (Y, X) and dtype of a plane."""
+Result = TypeVar("Result")
+Progress = Callable[[int, int, str], None]
+Reduce = Callable[[bytes, int], Plane | None]
+
+_HEADER = 64 * 2**10
+_PROBED, _PROBED_WIDELY = 12, 120
+"""Number of planes whose headers say what all the others of their plate are like."""
+
+
+class ImageCatalog:
+    """Finds, reads and decodes planes; decoded planes are kept up to a number of bytes.
+
+    A plane that several containers hold is read from the first one that can give it.
+
+    Attributes
+    ----------
+    on_decoded : callable, optional
+        Called with (well, channel, plane) for each plane that was decoded whole, from whatever
+        thread did it, if its preview can be made of it.
+    """
+
+    on_decoded: Callable[[WellId, int, Plane], None] | None = None
+
+    def __init__(self, sources: list[ImageSource], where: str, is_local: bool = True) -> None:
+        self.sources, self.is_local = sources, is_local
+        self._where = where
+        self._planes = ArrayCache(budgets.memory_bytes)
+        budgets.memory_changed.connect(self._planes.resize)
+        self._forms: dict[PlateId, PreviewForm] = {}
+        self.stamps = ChangeWatch()
+        self.stamps.changed.connect(self._on_changed)
+        self._tops = {source.path: PrefixReader(source.read) for source in sources}
+        self._of_plate: dict[PlateId, list[ImageSource]] = {}
+        for source in sources:
+            for plate in source.index.plates:
+                self._of_plate.setdefault(plate, []).append(source)
+
+    @property
+    def plates(self) -> set[PlateId]:
+        return set(self._of_plate)
+
+    def channels(self, well: WellId) -> tuple[bool, ...]:
+        """Which of the six channels some container lists for this well."""
+        return tuple(bool(self._candidates(well, c)) for c in range(1, N_CHANNELS + 1))
+
+    def present(self, plate: PlateId) -> Plane:
+        """Bool (1536, 6): the planes that some container lists for a plate."""
+        found = np.zeros(N_POSITIONS * N_CHANNELS, dtype=bool)
+        for source in self._of_plate.get(plate, ()):
+            found[source.index.of_plate(plate)[0]] = True
+        planes: Plane = found.reshape(N_POSITIONS, N_CHANNELS)
+        return planes
+
+    def present_wells(self, plate: PlateId) -> Plane:
+        """Bool (1536,): the wells of a plate of which some container lists some plane."""
+        return np.asarray(self.present(plate).any(axis=1))
+
+    def plane(self, well: WellId, channel: int, size: int | None = None) -> Plane:
+        """Decode one plane, whole or as a (size, size) thumbnail; the array is read-only.
+
+        Raises
+        ------
+        ImageUnavailable
+            If no container has the plane, or none can give it undamaged.
+        """
+
+        def compute() -> Plane:
+            if size is None:
+                return self._whole(well, channel)
+            return self._first_good(
+                well, channel, lambda source, row: decode_small(source.read(row), size)
+            )
+
+        return self._planes.get(self._key(well, channel, size), compute)
+
+    def _whole(self, well: WellId, channel: int) -> Plane:
+        def read(source: ImageSource, row: int) -> tuple[Plane, bool]:
+            data = source.read(row)
+            return decode(data), image_kind(data) != "JPEG 2000"
+
+        plane, has_preview = self._first_good(well, channel, read)
+        if self.on_decoded is not None and has_preview:
+            self.on_decoded(well, channel, plane)
+        return plane
+
+    def is_decoded(self, well: WellId, channel: int) -> bool:
+        """Whether a whole plane is in memory."""
+        return self._key(well, channel, None) in self._planes
+
+    def is_as_read(self, well: WellId, channel: int) -> bool:
+        """Whether a plane that was read is still what its file holds."""
+        return all(self.stamps.is_same(*found) for found in self._candidates(well, channel))
+
+    def _key(self, well: WellId, channel: int, form: int | str | None) -> tuple[object, ...]:
+        """What a decoded plane is kept by: another file is another plane."""
+        stamps = [self.stamps.of(*found) for found in self._candidates(well, channel)]
+        return well, channel, form, *stamps
+
+    def _on_changed(self, path: str) -> None:
+        self._forms.clear()
+
+    def top(self, well: WellId, channel: int) -> Plane | None:
+        """The first 192 rows of a large PNG, from the first part of its file; else None.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+        return self._first_good(well, channel, lambda source, row: self._tops[source.path].top(row))
+
+    def preview(self, well: WellId, channel: int) -> Plane:
+        """The quickest honest small view of a plane, (64, 64), see `previews`; read-only.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+        compute = partial(self.new_preview, well, channel)
+        return self._planes.get(self._key(well, channel, "preview"), compute)
+
+    def new_preview(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
+        """Make a preview and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""
+        return self._first_good(
+            well, channel, lambda source, row: self._tops[source.path].preview(row, reduce)
+        )
+
+    def preview_form(self, plate: PlateId) -> PreviewForm | None:
+        """What the previews of most wells of a plate are like; None if no header tells."""
+        if plate not in self._forms:
+            forms = self._probed_forms(plate)
+            if not forms:
+                return None
+            self._forms[plate] = Counter(forms).most_common(1)[0][0]
+        return self._forms[plate]
+
+    def _probed_forms(self, plate: PlateId) -> list[PreviewForm]:
+        """Forms of the planes that are read first, or of some from all over the plate."""
+        order = self.reading_order(plate).ravel()
+        listed = np.flatnonzero(order >= 0)
+        listed = listed[np.argsort(order[listed])]
+        forms: list[PreviewForm] = []
+        for some in (listed[:_PROBED], listed[:: max(1, len(listed) // _PROBED_WIDELY)]):
+            for code in some.tolist():
+                position, channel = divmod(code, N_CHANNELS)
+                well = WellId(*plate, *divmod(position, N_COLUMNS))
+                with suppress(ImageUnavailable):
+                    forms.append(self._first_good(well, channel + 1, _read_form))
+            if forms:
+                break
+        return forms
+
+    def reading_order(self, plate: PlateId) -> Plane:
+        """Int (1536, 6): numbers that rise as planes are best read, -1 where none is listed."""
+        order = np.full(N_POSITIONS * N_CHANNELS, -1, dtype=np.int64)
+        for number, source in reversed(list(enumerate(self._of_plate.get(plate, ())))):
+            code, rows = source.index.of_plate(plate)
+            by_place = np.lexsort((source.index.second[rows], source.index.first[rows]))
+            order[code[by_place]] = number * len(order) + np.arange(len(rows))
+        return order.reshape(N_POSITIONS, N_CHANNELS)
+
+    def fingerprint(self, plate: PlateId) -> str:
+        """Text that changes when a container of a plate does; raises OSError."""
+        return "|".join(source.fingerprint() for source in self._of_plate.get(plate, ()))
+
+    def stamps_of(self, plate: PlateId) -> Plane:
+        """Int (1536, 6): numbers that change with the files of a plate, 0 where nothing tells."""
+        return stamps_of(self._of_plate.get(plate, ()), plate)
+
+    def stamp(self, well: WellId, channel: int) -> int:
+        """The one of `stamps_of` for a plane."""
+        return next((stamp_in(*found) for found in self._candidates(well, channel)), 0)
+
+    def layout(self, well: WellId) -> Layout:
+        """Shape (Y, X) and dtype that most of a well's planes have, from their headers.
+
+        Raises
+        ------
+        ImageUnavailable
+            If no plane tells; it names the first channel.
+        """
+        layouts: list[Layout] = []
+        failure: ImageUnavailable | None = None
+        for channel in range(1, N_CHANNELS + 1):
+            try:
+                layouts.append(self._first_good(well, channel, _read_layout))
+            except ImageUnavailable as error:
+                failure = failure or error
+        if not layouts:
+            assert failure is not None
+            raise failure
+        return most_common(layouts)
+
+    def locate(self, well: WellId, channel: int) -> str:
+        """Where a plane is or should be, for a person."""
+        found = self._candidates(well, channel)
+        return found[0][0].locate(found[0][1]) if found else self._where
+
+    def verify(self, source: ImageSource, row: int) -> Layout | str:
+        """Decode one plane of one container; return its layout, or what is wrong with it."""
+        try:
+            plane = decode(source.read(row))
+        except (OSError, UndecodableImage, pa.ArrowException) as error:
+            return _cause(error)
+        return (plane.shape[0], plane.shape[1]), plane.dtype
+
+    def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
+        found = []
+        for source in self._of_plate.get(well.plate_id, ()):
+            row = source.index.find(well, channel)
+            if row is not None:
+                found.append((source, row))
+        return found
+
+    def _first_good(
+        self,
+        well: WellId,
+        channel: int,
+        use: Callable[[ImageSource, int], Result],
+    ) -> Result:
+        failure: ImageUnavailable | None = None
+        for source, row in self._candidates(well, channel):
+            try:
+                return use(source, row)
+            except (OSError, UndecodableImage, pa.ArrowException) as error:
+                place = source.locate(row)
+                failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
+        raise failure or self._missing(well, channel)
+
+    def _missing(self, well: WellId, channel: int) -> ImageUnavailable:
+        holders = self._of_plate.get(well.plate_id, ())
+        if not holders:
+            cause = f"no images of {well.plate_id} are here"
+            return ImageUnavailable(str(well), channel, self._where, cause, missing=True)
+        places = ", ".join(source.path for source in holders)
+        cause = "the image is missing"
+        return ImageUnavailable(str(well), channel, places, cause, missing=True)
+
+
+def _read_layout(source: ImageSource, row: int) -> Layout:
+    return image_layout(source.read(row, _HEADER))
+
+
+def _read_form(source: ImageSource, row: int) -> PreviewForm:
+    try:
+        return form_of(source.read(row, _HEADER))
+    except UndecodableImage:  # the header of a TIFF may be at its end
+        return form_of(source.read(row))
+
+
+def find_images(
+    storage: Storage,
+    contents: Contents,
+    where: str,
+    cache: DiskCache,
+    name_plate: PlateNamer,
+    progress: Progress | None = None,
+) -> tuple[ImageCatalog, list[Problem]]:
+    """Index every container of images; `name_plate` says which plate a path belongs to."""
+    problems: list[Problem] = []
+    sources: list[ImageSource] = []
+    for folder, names in contents.folders.items():
+        index = FolderSource.build_index(folder, names, name_plate(folder))
+        sources.append(FolderSource(storage, folder, index))
+    slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
+
+    def build(job: tuple[str, str]) -> tuple[str, str, tuple[PlaneIndex, str] | Exception]:
+        path, kind = job
+        try:
+            return path, kind, _cached_index(storage, path, kind, cache, name_plate(path))
+        except (OSError, pa.ArrowException, ValueError) as error:
+            return path, kind, error
+
+    for done, (path, kind, result) in enumerate(in_threads(build, slow)):
+        if progress is not None:
+            progress(done + 1, len(slow), f"indexing {path}")
+        if isinstance(result, Exception):
+            what = f"{path} cannot be read ({_cause(result)})"
+            problems.append(Problem("unreadable_file", detail=what))
+        elif kind == "tar":
+            sources.append(TarSource(storage, path, *result))
+        else:
+            sources.append(ShardSource(storage, path, *result))
+    for source in sources:
+        problems += [Problem("odd_file", detail=f"{source.path}: {n}") for n in source.index.notes]
+    return ImageCatalog(sources, where, storage.is_local), problems
+
+
+def odd_layout(layout: Layout, usual: Layout | None) -> str:
+    """Say in which way a plane differs from its sisters."""
+    assert usual is not None
+    (shape, dtype), (usual_shape, usual_dtype) = layout, usual
+    return (
+        f"it has {shape[1]} x {shape[0]} pixels of {dtype} where its sisters have "
+        f"{usual_shape[1]} x {usual_shape[0]} of {usual_dtype}"
+    )
+
+
+def most_common(layouts: Sequence[Layout]) -> Layout:
+    """The layout that most planes of a well have: an odd one must not make the others odd."""
+    return Counter(layouts).most_common(1)[0][0]
+
+
+def _cached_index(
+    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
+) -> tuple[PlaneIndex, str]:
+    """Index of a container, and what identifies the file that it is of."""
+    made_from = storage.fingerprint(path)
+    fingerprint = f"{made_from}|{plate}"
+    arrays = cache.load(f"{kind}-index", fingerprint)
+    if arrays is not None:
+        return PlaneIndex.from_arrays(arrays), made_from
+    if kind == "tar":
+        index = TarSource.build_index(storage, path, plate)
+    else:
+        index = ShardSource.build_index(storage, path)
+    # what stopped the reading may be a network that is back the next time
+    if not any(note.startswith(CUT_OFF) for note in index.notes):
+        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
+    return index, made_from
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file is not there any more"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200] or type(error).__name__

@@ -1,0 +1,248 @@
+"""From the bytes of one image file to one plane."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_rxrx3.data.images.png import (
+    PNG,
+    all_rows,
+    bytes_for_rows,
+    check_bulk,
+    first_rows,
+    png_header,
+)
+from napari_rxrx3.data.images.reduced import MAX_PIXELS, reduced_image
+
+__all__ = [
+    "UndecodableImage",
+    "bytes_for_prefix",
+    "decode",
+    "decode_prefix",
+    "decode_small",
+    "image_kind",
+    "image_layout",
+    "shrink",
+]
+
+Plane = np.ndarray[Any, Any]
+
+_JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+class UndecodableImage(Exception):
+    """The bytes are no gray image that this library reads; the text says why."""
+
+
+def decode(data: bytes) -> Plane:
+    """Decode a gray PNG, JPEG 2000 or TIFF.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X), uint8 or uint16.
+
+    Raises
+    ------
+    UndecodableImage
+        If the bytes are damaged, of another kind, or not one gray plane of 8 or 16 bits.
+    """
+    kind = image_kind(data)
+    _check_size(data, kind)
+    try:
+        if kind == "PNG":
+            header = png_header(data)
+            plane = all_rows(data, header)
+            if plane is None:
+                check_bulk(data, header)
+                plane = imagecodecs.png_decode(data)
+        elif kind == "JPEG 2000":
+            plane = imagecodecs.jpeg2k_decode(data)
+        else:
+            plane = tifffile.imread(io.BytesIO(data))
+    except Exception as error:  # codecs raise whatever they like on damaged bytes
+        raise _damaged(kind, error) from error
+    return _gray(np.asarray(plane))
+
+
+def decode_small(data: bytes, size: int) -> Plane:
+    """Decode to a (size, size) thumbnail, by area mean; dtype as in the file.
+
+    JPEG 2000 stores a pyramid: only the levels that `size` needs are decoded.
+    """
+    if image_kind(data) == "JPEG 2000":
+        return shrink(_decode_reduced(data, size), size)
+    return shrink(decode(data), size)
+
+
+def decode_prefix(data: bytes, n_rows: int) -> Plane:
+    """Decode the first rows of a gray image, of a PNG from the first part of its file.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X), exactly as `decode` gives them. Fewer than `n_rows` if the image is not so high,
+        or if `data` are the first part of a PNG and hold no more.
+
+    Raises
+    ------
+    UndecodableImage
+    """
+    if image_kind(data) != "PNG":
+        return decode(data)[:n_rows]
+    try:
+        header = png_header(data)
+        _check_pixels(header.width, header.height)
+        rows = first_rows(data, header, n_rows)
+    except UndecodableImage:
+        raise
+    except Exception as error:  # of zlib, of libpng, or for what the header says
+        raise _damaged("PNG", error) from error
+    return decode(data)[:n_rows] if rows is None else rows
+
+
+def bytes_for_prefix(data: bytes, n_rows: int, smallest: int) -> int | None:
+    """How much of a file holds its first rows, from the first bytes; None for all of it.
+
+    An image whose smaller side is below `smallest` is wanted whole.
+    """
+    if image_kind(data) != "PNG":
+        return None
+    try:
+        header = png_header(data)
+    except ValueError as error:
+        raise _damaged("PNG", error) from error
+    if not header.is_plain or min(header.width, header.height) < smallest:
+        return None
+    return bytes_for_rows(header, n_rows)
+
+
+def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
+    """Shape (Y, X) and dtype of an image, from its header; `data` may end early.
+
+    Raises
+    ------
+    UndecodableImage
+        If that tells that it is no gray image of 8 or 16 bits.
+    """
+    kind = image_kind(data)
+    if kind == "TIFF":
+        return _tiff_layout(data)
+    width, height, mode = _check_size(data, kind)
+    if mode not in ("L", "I;16", "I;16B", "I"):
+        raise UndecodableImage(f"not a gray image of 8 or 16 bits (mode {mode})")
+    return (height, width), np.dtype(np.uint8 if mode == "L" else np.uint16)
+
+
+def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            page = tiff.pages.first
+            plane = np.empty(page.shape, dtype=page.dtype)
+    except Exception as error:
+        raise _damaged("TIFF", error) from error
+    height, width = _gray(plane).shape
+    _check_pixels(width, height)
+    return (height, width), plane.dtype
+
+
+def image_kind(data: bytes) -> str:
+    """``"PNG"``, ``"JPEG 2000"`` or ``"TIFF"``; raises UndecodableImage if it is none of them."""
+    if not data:
+        raise UndecodableImage("the file is empty")
+    if data.startswith(PNG):
+        return "PNG"
+    if data.startswith(_JP2):
+        return "JPEG 2000"
+    if data.startswith(_TIFF):
+        return "TIFF"
+    raise UndecodableImage("not a PNG, JPEG 2000 or TIFF image")
+
+
+def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
+    """Read the header only, so that a file cannot ask for more memory than an image needs."""
+    try:
+        if kind == "TIFF":
+            with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+                page = tiff.pages.first
+                width, height, mode = page.imagewidth, page.imagelength, ""
+        else:
+            with Image.open(io.BytesIO(data)) as header:
+                (width, height), mode = header.size, header.mode
+    except Exception as error:
+        raise _damaged(kind, error) from error
+    _check_pixels(width, height)
+    return width, height, mode
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if not (width and height):
+        raise UndecodableImage("its header says that it has no pixels")
+    if width * height > MAX_PIXELS:
+        raise UndecodableImage(f"claims {width} x {height} pixels, which no well image has")
+
+
+def _gray(plane: Plane) -> Plane:
+    if plane.ndim != 2:
+        raise UndecodableImage(f"not one gray plane (shape {plane.shape})")
+    if plane.dtype not in (np.uint8, np.uint16):
+        raise UndecodableImage(f"not an image of 8 or 16 bits ({plane.dtype})")
+    return plane
+
+
+def _decode_reduced(data: bytes, size: int) -> Plane:
+    _check_size(data, "JPEG 2000")
+    try:
+        # twice the size: the reduced image is sharper than a mean, and half a pixel off
+        return _gray(np.asarray(reduced_image(data, 2 * size)))
+    except UndecodableImage:
+        raise
+    except Exception:  # fewer levels in the file than asked for, or damage: the full decode tells
+        return decode(data)
+
+
+def shrink(plane: Plane, size: int) -> Plane:
+    """Area mean of (size, size) parts of a plane, rounded; dtype as it is."""
+    if plane.shape == (size, size):
+        return plane
+    if plane.shape[0] % size == 0 and plane.shape[1] % size == 0:
+        return _binned(plane, plane.shape[0] // size, plane.shape[1] // size)
+    image = Image.fromarray(plane.astype(np.float32))
+    small = np.asarray(image.resize((size, size), Image.Resampling.BOX))
+    info = np.iinfo(plane.dtype)
+    shrunk: Plane = np.clip(np.rint(small), info.min, info.max).astype(plane.dtype)
+    return shrunk
+
+
+def _binned(plane: Plane, high: int, wide: int) -> Plane:
+    """Exact means of blocks of `high` x `wide` pixels."""
+    height, width = plane.shape
+    rows = plane.reshape(height // high, high, width).sum(axis=1, dtype=np.uint32)
+    sums = rows.reshape(height // high, width // wide, wide).sum(axis=2, dtype=np.uint64)
+    binned: Plane = np.rint(sums / (high * wide)).astype(plane.dtype)
+    return binned
+
+
+def _damaged(kind: str, error: Exception) -> UndecodableImage:
+    """Say it in plain words where the codec's own are about its code."""
+    text = " ".join(str(error).split())
+    for sign, words in _PLAIN_WORDS.items():
+        if sign in text:
+            return UndecodableImage(f"damaged {kind} image: {words}")
+    return UndecodableImage(f"damaged {kind} image ({text[:160] or type(error).__name__})")
+
+
+_PLAIN_WORDS = {
+    "too small": "it is cut off",
+    "truncated": "it is cut off",
+    "CRC": "a checksum is wrong",
+    "opj_": "it cannot be decoded",
+    "cannot identify": "its header is wrong",
+}

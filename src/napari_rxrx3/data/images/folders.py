@@ -1,0 +1,53 @@
+"""Folders of loose image files, one folder a plate."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+
+from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
+
+__all__ = ["FolderSource"]
+
+
+class FolderSource:
+    """One plate's images as files such as ``Plate7/AA02_s1_w3.png``."""
+
+    def __init__(self, storage: Storage, path: str, index: PlaneIndex) -> None:
+        self._storage = storage
+        self.path = path
+        self.index = index
+
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
+        return self._storage.read(self.locate(row), 0, n_bytes)
+
+    def locate(self, row: int) -> str:
+        return posixpath.join(self.path, self.index.name[row].decode(errors="surrogateescape"))
+
+    def fingerprint(self) -> str:
+        names = {name.decode(errors="surrogateescape") for name in self.index.name.tolist()}
+        return self._storage.folder_fingerprint(self.path, names)
+
+    def file(self, row: int) -> str:
+        return self.locate(row)
+
+    def stamp(self, row: int) -> str:
+        return self._storage.stamp(self.file(row))
+
+    @staticmethod
+    def build_index(path: str, names: Iterable[str], plate: PlateId | None = None) -> PlaneIndex:
+        """Index the file names of a plate's folder."""
+        if plate is None:
+            experiment, number = plate_of_path(path)
+            plate = PlateId(experiment, number or 0)
+        records: list[PlaneRecord] = []
+        notes: list[str] = []
+        for name in names:
+            record = record_of_name(name, plate, 0, 0)
+            if record is not None:
+                records.append(record)
+            elif name.lower().endswith(IMAGE_ENDINGS):
+                notes.append(f"{name} is not named like an image of a 1536-well plate")
+        return PlaneIndex.of(records, notes)

@@ -1,0 +1,81 @@
+"""Which plate the images of a container belong to, by its path and by what the metadata list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.images.planes import plate_of_path
+
+__all__ = ["PlateNamer"]
+
+_FORMS = {"gene-#", "compound-#"}
+"""What the experiments of RxRx3 are called, whether or not the metadata list them."""
+
+
+class PlateNamer:
+    """Names the plate of a container by its path, helped by the plates that are listed.
+
+    ``gene-001/Plate7.tar`` says it all. A lone ``Plate7.tar`` belongs to the only experiment that
+    has a plate 7, if no other container can be meant: images of a stranger under the name of a
+    listed well would be worse than none.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        All containers of the data set.
+    """
+
+    def __init__(self, plates: Collection[PlateId], paths: Iterable[str]) -> None:
+        self._plates = plates
+        self._experiments = {plate.experiment for plate in plates}
+        self._forms = _FORMS | {_form(experiment) for experiment in self._experiments}
+        self._sure = self._sure_guesses(paths)
+
+    def __call__(self, path: str) -> PlateId | None:
+        """The plate, or None if the path itself names it as well as can be."""
+        plate = self._guess(path)
+        return self._named(path) or (plate if plate in self._sure else None)
+
+    def _sure_guesses(self, paths: Iterable[str]) -> set[PlateId]:
+        """Plates for which one folder alone can be meant, and none says that it is meant."""
+        taken: set[PlateId] = set()
+        folders: dict[PlateId, set[str]] = {}
+        for path in paths:
+            experiment, number = plate_of_path(path)
+            if (plate := self._guess(path)) is not None:
+                folders.setdefault(plate, set()).add(experiment)
+            if number is not None:
+                taken.add(self._named(path) or PlateId(experiment, number))
+        return {plate for plate, found in folders.items() if len(found) == 1} - taken
+
+    def _named(self, path: str) -> PlateId | None:
+        """The plate of a path that holds the name of a listed experiment somewhere else."""
+        experiment, number = plate_of_path(path)
+        if number is None or self._is_experiment(experiment):
+            return None
+        found = [listed for listed in self._experiments if _names(path, listed)]
+        return PlateId(max(found, key=len), number) if found else None
+
+    def _guess(self, path: str) -> PlateId | None:
+        """The only listed plate of that number, for a path that names no experiment."""
+        experiment, number = plate_of_path(path)
+        if number is None or self._is_experiment(experiment) or self._named(path) is not None:
+            return None
+        owners = [plate for plate in self._plates if plate.plate == number]
+        return owners[0] if len(owners) == 1 else None
+
+    def _is_experiment(self, folder: str) -> bool:
+        """Whether it is called like one, though it may be none of the metadata's."""
+        return _form(folder) in self._forms
+
+
+def _form(experiment: str) -> str:
+    """``gene-#`` for ``gene-001``: whether a folder is called like an experiment."""
+    return re.sub(r"\d+", "#", experiment)
+
+
+def _names(path: str, experiment: str) -> bool:
+    tail = "/".join(path.split("/")[-3:])
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(experiment)}(?![0-9A-Za-z])", tail) is not None

@@ -1,0 +1,208 @@
+"""The images of a data set by well: single planes, all six, and small views of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+
+from napari_rxrx3.core.errors import ImageUnavailable, UnknownWell
+from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, parse_well_id
+from napari_rxrx3.data.images.catalog import ImageCatalog, Layout, most_common, odd_layout
+from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
+from napari_rxrx3.data.wells.well_list import WellList
+
+__all__ = ["WellImages"]
+
+Plane = np.ndarray[Any, Any]
+ReadPlane = Callable[[int], Plane]
+"""Gives one channel (1..6) of a well."""
+Locate = Callable[[int], str]
+"""Says where one is."""
+
+_POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
+
+
+class WellImages:
+    """Reads the images of wells that are asked for by the ids of a table of wells."""
+
+    def __init__(self, images: ImageCatalog, listed: WellList, shelf: ThumbnailShelf) -> None:
+        self.images = images
+        self.listed = listed
+        self._shelf = shelf
+
+    def well(self, well_id: str) -> WellId:
+        """Place of a well.
+
+        Raises
+        ------
+        UnknownWell
+            If neither the metadata nor any container of images knows it.
+        """
+        position = self.listed.position_of(well_id)
+        if position is not None:
+            return self.listed.place(position)
+        try:
+            well = parse_well_id(well_id)
+        except ValueError:
+            raise UnknownWell(well_id) from None
+        if well.plate_id in self.images.plates and any(self.images.channels(well)):
+            return well
+        raise UnknownWell(well_id)
+
+    def plane(self, well_id: str, channel: int, size: int | None = None) -> Plane:
+        """One channel (1..6) of a well: (Y, X), or a (size, size) thumbnail. Read-only.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        try:
+            return self.images.plane(self.well(well_id), channel, size)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+
+    def is_decoded(self, well_id: str, channel: int) -> bool:
+        """Whether `plane` answers at once; raises UnknownWell."""
+        return self.images.is_decoded(self.well(well_id), channel)
+
+    def is_as_read(self, well_id: str, channel: int) -> bool:
+        """Whether a plane that was read is still what its file holds; raises UnknownWell."""
+        return self.images.is_as_read(self.well(well_id), channel)
+
+    def top(self, well_id: str, channel: int) -> Plane | None:
+        """The first 192 rows of a large PNG, read from the first part of its file.
+
+        None for other images: nothing less than the whole of them can be had sooner.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        try:
+            return self.images.top(self.well(well_id), channel)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+
+    def preview(self, well_id: str, channel: int) -> Plane:
+        """The quickest honest view of a channel (1..6) of a well, (64, 64), native dtype.
+
+        A well of less than 768 pixels is shown whole, by area mean, or by the level of 64 pixels
+        that a JPEG 2000 holds. Of a larger one the piece of 192 x 192 pixels at its top middle is
+        shown, made smaller by 3; see `preview_width`. Read-only.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        well = self.well(well_id)
+        thumbnails = self._shelf.loaded(well.plate_id)
+        if thumbnails is not None:
+            plane = thumbnails.preview(well.position, channel)
+            if plane is not None:
+                return plane
+        try:
+            plane = self.images.preview(well, channel)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+        if thumbnails is not None:
+            thumbnails.add(well.position, channel, plane)
+        return plane
+
+    def preview_width(self, well_id: str) -> int:
+        """Side of the square that a preview shows, in pixels of the well; 0 if nothing tells."""
+        form = self.images.preview_form(self.well(well_id).plate_id)
+        return form.span if form is not None else 0
+
+    def thumbnails_of(self, plate: PlateId) -> PlateThumbnails:
+        """The previews of a plate, as far as they are known; one object for all who ask."""
+        return self._shelf.get(plate)
+
+    def image(self, well_id: str) -> da.Array:
+        """The six planes of a well as a lazy array (6, Y, X), native dtype, a channel a chunk.
+
+        Raises
+        ------
+        UnknownWell
+            If the data set has no such well.
+        ImageUnavailable
+            If not one of its channels is there; a single missing one raises when it is computed.
+        """
+        well = self.well(well_id)
+        try:
+            layout = self.images.layout(well)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+        return _lazy_stack(well_id, partial(self.plane, well_id), self._locator(well), layout)
+
+    def read(self, well_id: str) -> Plane:
+        """The six planes of a well, (6, Y, X), native dtype, read in parallel.
+
+        Raises
+        ------
+        UnknownWell
+        ImageUnavailable
+            Naming the first channel that is missing or cannot be read, its file and the cause.
+        """
+        well = self.well(well_id)
+        return _read_stack(well_id, partial(self.plane, well_id), self._locator(well))
+
+    def thumbnail(self, well_id: str, size: int = 64) -> Plane:
+        """The six planes of a well at (6, size, size), by area mean, native dtype.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        read = partial(self.plane, well_id, size=size)
+        return _read_stack(well_id, read, self._locator(self.well(well_id)))
+
+    def _locator(self, well: WellId) -> Callable[[int], str]:
+        return partial(self.images.locate, well)
+
+
+def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
+    """Say the well as the table does, which need not be experiment_plate_address."""
+    cause, missing = error.cause, error.missing
+    return ImageUnavailable(well_id, error.channel, error.location, cause, missing=missing)
+
+
+def _read_stack(well_id: str, read: ReadPlane, locate: Locate) -> Plane:
+    """Read six planes in parallel: (6, Y, X); an odd one is an `ImageUnavailable`."""
+    futures = [_POOL.submit(read, channel) for channel in range(1, N_CHANNELS + 1)]
+    planes = [future.result() for future in futures]
+    usual = most_common([_layout(plane) for plane in planes])
+    for channel, plane in enumerate(planes, start=1):
+        _require_layout(well_id, channel, plane, usual, locate)
+    return np.stack(planes)
+
+
+def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: Layout) -> da.Array:
+    """Six planes of a layout that are read when they are computed: (6, Y, X)."""
+
+    def checked(channel: int) -> Plane:
+        plane = read(channel)
+        _require_layout(well_id, channel, plane, layout, locate)
+        return plane
+
+    delayed = dask.delayed(checked, pure=False)
+    channels = range(1, N_CHANNELS + 1)
+    return da.stack([da.from_delayed(delayed(channel), *layout) for channel in channels])
+
+
+def _require_layout(
+    well_id: str, channel: int, plane: Plane, usual: Layout, locate: Locate
+) -> None:
+    if _layout(plane) != usual:
+        cause = odd_layout(_layout(plane), usual)
+        raise ImageUnavailable(well_id, channel, locate(channel), cause)
+
+
+def _layout(plane: Plane) -> Layout:
+    return (plane.shape[0], plane.shape[1]), plane.dtype

@@ -1,0 +1,1 @@
+"""Two maps side by side, and what a map knows of what is known."""

@@ -1,0 +1,190 @@
+"""The benchmark panel: how much of what is known already a map tells."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmarked
+from napari_rxrx3.gui.neighbors.answers import spec_of
+from napari_rxrx3.gui.neighbors.map_choice import map_in_words
+from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
+from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.session import Session
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["BenchmarkPanel"]
+
+_TASK = "benchmark"
+_HINT = (
+    "How much of what is already known does the map tell? Choose a table of pairs that belong "
+    "together (columns entity1 and entity2), or of compounds and the genes they act on (columns "
+    "treatment, gene_symbol, and active or nM_value), and press Run.\n\n"
+    "Licences do not allow such tables to come with this plugin; docs/maps.md says where to get "
+    "them."
+)
+_FILES = "Tables (*.csv *.tsv *.txt);;All files (*)"
+
+
+class BenchmarkPanel(QWidget):
+    """Holds a table of what is known against the map that the session's query asks."""
+
+    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._tasks = session, tasks
+        self.following = Connections(self)
+        self._path, self._said = "", _HINT
+        self._is_running = False
+        self._result: BenchmarkResult | None = None
+        self.choose = QPushButton("Choose a file …")
+        self.choose.setToolTip("A table of pairs that belong together, or of compounds and genes")
+        self.file, self.map = QElidingLabel(), QElidingLabel()
+        self.run = QPushButton("Run")
+        self.run.setToolTip("See how many of the known pairs the map finds again; again: stop")
+        self.save = tool_button("download", "Save the result as CSV")
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.table = ResultTable("Result of the benchmark")
+        self.table.setToolTip("What the map finds again of the pairs that are known")
+        for label in (self.file, self.map, self.note):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self._lay_out()
+        self._connect()
+        self._on_query()
+
+    def end(self) -> None:
+        """Stop all work of the panel; it is not used any more."""
+        self.following.end()
+        self._tasks.cancel(_TASK)
+
+    def set_file(self, path: str) -> None:
+        """Choose a table; it is read when it is run."""
+        self._path = path
+        self.file.setText(Path(path).name)
+        self.file.setToolTip(wrapped_tooltip(path))
+        self._stop("")
+
+    def to_csv(self) -> str:
+        """The result as CSV, with the file and the map in every row."""
+        if self._result is None:
+            return ""
+        made_of = {"file": self._result.path, **asdict(self._result.spec)}
+        frame = self._result.outcome.frame.assign(**made_of)
+        return str(frame.to_csv(index=False, lineterminator="\n"))
+
+    def save_csv(self, path: Path) -> None:
+        """Write the result to a file; what goes wrong is said in the window."""
+        self._session.say(save_text(path, self.to_csv()))
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.choose)
+        top.addWidget(self.file, 1)
+        top.addWidget(self.run)
+        top.addWidget(self.save)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.map)
+        layout.addWidget(self.note)
+        layout.addWidget(self.table, 1)
+        layout.addStretch(0)
+
+    def _connect(self) -> None:
+        self.following.connect(self._session.query_changed, self._on_query)
+        self.following.connect(self._session.dataset_changed, self._on_dataset)
+        self.following.connect(self._session.wells_changed, self._on_query)
+        self.choose.clicked.connect(self._choose)
+        self.run.clicked.connect(self._run_or_stop)
+        self._tasks.stopped.connect(self._on_stopped)
+        self.save.clicked.connect(self._save)
+
+    def _on_dataset(self, dataset: Dataset | None) -> None:
+        self._stop("" if self._path else _HINT)
+
+    def _on_query(self, query: object = None) -> None:
+        spec = self._spec()
+        words = f"Map: {map_in_words(spec)}" if spec is not None else ""
+        self.map.setText(words)
+        tip = f"{words}\nIt is the map of the neighbor list; choose another one there."
+        self.map.setToolTip(wrapped_tooltip(tip) if words else "")
+        self._update()
+
+    def _spec(self) -> MapSpec | None:
+        """The map that is asked now; None if there is none."""
+        dataset = self._session.dataset
+        if dataset is None or dataset.known_default is None:
+            return None
+        spec = spec_of(self._session.query)
+        return replace(spec, embedding=spec.embedding or dataset.known_default)
+
+    def _choose(self) -> None:
+        path = QFileDialog.getOpenFileName(self, "Table of what is known", "", _FILES)[0]
+        if path:
+            self.set_file(str(path))
+
+    def _run_or_stop(self) -> None:
+        dataset, spec, path = self._session.dataset, self._spec(), self._path
+        if self._is_running:
+            self._stop("Stopped.")
+        elif dataset is not None and spec is not None and path:
+            self._run(dataset, spec, path)
+
+    def _run(self, dataset: Dataset, spec: MapSpec, path: str) -> None:
+        def work(progress: Progress) -> BenchmarkResult:
+            progress(0, 0, f"reading {path}")
+            return benchmarked(dataset, spec, path, progress)
+
+        self._stop("Working …")
+        self._is_running = True
+        self._tasks.run(_TASK, work, self._on_result, self._stop, f"reading {path}")
+        self._update()
+
+    def _on_stopped(self, task: str) -> None:
+        if task == _TASK:
+            self._stop("Stopped.")
+
+    def _stop(self, sentence: str) -> None:
+        """End the work, if there is any, and say why there is no result."""
+        self._tasks.cancel(_TASK)
+        self._is_running, self._result = False, None
+        self._said = sentence
+        self.table.set_rows((), ())
+        self._update()
+
+    def _on_result(self, result: BenchmarkResult) -> None:
+        self._is_running, self._result = False, result
+        self.table.set_rows(result.outcome.columns, result.outcome.rows)
+        self._update()
+
+    def _update(self) -> None:
+        """Show what can be done, and say of which map the result is."""
+        result = self._result
+        self.run.setText("Stop" if self._is_running else "Run")
+        self.run.setEnabled(bool(self._path) and self._spec() is not None)
+        self.save.setEnabled(result is not None)
+        self.table.setVisible(result is not None)
+        said = self._said
+        if result is not None:
+            other = result.asked != self._spec()
+            of = f"Of another map: {map_in_words(result.spec)}" if other else ""
+            said = "\n".join(line for line in (of, result.note, result.outcome.sentence) if line)
+        self.note.setText(said)
+
+    def _save(self) -> None:
+        name = f"benchmark of {Path(self._path).stem}.csv"
+        path = QFileDialog.getSaveFileName(self, "Save the result", name, "CSV (*.csv)")[0]
+        if path:
+            self.save_csv(Path(path))

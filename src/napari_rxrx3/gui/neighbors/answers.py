@@ -1,0 +1,228 @@
+"""Answers to the questions of the neighbors panel, made in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from math import isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.gui.neighbors.card import Card, Number
+from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
+from napari_rxrx3.maps.spec import Query, spec_of
+from napari_rxrx3.session import name_of_well
+
+if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
+    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged", "spec_of"]
+
+_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
+
+PictureOf = Callable[[np.ndarray], str | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the map says; `note` is why it is not what was asked for.
+
+    `well` is one to show for the query; `is_scored` says that the neighbors and the card hold
+    all that takes longer to compute.
+    """
+
+    query: Query
+    key: str
+    phenomap: PhenoMap
+    neighbors: list[Neighbor]
+    card: Card | None
+    note: str = ""
+    n_wells: int = 0
+    well: str | None = None
+    is_scored: bool = False
+
+    @property
+    def is_other_map(self) -> bool:
+        """The map is aligned in another way than asked for."""
+        return self.phenomap.align != self.query.align
+
+
+def first_answer(
+    dataset: Dataset, query: Query, picture_of: PictureOf, progress: Progress
+) -> Answer:
+    """The neighbors without anything that takes long."""
+    from napari_rxrx3.maps.build import phenomap_or_fallback
+
+    phenomap, note = phenomap_or_fallback(dataset, spec_of(query), progress)
+    key = query.key
+    if phenomap.find(key) is None and query.well is not None:
+        known = phenomap.key_of_well(query.well)
+        if known is None:
+            return Answer(query, key, phenomap, [], None, _why_not_in_map(dataset, query))
+        key = known
+    wells = phenomap.positions_of(phenomap.row(key))
+    neighbors = list_neighbors(
+        phenomap,
+        key,
+        query.order,
+        query.kind,
+        query.k,
+        query.metric,
+        picture_of,
+        progress=progress,
+    )
+    if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
+        note = note or f"No entry of this map can be ordered by {query.order}: too few wells each."
+    card = _card(dataset, phenomap, key, wells)
+    return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
+
+
+def judged(answer: Answer, picture_of: PictureOf, progress: Progress, scored: bool) -> Answer:
+    """The same answer with what says how far to trust it; with `scored`, all of it."""
+    if answer.card is None:
+        return replace(answer, is_scored=scored)
+    query, phenomap = answer.query, answer.phenomap
+    neighbors = list_neighbors(
+        phenomap,
+        answer.key,
+        query.order,
+        query.kind,
+        query.k,
+        query.metric,
+        picture_of,
+        judged=True,
+        scored=scored,
+        progress=progress,
+    )
+    card = answer.card
+    if scored:
+        from napari_rxrx3.maps.evidence.doubts import DOUBTS, doubts_of_entry
+
+        doubts = doubts_of_entry(phenomap, phenomap.row(answer.key))
+        phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
+        card = replace(
+            card,
+            numbers=_numbers(phenomap, answer.key),
+            doubts=tuple((name, DOUBTS[name]) for name in doubts),
+        )
+    return replace(answer, neighbors=neighbors, card=card, is_scored=scored)
+
+
+def in_words(answer: Answer) -> str:
+    """What is not as asked for; empty as a rule."""
+    return "\n".join(line for line in (answer.note, *answer.phenomap.notes) if line)
+
+
+def as_rows(answer: Answer) -> list[dict[str, object]]:
+    """The list as rows of a table, with the question in each of them."""
+    phenomap, query = answer.phenomap, answer.query
+    question = {
+        "query": answer.key,
+        "order": query.order,
+        "metric": query.metric,
+        **asdict(phenomap.spec),
+    }
+    rows = []
+    for neighbor in answer.neighbors:
+        row = asdict(neighbor) | {"flags": "; ".join(neighbor.flags)}
+        if not answer.is_scored:  # no flag would read as no doubt
+            row["flags"] = "not checked yet"
+        rows.append({**row, **question})
+    return rows
+
+
+def _why_not_in_map(dataset: Dataset, query: Query) -> str:
+    row = dataset.row(query.well or "")
+    if isinstance(row["treatment"], str) and "_control" in row["treatment"]:
+        return "Controls of compound plates are not in this map: compare by well to see them."
+    if row["has_embedding"]:
+        return f"{query.key} is not in this map."
+    return f"{query.key} has no vector, so it has no neighbors."
+
+
+def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
+    label = phenomap.labels.iloc[phenomap.row(key)]
+    row = dataset.known_wells.iloc[wells[0]]
+    name = key
+    if phenomap.level == "well":
+        name = f"{name_of_well(row)}, {key}"
+    elif label["perturbation_type"] == "COMPOUND":
+        dose = label["concentration"]
+        name = label["treatment"] if isnan(dose) else f"{label['treatment']} {dose:g} µM"
+    text = {name: value if isinstance(value, str) else "" for name, value in row.items()}
+    kind = text["perturbation_type"]
+    return Card(
+        name,
+        kind,
+        text["gene"],
+        text["treatment"],
+        text["SMILES"],
+        note=", ".join([_kind_words(kind, text), *_how_made(phenomap, len(wells))]),
+    )
+
+
+def _kind_words(kind: str, text: dict[str, str]) -> str:
+    if is_blinded(text["gene"]):
+        return "blinded gene"
+    return CONTROL_MEANING.get(text["treatment"]) or _KIND_WORDS.get(kind, kind.lower())
+
+
+def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
+    align = phenomap.align if phenomap.align != "none" else "not aligned"
+    return f"{n_wells:,} well{'s' * (n_wells != 1)}", align
+
+
+def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
+    scores = phenomap.scores.loc[key]
+    strength = Number(
+        "strength",
+        _with_p(scores["strength"], scores["strength_p"]),
+        "Energy distance of its wells from the control wells: the larger, the further. It takes "
+        "five wells, and few wells score high without any effect. "
+        + _p_words(scores["strength_p"], "swaps of its wells with controls give as much"),
+    )
+    cosine = scores["strength_cosine"]
+    raw = Number(
+        "raw",
+        "" if isnan(cosine) else f"{cosine:.2g}",
+        "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
+        "come, not aligned.",
+    )
+    consistency = Number(
+        "consistency",
+        _with_p(scores["consistency"], scores["consistency_p"]),
+        "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
+        + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
+    )
+    numbers = [strength, raw, consistency]
+    if not isnan(scores["agreement"]):
+        odd = scores["odd_guide"]
+        odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
+        agreement = _with_p(scores["agreement"], scores["agreement_p"])
+        tip = "Mean cosine of all pairs of its guides. "
+        tip += _p_words(scores["agreement_p"], "sets of guides of different genes agree as")
+        tip += odd_words or " No single guide stands out."
+        number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
+        text = f"{agreement}, not {number}" if number else agreement
+        numbers.append(Number("guides", text, tip))
+    return tuple(numbers)
+
+
+def _with_p(value: float, p: float) -> str:
+    """A number; what is no more than chance is said to be."""
+    from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
+
+    chance = " (chance)" if p > LEVEL_OF_DOUBT else ""
+    if isnan(value):
+        return "" if isnan(p) else f"p {p:.2g}"
+    return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{value:.2f}{chance}"
+
+
+def _p_words(p: float, what: str) -> str:
+    if isnan(p):
+        return "There are too few wells to compare it with."
+    return f"Of random {what}: {100 * p:.2g} %, which is p."

@@ -1,0 +1,253 @@
+"""What is known of the selected perturbation: numbers, doubts, outside links, molecule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from fonticon_mdi7 import MDI7
+from qtpy.QtCore import QSize, Qt, QUrl, Signal
+from qtpy.QtGui import (
+    QAction,
+    QDesktopServices,
+    QFontMetrics,
+    QGuiApplication,
+    QKeySequence,
+)
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_rxrx3.core.links import Link, links_for, plain_smiles
+from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.gui.neighbors.structure import StructureView, why_no_picture
+from napari_rxrx3.gui.words import Words, wrapped_tooltip
+
+__all__ = ["Card", "Number", "PerturbationCard"]
+
+BLINDED_NOTE = "blinded gene: its name is withheld"
+_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
+_NONE, _NO_NUMBER = "–", "This perturbation has no such number."
+_MAX_LINKS = 2
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a perturbation, e.g. ``Number("strength", "0.42  p .002", "How far ...")``.
+
+    Attributes
+    ----------
+    text : str
+        Empty if the number is missing; `tip` then says why.
+    tip : str
+        What it means, in a sentence or two.
+    """
+
+    label: str
+    text: str
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is said of a perturbation.
+
+    Attributes
+    ----------
+    name : str
+        As people read it, e.g. ``"Bortezomib 2.5 µM"``.
+    kind : str
+        ``"CRISPR"``, ``"COMPOUND"`` or empty.
+    note : str
+        What else has to be said of it; empty: that a gene is blinded, or what a control is.
+    doubts : tuple of (str, str)
+        Short name and sentence of each reason to doubt.
+    """
+
+    name: str
+    kind: str = ""
+    gene: str = ""
+    treatment: str = ""
+    smiles: str = ""
+    note: str = ""
+    numbers: tuple[Number, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
+
+
+class PerturbationCard(QWidget):
+    """A few lines about one perturbation; `set_card` is all there is to it."""
+
+    link_clicked = Signal(str)
+    """The address that was clicked; it is opened in the browser."""
+    link_failed = Signal(str)
+    """A sentence: there is no browser to open the address."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._card: Card | None = None
+        self._busy = False
+        self._drawable = True
+        self._make_parts()
+        self._lay_out()
+        self.link_clicked.connect(self._open)
+        self.structure.settled.connect(self._on_structure)
+        self.set_card(None)
+
+    @property
+    def is_settled(self) -> bool:
+        """The molecule is drawn, or it is known that it cannot be."""
+        return self.structure.is_settled
+
+    def set_card(self, card: Card | None) -> None:
+        """Show a perturbation; None: nothing, without taking any room."""
+        self._card = card
+        shown = card or Card("")
+        about = shown.note or _note_of(shown) or _KIND_WORDS.get(shown.kind, shown.kind)
+        self.head.set_words(shown.name, about, f"{shown.name}\n{about}".strip())
+        links = links_for(shown.kind, shown.gene, shown.treatment, shown.smiles)
+        for button, link in zip_longest(self.links, links):
+            button.set_link(link)
+        self._show_numbers()
+        self._show_doubts(shown.doubts)
+        self._show_molecule(plain_smiles(shown.smiles))
+        self._body.setVisible(card is not None)
+
+    def set_busy(self, busy: bool) -> None:
+        """Show dots in the place of the numbers while they are computed."""
+        self._busy = busy
+        self._show_numbers()
+
+    def end(self, wait: bool = False) -> None:
+        """Draw no more molecules."""
+        self.structure.end(wait)
+
+    def _make_parts(self) -> None:
+        # in the order in which Tab goes through them
+        self._body = QWidget(self)
+        self.head = Words(self._body, bold=True)
+        self.links = [_LinkButton(self._body) for _ in range(_MAX_LINKS)]
+        self.numbers = [Words(self._body)]
+        self.doubts = Words(self._body, glyph=MDI7.alert_outline)
+        self.smiles = Words(self._body)
+        self.structure = StructureView(self._body)
+        self.copy_smiles = QAction("Copy SMILES", self)
+        self.copy_smiles.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
+        self.copy_smiles.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.copy_smiles.triggered.connect(self._copy_smiles)
+        for widget in (self.structure, self.smiles):
+            widget.addAction(self.copy_smiles)
+            widget.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        for button in self.links:
+            button.clicked.connect(lambda _, button=button: self.link_clicked.emit(button.url))
+
+    def _lay_out(self) -> None:
+        top, self._number_row, lines = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
+        top.setSpacing(0)
+        self._number_row.setSpacing(12)
+        lines.setSpacing(1)
+        top.addWidget(self.head, 1)
+        for button in self.links:
+            top.addWidget(button)
+        self._number_row.addWidget(self.numbers[0])
+        self._number_row.addStretch(1)
+        lines.addLayout(top)
+        lines.addLayout(self._number_row)
+        lines.addWidget(self.doubts)
+        lines.addWidget(self.smiles)
+        lines.addStretch(1)
+        body = QHBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(6)
+        body.addLayout(lines, 1)
+        body.addWidget(self.structure, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._body)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    def _show_numbers(self) -> None:
+        numbers = self._card.numbers if self._card else ()
+        if self._busy:
+            numbers = tuple(replace(number, text="…") for number in numbers)
+            numbers = numbers or (Number("", "…", "The numbers are being computed."),)
+        while len(self.numbers) < len(numbers):
+            self._add_number()
+        for line, number in zip_longest(self.numbers, numbers):
+            line.setVisible(number is not None)
+            if number is not None:
+                text = number.text or _NONE
+                head = f"{number.label}: {text}\n" if number.label else ""
+                line.set_words(text, number.label, head + (number.tip or _NO_NUMBER))
+
+    def _add_number(self) -> None:
+        line = Words(self._body)
+        QWidget.setTabOrder(self.numbers[-1], line)
+        self._number_row.insertWidget(len(self.numbers), line)
+        self.numbers.append(line)
+
+    def _show_doubts(self, doubts: tuple[tuple[str, str], ...]) -> None:
+        names = ", ".join(name for name, _ in doubts)
+        sentences = "\n".join(f"{name}: {sentence}" for name, sentence in doubts)
+        self.doubts.set_words(names, "", sentences)
+        self.doubts.setAccessibleName(f"Reasons to doubt: {names}")
+        self.doubts.setVisible(bool(doubts))
+
+    def _show_molecule(self, smiles: str) -> None:
+        self.smiles.set_words("", smiles, f"{smiles}\n{why_no_picture()}")
+        self.smiles.setAccessibleName(f"SMILES {smiles}")
+        self.structure.set_smiles(smiles)
+        # until it is drawn, guess that it goes as with the last one: less flicker
+        self.structure.setVisible(bool(smiles) and self._drawable)
+        self.smiles.setVisible(bool(smiles) and not self._drawable)
+
+    def _on_structure(self) -> None:
+        self._drawable = self.structure.has_picture
+        self.structure.setVisible(self._drawable)
+        self.smiles.setVisible(not self._drawable)
+
+    def _copy_smiles(self) -> None:
+        QGuiApplication.clipboard().setText(self.smiles.text())
+
+    def _open(self, url: str) -> None:
+        if not QDesktopServices.openUrl(QUrl(url, QUrl.ParsingMode.StrictMode)):
+            self.link_failed.emit(f"{url} could not be opened in a browser.")
+
+
+class _LinkButton(QToolButton):
+    """A word that leads to a page."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.url = ""
+        self.setAutoRaise(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        font = self.font()
+        font.setUnderline(True)
+        self.setFont(font)
+
+    def set_link(self, link: Link | None) -> None:
+        self.setVisible(link is not None)
+        if link is not None:
+            self.url = link.url
+            self.setText(link.name)
+            self.setAccessibleName(link.tip)
+            self.setToolTip(wrapped_tooltip(f"{link.tip}. Opens in your browser."))
+
+    def sizeHint(self) -> QSize:
+        # the style's own margins would leave no room for the name of the perturbation
+        metrics = QFontMetrics(self.font())
+        return QSize(metrics.horizontalAdvance(self.text()) + 10, metrics.height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+def _note_of(card: Card) -> str:
+    if is_blinded(card.gene):
+        return BLINDED_NOTE
+    return CONTROL_MEANING.get(card.treatment, "")

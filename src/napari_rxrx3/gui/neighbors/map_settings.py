@@ -1,0 +1,126 @@
+"""The button that says how the map is made, with a form behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QPushButton
+
+from napari_rxrx3.gui.widgets import OnDestroyed, form_menu
+from napari_rxrx3.maps.align import ALIGNMENTS
+from napari_rxrx3.maps.spec import AVERAGES, BATCHES, LEVELS, METRICS
+from napari_rxrx3.session import Query
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["MapSettings", "controls_of"]
+
+_TIPS = {
+    "level": "What is compared: single wells, guides, perturbations (a gene over its guides; a "
+    "compound at a dose), or compounds over their doses",
+    "align": "How differences between experiments are taken out, by their control wells: not at "
+    "all, by center and scale, by center and scale along the controls' principal components, or "
+    "by typical variation normalization (tvn)",
+    "metric": "cosine: direction of the change; euclidean: distance, which its strength decides "
+    "too",
+    "average": "How the wells of a perturbation are made one vector; a median is not moved by a "
+    "single odd well",
+    "batch": "What is aligned to what: experiments as a rule; plates, if plates of one experiment "
+    "differ and each has enough controls",
+    "control": "Wells that all batches are aligned by",
+    "embedding": "The vectors that are compared",
+}
+_CONTROLS_LISTED = 40
+
+
+class MapSettings(QPushButton):
+    """Emits what the user changed; `set_query` shows what is."""
+
+    changed = Signal(str, object)
+    """Name of a field of `Query`, and its new value."""
+    vectors_wanted = Signal()
+    """The user wants to add vectors of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = _choice("level", LEVELS)
+        self.align = _choice("align", ALIGNMENTS)
+        self.measure = _choice("metric", METRICS)  # "metric" is Qt's own
+        self.average = _choice("average", AVERAGES)
+        self.batch = _choice("batch", BATCHES)
+        self.control = _choice("control", (Query.control,))
+        self.embedding = _choice("embedding", ("",))
+        self.leave_out = CheckBox(
+            name="leave_out",
+            text="leave out batches without enough controls",
+            tooltip="Otherwise nothing is aligned if a batch has too few controls",
+        )
+        self.add_vectors = PushButton(
+            text="Add vectors …",
+            tooltip="A parquet or CSV file with well_id and columns of numbers",
+        )
+        self._choices = (
+            self.level,
+            self.embedding,
+            self.align,
+            self.batch,
+            self.control,
+            self.average,
+            self.measure,
+        )
+        self.form = Container(widgets=[*self._choices, self.leave_out, self.add_vectors])
+        self.setMenu(form_menu(self.form.native, self))
+        self.setToolTip("Level, vectors, alignment and metric of the comparison")
+        for widget in (*self._choices, self.leave_out):
+            widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
+        self.add_vectors.changed.connect(self._on_add)
+        # a combo box that Qt deletes loses its entries one by one, and says so
+        self._at_end = OnDestroyed(self, self._hear_no_more)
+
+    def _hear_no_more(self) -> None:
+        for widget in (*self._choices, self.leave_out):
+            widget.changed.disconnect()
+
+    def set_embeddings(self, names: list[str]) -> None:
+        """Offer these embeddings."""
+        self._offer(self.embedding, names or [""])
+
+    def set_controls(self, names: list[str]) -> None:
+        """Offer these treatments to align by."""
+        self._offer(self.control, names)
+
+    def set_query(self, query: Query, embedding: str) -> None:
+        """Show the settings of a question; `embedding` is the one that an empty name stands for."""
+        for widget in (*self._choices, self.leave_out):
+            value: Any = getattr(query, widget.name)
+            if widget is self.embedding:
+                value = value or embedding
+            with widget.changed.blocked():
+                if not isinstance(widget, ComboBox) or value in widget.choices:
+                    widget.value = value
+        self.setText(f"by {query.level}")
+
+    def _offer(self, box: ComboBox, choices: list[str]) -> None:
+        with box.changed.blocked():
+            box.choices = choices
+
+    def _on_change(self, name: str, value: object) -> None:
+        self.changed.emit(name, value)
+
+    def _on_add(self) -> None:
+        self.menu().close()
+        self.vectors_wanted.emit()
+
+
+def _choice(name: str, choices: tuple[str, ...]) -> ComboBox:
+    return ComboBox(name=name, choices=choices, tooltip=_TIPS[name])
+
+
+def controls_of(dataset: Dataset) -> list[str]:
+    """Treatments that a map can be aligned by, EMPTY_control first; takes long for many wells."""
+    counts = dataset.known_wells["treatment"].array.value_counts().sort_values(ascending=False)
+    controls = [name for name in counts.index if "_control" in name and name != Query.control]
+    return [Query.control, *controls[:_CONTROLS_LISTED]]

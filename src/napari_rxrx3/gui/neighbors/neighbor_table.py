@@ -1,0 +1,277 @@
+"""The list of neighbors as a table with a picture in each row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from fonticon_mdi7 import MDI7
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QImage, QKeyEvent, QPalette, QPixmap
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from superqt.fonticon import icon
+
+from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
+from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.maps.neighbors import Neighbor
+
+__all__ = ["NeighborModel", "NeighborTable"]
+
+_ROW_HEIGHT = 38
+_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
+_RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
+_WIDTHS = {_RANK: 26, _PICTURE: 46, _VALUE: 46, _Q: 48, _BACK: 38, _DOUBTS: 34}
+_ROOT = QModelIndex()
+
+
+class NeighborModel(QAbstractTableModel):
+    """Neighbors as rows; pictures and verdicts come later."""
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.neighbors: list[Neighbor] = []
+        self._value_name = "cos"
+        self._limits: Limits | None = None
+        self._is_scored = False
+        self._thumbnails = thumbnails
+        self._icons: dict[str, QIcon] = {}
+        self._warnings: dict[str, QIcon] = {}
+        thumbnails.arrived.connect(self._on_arrived)
+
+    def set_neighbors(self, neighbors: list[Neighbor], value_name: str) -> None:
+        """Show another list; `value_name` is the header of its values."""
+        self.beginResetModel()
+        self.neighbors = neighbors
+        self._value_name = value_name
+        self._is_scored = False
+        self.endResetModel()
+
+    def update(self, neighbors: list[Neighbor], is_scored: bool) -> None:
+        """Show what is new about the neighbors that are listed, in whatever order they are.
+
+        `is_scored` says that nothing more is to come.
+        """
+        self._is_scored = is_scored
+        new = {neighbor.key: neighbor for neighbor in neighbors}
+        self.neighbors = [new.get(neighbor.key, neighbor) for neighbor in self.neighbors]
+        if self.neighbors:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.neighbors) - 1, _DOUBTS))
+
+    def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
+        key = _SORT_KEYS.get(column)
+        if key is None:
+            return
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        keys = [self.neighbors[index.row()].key for index in before]
+        self.neighbors = sorted(
+            self.neighbors, key=key, reverse=order == Qt.SortOrder.DescendingOrder
+        )
+        row_of = {neighbor.key: row for row, neighbor in enumerate(self.neighbors)}
+        after = [self.index(row_of[k], i.column()) for k, i in zip(keys, before, strict=True)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def set_limits(self, limits: Limits | None) -> None:
+        """Draw all pictures in this contrast."""
+        self._limits = limits
+        self._icons.clear()
+        if self.neighbors:
+            last = self.index(len(self.neighbors) - 1, _PICTURE)
+            self.dataChanged.emit(self.index(0, _PICTURE), last)
+
+    def rowCount(self, parent: QModelIndex = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self.neighbors)
+
+    def columnCount(self, parent: QModelIndex = _ROOT) -> int:
+        return 0 if parent.isValid() else 7
+
+    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return ("#", "", "name", self._value_name, "q", "rep", "!")[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return wrapped_tooltip(_COLUMN_TIPS[section])
+        return None
+
+    def data(self, index: QModelIndex, role: int = 0) -> Any:
+        neighbor, column = self.neighbors[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            text = _texts(neighbor)[column]
+            is_to_come = not self._is_scored and column in (_Q, _DOUBTS) and not text
+            return "…" if is_to_come and not neighbor.flags else text
+        if role == Qt.ItemDataRole.DecorationRole and column == _PICTURE:
+            return self._icon(neighbor.well)
+        if role == Qt.ItemDataRole.DecorationRole and column == _DOUBTS and neighbor.flags:
+            return self._warning_icon()
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (_RANK, _VALUE, _Q, _BACK):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return wrapped_tooltip(_tip(neighbor, column, self._thumbnails.note(neighbor.well)))
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == _PICTURE and neighbor.well:
+            return _shown(neighbor.well, self._thumbnails.note(neighbor.well))
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == _DOUBTS:
+            return ", ".join(neighbor.flags)
+        return None
+
+    def _icon(self, well: str | None) -> QIcon | None:
+        if well is None or self._limits is None:
+            return None
+        if well not in self._icons:
+            image = self._thumbnails.image(well, self._limits)
+            if image is None:
+                return None
+            self._icons[well] = _scaled(image)
+        return self._icons[well]
+
+    def _warning_icon(self) -> QIcon:
+        color = self._palette().color(QPalette.ColorRole.WindowText).name()
+        if color not in self._warnings:
+            self._warnings[color] = icon(MDI7.alert_outline, color=color)
+        return self._warnings[color]
+
+    def _palette(self) -> QPalette:
+        parent = self.parent()
+        return parent.palette() if isinstance(parent, QWidget) else QPalette()
+
+    def _on_arrived(self, well: str) -> None:
+        for row, neighbor in enumerate(self.neighbors):
+            if neighbor.well == well:
+                place = self.index(row, _PICTURE)
+                self.dataChanged.emit(place, place)
+
+
+class NeighborTable(QTableView):
+    """Neighbors; one row can be current."""
+
+    chosen = Signal(object)
+    """The `Neighbor` that became current by the user's doing."""
+    activated_neighbor = Signal(object)
+    """The `Neighbor` that was double-clicked, or on which Enter was pressed."""
+
+    def __init__(self, model: NeighborModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModel(model)
+        self._neighbors = model
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setIconSize(QSize(_ROW_HEIGHT - 4, _ROW_HEIGHT - 4))
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setAccessibleName("Neighbors")
+        self.setMinimumHeight(_ROW_HEIGHT + 22)  # less than Qt asks for: small screens
+        self.verticalHeader().hide()
+        self.setToolTip("A row: side by side. Enter, double-click: ask for it. A title: sort.")
+        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(20)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSortIndicator(_RANK, Qt.SortOrder.AscendingOrder)
+        for column, width in _WIDTHS.items():
+            self.setColumnWidth(column, width)
+        self.setSortingEnabled(True)
+        header.setSortIndicatorShown(False)  # it would leave no room for the words
+        self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.doubleClicked.connect(lambda index: self._activate(index.row()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self._activate(self.currentIndex().row())
+        else:
+            super().keyPressEvent(event)
+
+    def _on_current(self, current: QModelIndex) -> None:
+        if current.isValid():
+            self.chosen.emit(self._neighbors.neighbors[current.row()])
+
+    def _activate(self, row: int) -> None:
+        self.activated_neighbor.emit(self._neighbors.neighbors[row])
+
+
+_COLUMN_TIPS = (
+    "Rank",
+    "One of its wells, in the contrast of the canvas",
+    "Gene or compound, with its dose and the number of wells that its vector is made of",
+    "Similarity: cosine of the two vectors, 1 is the same direction; or their distance; or the "
+    "score that the list is ordered by",
+    "q-value: the share of false finds to expect if all rows down to this one are believed. It "
+    "counts the whole list that was searched, not only the rows shown",
+    "Replicates: in how many experiments, each used alone, it is among the nearest 5 % again",
+    "Reasons to doubt",
+)
+
+_SORT_KEYS: dict[int, Callable[[Neighbor], Any]] = {
+    _RANK: lambda n: n.rank,
+    _NAME: lambda n: n.name.casefold(),
+    _VALUE: lambda n: n.value,
+    _Q: lambda n: (math.isnan(n.q_value), n.q_value, n.rank),
+    _BACK: lambda n: (-n.n_back / n.n_alone if n.n_alone else 0.0, n.rank),
+    _DOUBTS: lambda n: (len(n.flags), n.rank),
+}
+
+
+def _texts(neighbor: Neighbor) -> tuple[str, ...]:
+    kind = _KIND_WORDS.get(neighbor.kind, neighbor.kind)
+    if not math.isnan(neighbor.dose):
+        kind = f"{neighbor.dose:g} µM"
+    wells = f"{neighbor.n_wells:,} well{'s' * (neighbor.n_wells != 1)}"
+    about = f"{kind} · {wells}" if kind else wells
+    q = "" if math.isnan(neighbor.q_value) else _small(neighbor.q_value)
+    back = f"{neighbor.n_back}/{neighbor.n_alone}" if neighbor.n_alone else ""
+    doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
+    picture = "" if neighbor.well else "none"
+    name = f"{neighbor.name}\n{about}"
+    return str(neighbor.rank), picture, name, f"{neighbor.value:.2f}", q, back, doubts
+
+
+def _small(value: float) -> str:
+    """A probability in as few signs as possible."""
+    if value >= 0.0995:
+        return f"{value:.1f}".lstrip("0")
+    return f"{value:.2g}".lstrip("0") if value >= 0.001 else "<.001"
+
+
+def _shown(well: str | None, note: str) -> str:
+    if well is None:
+        return "no image of it is here"
+    return f"shown: well {well}" + (f", {note}" if note else "")
+
+
+def _tip(neighbor: Neighbor, column: int, note: str = "") -> str:
+    if column == _DOUBTS:
+        from napari_rxrx3.maps.evidence.doubts import (
+            DOUBTS,  # loaded by then: the list came from there
+        )
+
+        return "\n".join(f"{name}: {DOUBTS[name]}" for name in neighbor.flags)
+    lines = [neighbor.key, _shown(neighbor.well, note)]
+    if not math.isnan(neighbor.p_value):
+        lines += [
+            f"p {neighbor.p_value:.2g} among pairs of different perturbations",
+            f"p {neighbor.p_same_plate:.2g} among pairs that share plates"
+            if not math.isnan(neighbor.p_same_plate)
+            else "no other pairs share plates",
+            f"q {neighbor.q_value:.2g}",
+        ]
+    if neighbor.n_alone:
+        lines.append(f"comes back in {neighbor.n_back} of {neighbor.n_alone} experiments")
+    for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
+        lines += [] if math.isnan(value) else [f"{name} {value:.2f}"]
+    return "\n".join(lines)
+
+
+def _scaled(image: QImage) -> QIcon:
+    size = _ROW_HEIGHT - 4
+    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    pixmap = QPixmap.fromImage(image.scaled(size, size, keep, smooth))
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # Qt would tint it in a selected row
+    return icon

@@ -1,0 +1,130 @@
+"""Small composites of wells, read in the background and kept."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtGui import QImage
+
+from napari_rxrx3.core.contrast import Limits, composite
+from napari_rxrx3.core.display import display
+from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.gui.tasks import MainThread
+from napari_rxrx3.gui.widgets import OnDestroyed
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["Thumbnails"]
+
+Planes = list[np.ndarray[Any, Any] | None]
+
+_KEPT = 300
+"""Wells whose pictures stay at hand; the data set keeps more of them."""
+_THREADS = min(4, max(2, os.cpu_count() or 2))
+
+
+class Thumbnails(QObject):
+    """Reads the wells that were asked for last; limits can change without reading again."""
+
+    arrived = Signal(str)
+    """The thumbnail of this well can be drawn, or it is known that there is none."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._main = MainThread()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rxrx3-thumbnail")
+        self._planes: OrderedDict[str, Planes] = OrderedDict()
+        self._notes: dict[str, str] = {}
+        self._wanted: object = None
+        self._dataset: Dataset | None = None
+        self._n_changed = 0
+        self._left = 0
+        self._n_kept = _KEPT
+        self._at_end = OnDestroyed(self, self.close)
+
+    @property
+    def is_idle(self) -> bool:
+        """All thumbnails that were asked for have arrived."""
+        return self._left == 0
+
+    def request(self, dataset: Dataset | None, well_ids: Sequence[str]) -> None:
+        """Read these wells next, first one first; what was asked for before is dropped."""
+        state = dataset, dataset.images.stamps.n_changed if dataset is not None else 0
+        if state != (self._dataset, self._n_changed):
+            self._planes.clear()
+            self._notes.clear()
+            self._dataset, self._n_changed = state
+        wanted = self._wanted = object()
+        asked = list(dict.fromkeys(well_ids))
+        new = [w for w in asked if w not in self._planes]
+        self._n_kept = max(_KEPT, len(asked))
+        for well_id in asked:
+            if well_id in self._planes:
+                self._planes.move_to_end(well_id)
+        self._left = 0
+        if dataset is None:
+            return
+        self._left = len(new)
+        for well_id in new:
+            self._pool.submit(self._read, wanted, dataset, well_id)
+
+    def image(self, well_id: str, limits: Limits) -> QImage | None:
+        """Composite of a well in the given contrast; None if it is not there (yet)."""
+        planes = self._planes.get(well_id)
+        if planes is None or all(plane is None for plane in planes):
+            return None
+        rgb = np.ascontiguousarray(composite(planes, limits))
+        height, width, _ = rgb.shape
+        return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+    def note(self, well_id: str | None) -> str:
+        """What is to be said of a picture that does not show the whole well; else nothing."""
+        return self._notes.get(well_id or "", "")
+
+    def close(self, wait: bool = False) -> None:
+        """Stop reading; what still comes is dropped. Works without its Qt part as well."""
+        self._wanted = self._dataset = None
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
+    def _read(self, wanted: object, dataset: Dataset, well_id: str) -> None:
+        if self._wanted is not wanted:
+            return
+        planes: Planes = []
+        for channel in range(1, N_CHANNELS + 1):
+            try:
+                planes.append(dataset.preview(well_id, channel))
+            except Exception:  # a missing picture is shown as missing, whatever the cause
+                planes.append(None)
+        note = _note(dataset, well_id)
+        self._main.call(lambda: self._keep(wanted, dataset, well_id, planes, note))
+
+    def _keep(
+        self, wanted: object, dataset: Dataset, well_id: str, planes: Planes, note: str
+    ) -> None:
+        if dataset is not self._dataset:
+            return
+        if self._wanted is wanted:
+            self._left -= 1
+        self._planes[well_id] = planes
+        self._notes[well_id] = note
+        while len(self._planes) > self._n_kept:
+            dropped, _ = self._planes.popitem(last=False)
+            del self._notes[dropped]
+        self.arrived.emit(well_id)
+
+
+def _note(dataset: Dataset, well_id: str) -> str:
+    try:
+        form = dataset.images.preview_form(dataset.well(well_id).plate_id)
+    except Exception:  # there is no picture to say anything of
+        return ""
+    if form is None or not form.is_piece:
+        return ""
+    return f"a piece of {form.span * display.pixel_size_um:.0f} µm at the top of the well"

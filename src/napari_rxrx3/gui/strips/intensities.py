@@ -1,0 +1,146 @@
+"""How bright the wells on screen are against the controls of their plate: read in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
+from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.gui.strips.choices import without_controls
+from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.session import Session
+from napari_rxrx3.strips.strip import CONTROL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_rxrx3.data.dataset import Dataset
+
+__all__ = ["Asked", "ControlLevels", "Intensities", "asked_of", "compare_intensities"]
+
+_MOST_CONTROLS = 8
+_MOST_WELLS = 24
+_PLATES_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The wells on screen that are looked at, all of one plate, and controls of that plate."""
+
+    plate: PlateId
+    treated: tuple[str, ...]
+    controls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """Of each stain the comparison, or None; `note` says what was compared with what."""
+
+    stains: tuple[StainHistogram | None, ...]
+    note: str
+
+
+def asked_of(session: Session) -> Asked | str:
+    """What there is to compare on screen, or why there is nothing.
+
+    These are the wells on the current plate that received the same as the current well, or all of
+    them if wells were chosen one by one. Controls are compared only if nothing else is shown.
+    """
+    dataset, plate, well = session.dataset, session.plate, session.well
+    if dataset is None or plate is None or well is None:
+        return "No well is selected."
+    wells = dataset.wells_of_plate(plate)
+    pictured = wells[wells["has_image"]]
+    is_control = (pictured["treatment"] == EMPTY_CONTROL).to_numpy()
+    shown = {tile.well_id for tile in session.tiles if tile.well_id and tile.role != CONTROL}
+    here = pictured.index.isin(shown)
+    if session.strip is None or session.strip.kind != "wells":
+        here = here & _received_the_same(pictured, session.well_row(well))
+    elif (here & ~is_control).any():
+        here = here & ~is_control
+    treated = pictured.index[here if here.any() else pictured.index == well]
+    if not len(treated):
+        return f"{well} has no image."
+    controls = pictured.index[is_control & ~pictured.index.isin(treated)]
+    if not len(controls):
+        return without_controls(session, well)
+    spread = np.linspace(0, len(controls) - 1, _MOST_CONTROLS).round().astype(int)
+    some = [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
+    return Asked(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
+
+
+def _received_the_same(wells: pd.DataFrame, row: pd.Series) -> np.ndarray[Any, Any]:
+    same = (wells["treatment"] == row["treatment"]).to_numpy(bool, na_value=False)
+    dose = row["concentration"]
+    return same if isnan(dose) else same & (wells["concentration"] == dose).to_numpy()
+
+
+class ControlLevels:
+    """Remembers what was read of the controls of the last plates."""
+
+    def __init__(self) -> None:
+        self._kept: dict[object, list[Levels | None]] = {}
+
+    def of(
+        self, dataset: Dataset, controls: tuple[str, ...], progress: Progress
+    ) -> list[Levels | None]:
+        """Of each stain the levels of all controls, None if none can be read."""
+        key = dataset, controls
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = _levels_by_stain(dataset, controls, progress)
+            while len(self._kept) >= _PLATES_KEPT:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = kept
+        return kept
+
+
+def compare_intensities(
+    dataset: Dataset, asked: Asked, kept: ControlLevels, progress: Progress
+) -> Intensities:
+    """Read the wells and the controls and compare them, stain by stain.
+
+    Of large images, their first rows are read. What cannot be read is left out, and counted.
+    """
+    treated = _levels_by_stain(dataset, asked.treated, progress)
+    controls = kept.of(dataset, asked.controls, progress)
+    stains = tuple(
+        histogram(a, b) if a is not None and b is not None else None
+        for a, b in zip(treated, controls, strict=True)
+    )
+    n_treated = max((len(levels.means) for levels in treated if levels is not None), default=0)
+    n_controls = max((len(levels.means) for levels in controls if levels is not None), default=0)
+    if not n_treated or not n_controls:
+        unread = ", ".join(asked.treated) if not n_treated else f"the controls of {asked.plate}"
+        return Intensities(stains, f"The images of {unread} cannot be read.")
+    alone = len(asked.treated) == 1
+    name = str(dataset.row(asked.treated[0])["address"]) if alone else _count(n_treated, "well")
+    return Intensities(stains, f"{name} against {_count(n_controls, 'control')} of {asked.plate}")
+
+
+def _levels_by_stain(
+    dataset: Dataset, wells: Sequence[str], progress: Progress
+) -> list[Levels | None]:
+    found: list[Levels | None] = []
+    for channel in range(1, N_CHANNELS + 1):
+        levels = []
+        for well in wells:
+            progress(channel, N_CHANNELS, "")
+            try:
+                top = dataset.top(well, channel)
+                levels.append(Levels.of(dataset.plane(well, channel) if top is None else top))
+            except RxRx3Error:
+                continue  # the canvas and the map say which, and why
+        found.append(Levels.together(levels) if levels else None)
+    return found
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'s' * (n != 1)}"

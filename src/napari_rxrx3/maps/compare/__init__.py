@@ -1,0 +1,1 @@
+"""Two maps, or two screens, against each other."""
