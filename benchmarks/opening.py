@@ -183,7 +183,7 @@ def _first_time(folder: Path) -> None:
 
 def _open(folder: Path, cache: str) -> float:
     """Open a data set and have all of its vectors in."""
-    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.dataset import open_dataset
 
     def open_all() -> None:
         dataset = open_dataset(folder, cache)

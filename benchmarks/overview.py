@@ -25,7 +25,7 @@ from benchmarks.settings import Settings
 from benchmarks.timing import Row, Target, Timing, interleaved, timed
 from benchmarks.window import BareWindow, Window, forget_planes, pump
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, parse_address
-from napari_rxrx3.data.dataset import open_dataset
+from napari_rxrx3.dataset import open_dataset
 
 __all__ = ["core_overview", "tar_overview"]
 

@@ -11,7 +11,7 @@ from benchmarks import make_data
 from benchmarks.parts import Found
 from benchmarks.settings import Settings
 from benchmarks.timing import Row, Target, Timing, interleaved, timed
-from napari_rxrx3.data.dataset import open_dataset
+from napari_rxrx3.dataset import open_dataset
 
 __all__ = ["tar_index"]
 

@@ -82,7 +82,7 @@ def _neighbors(kind: str, folder: Path, names: Sequence[str], repeats: int) -> F
 
 def _request_twice(folder: Path, addresses: Sequence[str]) -> tuple[float, float]:
     """Ask for thumbnails in a data set that has just been opened, and once more."""
-    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.dataset import open_dataset
     from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 
     with tempfile.TemporaryDirectory() as cache:

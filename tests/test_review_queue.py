@@ -12,8 +12,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.hits.queue import (
     MOST,
     Queue,

@@ -85,7 +85,8 @@ def test_what_napari_and_the_command_line_import_at_start_is_light(module: str) 
 
 NEEDED_LATER = {
     *("pandas", "pyarrow", "dask.array", "scipy.sparse", "imagecodecs"),
-    *("fsspec", "tifffile", "PIL", "rdkit", "napari_rxrx3.data.dataset"),
+    *("fsspec", "tifffile", "PIL", "rdkit", "napari_rxrx3.dataset"),
+    "napari_rxrx3.data.welldata",
     *(
         "napari_rxrx3.data.wells.search",
         "napari_rxrx3.maps.phenomap",

@@ -37,7 +37,7 @@ from napari_rxrx3.strips.strip import KINDS
 if TYPE_CHECKING:
     import os
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.session import Session
 
 __all__ = [

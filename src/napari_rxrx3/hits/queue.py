@@ -24,8 +24,8 @@ from napari_rxrx3.strips.wells import name_of_well, picture_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ from napari_rxrx3.maps.phenomap import MapSpec, Parts, PhenoMap
 from napari_rxrx3.maps.space import WellSpace, open_space
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
-__all__ = ["build_phenomap", "identities", "phenomap_or_fallback"]
+__all__ = ["build_phenomap", "identities"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -29,7 +29,7 @@ _BLOCK = 65536
 _LABELS = ["perturbation_type", "gene", "treatment", "concentration"]
 
 
-def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
+def build_phenomap(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
     """Align the wells' vectors and average them; see `Dataset.phenomap`.
 
     Controls of compound plates are left out of the map (those chosen as controls still align
@@ -67,33 +67,14 @@ def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = 
     )
 
 
-def phenomap_or_fallback(
-    dataset: Dataset, spec: MapSpec, progress: Progress | None = None
-) -> tuple[PhenoMap, str]:
-    """Make the map with the alignment asked for, or without one where controls are too few.
-
-    Returns
-    -------
-    phenomap : PhenoMap
-    note : str
-        Why the alignment is another one than asked for; empty if it is not.
-    """
-    try:
-        return dataset.map_of(spec, progress), ""
-    except MapError as error:
-        if spec.align == "none" or not dataset.embeddings:
-            raise
-        return dataset.map_of(replace(spec, align="none"), progress), f"Not aligned: {error}"
-
-
-def _fingerprint(dataset: Dataset, embedding: str) -> str:
+def _fingerprint(dataset: WellData, embedding: str) -> str:
     """What identifies the wells and the vectors; empty if the wells come from no table."""
     if not dataset.fingerprint:
         return ""
     return f"{dataset.fingerprint}|{embedding}|{dataset.embeddings[embedding].fingerprint}"
 
 
-def _why_absent(dataset: Dataset, spec: MapSpec, key: str) -> str:
+def _why_absent(dataset: WellData, spec: MapSpec, key: str) -> str:
     """Why a map has no entry of a key, in a sentence; empty if the key is just unknown."""
     if spec.level == "well":
         position = dataset.listed.position_of(key)
@@ -116,7 +97,7 @@ def _why_absent(dataset: Dataset, spec: MapSpec, key: str) -> str:
 class _LazySpace:
     """Joining wells and vectors takes seconds, which a map from the cache need not wait for."""
 
-    dataset: Dataset
+    dataset: WellData
     spec: MapSpec
     _space: WellSpace | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -129,7 +110,7 @@ class _LazySpace:
 
 
 def _built(
-    dataset: Dataset,
+    dataset: WellData,
     spec: MapSpec,
     space: WellSpace,
     fingerprint: str | None,

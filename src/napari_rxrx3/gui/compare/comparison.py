@@ -19,7 +19,7 @@ from napari_rxrx3.maps.spec import MapSpec
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.compare.lists import Comparison
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -82,11 +82,10 @@ def compared(
     RxRx3Error
         If there is nothing to compare; why is said.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
     from napari_rxrx3.maps.compare.lists import compare_lists
 
-    map_a, note_a = phenomap_or_fallback(dataset, question.a, progress)
-    map_b, note_b = phenomap_or_fallback(dataset, question.b, progress)
+    map_a, note_a = dataset.map_or_fallback(question.a, progress)
+    map_b, note_b = dataset.map_or_fallback(question.b, progress)
     notes = tuple(f"{name}: {note}" for name, note in (("A", note_a), ("B", note_b)) if note)
     if map_a.spec == map_b.spec:
         raise MapError(" ".join([*notes, "So A and B come out as the same map."]))

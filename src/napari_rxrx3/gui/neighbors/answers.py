@@ -17,7 +17,7 @@ from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged", "spec_of"]
@@ -55,9 +55,7 @@ def first_answer(
     dataset: Dataset, query: Query, picture_of: PictureOf, progress: Progress
 ) -> Answer:
     """The neighbors without anything that takes long."""
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
-    phenomap, note = phenomap_or_fallback(dataset, spec_of(query), progress)
+    phenomap, note = dataset.map_or_fallback(spec_of(query), progress)
     key = query.key
     if phenomap.find(key) is None and query.well is not None:
         known = phenomap.key_of_well(query.well)

@@ -34,7 +34,7 @@ from napari_rxrx3.maps.neighbors import KINDS, ORDERS, Neighbor
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["NeighborsPanel"]

@@ -16,7 +16,7 @@ from napari_rxrx3.maps.projection.umap_worker import run_umap
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.cache.disk_cache import DiskCache
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["HOW_TO_GET_UMAP", "UmapSettings", "has_umap", "how_long", "umap", "umap_with"]
@@ -84,7 +84,7 @@ def how_long(n_entries: int) -> str:
 
 def umap(
     phenomap: PhenoMap,
-    dataset: Dataset,
+    dataset: WellData,
     settings: UmapSettings | None = None,
     progress: Progress | None = None,
 ) -> Projection:

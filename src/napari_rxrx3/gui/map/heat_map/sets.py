@@ -19,7 +19,7 @@ from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.session import Session
 
@@ -175,9 +175,7 @@ def shown(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
 
 
 def _shown_at(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     names, title = _names(phenomap, wanted, progress)
     listing = _Listing(dataset, phenomap)
     made = heat_map(phenomap, names, wanted.order, progress, find_bare=listing.find_bare)

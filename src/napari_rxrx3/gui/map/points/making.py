@@ -14,7 +14,7 @@ from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.strips.wells import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.projection.projection import Projection
 
@@ -111,11 +111,10 @@ def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
     RxRx3Error
         If there are no vectors, the file does not fit, or umap-learn is not installed.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
     from napari_rxrx3.maps.projection.project import project
     from napari_rxrx3.maps.projection.umap import UmapSettings, how_long
 
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     notes, method, n = [note], wanted.method, len(phenomap.labels)
     if method == UMAP and n > _UNASKED and not wanted.is_asked:
         method = PCA
