@@ -16,7 +16,7 @@ from benchmarks.settings import Settings
 from benchmarks.timing import Row, Target, interleaved, timed
 from napari_rxrx3.maps.heat_map import heat_map
 from napari_rxrx3.maps.phenomap import PhenoMap
-from napari_rxrx3.maps.projection import pca
+from napari_rxrx3.maps.projection.pca import pca
 
 __all__ = ["map_numbers"]
 

@@ -19,7 +19,8 @@ from benchmarks.environments import python_of, why_missing
 from benchmarks.parts import Curve, Found
 from benchmarks.settings import ROOT, Settings
 from benchmarks.timing import Row, Target, interleaved, timed
-from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
+from napari_rxrx3.maps.phenomap import PhenoMap
+from napari_rxrx3.maps.spec import MapSpec
 
 __all__ = ["clustered", "map_of", "search"]
 

@@ -28,6 +28,7 @@ from napari_rxrx3.hits.queue import (
 )
 from napari_rxrx3.hits.review import Review, open_review
 from napari_rxrx3.maps.neighbors import list_neighbors
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.wells import picture_of
 
 ONE, TWO = PlateId("gene-001", 1), PlateId("gene-002", 1)
@@ -202,7 +203,7 @@ def test_a_list_of_neighbors(dataset: Dataset, phenomap: Any) -> None:
     def picture(positions: np.ndarray) -> str | None:
         return picture_of(dataset, positions, None)
 
-    listed = list_neighbors(phenomap, "PLK1", "similar", "all", 10, "cosine", picture)
+    listed = list_neighbors(phenomap, Query(key="PLK1", k=10), picture)
     queue = queue_of_neighbors(dataset, listed, "neighbors of PLK1")
     assert labels(queue) == [n.key for n in listed if n.key != "TUBB"]
     assert wells(queue) == [n.well for n in listed if n.key != "TUBB"]

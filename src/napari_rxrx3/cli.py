@@ -19,7 +19,7 @@ from napari_rxrx3.maps.spec import LEVELS
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
-    from napari_rxrx3.maps.phenomap import MapSpec
+    from napari_rxrx3.maps.spec import MapSpec
 
 __all__ = ["main"]
 
@@ -257,7 +257,7 @@ def _nearest(arguments: argparse.Namespace) -> int:
 
 def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -> MapSpec:
     """Which map is asked for; vectors that are a file are read first."""
-    from napari_rxrx3.maps.phenomap import MapSpec
+    from napari_rxrx3.maps.spec import MapSpec
 
     embedding = arguments.embedding or ""
     if embedding and embedding not in dataset.embeddings and Path(embedding).is_file():

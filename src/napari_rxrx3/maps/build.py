@@ -13,9 +13,10 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
-from napari_rxrx3.maps.evidence.scores import ScoreStore
-from napari_rxrx3.maps.phenomap import MapSpec, Parts, PhenoMap
+from napari_rxrx3.maps.entries import ExperimentAverages
+from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.maps.space import WellSpace, open_space
+from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.welldata import WellData
@@ -50,7 +51,7 @@ def build_phenomap(dataset: WellData, spec: MapSpec, progress: Progress | None =
     parts = None
     if spec.level != "well":
         names = ("entry", "experiment", "n_wells", "vectors")
-        parts = Parts(*(stored[f"part_{name}"] for name in names))
+        parts = ExperimentAverages(*(stored[f"part_{name}"] for name in names))
     return PhenoMap(
         labels=labels,
         vectors=vectors,
@@ -62,8 +63,9 @@ def build_phenomap(dataset: WellData, spec: MapSpec, progress: Progress | None =
         left_out=tuple(stored["left_out"].tolist()),
         notes=tuple(stored["notes"].tolist()),
         open_space=spaces.open,
-        score_store=ScoreStore(dataset.cache, f"{fingerprint}|{spec}" if fingerprint else ""),
         why_absent=partial(_why_absent, dataset, spec),
+        cache=dataset.cache,
+        fingerprint=f"{fingerprint}|{spec}" if fingerprint else "",
     )
 
 
@@ -241,7 +243,7 @@ def _averaged(
     return stored, vectors
 
 
-def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> Parts:
+def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> ExperimentAverages:
     """Average each entry over each experiment alone; vectors in double precision."""
     entries, experiments, counts, vectors = [], [], [], []
     done = 0
@@ -262,7 +264,7 @@ def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> Pa
     entry_of, experiment_of, n_of = map(np.concatenate, (entries, experiments, counts))
     by_entry = np.lexsort((experiment_of, entry_of))
     averages = np.concatenate(vectors)[by_entry]
-    return Parts(entry_of[by_entry], experiment_of[by_entry], n_of[by_entry], averages)
+    return ExperimentAverages(entry_of[by_entry], experiment_of[by_entry], n_of[by_entry], averages)
 
 
 def _grouped(space: WellSpace, wells: Array, n: Array, average: str) -> Array:

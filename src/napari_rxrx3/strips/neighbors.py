@@ -91,14 +91,5 @@ def _neighbors(request: Request) -> tuple[str, list[Neighbor], str]:
         key = known
     experiment = plate_of(request.row).experiment
     pictured = partial(picture_of, dataset, experiment=experiment)
-    found = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        _ASKED,
-        query.metric,
-        pictured,
-        progress=request.progress,
-    )
-    return key, found, note
+    question = replace(query, key=key, k=_ASKED)
+    return key, list_neighbors(phenomap, question, pictured, request.progress), note

@@ -13,8 +13,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.neighbors.results import Column, Row
 from napari_rxrx3.gui.tasks import Progress
-from napari_rxrx3.maps.neighbors import KINDS
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
@@ -41,7 +40,7 @@ _K = 20
 
 @dataclass(frozen=True)
 class TwoMaps:
-    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.neighbors.KINDS`."""
+    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`."""
 
     key: str
     metric: str
@@ -92,7 +91,7 @@ def compared(
     key = question.key
     if well is not None and not any(m.find(key) is not None for m in (map_a, map_b)):
         key = map_a.key_of_well(well) or key
-    kind = KINDS[question.kind]
+    kind = NEIGHBOR_KINDS[question.kind]
     found = compare_lists(map_a, map_b, key, _K, question.metric, question.opposite, kind)
     names, wells = [], []
     for entry in found.table["key"]:
@@ -116,7 +115,7 @@ def in_words(answer: TwoAnswers) -> str:
     """How far the two lists agree, in a sentence."""
     found, question = answer.comparison, answer.question
     which = "most opposite to" if question.opposite else "nearest to"
-    kind = f"{question.kind} " if KINDS[question.kind] else ""
+    kind = f"{question.kind} " if NEIGHBOR_KINDS[question.kind] else ""
     shared = {0: "none is the same", 1: "1 is the same"}.get(
         found.overlap, f"{found.overlap} are the same"
     )

@@ -11,8 +11,8 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.maps.entry_names import names_in
 from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
-from napari_rxrx3.maps.names import names_in
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 
@@ -199,16 +199,8 @@ def _neighbors(phenomap: PhenoMap, query: Query, progress: Progress) -> tuple[li
     if phenomap.find(key) is None and query.well is not None:
         key = phenomap.key_of_well(query.well) or key
     phenomap.row(key)
-    listed = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        query.k,
-        query.metric,
-        lambda positions: None,
-        progress=progress,
-    )
+    asked = replace(query, key=key)
+    listed = list_neighbors(phenomap, asked, lambda positions: None, progress)
     which = "neighbors" if query.order == "similar" else f"{query.order} entries"
     return [key, *(each.key for each in listed)], f"{key} and {len(listed)} {which}"
 

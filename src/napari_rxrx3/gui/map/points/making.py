@@ -111,7 +111,6 @@ def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
     RxRx3Error
         If there are no vectors, the file does not fit, or umap-learn is not installed.
     """
-    from napari_rxrx3.maps.projection.project import project
     from napari_rxrx3.maps.projection.umap import UmapSettings, how_long
 
     phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
@@ -121,8 +120,8 @@ def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
         notes.append(f"Choose UMAP again to start it. {how_long(n)}")
     n_neighbors, min_dist, seed = wanted.settings
     settings = UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, seed=seed)
-    projection = project(
-        phenomap, method, settings=settings, path=wanted.path or None, progress=progress
+    projection = phenomap.project(
+        method, settings=settings, path=wanted.path or None, progress=progress
     )
     progress(0, 0, "looking at what the map can be colored by")
     choices = colorings(phenomap, dataset.wells)
