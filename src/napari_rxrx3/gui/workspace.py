@@ -102,6 +102,7 @@ class Workspace(QObject):
         self.contrast = PlateContrast(self.session, self.tasks)
         self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
+        self._asked: tuple[tuple[Tile, ...], int] | None = None
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._ahead_timer.timeout.connect(self._read_ahead)
@@ -156,6 +157,7 @@ class Workspace(QObject):
         if self.session.view == "plate":
             self._open_overview()
         else:
+            self._asked = None
             self._on_tiles(self.session.tiles)
 
     def _connect(self) -> None:
@@ -227,9 +229,8 @@ class Workspace(QObject):
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
         self.loader.forget()
-        self.picture = None
+        self.picture = self._asked = None
         self.overview.close()
-        self.session.set_view("well")
         self.labels.set_mosaic(None, {})
         self.layers.clear()
         self._set_title("")
@@ -263,6 +264,7 @@ class Workspace(QObject):
         if dataset is None or plate is None:
             return
         self.loader.drop()
+        self._asked = None
         self._ahead_timer.stop()
         self.zoom_view.leave()
         self.difference.leave()
@@ -279,17 +281,23 @@ class Workspace(QObject):
     def _on_tiles(self, tiles: tuple[Any, ...]) -> None:
         if self.session.dataset is None or not tiles:
             self.loader.drop()
+            self._asked = None
             return
-        self._ahead_timer.stop()
-        self.contrast.expect()  # what was shown is not what the session has now
         if self.session.view == "plate":
+            self._ahead_timer.stop()
+            self.contrast.expect()  # what was shown is not what the session has now
             return
-        self.difference.leave()
-        self.zoom_view.leave()
         canvas, strip = self.labels.size(), self.session.strip
         aspect = canvas.width() / max(1, canvas.height())
         keep = strip is not None and strip.is_arranged
         placed = arranged(tiles, aspect, keep=keep)
+        asked, self._asked = self._asked, (placed, self.session.crop)
+        if asked == self._asked:  # tiles and view may have changed at once
+            return
+        self._ahead_timer.stop()
+        self.contrast.expect()
+        self.difference.leave()
+        self.zoom_view.leave()
         self.loader.request(self.session.dataset, placed, self.session.crop)
         self.contrast.follow_plate()
 
