@@ -18,7 +18,7 @@ from benchmarks.measuring import interleaved, timed
 from benchmarks.results import Curve, PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
 from benchmarks.subprocesses import call
-from napari_rxrx3.data.dataset import open_dataset
+from napari_rxrx3.dataset import open_dataset
 
 __all__ = ["activation", "growth", "opening", "tar_index"]
 
@@ -184,7 +184,7 @@ def _first_time(folder: Path) -> None:
 
 def _open(folder: Path, cache: str) -> float:
     """Open a data set and have all of its vectors in."""
-    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.dataset import open_dataset
 
     def open_all() -> None:
         dataset = open_dataset(folder, cache)

@@ -30,8 +30,8 @@ from benchmarks.settings import Settings
 from benchmarks.synthetic_images import CORE, TARS, files_of
 from benchmarks.window import BareWindow, Window, forget_planes, pump
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, parse_address
-from napari_rxrx3.data.dataset import open_dataset
 from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE, TOP_ROWS
+from napari_rxrx3.dataset import open_dataset
 
 __all__ = [
     "core_neighbors",

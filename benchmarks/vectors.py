@@ -21,8 +21,9 @@ from benchmarks.measuring import interleaved, timed
 from benchmarks.results import Curve, PartResult, Peer, Row, Target, Timing
 from benchmarks.settings import ROOT, Settings
 from napari_rxrx3.maps.heat_map import heat_map
-from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
-from napari_rxrx3.maps.projection import pca
+from napari_rxrx3.maps.phenomap import PhenoMap
+from napari_rxrx3.maps.projection.pca import pca
+from napari_rxrx3.maps.spec import MapSpec
 
 __all__ = ["clustered", "map_numbers", "map_of", "search"]
 

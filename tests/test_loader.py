@@ -13,8 +13,8 @@ import pytest
 import napari_rxrx3 as rx
 from builders import Screen, control_row, noise
 from napari_rxrx3.core.mosaic import Tile, hatched
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.gui.canvas import loader as loader_module
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 

@@ -20,7 +20,6 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, UnknownWell
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.images.reducers import Reducers, reduce_here
 from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
@@ -31,6 +30,7 @@ from napari_rxrx3.data.thumbnails.plate_thumbnails import (
 )
 from napari_rxrx3.data.thumbnails.prepare import plates_named, prepare
 from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
+from napari_rxrx3.dataset import Dataset
 
 GENE, COMPOUND = "gene-001", "compound-001"
 PLATE, CORE_PLATE = PlateId(GENE, 1), PlateId(COMPOUND, 1)

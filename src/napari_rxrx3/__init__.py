@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error, UnknownKey, UnknownWell
-    from napari_rxrx3.data.dataset import Dataset, open_dataset
+    from napari_rxrx3.dataset import Dataset, open_dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 try:
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 _HOME = {
-    "Dataset": "data.dataset",
-    "open_dataset": "data.dataset",
+    "Dataset": "dataset",
+    "open_dataset": "dataset",
     "PhenoMap": "maps.phenomap",
     "ImageUnavailable": "core.errors",
     "RxRx3Error": "core.errors",

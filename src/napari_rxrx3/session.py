@@ -35,7 +35,7 @@ from napari_rxrx3.strips.wells import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 

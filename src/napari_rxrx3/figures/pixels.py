@@ -23,7 +23,7 @@ from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.figures.look import StainLook, blended, usual_looks
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "Pixels",

@@ -19,7 +19,7 @@ from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.figures.look import StainLook, blended
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
 __all__ = ["DifferenceTiles", "WellTiles", "fitted", "shape_of"]

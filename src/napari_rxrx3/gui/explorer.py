@@ -45,8 +45,8 @@ from napari_rxrx3.gui.widgets import Connections, call_later, shortcut, tool_but
 from napari_rxrx3.gui.workspace import workspace_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found, SearchIndex
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
 
 __all__ = ["ExplorerWidget"]

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.files.local import written_atomically
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.gui.explorer import ExplorerWidget
 
 if TYPE_CHECKING:

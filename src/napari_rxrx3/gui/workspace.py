@@ -36,7 +36,7 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.wells import wells_around
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Workspace", "workspace_of", "workspaces"]
 
@@ -116,12 +116,9 @@ class Workspace(QObject):
         self.tasks.cancel("demo")
 
         def work(progress: Progress) -> Dataset:
-            from napari_rxrx3.data.dataset import open_dataset
+            from napari_rxrx3.dataset import open_dataset
 
-            dataset = open_dataset(path, progress=progress)
-            dataset.progress = None  # that of this task; the vectors are read by another one
-            len(dataset.known_plates)
-            return dataset
+            return open_dataset(path, progress=progress)
 
         self.tasks.run("open", work, self._opened, self.session.say, f"opening {path}")
 

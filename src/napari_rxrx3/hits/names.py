@@ -16,7 +16,7 @@ from napari_rxrx3.hits.sheet import Sheet, as_number
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["Resolver", "are", "count", "listed_names", "some"]

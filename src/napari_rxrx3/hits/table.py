@@ -34,7 +34,7 @@ from napari_rxrx3.hits.sheet import as_number, read_sheet, write_sheet
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.maps.names import find_entries
+from napari_rxrx3.maps.entry_names import find_entries
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.spec import MapSpec
 
-__all__ = ["MOST", "MOST_OPTIMAL", "ORDERS", "HeatMap", "Verdict", "heat_map", "judge_pair"]
+__all__ = ["ARRANGEMENTS", "MOST", "MOST_OPTIMAL", "HeatMap", "Verdict", "heat_map", "judge_pair"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 FindBare = Callable[[list[str]], Collection[str]]
 T = TypeVar("T")
 
-ORDERS = ("clustered", "given")
+ARRANGEMENTS = ("clustered", "given")
 MOST = 1000
 """Entries of a heat map."""
 MOST_OPTIMAL = 300
@@ -129,8 +129,8 @@ def heat_map(
     Parameters
     ----------
     keys : iterable of str
-        As `napari_rxrx3.maps.names.find_entries` understands them. Of more than `MOST` entries
-        an even choice is taken.
+        As `napari_rxrx3.maps.entry_names.find_entries` understands them. Of more than `MOST`
+        entries an even choice is taken.
     order : {"clustered", "given"}
         By average linkage of 1 - cosine, those that cannot be compared last; or as they come.
     progress : callable, optional
@@ -144,8 +144,8 @@ def heat_map(
     MapError
         If there is nothing to compare, or no such order.
     """
-    if order not in ORDERS:
-        raise MapError(f"There is no order {order!r}; choose one of {', '.join(ORDERS)}.")
+    if order not in ARRANGEMENTS:
+        raise MapError(f"There is no order {order!r}; choose one of {', '.join(ARRANGEMENTS)}.")
     return _made(phenomap, list(dict.fromkeys(keys)), order, progress or _unheard, find_bare)
 
 
@@ -259,8 +259,8 @@ def judge_pair(
     row = phenomap.row(other)
     query = phenomap.row(key)
     closeness = phenomap.closeness(query, "cosine")
-    asked = phenomap.question(key, "cosine", bool(closeness[row] < 0), None)
-    judged = phenomap.judge.judge(asked, np.array([row]), closeness, False, progress).iloc[0]
+    search = phenomap.search_of(key, "cosine", bool(closeness[row] < 0), None)
+    judged = phenomap.judge.judge(search, np.array([row]), progress).iloc[0]
     return Verdict(
         float(closeness[row]),
         float(judged["p_value"]),

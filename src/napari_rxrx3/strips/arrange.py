@@ -18,7 +18,7 @@ from napari_rxrx3.strips.strip import CONTROL, KINDS, NothingToCompare, Strip
 from napari_rxrx3.strips.wells import nearest_controls
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["arrange"]
 

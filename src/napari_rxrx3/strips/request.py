@@ -18,7 +18,7 @@ from napari_rxrx3.strips.wells import name_of_well, nearest_controls, plate_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Request", "one_of"]
 

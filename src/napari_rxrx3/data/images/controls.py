@@ -20,7 +20,7 @@ from napari_rxrx3.data.parallel import in_threads
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["N_CONTROLS", "ControlMeans", "PlateMeans", "control_limits", "some_controls"]
 
@@ -29,7 +29,7 @@ Progress = Callable[[int, int, str], None]
 _CONTROLS_SAMPLED = 4
 
 
-def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limits | str:
+def control_limits(dataset: WellData, plate: PlateId, progress: Progress) -> Limits | str:
     """Contrast limits of a plate from a few of its EMPTY_control wells, spread over the plate.
 
     Of large images, their first rows are measured.
@@ -58,7 +58,7 @@ def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limi
     return tuple(limits) if measured else why
 
 
-def some_controls(dataset: Dataset, plate: PlateId, most: int) -> list[str]:
+def some_controls(dataset: WellData, plate: PlateId, most: int) -> list[str]:
     """EMPTY_control wells of a plate that have images, spread over the plate."""
     wells = dataset.wells_of_plate(plate)
     controls = wells.index[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
@@ -101,7 +101,7 @@ class ControlMeans:
     The plates that were used last are kept, up to a number of bytes.
     """
 
-    def __init__(self, dataset: Dataset, kept_bytes: int = _KEPT_BYTES) -> None:
+    def __init__(self, dataset: WellData, kept_bytes: int = _KEPT_BYTES) -> None:
         self._dataset, self._kept_bytes = dataset, kept_bytes
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[PlateId, int, int], PlateMeans] = OrderedDict()

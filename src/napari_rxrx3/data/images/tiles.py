@@ -12,7 +12,7 @@ from napari_rxrx3.core.mosaic import cropped
 from napari_rxrx3.data.images.decode import shrink
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["read_tile", "well_size"]
 
@@ -20,7 +20,7 @@ Plane = np.ndarray[Any, Any]
 
 
 def read_tile(
-    dataset: Dataset, well_id: str, channel: int, *, crop: int = 0, reduction: int = 1
+    dataset: WellData, well_id: str, channel: int, *, crop: int = 0, reduction: int = 1
 ) -> Plane:
     """One channel (1..6) of a well as it is put into a picture; not to be written to.
 
@@ -47,7 +47,7 @@ def read_tile(
     return dataset.plane(well_id, channel, size)
 
 
-def well_size(dataset: Dataset, well_ids: Iterable[str]) -> int:
+def well_size(dataset: WellData, well_ids: Iterable[str]) -> int:
     """Pixels, in one direction, of the largest images on the plates of wells; 0 if unknown."""
     sizes = [0]
     for plate in {dataset.well(well_id).plate_id for well_id in _known(dataset, well_ids)}:
@@ -57,7 +57,7 @@ def well_size(dataset: Dataset, well_ids: Iterable[str]) -> int:
     return max(sizes)
 
 
-def _known(dataset: Dataset, well_ids: Iterable[str]) -> Iterable[str]:
+def _known(dataset: WellData, well_ids: Iterable[str]) -> Iterable[str]:
     for well_id in well_ids:
         try:
             dataset.well(well_id)

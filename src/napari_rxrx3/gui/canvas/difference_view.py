@@ -18,8 +18,8 @@ from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.images.controls import ControlMeans, PlateMeans
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Difference", "DifferenceView"]
 

@@ -32,8 +32,8 @@ from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import call_later
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.images.catalog import Layout
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Picture", "PictureLoader"]
 

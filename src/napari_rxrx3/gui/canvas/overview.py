@@ -17,8 +17,8 @@ from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.session import Session, name_of_well
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["PlateOverview", "PlateScene"]
 

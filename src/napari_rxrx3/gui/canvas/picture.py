@@ -15,8 +15,8 @@ from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.images.catalog import Layout
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Asked", "Picture", "Plane", "TileReader", "assembled", "first_picture"]
 

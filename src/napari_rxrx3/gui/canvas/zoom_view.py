@@ -21,7 +21,7 @@ from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Part", "Region", "ZoomView"]
 

@@ -15,7 +15,7 @@ from napari_rxrx3.maps.spec import MapSpec
 if TYPE_CHECKING:  # what works it out is loaded by the thread that does
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.benchmark.compound_genes import PrecisionResult
     from napari_rxrx3.maps.benchmark.recall import RecallResult
 
@@ -83,15 +83,14 @@ def benchmarked(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) 
     from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
     from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
     from napari_rxrx3.maps.benchmark.recall import pair_recall
-    from napari_rxrx3.maps.build import phenomap_or_fallback
 
     if kind_of_file(path) == "pairs":
         pairs = read_pairs(path)
-        phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        phenomap, note = dataset.map_or_fallback(spec, progress)
         outcome = _of_pairs(pair_recall(phenomap, pairs, progress=progress))
     else:
         table = read_interactions(path)
-        phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        phenomap, note = dataset.map_or_fallback(spec, progress)
         outcome = _of_precision(compound_gene_precision(phenomap, table, progress=progress))
     return BenchmarkResult(path, spec, phenomap.spec, note, outcome)
 

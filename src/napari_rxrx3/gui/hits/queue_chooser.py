@@ -18,8 +18,8 @@ from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["QueueMenu"]
@@ -92,9 +92,8 @@ class QueueMenu(QMenu):
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queue import queue_of_keys
-            from napari_rxrx3.maps.build import phenomap_or_fallback
 
-            phenomap = phenomap_or_fallback(dataset, spec, progress)[0]
+            phenomap = dataset.map_or_fallback(spec, progress)[0]
             return queue_of_keys(dataset, phenomap, keys, title, experiment, progress)
 
         self._make(work, f"looking at {title}")
@@ -230,10 +229,9 @@ class QueueMenu(QMenu):
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queue import queue_by_score
-            from napari_rxrx3.maps.build import phenomap_or_fallback
 
             experiment = plate.experiment if plate is not None else None
-            phenomap: PhenoMap = phenomap_or_fallback(dataset, spec_of(query), progress)[0]
+            phenomap: PhenoMap = dataset.map_or_fallback(spec_of(query), progress)[0]
             return queue_by_score(dataset, phenomap, order, kind, k, experiment, progress)
 
         self._make(work, f"looking for the {order}")

@@ -29,7 +29,7 @@ from napari_rxrx3.session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.agreement import Agreement
 
 __all__ = ["AgreementWindow", "compare_with"]

@@ -30,11 +30,12 @@ from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.neighbors import KINDS, ORDERS, Neighbor
+from napari_rxrx3.maps.neighbors import Neighbor
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, NEIGHBOR_ORDERS
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["NeighborsPanel"]
@@ -102,7 +103,7 @@ class NeighborsPanel(QWidget):
             "What comes first: the most similar perturbations, the most opposite ones, or of the "
             "whole map those with the strongest or the most consistent effect"
         )
-        self.order.addItems(ORDERS)
+        self.order.addItems(NEIGHBOR_ORDERS)
         self.kind = QComboBox(toolTip="Which perturbations are listed: all, genes or compounds")
         self.kind.addItems(_KIND_WORDS)
         self.copy = tool_button("content_copy", "Copy the list as a table")
@@ -149,8 +150,8 @@ class NeighborsPanel(QWidget):
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
         self.key.returnPressed.connect(self._ask_typed)
-        self.order.activated.connect(lambda i: session.ask(order=ORDERS[i]))
-        self.kind.activated.connect(lambda i: session.ask(kind=list(KINDS)[i]))
+        self.order.activated.connect(lambda i: session.ask(order=NEIGHBOR_ORDERS[i]))
+        self.kind.activated.connect(lambda i: session.ask(kind=list(NEIGHBOR_KINDS)[i]))
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
         self._tasks.stopped.connect(self._on_stopped)
@@ -204,8 +205,8 @@ class NeighborsPanel(QWidget):
     def _on_query(self, query: Query) -> None:
         dataset = self._session.dataset
         self.key.setText(query.key)
-        self.order.setCurrentIndex(ORDERS.index(query.order))
-        self.kind.setCurrentIndex(list(KINDS).index(query.kind))
+        self.order.setCurrentIndex(NEIGHBOR_ORDERS.index(query.order))
+        self.kind.setCurrentIndex(list(NEIGHBOR_KINDS).index(query.kind))
         default = dataset.known_default if dataset is not None else None
         self.settings.set_query(query, default or "")
         self.back.setEnabled(self._session.history.can_go_back)
@@ -250,11 +251,10 @@ class NeighborsPanel(QWidget):
 
     def _judge(self, answer: Answer) -> None:
         picture_of = self._session.picture_finder()
-        scored = answer.phenomap.score_store.is_ready
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, "checking how far to trust the list")
-            return judged(answer, picture_of, progress, scored)
+            return judged(answer, picture_of, progress)
 
         self._tasks.run("judging", work, self._on_judged, self._on_not_judged)
 
@@ -277,7 +277,7 @@ class NeighborsPanel(QWidget):
         self._scored = phenomap
 
         def work(progress: Progress) -> None:
-            phenomap.score_store.get(phenomap, progress)
+            phenomap.score_store.get(progress)
 
         def done(_: None) -> None:
             self._scored = None

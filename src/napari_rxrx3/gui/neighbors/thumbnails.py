@@ -19,7 +19,7 @@ from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import OnDestroyed
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Thumbnails"]
 

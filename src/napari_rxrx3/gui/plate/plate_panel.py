@@ -29,7 +29,7 @@ from napari_rxrx3.session import Session, name_of_well
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["PlatePanel"]

@@ -15,7 +15,7 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import Strip
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Arranger"]
 

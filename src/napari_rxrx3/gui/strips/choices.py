@@ -12,7 +12,7 @@ from napari_rxrx3.session import CROPS, Session, name_of_well
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "CHOICES",

@@ -21,7 +21,7 @@ from napari_rxrx3.strips.strip import CONTROL
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Asked", "ControlLevels", "Intensities", "asked_of", "compare_intensities"]
 

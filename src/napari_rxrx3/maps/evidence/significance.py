@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from napari_rxrx3.maps.phenomap import PhenoMap
+from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.space import WellSpace
 
 __all__ = [
@@ -80,13 +80,13 @@ class NullOfPairs:
 
     Parameters
     ----------
-    phenomap : PhenoMap
+    phenomap : Entries
     space : WellSpace
         Whose vectors to compare; another alignment than that of the map is allowed.
     metric : {"cosine", "euclidean"}
     """
 
-    phenomap: PhenoMap
+    phenomap: Entries
     space: WellSpace
     metric: str
     _pools: dict[int, _Pool] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class NullOfPairs:
         query : int
             Row of the entry.
         rows, closeness : (n,)
-            Rows of the others, and how close they are; see `PhenoMap.closeness`.
+            Rows of the others, and how close they are; see `Entries.closeness`.
         opposite : bool
             Ask for pairs that are as far apart, not as close.
         progress : callable, optional
@@ -273,7 +273,7 @@ class NullOnPlates:
     is no p-value.
     """
 
-    phenomap: PhenoMap
+    phenomap: Entries
     metric: str
 
     def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:

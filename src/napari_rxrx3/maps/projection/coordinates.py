@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.data.files.tables import Table
     from napari_rxrx3.data.wells.columns import Column
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["read_coordinates"]
 
@@ -50,7 +50,7 @@ class _Found(NamedTuple):
 
 
 def read_coordinates(
-    path: str | os.PathLike[str], phenomap: PhenoMap, progress: Progress | None = None
+    path: str | os.PathLike[str], phenomap: Entries, progress: Progress | None = None
 ) -> Projection:
     """Read where each entry of a map lies.
 
@@ -86,7 +86,7 @@ def read_coordinates(
 
 
 def _projection(
-    found: _Found, columns: _Columns, notes: Sequence[str], phenomap: PhenoMap, path: str
+    found: _Found, columns: _Columns, notes: Sequence[str], phenomap: Entries, path: str
 ) -> Projection:
     _refuse_two_places(found, phenomap, path)
     n = len(phenomap.labels)
@@ -104,7 +104,7 @@ def _projection(
     )
 
 
-def _refuse_two_places(found: _Found, phenomap: PhenoMap, path: str) -> None:
+def _refuse_two_places(found: _Found, phenomap: Entries, path: str) -> None:
     order = np.argsort(found.rows, kind="stable")
     rows, places = found.rows[order], found.places[order]
     same = (places[1:] == places[:-1]) | (np.isnan(places[1:]) & np.isnan(places[:-1]))
@@ -164,7 +164,7 @@ def _called_as_a_pair(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _found(
-    table: Table, columns: _Columns, phenomap: PhenoMap, path: str, progress: Progress | None
+    table: Table, columns: _Columns, phenomap: Entries, path: str, progress: Progress | None
 ) -> _Found:
     all_rows, all_places, n_strangers, first = [], [], 0, ""
     for block in table.blocks(columns, _ROWS_A_BLOCK):

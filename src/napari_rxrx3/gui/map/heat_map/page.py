@@ -38,13 +38,13 @@ from napari_rxrx3.gui.map.names_edit import NamesEdit
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
 from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
-from napari_rxrx3.maps.heat_map import ORDERS, Verdict
+from napari_rxrx3.maps.heat_map import ARRANGEMENTS, Verdict
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import NEIGHBOR, QUERY, Strip
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["HeatMapPage"]
 
@@ -195,7 +195,7 @@ class HeatMapPage(QWidget):
 
     @property
     def _order(self) -> str:
-        return ORDERS[self.order.currentIndex()]
+        return ARRANGEMENTS[self.order.currentIndex()]
 
     def _show_list(self) -> None:
         self.show_text(self.list.toPlainText())

@@ -11,15 +11,15 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.maps.entry_names import names_in
 from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
-from napari_rxrx3.maps.names import names_in
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.session import Session
 
@@ -175,9 +175,7 @@ def shown(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
 
 
 def _shown_at(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     names, title = _names(phenomap, wanted, progress)
     listing = _Listing(dataset, phenomap)
     made = heat_map(phenomap, names, wanted.order, progress, find_bare=listing.find_bare)
@@ -201,16 +199,8 @@ def _neighbors(phenomap: PhenoMap, query: Query, progress: Progress) -> tuple[li
     if phenomap.find(key) is None and query.well is not None:
         key = phenomap.key_of_well(query.well) or key
     phenomap.row(key)
-    listed = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        query.k,
-        query.metric,
-        lambda positions: None,
-        progress=progress,
-    )
+    asked = replace(query, key=key)
+    listed = list_neighbors(phenomap, asked, lambda positions: None, progress)
     which = "neighbors" if query.order == "similar" else f"{query.order} entries"
     return [key, *(each.key for each in listed)], f"{key} and {len(listed)} {which}"
 

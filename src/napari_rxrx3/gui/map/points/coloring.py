@@ -129,7 +129,7 @@ def color_points(
     if by == _N_WELLS:
         return _numbers(phenomap.n_wells.astype(float), "wells (log)", True)
     if by in _SCORES:
-        scores = phenomap.score_store.get(phenomap, progress)
+        scores = phenomap.score_store.get(progress)
         return _numbers(scores[_SCORES[by]].to_numpy(float), by)
     return _by_column(phenomap, wells, by)
 

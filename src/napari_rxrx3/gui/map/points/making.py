@@ -14,7 +14,7 @@ from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.strips.wells import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.projection.projection import Projection
 
@@ -111,19 +111,17 @@ def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
     RxRx3Error
         If there are no vectors, the file does not fit, or umap-learn is not installed.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-    from napari_rxrx3.maps.projection.project import project
     from napari_rxrx3.maps.projection.umap import UmapSettings, how_long
 
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     notes, method, n = [note], wanted.method, len(phenomap.labels)
     if method == UMAP and n > _UNASKED and not wanted.is_asked:
         method = PCA
         notes.append(f"Choose UMAP again to start it. {how_long(n)}")
     n_neighbors, min_dist, seed = wanted.settings
     settings = UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, seed=seed)
-    projection = project(
-        phenomap, method, settings=settings, path=wanted.path or None, progress=progress
+    projection = phenomap.project(
+        method, settings=settings, path=wanted.path or None, progress=progress
     )
     progress(0, 0, "looking at what the map can be colored by")
     choices = colorings(phenomap, dataset.wells)

@@ -11,7 +11,7 @@ import numpy as np
 from napari_rxrx3.core.perturbation import compound_key
 
 if TYPE_CHECKING:  # loads pandas, for which no window waits
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["find_entries", "names_in"]
 
@@ -44,7 +44,7 @@ def _bare(text: str) -> str:
     return text.strip().strip("\"'").strip()
 
 
-def find_entries(phenomap: PhenoMap, names: Sequence[str]) -> list[Array]:
+def find_entries(phenomap: Entries, names: Sequence[str]) -> list[Array]:
     """Rows of a map that names stand for, int (m,) each; none where a name is unknown.
 
     A name is a key, also as the window shows it (``PLK1 guide 1``, ``Bortezomib 2.5 µM``) or in
@@ -63,7 +63,7 @@ def find_entries(phenomap: PhenoMap, names: Sequence[str]) -> list[Array]:
     return found
 
 
-def _row_of(phenomap: PhenoMap, name: str) -> Array:
+def _row_of(phenomap: Entries, name: str) -> Array:
     """The row of a key, in any of the ways in which it is written."""
     rows = (phenomap.find(way) for way in _ways(name))
     return next((np.array([row]) for row in rows if row is not None), _NONE)
@@ -79,7 +79,7 @@ def _ways(name: str) -> list[str]:
     return ways
 
 
-def _series(phenomap: PhenoMap, names: list[str]) -> dict[str, Array]:
+def _series(phenomap: Entries, names: list[str]) -> dict[str, Array]:
     """All entries of treatments and genes, the lowest dose first."""
     found: dict[str, Array] = {}
     labels = phenomap.labels
@@ -93,7 +93,7 @@ def _series(phenomap: PhenoMap, names: list[str]) -> dict[str, Array]:
     return found
 
 
-def _in_any_case(phenomap: PhenoMap, names: list[str]) -> dict[str, Array]:
+def _in_any_case(phenomap: Entries, names: list[str]) -> dict[str, Array]:
     """Entries whose key differs from a name only by case, if there is but one way to write it."""
     labels = phenomap.labels
     if not names or len(labels) > _MANY:

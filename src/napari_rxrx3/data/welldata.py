@@ -1,21 +1,18 @@
-"""The data set: metadata, images and embeddings joined by well."""
+"""What is known of wells: metadata, images and embeddings, joined by well."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
-from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.catalog import find_images
 from napari_rxrx3.data.images.plate_names import PlateNamer
@@ -27,51 +24,14 @@ from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_e
 from napari_rxrx3.data.wells.listing import listed_wells, named_wells
 from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image
 
-if TYPE_CHECKING:
-    from napari_rxrx3.data.check import CheckReport
-    from napari_rxrx3.maps.kept import KeptMaps
-    from napari_rxrx3.maps.phenomap import MapSpec, PhenoMap
-
-__all__ = ["Dataset", "open_dataset"]
+__all__ = ["WellData"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 
-def open_dataset(
-    path: str | os.PathLike[str],
-    cache_dir: str | os.PathLike[str] | None = None,
-    *,
-    progress: Progress | None = None,
-) -> Dataset:
-    """Open whatever part of RxRx3 or RxRx3-core is at a path.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A folder, a metadata file (its folder is searched for the rest), one plate tar or shard,
-        or a URL that fsspec can open. What is there is found out from the files' contents.
-    cache_dir : path-like, optional
-        Where indexes and vectors are kept for the next time; the user's cache folder if None.
-    progress : callable, optional
-        Called with (done, total, text), also when vectors are read later on; may raise to stop.
-
-    Raises
-    ------
-    DatasetNotFound
-        If nothing of use is there; the message says what was looked for.
-    MetadataError
-        If the only metadata there are cannot be read.
-    """
-    storage, root = Storage.of(path)
-    cache = DiskCache(Path(cache_dir) if cache_dir is not None else default_cache_folder())
-    dataset = Dataset(storage, root, discover(storage, root, cache, progress), cache, progress)
-    cache.clean_later()
-    return dataset
-
-
-class Dataset(WellImages):
-    """Wells with their metadata, images and embeddings; made by `open_dataset`.
+class WellData(WellImages):
+    """Wells with their metadata, images and embeddings; knows no map of them.
 
     `address` is the path or URL that opens it again.
     """
@@ -92,7 +52,6 @@ class Dataset(WellImages):
             Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
             for path, why in contents.unreadable.items()
         ]
-        self.progress = progress
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
@@ -111,12 +70,10 @@ class Dataset(WellImages):
         self._join = VectorJoin(tables, self.listed, cache, self.fingerprint)
         self.vectors_changed = self._join.changed
         self._known = self._with_vectors(self._join.joined)
-        self._lock = threading.Lock()
-        self._maps: KeptMaps | None = None
-        self._plates: tuple[pd.DataFrame, pd.DataFrame] | None = None
+        self._plates = self._known[1], count_by_plate(self.listed, self._known[1])
 
     def __repr__(self) -> str:
-        return f"<Dataset {self.root}: {self.describe()}>"
+        return f"<{type(self).__name__} {self.root}: {self.describe()}>"
 
     @property
     def name(self) -> str:
@@ -164,7 +121,7 @@ class Dataset(WellImages):
             Called with (done, total, text), also while another thread reads; may raise to stop.
         """
         if not self.vectors_are_read:
-            self._join.read(progress or self.progress)
+            self._join.read(progress)
 
     @property
     def embeddings(self) -> dict[str, EmbeddingTable]:
@@ -186,7 +143,7 @@ class Dataset(WellImages):
     def known_plates(self) -> pd.DataFrame:
         """Like `plates`, but never waits: without n_embeddings while vectors are not read yet."""
         wells, counted = self.known_wells, self._plates
-        if counted is None or counted[0] is not wells:
+        if counted[0] is not wells:
             counted = self._plates = wells, count_by_plate(self.listed, wells)
         return counted[1]
 
@@ -261,80 +218,6 @@ class Dataset(WellImages):
     def rows(self, well_ids: Sequence[str] | pd.Index) -> pd.DataFrame:
         """The rows of `known_wells` of some wells, in the order given; all must be listed."""
         return self.known_wells.iloc[self.listed.positions_of(well_ids)]
-
-    def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
-        """List every disagreement between metadata, images and embeddings.
-
-        Parameters
-        ----------
-        decode : bool
-            Decode every plane to find the damaged ones; False only compares the lists.
-        progress : callable, optional
-            Called with (done, total, text); may raise to stop.
-        """
-        from napari_rxrx3.data.check import check_dataset
-
-        return check_dataset(self, decode=decode, progress=progress)
-
-    def phenomap(
-        self,
-        level: str = "perturbation",
-        align: str = "pca-centerscale",
-        embedding: str | None = None,
-        *,
-        average: str = "mean",
-        batch: str = "experiment",
-        control: str = "EMPTY_control",
-        leave_out: bool = False,
-        progress: Progress | None = None,
-    ) -> PhenoMap:
-        """Average the wells' aligned vectors to one vector a perturbation.
-
-        Parameters
-        ----------
-        level : {"well", "guide", "perturbation", "compound"}
-        align : {"none", "centerscale", "pca-centerscale", "tvn"}
-            Batch correction, see `napari_rxrx3.maps.align`.
-        embedding : str, optional
-            A name of `embeddings`; the one that covers most wells if None.
-        average : {"mean", "median"}
-        batch : {"experiment", "plate"}
-            What is aligned to what.
-        control : str
-            Treatment of the wells to align by.
-        leave_out : bool
-            Leave out batches with too few controls to align by. If False they are an error.
-        progress : callable, optional
-            Called with (done, total, text); may raise to stop.
-
-        Raises
-        ------
-        MapError
-            If there is no embedding, or it cannot be aligned; the batch is named.
-        """
-        from napari_rxrx3.maps.phenomap import MapSpec
-
-        spec = MapSpec(
-            level=level,
-            align=align,
-            embedding=embedding or "",
-            average=average,
-            batch=batch,
-            control=control,
-            leave_out=leave_out,
-        )
-        return self.map_of(spec, progress)
-
-    def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
-        """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
-        from napari_rxrx3.maps.kept import KeptMaps
-
-        self.read_vectors(progress)
-        spec = replace(spec, embedding=self.embedding_named(spec.embedding))
-        with self._lock:
-            if self._maps is None:
-                self._maps = KeptMaps(self)
-        return self._maps.get(spec, progress)
 
     def embedding_named(self, name: str) -> str:
         """The embedding of this name, or the default one if it is empty.
