@@ -27,12 +27,10 @@ from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
-from napari_rxrx3.maps.neighbors import KINDS as NEIGHBOR_KINDS
-from napari_rxrx3.maps.neighbors import ORDERS
+from napari_rxrx3.maps.neighbors import KINDS, ORDERS
 from napari_rxrx3.maps.spec import METRICS, MapSpec, Query
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import KINDS
+from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve
 
 if TYPE_CHECKING:
     import os
@@ -416,11 +414,11 @@ def _check(record: ViewRecord) -> None:
         ("contrast_rule", record.contrast_rule, CONTRAST_RULES),
         ("palette", record.stains.palette, PALETTES),
         ("order", query.order, ORDERS),
-        ("kind", query.kind, NEIGHBOR_KINDS),
+        ("kind", query.kind, KINDS),
         ("metric", query.metric, METRICS),
     ]
     if record.strip is not None:
-        choices.append(("strip", record.strip.kind, KINDS))
+        choices.append(("strip", record.strip.kind, STRIP_KINDS))
     for name, value, known in choices:
         if value not in known:
             raise ValueError(f"{name}: {value!r}")
