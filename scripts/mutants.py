@@ -296,9 +296,7 @@ def report(outcomes: list[Outcome]) -> int:
     for outcome in left:
         reason = reasons.get(outcome.change, "")
         unexplained += not reason
-        print(
-            f"{outcome.verdict}: {outcome.mutant}\n    {outcome.change}\n    {reason or 'no reason is known'}"
-        )
+        print(f"{outcome.verdict}: {outcome.mutant}", outcome.change, reason, sep="\n    ")
     return int(unexplained > 0 or len(killed) < 0.9 * len(outcomes))
 
 

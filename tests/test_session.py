@@ -16,9 +16,10 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId, parse_well_id
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.maps.spec import MapSpec
-from napari_rxrx3.session import CONTRAST_RULES, CROPS, Query, Session, name_of_well
+from napari_rxrx3.session import CONTRAST_RULES, CROPS, Query, Session
 from napari_rxrx3.strips import arrange
 from napari_rxrx3.strips.strip import Strip
 
@@ -525,7 +526,7 @@ def test_what_is_not_there_has_a_tile_that_says_so(session: Session) -> None:
     session.show_beside_query("Voglibose@10", None)
     assert session.tiles[1:] == (
         Tile(None, "no control on this plate", role="control"),
-        Tile(None, "neighbor: Voglibose@10", role="neighbor"),
+        Tile(None, "neighbor: Voglibose 10 µM", role="neighbor"),
     )
 
 
@@ -533,7 +534,7 @@ def test_a_query_without_an_image_has_a_tile_that_says_so(session: Session) -> N
     session.ask(key="Voglibose@10", well=None)
     session.show_beside_query("MTOR", "gene-001_2_C03")
     assert session.tiles == (
-        Tile(None, "query: Voglibose@10 (no image of it is here)", role="query"),
+        Tile(None, "query: Voglibose 10 µM (no image of it is here)", role="query"),
         Tile("gene-001_2_C03", "neighbor: MTOR", role="neighbor"),
     )
     session.flicker()

@@ -18,13 +18,13 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.strips.neighbors import beside_query
-from napari_rxrx3.strips.strip import KINDS, Strip
+from napari_rxrx3.strips.strip import STRIP_KINDS, Strip
 from napari_rxrx3.strips.wells import (
     best_plate,
     key_of_well,
-    name_of_well,
     nearest_controls,
     picture_of,
     plate_of,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "name_of_well"]
+__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session"]
 
 
 class History:
@@ -258,16 +258,16 @@ class Session:
             self.set_view("well")
 
     def want_strip(self, kind: str, **options: object) -> None:
-        """Ask whoever arranges strips for one, of a kind of `napari_rxrx3.strips.strip.KINDS`;
-        with an empty kind for none, even if one is being arranged.
+        """Ask whoever arranges strips for one of `STRIP_KINDS`; with an empty kind for none, even
+        if one is being arranged.
 
         Parameters
         ----------
         options : object
             For `napari_rxrx3.strips.arrange`, e.g. ``wells``.
         """
-        if kind and kind not in KINDS:
-            raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(KINDS)}")
+        if kind and kind not in STRIP_KINDS:
+            raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(STRIP_KINDS)}")
         self.strip_wanted.emit(kind, options)
 
     @property

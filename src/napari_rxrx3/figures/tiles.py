@@ -13,6 +13,7 @@ from PIL import Image
 from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, in_grid
+from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.controls import ControlMeans, PlateMeans
 from napari_rxrx3.data.images.tiles import read_tile
 from napari_rxrx3.data.parallel import in_threads
@@ -140,13 +141,12 @@ class DifferenceTiles:
     def words(self) -> str:
         """What the tiles show, as far as they have been drawn."""
         low, high = min(self._n_controls, default=0), max(self._n_controls, default=0)
-        n = f"{high}" if low == high else f"{low} to {high}"
-        many = "" if high == 1 else "s"
+        n = count(high, "control") if low == high else f"{low} to {high} controls"
         ranges = "; ".join(
             f"{look.stain.name} ({look.stain.dye}) ±{look.limits[1]:g}" for look in self._looks
         )
         return (
-            f"Difference to the mean of {n} control{many} of the same plate, for display only; "
+            f"Difference to the mean of {n} of the same plate, for display only; "
             f"black is no difference. Full color at: {ranges}"
         )
 

@@ -195,7 +195,7 @@ class Workspace(QObject):
 
     def say_what_is_here(self, dataset: Dataset) -> None:
         unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
-        more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
+        more = f" and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
         said = f"{unreadable[0]}{more}. " if unreadable else ""
         self.session.say(f"{said}{printable(dataset.name)}: {dataset.describe()}")
 

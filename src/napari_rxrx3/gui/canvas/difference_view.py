@@ -12,6 +12,7 @@ from napari_rxrx3.core.difference import StainPlaces, symmetric
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture, Plane
 from napari_rxrx3.gui.tasks import Progress, Tasks
@@ -178,7 +179,7 @@ def _less_the_mean(
 def _in_words(means: list[PlateMeans]) -> str:
     counts = [n for found in means for n in found.n_controls]
     low, high = min(counts), max(counts)
-    n = f"{high} control{'s' if high > 1 else ''}" if low == high else f"{low} to {high} controls"
+    n = count(high, "control") if low == high else f"{low} to {high} controls"
     whose = " a plate" if len(means) > 1 else ""
     colors = "(+ orange, − blue)".replace(" ", _TOGETHER)
     return f"minus the mean of {n}{whose}, display only {colors}"

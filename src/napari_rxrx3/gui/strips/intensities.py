@@ -13,6 +13,7 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.strips.choices import without_controls
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.session import Session
@@ -121,8 +122,8 @@ def compare_intensities(
         unread = ", ".join(asked.treated) if not n_treated else f"the controls of {asked.plate}"
         return Intensities(stains, f"The images of {unread} cannot be read.")
     alone = len(asked.treated) == 1
-    name = str(dataset.row(asked.treated[0])["address"]) if alone else _count(n_treated, "well")
-    return Intensities(stains, f"{name} against {_count(n_controls, 'control')} of {asked.plate}")
+    name = str(dataset.row(asked.treated[0])["address"]) if alone else count(n_treated, "well")
+    return Intensities(stains, f"{name} against {count(n_controls, 'control')} of {asked.plate}")
 
 
 def _levels_by_stain(
@@ -140,7 +141,3 @@ def _levels_by_stain(
                 continue  # the canvas and the map say which, and why
         found.append(Levels.together(levels) if levels else None)
     return found
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}{'s' * (n != 1)}"
