@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.plate import format_address, parse_address
-from napari_rxrx3.hits.sheet import Sheet, as_number
+from napari_rxrx3.data.files.cells import as_number
+from napari_rxrx3.hits.sheet import Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
