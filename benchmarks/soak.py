@@ -49,4 +49,4 @@ def soak(settings: Settings) -> Found:
 
 def _kept(window: Window) -> float:
     """Megabytes of decoded planes that the data set keeps."""
-    return float(window.session.dataset.images._planes.nbytes / _MB)
+    return float(window.session.dataset.images.memory.size / _MB)

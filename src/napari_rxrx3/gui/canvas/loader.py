@@ -20,20 +20,14 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile, grid_of, reduction_for
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.cache.memory import give_back_memory
-from napari_rxrx3.gui.canvas.picture import (
-    Asked,
-    Picture,
-    Plane,
-    TileReader,
-    assembled,
-    first_picture,
-)
+from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, well_size
+from napari_rxrx3.gui.canvas.picture import Picture, assembled, first_picture
 from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import call_later
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.images.catalog import Layout
+    from napari_rxrx3.data.images.catalog import PlaneLayout
 
 __all__ = ["Picture", "PictureLoader"]
 
@@ -43,7 +37,7 @@ Form = tuple[int, int]
 
 _log = logging.getLogger(__name__)
 
-_USUAL: Layout = (512, 512), np.dtype(np.uint8)
+_USUAL: PlaneLayout = (512, 512), np.dtype(np.uint8)
 _BURST_S = 0.15
 """Between two requests of a key that is held down; between two pictures that are then shown."""
 _MOMENT_S = 0.04
@@ -169,8 +163,6 @@ class PictureLoader(QObject):
         """Find out how large the wells are, hence how small they are to be read."""
         if self._request is not request:
             return
-        from napari_rxrx3.data.images.tiles import well_size  # loads codecs
-
         try:
             size = well_size(request.dataset, {well_id for well_id, _ in request.asked})
         except Exception:
@@ -189,7 +181,7 @@ class PictureLoader(QObject):
         try:
             if request.dataset.is_decoded(well_id, channel):
                 request.planes[well_id, channel] = request.dataset.plane(well_id, channel)
-            elif (top := request.dataset.top(well_id, channel)) is not None:
+            elif (top := request.dataset.prefix(well_id, channel)) is not None:
                 request.tops[channel] = top
             else:
                 request.is_small = True
@@ -270,7 +262,7 @@ class _Request:
         self,
         reader: TileReader,
         tiles: tuple[Tile, ...],
-        usual: Layout,
+        usual: PlaneLayout,
         known: Mapping[Form, Planes],
     ) -> None:
         self.reader = reader
