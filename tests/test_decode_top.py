@@ -19,9 +19,9 @@ from napari_rxrx3.data.images.decode import (
     decode_prefix,
     decode_small,
 )
+from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.png import all_rows, png_header
 from napari_rxrx3.data.images.previews import PREFIX_ROWS, PrefixReader, form_of, preview_of
-from napari_rxrx3.data.images.reducers import reduce_here
 
 
 def plane_of(height: int, width: int, dtype: str = "uint16", seed: int = 0) -> np.ndarray:

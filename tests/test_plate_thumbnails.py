@@ -21,8 +21,8 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, UnknownWell
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.data.images.jpeg2000_pool import ReducerPool, reduce_here
 from napari_rxrx3.data.images.previews import PREFIX_ROWS
-from napari_rxrx3.data.images.reducers import Reducers, reduce_here
 from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
     KNOWN,
@@ -470,7 +470,7 @@ def test_few_plates_stay_in_memory(root: Path, cache: Path) -> None:
 
 
 def test_other_processes_decode_the_same() -> None:
-    reducers = Reducers(2)
+    reducers = ReducerPool(2)
     data = [b.jp2(plane) for plane in b.smooth("many", 256)]
     expected = [reduce_here(one, 64) for one in data]
     assert reducers.reduce(data[0], 64) is not None  # which starts them
@@ -486,13 +486,13 @@ def test_other_processes_decode_the_same() -> None:
 
 
 def test_a_process_that_ends_is_done_without() -> None:
-    reducers = Reducers(1)
+    reducers = ReducerPool(1)
     data = b.jp2(b.smooth("one", 256)[0])
     expected = reduce_here(data, 64)
     reducers.reduce(data, 64)
     wait_for(lambda: reducers.n_up == 1)
-    assert reducers._started is not None
-    reducers._started[0].kill()
+    (worker,) = reducers._started
+    worker.process.kill()
     assert np.array_equal(reducers.reduce(data, 64), expected)
     assert reducers.n_up == 0
     assert np.array_equal(reducers.reduce(data, 64), expected)

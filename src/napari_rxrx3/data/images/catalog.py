@@ -26,10 +26,10 @@ from napari_rxrx3.data.images.decode import (
     image_layout,
 )
 from napari_rxrx3.data.images.folders import FolderSource
+from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.images.plate_names import PlateNamer
 from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of
-from napari_rxrx3.data.images.reducers import reduce_here
 from napari_rxrx3.data.images.shards import ShardSource
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.parallel import in_threads

@@ -13,8 +13,8 @@ from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.images.catalog import ImageCatalog
+from napari_rxrx3.data.images.jpeg2000_pool import shared_reducers
 from napari_rxrx3.data.images.previews import PREVIEW_SIZE, PreviewForm, preview_of
-from napari_rxrx3.data.images.reducers import shared_reducers
 from napari_rxrx3.data.parallel import background
 from napari_rxrx3.data.thumbnails.preview_file import PreviewFile, Records
 
