@@ -34,8 +34,8 @@ class Picture:
     failures : mapping of (well id, channel) to ImageUnavailable
         What could not.
     is_first : bool
-        More is to come: of one well only the top has been read, and `stains` end before the mosaic
-        does; or some wells of several, which are `waiting`, have not been read.
+        More is to come: of one well only the first rows have been read, and `stains` end before
+        the mosaic does; or some wells of several, which are `waiting`, have not been read.
     waiting : frozenset of str
         Wells of which something is still to be read.
     crop : int
@@ -112,15 +112,15 @@ def assembled(
 
 
 def first_picture(
-    tiles: tuple[Tile, ...], planes: Mapping[Asked, Plane], tops: Mapping[int, Plane]
+    tiles: tuple[Tile, ...], planes: Mapping[Asked, Plane], prefixes: Mapping[int, Plane]
 ) -> Picture:
-    """The tops of a well's six planes; its images are taken to be square until they are read."""
-    tops = {channel: plane for (_, channel), plane in planes.items()} | dict(tops)
-    shape = min((top.shape for top in tops.values()), key=prod)
-    dtype = np.result_type(*{top.dtype for top in tops.values()})
+    """The first rows of a well's six planes; they are taken to be square till they are read."""
+    prefixes = {channel: plane for (_, channel), plane in planes.items()} | dict(prefixes)
+    shape = min((rows.shape for rows in prefixes.values()), key=prod)
+    dtype = np.result_type(*{rows.dtype for rows in prefixes.values()})
     stains = tuple(
-        tops[channel][: shape[0], : shape[1]] if channel in tops else hatched(shape, dtype)
+        prefixes[channel][: shape[0], : shape[1]] if channel in prefixes else hatched(shape, dtype)
         for channel in range(1, N_CHANNELS + 1)
     )
-    shown = {(tiles[0].well_id or "", channel): top for channel, top in tops.items()}
+    shown = {(tiles[0].well_id or "", channel): rows for channel, rows in prefixes.items()}
     return Picture(Mosaic(tiles, (shape[1], shape[1])), stains, shown, {}, is_first=True)
