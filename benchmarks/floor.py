@@ -22,8 +22,8 @@ from benchmarks.measuring import interleaved, timed
 from benchmarks.synthetic_images import CORE, TARS, encoded, files_of, kind_of_well
 from napari_rxrx3.core.plate import N_CHANNELS, parse_address
 from napari_rxrx3.data.images.decode import decode, decode_prefix
-from napari_rxrx3.data.images.reduced import reduced_image
-from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE, TOP_ROWS
+from napari_rxrx3.data.images.jpeg2000 import reduced_image
+from napari_rxrx3.data.images.previews import PREFIX_ROWS, PREVIEW_SIZE
 
 __all__ = ["DECODERS", "Fastest", "decode_all", "fastest", "planes_of", "small_seconds", "top_all"]
 
@@ -136,18 +136,18 @@ def _pillow_reduced(data: bytes) -> Plane:
 
 
 def _our_reduced(data: bytes) -> Plane:
-    return np.asarray(reduced_image(data, GLIMPSE_SIZE))
+    return np.asarray(reduced_image(data, PREVIEW_SIZE))
 
 
 def _our_top(data: bytes) -> Plane:
-    return decode_prefix(data, TOP_ROWS)
+    return decode_prefix(data, PREFIX_ROWS)
 
 
 def _png_top(data: bytes) -> Plane:
     """Inflate the first rows only, and have libpng undo the filters of these."""
     width = int.from_bytes(data[16:20], "big")
-    raw = _inflated(data, TOP_ROWS * (1 + 2 * width))
-    header = data[16:20] + TOP_ROWS.to_bytes(4, "big") + data[24:29]
+    raw = _inflated(data, PREFIX_ROWS * (1 + 2 * width))
+    header = data[16:20] + PREFIX_ROWS.to_bytes(4, "big") + data[24:29]
     stored = _chunk(b"IDAT", zlib.compress(raw, 0))
     start = data[:_PNG_START] + _chunk(b"IHDR", header)
     return np.asarray(imagecodecs.png_decode(start + stored + _chunk(b"IEND", b"")))

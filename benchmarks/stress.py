@@ -192,4 +192,4 @@ def soak(settings: Settings) -> PartResult:
 
 def _kept(window: Window) -> float:
     """Megabytes of decoded planes that the data set keeps."""
-    return float(window.session.dataset.images._planes.nbytes / 1e6)
+    return float(window.session.dataset.images.memory.size / 1e6)

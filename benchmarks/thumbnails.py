@@ -30,7 +30,7 @@ from benchmarks.settings import Settings
 from benchmarks.synthetic_images import CORE, TARS, files_of
 from benchmarks.window import BareWindow, Window, forget_planes, pump
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, parse_address
-from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE, TOP_ROWS
+from napari_rxrx3.data.images.previews import PREFIX_ROWS, PREVIEW_SIZE
 from napari_rxrx3.dataset import open_dataset
 
 __all__ = [
@@ -44,7 +44,7 @@ __all__ = [
 _CORES = os.cpu_count() or 1
 _NAMES = {
     CORE: "RxRx3-core, whole wells of 512 px",
-    TARS: f"RxRx3 tars, the piece of {TOP_ROWS} px at the top of wells of 2048 px",
+    TARS: f"RxRx3 tars, the piece of {PREFIX_ROWS} px at the top of wells of 2048 px",
 }
 
 _OVERVIEW_RATIO, _OVERVIEW_CACHED_S, _PAUSE_S = 1.3, 0.5, 0.05
@@ -63,9 +63,9 @@ def straightforward_thumbnail(file: bytes) -> np.ndarray[Any, Any]:
     """The thumbnail that ours shows, as one would write it: decode the plane, keep some pixels."""
     plane = np.asarray(iio.imread(io.BytesIO(file)))
     if plane.shape[0] > _WHOLE_UP_TO:
-        left = (plane.shape[1] - TOP_ROWS) // 2
-        plane = plane[:TOP_ROWS, left : left + TOP_ROWS]
-    step = plane.shape[0] // GLIMPSE_SIZE
+        left = (plane.shape[1] - PREFIX_ROWS) // 2
+        plane = plane[:PREFIX_ROWS, left : left + PREFIX_ROWS]
+    step = plane.shape[0] // PREVIEW_SIZE
     return plane[::step, ::step]
 
 

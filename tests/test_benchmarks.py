@@ -36,7 +36,7 @@ from benchmarks.thumbnails import straightforward_thumbnail
 from benchmarks.vectors import _Size, clustered, map_of
 from benchmarks.words import amount
 from napari_rxrx3.data.images.decode import decode
-from napari_rxrx3.data.thumbnails.previews import preview_of
+from napari_rxrx3.data.images.previews import preview_of
 
 MACHINE = {
     "date": "2026-01-02 03:04 UTC",

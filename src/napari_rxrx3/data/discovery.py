@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import posixpath
 import re
 import tarfile
@@ -11,13 +12,15 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
-from napari_rxrx3.data.cache.disk_cache import DiskCache, KnownFiles
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.files.tables import (
     TEXT_SAMPLE,
@@ -348,3 +351,45 @@ def _step_by_content(storage: Storage, path: str) -> str:
     if {"entity1", "entity2"} <= names or ("gene_symbol" in names and "treatment" in names):
         return _KNOWN
     return _HITS if "well_id" in names and names & {"tag", "tag_name", "note"} else ""
+
+
+class KnownFiles:
+    """Kind and dimension of each file of a folder, as long as it does not change.
+
+    A file counts as unchanged while its listing gives the same size and time of change. Where
+    a listing gives neither, as on some servers, nothing is remembered. What is kept is one file
+    of the cache, with a checksum; if that is damaged, everything is looked at anew.
+    """
+
+    def __init__(self, cache: DiskCache, storage: Storage, root: str) -> None:
+        self._cache, self._name = cache, f"{storage.name}|{root}"
+        self._kept = self._loaded()
+        self._seen: dict[str, list[Any]] = {}
+
+    def get(self, entry: Entry) -> tuple[str, int] | None:
+        """Kind and dimension of a file; None if it is not known or has changed."""
+        kept = self._kept.get(entry.path)
+        if not entry.stamp or kept is None or kept[0] != entry.stamp:
+            return None
+        self._seen[entry.path] = kept
+        return kept[1], kept[2]
+
+    def put(self, entry: Entry, kind: str, dimension: int) -> None:
+        """Remember what a file was found to be."""
+        if entry.stamp:
+            self._seen[entry.path] = [entry.stamp, kind, dimension]
+
+    def save(self) -> None:
+        """Keep what was seen since this was made, and only that, for the next time."""
+        if self._seen != self._kept:
+            text = json.dumps(self._seen).encode()
+            self._cache.save("files", self._name, {"json": np.frombuffer(text, np.uint8)})
+            self._kept = dict(self._seen)
+
+    def _loaded(self) -> dict[str, list[Any]]:
+        arrays = self._cache.load("files", self._name) or {}
+        try:
+            kept = json.loads(arrays["json"].tobytes()).items()
+            return {path: [str(stamp), str(kind), int(n)] for path, (stamp, kind, n) in kept}
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return {}

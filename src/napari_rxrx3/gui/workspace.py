@@ -221,7 +221,7 @@ class Workspace(QObject):
         self.tasks.cancel("vectors")
         self.contrast.forget()
         self.zoom_view.leave()
-        self.difference.forget()
+        self.difference.leave()
         if dataset is not None:
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
