@@ -47,8 +47,7 @@ from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, re
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import Strip
+from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window
 
 SIZE = 96

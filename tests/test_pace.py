@@ -74,7 +74,7 @@ def box(qtbot: Any, index: SearchIndex) -> Iterator[FindBox]:
 def heard(box: FindBox) -> list[str]:
     """What a box brought back."""
     heard: list[str] = []
-    box.found.connect(lambda found: heard.append(found.hit.name))
+    box.found.connect(lambda found: heard.append(found.match.name))
     box.not_found.connect(lambda text: heard.append(f"no {text}"))
     return heard
 

@@ -112,7 +112,9 @@ def manifest_modules() -> list[str]:
     return sorted(name for name in names if ".gui." not in name)
 
 
-@pytest.mark.parametrize("module", ["napari_rxrx3", "napari_rxrx3.cli", *manifest_modules()])
+@pytest.mark.parametrize(
+    "module", ["napari_rxrx3", "napari_rxrx3.figures", "napari_rxrx3.cli", *manifest_modules()]
+)
 def test_what_napari_and_the_command_line_import_at_start_is_light(module: str) -> None:
     assert not loaded_by(f"import {module}") & HEAVY
 

@@ -18,7 +18,7 @@ from napari_rxrx3.core.errors import Cancelled, UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.session import Query
 from napari_rxrx3.strips import arrange
-from napari_rxrx3.strips.strip import KINDS, NothingToCompare, Strip
+from napari_rxrx3.strips.strip import STRIP_KINDS, NothingToCompare, Strip
 
 DIM = 16
 GENE_1, GENE_2, AGAIN = ("gene-001", 1), ("gene-001", 2), ("gene-143", 1)
@@ -257,7 +257,7 @@ def test_a_strip_that_there_is_not_says_why(dataset: Any, kind: str, well: str, 
     assert why in str(error.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_an_unknown_well_and_none_are_refused(dataset: Any, kind: str) -> None:
     with pytest.raises(UnknownWell, match="gene-001_1_Z40"):
         arrange(kind, dataset, "gene-001_1_Z40", wells=["gene-001_1_B02"])
@@ -614,7 +614,7 @@ def test_the_order_the_kind_and_the_level_are_those_of_the_query(dataset: Any) -
     assert [tile.label.split("\n")[2] for tile in strip.tiles[2:]] == lines
     asked = Query(key="not a key of this level", level="guide")
     again = arrange("neighbors", dataset, "gene-001_1_S06", query=asked)
-    assert again.title == "GENE0_guide_2 and its neighbors"
+    assert again.title == "GENE0 guide 2 and its neighbors"
 
 
 def test_what_is_like_everything_has_no_neighbors_and_that_is_said(dataset: Any) -> None:
@@ -666,7 +666,7 @@ KNOWN = [row["well_id"] for row in ROWS]
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
-@given(kind=st.sampled_from(KINDS), well=st.sampled_from(KNOWN), turn=st.integers(0, 40))
+@given(kind=st.sampled_from(STRIP_KINDS), well=st.sampled_from(KNOWN), turn=st.integers(0, 40))
 def test_every_tile_is_what_its_label_says(dataset: Any, kind: str, well: str, turn: int) -> None:
     query = Query(align="none")
     try:

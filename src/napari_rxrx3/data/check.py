@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
-from napari_rxrx3.data.images.catalog import Layout, most_common, odd_layout
+from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
@@ -214,8 +214,8 @@ def _damaged_planes(
 
 
 def _by_well(
-    source: ImageSource, checked: Iterable[tuple[int, Layout | str]]
-) -> Iterator[tuple[int, dict[int, Layout | str]]]:
+    source: ImageSource, checked: Iterable[tuple[int, PlaneLayout | str]]
+) -> Iterator[tuple[int, dict[int, PlaneLayout | str]]]:
     """Group what was found by well: the planes of a well are neighbors in an index."""
     for _, group in groupby(checked, key=lambda item: source.index.code[item[0]] // N_CHANNELS):
         found = dict(group)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
+from napari_rxrx3.core.words import count, key_in_words, some
 from napari_rxrx3.figures.drawing import font_of, measure, written
 from napari_rxrx3.figures.files import Paper
 from napari_rxrx3.figures.layout import wrapped
@@ -88,7 +89,8 @@ class _HeatMapSheet(Sheet):
         n = len(self.heat_map)
         self.width = self.paper.width_mm * MM
         room = self.width - 2 * MARGIN
-        longest = max(measure(key, 1.0) for key in self.heat_map.keys)
+        self.shown_names = [key_in_words(key) for key in self.heat_map.keys]
+        longest = max(measure(name, 1.0) for name in self.shown_names)
         # names take a part of the width that depends on their size, which depends on the cells
         cell = min(room / (n + longest * 0.9), _LARGEST_CELL)
         size = min(_NAME, 0.9 * cell)
@@ -105,14 +107,15 @@ class _HeatMapSheet(Sheet):
     def caption(self) -> str:
         """What is seen, and how it was made."""
         made = self.heat_map
-        what = f"{self.title}: {len(made):,} entries" if self.title else f"{len(made):,} entries"
+        entries = count(len(made), "entry")
+        what = f"{self.title}: {entries}" if self.title else entries
         words = [f"{what}; {made.in_words()}; {made.order_in_words()}."]
         if self.name_size == 0:
             words.append("The names are too small to be shown.")
-        blank = [key for key, is_blank in zip(made.keys, made.is_blank, strict=True) if is_blank]
+        names = zip(self.shown_names, made.is_blank, strict=True)
+        blank = [name for name, is_blank in names if is_blank]
         if blank:
-            some = ", ".join(blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
-            words.append(f"Hatched, without a vector or a direction: {some}.")
+            words.append(f"Hatched, without a vector or a direction: {some(blank)}.")
         return " ".join([*words, *self.notes, f"Made with {creator()}."])
 
     def draw(self, figure: Any) -> None:
@@ -157,7 +160,7 @@ class _HeatMapSheet(Sheet):
         for side_line in axes.spines.values():
             side_line.set_linewidth(0.4)
         if self.name_size:
-            self._name(axes, self.heat_map.keys)
+            self._name(axes, self.shown_names)
 
     def _name(self, axes: Any, names: Sequence[str]) -> None:
         font = font_of(round(self.name_size, 2))

@@ -29,8 +29,7 @@ from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomic
 from napari_rxrx3.data.identity import dataset_id
 from napari_rxrx3.maps.spec import METRICS, NEIGHBOR_KINDS, NEIGHBOR_ORDERS, MapSpec, Query
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import KINDS
+from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve
 
 if TYPE_CHECKING:
     import os
@@ -418,7 +417,7 @@ def _check(record: ViewRecord) -> None:
         ("metric", query.metric, METRICS),
     ]
     if record.strip is not None:
-        choices.append(("strip", record.strip.kind, KINDS))
+        choices.append(("strip", record.strip.kind, STRIP_KINDS))
     for name, value, known in choices:
         if value not in known:
             raise ValueError(f"{name}: {value!r}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import not_found
 from napari_rxrx3.dataset import Dataset, open_dataset
 from napari_rxrx3.figures.record import (
     CurveRecord,
@@ -18,8 +19,7 @@ from napari_rxrx3.figures.record import (
     read_record,
 )
 from napari_rxrx3.hits.queue import Queue, QueueItem
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import Strip
+from napari_rxrx3.strips.strip import DoseCurve, Strip
 
 if TYPE_CHECKING:
     import os
@@ -164,9 +164,7 @@ class _Restoring:
         if self.dataset.has_metadata and not is_of(self.record, self.dataset):
             self.notes.append(f"The wells listed in {self.dataset.name} have changed since.")
         if self.unknown:
-            some = ", ".join(sorted(self.unknown)[:3])
-            more = f" and {len(self.unknown) - 3:,} more" if len(self.unknown) > 3 else ""
-            self.notes.append(f"{some}{more} are not in this data set any more.")
+            self.notes.append(not_found(sorted(self.unknown), "in this data set any more"))
 
     def _go_to_well(self) -> None:
         record, session = self.record, self.session

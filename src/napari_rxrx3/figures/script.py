@@ -54,13 +54,9 @@ def _head(record: ViewRecord) -> str:
 
 
 def _imports(record: ViewRecord) -> str:
-    lines = ["import napari_rxrx3 as rx"]
-    if _preferences(record):
-        lines.append("from napari_rxrx3.core.display import display")
-    if record.view != "plate":
-        lines.append("from napari_rxrx3.core.mosaic import Tile")
+    """Public names alone: a script that somebody has saved must work with later versions."""
     names = ", ".join(_functions(record))
-    return "\n".join([*lines, f"from napari_rxrx3.figures.pixels import {names}", ""])
+    return f"import napari_rxrx3 as rx\nfrom napari_rxrx3.figures import {names}\n"
 
 
 def _functions(record: ViewRecord) -> tuple[str, str]:
@@ -76,9 +72,9 @@ def _preferences(record: ViewRecord) -> str:
     usual, stains = Display(), record.stains
     lines = []
     if stains.palette != usual.palette:
-        lines.append(f"display.palette = {stains.palette!r}")
+        lines.append(f"rx.display.palette = {stains.palette!r}")
     if stains.pixel_size_um != usual.pixel_size_um:
-        lines.append(f"display.pixel_size_um = {stains.pixel_size_um!r}")
+        lines.append(f"rx.display.pixel_size_um = {stains.pixel_size_um!r}")
     return "\n".join(lines)
 
 
@@ -103,7 +99,7 @@ def _detail(record: ViewRecord) -> list[tuple[str, int]]:
 
 
 def _tile(tile: Tile) -> str:
-    return f"Tile({tile.well_id!r}, {tile.label!r}, {tile.row}, {tile.column})"
+    return f"rx.Tile({tile.well_id!r}, {tile.label!r}, {tile.row}, {tile.column})"
 
 
 def _contrast(record: ViewRecord) -> str:
@@ -154,19 +150,20 @@ def _listed(first: Any, second: Any, third: Any, named: Sequence[str]) -> str:
 
 def _viewer(record: ViewRecord) -> str:
     """Six layers in napari. An empty line ends each loop: a prompt would wait for it."""
-    lines = ["", "# the same in napari, as six layers", "import napari"]
-    lines.append("from napari_rxrx3.core.stains import STAINS")
-    if record.view != "plate" and record.difference:
-        return "\n".join([*lines, *_DIFFERENCES, "napari.run()"])
-    stains = record.stains
-    lines += [
-        "from napari_rxrx3.gui.canvas.layers import layer_options",
+    stains, is_difference = record.stains, record.view != "plate" and record.difference
+    option = ", difference=True" if is_difference else ""
+    lines = [
+        "",
+        "# the same in napari, as six layers",
+        "import napari",
         "",
         "viewer = napari.Viewer()",
-        "for stain, plane, pair in zip(STAINS, pixels.stains, limits):",
-        "    viewer.add_image(plane, **layer_options(stain, pair))",
+        "for stain, plane, pair in zip(rx.STAINS, pixels.stains, limits):",
+        f"    viewer.add_image(plane, **rx.layer_options(stain, pair{option}))",
         "",
     ]
+    if is_difference:
+        return "\n".join([*lines, "viewer.grid.enabled = True", "napari.run()"])
     if stains.alone is not None:
         only = f"viewer.layers[{stains.alone - 1}]"
         lines.append(f'{only}.colormap, {only}.opacity = "gray", 1.0')
@@ -176,16 +173,3 @@ def _viewer(record: ViewRecord) -> str:
             lines += [f"for layer, value in zip(viewer.layers, {values!r}):"]
             lines += [f"    layer.{name} = value", ""]
     return "\n".join([*lines, "napari.run()"])
-
-
-_DIFFERENCES = (
-    "from napari_rxrx3.core.difference import symmetric",
-    "from napari_rxrx3.gui.canvas.layers import difference_colormap",
-    "",
-    "viewer = napari.Viewer()",
-    "for stain, plane, pair in zip(STAINS, pixels.stains, symmetric(limits)):",
-    "    options = {'colormap': difference_colormap(), 'contrast_limits': pair}",
-    "    viewer.add_image(plane, name=stain.name, **options)",
-    "",
-    "viewer.grid.enabled = True",
-)

@@ -284,7 +284,7 @@ class ExplorerWidget(QWidget):
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
         self.tabs.setCurrentWidget(self.found)
         here = found.plate(self.session.plate)
-        if here is None and found.hit.kind == "well":
+        if here is None and found.match.kind == "well":
             here = found.plates[0]
         if here is not None:
             self.session.select_well(here.first)

@@ -13,14 +13,15 @@ import numpy as np
 
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import are, count, name_of_well, not_found, sentence, some
 from napari_rxrx3.data.files.local import read_plain, written_atomically
 from napari_rxrx3.hits.hits_file import why_not
-from napari_rxrx3.hits.names import Resolver, are, count, listed_names, some
+from napari_rxrx3.hits.names import find_wells, listed_names
 from napari_rxrx3.hits.owner import RECEIVED
 from napari_rxrx3.hits.sheet import read_sheet
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
 from napari_rxrx3.maps.spec import Query
-from napari_rxrx3.strips.wells import name_of_well, picture_of
+from napari_rxrx3.strips.wells import picture_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +192,7 @@ def queue_of_plate(dataset: Dataset, plate: PlateId) -> Queue:
 
 def queue_of_found(dataset: Dataset, found: Found) -> Queue:
     """Review all wells of what a search found."""
-    return _of_positions(dataset, found.positions, f"all wells of {found.hit.name}")
+    return _of_positions(dataset, found.positions, f"all wells of {found.match.words}")
 
 
 def queue_of_neighbors(
@@ -292,7 +293,7 @@ def queue_of_names(
         Wells of this one are preferred.
     """
     wanted = list(dict.fromkeys(names))
-    found = dict(zip(wanted, Resolver(dataset, phenomap).positions(wanted), strict=True))
+    found = dict(zip(wanted, find_wells(dataset, wanted, phenomap), strict=True))
     unknown = [name for name, positions in found.items() if not len(positions)]
     chosen = {
         name: _chosen(dataset, positions, experiment)
@@ -323,7 +324,7 @@ def queue_from_csv(
         raise HitsError(f"{path} lists no well and no perturbation.")
     queue = queue_of_names(dataset, names, path.name, phenomap, experiment)
     if not len(queue):
-        raise HitsError(f"{path} lists nothing of this data set: {queue.note}")
+        raise HitsError(f"{path} lists nothing that is here. {queue.note}")
     return queue
 
 
@@ -366,9 +367,7 @@ def _of_positions(
 def _made(
     items: Sequence[QueueItem], title: str, unknown: Sequence[str], notes: Iterable[str]
 ) -> Queue:
-    if n := len(unknown):
-        notes = [f"{count(n, 'name')} {are(n)} not in this data set ({some(unknown)})", *notes]
-    sentences = [f"{text[0].upper()}{text[1:]}." for text in notes]
+    sentences = filter(None, [not_found(unknown), *map(sentence, notes)])
     return Queue(tuple(dict.fromkeys(items)), 0, title, " ".join(sentences))
 
 

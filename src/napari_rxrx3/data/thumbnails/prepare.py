@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.data.cache.budgets import budget_of
+from napari_rxrx3.data.images.previews import PREVIEW_SIZE
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import KNOWN, MISSING, PlateThumbnails
-from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.welldata import WellData
@@ -75,7 +75,7 @@ def more_than_fits(dataset: WellData, plates: Sequence[PlateId]) -> str:
     if form is None:
         return ""
     n_planes = int(dataset.images.present(plates[0]).sum())
-    need = len(plates) * n_planes * GLIMPSE_SIZE**2 * form.dtype.itemsize / 1e9
+    need = len(plates) * n_planes * PREVIEW_SIZE**2 * form.dtype.itemsize / 1e9
     room = budget_of(dataset.cache.folder) / 1e9
     if need <= room:
         return ""

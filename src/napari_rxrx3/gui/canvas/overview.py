@@ -12,9 +12,10 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.session import Session, name_of_well
+from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.thumbnails.plate_fill import PlateFill

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.neighbors.results import Column, Row
 from napari_rxrx3.gui.tasks import Progress
@@ -107,7 +107,7 @@ def _name(phenomap: PhenoMap, key: str) -> str:
     treatment, dose = label["treatment"], label["concentration"]
     if not isinstance(treatment, str):
         return key
-    name = treatment if isnan(dose) else f"{treatment} {dose:g} µM"
+    name = name_with_dose(treatment, dose)
     return f"{name} ({key})" if phenomap.level == "well" else name
 
 
@@ -123,7 +123,7 @@ def in_words(answer: TwoAnswers) -> str:
     sentence = f"Of the {found.k} {kind}{which} {answer.name}, {shared}"
     if found.spearman != found.spearman:
         return " ".join([f"{sentence}; there is no rank correlation {over}.", *found.notes])
-    return f"{sentence}; rank correlation {over}: {_decimals(found.spearman)}."
+    return f"{sentence}; rank correlation {over}: {decimals(found.spearman)}."
 
 
 def explained(answer: TwoAnswers) -> str:
@@ -183,11 +183,7 @@ def _rank(rank: float) -> str:
 
 
 def _value(value: float) -> str:
-    return "–" if value != value else _decimals(value)
-
-
-def _decimals(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}"  # never -0.00
+    return "–" if value != value else decimals(value)
 
 
 def as_frame(answer: TwoAnswers) -> pd.DataFrame:

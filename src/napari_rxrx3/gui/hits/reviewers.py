@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.errors import HitsError
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.neighbors.results import Column, ResultTable, Row
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Connections
-from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.session import Session

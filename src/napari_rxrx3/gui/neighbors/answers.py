@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.core.words import count, kind_in_words, name_of_well, name_with_dose
 from napari_rxrx3.gui.neighbors.card import Card, Number
 from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.maps.neighbors import (
@@ -19,7 +20,6 @@ from napari_rxrx3.maps.neighbors import (
     score_neighbors,
 )
 from napari_rxrx3.maps.spec import Query, spec_of
-from napari_rxrx3.session import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.dataset import Dataset
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
 
 __all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged"]
 
-_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 
 PictureOf = Callable[[np.ndarray], str | None]
 
@@ -152,8 +151,7 @@ def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> 
     if phenomap.level == "well":
         name = f"{name_of_well(row)}, {key}"
     elif label["perturbation_type"] == "COMPOUND":
-        dose = label["concentration"]
-        name = label["treatment"] if isnan(dose) else f"{label['treatment']} {dose:g} µM"
+        name = name_with_dose(label["treatment"], label["concentration"])
     text = {name: value if isinstance(value, str) else "" for name, value in row.items()}
     kind = text["perturbation_type"]
     return Card(
@@ -169,12 +167,12 @@ def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> 
 def _kind_words(kind: str, text: dict[str, str]) -> str:
     if is_blinded(text["gene"]):
         return "blinded gene"
-    return CONTROL_MEANING.get(text["treatment"]) or _KIND_WORDS.get(kind, kind.lower())
+    return CONTROL_MEANING.get(text["treatment"]) or kind_in_words(kind)
 
 
 def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
     align = phenomap.align if phenomap.align != "none" else "not aligned"
-    return f"{n_wells:,} well{'s' * (n_wells != 1)}", align
+    return count(n_wells, "well"), align
 
 
 def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:

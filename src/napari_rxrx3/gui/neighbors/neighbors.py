@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["NeighborsPanel"]
 
 _NOT_READ = "The vectors were not read. Press Enter above to read them and to see the neighbors."
-_KIND_WORDS = ("all kinds", "genes", "compounds")
 
 
 class NeighborsPanel(QWidget):
@@ -105,7 +105,7 @@ class NeighborsPanel(QWidget):
         )
         self.order.addItems(NEIGHBOR_ORDERS)
         self.kind = QComboBox(toolTip="Which perturbations are listed: all, genes or compounds")
-        self.kind.addItems(_KIND_WORDS)
+        self.kind.addItems(KINDS_IN_WORDS.values())
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
         self.card = PerturbationCard()
@@ -379,7 +379,7 @@ class NeighborsPanel(QWidget):
     def _save(self) -> None:
         if self._answer is None:
             return
-        name = f"neighbors of {_file_name(self._answer.query.key)}.csv"
+        name = f"{file_name(f'neighbors of {self._answer.query.key}')}.csv"
         path = QFileDialog.getSaveFileName(self, "Save the list", name, "CSV (*.csv)")[0]
         if path:
             self.save_csv(Path(path))
@@ -394,7 +394,3 @@ def _value_name(answer: Answer | None) -> str:
         is_cosine = answer is None or answer.query.metric == "cosine"
         return "cos" if is_cosine else "dist"
     return "score"
-
-
-def _file_name(key: str) -> str:
-    return "".join(c if c.isalnum() or c in " -@.()" else "_" for c in key)

@@ -17,6 +17,7 @@ from napari_rxrx3.core.plate_colors import (
     color_plate,
 )
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
@@ -24,7 +25,7 @@ from napari_rxrx3.gui.strips.well_drag import drag_wells
 from napari_rxrx3.gui.widgets import Connections, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.hits.hit import tag_name
-from napari_rxrx3.session import Session, name_of_well
+from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -86,7 +86,7 @@ class Arranger(QObject):
         query = self._session.query
 
         def work(progress: Progress) -> Strip:
-            from napari_rxrx3.strips.arrange import arrange
+            from napari_rxrx3.strips import arrange
 
             return arrange(kind, dataset, well, query=query, progress=progress, **options)
 

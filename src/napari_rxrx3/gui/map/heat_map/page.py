@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
@@ -312,7 +313,7 @@ class HeatMapPage(QWidget):
         made = self._answer.heat_map
         first, second = self._tile(row, QUERY), self._tile(column, NEIGHBOR)
         tiles = (first,) if row == column else (first, second)
-        title = " and ".join(dict.fromkeys((made.keys[row], made.keys[column])))
+        title = " and ".join(dict.fromkeys(map(key_in_words, (made.keys[row], made.keys[column]))))
         note = pair_in_words(made, row, column, self._verdicts.get((row, column)))
         note = note.partition("\n")[2].replace("   p …   q …", "")
         self._session.show_strip(Strip("wells", title, tiles, note=f"{title}: {note}."))
@@ -349,7 +350,7 @@ class HeatMapPage(QWidget):
     ) -> None:
         if self._answer is None:
             return
-        name = f"heat map of {self._answer.file_name}{ending}"
+        name = file_name(f"heat map of {self._answer.title}") + ending
         chosen = QFileDialog.getSaveFileName(self, title, name, kinds)[0]
         if chosen:  # the dialog has asked whether to replace this very file
             path = with_ending(Path(chosen), ending)

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.map.pairs.answer import (
     PairQuestion,
     PairsAnswer,
@@ -35,7 +36,7 @@ from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.widgets import Connections, tool_button
-from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.session import Session
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.words import count, key_in_words, name_of_well
 from napari_rxrx3.gui.map.points.coloring import colorings
-from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.maps.spec import MapSpec, Query
-from napari_rxrx3.strips.wells import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.dataset import Dataset
@@ -79,7 +78,7 @@ class Scene:
         """What an entry is called on screen."""
         key = self.key(row)
         if self.phenomap.level != "well":
-            return key_in_words(key).replace("_guide_", " guide ")
+            return key_in_words(key)
         position = int(self.phenomap.member_positions[row])
         return name_of_well(self.dataset.known_wells.iloc[position])
 
@@ -87,7 +86,7 @@ class Scene:
         """The name of an entry, and how alike it is to the query in all dimensions."""
         phenomap, words = self.phenomap, [self.name(row)]
         n = int(phenomap.n_wells[row])
-        words.append(self.key(row) if phenomap.level == "well" else f"{n:,} well{'s' * (n != 1)}")
+        words.append(self.key(row) if phenomap.level == "well" else count(n, "well"))
         if query is not None and query != row:
             lengths = phenomap.inverse_norms[[row, query]]
             product = float(phenomap.vectors[row].astype(float) @ phenomap.vectors[query])

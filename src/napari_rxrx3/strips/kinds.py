@@ -1,4 +1,4 @@
-"""Choosing what a well is compared with."""
+"""The kinds of strips: choosing what a well is compared with."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.words import count, not_found, shown_of
 from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.distances import Progress
 from napari_rxrx3.strips.doses import dose_strip
 from napari_rxrx3.strips.guides import guide_strip
 from napari_rxrx3.strips.neighbors import neighbor_strip
-from napari_rxrx3.strips.request import Request, one_of
-from napari_rxrx3.strips.strip import CONTROL, KINDS, NothingToCompare, Strip
+from napari_rxrx3.strips.request import StripRequest
+from napari_rxrx3.strips.strip import CONTROL, STRIP_KINDS, NothingToCompare, Strip
 from napari_rxrx3.strips.wells import nearest_controls
 
 if TYPE_CHECKING:
@@ -68,21 +69,21 @@ def arrange(
     ValueError
         If the kind is unknown.
     """
-    if kind not in KINDS:
-        raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(KINDS)}")
+    if kind not in STRIP_KINDS:
+        raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(STRIP_KINDS)}")
     report = progress or (lambda done, total, text: None)
     if well_id is None and kind == "wells":
         known = (well for well in wells if dataset.listed.position_of(well) is not None)
         well_id = next(known, None)
     if well_id is None:
-        raise NothingToCompare(_unknown_in_words(list(wells)) or "No well is selected.")
-    request = Request(
+        raise NothingToCompare(not_found(wells) or "No well is selected.")
+    request = StripRequest(
         dataset, well_id, query or Query(), tuple(wells), tuple(neighbors), turn, report
     )
     return _ARRANGERS[kind](request)
 
 
-def _control_strip(request: Request) -> Strip:
+def _control_strip(request: StripRequest) -> Strip:
     controls = nearest_controls(request.dataset, request.well_id)
     title = f"{request.name} and control"
     query = request.tile(request.well_id)
@@ -95,7 +96,7 @@ def _control_strip(request: Request) -> Strip:
     return Strip("control", title, (query, control), note=note)
 
 
-def _replicate_strip(request: Request) -> Strip:
+def _replicate_strip(request: StripRequest) -> Strip:
     row = request.row
     if not isinstance(row["treatment"], str):
         why = f"Nothing says what {request.well_id} received, so it has no replicates."
@@ -113,7 +114,7 @@ def _replicate_strip(request: Request) -> Strip:
     return Strip("replicates", f"{request.name}: replicates", tiles, note=note)
 
 
-def _position_strip(request: Request) -> Strip:
+def _position_strip(request: StripRequest) -> Strip:
     row = request.row
     positions = request.where(row=row["row"], column=row["column"])
     if len(positions) == 1:
@@ -123,38 +124,31 @@ def _position_strip(request: Request) -> Strip:
     shown = pictured[:_MOST_PLATES]
     tiles = tuple(map(request.tile_at, shown))
     note = _counted(request, shown, positions, f"wells at {row['address']}")
-    title = f"{row['address']} on {len(tiles)} plate{'s' * (len(tiles) != 1)}"
+    title = f"{row['address']} on {count(len(tiles), 'plate')}"
     return Strip("position", title, tiles, note=note)
 
 
-def _well_strip(request: Request) -> Strip:
+def _well_strip(request: StripRequest) -> Strip:
     wells = tuple(dict.fromkeys(request.wells))
     known = [well for well in wells if request.dataset.listed.position_of(well) is not None]
     unknown = [well for well in wells if well not in set(known)]
     if not known:
-        raise NothingToCompare(_unknown_in_words(unknown) or "No wells are selected.")
+        raise NothingToCompare(not_found(unknown) or "No wells are selected.")
     tiles = tuple(request.tile(well) for well in known[:_MOST_WELLS])
-    notes = [one_of(len(tiles), len(known), "wells"), _unknown_in_words(unknown)]
-    title = f"{len(tiles)} well{'s' * (len(tiles) != 1)}"
+    notes = [shown_of(len(tiles), len(known), "wells"), not_found(unknown)]
+    title = count(len(tiles), "well")
     return Strip("wells", title, tiles, note=" ".join(filter(None, notes)))
 
 
-def _unknown_in_words(unknown: list[str]) -> str:
-    if not unknown:
-        return ""
-    named = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-    return f"Not in this data set: {named}."
-
-
-def _counted(request: Request, shown: Array, positions: Array, what: str) -> str:
+def _counted(request: StripRequest, shown: Array, positions: Array, what: str) -> str:
     """How many of all have images, and how many of these are shown."""
     n, n_pictured, total = request.n_pictured(shown), request.n_pictured(positions), len(positions)
     parts = [f"{n_pictured:,} of {total:,} {what} have images here." if n_pictured < total else ""]
-    parts.append(one_of(n, n_pictured, "of them" if parts[0] else what))
+    parts.append(shown_of(n, n_pictured, "of them" if parts[0] else what))
     return " ".join(filter(None, parts))
 
 
-_ARRANGERS: dict[str, Callable[[Request], Strip]] = {
+_ARRANGERS: dict[str, Callable[[StripRequest], Strip]] = {
     "control": _control_strip,
     "neighbors": neighbor_strip,
     "replicates": _replicate_strip,

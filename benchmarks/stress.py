@@ -1,4 +1,4 @@
-"""Holding an arrow key down: what is shown must be right, and nothing may pile up."""
+"""Held arrow keys and hundreds of clicks: nothing wrong is shown, and nothing piles up."""
 
 from __future__ import annotations
 
@@ -7,36 +7,39 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
-from benchmarks import make_data
-from benchmarks.clicks import planes_of
-from benchmarks.make_data import CORE
-from benchmarks.parts import Found
+from benchmarks import datasets
+from benchmarks.floor import planes_of
+from benchmarks.measuring import resident_mb
+from benchmarks.results import PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
-from benchmarks.timing import Row, Target, Timing
+from benchmarks.synthetic_images import CORE, TARS
 from benchmarks.window import Plane, Window, forget_planes, pump, same
 from napari_rxrx3.core.plate import N_COLUMNS, format_address
 
-__all__ = ["arrow_key"]
+__all__ = ["arrow_key", "soak"]
 
+_LONGEST_S = 0.05
+_MOST_MB = 100
 _INTERVAL_MS = 33  # keyboards repeat some thirty times a second
 _AFTER_S = 1.0
-_LONGEST_S = 0.05
+_STAGES = 5
 
 
-def arrow_key(settings: Settings) -> Found:
+def arrow_key(settings: Settings) -> PartResult:
     """Hold the arrow keys down for as many wells as the settings say, row by row."""
     window = Window()
-    window.open(make_data.core(settings))
+    window.open(datasets.core(settings))
     path = snake(settings.keys)
     window.click(path[0][1])
     window.settle()
     forget_planes()
     walk = _Walk(window, path[1:], {address: planes_of(CORE, address) for _, address in path})
     walk.run()
-    return Found(walk.rows())
+    return PartResult(walk.rows())
 
 
 def snake(n_keys: int) -> list[tuple[Qt.Key, str]]:
@@ -158,3 +161,35 @@ class _Walk:
         steps = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
         near = {format_address(row + down, column + right) for down, right in steps}
         return sum(at > self.end and well.rsplit("_", 1)[-1] not in near for at, well in self.reads)
+
+
+def soak(settings: Settings) -> PartResult:
+    """Click on random wells of 2048 px; every other one is left before its picture is there."""
+    names = datasets.block(settings.tar_wells)
+    window = Window()
+    window.open(datasets.tars(settings))
+    window.click(names[0])
+    window.settle()
+    rng = np.random.default_rng(11)
+    for address in names:  # their pixels are no growth
+        planes_of(TARS, address)
+    before, kept_before = resident_mb(), _kept(window)
+    grown = []
+    for _ in range(_STAGES):
+        for i in range(settings.soak_clicks // _STAGES):
+            address = names[int(rng.integers(len(names)))]
+            window.click(address)
+            if i % 2 == 0:
+                window.wait_drawn(planes_of(TARS, address))
+        window.settle()
+        grown.append(resident_mb() - before - (_kept(window) - kept_before))
+    steps = ", ".join(f"{mb:.0f}" for mb in grown)
+    what = f"{settings.soak_clicks} random clicks: memory beyond the cache of images"
+    notes = (f"after each fifth of the clicks: {steps} MB; the cache held {_kept(window):.0f} MB",)
+    limit = Target("p95", "limit", _MOST_MB)
+    return PartResult([Row("soak", what, "MB", Timing.of(grown[-1:]), target=limit, notes=notes)])
+
+
+def _kept(window: Window) -> float:
+    """Megabytes of decoded planes that the data set keeps."""
+    return float(window.session.dataset.images.memory.size / 1e6)

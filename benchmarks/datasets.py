@@ -7,51 +7,45 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import pictures, screens
-from benchmarks.settings import ROOT, Settings
+from benchmarks import screens
+from benchmarks.settings import Settings
+from benchmarks.synthetic_images import (
+    CORE,
+    TARS,
+    VERSION,
+    encode_all,
+    encoded,
+    kind_of_well,
+)
 from napari_rxrx3.core.plate import N_CHANNELS, format_address, parse_address
-from napari_rxrx3.data.files.local import written_atomically
 
 __all__ = [
-    "CORE",
     "PLATE",
-    "TARS",
     "addresses",
     "block",
     "core",
-    "encoded",
-    "kind_of_well",
     "metadata_only",
     "screen",
     "sparse",
     "tars",
 ]
 
-VERSION = 2
 PLATE = ("gene-001", 1)
-CORE = "512 px"
-TARS = "2048 px"
 
-_N_KINDS = {CORE: 16, TARS: 2}
-"""How many different wells there are."""
 _ROW_GROUP = 100
 _SHARD = 42 * _ROW_GROUP
 _HEAD = 760_000
 """Bytes of a PNG that are written where the rest is a hole: more than its first rows."""
 _CONTROL_EVERY = 12
 """As on a real plate, some of the wells with images are controls."""
-_ENCODED = ROOT / ".cache" / "bench" / "encoded"
 
 
 def addresses(n: int) -> list[str]:
@@ -66,33 +60,11 @@ def block(n: int) -> list[str]:
     return [format_address(5 + i // width, 5 + i % width) for i in range(n)]
 
 
-def kind_of_well(kind: str, row: int, column: int) -> int:
-    """Which of the invented wells is shown at a place; neighbors differ."""
-    return (row * 7 + column) % _N_KINDS[kind]
-
-
-@lru_cache(maxsize=256)
-def encoded(kind: str, well: int, channel: int) -> bytes:
-    """The file of one plane; drawn once, then kept beside the data."""
-    path = _ENCODED / f"{VERSION}-{kind[:-3]}-{well}-{channel}"
-    if not path.is_file():
-        with written_atomically(path) as temporary:
-            temporary.write_bytes(_encode(kind, well, channel))
-    return path.read_bytes()
-
-
-def _encode(kind: str, well: int, channel: int) -> bytes:
-    seed = 1000 * well + channel
-    if kind == CORE:
-        return pictures.jpeg2000(pictures.plane(well, channel, 512), seed)
-    return pictures.png(pictures.plane(well, channel, 2048), seed)
-
-
 def core(settings: Settings) -> Path:
     """Like RxRx3-core: metadata, and shards of JPEG 2000 in row groups of 100."""
 
     def build(folder: Path) -> None:
-        _encode_all(CORE)
+        encode_all(CORE)
         names = addresses(settings.core_wells)
         plates = [(PLATE[0], plate) for plate in range(1, settings.core_plates + 1)]
         screens.write_metadata(folder / "metadata_rxrx3_core.csv", plates, {PLATE[0]: names})
@@ -114,7 +86,7 @@ def tars(settings: Settings) -> Path:
     """
 
     def build(folder: Path) -> None:
-        _encode_all(TARS)
+        encode_all(TARS)
         whole, overview = block(settings.tar_wells), addresses(settings.overview_wells)
         controls = whole[::_CONTROL_EVERY]  # EMPTY_control is what the first ones receive
         every = [*controls, *(a for a in addresses(1380) if a not in controls)]
@@ -181,12 +153,6 @@ def _made_once(folder: Path, sizes: Sequence[int], build: Callable[[Path], None]
     unfinished.replace(folder)
     marker.write_text(json.dumps(wanted))
     return folder
-
-
-def _encode_all(kind: str) -> None:
-    jobs = [(kind, w, c) for w in range(_N_KINDS[kind]) for c in range(1, N_CHANNELS + 1)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda job: encoded(*job), jobs))
 
 
 def _core_rows(

@@ -17,15 +17,15 @@ from napari_rxrx3.data.images.decode import (
     shrink,
 )
 
-__all__ = ["GLIMPSE_SIZE", "TOP_ROWS", "PrefixReader", "PreviewForm", "form_of", "preview_of"]
+__all__ = ["PREFIX_ROWS", "PREVIEW_SIZE", "PrefixReader", "PreviewForm", "form_of", "preview_of"]
 
 Plane = np.ndarray[Any, Any]
 Reduce = Callable[[bytes, int], Plane | None]
 
-GLIMPSE_SIZE = 64
+PREVIEW_SIZE = 64
 """A preview has as many pixels on each side."""
-TOP_ROWS = 3 * GLIMPSE_SIZE
-"""Height of the first picture of a large plane, and side of the piece that its preview shows."""
+PREFIX_ROWS = 3 * PREVIEW_SIZE
+"""Height of the prefix of a large plane, and side of the piece that its preview shows."""
 
 _PIECE_FROM = 768
 """Smaller side of the images of which a preview shows a piece, in pixels."""
@@ -59,7 +59,7 @@ def form_of(data: bytes) -> PreviewForm:
     shape, dtype = image_layout(data)
     size = min(shape)
     is_piece = size >= _PIECE_FROM and image_kind(data) != "JPEG 2000"
-    return PreviewForm(dtype, size, TOP_ROWS if is_piece else size)
+    return PreviewForm(dtype, size, PREFIX_ROWS if is_piece else size)
 
 
 def preview_of(plane: Plane) -> Plane:
@@ -72,17 +72,17 @@ def preview_of(plane: Plane) -> Plane:
         top middle, made smaller by 3.
     """
     if min(plane.shape) < _PIECE_FROM:
-        return shrink(plane, GLIMPSE_SIZE)
+        return shrink(plane, PREVIEW_SIZE)
     return _piece(plane)
 
 
 def _piece(rows: Plane) -> Plane:
-    left = (rows.shape[1] - TOP_ROWS) // 2
-    return shrink(rows[:TOP_ROWS, left : left + TOP_ROWS], GLIMPSE_SIZE)
+    left = (rows.shape[1] - PREFIX_ROWS) // 2
+    return shrink(rows[:PREFIX_ROWS, left : left + PREFIX_ROWS], PREVIEW_SIZE)
 
 
 class PrefixReader:
-    """Reads and decodes tops and previews of the files of one container.
+    """Reads and decodes prefixes and previews of the files of one container.
 
     The first file teaches how much of the others is to be read.
 
@@ -96,7 +96,7 @@ class PrefixReader:
         self._read = read
         self._n_bytes: int | None = _HEADER  # enough to see how much is needed
 
-    def top(self, row: int) -> Plane | None:
+    def prefix(self, row: int) -> Plane | None:
         """The first rows of a plane; None where they cost as much as the whole.
 
         Raises
@@ -106,7 +106,7 @@ class PrefixReader:
         if self._n_bytes is None:
             return None  # it was so with the file before; to be wrong costs a picture in advance
         data = self._first_part(row)
-        if bytes_for_prefix(data, TOP_ROWS, _PIECE_FROM) is None:
+        if bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM) is None:
             return None
         return self._rows(row, data)
 
@@ -118,19 +118,19 @@ class PrefixReader:
         OSError, UndecodableImage
         """
         data = self._first_part(row)
-        if bytes_for_prefix(data, TOP_ROWS, _PIECE_FROM) is not None:
+        if bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM) is not None:
             return _piece(self._rows(row, data))
         if image_kind(data) == "JPEG 2000":
-            small = reduce(data, GLIMPSE_SIZE)
+            small = reduce(data, PREVIEW_SIZE)
             if small is not None:
-                return shrink(small, GLIMPSE_SIZE)
+                return shrink(small, PREVIEW_SIZE)
         return preview_of(decode(data))
 
     def _first_part(self, row: int) -> bytes:
         """So much of a file as holds its first rows, or all of it where that does not do."""
         asked = self._n_bytes
         data = self._read(row, asked)
-        needed = bytes_for_prefix(data, TOP_ROWS, _PIECE_FROM)
+        needed = bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM)
         if needed is not None or asked == _HEADER:  # an odd file does not speak for the others
             self._n_bytes = needed
         if asked is None or len(data) != asked:  # all of it
@@ -138,9 +138,9 @@ class PrefixReader:
         return data if needed is not None and needed <= asked else self._read(row, needed)
 
     def _rows(self, row: int, data: bytes) -> Plane:
-        rows = decode_prefix(data, TOP_ROWS)
-        if len(rows) < TOP_ROWS:  # something long lies before the pixels, or the file is cut off
-            rows = decode_prefix(self._read(row, None), TOP_ROWS)
-        if len(rows) < TOP_ROWS:
+        rows = decode_prefix(data, PREFIX_ROWS)
+        if len(rows) < PREFIX_ROWS:  # something long lies before the pixels, or the file is cut off
+            rows = decode_prefix(self._read(row, None), PREFIX_ROWS)
+        if len(rows) < PREFIX_ROWS:
             raise UndecodableImage("damaged PNG image: it is cut off")
         return rows

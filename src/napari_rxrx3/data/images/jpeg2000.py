@@ -1,27 +1,24 @@
-"""JPEG 2000 at reduced resolution; run as a script, this file does it for another process.
+"""JPEG 2000 at reduced resolution: here, or as the script of a worker process.
 
 Pillow decodes JPEG 2000 without letting go of Python's lock, so that threads cannot share the
-work. As a script it is loaded by its path and imports nothing else of this package.
+work. As a script this file imports nothing else of this package.
 """
 
 from __future__ import annotations
 
 import io
-import signal
-import struct
-import sys
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
-__all__ = ["ANSWER", "MAX_PIXELS", "REQUEST", "reduced", "reduced_image"]
+if TYPE_CHECKING:
+    from napari_rxrx3.data.worker_process import Channel
+
+__all__ = ["MAX_PIXELS", "reduced", "reduced_image", "work"]
 
 MAX_PIXELS = 16384 * 16384 // 4
 """No image of a well is larger."""
-REQUEST = struct.Struct("<II")
-"""Number of bytes that follow, and the size that is wanted."""
-ANSWER = struct.Struct("<IIB")
-"""Width, height and bytes a pixel of what follows; all 0 if it cannot be decoded."""
 
 _BYTES = {"L": 1, "I;16": 2}
 
@@ -51,16 +48,11 @@ def reduced(data: bytes, size: int) -> tuple[int, int, int, bytes] | None:
         return None
 
 
-def _serve() -> None:
-    """Answer requests until the other process closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is meant for the other process
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(REQUEST.size)) == REQUEST.size:
-        n_bytes, size = REQUEST.unpack(head)
-        width, height, depth, pixels = reduced(source.read(n_bytes), size) or (0, 0, 0, b"")
-        sink.write(ANSWER.pack(width, height, depth) + pixels)
-        sink.flush()
-
-
-if __name__ == "__main__":
-    _serve()
+def work(channel: Channel) -> None:
+    """Answer each image with its pixels, or with no words if it cannot be decoded."""
+    while (asked := channel.receive()) is not None:
+        found = reduced(asked.content, asked.words["size"])
+        if found is None:
+            channel.send({})
+        else:
+            channel.send({"shape": found[:3]}, found[3])

@@ -1,4 +1,4 @@
-"""Curves of cost over size as SVG, both axes logarithmic."""
+"""Plots as SVG, readable on any background: curves of cost over size, and bars; all logarithmic."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from benchmarks.parts import Curve
+from benchmarks.results import Curve
+from benchmarks.words import COLUMNS, amount
 
-__all__ = ["draw"]
+__all__ = ["draw_bars", "draw_curve"]
 
 _WIDTH, _HEIGHT = 720, 420
 _LEFT, _TOP, _RIGHT, _BOTTOM = 80, 44, 190, 56
@@ -21,23 +22,67 @@ _NAMES = {
     "pandas": "straightforward: pandas",
 }
 
+_BARS_LEFT, _BARS_TOP, _BARS_RIGHT = 20, 66, 240
+_BAR, _GROUP_HEAD, _GROUP_GAP = 15, 18, 12
+_BAR_COLORS = {"ours": "#0072b2", "floor": "#999999", "naive": "#d55e00", "peer": "#e69f00"}
+
 Decades = tuple[int, int]
 
 
-def draw(curve: Curve) -> str:
-    """One plot, readable on any background."""
+def draw_curve(curve: Curve) -> str:
+    """Draw cost over size, a line for each way."""
     points = [point for line in curve.lines.values() for point in line]
     xs, ys = _decades([x for x, _ in points]), _decades([y for _, y in points])
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="sans-serif" font-size="13" fill="#222222">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        _text(_LEFT, 24, curve.title, weight="bold"),
-        *_axes(curve, xs, ys),
-        *_lines(curve, xs, ys),
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    title = _text(_LEFT, 24, curve.title, weight="bold")
+    return _svg(_HEIGHT, [title, *_axes(curve, xs, ys), *_lines(curve, xs, ys)])
+
+
+def draw_bars(groups: Sequence[tuple[str, Sequence[tuple[str, str, float]]]]) -> str:
+    """Draw seconds as bars: for each thing, a bar for each column that has a value.
+
+    Parameters
+    ----------
+    groups : sequence of (words, bars)
+        Each bar is its column, its name and its seconds.
+    """
+    seconds = [value for _, bars in groups for _, _, value in bars]
+    xs = _decades(seconds or [1.0])
+    parts = [_text(_BARS_LEFT, 24, "Seconds, logarithmic: shorter is better", weight="bold")]
+    parts += _legend()
+    y = _BARS_TOP
+    for words, bars in groups:
+        parts.append(_text(_BARS_LEFT, y + 12, words))
+        y += _GROUP_HEAD
+        for column, name, value in bars:
+            parts += _bar(column, name, value, xs, y)
+            y += _BAR
+        y += _GROUP_GAP
+    return _svg(y, parts)
+
+
+def _legend() -> Iterator[str]:
+    for i, (column, name) in enumerate(COLUMNS.items()):
+        x = _BARS_LEFT + 130 * i
+        yield f'<rect x="{x}" y="38" width="12" height="12" fill="{_BAR_COLORS[column]}"/>'
+        yield _text(x + 18, 49, name)
+
+
+def _bar(column: str, name: str, value: float, xs: Decades, y: float) -> Iterator[str]:
+    share = (math.log10(max(value, 10.0 ** xs[0])) - xs[0]) / (xs[1] - xs[0])
+    width = max(2.0, share * (_WIDTH - _BARS_LEFT - _BARS_RIGHT))
+    place = f'x="{_BARS_LEFT}" y="{y:.1f}" width="{width:.1f}" height="{_BAR - 2}"'
+    yield f'<rect class="{column}" {place} fill="{_BAR_COLORS[column]}"/>'
+    said = f"{amount(value, 's')}, {name}" if column == "peer" else amount(value, "s")
+    yield _text(_BARS_LEFT + width + 6, y + _BAR - 4, said)
+
+
+def _svg(height: float, parts: Sequence[str]) -> str:
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" '
+        'font-family="sans-serif" font-size="13" fill="#222222">'
+    )
+    background = f'<rect width="{_WIDTH}" height="{height:.0f}" fill="#ffffff"/>'
+    return "\n".join([head, background, *parts, "</svg>"]) + "\n"
 
 
 def _axes(curve: Curve, xs: Decades, ys: Decades) -> Iterator[str]:
