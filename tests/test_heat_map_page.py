@@ -26,7 +26,8 @@ from napari_rxrx3.gui.map.heat_map.frame import LEGIBLE, Frame
 from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
 from napari_rxrx3.gui.map.heat_map.sets import Wanted, shown
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
 from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.session import Session
@@ -300,10 +301,11 @@ class Side:
     page: HeatMapPage
     session: Session
     tasks: Tasks
+    group: TaskGroup
     qtbot: Any
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.page.is_settled and self.tasks.is_idle, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
 
     def press(self, button: Any) -> None:
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -345,12 +347,13 @@ class Side:
 @pytest.fixture
 def bare_side(qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
-    page = HeatMapPage(session, tasks)
+    group = TaskGroup(tasks)
+    page = HeatMapPage(session, group)
     qtbot.addWidget(page)
     page.resize(390, 480)
     page.show()
-    yield Side(page, session, tasks, qtbot)
-    page.end()
+    yield Side(page, session, tasks, group, qtbot)
+    group.end()
     tasks.close(wait=True)
 
 

@@ -20,7 +20,8 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.plate_colors import WELL_TYPE_COLORS
 from napari_rxrx3.gui.map.points.page import MapPage
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
 from test_tooltips import silent
 from window import Window
@@ -605,10 +606,12 @@ def test_a_session_without_data_and_one_without_vectors_work(
 def test_a_page_that_is_ended_hears_nothing(qtbot: Any) -> None:
     session, holder = Session(), QWidget()
     tasks = Tasks()
-    panel = MapPage(session, tasks, holder)
+    group = TaskGroup(tasks)
+    MapPage(session, group, holder)
     qtbot.addWidget(holder)
-    panel.end(wait=True)
+    group.end(wait=True)
     session.open(None)
     session.choose_entries(["PLK1"])
-    assert panel.is_settled
+    assert group.is_settled
+    assert tasks.is_idle
     tasks.close(wait=True)

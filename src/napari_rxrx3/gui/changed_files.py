@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from superqt.utils import ensure_main_thread
+
 from napari_rxrx3.core.errors import CHANGED
-from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ class ChangedFiles:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._main = MainThread()
         self._dataset: Dataset | None = None
         self._noted: set[str] = set()
         session.dataset_changed.connect(self._on_dataset)
@@ -52,8 +52,9 @@ class ChangedFiles:
     def _on_changed(self, path: str) -> None:
         """Called by whichever thread noticed it."""
         dataset = self._dataset
-        self._main.call(lambda: self._say(dataset, path))
+        self._say(dataset, path)
 
+    @ensure_main_thread
     def _say(self, dataset: Dataset | None, path: str) -> None:
         if dataset is not self._session.dataset:
             return

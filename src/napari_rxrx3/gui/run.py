@@ -81,12 +81,8 @@ def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
 
 def close_window(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
     """End all threads before Qt goes: one that is late would take the process down with it."""
-    workspace = explorer.workspace
-    explorer.neighbors.end(wait=True)
-    explorer.find.end(wait=True)
     explorer.share.sessions.flush()
-    workspace.loader.close(wait=True)
-    workspace.tasks.close(wait=True)
+    explorer.workspace.close(wait=True)
     with suppress(RuntimeError):  # the user closed the window
         viewer.close()
     QApplication.processEvents()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
+from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import display
@@ -30,8 +31,9 @@ from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import shortcut
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.wells import wells_around
 
@@ -51,7 +53,7 @@ def workspace_of(viewer: Any) -> Workspace:
     if viewer not in _of_viewer:
         workspace = _of_viewer[viewer] = Workspace(viewer)
         window = viewer.window._qt_window
-        window.destroyed.connect(partial(_end, viewer, workspace.tasks, workspace.loader))
+        window.destroyed.connect(partial(_end, viewer, workspace.background))
         _follow_quitting()
     return _of_viewer[viewer]
 
@@ -69,14 +71,13 @@ def _follow_quitting() -> None:
 def _end_all() -> None:
     """End all work before Python does, which waits for its threads."""
     for viewer, workspace in list(_of_viewer.items()):
-        _end(viewer, workspace.tasks, workspace.loader)
+        _end(viewer, workspace.background)
 
 
-def _end(viewer: Any, tasks: Tasks, loader: PictureLoader) -> None:
+def _end(viewer: Any, background: TaskGroup) -> None:
     """Stop all work of a closed window; what is still running ends unheard."""
     _of_viewer.pop(viewer, None)
-    tasks.close()
-    loader.close()
+    background.close()
 
 
 class Workspace(QObject):
@@ -87,19 +88,21 @@ class Workspace(QObject):
         super().__init__(window)
         self.viewer = viewer
         self.session = Session()
-        self.tasks = Tasks(self)
-        self._main = MainThread()
-        self.loader = PictureLoader(self)
+        self.tasks, self.loader = Tasks(self), PictureLoader(self)
+        self.background = TaskGroup(self.tasks)
+        """All that goes on for the window; a dock has a part of it."""
+        for worker in (self.tasks, self.loader):
+            self.background.add(worker)
         self.layers = StainLayers(viewer)
         canvas = _canvas_of(viewer)
         self.labels = CanvasLabels(viewer, canvas)
         self.view_switch = ViewSwitch(canvas)
-        self.overview = PlateOverview(viewer, self.layers, self.session, self.tasks, self)
-        self.arranger = Arranger(self.session, self.tasks, self)
+        self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
+        self.arranger = Arranger(self.session, self.background, self)
         WellDrop(viewer.window._qt_viewer, self.session)
-        self.zoom_view = ZoomView(viewer, self.layers, self.session, self.tasks, self)
-        self.difference = DifferenceView(viewer, self.layers, self.session, self.tasks, self)
-        self.contrast = PlateContrast(self.session, self.tasks)
+        self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
+        self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
+        self.contrast = PlateContrast(self.session, self.background)
         self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
         # not while the picture is drawn, nor while a key is held down
@@ -137,10 +140,13 @@ class Workspace(QObject):
         self.tasks.run("demo", work, self.open_path, self.session.say, text)
 
     @property
-    def is_idle(self) -> bool:
-        """Nothing is being read, computed or waiting to be drawn."""
-        parts = (self.overview.is_settled, self.zoom_view.is_settled, self.arranger.is_settled)
-        return self.tasks.is_idle and self.loader.is_idle and all(parts)
+    def is_settled(self) -> bool:
+        """Everything that was asked for is on screen, in the canvas and in the docks."""
+        return self.background.is_settled
+
+    def close(self, wait: bool = False) -> None:
+        """Stop all work of the window; works while Qt destroys it."""
+        self.background.close(wait)
 
     @property
     def is_reading_ahead(self) -> bool:
@@ -212,8 +218,9 @@ class Workspace(QObject):
 
     def _on_vectors(self) -> None:
         """Called by whichever thread has read vectors."""
-        self._main.call(self._note_vectors)
+        self._note_vectors()
 
+    @ensure_main_thread
     def _note_vectors(self) -> None:
         if self in _of_viewer.values():  # the window is still there
             self.session.note_wells()

@@ -14,9 +14,10 @@ from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmar
 from napari_rxrx3.gui.neighbors.answers import spec_of
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Session
 
@@ -39,10 +40,10 @@ _FILES = "Tables (*.csv *.tsv *.txt);;All files (*)"
 class BenchmarkPanel(QWidget):
     """Holds a table of what is known against the map that the session's query asks."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self._path, self._said = "", _HINT
         self._is_running = False
         self._result: BenchmarkResult | None = None
@@ -61,11 +62,6 @@ class BenchmarkPanel(QWidget):
         self._lay_out()
         self._connect()
         self._on_query()
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._tasks.cancel(_TASK)
 
     def set_file(self, path: str) -> None:
         """Choose a table; it is read when it is run."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.gui.neighbors.results import Column, Row
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what works it out is loaded by the thread that does

@@ -23,9 +23,10 @@ from napari_rxrx3.gui.compare.comparison import (
 from napari_rxrx3.gui.neighbors.answers import spec_of
 from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
 from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Query, Session
 
@@ -45,10 +46,10 @@ class ComparePanel(QWidget):
     while the panel is hidden.
     """
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
         self._followed: MapSpec | None = None
@@ -64,11 +65,6 @@ class ComparePanel(QWidget):
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._tasks.cancel(_TASK)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

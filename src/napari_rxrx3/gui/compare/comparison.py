@@ -12,7 +12,7 @@ import numpy as np
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.neighbors.results import Column, Row
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.neighbors import KINDS
 from napari_rxrx3.maps.spec import MapSpec
 

@@ -11,8 +11,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
-from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.words import in_menu, key_in_words
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
@@ -41,7 +42,7 @@ class QueueMenu(QMenu):
     def __init__(
         self,
         session: Session,
-        tasks: Tasks,
+        tasks: TaskGroup,
         listed: Callable[[], list[str]],
         parent: QWidget | None = None,
     ) -> None:

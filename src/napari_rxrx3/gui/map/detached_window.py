@@ -57,10 +57,6 @@ class DetachedWindow(QObject):
         window.hide()
         window.deleteLater()
 
-    def end(self) -> None:
-        """Close the window; the part goes with its home."""
-        self.bring_back()
-
 
 class _Window(QWidget):
     def __init__(self, parent: QWidget, larger: DetachedWindow) -> None:

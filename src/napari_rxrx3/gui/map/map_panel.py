@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.gui.map.chosen_set.bar import ChosenBar
 from napari_rxrx3.gui.map.detached_window import DetachedWindow
-from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
+from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
@@ -53,11 +53,11 @@ class MapPanel(QWidget):
     queue_wanted = Signal()
     """The user wants to review the chosen set."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._page = "map"
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self.chosen = ChosenBar(session, tasks)
         self.buttons = {name: _button(word, tip) for name, (word, tip, _) in _PAGES.items()}
         self.larger_button = tool_button("open_in_new", "Larger: the map in a window of its own")
@@ -65,6 +65,7 @@ class MapPanel(QWidget):
         self.body = QWidget()
         self._lay_out()
         self.detached = DetachedWindow(self, self.body)
+        tasks.at_end(self.detached.bring_back)
         self._connect()
 
     @cached_property
@@ -84,24 +85,6 @@ class MapPanel(QWidget):
         from napari_rxrx3.gui.map.pairs.page import PairsPage
 
         return PairsPage(self._session, self._tasks)
-
-    @property
-    def _made(self) -> list[MapPage | HeatMapPage | PairsPage]:
-        """The pages that were looked at."""
-        return [vars(self)[page] for _, _, page in _PAGES.values() if page in vars(self)]
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        return self.chosen.is_settled and all(page.is_settled for page in self._made)
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self.detached.end()
-        self.chosen.end()
-        for page in self._made:
-            page.end()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
 from napari_rxrx3.gui.neighbors.card import Card, Number
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import name_of_well

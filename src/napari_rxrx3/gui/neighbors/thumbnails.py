@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QImage
+from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import OnDestroyed
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class Thumbnails(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._main = MainThread()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rxrx3-thumbnail")
         self._planes: OrderedDict[str, Planes] = OrderedDict()
         self._notes: dict[str, str] = {}
@@ -103,8 +102,9 @@ class Thumbnails(QObject):
             except Exception:  # a missing picture is shown as missing, whatever the cause
                 planes.append(None)
         note = _note(dataset, well_id)
-        self._main.call(lambda: self._keep(wanted, dataset, well_id, planes, note))
+        self._keep(wanted, dataset, well_id, planes, note)
 
+    @ensure_main_thread
     def _keep(
         self, wanted: object, dataset: Dataset, well_id: str, planes: Planes, note: str
     ) -> None:

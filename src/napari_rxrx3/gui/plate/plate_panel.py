@@ -21,8 +21,9 @@ from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.strips.well_drag import drag_wells
-from napari_rxrx3.gui.widgets import Connections, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.session import Session, name_of_well
 
@@ -47,10 +48,10 @@ _SCORE_WORDS = {
 class PlatePanel(QWidget):
     """Follows the session's plate, well, selection and highlight, and sets them."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.gui.share.view_record import record_of_window, shows_picture, take_look
-from napari_rxrx3.gui.widgets import Connections
+from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
@@ -44,7 +44,7 @@ class Sessions(QObject):
     kept is said once, and tried again at the next change.
     """
 
-    def __init__(self, workspace: Workspace, parent: QObject) -> None:
+    def __init__(self, workspace: Workspace, tasks: TaskGroup, parent: QObject) -> None:
         super().__init__(parent)
         self._workspace = workspace
         self._awaited: ViewRecord | None = None
@@ -58,13 +58,10 @@ class Sessions(QObject):
         self._keep_timer.timeout.connect(self._keep)
         self._look_timer = QTimer(self, interval=_LOOK_MS)
         self._look_timer.timeout.connect(self._look)
-        self._following = Connections(self)
+        self._following = tasks.connections(self)
+        tasks.settled_if(lambda: self._awaited is None)
+        tasks.at_end(self._end)
         self._follow()
-
-    @property
-    def is_settled(self) -> bool:
-        """No session is being restored."""
-        return self._awaited is None
 
     def save(self, path: str) -> None:
         """Save the session to a file.
@@ -144,10 +141,9 @@ class Sessions(QObject):
         self._awaited, self._awaited_tiles = record, session.tiles
         self._look_timer.start()
 
-    def end(self) -> None:
-        """The dock is closed: keep what is shown, and follow no more."""
+    def _end(self) -> None:
+        """The dock is closed: keep what is shown."""
         self.flush()
-        self._following.end()
         self._look_timer.stop()
         QApplication.instance().aboutToQuit.disconnect(self.flush)
 

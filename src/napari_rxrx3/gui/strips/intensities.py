@@ -14,7 +14,7 @@ from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.gui.strips.choices import without_controls
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import CONTROL
 

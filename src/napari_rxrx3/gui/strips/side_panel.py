@@ -6,7 +6,7 @@ from functools import partial
 from math import isnan
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -32,9 +32,10 @@ from napari_rxrx3.gui.strips.intensities import (
 )
 from napari_rxrx3.gui.strips.keys import flicker, toggle_difference
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import CROPS, Session
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ class SidePanel(QWidget):
     """Buttons for the strips; below them the dose curve, or histograms against the controls."""
 
     def __init__(
-        self, session: Session, tasks: Tasks, arranger: Arranger, parent: QWidget | None = None
+        self, session: Session, tasks: TaskGroup, arranger: Arranger, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._session, self._tasks, self._arranger = session, tasks, arranger
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self._levels = ControlLevels()
         self._asked: Asked | str = ""
         self.kinds = {kind: _button(CHOICES[kind].word) for kind in _KINDS}
@@ -75,23 +76,11 @@ class SidePanel(QWidget):
         self.pages = QStackedWidget()
         self.switch = tool_button("chart_bar", "Dose curve or brightness of the stains")
         # one moment of the user can be many signals
-        self._soon = QTimer(self, interval=0, singleShot=True)
-        self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
+        self._soon = tasks.timer(self, 0, self._refresh)
+        self._pause = tasks.timer(self, _PAUSE_MS, self._measure)
         WellDrop(self, session)
         self._lay_out()
         self._connect()
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._arranger.keeping_changed.disconnect(self.keep.setChecked)
-        for timer in (self._soon, self._pause):
-            timer.stop()
-        self._tasks.cancel(_TASK)
-
-    @property
-    def is_settled(self) -> bool:
-        return not (self._soon.isActive() or self._pause.isActive())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -147,12 +136,12 @@ class SidePanel(QWidget):
             group.addButton(button)
             button.clicked.connect(partial(self._crop, crop))
         self.keep.clicked.connect(self._arranger.keep)
-        self._arranger.keeping_changed.connect(self.keep.setChecked)
+        keeping, show = self._arranger.keeping_changed, self.keep.setChecked
+        keeping.connect(show)
+        self._tasks.at_end(lambda: keeping.disconnect(show))
         self.alone.clicked.connect(partial(self._act, show_alone))
         self.switch.clicked.connect(self._turn_page)
         self.curve.chosen.connect(self._go_to_dose)
-        self._soon.timeout.connect(self._refresh)
-        self._pause.timeout.connect(self._measure)
 
     # -- what the user does -----------------------------------------------------------------------
 

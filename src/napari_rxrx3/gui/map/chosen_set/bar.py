@@ -22,9 +22,10 @@ from napari_rxrx3.gui.map.chosen_set.entries import (
 )
 from napari_rxrx3.gui.map.chosen_set.table import ChosenTable
 from napari_rxrx3.gui.neighbors.results import save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class ChosenBar(QWidget):
     found = Signal(object)
     """The wells of the set, `ChosenWells`; None when there is no set any more."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self.table: ChosenTable | None = None
         self.words = Line()
         self.beside = _button("Side by side", "A well of each of them beside the others")
@@ -57,20 +58,10 @@ class ChosenBar(QWidget):
         self.heat_map = _button("Heat map", "How alike they are, pair by pair")
         self.list = _button("Table", "List them, to read, to copy or to save as CSV")
         self.clear = tool_button("close", "Choose nothing: all points are shown alike again")
+        tasks.at_end(self._close_table)
         self._lay_out()
         self._connect()
         self._on_chosen(session.chosen)
-
-    @property
-    def is_settled(self) -> bool:
-        return not any(map(self._tasks.is_running, _TASKS))
-
-    def end(self) -> None:
-        """Stop all work of the bar; it is not used any more."""
-        self.following.end()
-        self._close_table()
-        for task in _TASKS:
-            self._tasks.cancel(task)
 
     def save_csv(self, path: Path) -> None:
         """Write the set to a file; what goes wrong is said in the window."""
@@ -104,8 +95,7 @@ class ChosenBar(QWidget):
         self._close_table()
 
     def _on_chosen(self, keys: tuple[str, ...]) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+        self._tasks.cancel(*_TASKS)
         self._close_table()
         self.setVisible(bool(keys))
         title = self._session.chosen_title or f"{len(keys):,} chosen"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.gui.map.heat_map.sets import Shown
 from napari_rxrx3.gui.neighbors.results import save_text
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.dataset import Dataset

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QGuiApplication, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -35,9 +34,11 @@ from napari_rxrx3.gui.map.heat_map.sets import (
 )
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.map.names_edit import NamesEdit
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.heat_map import ORDERS, Verdict
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
@@ -67,16 +68,16 @@ _FIT_TIP = "All of it (Home). Wheel, + and −: larger, smaller. Drag: move. Cli
 class HeatMapPage(QWidget):
     """Compares the entries of a set with each other, in the map that the session's query asks."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self._wanted: Wanted | None = None
         self._asked: Wanted | None = None
         self._answer: Shown | None = None
         self._verdicts: dict[tuple[int, int], Verdict] = {}
-        self._hurry = Hurry(self._run, self)
-        self._rest = QTimer(self, interval=_PAUSE_MS, singleShot=True)
+        self._asking = tasks.add(LeadingDebounce(self._run, self))
+        self._rest = tasks.timer(self, _PAUSE_MS, self._judge)
         self.list = NamesEdit()
         self.show_list = QPushButton("Show")
         self.show_list.setToolTip("Compare the perturbations of the list with each other (Enter)")
@@ -95,18 +96,6 @@ class HeatMapPage(QWidget):
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
-
-    def end(self) -> None:
-        """Stop all work of the page; it is not used any more."""
-        self.following.end()
-        self._hurry.stop()
-        self._rest.stop()
-        for task in (_TASK, _PAIR, _FILE):
-            self._tasks.cancel(task)
-
-    @property
-    def is_settled(self) -> bool:
-        return not (self._hurry.is_waiting or self._rest.isActive())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -170,7 +159,6 @@ class HeatMapPage(QWidget):
         self.save_figure.clicked.connect(self._save_figure)
         self.view.hovered.connect(self._on_hovered)
         self.view.chosen.connect(self._show_pair)
-        self._rest.timeout.connect(self._judge)
         self._tasks.stopped.connect(self._on_stopped)
 
     def _fill_menu(self) -> None:
@@ -204,8 +192,7 @@ class HeatMapPage(QWidget):
         self._refresh()
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        for task in (_TASK, _PAIR):
-            self._tasks.cancel(task)
+        self._tasks.cancel(_TASK, _PAIR)
         self._wanted = self._asked = None
         self._show(None, _HINT)
         self._on_query(self._session.query)
@@ -227,10 +214,10 @@ class HeatMapPage(QWidget):
         if self._answer is None:
             self._show(None, "Comparing …")
         if again:  # a key that is held does not ask for it
-            self._hurry.stop()
+            self._asking.cancel()
             self._run()
         else:
-            self._hurry.call()
+            self._asking.throttle()
 
     def _now_wanted(self) -> Wanted | None:
         """What is wanted in the map and order of now; at first the neighbors of the query."""

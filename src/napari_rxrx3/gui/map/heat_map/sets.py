@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import gene_of_guide
-from napari_rxrx3.gui.tasks import Progress
 from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
 from napari_rxrx3.maps.names import names_in
 from napari_rxrx3.maps.neighbors import list_neighbors

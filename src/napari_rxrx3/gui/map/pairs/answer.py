@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.names import find_entries, names_in
 from napari_rxrx3.maps.spec import MapSpec
 

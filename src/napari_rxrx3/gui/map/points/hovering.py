@@ -24,14 +24,6 @@ class HoverPictures(QObject):
         self.thumbnails.arrived.connect(self._on_thumbnail)
         view.hovered.connect(self._on_hovered)
 
-    @property
-    def is_idle(self) -> bool:
-        """The picture that was asked for is there."""
-        return self.thumbnails.is_idle
-
-    def close(self, wait: bool = False) -> None:
-        self.thumbnails.close(wait)
-
     def set_scene(self, scene: Scene | None) -> None:
         """What the points are; None: there are none."""
         self._scene, self._hovered = scene, None

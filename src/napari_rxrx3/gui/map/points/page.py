@@ -25,8 +25,9 @@ from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP, Scene, Wanted, m
 from napari_rxrx3.gui.map.points.saving import MapSaving, picture_of
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.plate.legend import Legend
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, is_key_override
+from napari_rxrx3.gui.widgets import is_key_override
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 
@@ -48,10 +49,10 @@ _TABLES = "Tables of coordinates (*.parquet *.csv *.tsv *.txt *.gz);;All files (
 class MapPage(QWidget):
     """Shows the map that the session's query goes to; nothing is computed while it is hidden."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self.following = tasks.connections(self)
         self.scene: Scene | None = None
         self._wanted: Wanted | None = None
         self._method, self._path = PCA, ""
@@ -62,24 +63,17 @@ class MapPage(QWidget):
         self.note = QLabel()
         self.pictures = HoverPictures(session, self.view)
         self.saving = MapSaving(session, tasks, self)
+        for worker in (self.view.rendering, self.pictures.thumbnails):
+            tasks.add(worker)
+        tasks.settled_if(self._is_drawn)
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
 
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        working = any(map(self._tasks.is_running, _TASKS))
-        seen = self.view.isVisible() and not self.view.visibleRegion().isEmpty()
-        return not working and self.pictures.is_idle and (self.view.is_sharp or not seen)
-
-    def end(self, wait: bool = False) -> None:
-        """Stop all work of the page; it is not used any more."""
-        self.following.end()
-        self.pictures.close(wait)
-        self.saving.end()
-        for task in _TASKS:
-            self._tasks.cancel(task)
+    def _is_drawn(self) -> bool:
+        """The right picture is on screen, if there is room for one."""
+        is_seen = self.view.isVisible() and not self.view.visibleRegion().isEmpty()
+        return self.view.is_sharp or not is_seen
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -132,8 +126,7 @@ class MapPage(QWidget):
     # -- the map and its projection ---------------------------------------------------------------
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+        self._tasks.cancel(*_TASKS)
         self._wanted, self._method, self._path = None, PCA, ""
         self._show_nothing("" if dataset is None else "The map is made when it is looked at.")
         self.controls.set_method(PCA)
@@ -166,8 +159,7 @@ class MapPage(QWidget):
         self._make(dataset, wanted)
 
     def _make(self, dataset: Dataset, wanted: Wanted) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+        self._tasks.cancel(*_TASKS)
         self.controls.set_method(wanted.method)
         if self.scene is None:
             self._say("The map is being made.")
