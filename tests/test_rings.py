@@ -99,7 +99,7 @@ import napari
 
 viewer = napari.Viewer(show=False)
 before = set(sys.modules)  # napari may load some of it one day
-from napari_rxrx3._commands import dock_explorer
+from napari_rxrx3.gui.explorer import dock_explorer
 assert dock_explorer(viewer).welcome.folder_button.text()
 print("loaded:", *(set(sys.modules) - before))
 sys.stdout.flush()
@@ -133,3 +133,87 @@ def test_public_names_are_found_when_first_used() -> None:
     assert "pandas" in loaded_by(code)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = napari_rxrx3.no_such_name
+
+
+# -- the window -----------------------------------------------------------------------------------
+
+WINDOW = modules_of("gui")
+_OURS = "napari_rxrx3."
+_PRIVATE = {"_qt_window", "_qt_viewer", "_scene_canvas", "_qt_viewer_buttons", "__wrapped__"}
+"""Of napari, wherever they are reached; more are told by what they are asked of."""
+_NAPARIS = re.compile(r"(^|\.)_?(viewer|window|canvas|layers?|camera)\._[a-z]\w*$")
+_LAYERS = re.compile(
+    r"\.add_(image|labels|points|layer|shapes|surface)$|\blayers\.(append|insert)$"
+)
+
+
+def edges_of(modules: dict[str, Path]) -> dict[str, set[str]]:
+    """Module -> those of them that it imports, at its top, in a function, or for its types."""
+    return {name: (set(imports_of(file)) - {name}) & set(modules) for name, file in modules.items()}
+
+
+def circle_in(edges: dict[str, set[str]]) -> set[str]:
+    """What is left when nobody is left who imports nothing that is left."""
+    left = {name: set(imported) for name, imported in edges.items()}
+    while leaves := {name for name, imported in left.items() if not imported & set(left)}:
+        left = {name: imported for name, imported in left.items() if name not in leaves}
+    return set(left)
+
+
+def private_of_napari(code: str) -> set[str]:
+    """What of napari's own a text reaches for: attributes, by name or in a string."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
+            text = ast.unparse(node)
+            if node.attr in _PRIVATE or _NAPARIS.search(text):
+                found.add(text)
+        elif isinstance(node, ast.Constant) and node.value in _PRIVATE:
+            found.add(str(node.value))
+        elif isinstance(node, ast.ImportFrom) and re.search(r"^napari\b.*\._", str(node.module)):
+            found.add(str(node.module))
+    return found
+
+
+def test_what_a_rule_forbids_is_found() -> None:
+    code = """
+window = viewer.window._qt_window
+getattr(window, "_qt_viewer")
+self._viewer.layers._private()
+from napari._qt.qt_viewer import QtViewer
+self._qt = self._viewer
+"""
+    assert private_of_napari(code) == {
+        *("viewer.window._qt_window", "_qt_viewer", "self._viewer.layers._private"),
+        "napari._qt.qt_viewer",
+    }
+    assert circle_in({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()}) == {"a", "b", "c"}
+    assert circle_in({"a": {"b"}, "b": {"d"}, "d": set()}) == set()
+
+
+def test_no_two_modules_of_the_window_import_each_other() -> None:
+    assert len(WINDOW) > 80
+    assert circle_in(edges_of(WINDOW)) == set()
+
+
+@pytest.mark.parametrize("name", WINDOW)
+def test_the_window_imports_no_edge(name: str) -> None:
+    edges = {
+        f"{_OURS}{edge}" for edge in ("cli", "_reader", "_writer", "_commands", "_sample_data")
+    }
+    assert not set(imports_of(WINDOW[name])) & edges
+
+
+@pytest.mark.parametrize("name", [name for name in WINDOW if name != f"{_OURS}gui.napari_window"])
+def test_what_is_private_to_napari_is_reached_in_one_module(name: str) -> None:
+    assert private_of_napari(WINDOW[name].read_text(encoding="utf-8")) == set()
+
+
+@pytest.mark.parametrize("name", [name for name in WINDOW if name != f"{_OURS}gui.canvas.layers"])
+def test_layers_are_made_in_one_module(name: str) -> None:
+    calls = [
+        n
+        for n in ast.walk(ast.parse(WINDOW[name].read_text(encoding="utf-8")))
+        if isinstance(n, ast.Call)
+    ]
+    assert [ast.unparse(c.func) for c in calls if _LAYERS.search(ast.unparse(c.func))] == []

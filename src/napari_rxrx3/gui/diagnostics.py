@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QToolButton, QWidget
 from napari_rxrx3.diagnostics.facts import Facts, of_dataset
 from napari_rxrx3.diagnostics.log import keep_log
 from napari_rxrx3.diagnostics.report import as_text, report_of
+from napari_rxrx3.gui.napari_window import main_window_of, make_current
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
@@ -94,7 +95,7 @@ def _of_graphics(viewer: Any) -> Facts:
     from vispy.gloo import gl
 
     try:
-        viewer.window._qt_viewer.canvas._scene_canvas.set_current()  # napari has no public way
+        make_current(viewer)
         asked = {"Vendor": gl.GL_VENDOR, "Renderer": gl.GL_RENDERER, "OpenGL": gl.GL_VERSION}
         facts = {name: str(gl.glGetParameter(what)) for name, what in asked.items()}
         return {**facts, "Largest texture": str(gl.glGetParameter(gl.GL_MAX_TEXTURE_SIZE))}
@@ -106,7 +107,7 @@ def _of_window(workspace: Workspace) -> Facts:
     from napari.settings import get_settings
 
     viewer, session = workspace.viewer, workspace.session
-    window = viewer.window._qt_window
+    window = main_window_of(viewer)
     query = session.query
     return {
         "Size": f"{window.width()} x {window.height()}, theme {viewer.theme}",

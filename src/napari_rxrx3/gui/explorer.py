@@ -49,7 +49,10 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, SearchIndex
     from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
 
-__all__ = ["ExplorerWidget"]
+__all__ = ["ExplorerWidget", "dock_explorer"]
+
+_PLUGIN, _DOCK = "napari-rxrx3", "RxRx3 Explorer"
+"""The names by which the manifest offers it."""
 
 _WIDTH, _MAP_HEIGHT = 400, 362
 _LEAST_MAP_HEIGHT, _HEIGHT_OF_POINTS = 150, 390
@@ -64,6 +67,13 @@ _TABS = {
     "Compare": "The nearest in two maps: other vectors, another alignment",
     "Benchmark": "How much of what is known a map finds again",
 }
+
+
+def dock_explorer(viewer: Any) -> ExplorerWidget:
+    """Return the viewer's explorer, docked; a second call finds the first one."""
+    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, _DOCK)
+    widget.parentWidget().show()
+    return widget
 
 
 class ExplorerWidget(QWidget):

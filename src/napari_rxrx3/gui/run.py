@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
 import napari
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
-from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.files.local import written_atomically
-from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
+from napari_rxrx3.gui.napari_window import close_notices
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.record import ViewRecord
@@ -111,9 +111,7 @@ def save_window(viewer: napari.Viewer, path: Path) -> None:
     RxRx3Error
         If the file cannot be written.
     """
-    for child in viewer.window._qt_window.findChildren(QWidget):
-        if type(child).__name__ == "NapariQtNotification":
-            child.close()  # napari's notices would hide a part of the picture
+    close_notices(viewer)
     QApplication.processEvents()
     picture = viewer.window.screenshot(canvas_only=False, flash=False)
     try:

@@ -16,7 +16,6 @@ from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
-from napari_rxrx3.gui.appearance import follow_display
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
 from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
@@ -27,6 +26,7 @@ from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
@@ -49,10 +49,10 @@ _of_viewer: dict[Any, Workspace] = {}
 
 def workspace_of(viewer: Any) -> Workspace:
     """Return the viewer's workspace; made on first use, the same for every dock of the viewer."""
-    viewer = getattr(viewer, "__wrapped__", viewer)  # plugins get a proxy
+    viewer = unwrapped(viewer)
     if viewer not in _of_viewer:
         workspace = _of_viewer[viewer] = Workspace(viewer)
-        window = viewer.window._qt_window
+        window = main_window_of(viewer)
         window.destroyed.connect(partial(_end, viewer, workspace.background))
         _follow_quitting()
     return _of_viewer[viewer]
@@ -84,7 +84,7 @@ class Workspace(QObject):
     """Turns what the session asks for into pictures in the canvas."""
 
     def __init__(self, viewer: Any) -> None:
-        window = viewer.window._qt_window  # the only way to its keys and its closing
+        window = main_window_of(viewer)
         super().__init__(window)
         self.viewer = viewer
         self.session = Session()
@@ -94,12 +94,12 @@ class Workspace(QObject):
         for worker in (self.tasks, self.loader):
             self.background.add(worker)
         self.layers = StainLayers(viewer)
-        canvas = _canvas_of(viewer)
+        canvas = canvas_of(viewer)
         self.labels = CanvasLabels(viewer, canvas)
         self.view_switch = ViewSwitch(canvas)
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
-        WellDrop(viewer.window._qt_viewer, self.session)
+        WellDrop(drop_target_of(viewer), self.session)
         self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
         self.contrast = PlateContrast(self.session, self.background)
@@ -111,7 +111,8 @@ class Workspace(QObject):
         self._connect()
         self._bind_keys(window)
         follow_preferences()
-        self._following = follow_display(self, window)
+        self._following = self.background.connections(window)
+        self._follow_display()
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
@@ -185,6 +186,15 @@ class Workspace(QObject):
         self.layers.limits_edited.connect(self.contrast.take_from_user)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
         self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
+
+    def _follow_display(self) -> None:
+        """Draw as the user prefers, and anew when that changes, until the window is closed."""
+        follow = self._following.connect
+        follow(display.palette_changed, self.layers.recolor)
+        follow(display.pixel_size_changed, self.draw_again)
+        follow(display.tile_size_changed, self.draw_again)
+        follow(display.contrast_rule_changed, self.session.set_contrast_rule)
+        self.session.set_contrast_rule(display.contrast_rule)
 
     def _bind_keys(self, window: QWidget) -> None:
         bind_strip_keys(window, self.session)
@@ -400,8 +410,3 @@ class Workspace(QObject):
         if self.overview.scene is not None or len(self.session.tiles) > 1:
             # napari's status line takes what looks like rich text for rich text
             viewer.status = f"{tile.label}   {tile.well_id}".replace("<", "‹")
-
-
-def _canvas_of(viewer: Any) -> QWidget:
-    """The widget that napari draws in; napari has no public way to it."""
-    return viewer.window._qt_viewer.canvas.native
