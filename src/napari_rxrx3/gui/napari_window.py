@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QMainWindow, QWidget
+if TYPE_CHECKING:  # who only makes layers works without Qt
+    from qtpy.QtWidgets import QMainWindow, QWidget
 
 __all__ = [
     "canvas_of",
@@ -43,6 +44,8 @@ def make_current(viewer: Any) -> None:
 
 def close_notices(viewer: Any) -> None:
     """Take away napari's notifications, which lie over the window."""
+    from qtpy.QtWidgets import QWidget
+
     for child in main_window_of(viewer).findChildren(QWidget):
         if type(child).__name__ == "NapariQtNotification":
             child.close()

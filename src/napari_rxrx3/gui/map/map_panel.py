@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -30,16 +31,14 @@ if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
 __all__ = ["MapPanel"]
 
 _PAGES = {
-    "map": ("All", "Every entry of the map as a point: alike ones lie near each other", "map_page"),
+    "map": ("All", "Every entry of the map as a point: alike ones lie near each other"),
     "heat": (
         "Heat map",
         "How alike the entries of a list or of the chosen set are, pair by pair",
-        "heat_map",
     ),
     "pairs": (
         "Two screens",
         "Pairs of entries in two experiments or two maps against each other",
-        "pairs",
     ),
 }
 
@@ -59,7 +58,7 @@ class MapPanel(QWidget):
         self._page = "map"
         self.following = tasks.connections(self)
         self.chosen = ChosenBar(session, tasks)
-        self.buttons = {name: _button(word, tip) for name, (word, tip, _) in _PAGES.items()}
+        self.buttons = {name: _button(word, tip) for name, (word, tip) in _PAGES.items()}
         self.larger_button = tool_button("open_in_new", "Larger: the map in a window of its own")
         self.pages = QStackedWidget()
         self.body = QWidget()
@@ -94,10 +93,19 @@ class MapPanel(QWidget):
         """Turn to a page: "map", "heat" or "pairs"."""
         self._page = name
         self.buttons[name].setChecked(True)
-        page = getattr(self, _PAGES[name][2])
+        page = self._page_named(name)
         if self.pages.indexOf(page) < 0:
             self.pages.addWidget(page)
         self.pages.setCurrentWidget(page)
+
+    def _page_named(self, name: str) -> QWidget:
+        """The page of this name, made now if it is looked at for the first time."""
+        pages: dict[str, Callable[[], QWidget]] = {
+            "map": lambda: self.map_page,
+            "heat": lambda: self.heat_map,
+            "pairs": lambda: self.pairs,
+        }
+        return pages[name]()
 
     def take_focus(self) -> None:
         """Let keys move the map."""
