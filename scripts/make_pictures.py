@@ -158,7 +158,7 @@ def save_side_by_side(demo: Path, folder: Path) -> None:
 def show_strip(explorer: ExplorerWidget, well: str, kind: str) -> None:
     """Show wells beside a well, and the tab that tells about them."""
     session = explorer.session
-    explorer.tabs.setCurrentWidget(explorer.beside)
+    explorer.tabs.setCurrentWidget(explorer.side_by_side)
     session.select_well(well)
     wait_until(lambda: explorer.is_settled)
     session.want_strip(kind)
@@ -194,7 +194,7 @@ def save_map(demo: Path, folder: Path) -> None:
     save_larger(explorer, folder / "map-larger-dark.png")
     explorer.session.go_to_plate(PlateId("gene-001", 1))
     draw_lasso(explorer, PROTEASOME)
-    panel.chosen.beside.click()
+    panel.chosen.side_by_side.click()
     wait_until(lambda: explorer.session.strip is not None)
     wait_until(lambda: explorer.is_settled)
     save_window(viewer, folder / f"lasso-dark-{SMALL}.png")

@@ -289,7 +289,7 @@ def test_a_search_takes_the_light_and_escape_takes_it_away(window: Window) -> No
 
 def test_the_set_becomes_a_strip_of_one_well_each(window: Window) -> None:
     enclose(window, BETA)
-    window.click(window.explorer.map.chosen.beside)
+    window.click(window.explorer.map.chosen.side_by_side)
     window.settle()
     strip = window.session.strip
     assert strip is not None
@@ -516,7 +516,7 @@ def test_m_opens_the_tab_and_the_map_has_its_keys(window: Window) -> None:
 
 def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Window) -> None:
     panel = window.explorer.map
-    window.click(panel.larger_button)
+    window.click(panel.detach_button)
     window.settle()
     large = panel.detached.window
     assert large is not None
@@ -534,7 +534,7 @@ def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Windo
     assert panel.body.window() is panel.window()
     assert panel.body.isVisible()
     assert not panel.detached.back.isVisible()
-    window.click(panel.larger_button)
+    window.click(panel.detach_button)
     window.click(panel.detached.back)
     assert panel.detached.window is None
 

@@ -89,7 +89,7 @@ class ExplorerWidget(QWidget):
         self._lit: Found | ChosenWells | None = None
         self.background = tasks = self.workspace.background.part()
         self._at_end = OnDestroyed(self, self.background.close)
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -99,7 +99,7 @@ class ExplorerWidget(QWidget):
         self.stains = StainBar()
         self.neighbors = NeighborsPanel(self.session, tasks)
         self.map = MapPanel(self.session, tasks)
-        self.beside = SidePanel(self.session, tasks, self.workspace.arranger)
+        self.side_by_side = SidePanel(self.session, tasks, self.workspace.arranger)
         self.hits = HitsPanel(self.session, tasks)
         self.found = FoundPanel()
         self.compare = ComparePanel(self.session, tasks)
@@ -191,7 +191,7 @@ class ExplorerWidget(QWidget):
         bar.setExpanding(True)
         bar.setDrawBase(False)
         panels = (
-            *(self.neighbors, self.map, self.beside, self.hits),
+            *(self.neighbors, self.map, self.side_by_side, self.hits),
             *(self.found, self.compare, self.benchmark),
         )
         for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
@@ -219,7 +219,7 @@ class ExplorerWidget(QWidget):
         layout.addWidget(self.status)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session, workspace = self.session, self.workspace
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)

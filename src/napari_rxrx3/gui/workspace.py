@@ -111,7 +111,7 @@ class Workspace(QObject):
         self._connect()
         self._bind_keys(window)
         follow_preferences()
-        self._following = self.background.connections(window)
+        self._connections = self.background.connections(window)
         self._follow_display()
 
     def open_path(self, path: str) -> None:
@@ -189,7 +189,7 @@ class Workspace(QObject):
 
     def _follow_display(self) -> None:
         """Draw as the user prefers, and anew when that changes, until the window is closed."""
-        follow = self._following.connect
+        follow = self._connections.connect
         follow(display.palette_changed, self.layers.recolor)
         follow(display.pixel_size_changed, self.draw_again)
         follow(display.tile_size_changed, self.draw_again)

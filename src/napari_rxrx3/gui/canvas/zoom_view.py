@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Part", "Region", "ZoomView"]
 
 _LOOK_MS = 120
-_TASK = "closer"
+_TASK = "zoom"
 
 
 class Region(NamedTuple):
@@ -88,7 +88,7 @@ class Part:
 
 
 class ZoomView(QObject):
-    """Puts what is seen into the layers in the place of all tiles, where these were read smaller.
+    """Shows the part of a picture that is in view at a better resolution than all of it was read.
 
     A picture whose wells are at full resolution already is left alone.
     """

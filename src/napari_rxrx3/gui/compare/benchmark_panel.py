@@ -43,7 +43,7 @@ class BenchmarkPanel(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._path, self._said = "", _HINT
         self._is_running = False
         self._result: BenchmarkResult | None = None
@@ -99,9 +99,9 @@ class BenchmarkPanel(QWidget):
         layout.addStretch(0)
 
     def _connect(self) -> None:
-        self.following.connect(self._session.query_changed, self._on_query)
-        self.following.connect(self._session.dataset_changed, self._on_dataset)
-        self.following.connect(self._session.wells_changed, self._on_query)
+        self._connections.connect(self._session.query_changed, self._on_query)
+        self._connections.connect(self._session.dataset_changed, self._on_dataset)
+        self._connections.connect(self._session.wells_changed, self._on_query)
         self.choose.clicked.connect(self._choose)
         self.run.clicked.connect(self._run_or_stop)
         self._tasks.stopped.connect(self._on_stopped)

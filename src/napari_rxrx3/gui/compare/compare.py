@@ -49,7 +49,7 @@ class ComparePanel(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
         self._followed: MapSpec | None = None
@@ -94,9 +94,9 @@ class ComparePanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        self.following.connect(self._session.query_changed, self._on_query)
-        self.following.connect(self._session.dataset_changed, self._on_dataset)
-        self.following.connect(self._session.wells_changed, self._on_wells)
+        self._connections.connect(self._session.query_changed, self._on_query)
+        self._connections.connect(self._session.dataset_changed, self._on_dataset)
+        self._connections.connect(self._session.wells_changed, self._on_wells)
         self.a.changed.connect(self._on_a)
         self.b.changed.connect(self._on_b)
         self.table.chosen.connect(self._show_beside)

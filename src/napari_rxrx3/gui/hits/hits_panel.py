@@ -49,7 +49,7 @@ class HitsPanel(QWidget):
         self._review: Review | None = None
         self._unsaved: list[Review] = []
         """Reviews of other data sets that could not be saved yet."""
-        self.following, self._of_review = tasks.connections(self), tasks.connections(self)
+        self._connections, self._of_review = tasks.connections(self), tasks.connections(self)
         self.reviewing = Reviewing(session)
         self.opener = HitsOpener(session, tasks, self)
         self.model = HitsModel(self)
@@ -87,7 +87,7 @@ class HitsPanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        session, follow, reviewing = self._session, self.following.connect, self.reviewing
+        session, follow, reviewing = self._session, self._connections.connect, self.reviewing
         follow(session.dataset_changed, self._on_dataset)
         follow(session.review_changed, self._on_review)
         follow(session.well_changed, self._on_well)

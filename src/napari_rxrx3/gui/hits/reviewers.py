@@ -57,7 +57,7 @@ class AgreementWindow(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"{names[0]} and {names[1]}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.following = Connections(self)
+        self._connections = Connections(self)
         self._table, self._names = agreement.disagreements, names
         self.words = QLabel(_in_words(agreement, names))
         self.words.setTextFormat(Qt.TextFormat.PlainText)

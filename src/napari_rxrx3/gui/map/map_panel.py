@@ -56,10 +56,10 @@ class MapPanel(QWidget):
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._page = "map"
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self.chosen = ChosenBar(session, tasks)
         self.buttons = {name: _button(word, tip) for name, (word, tip) in _PAGES.items()}
-        self.larger_button = tool_button("open_in_new", "Larger: the map in a window of its own")
+        self.detach_button = tool_button("open_in_new", "Larger: the map in a window of its own")
         self.pages = QStackedWidget()
         self.body = QWidget()
         self._lay_out()
@@ -120,7 +120,7 @@ class MapPanel(QWidget):
             group.addButton(button)
             head.addWidget(button)
         head.addStretch(1)
-        head.addWidget(self.larger_button)
+        head.addWidget(self.detach_button)
         self.buttons["map"].setChecked(True)
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 4, 0, 0)
@@ -135,7 +135,7 @@ class MapPanel(QWidget):
     def _connect(self) -> None:
         for name, button in self.buttons.items():
             button.clicked.connect(partial(self._turn_to, name))
-        self.larger_button.clicked.connect(self.detached.toggle)
+        self.detach_button.clicked.connect(self.detached.toggle)
         self.chosen.queue_wanted.connect(self.queue_wanted)
         self.chosen.heat_map_wanted.connect(self._compare_chosen)
 

@@ -51,7 +51,7 @@ class NeighborsPanel(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._answer: Answer | None = None
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
@@ -129,7 +129,7 @@ class NeighborsPanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session = self._session
         follow(session.query_changed, self._on_query)
         follow(session.limits_changed, self._on_limits)

@@ -51,7 +51,7 @@ class PlatePanel(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}
@@ -92,7 +92,7 @@ class PlatePanel(QWidget):
         layout.addWidget(self.facts)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session = self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)

@@ -58,7 +58,7 @@ class Sessions(QObject):
         self._keep_timer.timeout.connect(self._keep)
         self._look_timer = QTimer(self, interval=_LOOK_MS)
         self._look_timer.timeout.connect(self._look)
-        self._following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         tasks.settled_if(lambda: self._awaited is None)
         tasks.at_end(self._end)
         self._follow()
@@ -167,8 +167,8 @@ class Sessions(QObject):
             *(display.palette_changed, session.review_changed),
         )
         for signal in changes:
-            self._following.connect(signal, self._keep_soon)
-        self._following.connect(session.review_changed, self._on_review)
+            self._connections.connect(signal, self._keep_soon)
+        self._connections.connect(session.review_changed, self._on_review)
         QApplication.instance().aboutToQuit.connect(self.flush)
 
     def _keep_soon(self) -> None:

@@ -62,7 +62,7 @@ class SidePanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._tasks, self._arranger = session, tasks, arranger
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._levels = ControlLevels()
         self._asked: Asked | str = ""
         self.kinds = {kind: _button(CHOICES[kind].word) for kind in _KINDS}
@@ -87,9 +87,9 @@ class SidePanel(QWidget):
         self._refresh()
 
     def _lay_out(self) -> None:
-        beside, look, words = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        kinds, look, words = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         for button in self.kinds.values():
-            beside.addWidget(button)
+            kinds.addWidget(button)
         for button in (self.flicker, self.difference):
             look.addWidget(button)
         look.addSpacing(6)
@@ -100,19 +100,19 @@ class SidePanel(QWidget):
         look.addWidget(self.alone)
         words.addWidget(self.note, 1)
         words.addWidget(self.switch)
-        for row in (beside, look, words):
+        for row in (kinds, look, words):
             row.setSpacing(1)
         self.pages.addWidget(self.histograms)
         self.pages.addWidget(self.curve)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        for row in (beside, look, words):
+        for row in (kinds, look, words):
             layout.addLayout(row)
         layout.addWidget(self.pages, 1)
 
     def _connect(self) -> None:
-        session, follow = self._session, self.following.connect
+        session, follow = self._session, self._connections.connect
         follow(session.dataset_changed, self._on_dataset)
         for signal in (
             session.wells_changed,

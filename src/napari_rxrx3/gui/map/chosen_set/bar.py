@@ -50,10 +50,10 @@ class ChosenBar(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self.table: ChosenTable | None = None
         self.words = Line()
-        self.beside = _button("Side by side", "A well of each of them beside the others")
+        self.side_by_side = _button("Side by side", "A well of each of them beside the others")
         self.queue = _button("Queue", "Look at them one by one in the tab Hits, and tag them")
         self.heat_map = _button("Heat map", "How alike they are, pair by pair")
         self.list = _button("Table", "List them, to read, to copy or to save as CSV")
@@ -76,16 +76,16 @@ class ChosenBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(1)
         row.addWidget(self.words, 1)
-        for button in (self.beside, self.queue, self.heat_map, self.list):
+        for button in (self.side_by_side, self.queue, self.heat_map, self.list):
             row.addWidget(button)
         self.clear.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(self.clear)
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.chosen_changed, self._on_chosen)
         follow(session.dataset_changed, self._on_dataset)
-        self.beside.clicked.connect(self._show_beside)
+        self.side_by_side.clicked.connect(self._show_side_by_side)
         self.queue.clicked.connect(self.queue_wanted)
         self.heat_map.clicked.connect(self.heat_map_wanted)
         self.list.clicked.connect(self._show_table)
@@ -117,7 +117,7 @@ class ChosenBar(QWidget):
         session = self._session
         return Chosen(session.chosen, session.chosen_title, session.chosen_spec)
 
-    def _show_beside(self) -> None:
+    def _show_side_by_side(self) -> None:
         dataset, session, chosen = self._session.dataset, self._session, self._chosen()
         if dataset is None:
             return

@@ -71,7 +71,7 @@ class HeatMapPage(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._wanted: Wanted | None = None
         self._asked: Wanted | None = None
         self._answer: Shown | None = None
@@ -145,7 +145,7 @@ class HeatMapPage(QWidget):
         layout.addWidget(self.view, 1)
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.query_changed, self._on_query)
         follow(session.wells_changed, self._on_wells)

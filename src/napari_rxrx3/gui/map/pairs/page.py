@@ -58,7 +58,7 @@ class PairsPage(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self._asked: PairQuestion | None = None
         self._answer: PairsAnswer | None = None
         self._followed: MapSpec | None = None
@@ -141,7 +141,7 @@ class PairsPage(QWidget):
             self.scroll.setFixedHeight(min(needed, height // 2))
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.query_changed, self._on_query)
         follow(session.dataset_changed, self._on_dataset)
         follow(session.wells_changed, self._on_wells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from napari_rxrx3.gui.map.points.coloring import colorings
 from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.strips.wells import name_of_well
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
 __all__ = ["FILE", "PCA", "UMAP", "Scene", "Wanted", "make_scene", "strongest"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 PCA, UMAP, FILE = "pca", "umap", "file"
 

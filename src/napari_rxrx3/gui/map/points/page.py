@@ -52,7 +52,7 @@ class MapPage(QWidget):
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = tasks.connections(self)
+        self._connections = tasks.connections(self)
         self.scene: Scene | None = None
         self._wanted: Wanted | None = None
         self._method, self._path = PCA, ""
@@ -102,7 +102,7 @@ class MapPage(QWidget):
         layout.addWidget(self.legend)
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.wells_changed, self._on_wells)
         follow(session.query_changed, self._on_query)
