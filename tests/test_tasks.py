@@ -204,6 +204,16 @@ def test_nothing_is_heard_once_it_is_closed(qtbot: Any, heard: list[str]) -> Non
     assert heard == []
 
 
+def test_what_is_asked_for_too_late_is_not_begun(qtbot: Any, heard: list[str]) -> None:
+    tasks = Tasks()
+    tasks.close(wait=True)
+    tasks.run("late", lambda progress: heard.append("begun"), heard.append, heard.append, "late")
+    qtbot.wait(20)
+    assert heard == []
+    assert tasks.is_idle
+    assert tasks.status is None
+
+
 def test_no_timer_is_left_once_it_is_closed(qtbot: Any) -> None:
     """Python's collector may take it in any thread, and there no timer can be stopped."""
     tasks, work = Tasks(), Slow("picture")

@@ -42,6 +42,7 @@ class Tasks(QObject):
     def __init__(self, parent: QObject | None = None, n_threads: int = 4) -> None:
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-task")
+        self._is_closed = False
         self._current: dict[str, object] = {}
         self._status: dict[str, Status] = {}
         self._news: dict[str, tuple[object, Status]] = {}
@@ -72,6 +73,8 @@ class Tasks(QObject):
             Shown while the task runs; empty for work that is not worth a word.
         """
         self.cancel(name)
+        if self._is_closed:  # a timer or a signal comes late
+            return
         token = object()
         self._current[name] = token
         if text:
@@ -110,7 +113,8 @@ class Tasks(QObject):
         return name in self._current
 
     def close(self, wait: bool = False) -> None:
-        """Drop everything; no callback runs any more. Works without its Qt part as well."""
+        """Drop everything, start nothing any more. Works without its Qt part as well."""
+        self._is_closed = True
         self._current.clear()
         self._status.clear()
         # or Python's collector takes it in another thread, where no timer can be stopped
