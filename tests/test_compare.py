@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MapError, UnknownKey
-from napari_rxrx3.gui.compare.compare import ComparePanel
+from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.compare.lists import compare_lists, rank_correlation

@@ -23,8 +23,8 @@ from mouse import drag, hover, wheel
 from napari_rxrx3.core.diverging import color_index, diverging
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.map.heat_map.frame import LEGIBLE, Frame
-from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
-from napari_rxrx3.gui.map.heat_map.sets import Wanted, shown
+from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
+from napari_rxrx3.gui.map.heat_map.sets import HeatMapRequest, shown
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
@@ -664,7 +664,7 @@ def test_from_a_chosen_set_by_clicks_to_the_wells_of_a_pair(
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.sampled_from([*GENES, "Bortezomib", "BARE", "EMPTY_control", "x;y", "?"])))
 def test_any_list_gives_a_heat_map_or_a_sentence(data: Any, names: list[str]) -> None:
-    wanted = Wanted(Query(), text=", ".join(names))
+    wanted = HeatMapRequest(Query(), text=", ".join(names))
     known = {*names} - {"EMPTY_control", "BARE", "x;y", "?"}
     # of a gene alone its guides are compared, of a compound its doses
     with nullcontext() if known else pytest.raises(MapError, match=r"compare.*\.$"):

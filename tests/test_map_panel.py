@@ -19,7 +19,7 @@ from mouse import drag, hover
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.plate_colors import WELL_TYPE_COLORS
-from napari_rxrx3.gui.map.points.page import MapPage
+from napari_rxrx3.gui.map.points.map_page import MapPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session

@@ -21,7 +21,7 @@ import screens as s
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
-from napari_rxrx3.gui.map.pairs.page import PairsPage
+from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.strips.inks import legible, paper
 from napari_rxrx3.gui.work.task_group import TaskGroup

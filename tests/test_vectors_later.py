@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.compare.compare import ComparePanel
+from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session

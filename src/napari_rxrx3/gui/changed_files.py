@@ -1,4 +1,4 @@
-"""Says when files of the open data set are others than they were, and what to do about it."""
+"""Says when files of the open data set have changed, and what to do about it."""
 
 from __future__ import annotations
 

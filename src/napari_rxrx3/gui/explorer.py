@@ -27,14 +27,14 @@ from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.compare.compare import ComparePanel
+from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.map.map_panel import MapPanel
-from napari_rxrx3.gui.neighbors.neighbors import NeighborsPanel
+from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu

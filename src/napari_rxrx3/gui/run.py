@@ -22,13 +22,13 @@ from napari_rxrx3.gui.napari_window import close_notices
 if TYPE_CHECKING:
     from napari_rxrx3.figures.record import ViewRecord
 
-__all__ = ["Request", "close_window", "run_window", "wait_until"]
+__all__ = ["WindowRequest", "close_window", "run_window", "wait_until"]
 
 _PATIENCE_S = 300
 
 
 @dataclass(frozen=True)
-class Request:
+class WindowRequest:
     """What to show: a well, a perturbation beside its nearest, or a plate, of the data set or of a
     saved session; and whether to save a picture of it.
     """
@@ -42,7 +42,7 @@ class Request:
     record: ViewRecord | None = None
 
 
-def run_window(dataset: Dataset, request: Request) -> None:
+def run_window(dataset: Dataset, request: WindowRequest) -> None:
     """Show a data set; returns when the window is closed, or the screenshot is saved.
 
     Raises
@@ -67,7 +67,7 @@ def run_window(dataset: Dataset, request: Request) -> None:
         close_window(viewer, explorer)
 
 
-def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
+def _fill(explorer: ExplorerWidget, dataset: Dataset, request: WindowRequest) -> None:
     explorer.session.open(dataset)
     if request.record is not None:
         explorer.share.sessions.show(request.record, dataset)

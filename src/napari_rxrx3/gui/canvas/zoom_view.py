@@ -1,4 +1,4 @@
-"""What is seen of a strip of large wells, at the resolution that the screen can show."""
+"""The part in view of a strip of large wells, read at the resolution that the screen can show."""
 
 from __future__ import annotations
 

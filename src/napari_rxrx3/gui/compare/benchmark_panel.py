@@ -1,4 +1,4 @@
-"""The benchmark panel: how much of what is known already a map tells."""
+"""The benchmark panel: how many of the known relationships a map recovers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from superqt import QElidingLabel
 
 from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmarked
-from napari_rxrx3.gui.neighbors.answers import spec_of
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
+from napari_rxrx3.gui.results import ResultTable, save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import MapSpec, spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The menu of what is done with hits as a whole: files, reviewer, place, agreement."""
+"""The menu of actions on all hits: files, reviewer, folder, agreement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
-from napari_rxrx3.gui.hits.opening import HitsOpener
+from napari_rxrx3.gui.hits.hits_opener import HitsOpener
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress

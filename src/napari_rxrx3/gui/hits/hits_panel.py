@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 from napari_rxrx3.core.display import display
 from napari_rxrx3.gui.hits.hits_filter import HitsFilter
 from napari_rxrx3.gui.hits.hits_menu import HitsMenu
+from napari_rxrx3.gui.hits.hits_opener import HitsOpener
 from napari_rxrx3.gui.hits.hits_table import HitsModel, HitsTable
 from napari_rxrx3.gui.hits.note_line import NoteLine
-from napari_rxrx3.gui.hits.opening import HitsOpener
 from napari_rxrx3.gui.hits.queue_bar import QueueBar
-from napari_rxrx3.gui.hits.queue_chooser import QueueMenu
+from napari_rxrx3.gui.hits.queue_menu import QueueMenu
 from napari_rxrx3.gui.hits.reviewers import compare_with
 from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.hits.tag_buttons import TagButtons

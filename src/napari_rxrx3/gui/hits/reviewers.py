@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.gui.neighbors.results import Column, ResultTable, Row
+from napari_rxrx3.gui.results import Column, ResultTable, Row
 from napari_rxrx3.gui.widgets import Connections
 from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.gui.work.task_group import TaskGroup

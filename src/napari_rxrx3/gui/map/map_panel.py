@@ -1,4 +1,4 @@
-"""The tab of the map: all entries in one picture, a heat map of some, two screens; and the set."""
+"""The tab of the map: the pages All, Heat map and Two screens, and the bar of the chosen set."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
-    from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
-    from napari_rxrx3.gui.map.pairs.page import PairsPage
-    from napari_rxrx3.gui.map.points.page import MapPage
+    from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
+    from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
+    from napari_rxrx3.gui.map.points.map_page import MapPage
 
 __all__ = ["MapPanel"]
 
@@ -69,19 +69,19 @@ class MapPanel(QWidget):
 
     @cached_property
     def map_page(self) -> MapPage:
-        from napari_rxrx3.gui.map.points.page import MapPage
+        from napari_rxrx3.gui.map.points.map_page import MapPage
 
         return MapPage(self._session, self._tasks)
 
     @cached_property
     def heat_map(self) -> HeatMapPage:
-        from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
+        from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
 
         return HeatMapPage(self._session, self._tasks)
 
     @cached_property
     def pairs(self) -> PairsPage:
-        from napari_rxrx3.gui.map.pairs.page import PairsPage
+        from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 
         return PairsPage(self._session, self._tasks)
 

@@ -1,4 +1,4 @@
-"""Has strips arranged in the background, for whoever asks the session for one."""
+"""Arranges strips in the background, for whoever asks the session for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How bright the wells on screen are against the controls of their plate: read in threads."""
+"""Intensities of the wells on screen against the controls of their plate; read in threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.data.dataset import Dataset
 
-__all__ = ["Asked", "ControlLevels", "Intensities", "asked_of", "compare_intensities"]
+__all__ = ["ControlLevels", "Intensities", "IntensityRequest", "asked_of", "compare_intensities"]
 
 _MOST_CONTROLS = 8
 _MOST_WELLS = 24
@@ -31,7 +31,7 @@ _PLATES_KEPT = 4
 
 
 @dataclass(frozen=True)
-class Asked:
+class IntensityRequest:
     """The wells on screen that are looked at, all of one plate, and controls of that plate."""
 
     plate: PlateId
@@ -47,7 +47,7 @@ class Intensities:
     note: str
 
 
-def asked_of(session: Session) -> Asked | str:
+def asked_of(session: Session) -> IntensityRequest | str:
     """What there is to compare on screen, or why there is nothing.
 
     These are the wells on the current plate that received the same as the current well, or all of
@@ -73,7 +73,7 @@ def asked_of(session: Session) -> Asked | str:
         return without_controls(session, well)
     spread = np.linspace(0, len(controls) - 1, _MOST_CONTROLS).round().astype(int)
     some = [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
-    return Asked(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
+    return IntensityRequest(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
 
 
 def _received_the_same(wells: pd.DataFrame, row: pd.Series) -> np.ndarray[Any, Any]:
@@ -103,7 +103,7 @@ class ControlLevels:
 
 
 def compare_intensities(
-    dataset: Dataset, asked: Asked, kept: ControlLevels, progress: Progress
+    dataset: Dataset, asked: IntensityRequest, kept: ControlLevels, progress: Progress
 ) -> Intensities:
     """Read the wells and the controls and compare them, stain by stain.
 

@@ -24,9 +24,9 @@ from napari_rxrx3.gui.strips.choices import CHOICES, series_of, show_alone, why_
 from napari_rxrx3.gui.strips.dose_curve import DoseCurveView
 from napari_rxrx3.gui.strips.histogram_view import HistogramView
 from napari_rxrx3.gui.strips.intensities import (
-    Asked,
     ControlLevels,
     Intensities,
+    IntensityRequest,
     asked_of,
     compare_intensities,
 )
@@ -64,7 +64,7 @@ class SidePanel(QWidget):
         self._session, self._tasks, self._arranger = session, tasks, arranger
         self._connections = tasks.connections(self)
         self._levels = ControlLevels()
-        self._asked: Asked | str = ""
+        self._asked: IntensityRequest | str = ""
         self.kinds = {kind: _button(CHOICES[kind].word) for kind in _KINDS}
         self.flicker, self.difference = _button("Flicker"), _button("Difference")
         self.crops = {crop: _button(_CROP_WORDS[crop]) for crop in CROPS}

@@ -1,1 +1,1 @@
-"""Work in the background: tasks, their groups, pictures made in threads, calls put off."""
+"""Work in the background: tasks and their groups, results in threads, debounced calls."""

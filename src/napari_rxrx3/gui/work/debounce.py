@@ -1,4 +1,4 @@
-"""Calls that come in bursts: the first is answered at once, of the others the last."""
+"""Debounced calls: the first of a burst is answered at once, of the others the last."""
 
 from __future__ import annotations
 

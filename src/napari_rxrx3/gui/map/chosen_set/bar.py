@@ -1,4 +1,4 @@
-"""The bar of the chosen set: what it is, and what can be done with it."""
+"""The bar of the chosen set: how many entries it has, and actions on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_rxrx3.gui.map.chosen_set.entries import (
     typical_wells,
 )
 from napari_rxrx3.gui.map.chosen_set.table import ChosenTable
-from napari_rxrx3.gui.neighbors.results import save_text
+from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup

@@ -1,4 +1,4 @@
-"""The chosen set of entries: its wells, the ones to look at, and its table; run by threads."""
+"""The chosen set of entries: its wells, the typical ones, and its table; computed in threads."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_rxrx3.gui.neighbors.results import Column, ResultTable, Row
+from napari_rxrx3.gui.results import Column, ResultTable, Row
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import key_in_words
 

@@ -1,4 +1,4 @@
-"""What the points of a map can be colored by, and how; run by threads."""
+"""How the points of a map are colored, and by what; computed in threads."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_rxrx3.figures.files import FIGURES, with_ending
 from napari_rxrx3.gui.map.points.coloring import Coloring
-from napari_rxrx3.gui.map.points.making import Scene
+from napari_rxrx3.gui.map.points.making import MapScene
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -56,7 +56,7 @@ class MapSaving(QObject):
 
 
 def picture_of(
-    scene: Scene | None,
+    scene: MapScene | None,
     coloring: Coloring | None,
     view: MapView,
     labels: list[tuple[int, str]],

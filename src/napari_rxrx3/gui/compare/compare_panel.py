@@ -20,14 +20,13 @@ from napari_rxrx3.gui.compare.comparison import (
     in_words,
     rows_of,
 )
-from napari_rxrx3.gui.neighbors.answers import spec_of
 from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
-from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
+from napari_rxrx3.gui.results import ResultTable, save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import MapSpec, spec_of
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The page of the heat map: of which entries, in which order, and what can be done with it."""
+"""The page of the heat map: choice of entries and order, and actions on it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
 from napari_rxrx3.gui.map.heat_map.sets import (
-    Shown,
-    Wanted,
+    HeatMapAnswer,
+    HeatMapRequest,
     choices,
     in_words,
     judged,
@@ -72,9 +72,9 @@ class HeatMapPage(QWidget):
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._connections = tasks.connections(self)
-        self._wanted: Wanted | None = None
-        self._asked: Wanted | None = None
-        self._answer: Shown | None = None
+        self._wanted: HeatMapRequest | None = None
+        self._asked: HeatMapRequest | None = None
+        self._answer: HeatMapAnswer | None = None
         self._verdicts: dict[tuple[int, int], Verdict] = {}
         self._asking = tasks.add(LeadingDebounce(self._run, self))
         self._rest = tasks.timer(self, _PAUSE_MS, self._judge)
@@ -108,7 +108,7 @@ class HeatMapPage(QWidget):
 
     def show_neighbors(self) -> None:
         """Compare the query and its neighbors, and follow the query."""
-        self._wanted = Wanted(self._session.query, has_neighbors=True)
+        self._wanted = HeatMapRequest(self._session.query, has_neighbors=True)
         self._refresh(again=True)
 
     def show_chosen(self) -> None:
@@ -178,7 +178,7 @@ class HeatMapPage(QWidget):
     # -- what is wanted ---------------------------------------------------------------------------
 
     def _want(self, **what: Any) -> None:
-        self._wanted = Wanted(_map_of(self._session.query), order=self._order, **what)
+        self._wanted = HeatMapRequest(_map_of(self._session.query), order=self._order, **what)
         self._refresh(again=True)
 
     @property
@@ -219,11 +219,11 @@ class HeatMapPage(QWidget):
         else:
             self._asking.throttle()
 
-    def _now_wanted(self) -> Wanted | None:
+    def _now_wanted(self) -> HeatMapRequest | None:
         """What is wanted in the map and order of now; at first the neighbors of the query."""
         query, wanted = self._session.query, self._wanted
         if wanted is None or wanted.has_neighbors:
-            wanted = Wanted(query, has_neighbors=True) if query.key else None
+            wanted = HeatMapRequest(query, has_neighbors=True) if query.key else None
         else:
             wanted = wanted.asked_of(_map_of(query))
         return wanted.in_order(self._order) if wanted is not None else None
@@ -233,14 +233,14 @@ class HeatMapPage(QWidget):
         if dataset is None or wanted is None:
             return
 
-        def work(progress: Progress) -> Shown:
+        def work(progress: Progress) -> HeatMapAnswer:
             progress(0, 0, "")  # stops what was overtaken while it waited
             return shown(dataset, wanted, progress)
 
         text = "comparing each with each"
         self._tasks.run(_TASK, work, self._on_shown, self._on_failed, text)
 
-    def _on_shown(self, answer: Shown) -> None:
+    def _on_shown(self, answer: HeatMapAnswer) -> None:
         self._show(answer, "")
 
     def _on_failed(self, sentence: str) -> None:
@@ -251,7 +251,7 @@ class HeatMapPage(QWidget):
             self._asked = None
             self._on_failed("Stopped. Show a list or choose a set to compare again.")
 
-    def _show(self, answer: Shown | None, hint: str) -> None:
+    def _show(self, answer: HeatMapAnswer | None, hint: str) -> None:
         self._answer = answer
         self._verdicts = {}
         self._tasks.cancel(_PAIR)

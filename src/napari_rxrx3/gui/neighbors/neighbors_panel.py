@@ -25,8 +25,8 @@ from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
-from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
+from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.debounce import LeadingDebounce

@@ -32,7 +32,7 @@ from napari_rxrx3.gui.map.pairs.answer import (
 )
 from napari_rxrx3.gui.map.pairs.choice import PairsChoice
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
-from napari_rxrx3.gui.neighbors.results import save_text
+from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup

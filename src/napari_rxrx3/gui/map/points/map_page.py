@@ -21,7 +21,15 @@ from napari_rxrx3.gui.map.points.coloring import (
 )
 from napari_rxrx3.gui.map.points.controls import MapControls
 from napari_rxrx3.gui.map.points.hovering import HoverPictures
-from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP, Scene, Wanted, make_scene, strongest
+from napari_rxrx3.gui.map.points.making import (
+    FILE,
+    PCA,
+    UMAP,
+    MapRequest,
+    MapScene,
+    make_scene,
+    strongest,
+)
 from napari_rxrx3.gui.map.points.saving import MapSaving, picture_of
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.plate.legend import Legend
@@ -53,8 +61,8 @@ class MapPage(QWidget):
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._connections = tasks.connections(self)
-        self.scene: Scene | None = None
-        self._wanted: Wanted | None = None
+        self.scene: MapScene | None = None
+        self._wanted: MapRequest | None = None
         self._method, self._path = PCA, ""
         self._coloring: Coloring | None = None
         self._strongest: list[int] = []
@@ -154,23 +162,23 @@ class MapPage(QWidget):
                 return
             if self._method == FILE and spec.level != self._wanted.spec.level:
                 self._method = PCA  # its names are others
-        wanted = Wanted(spec, self._method, self.controls.settings.value, self._path, again)
+        wanted = MapRequest(spec, self._method, self.controls.settings.value, self._path, again)
         self._wanted = wanted
         self._make(dataset, wanted)
 
-    def _make(self, dataset: Dataset, wanted: Wanted) -> None:
+    def _make(self, dataset: Dataset, wanted: MapRequest) -> None:
         self._tasks.cancel(*_TASKS)
         self.controls.set_method(wanted.method)
         if self.scene is None:
             self._say("The map is being made.")
 
-        def work(progress: Progress) -> Scene:
+        def work(progress: Progress) -> MapScene:
             return make_scene(dataset, wanted, progress)
 
         text = "making the map" if wanted.method == PCA else f"making the map by {wanted.method}"
         self._tasks.run(_MAKE, work, self._show_scene, self._on_failed, text)
 
-    def _show_scene(self, scene: Scene) -> None:
+    def _show_scene(self, scene: MapScene) -> None:
         before, self.scene = self.scene, scene
         self._method = scene.method
         if before is None or before.phenomap is not scene.phenomap:
@@ -195,7 +203,7 @@ class MapPage(QWidget):
         self.legend.setLegend(None)
         self._say(sentence)
 
-    def _is_current(self, scene: Scene) -> bool:
+    def _is_current(self, scene: MapScene) -> bool:
         return self._wanted is not None and scene.wanted.spec == self._wanted.spec
 
     def _choose_method(self, method: str) -> None:

@@ -1,4 +1,4 @@
-"""The menu of lists that can be reviewed."""
+"""The menu of queues that can be made and reviewed."""
 
 from __future__ import annotations
 
