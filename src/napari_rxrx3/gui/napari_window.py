@@ -1,4 +1,4 @@
-"""napari's window: all that has no public way to it is reached from here, and only from here."""
+"""The private parts of napari's window that this plugin needs, reached from this module alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results made in a thread of their own, while the window goes on; of many the latest."""
+"""Results made in a thread of their own, while the window goes on; of those asked, the latest."""
 
 from __future__ import annotations
 

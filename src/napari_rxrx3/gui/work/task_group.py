@@ -1,4 +1,4 @@
-"""Everything that goes on for one part of the window: whether it is done, and its end."""
+"""The registry of what goes on for one part of the window: whether all is done, and its end."""
 
 from __future__ import annotations
 

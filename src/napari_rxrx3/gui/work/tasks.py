@@ -1,4 +1,4 @@
-"""Work that takes longer than a moment: in threads, one of a name at a time, droppable."""
+"""Tasks that take longer than a moment, in threads; a newer one of the name replaces the older."""
 
 from __future__ import annotations
 
