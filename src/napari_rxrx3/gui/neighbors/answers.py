@@ -12,7 +12,7 @@ import numpy as np
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
 from napari_rxrx3.core.words import count, kind_in_words, name_of_well, name_with_dose
 from napari_rxrx3.gui.neighbors.card import Card, Number
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.neighbors import (
     Neighbor,
     judge_neighbors,

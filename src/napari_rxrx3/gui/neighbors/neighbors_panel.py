@@ -26,11 +26,13 @@ from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
-from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
+from napari_rxrx3.gui.results import save_text
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.neighbors import Neighbor
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, NEIGHBOR_ORDERS
 from napari_rxrx3.session import Query, Session
@@ -47,16 +49,16 @@ _NOT_READ = "The vectors were not read. Press Enter above to read them and to se
 class NeighborsPanel(QWidget):
     """Lists what looks most like, or unlike, the perturbation that is asked about."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._answer: Answer | None = None
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
-        self._hurry = Hurry(self._compare, self)
+        self._asking = tasks.add(LeadingDebounce(self._compare, self))
         self._are_vectors_stopped = False
-        self.thumbnails = Thumbnails(self)
+        self.thumbnails = tasks.add(Thumbnails(self))
         self.model = NeighborModel(self.thumbnails, self)
         self.table = NeighborTable(self.model, self)
         self._make_controls()
@@ -65,20 +67,6 @@ class NeighborsPanel(QWidget):
         self._on_limits(session.limits)
         self._on_dataset(session.dataset)
         self._on_query(session.query)
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that belongs to the answer is on screen."""
-        return self.thumbnails.is_idle and self.card.is_settled and not self._hurry.is_waiting
-
-    def end(self, wait: bool = False) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._hurry.stop()
-        self.thumbnails.close(wait)
-        self.card.end(wait)
-        for task in ("neighbors", "judging", "scores", "adding", "controls"):
-            self._tasks.cancel(task)
 
     def to_csv(self, delimiter: str = ",") -> str:
         """The list as CSV, with the question in every row."""
@@ -109,6 +97,7 @@ class NeighborsPanel(QWidget):
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
         self.card = PerturbationCard()
+        self._tasks.add(self.card.structure.drawing)
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
@@ -141,7 +130,7 @@ class NeighborsPanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session = self._session
         follow(session.query_changed, self._on_query)
         follow(session.limits_changed, self._on_limits)
@@ -179,8 +168,7 @@ class NeighborsPanel(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._cancel()
-        for task in ("adding", "scores"):
-            self._tasks.cancel(task)
+        self._tasks.cancel("adding", "scores")
         self._asked = self._scored = None
         self._are_vectors_stopped = False
         self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
@@ -220,7 +208,7 @@ class NeighborsPanel(QWidget):
         if self._answer is not None and self._answer.query.key != query.key:
             self._show_answer(None)  # rows of another question must not be clicked
         self._cancel()
-        self._hurry.call()
+        self._asking.throttle()
 
     def _compare(self) -> None:
         dataset, query = self._session.dataset, self._asked
@@ -238,9 +226,8 @@ class NeighborsPanel(QWidget):
             self._say("The vectors are still being read; the neighbors follow.")
 
     def _cancel(self) -> None:
-        self._hurry.stop()
-        self._tasks.cancel("neighbors")
-        self._tasks.cancel("judging")
+        self._asking.cancel()
+        self._tasks.cancel("neighbors", "judging")
 
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
