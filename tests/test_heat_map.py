@@ -21,8 +21,8 @@ from napari_rxrx3.core.diverging import BLANK, N_COLORS, color_index, diverging
 from napari_rxrx3.core.errors import Cancelled, MapError, UnknownKey
 from napari_rxrx3.figures.files import FigureError, FigureExists, Paper
 from napari_rxrx3.figures.heat_map import save_heat_map
+from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.heat_map import HeatMap, heat_map, judge_pair
-from napari_rxrx3.maps.names import find_entries
 from screens import Wells, gene_names
 from sight import SIGHTS
 from test_display import seen

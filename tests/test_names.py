@@ -17,7 +17,7 @@ from napari_rxrx3.core.names import name_and_dose, resolve, rows_with, split_nam
 from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.data.wells.search import Match, SearchIndex
 from napari_rxrx3.hits.names import find_wells
-from napari_rxrx3.maps.names import find_entries
+from napari_rxrx3.maps.entry_names import find_entries
 
 # --- lists ---------------------------------------------------------------------------------------
 

@@ -640,11 +640,15 @@ def test_no_file_chosen_changes_nothing(window: Window, monkeypatch: pytest.Monk
 # --- the card --------------------------------------------------------------------------------
 
 
+LABELS = ("strength", "distance from controls", "consistency", "guide agreement")
+
+
 def numbers(window: Window) -> dict[str, str]:
     """Return label and text of the numbers on the card."""
     lines = [line for line in window.explorer.neighbors.card.numbers if line.isVisible()]
-    pairs = (line.text().partition(" ") for line in lines)
-    return {label: text for label, _, text in pairs}
+    texts = [line.text() for line in lines]
+    labels = [next(label for label in LABELS if text.startswith(label)) for text in texts]
+    return {n: text.removeprefix(n).strip() for n, text in zip(labels, texts, strict=True)}
 
 
 def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: Any) -> None:
@@ -653,9 +657,9 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
     assert scores["odd_guide"] == "ODD_guide_4"
     assert numbers(window) == {
         "strength": f"{scores['strength']:.2f}",
-        "raw": f"{scores['strength_cosine']:.2g}",
+        "distance from controls": f"{scores['strength_cosine']:.2g}",
         "consistency": f"{scores['consistency']:.2f}",
-        "guides": f"{scores['agreement']:.2f}, not 4",
+        "guide agreement": f"{scores['agreement']:.2f}, not 4",
     }
     card = window.explorer.neighbors.card
     assert "The odd one out: ODD_guide_4." in plain(card.numbers[3].toolTip())
@@ -674,7 +678,7 @@ def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) ->
     assert plain(card.doubts.toolTip()) == "\n".join(f"{flag}: {DOUBTS[flag]}" for flag in flags)
     click(window, "LONE2_guide_1")
     assert numbers(window)["consistency"] == "–"
-    assert "guides" not in numbers(window)
+    assert "guide agreement" not in numbers(window)
 
 
 def test_links_open_on_click_only(window: Window, opened: list[str]) -> None:
@@ -698,7 +702,7 @@ def test_a_blinded_gene_is_said_to_be_blinded(window: Window, opened: list[str])
     assert is_blinded(BLINDED)
     assert card.head.text() == f"{BLINDED} blinded gene, 16 wells, pca-centerscale"
     assert not any(link.isVisible() for link in card.links)
-    assert "guides" in numbers(window)
+    assert "guide agreement" in numbers(window)
 
 
 # --- the plate by score ----------------------------------------------------------------------
@@ -734,7 +738,7 @@ def assert_drawn_by(window: Window, scores: pd.Series) -> None:
 
 SCORE_WORDS = {
     "effect": "strength",
-    "strength_cosine": "cosine distance",
+    "strength_cosine": "distance from controls",
     "consistency": "consistency",
     "agreement": "guide agreement",
 }

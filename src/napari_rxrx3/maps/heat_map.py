@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.maps.names import find_entries
+from napari_rxrx3.maps.entry_names import find_entries
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     from napari_rxrx3.maps.phenomap import PhenoMap
@@ -129,8 +129,8 @@ def heat_map(
     Parameters
     ----------
     keys : iterable of str
-        As `napari_rxrx3.maps.names.find_entries` understands them. Of more than `MOST` entries
-        an even choice is taken.
+        As `napari_rxrx3.maps.entry_names.find_entries` understands them. Of more than `MOST`
+        entries an even choice is taken.
     order : {"clustered", "given"}
         By average linkage of 1 - cosine, those that cannot be compared last; or as they come.
     progress : callable, optional
