@@ -23,6 +23,7 @@ import screens as s
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.maps.evidence.doubts import DOUBTS
 from napari_rxrx3.session import Query
@@ -531,7 +532,7 @@ def test_each_setting_changes_the_answer(
     after = list(zip(keys(window), column(window, VALUE), strict=True))
     assert after != before
     assert after == [(key, f"{value:.2f}") for key, value in values.items()]
-    assert window.explorer.neighbors.key.text() == key
+    assert window.explorer.neighbors.key.text() == key_in_words(key)
     assert not window.explorer.neighbors.leave_out.isVisible()
 
 
