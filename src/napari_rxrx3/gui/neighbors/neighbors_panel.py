@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name
+from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name, key_in_words
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
@@ -83,7 +83,7 @@ class NeighborsPanel(QWidget):
         self.back = tool_button("arrow_left", "Back to the perturbation before")
         self.forward = tool_button("arrow_right", "Forward again")
         self.key = QLineEdit()
-        self.key.setPlaceholderText("perturbation, e.g. PLK1 or Bortezomib@2.5")
+        self.key.setPlaceholderText("perturbation, e.g. PLK1 or Bortezomib 2.5 µM")
         self.key.setToolTip("What the list is about. Type another perturbation and press Enter.")
         self.key.setAccessibleName("Query perturbation")
         self.order = QComboBox()
@@ -155,10 +155,22 @@ class NeighborsPanel(QWidget):
         text = self.key.text().strip()
         self._are_vectors_stopped = False
         self._session.want_vectors()
-        if text and text == self._session.query.key:
+        key = self._key_of(text)
+        if key and key == self._session.query.key:
             self._on_query(self._session.query)  # again, if it was stopped
-        elif text:
-            self._session.ask(key=text, well=None)
+        elif key:
+            self._session.ask(key=key, well=None)
+
+    def _key_of(self, text: str) -> str:
+        """The key of what was typed, if the map at hand has it; else the text as it is."""
+        if text == key_in_words(self._session.query.key):
+            return self._session.query.key
+        if self._answer is None or not text:
+            return text
+        from napari_rxrx3.maps.entry_names import find_entries
+
+        (rows,) = find_entries(self._answer.phenomap, [text])
+        return str(self._answer.phenomap.labels.index[rows[0]]) if len(rows) == 1 else text
 
     def _on_setting(self, name: str, value: object) -> None:
         if name == "level":
@@ -192,7 +204,7 @@ class NeighborsPanel(QWidget):
 
     def _on_query(self, query: Query) -> None:
         dataset = self._session.dataset
-        self.key.setText(query.key)
+        self.key.setText(key_in_words(query.key))
         self.order.setCurrentIndex(NEIGHBOR_ORDERS.index(query.order))
         self.kind.setCurrentIndex(list(NEIGHBOR_KINDS).index(query.kind))
         default = dataset.known_default if dataset is not None else None
@@ -215,7 +227,7 @@ class NeighborsPanel(QWidget):
         if dataset is None or query is None:
             return
         picture_of = self._session.picture_finder()
-        text = f"comparing {query.key} with all others"
+        text = f"comparing {key_in_words(query.key)} with all others"
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, text)  # stops a question that was overtaken while it waited
@@ -232,7 +244,7 @@ class NeighborsPanel(QWidget):
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
         if answer.card is not None:
-            self.key.setText(answer.key)  # as the map calls it
+            self.key.setText(key_in_words(answer.key))  # as the map calls it
         self.card.set_busy(answer.card is not None)
         self._judge(answer)
 
