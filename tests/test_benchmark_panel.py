@@ -17,7 +17,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
 from napari_rxrx3.maps.benchmark.known import kind_of_known, read_interactions, read_pairs
 from napari_rxrx3.maps.benchmark.recall import pair_recall
@@ -103,13 +104,14 @@ class Side:
 @pytest.fixture
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
-    panel = BenchmarkPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = BenchmarkPanel(session, group)
     qtbot.addWidget(panel)
     panel.resize(390, 330)
     panel.show()
     session.open(data)
     yield Side(panel, session, tasks, qtbot)
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 
@@ -300,7 +302,8 @@ def test_too_few_controls_are_said(screen: b.Screen, tmp_path: Path, qtbot: Any)
             row["treatment"], row["concentration"] = "Aspirin", 1.0
     other = b.Screen(rows, screen.planes, screen.vectors)
     session, tasks = Session(), Tasks()
-    panel = BenchmarkPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = BenchmarkPanel(session, group)
     qtbot.addWidget(panel)
     session.open(rx.open_dataset(other.write_rxrx3(tmp_path / "s"), tmp_path / "cache"))
     side = Side(panel, session, tasks, qtbot)
@@ -308,7 +311,7 @@ def test_too_few_controls_are_said(screen: b.Screen, tmp_path: Path, qtbot: Any)
     assert side.words.startswith("Not aligned")
     assert "compound-001" in side.words
     assert side.texts
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 
@@ -317,13 +320,14 @@ def test_without_embeddings_nothing_can_be_run(
 ) -> None:
     screen.write_metadata(tmp_path / "s" / "metadata.csv")
     session, tasks = Session(), Tasks()
-    panel = BenchmarkPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = BenchmarkPanel(session, group)
     qtbot.addWidget(panel)
     panel.set_file(pairs_file(tmp_path))
     assert not panel.run.isEnabled()
     session.open(rx.open_dataset(tmp_path / "s", tmp_path / "cache"))
     assert not panel.run.isEnabled()
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 

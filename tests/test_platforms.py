@@ -28,7 +28,7 @@ from napari_rxrx3.data.thumbnails.prepare import prepare
 from napari_rxrx3.figures.figure import save_figure
 from napari_rxrx3.figures.ome_tiff import files_for, save_planes
 from napari_rxrx3.figures.record import record_of, write_record
-from napari_rxrx3.gui.neighbors.results import save_text
+from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.hits.owner import Owner
 from napari_rxrx3.hits.places import hits_path, queue_path
 from napari_rxrx3.hits.review import open_review

@@ -136,7 +136,7 @@ import napari
 
 viewer = napari.Viewer(show=False)
 before = set(sys.modules)  # napari may load some of it one day
-from napari_rxrx3._commands import dock_explorer
+from napari_rxrx3.gui.explorer import dock_explorer
 assert dock_explorer(viewer).welcome.folder_button.text()
 print("loaded:", *(set(sys.modules) - before))
 sys.stdout.flush()
@@ -170,3 +170,66 @@ def test_public_names_are_found_when_first_used() -> None:
     assert "pandas" in loaded_by(code)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = napari_rxrx3.no_such_name
+
+
+# -- the window -----------------------------------------------------------------------------------
+
+WINDOW = {name: file for name, file in FILES.items() if name.startswith("napari_rxrx3.gui.")}
+_OURS = "napari_rxrx3."
+_PRIVATE = {"_qt_window", "_qt_viewer", "_scene_canvas", "_qt_viewer_buttons", "__wrapped__"}
+"""Of napari, wherever they are reached; more are told by what they are asked of."""
+_NAPARIS = re.compile(r"(^|\.)_?(viewer|window|canvas|layers?|camera)\._[a-z]\w*$")
+_LAYERS = re.compile(
+    r"\.add_(image|labels|points|layer|shapes|surface)$|\blayers\.(append|insert)$"
+)
+
+
+def private_of_napari(code: str) -> set[str]:
+    """What of napari's own a text reaches for: attributes, by name or in a string."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
+            text = ast.unparse(node)
+            if node.attr in _PRIVATE or _NAPARIS.search(text):
+                found.add(text)
+        elif isinstance(node, ast.Constant) and node.value in _PRIVATE:
+            found.add(str(node.value))
+        elif isinstance(node, ast.ImportFrom) and re.search(r"^napari\b.*\._", str(node.module)):
+            found.add(str(node.module))
+    return found
+
+
+def test_what_a_rule_forbids_is_found() -> None:
+    code = """
+window = viewer.window._qt_window
+getattr(window, "_qt_viewer")
+self._viewer.layers._private()
+from napari._qt.qt_viewer import QtViewer
+self._qt = self._viewer
+"""
+    assert private_of_napari(code) == {
+        *("viewer.window._qt_window", "_qt_viewer", "self._viewer.layers._private"),
+        "napari._qt.qt_viewer",
+    }
+
+
+def test_the_window_imports_no_edge() -> None:
+    assert len(WINDOW) > 80
+    edges = {f"{_OURS}{n}" for n in ("cli", "_reader", "_writer", "_commands", "_sample_data")}
+    assert not [f"{name} -> {other}" for name in WINDOW for other in IMPORTS[name] & edges]
+
+
+def test_what_is_private_to_napari_is_reached_in_one_module() -> None:
+    reached = {n: private_of_napari(f.read_text(encoding="utf-8")) for n, f in WINDOW.items()}
+    assert [name for name, found in reached.items() if found] == [f"{_OURS}gui.napari_window"]
+
+
+def test_layers_are_made_in_one_module() -> None:
+    calls = {
+        f"{name} calls {ast.unparse(node.func)}"
+        for name, file in WINDOW.items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _LAYERS.search(ast.unparse(node.func))
+    }
+    assert calls
+    assert all(call.startswith(f"{_OURS}gui.canvas.layers calls") for call in calls)

@@ -313,7 +313,7 @@ def test_of_very_many_wells_some_are_shown(dataset: Any) -> None:
 def test_each_guide_has_a_row_the_strongest_first_and_controls_are_last(dataset: Any) -> None:
     strip = arrange("guides", dataset, "gene-001_1_B02")
     assert strip.is_arranged
-    assert strip.title == "PLK1: guides by strength"
+    assert strip.title == "PLK1: guides by distance from controls"
     assert grid(strip) == [
         ["gene-001_1_B03", "gene-001_2_C03", "gene-143_1_D03"],
         ["gene-001_1_B04", "gene-001_2_C04", "gene-143_1_D04"],
@@ -329,9 +329,9 @@ def test_each_guide_has_a_row_the_strongest_first_and_controls_are_last(dataset:
     assert label(strip, "gene-143_1_B20") == "control\nB20, gene-143 plate 1"
     lines = strip.tiles[9].label.split("\n")
     assert lines[:2] == ["PLK1 guide 3", "no image of it here"]
-    assert [line.split(" ")[0] for line in lines[2:]] == ["strong", "alike"]
+    assert [line.split(" ")[0] for line in lines[2:]] == ["distance", "alike"]
     sentences = strip.note.split(". ")
-    starts = ("The guides agree", "Alike is the cosine", "Strong is the mean cosine distance")
+    starts = ("The guides agree", "Alike is the cosine", "Distance is the mean cosine distance")
     for sentence, start in zip(sentences, starts, strict=False):
         assert sentence.startswith(start), "what matters most is said first"
 
@@ -352,7 +352,7 @@ def test_the_strength_of_a_guide_is_the_mean_over_all_its_wells(dataset: Any) ->
         assert len(distances) == (3 if guide == "1" else 4)
         strength = np.mean(distances)
         assert strength == pytest.approx(scores[f"PLK1_guide_{guide}"], rel=1e-3)
-        assert label(strip, f"gene-001_1_{first}").split("\n")[2:] == [f"strong {strength:.2g}"]
+        assert label(strip, f"gene-001_1_{first}").split("\n")[2:] == [f"distance {strength:.2g}"]
 
 
 @pytest.mark.parametrize("align", ["none", "centerscale", "pca-centerscale"])

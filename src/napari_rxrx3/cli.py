@@ -186,9 +186,9 @@ def _show(path: str, arguments: argparse.Namespace) -> int:
     record, dataset = _record_and_dataset(path)
     if arguments.well is not None and dataset.listed.position_of(arguments.well) is None:
         raise UnknownWell(arguments.well)
-    from napari_rxrx3.gui.run import Request, run_window
+    from napari_rxrx3.gui.run import WindowRequest, run_window
 
-    request = Request(
+    request = WindowRequest(
         arguments.well,
         arguments.neighbors,
         Path(arguments.screenshot) if arguments.screenshot else None,

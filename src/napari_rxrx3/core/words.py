@@ -15,6 +15,7 @@ from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 
 __all__ = [
     "KINDS_IN_WORDS",
+    "SCORES_IN_WORDS",
     "are",
     "count",
     "decimals",
@@ -33,6 +34,14 @@ __all__ = [
 
 KINDS_IN_WORDS = {"all": "all kinds", "genes": "genes", "compounds": "compounds"}
 """What a list may be narrowed to: keys of `napari_rxrx3.maps.neighbors.KINDS`."""
+
+SCORES_IN_WORDS = {
+    "effect": "strength",
+    "strength_cosine": "distance from controls",
+    "consistency": "consistency",
+    "agreement": "guide agreement",
+}
+"""Scores of perturbations by their columns in `PhenoMap.scores`, as they are called on screen."""
 
 _KINDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 _NAMED, _LONGEST = 5, 60

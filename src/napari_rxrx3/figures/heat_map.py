@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +10,9 @@ import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
 from napari_rxrx3.core.words import count, key_in_words, some
-from napari_rxrx3.figures.drawing import font_of, measure, written
-from napari_rxrx3.figures.files import Paper
-from napari_rxrx3.figures.layout import wrapped
-from napari_rxrx3.figures.sheet import (
-    INK,
-    LEADING,
-    MARGIN,
-    MM,
-    TEXT,
-    TITLE,
-    Sheet,
-    Target,
-    creator,
-    save,
-)
+from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
+from napari_rxrx3.figures.drawing import creator, font_of, measure, written
+from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["save_heat_map"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _GAP = 4.0
 _NAME, _SMALLEST_NAME, _NAME_SHARE = 7.0, 3.2, 0.3
@@ -75,20 +62,17 @@ def save_heat_map(
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     paper = paper or Paper()
-    save(
-        Target(Path(path), overwrite, progress, date),
-        paper,
-        lambda: _HeatMapSheet(heat_map, title, notes, paper),
-    )
+    target = Target(Path(path), overwrite, progress or no_progress, date)
+    save_chart(target, paper, lambda: _HeatMapChart(heat_map, title, notes, paper))
 
 
-class _HeatMapSheet(Sheet):
+class _HeatMapChart(Chart):
     def __init__(self, heat_map: HeatMap, title: str, notes: Sequence[str], paper: Paper) -> None:
         self.heat_map, self.notes, self.paper = heat_map, notes, paper
         self.title = title
         n = len(self.heat_map)
         self.width = self.paper.width_mm * MM
-        room = self.width - 2 * MARGIN
+        room = self.inner_width
         self.shown_names = [key_in_words(key) for key in self.heat_map.keys]
         longest = max(measure(name, 1.0) for name in self.shown_names)
         # names take a part of the width that depends on their size, which depends on the cells
@@ -97,11 +81,10 @@ class _HeatMapSheet(Sheet):
         self.name_size = size if size >= _SMALLEST_NAME else 0.0
         self.names = longest * self.name_size + _GAP if self.name_size else 0.0
         self.cell = min((room - self.names) / n, _LARGEST_CELL)
-        self.lines = self._lines() if self.paper.has_caption else []
         self.tree = _TREE if self.heat_map.linkage is not None else 0.0
         self.top = MARGIN + (TITLE * LEADING + _GAP) * self._is_titled + self.tree
         self.bottom = self.top + n * self.cell + _GAP + self.names
-        self.height = self.bottom + _SCALE + len(self.lines) * TEXT * LEADING + MARGIN
+        self.height = self.bottom + _SCALE + len(self.caption_lines()) * TEXT * LEADING + MARGIN
 
     @property
     def caption(self) -> str:
@@ -120,14 +103,12 @@ class _HeatMapSheet(Sheet):
 
     def draw(self, figure: Any) -> None:
         if self._is_titled:
-            self.write(figure, self.title, MARGIN, MARGIN + TITLE, TITLE, is_bold=True)
+            self.write_title(figure)
         self._draw_cells(figure)
         if len(self.heat_map.branches):
             self._draw_tree(figure)
         self._draw_scale(figure)
-        for i, line in enumerate(self.lines):
-            top = self.bottom + _SCALE + (i + 1) * TEXT * LEADING
-            self.write(figure, line, MARGIN, top, TEXT)
+        self.write_caption(figure, self.bottom + _SCALE)
 
     @property
     def _is_titled(self) -> bool:
@@ -140,9 +121,6 @@ class _HeatMapSheet(Sheet):
     @property
     def _side(self) -> float:
         return len(self.heat_map) * self.cell
-
-    def _lines(self) -> list[str]:
-        return wrapped(self.caption, TEXT, self.width - 2 * MARGIN, measure)
 
     def _draw_cells(self, figure: Any) -> None:
         n, side = len(self.heat_map), self._side

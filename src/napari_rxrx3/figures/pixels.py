@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
@@ -23,7 +22,7 @@ from napari_rxrx3.data.images.tiles import (
     common_layout,
     read_planes,
 )
-from napari_rxrx3.figures.look import StainLook, blended, usual_looks
+from napari_rxrx3.figures.look import blended, difference_looks, stain_looks
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -39,7 +38,6 @@ __all__ = [
 
 Planes = dict[Asked, Plane]
 
-_WHITE = (1.0, 1.0, 1.0)
 _USUAL = (512, 512), np.dtype(np.uint8)
 
 
@@ -137,9 +135,7 @@ def composite_of(
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    looks = [replace(k, gamma=g) for k, g in zip(usual_looks(limits, visible), gamma, strict=True)]
-    if alone is not None:
-        looks = [_in_gray(look, alone) for look in looks]
+    looks = stain_looks(limits, shown=visible, gamma=gamma, alone=alone)
     return blended(list(stains), looks)
 
 
@@ -156,15 +152,9 @@ def difference_image(stains: Sequence[Plane] | Plane, limits: Limits) -> Plane:
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    colors = (DARKER, (0.0, 0.0, 0.0), BRIGHTER)
-    looks = [StainLook(*pair, colors, 1.0) for pair in zip(STAINS, symmetric(limits), strict=True)]
+    looks = difference_looks(limits)
     pictures = [blended([p], [look]) for p, look in zip(stains, looks, strict=True)]
     return np.vstack([np.hstack(pictures[:3]), np.hstack(pictures[3:])])
-
-
-def _in_gray(look: StainLook, alone: int) -> StainLook:
-    is_shown = look.stain.number == alone
-    return replace(look, colors=((0.0, 0.0, 0.0), _WHITE), opacity=1.0, is_shown=is_shown)
 
 
 def _read(reader: TileReader, tiles: Sequence[Tile]) -> tuple[Planes, tuple[str, ...]]:

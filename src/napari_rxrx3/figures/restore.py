@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,13 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import not_found
 from napari_rxrx3.dataset import Dataset, open_dataset
 from napari_rxrx3.figures.record import (
-    CurveRecord,
     RecordError,
     ViewRecord,
     identity_of,
     read_record,
 )
 from napari_rxrx3.hits.queue import Queue, QueueItem
-from napari_rxrx3.strips.strip import DoseCurve, Strip
+from napari_rxrx3.strips.strip import Strip
 
 if TYPE_CHECKING:
     import os
@@ -201,7 +199,7 @@ class _Restoring:
         strip = record.strip
         if not strip.is_arranged:  # they are laid out anew, as this window has room
             tiles = tuple(replace(tile, row=0, column=0) for tile in tiles)
-        curve = _curve_of(strip.curve) if strip.curve is not None else None
+        curve = strip.curve.curve() if strip.curve is not None else None
         session.show_strip(
             Strip(strip.kind, strip.title, tiles, strip.is_arranged, strip.note, curve)
         )
@@ -236,13 +234,3 @@ def _wells_of(record: ViewRecord) -> dict[str, None]:
     """Every well on record, each once."""
     named = (record.well, record.query.well, *record.selection, *(t.well_id for t in record.tiles))
     return dict.fromkeys(well for well in named if well is not None)
-
-
-def _curve_of(record: CurveRecord) -> DoseCurve:
-    return DoseCurve(**{name: _with_nan(value) for name, value in vars(record).items()})
-
-
-def _with_nan(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_with_nan(part) for part in value)
-    return math.nan if value is None else value

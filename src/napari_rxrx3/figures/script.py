@@ -10,12 +10,12 @@ from napari_rxrx3.core.contrast import DEFAULT_LIMITS
 from napari_rxrx3.core.display import Display
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.figures.layout import ASPECT
 from napari_rxrx3.figures.record import RecordError, ViewRecord
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 __all__ = ["python_script"]
 
-_ASPECT = 1.5
 _SCORE_ORDERS = {"strongest": "effect", "most consistent": "consistency"}
 
 
@@ -84,7 +84,7 @@ def _reading(record: ViewRecord) -> str:
         return f"pixels = plate_pixels(dataset, {experiment!r}, {plate})"
     tiles = record.tiles
     if len({(tile.row, tile.column) for tile in tiles}) < len(tiles):  # never laid out
-        tiles = arranged(tiles, _ASPECT)
+        tiles = arranged(tiles, ASPECT)
     how = [f", {name}={value}" for name, value in _detail(record)]
     lines = ["# well, label, row and column", "tiles = ["]
     lines += [f"    {_tile(tile)}," for tile in tiles]

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
+from napari_rxrx3.core.difference import BRIGHTER, DARKER
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, in_grid
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.controls import PlateMeans, control_means
 from napari_rxrx3.data.images.tiles import TileReader, cause_of
-from napari_rxrx3.figures.look import StainLook, blended
+from napari_rxrx3.figures.layout import ASPECT
+from napari_rxrx3.figures.look import StainLook, blended, difference_looks
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -100,8 +101,6 @@ def fitted(picture: Array, shape: Shape) -> Array:
 RGB = tuple[float, float, float]
 Progress = Callable[[int, int, str], None]
 
-_ASPECT = 1.5
-_BLACK: RGB = (0.0, 0.0, 0.0)
 _FLOAT = np.dtype(np.float32)
 
 
@@ -121,11 +120,9 @@ class DifferenceTiles:
         self._means: PlateMeans | None = None
         self._n_controls: set[int] = set()
         self.shape, _ = shape_of(dataset, record.tiles, record.crop)
-        ranges = symmetric(tuple(look.limits for look in looks))
+        of_differences = difference_looks(tuple(look.limits for look in looks))
         self._looks = [
-            StainLook(look.stain, pair, (DARKER, _BLACK, BRIGHTER), opacity=1.0)
-            for look, pair in zip(looks, ranges, strict=True)
-            if look.is_shown
+            other for look, other in zip(looks, of_differences, strict=True) if look.is_shown
         ]
         self.tiles = _by_stain(record.tiles, self._looks)
 
@@ -175,7 +172,7 @@ class DifferenceTiles:
 
 def _by_stain(tiles: tuple[Tile, ...], looks: list[StainLook]) -> tuple[Tile, ...]:
     if len(tiles) == 1:
-        return in_grid([replace(tiles[0], label=look.stain.name) for look in looks], _ASPECT)
+        return in_grid([replace(tiles[0], label=look.stain.name) for look in looks], ASPECT)
     return tuple(
         replace(tile, label=f"{tile.label}\n{look.stain.name}", row=row, column=column)
         for row, tile in enumerate(tiles)

@@ -45,6 +45,12 @@ __all__ = [
     "queue_of_wells",
 ]
 
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+MOST = 20_000
+"""Items that a queue has at most."""
+
 _FORMAT, _VERSION = "napari-rxrx3 queue", 1
 
 
@@ -116,64 +122,7 @@ class Queue:
         return {item.well_id: i for i, item in reversed(list(enumerate(self.items)))}
 
 
-class QueueFile:
-    """One file; it is written as a whole at every step, from a text that is made once."""
-
-    def __init__(self, path: Path, dataset_id: str) -> None:
-        self.path = path
-        self._dataset_id = dataset_id
-        self._items: tuple[QueueItem, ...] | None = None
-        self._text = ""
-
-    def save(self, queue: Queue) -> None:
-        """Keep a queue with its position.
-
-        Raises
-        ------
-        HitsError
-        """
-        if queue.items is not self._items:
-            self._items, self._text = queue.items, json.dumps(queue.items, ensure_ascii=False)
-        head = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "dataset": self._dataset_id,
-            "title": queue.title,
-            "note": queue.note,
-            "position": queue.position,
-        }
-        start = json.dumps(head, ensure_ascii=False)[:-1]
-        try:
-            with written_atomically(self.path) as temporary:
-                text = f'{start}, "items": {self._text}}}\n'
-                temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-        except OSError as error:
-            why = why_not(error)
-            raise HitsError(
-                f"The place in the queue cannot be kept in {self.path}: {why}."
-            ) from error
-
-    def load(self) -> Queue:
-        """The queue that was kept; an empty one if there is none, or it is another data set's."""
-        try:
-            return self._queue(json.loads(read_plain(self.path).decode("utf-8")))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return Queue()
-
-    def _queue(self, kept: Any) -> Queue:
-        known = kept["format"], kept["version"], kept["dataset"]
-        if known != (_FORMAT, _VERSION, self._dataset_id):
-            return Queue()
-        items = tuple(QueueItem(str(well), str(label)) for well, label in kept["items"])
-        queue = Queue(items, 0, str(kept["title"]), str(kept["note"]))
-        return queue.at(int(kept["position"]))
-
-
-Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
-
-MOST = 20_000
-"""Items that a queue has at most."""
+# --- making one -----------------------------------------------------------------------------------
 
 
 def queue_of_wells(dataset: Dataset, well_ids: Iterable[str], title: str) -> Queue:
@@ -382,3 +331,59 @@ def _names(rows: pd.DataFrame) -> list[str]:
             named[key] = name_of_well(rows.iloc[place])
         names.append(named[key])
     return names
+
+
+# --- its file -------------------------------------------------------------------------------------
+
+
+class QueueFile:
+    """One file; it is written as a whole at every step, from a text that is made once."""
+
+    def __init__(self, path: Path, dataset_id: str) -> None:
+        self.path = path
+        self._dataset_id = dataset_id
+        self._items: tuple[QueueItem, ...] | None = None
+        self._text = ""
+
+    def save(self, queue: Queue) -> None:
+        """Keep a queue with its position.
+
+        Raises
+        ------
+        HitsError
+        """
+        if queue.items is not self._items:
+            self._items, self._text = queue.items, json.dumps(queue.items, ensure_ascii=False)
+        head = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "dataset": self._dataset_id,
+            "title": queue.title,
+            "note": queue.note,
+            "position": queue.position,
+        }
+        start = json.dumps(head, ensure_ascii=False)[:-1]
+        try:
+            with written_atomically(self.path) as temporary:
+                text = f'{start}, "items": {self._text}}}\n'
+                temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        except OSError as error:
+            why = why_not(error)
+            raise HitsError(
+                f"The place in the queue cannot be kept in {self.path}: {why}."
+            ) from error
+
+    def load(self) -> Queue:
+        """The queue that was kept; an empty one if there is none, or it is another data set's."""
+        try:
+            return self._queue(json.loads(read_plain(self.path).decode("utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return Queue()
+
+    def _queue(self, kept: Any) -> Queue:
+        known = kept["format"], kept["version"], kept["dataset"]
+        if known != (_FORMAT, _VERSION, self._dataset_id):
+            return Queue()
+        items = tuple(QueueItem(str(well), str(label)) for well, label in kept["items"])
+        queue = Queue(items, 0, str(kept["title"]), str(kept["note"]))
+        return queue.at(int(kept["position"]))

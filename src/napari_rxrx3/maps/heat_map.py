@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.words import count
 from napari_rxrx3.maps.entry_names import find_entries
 
 if TYPE_CHECKING:  # the window needs the names below before any table
@@ -153,16 +154,16 @@ def _made(
     phenomap: PhenoMap, keys: list[str], order: str, report: Progress, find_bare: FindBare | None
 ) -> HeatMap:
     names, notes = _even_choice(keys)
-    report(0, 0, f"looking for {_count(len(names))}")
+    report(0, 0, f"looking for {count(len(names), 'entry')}")
     found, unknown = _entries(phenomap, names, find_bare)
     chosen, more_notes = _even_choice(list(found.items()))
-    report(0, 0, f"comparing {_count(len(chosen))} with each other")
+    report(0, 0, f"comparing {count(len(chosen), 'entry')} with each other")
     rows = np.array([row for _, row in chosen], dtype=np.intp)
     matrix = _cosines(phenomap, rows)
     _check(matrix, unknown)
     places, linkage = np.arange(len(rows)), None
     if order == "clustered":
-        report(0, 0, f"ordering {_count(len(chosen))}")
+        report(0, 0, f"ordering {count(len(chosen), 'entry')}")
         places, linkage = _clustered(matrix)
     shown = tuple(chosen[i][0] for i in places)
     matrix = matrix[np.ix_(places, places)]
@@ -268,10 +269,6 @@ def judge_pair(
         float(judged["p_same_plate"]),
         tuple(judged["flags"]),
     )
-
-
-def _count(n: int) -> str:
-    return f"{n:,} entr{'y' if n == 1 else 'ies'}"
 
 
 def _unheard(done: int, total: int, text: str) -> None:

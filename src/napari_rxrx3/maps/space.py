@@ -13,6 +13,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import N_COLUMNS
+from napari_rxrx3.core.words import some
 from napari_rxrx3.maps.align import (
     Alignment,
     controls_needed,
@@ -236,7 +237,7 @@ def _lone_controls(space: WellSpace, control: str) -> tuple[str, ...]:
     lone = [space.batch_names[b] for b in np.flatnonzero(n_controls == 1)]
     if not lone:
         return ()
-    shown = ", ".join(lone[:5]) + (f" and {len(lone) - 5} more" if len(lone) > 5 else "")
+    shown = some(lone)
     return (f"Only one {control} well in {shown}: centered on it, but not scaled.",)
 
 

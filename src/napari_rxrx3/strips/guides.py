@@ -1,4 +1,4 @@
-"""The guides of a gene, the strongest first."""
+"""The guides of a gene, the one that is furthest from the controls first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TILES = 36
 _COLUMNS, _MOST_GUIDES = (2, 6), 10
 _ALIKE = "Alike is the cosine of a guide to the mean of the others."
 _MEASURED = 200
-"""Wells a guide that its strength is the mean of, at most: control genes have thousands."""
+"""Wells a guide that its distance is the mean of, at most: control genes have thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class _Guide:
     treatment: str
     positions: Array
     pictured: Array
-    strength: float = np.nan
+    distance: float = np.nan
     likeness: float = np.nan
 
     @property
@@ -47,16 +47,16 @@ class _Guide:
     @property
     def numbers(self) -> list[str]:
         """What is known of it, short enough for a tile."""
-        strength = [] if np.isnan(self.strength) else [f"strong {self.strength:.2g}"]
-        return strength if np.isnan(self.likeness) else [*strength, f"alike {self.likeness:.2f}"]
+        distance = [] if np.isnan(self.distance) else [f"distance {self.distance:.2g}"]
+        return distance if np.isnan(self.likeness) else [*distance, f"alike {self.likeness:.2f}"]
 
 
 def guide_strip(request: StripRequest) -> Strip:
     """A row a guide, a column a replicate, and controls of the same plates at the end."""
     gene = _gene_of(request)
     guides, notes = _judged(request, _guides(request, gene))
-    by_strength = any(not np.isnan(guide.strength) for guide in guides)
-    guides.sort(key=lambda guide: -np.nan_to_num(guide.strength, nan=-np.inf))
+    by_distance = any(not np.isnan(guide.distance) for guide in guides)
+    guides.sort(key=lambda guide: -np.nan_to_num(guide.distance, nan=-np.inf))
     shown = _with_query(guides, request)
     most = max(1, *(len(guide.pictured) for guide in shown))
     n_columns = min(most, max(min(_TILES // (len(shown) + 1), _COLUMNS[1]), _COLUMNS[0]))
@@ -64,7 +64,7 @@ def guide_strip(request: StripRequest) -> Strip:
         notes.append(f"{len(shown)} of {len(guides)} guides are shown.")
     if n_columns < most:
         notes.append(f"{n_columns} of up to {most:,} replicates a guide are shown.")
-    title = f"{gene}: guides by strength" if by_strength else f"{gene}: guides"
+    title = f"{gene}: guides by distance from controls" if by_distance else f"{gene}: guides"
     note = " ".join(filter(None, notes))
     return Strip("guides", title, _rows(request, shown, n_columns), is_arranged=True, note=note)
 
@@ -112,15 +112,15 @@ def _judged(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide], 
 
 
 def _measured(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide], str]:
-    """The guides with their strength, and what that is."""
+    """The guides with their distance from the controls, and what that is."""
     measured = [guide.positions[:_MEASURED] for guide in guides]
     far = request.from_controls(np.concatenate(measured))
     ends = np.cumsum([len(wells) for wells in measured])
-    strengths = [_mean(part) for part in np.split(far.distances, ends[:-1])]
-    guides = [replace(g, strength=s) for g, s in zip(guides, strengths, strict=True)]
-    if np.isnan(strengths).all():
+    distances = [_mean(part) for part in np.split(far.distances, ends[:-1])]
+    guides = [replace(g, distance=d) for g, d in zip(guides, distances, strict=True)]
+    if np.isnan(distances).all():
         return guides, f"No guide has a {far.metric}."
-    words = f"Strong is the mean {far.metric}"
+    words = f"Distance is the mean {far.metric}"
     low, high = far.spread
     if not np.isnan(low):
         words += f"; that of the controls themselves is {low:.2g} to {high:.2g}"

@@ -66,7 +66,7 @@ class Strip:
     kind : str
         One of `STRIP_KINDS`.
     title : str
-        What is compared, e.g. ``"PLK1: guides by strength"``.
+        What is compared, e.g. ``"PLK1: guides by distance from controls"``.
     tiles : tuple of Tile
         The query first, unless the order says otherwise; `Tile.role` says which it is.
     is_arranged : bool

@@ -16,7 +16,8 @@ from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.tiles import CHANNELS, Plane
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class DifferenceView(QObject):
     """There is none, and why."""
 
     def __init__(
-        self, viewer: Any, layers: StainLayers, session: Session, tasks: Tasks, parent: QObject
+        self, viewer: Any, layers: StainLayers, session: Session, tasks: TaskGroup, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._viewer, self._layers, self._session, self._tasks = viewer, layers, session, tasks

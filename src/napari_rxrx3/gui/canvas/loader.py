@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
+from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
@@ -22,7 +23,6 @@ from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.cache.memory import give_back_memory
 from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, well_size
 from napari_rxrx3.gui.canvas.picture import Picture, assembled, first_picture
-from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import call_later
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class PictureLoader(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._main = MainThread()
         self._pool = ThreadPoolExecutor(
             max(2, os.cpu_count() or 1), thread_name_prefix="rxrx3-image"
         )
@@ -114,7 +113,7 @@ class PictureLoader(QObject):
         request.comes_after_drawing = is_new
         self._request = request
         if not request.asked:
-            self._main.call(lambda: self._show(request))
+            self._show(request)
             return
         if len(tiles) > 1:
             request.futures.append(self._pool.submit(self._plan, request))
@@ -197,7 +196,7 @@ class PictureLoader(QObject):
             elif len(request.planes) == len(request.asked):  # all was in memory
                 request.picture = request.picture or request.assemble()
                 request.something_to_show.set()
-            self._main.call(lambda: self._show(request))
+            self._show(request)
 
     def _fetch(self, request: _Request, well_id: str, channel: int) -> None:
         if self._request is not request:
@@ -209,11 +208,12 @@ class PictureLoader(QObject):
         if request.one_less():
             request.picture = request.assemble()
             request.something_to_show.set()
-            self._main.call(lambda: self._show(request))
+            self._show(request)
         elif request.is_time_for_some():
             request.offer(request.assemble())
-            self._main.call(lambda: self._show(request))
+            self._show(request)
 
+    @ensure_main_thread
     def _show(self, request: _Request) -> None:
         """Show what there is of a request, if it is still wanted; on the GUI thread."""
         if self._request is not request:

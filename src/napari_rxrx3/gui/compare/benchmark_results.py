@@ -1,12 +1,12 @@
-"""How much of what is known a map tells: worked out in threads, and in words."""
+"""How many of the known relationships a map recovers: computed in threads, and put in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_rxrx3.gui.neighbors.results import Column, Row
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.results import Column, Row
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what works it out is loaded by the thread that does

@@ -1,4 +1,4 @@
-"""What two maps say to the same question, made in threads, and in words."""
+"""The answers of two maps to the same question: computed in threads, and put in words."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.neighbors.results import Column, Row
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.results import Column, Row
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
-from napari_rxrx3.core.words import count, kind_in_words, name_of_well, name_with_dose
+from napari_rxrx3.core.words import (
+    SCORES_IN_WORDS,
+    count,
+    kind_in_words,
+    name_of_well,
+    name_with_dose,
+)
 from napari_rxrx3.gui.neighbors.card import Card, Number
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.neighbors import (
     Neighbor,
     judge_neighbors,
@@ -186,7 +192,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     )
     cosine = scores["strength_cosine"]
     raw = Number(
-        "raw",
+        SCORES_IN_WORDS["strength_cosine"],
         "" if isnan(cosine) else f"{cosine:.2g}",
         "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
         "come, not aligned.",
@@ -207,7 +213,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         tip += odd_words or " No single guide stands out."
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
-        numbers.append(Number("guides", text, tip))
+        numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
     return tuple(numbers)
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QImage
+from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import OnDestroyed
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class Thumbnails(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._main = MainThread()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rxrx3-thumbnail")
         self._kept = LruCache(_KEPT, one)
         self._wanted: object = None
@@ -109,9 +108,9 @@ class Thumbnails(QObject):
             except Exception:  # nobody is to wait for it
                 _log.exception("channel %d of %s cannot be read", channel, well_id)
                 planes.append(None)
-        read = _Thumbnail(planes, _note(dataset, well_id))
-        self._main.call(lambda: self._keep(wanted, dataset, well_id, read))
+        self._keep(wanted, dataset, well_id, _Thumbnail(planes, _note(dataset, well_id)))
 
+    @ensure_main_thread
     def _keep(self, wanted: object, dataset: Dataset, well_id: str, read: _Thumbnail) -> None:
         if dataset is not self._dataset:
             return

@@ -17,13 +17,14 @@ from napari_rxrx3.core.plate_colors import (
     color_plate,
 )
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
-from napari_rxrx3.core.words import name_of_well
+from napari_rxrx3.core.words import SCORES_IN_WORDS, name_of_well
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.strips.well_drag import drag_wells
-from napari_rxrx3.gui.widgets import Connections, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.session import Session
 
@@ -36,22 +37,13 @@ if TYPE_CHECKING:
 __all__ = ["PlatePanel"]
 
 
-_SCORE_WORDS = {
-    "effect": "strength",
-    "strength_cosine": "cosine distance",
-    "consistency": "consistency",
-    "agreement": "guide agreement",
-}
-"""Scores of perturbations that a plate can be colored by, as they are called on screen."""
-
-
 class PlatePanel(QWidget):
     """Follows the session's plate, well, selection and highlight, and sets them."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}
@@ -92,7 +84,7 @@ class PlatePanel(QWidget):
         layout.addWidget(self.facts)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session = self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)
@@ -158,7 +150,7 @@ class PlatePanel(QWidget):
         self._wells = self._with_scores(dataset, plate)
         before = self.color_by.currentText()
         self._list_colors(self._wells)
-        if before in _SCORE_WORDS.values():
+        if before in SCORES_IN_WORDS.values():
             self._recolor()
 
     def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
@@ -167,7 +159,7 @@ class PlatePanel(QWidget):
             return wells
         here = dataset.listed.slices[plate]
         scores = phenomap.scores_at(np.arange(here.start, here.stop))
-        return wells.assign(**{w: scores[name].to_numpy() for name, w in _SCORE_WORDS.items()})
+        return wells.assign(**{w: scores[name].to_numpy() for name, w in SCORES_IN_WORDS.items()})
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
         if self._listed != (dataset, plate.experiment):

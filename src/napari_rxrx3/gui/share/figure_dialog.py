@@ -16,7 +16,7 @@ from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.core.words import are, file_name
 
 if TYPE_CHECKING:
-    from napari_rxrx3.figures.figure import Paper
+    from napari_rxrx3.figures.files import Paper
     from napari_rxrx3.figures.look import StainLook
     from napari_rxrx3.figures.record import ViewRecord
     from napari_rxrx3.gui.workspace import Workspace
@@ -91,7 +91,7 @@ class FigureDialog(QDialog):
     @property
     def paper(self) -> Paper:
         """The chosen size and words."""
-        from napari_rxrx3.figures.figure import Paper
+        from napari_rxrx3.figures.files import Paper
 
         return Paper(
             int(self.dpi.value),

@@ -1,4 +1,4 @@
-"""How bright the wells on screen are against the controls of their plate: read in threads."""
+"""Intensities of the wells on screen against the controls of their plate; read in threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.images.tiles import prefix_or_plane
 from napari_rxrx3.gui.strips.choices import without_controls
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import CONTROL
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["Asked", "ControlLevels", "Intensities", "asked_of", "compare_intensities"]
+__all__ = ["ControlLevels", "Intensities", "IntensityRequest", "asked_of", "compare_intensities"]
 
 _MOST_CONTROLS = 8
 _MOST_WELLS = 24
@@ -34,7 +34,7 @@ _PLATES_KEPT = 4
 
 
 @dataclass(frozen=True)
-class Asked:
+class IntensityRequest:
     """The wells on screen that are looked at, all of one plate, and controls of that plate."""
 
     plate: PlateId
@@ -50,7 +50,7 @@ class Intensities:
     note: str
 
 
-def asked_of(session: Session) -> Asked | str:
+def asked_of(session: Session) -> IntensityRequest | str:
     """What there is to compare on screen, or why there is nothing.
 
     These are the wells on the current plate that received the same as the current well, or all of
@@ -76,7 +76,7 @@ def asked_of(session: Session) -> Asked | str:
         return without_controls(session, well)
     spread = np.linspace(0, len(controls) - 1, _MOST_CONTROLS).round().astype(int)
     some = [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
-    return Asked(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
+    return IntensityRequest(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
 
 
 def _received_the_same(wells: pd.DataFrame, row: pd.Series) -> np.ndarray[Any, Any]:
@@ -104,7 +104,7 @@ class ControlLevels:
 
 
 def compare_intensities(
-    dataset: Dataset, asked: Asked, kept: ControlLevels, progress: Progress
+    dataset: Dataset, asked: IntensityRequest, kept: ControlLevels, progress: Progress
 ) -> Intensities:
     """Read the wells and the controls and compare them, stain by stain.
 

@@ -1,4 +1,4 @@
-"""The chosen set of entries: its wells, the ones to look at, and its table; run by threads."""
+"""The chosen set of entries: its wells, the typical ones, and its table; computed in threads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
@@ -21,7 +22,6 @@ if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
 __all__ = ["MOST_WELLS", "Chosen", "ChosenWells", "find_wells", "table_of", "typical_wells"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 PictureOf = Callable[[Array], str | None]
 
 MOST_WELLS = 60

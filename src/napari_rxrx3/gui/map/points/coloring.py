@@ -1,8 +1,8 @@
-"""What the points of a map can be colored by, and how; run by threads."""
+"""How the points of a map are colored, and by what; computed in threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from napari_rxrx3.core.plate_colors import (
     name_color,
 )
 from napari_rxrx3.core.plate_view import WELL_TYPES
+from napari_rxrx3.core.words import SCORES_IN_WORDS
+from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:  # tables are loaded by the threads that read them
     import pandas as pd
@@ -26,18 +28,12 @@ if TYPE_CHECKING:  # tables are loaded by the threads that read them
 __all__ = ["KIND", "SIMILARITY", "TAGS", "Coloring", "color_points", "colorings", "needs_scores"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 Legend = CategoricalLegend | NumericLegend
 
 KIND, TAGS, SIMILARITY = "kind", "tags", "similarity to the query"
 _NAME, _DOSE, _N_WELLS = "gene or compound", "dose", "number of wells"
-_SCORES = {
-    "strength": "effect",
-    "cosine distance": "strength_cosine",
-    "consistency": "consistency",
-    "guide agreement": "agreement",
-}
-_OF_ONE_WELL = ("cosine distance",)
+_SCORES = {words: name for name, words in SCORES_IN_WORDS.items()}
+_OF_ONE_WELL = (SCORES_IN_WORDS["strength_cosine"],)
 """Scores that an entry of a single well has, too."""
 _PLACES = ("experiment", "plate", "row", "column")
 _KNOWN = {

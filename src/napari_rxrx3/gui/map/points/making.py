@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from napari_rxrx3.core.words import count, key_in_words, name_of_well
 from napari_rxrx3.gui.map.points.coloring import colorings
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, Query
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
@@ -17,10 +17,9 @@ if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.projection.projection import Projection
 
-__all__ = ["FILE", "PCA", "UMAP", "Scene", "Wanted", "make_scene", "strongest"]
+__all__ = ["FILE", "PCA", "UMAP", "MapRequest", "MapScene", "make_scene", "strongest"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 PCA, UMAP, FILE = "pca", "umap", "file"
 
@@ -30,7 +29,7 @@ _UNASKED = 100_000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MapRequest:
     """Which picture of which map.
 
     Attributes
@@ -52,11 +51,11 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class MapScene:
     """A map as a picture; `note` is why it is not what was asked for, `method` how it was made."""
 
     dataset: Dataset
-    wanted: Wanted
+    wanted: MapRequest
     method: str
     phenomap: PhenoMap
     projection: Projection
@@ -102,7 +101,7 @@ class Scene:
         return row
 
 
-def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
+def make_scene(dataset: Dataset, wanted: MapRequest, progress: Progress) -> MapScene:
     """Make a map and its projection.
 
     Raises
@@ -126,7 +125,7 @@ def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
     choices = colorings(phenomap, dataset.wells)
     _make_ready(phenomap)
     said = " ".join(filter(None, notes))
-    return Scene(dataset, wanted, method, phenomap, projection, choices, said)
+    return MapScene(dataset, wanted, method, phenomap, projection, choices, said)
 
 
 def _make_ready(phenomap: PhenoMap) -> None:

@@ -1,4 +1,4 @@
-"""Work that takes longer than a moment: in threads, one of a name at a time, droppable."""
+"""Tasks that take longer than a moment, in threads; a newer one of the name replaces the older."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
+from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.diagnostics.log import timed
 
-__all__ = ["MainThread", "Tasks"]
+__all__ = ["Progress", "Tasks"]
 
 Progress = Callable[[int, int, str], None]
 Status = tuple[int, int, str]
@@ -24,26 +25,6 @@ _PAUSE_MS = 250
 """Progress is shown this often: work may report thousands of steps a second."""
 
 _log = logging.getLogger(__name__)
-
-
-class MainThread(QObject):
-    """Runs functions on the GUI thread, in the order in which any thread hands them over.
-
-    It has no parent: a thread that is about to hand something over keeps it alive, even while
-    the window is being destroyed.
-    """
-
-    _handed_over = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._handed_over.connect(self._run, Qt.ConnectionType.QueuedConnection)
-
-    def call(self, function: Callable[[], Any]) -> None:
-        self._handed_over.emit(function)
-
-    def _run(self, function: Callable[[], Any]) -> None:
-        function()
 
 
 class Tasks(QObject):
@@ -60,8 +41,8 @@ class Tasks(QObject):
 
     def __init__(self, parent: QObject | None = None, n_threads: int = 4) -> None:
         super().__init__(parent)
-        self._main = MainThread()
         self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-task")
+        self._is_closed = False
         self._current: dict[str, object] = {}
         self._status: dict[str, Status] = {}
         self._news: dict[str, tuple[object, Status]] = {}
@@ -92,6 +73,8 @@ class Tasks(QObject):
             Shown while the task runs; empty for work that is not worth a word.
         """
         self.cancel(name)
+        if self._is_closed:  # a timer or a signal comes late
+            return
         token = object()
         self._current[name] = token
         if text:
@@ -130,7 +113,8 @@ class Tasks(QObject):
         return name in self._current
 
     def close(self, wait: bool = False) -> None:
-        """Drop everything; no callback runs any more. Works without its Qt part as well."""
+        """Drop everything, start nothing any more. Works without its Qt part as well."""
+        self._is_closed = True
         self._current.clear()
         self._status.clear()
         # or Python's collector takes it in another thread, where no timer can be stopped
@@ -146,7 +130,7 @@ class Tasks(QObject):
                 is_first = not self._news
                 self._news[name] = token, (done, total, text)
             if is_first:  # else the GUI thread has yet to look at what is new
-                self._main.call(self._look_soon)
+                self._look_soon()
 
     def _work(
         self,
@@ -167,8 +151,9 @@ class Tasks(QObject):
         except Exception as error:  # a bug of ours: keep the window alive, and say it
             _log.exception("task %r failed", name)
             end = partial(failed, f"Unexpected {type(error).__name__}: {error}")
-        self._main.call(lambda: self._end(name, token, end))
+        self._end(name, token, end)
 
+    @ensure_main_thread
     def _look_soon(self) -> None:
         if self._current:  # otherwise the Qt part may be gone
             self._pause.start()
@@ -183,6 +168,7 @@ class Tasks(QObject):
             self._status |= current
             self.changed.emit()
 
+    @ensure_main_thread
     def _end(self, name: str, token: object, end: Callable[[], None]) -> None:
         if self._current.get(name) is token:
             self.cancel(name)

@@ -1,4 +1,4 @@
-"""Pictures made in a thread of their own, while the window goes on."""
+"""Results made in a thread of their own, while the window goes on; of those asked, the latest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import logging
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
-from napari_rxrx3.gui.tasks import MainThread
+from superqt.utils import ensure_main_thread
 
 __all__ = ["LatestOnly"]
 
@@ -17,14 +16,8 @@ _log = logging.getLogger(__name__)
 Job = Callable[[], Any]
 
 
-@lru_cache(maxsize=1)
-def _main_thread() -> MainThread:
-    """The way back to the GUI thread: never destroyed, least of all by a thread."""
-    return MainThread()
-
-
 class LatestOnly:
-    """Does one job after the other in a thread; of those of a kind that wait, only the newest.
+    """Does one job after the other in a thread; of those of a kind that wait, only the latest.
 
     What is under way is brought to its end: while the mouse moves on and on, a picture now and
     then is better than none. Call it on the GUI thread.
@@ -37,7 +30,6 @@ class LatestOnly:
 
     def __init__(self, done: Callable[[str, Any], None]) -> None:
         self._done = weakref.WeakMethod(done)
-        self._main = _main_thread()
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: dict[str, Job] = {}
         self._is_busy = False
@@ -45,28 +37,29 @@ class LatestOnly:
 
     @property
     def is_idle(self) -> bool:
-        return not self._is_busy and not self._waiting
+        return self._is_closed or not (self._is_busy or self._waiting)
 
     def ask(self, kind: str, job: Job) -> None:
         """Do a job as soon as the one under way is done. It must not hold anything of Qt."""
-        self._waiting[kind] = job
-        self._go_on()
+        if not self._is_closed:
+            self._waiting[kind] = job
+            self._go_on()
 
-    def close(self) -> None:
-        """Do nothing any more."""
+    def close(self, wait: bool = False) -> None:
+        """Do nothing any more; what still comes is dropped."""
         self._is_closed = True
         self._waiting.clear()
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _go_on(self) -> None:
-        if self._is_busy or self._is_closed or not self._waiting:
+        if self._is_busy or not self._waiting:
             return
         kind = next(iter(self._waiting))
         self._is_busy = True
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="rxrx3-map")
-        self._pool.submit(_work, self._main, weakref.ref(self), kind, self._waiting.pop(kind))
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="rxrx3-latest")
+        self._pool.submit(_work, weakref.ref(self), kind, self._waiting.pop(kind))
 
     def _end(self, kind: str, result: Any) -> None:
         self._is_busy = False
@@ -76,16 +69,17 @@ class LatestOnly:
         self._go_on()
 
 
-def _work(main: MainThread, newest: weakref.ref[LatestOnly], kind: str, job: Job) -> None:
+def _work(asker: weakref.ref[LatestOnly], kind: str, job: Job) -> None:
     try:
         result = job()
     except Exception:  # a bug of ours: keep the window alive
         _log.exception("the map could not be drawn")
         result = None
-    main.call(lambda: _deliver(newest, kind, result))
+    _deliver(asker, kind, result)
 
 
-def _deliver(newest: weakref.ref[LatestOnly], kind: str, result: Any) -> None:
-    there = newest()
+@ensure_main_thread
+def _deliver(asker: weakref.ref[LatestOnly], kind: str, result: Any) -> None:
+    there = asker()
     if there is not None:
         there._end(kind, result)

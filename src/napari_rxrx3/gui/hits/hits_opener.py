@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -25,12 +26,9 @@ class HitsOpener(QObject):
     trouble = Signal(str)
     """Why there are no hits, in one sentence; empty if there are."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-
-    def end(self) -> None:
-        self._tasks.cancel(_TASK)
 
     def open(self, reviewer: str = "", place: Path | None = None) -> None:
         """Open a reviewer's hits in a folder; those chosen last if nothing is said.

@@ -21,10 +21,11 @@ from napari_rxrx3.gui.compare.comparison import (
     rows_of,
 )
 from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
-from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.results import ResultTable, save_text
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, spec_of
 from napari_rxrx3.session import Query, Session
 
@@ -44,10 +45,10 @@ class ComparePanel(QWidget):
     while the panel is hidden.
     """
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
         self._followed: MapSpec | None = None
@@ -63,11 +64,6 @@ class ComparePanel(QWidget):
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._tasks.cancel(_TASK)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -97,9 +93,9 @@ class ComparePanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        self.following.connect(self._session.query_changed, self._on_query)
-        self.following.connect(self._session.dataset_changed, self._on_dataset)
-        self.following.connect(self._session.wells_changed, self._on_wells)
+        self._connections.connect(self._session.query_changed, self._on_query)
+        self._connections.connect(self._session.dataset_changed, self._on_dataset)
+        self._connections.connect(self._session.wells_changed, self._on_wells)
         self.a.changed.connect(self._on_a)
         self.b.changed.connect(self._on_b)
         self.table.chosen.connect(self._show_beside)

@@ -21,12 +21,21 @@ from napari_rxrx3.gui.map.points.coloring import (
 )
 from napari_rxrx3.gui.map.points.controls import MapControls
 from napari_rxrx3.gui.map.points.hovering import HoverPictures
-from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP, Scene, Wanted, make_scene, strongest
+from napari_rxrx3.gui.map.points.making import (
+    FILE,
+    PCA,
+    UMAP,
+    MapRequest,
+    MapScene,
+    make_scene,
+    strongest,
+)
 from napari_rxrx3.gui.map.points.saving import MapSaving, picture_of
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.plate.legend import Legend
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, is_key_override
+from napari_rxrx3.gui.widgets import is_key_override
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 
@@ -48,12 +57,12 @@ _TABLES = "Tables of coordinates (*.parquet *.csv *.tsv *.txt *.gz);;All files (
 class MapPage(QWidget):
     """Shows the map that the session's query goes to; nothing is computed while it is hidden."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
-        self.scene: Scene | None = None
-        self._wanted: Wanted | None = None
+        self._connections = tasks.connections(self)
+        self.scene: MapScene | None = None
+        self._wanted: MapRequest | None = None
         self._method, self._path = PCA, ""
         self._coloring: Coloring | None = None
         self._strongest: list[int] = []
@@ -62,24 +71,17 @@ class MapPage(QWidget):
         self.note = QLabel()
         self.pictures = HoverPictures(session, self.view)
         self.saving = MapSaving(session, tasks, self)
+        for worker in (self.view.rendering, self.pictures.thumbnails):
+            tasks.add(worker)
+        tasks.settled_if(self._is_drawn)
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
 
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        working = any(map(self._tasks.is_running, _TASKS))
-        seen = self.view.isVisible() and not self.view.visibleRegion().isEmpty()
-        return not working and self.pictures.is_idle and (self.view.is_sharp or not seen)
-
-    def end(self, wait: bool = False) -> None:
-        """Stop all work of the page; it is not used any more."""
-        self.following.end()
-        self.pictures.close(wait)
-        self.saving.end()
-        for task in _TASKS:
-            self._tasks.cancel(task)
+    def _is_drawn(self) -> bool:
+        """The right picture is on screen, if there is room for one."""
+        is_seen = self.view.isVisible() and not self.view.visibleRegion().isEmpty()
+        return self.view.is_sharp or not is_seen
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -108,7 +110,7 @@ class MapPage(QWidget):
         layout.addWidget(self.legend)
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.wells_changed, self._on_wells)
         follow(session.query_changed, self._on_query)
@@ -132,8 +134,7 @@ class MapPage(QWidget):
     # -- the map and its projection ---------------------------------------------------------------
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+        self._tasks.cancel(*_TASKS)
         self._wanted, self._method, self._path = None, PCA, ""
         self._show_nothing("" if dataset is None else "The map is made when it is looked at.")
         self.controls.set_method(PCA)
@@ -161,24 +162,23 @@ class MapPage(QWidget):
                 return
             if self._method == FILE and spec.level != self._wanted.spec.level:
                 self._method = PCA  # its names are others
-        wanted = Wanted(spec, self._method, self.controls.settings.value, self._path, again)
+        wanted = MapRequest(spec, self._method, self.controls.settings.value, self._path, again)
         self._wanted = wanted
         self._make(dataset, wanted)
 
-    def _make(self, dataset: Dataset, wanted: Wanted) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+    def _make(self, dataset: Dataset, wanted: MapRequest) -> None:
+        self._tasks.cancel(*_TASKS)
         self.controls.set_method(wanted.method)
         if self.scene is None:
             self._say("The map is being made.")
 
-        def work(progress: Progress) -> Scene:
+        def work(progress: Progress) -> MapScene:
             return make_scene(dataset, wanted, progress)
 
         text = "making the map" if wanted.method == PCA else f"making the map by {wanted.method}"
         self._tasks.run(_MAKE, work, self._show_scene, self._on_failed, text)
 
-    def _show_scene(self, scene: Scene) -> None:
+    def _show_scene(self, scene: MapScene) -> None:
         before, self.scene = self.scene, scene
         self._method = scene.method
         if before is None or before.phenomap is not scene.phenomap:
@@ -203,7 +203,7 @@ class MapPage(QWidget):
         self.legend.setLegend(None)
         self._say(sentence)
 
-    def _is_current(self, scene: Scene) -> bool:
+    def _is_current(self, scene: MapScene) -> bool:
         return self._wanted is not None and scene.wanted.spec == self._wanted.spec
 
     def _choose_method(self, method: str) -> None:

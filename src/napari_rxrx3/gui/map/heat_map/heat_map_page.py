@@ -1,4 +1,4 @@
-"""The page of the heat map: of which entries, in which order, and what can be done with it."""
+"""The page of the heat map: choice of entries and order, and actions on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QGuiApplication, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -26,8 +25,8 @@ from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
 from napari_rxrx3.gui.map.heat_map.sets import (
-    Shown,
-    Wanted,
+    HeatMapAnswer,
+    HeatMapRequest,
     choices,
     in_words,
     judged,
@@ -36,9 +35,11 @@ from napari_rxrx3.gui.map.heat_map.sets import (
 )
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.map.names_edit import NamesEdit
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.heat_map import ARRANGEMENTS, Verdict
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
@@ -68,16 +69,16 @@ _FIT_TIP = "All of it (Home). Wheel, + and −: larger, smaller. Drag: move. Cli
 class HeatMapPage(QWidget):
     """Compares the entries of a set with each other, in the map that the session's query asks."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
-        self._wanted: Wanted | None = None
-        self._asked: Wanted | None = None
-        self._answer: Shown | None = None
+        self._connections = tasks.connections(self)
+        self._wanted: HeatMapRequest | None = None
+        self._asked: HeatMapRequest | None = None
+        self._answer: HeatMapAnswer | None = None
         self._verdicts: dict[tuple[int, int], Verdict] = {}
-        self._hurry = Hurry(self._run, self)
-        self._rest = QTimer(self, interval=_PAUSE_MS, singleShot=True)
+        self._asking = tasks.add(LeadingDebounce(self._run, self))
+        self._rest = tasks.timer(self, _PAUSE_MS, self._judge)
         self.list = NamesEdit()
         self.show_list = QPushButton("Show")
         self.show_list.setToolTip("Compare the perturbations of the list with each other (Enter)")
@@ -97,18 +98,6 @@ class HeatMapPage(QWidget):
         self._connect()
         self._on_dataset(session.dataset)
 
-    def end(self) -> None:
-        """Stop all work of the page; it is not used any more."""
-        self.following.end()
-        self._hurry.stop()
-        self._rest.stop()
-        for task in (_TASK, _PAIR, _FILE):
-            self._tasks.cancel(task)
-
-    @property
-    def is_settled(self) -> bool:
-        return not (self._hurry.is_waiting or self._rest.isActive())
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._refresh()
@@ -120,7 +109,7 @@ class HeatMapPage(QWidget):
 
     def show_neighbors(self) -> None:
         """Compare the query and its neighbors, and follow the query."""
-        self._wanted = Wanted(self._session.query, has_neighbors=True)
+        self._wanted = HeatMapRequest(self._session.query, has_neighbors=True)
         self._refresh(again=True)
 
     def show_chosen(self) -> None:
@@ -157,7 +146,7 @@ class HeatMapPage(QWidget):
         layout.addWidget(self.view, 1)
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.query_changed, self._on_query)
         follow(session.wells_changed, self._on_wells)
@@ -171,7 +160,6 @@ class HeatMapPage(QWidget):
         self.save_figure.clicked.connect(self._save_figure)
         self.view.hovered.connect(self._on_hovered)
         self.view.chosen.connect(self._show_pair)
-        self._rest.timeout.connect(self._judge)
         self._tasks.stopped.connect(self._on_stopped)
 
     def _fill_menu(self) -> None:
@@ -191,7 +179,7 @@ class HeatMapPage(QWidget):
     # -- what is wanted ---------------------------------------------------------------------------
 
     def _want(self, **what: Any) -> None:
-        self._wanted = Wanted(_map_of(self._session.query), order=self._order, **what)
+        self._wanted = HeatMapRequest(_map_of(self._session.query), order=self._order, **what)
         self._refresh(again=True)
 
     @property
@@ -205,8 +193,7 @@ class HeatMapPage(QWidget):
         self._refresh()
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        for task in (_TASK, _PAIR):
-            self._tasks.cancel(task)
+        self._tasks.cancel(_TASK, _PAIR)
         self._wanted = self._asked = None
         self._show(None, _HINT)
         self._on_query(self._session.query)
@@ -228,16 +215,16 @@ class HeatMapPage(QWidget):
         if self._answer is None:
             self._show(None, "Comparing …")
         if again:  # a key that is held does not ask for it
-            self._hurry.stop()
+            self._asking.cancel()
             self._run()
         else:
-            self._hurry.call()
+            self._asking.throttle()
 
-    def _now_wanted(self) -> Wanted | None:
+    def _now_wanted(self) -> HeatMapRequest | None:
         """What is wanted in the map and order of now; at first the neighbors of the query."""
         query, wanted = self._session.query, self._wanted
         if wanted is None or wanted.has_neighbors:
-            wanted = Wanted(query, has_neighbors=True) if query.key else None
+            wanted = HeatMapRequest(query, has_neighbors=True) if query.key else None
         else:
             wanted = wanted.asked_of(_map_of(query))
         return wanted.in_order(self._order) if wanted is not None else None
@@ -247,14 +234,14 @@ class HeatMapPage(QWidget):
         if dataset is None or wanted is None:
             return
 
-        def work(progress: Progress) -> Shown:
+        def work(progress: Progress) -> HeatMapAnswer:
             progress(0, 0, "")  # stops what was overtaken while it waited
             return shown(dataset, wanted, progress)
 
         text = "comparing each with each"
         self._tasks.run(_TASK, work, self._on_shown, self._on_failed, text)
 
-    def _on_shown(self, answer: Shown) -> None:
+    def _on_shown(self, answer: HeatMapAnswer) -> None:
         self._show(answer, "")
 
     def _on_failed(self, sentence: str) -> None:
@@ -265,7 +252,7 @@ class HeatMapPage(QWidget):
             self._asked = None
             self._on_failed("Stopped. Show a list or choose a set to compare again.")
 
-    def _show(self, answer: Shown | None, hint: str) -> None:
+    def _show(self, answer: HeatMapAnswer | None, hint: str) -> None:
         self._answer = answer
         self._verdicts = {}
         self._tasks.cancel(_PAIR)

@@ -1,4 +1,4 @@
-"""The menu of lists that can be reviewed."""
+"""The menu of queues that can be made and reviewed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
 from napari_rxrx3.core.words import KINDS_IN_WORDS, count, key_in_words
-from napari_rxrx3.gui.tasks import Progress, Tasks
 from napari_rxrx3.gui.words import in_menu
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
@@ -41,7 +42,7 @@ class QueueMenu(QMenu):
     def __init__(
         self,
         session: Session,
-        tasks: Tasks,
+        tasks: TaskGroup,
         listed: Callable[[], list[str]],
         parent: QWidget | None = None,
     ) -> None:
@@ -49,13 +50,25 @@ class QueueMenu(QMenu):
         self._session, self._tasks, self._listed = session, tasks, listed
         self._found: Found | None = None
         self.setToolTipsVisible(True)
-        self.plate = self._entry("This plate", "All wells of the plate, in reading order", "plate")
-        self.found = self._entry("What was found", "The wells that the find box found", "found")
-        self.chosen = self._entry("Chosen on the map", "The set chosen in the tab Map", "chosen")
-        self.selected = self._entry("Selected wells", "The wells selected on the map", "selected")
-        self.neighbors = self._entry("Neighbors", "The neighbor list, in its order", "neighbors")
+        self.plate = self._entry(
+            "This plate", "All wells of the plate, in reading order", self._use_plate
+        )
+        self.found = self._entry(
+            "What was found", "The wells that the find box found", self._use_found
+        )
+        self.chosen = self._entry(
+            "Chosen on the map", "The set chosen in the tab Map", self.use_chosen
+        )
+        self.selected = self._entry(
+            "Selected wells", "The wells selected on the map", self._use_selected
+        )
+        self.neighbors = self._entry(
+            "Neighbors", "The neighbor list, in its order", self._use_neighbors
+        )
         self.scores = {order: self._score_menu(order) for order in _SCORES}
-        self.listed = self._entry("Hits as listed", "The rows of the table of hits", "listed")
+        self.listed = self._entry(
+            "Hits as listed", "The rows of the table of hits", self._use_listed
+        )
         self.file = self.addAction("From a file …")
         self.file.setToolTip("A list or table of well ids, genes, guides or compounds")
         self.file.triggered.connect(self._choose_file)
@@ -98,10 +111,10 @@ class QueueMenu(QMenu):
 
         self._make(work, f"looking at {title}")
 
-    def _entry(self, text: str, tip: str, source: str) -> QAction:
+    def _entry(self, text: str, tip: str, use: Callable[[], None]) -> QAction:
         action = self.addAction(text)
         action.setToolTip(tip)
-        action.triggered.connect(getattr(self, f"_use_{source}"))
+        action.triggered.connect(use)
         return action
 
     def _score_menu(self, order: str) -> QMenu:
@@ -186,9 +199,6 @@ class QueueMenu(QMenu):
             return queue_of_found(dataset, found)
 
         self._make(work)
-
-    def _use_chosen(self) -> None:
-        self.use_chosen()
 
     def _use_selected(self) -> None:
         selection = self._session.selection

@@ -1,4 +1,4 @@
-"""What the panels share that work something out: a plain table, and its file."""
+"""The table of results that several panels share, and how its text is saved."""
 
 from __future__ import annotations
 

@@ -33,10 +33,11 @@ from napari_rxrx3.gui.map.pairs.answer import (
 )
 from napari_rxrx3.gui.map.pairs.choice import PairsChoice
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
-from napari_rxrx3.gui.neighbors.results import save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.results import save_text
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.session import Session
 
@@ -55,10 +56,10 @@ _PLOT_TIP = "Hover names a pair, a click shows it side by side; wheel zooms, dra
 class PairsPage(QWidget):
     """Compares pairs in two screens; nothing is computed while it is hidden."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._asked: PairQuestion | None = None
         self._answer: PairsAnswer | None = None
         self._followed: MapSpec | None = None
@@ -70,21 +71,10 @@ class PairsPage(QWidget):
         self.near = tool_button("fit_to_page_outline", "The pairs as large as they can be")
         self.copy = tool_button("content_copy", "Copy the pairs as a table")
         self.save = tool_button("download", "Save the pairs as CSV")
+        tasks.add(self.plot.rendering)
         self._lay_out()
         self._connect()
         self._on_dataset(session.dataset)
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        working = any(map(self._tasks.is_running, (_TASK, _WELLS, _FILE)))
-        return not working and self.plot.is_settled
-
-    def end(self) -> None:
-        """Stop all work of the page; it is not used any more."""
-        self.following.end()
-        for task in (_TASK, _WELLS, _FILE):
-            self._tasks.cancel(task)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -152,7 +142,7 @@ class PairsPage(QWidget):
             self.scroll.setFixedHeight(min(needed, height // 2))
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.query_changed, self._on_query)
         follow(session.dataset_changed, self._on_dataset)
         follow(session.wells_changed, self._on_wells)

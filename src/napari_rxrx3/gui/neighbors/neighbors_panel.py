@@ -21,16 +21,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name
+from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name, key_in_words
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
-from napari_rxrx3.gui.neighbors.results import save_text
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, Hurry, let_shrink, tool_button
+from napari_rxrx3.gui.results import save_text
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.neighbors import Neighbor
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, NEIGHBOR_ORDERS
 from napari_rxrx3.session import Query, Session
@@ -47,16 +49,16 @@ _NOT_READ = "The vectors were not read. Press Enter above to read them and to se
 class NeighborsPanel(QWidget):
     """Lists what looks most like, or unlike, the perturbation that is asked about."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._answer: Answer | None = None
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
-        self._hurry = Hurry(self._compare, self)
+        self._asking = tasks.add(LeadingDebounce(self._compare, self))
         self._are_vectors_stopped = False
-        self.thumbnails = Thumbnails(self)
+        self.thumbnails = tasks.add(Thumbnails(self))
         self.model = NeighborModel(self.thumbnails, self)
         self.table = NeighborTable(self.model, self)
         self._make_controls()
@@ -65,20 +67,6 @@ class NeighborsPanel(QWidget):
         self._on_limits(session.limits)
         self._on_dataset(session.dataset)
         self._on_query(session.query)
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that belongs to the answer is on screen."""
-        return self.thumbnails.is_idle and self.card.is_settled and not self._hurry.is_waiting
-
-    def end(self, wait: bool = False) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._hurry.stop()
-        self.thumbnails.close(wait)
-        self.card.end(wait)
-        for task in ("neighbors", "judging", "scores", "adding", "controls"):
-            self._tasks.cancel(task)
 
     def to_csv(self, delimiter: str = ",") -> str:
         """The list as CSV, with the question in every row."""
@@ -95,7 +83,7 @@ class NeighborsPanel(QWidget):
         self.back = tool_button("arrow_left", "Back to the perturbation before")
         self.forward = tool_button("arrow_right", "Forward again")
         self.key = QLineEdit()
-        self.key.setPlaceholderText("perturbation, e.g. PLK1 or Bortezomib@2.5")
+        self.key.setPlaceholderText("perturbation, e.g. PLK1 or Bortezomib 2.5 µM")
         self.key.setToolTip("What the list is about. Type another perturbation and press Enter.")
         self.key.setAccessibleName("Query perturbation")
         self.order = QComboBox()
@@ -109,6 +97,7 @@ class NeighborsPanel(QWidget):
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
         self.card = PerturbationCard()
+        self._tasks.add(self.card.structure.drawing)
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
@@ -141,7 +130,7 @@ class NeighborsPanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session = self._session
         follow(session.query_changed, self._on_query)
         follow(session.limits_changed, self._on_limits)
@@ -166,10 +155,22 @@ class NeighborsPanel(QWidget):
         text = self.key.text().strip()
         self._are_vectors_stopped = False
         self._session.want_vectors()
-        if text and text == self._session.query.key:
+        key = self._key_of(text)
+        if key and key == self._session.query.key:
             self._on_query(self._session.query)  # again, if it was stopped
-        elif text:
-            self._session.ask(key=text, well=None)
+        elif key:
+            self._session.ask(key=key, well=None)
+
+    def _key_of(self, text: str) -> str:
+        """The key of what was typed, if the map at hand has it; else the text as it is."""
+        if text == key_in_words(self._session.query.key):
+            return self._session.query.key
+        if self._answer is None or not text:
+            return text
+        from napari_rxrx3.maps.entry_names import find_entries
+
+        (rows,) = find_entries(self._answer.phenomap, [text])
+        return str(self._answer.phenomap.labels.index[rows[0]]) if len(rows) == 1 else text
 
     def _on_setting(self, name: str, value: object) -> None:
         if name == "level":
@@ -179,8 +180,7 @@ class NeighborsPanel(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._cancel()
-        for task in ("adding", "scores"):
-            self._tasks.cancel(task)
+        self._tasks.cancel("adding", "scores")
         self._asked = self._scored = None
         self._are_vectors_stopped = False
         self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
@@ -204,7 +204,7 @@ class NeighborsPanel(QWidget):
 
     def _on_query(self, query: Query) -> None:
         dataset = self._session.dataset
-        self.key.setText(query.key)
+        self.key.setText(key_in_words(query.key))
         self.order.setCurrentIndex(NEIGHBOR_ORDERS.index(query.order))
         self.kind.setCurrentIndex(list(NEIGHBOR_KINDS).index(query.kind))
         default = dataset.known_default if dataset is not None else None
@@ -220,14 +220,14 @@ class NeighborsPanel(QWidget):
         if self._answer is not None and self._answer.query.key != query.key:
             self._show_answer(None)  # rows of another question must not be clicked
         self._cancel()
-        self._hurry.call()
+        self._asking.throttle()
 
     def _compare(self) -> None:
         dataset, query = self._session.dataset, self._asked
         if dataset is None or query is None:
             return
         picture_of = self._session.picture_finder()
-        text = f"comparing {query.key} with all others"
+        text = f"comparing {key_in_words(query.key)} with all others"
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, text)  # stops a question that was overtaken while it waited
@@ -238,14 +238,13 @@ class NeighborsPanel(QWidget):
             self._say("The vectors are still being read; the neighbors follow.")
 
     def _cancel(self) -> None:
-        self._hurry.stop()
-        self._tasks.cancel("neighbors")
-        self._tasks.cancel("judging")
+        self._asking.cancel()
+        self._tasks.cancel("neighbors", "judging")
 
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
         if answer.card is not None:
-            self.key.setText(answer.key)  # as the map calls it
+            self.key.setText(key_in_words(answer.key))  # as the map calls it
         self.card.set_busy(answer.card is not None)
         self._judge(answer)
 
