@@ -48,8 +48,9 @@ def save_figure(
 ) -> list[str]:
     """Draw the tiles of a view, whole and at full resolution, and save them with their record.
 
-    The same view gives the same bytes, but for the time at which it was recorded. The ending of
-    the path, one of `FORMATS`, says what it becomes; the record is at `record_path`.
+    The same view gives the same bytes, but for the time at which it was recorded, if its record
+    says so; they hold nothing else of when they were made. The ending of the path, one of
+    `FORMATS`, says what it becomes; the record is at `record_path`.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def _placed(record: ViewRecord) -> tuple[Tile, ...]:
 
 
 def _date(record: ViewRecord) -> datetime | None:
-    """When the view was recorded: the same view gives the same bytes."""
+    """When the view was recorded, None if its record does not say."""
     try:
         return datetime.fromisoformat(record.saved).astimezone(UTC)
     except (ValueError, OverflowError):

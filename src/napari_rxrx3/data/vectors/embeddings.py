@@ -77,7 +77,11 @@ class EmbeddingTable:
 
     @property
     def vectors(self) -> Array:
-        """float32 (n, dimension), mapped into memory; rows as in `well_ids`. Do not write."""
+        """float32 (n, dimension), mapped into memory; rows as in `well_ids`. Do not write.
+
+        float64 if the file is in double precision, and single precision would lose what vectors
+        differ by.
+        """
         return self._loaded.vectors
 
     @property

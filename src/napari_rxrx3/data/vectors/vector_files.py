@@ -117,7 +117,7 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
 
 
 def vector_blocks(table: Table, layout: Layout) -> Iterator[tuple[pa.Array, Array]]:
-    """Yield well ids and float32 vectors, block by block.
+    """Yield well ids and vectors, block by block: float32, or float64 where the file has more.
 
     Rows without an id are left out. A cell that is no number is NaN, and so is the whole vector
     where a list has another length. What was left out is in the table's `notes` at the end.
@@ -204,18 +204,17 @@ def _well_ids(columns: list[Any]) -> pa.Array:
 
 
 def _stacked(columns: list[Array]) -> Array:
-    block = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # too large for 32 bits is infinite, and so unusable
-        for k, column in enumerate(columns):
-            block[:, k] = column
+    """Vectors in the precision of the columns."""
+    block = np.empty((len(columns[0]), len(columns)), dtype=np.result_type(np.float32, *columns))
+    for k, column in enumerate(columns):
+        block[:, k] = column
     return block
 
 
 def _unpacked(lists: pa.Array, dimension: int) -> tuple[Array, int]:
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     fits = lengths == dimension
-    block = np.full((len(lists), dimension), np.nan, dtype=np.float32)
-    with np.errstate(over="ignore"):
-        flat = numbers_in(lists.filter(pa.array(fits)).flatten()).values.astype(np.float32)
+    flat = numbers_in(lists.filter(pa.array(fits)).flatten()).values
+    block = np.full((len(lists), dimension), np.nan, dtype=np.result_type(np.float32, flat))
     block[fits] = flat.reshape(-1, dimension)
     return block, int((~fits & (lengths > 0)).sum())
