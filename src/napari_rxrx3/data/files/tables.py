@@ -180,6 +180,9 @@ class Table(Protocol):
         TableError
         """
 
+    def unsure(self) -> list[str]:
+        """Columns of text or numbers that may turn out to hold no number at all."""
+
     def done(self) -> tuple[int, int]:
         """How much has been read, and of how much."""
 
@@ -370,6 +373,23 @@ class _ParquetTable:
                 arrays = [mended_text(batch.column(name)) for name in names]
                 yield _block(arrays, wanted, Marks(), range(first, self._rows_read + 1))
 
+    def unsure(self) -> list[str]:
+        about = self._file.metadata
+        groups = [about.row_group(i) for i in range(about.num_row_groups)]
+        place = {self._file.schema.column(i).path: i for i in range(about.num_columns)}
+
+        def has_number(name: str) -> bool:
+            cells = (group.column(place[name]).statistics for group in groups)
+            return any(known is not None and known.has_min_max for known in cells)
+
+        with _in_words(self.name):
+            return [
+                column.name
+                for name, column in zip(self._file.schema_arrow.names, self.columns, strict=True)
+                if column.kind == "text"
+                or (column.kind in ("float", "integer") and not has_number(name))
+            ]
+
     def done(self) -> tuple[int, int]:
         return self._rows_read, self._file.metadata.num_rows
 
@@ -514,7 +534,7 @@ def text_form(sample: bytes) -> TextForm:
     for begin, row in _records(lines[n_above:], separator):
         if isinstance(row, str):
             raise ValueError(f"line {n_above + begin + 1}: {row}")
-        if any(map(str.strip, row)):
+        if not all(map(_NO_CELL.match, row)):
             end = n_above + begin + _n_lines(row)
             above, below = lines[n_above + begin : end], lines[end:]
             return TextForm(
@@ -627,6 +647,9 @@ class _TextTable:
                     yield _block(chosen, wanted, self._form.marks, lines)
             finally:
                 self.notes = bad_rows.in_words()
+
+    def unsure(self) -> list[str]:
+        return [column.name for column in self.columns if column.kind == "text"]
 
     def done(self) -> tuple[int, int]:
         return min(self._raw.tell(), self._size), self._size

@@ -42,6 +42,8 @@ Progress = Callable[[int, int, str], None]
 _PACKED = (".gz", ".zip")
 _TABLES = (".parquet", ".csv", ".tsv", ".txt")
 _ASKED_OF_A_TAR = 5
+_NAMED = 3
+_LOOKED_AT = 4096
 
 
 @dataclass
@@ -216,13 +218,28 @@ def own_embedding(
         what = f"columns that are no part of the vectors: {names}"
         table.problems.append(Problem("metadata_columns", detail=f"{path}: {what}"))
     n_unusable = int((~table.is_usable).sum())
+    where = _not_finite_in(table, layout) if n_unusable else ""
     if n_unusable == len(table.is_usable):
-        raise MetadataError(f"All vectors of {path} are zero or not finite.")
+        raise MetadataError(f"All vectors of {path} are zero or not finite{where}.")
     if n_unusable:
         n_all = len(table.is_usable)
-        what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}"
+        what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}{where}"
         table.problems.append(Problem("unusable_vectors", detail=f"{path}: {what}"))
     return table
+
+
+def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:
+    """Name the columns that make most vectors unusable, for the end of a sentence."""
+    if len(layout.features) != layout.dimension:
+        return ""
+    rows = np.flatnonzero(~table.is_usable)[:_LOOKED_AT]
+    counts = (~np.isfinite(table.vectors[rows])).sum(axis=0)
+    worst = [i for i in np.argsort(-counts, kind="stable")[:_NAMED].tolist() if counts[i]]
+    if not worst:
+        return ""
+    n_more = int((counts > 0).sum()) - len(worst)
+    more = f" and {n_more:,} more" if n_more else ""
+    return f" (not finite in {', '.join(layout.features[i][:40] for i in worst)}{more})"
 
 
 def find_embeddings(

@@ -191,7 +191,7 @@ def _refuse_odd(table: Table, columns: _Columns, block: Block, is_entry: Array) 
         large = np.flatnonzero(is_entry & (np.abs(block.columns[i]) > _LARGEST)).tolist()
         for row in sorted({*said, *large}):
             name, line = block.columns[0][row].as_py(), block.lines[row]
-            value = repr(said[row][:40]) if row in said else f"{block.columns[i][row]:g}"
+            value = said[row][:40] if row in said else f"{block.columns[i][row]:g}"
             what = "not a number" if row in said else "too large to draw"
             where = f"{table.name}, {table.row_word} {line:,}, {name!r}"
-            raise MetadataError(f"{where}: {columns[i]} is {value}, {what}.")
+            raise MetadataError(f"{where}: {columns[i]} is {value!r}, {what}.")
