@@ -20,6 +20,7 @@ from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.cache.disk_cache import DiskCache, KnownFiles
 from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.files.tables import (
+    RULE,
     TEXT_SAMPLE,
     TextForm,
     schema_columns,
@@ -130,7 +131,7 @@ def _look_around(
     contents = Contents()
     files: list[Entry] = []
     _walk(storage, folder, contents, files, 0)
-    known = KnownFiles(cache, storage, folder)
+    known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     for done, entry in enumerate(files):
         if progress is not None:
             progress(done, len(files), f"looking into {entry.path}")

@@ -5,7 +5,8 @@ the line of each row, and which cells could not be understood. How a table is wr
 here, once for all:
 
 encoding
-    What a mark at the start says, else UTF-8; bytes that are not UTF-8 are read as cp1252.
+    What a mark at the start says, or UTF-16 by its zeros, else UTF-8; bytes that cannot be UTF-8
+    are read as cp1252.
 lines
     End in LF, CRLF or CR. Rows without any cell are left out, also above the names of the columns.
 separator
@@ -56,7 +57,7 @@ from napari_rxrx3.data.files.cells import (
 from napari_rxrx3.data.files.storage import Storage
 
 __all__ = [
-    "READ_ERRORS",
+    "RULE",
     "TEXT_SAMPLE",
     "As",
     "Block",
@@ -76,7 +77,7 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 
-READ_ERRORS = (
+_READ_ERRORS = (
     pa.ArrowException,
     OSError,
     EOFError,
@@ -86,6 +87,9 @@ READ_ERRORS = (
     zlib.error,
 )
 """What reading a damaged file raises."""
+
+RULE = 2
+"""Goes up when the same file is read as something else than before: what is kept is made anew."""
 
 TEXT_SAMPLE = 2**20
 """Bytes of a table of text that are enough to tell how it is written."""
@@ -242,7 +246,7 @@ def opened_table(
 def _in_words(name: str) -> Iterator[None]:
     try:
         yield
-    except READ_ERRORS as error:
+    except _READ_ERRORS as error:
         raise TableError(name, reason(error)) from error
 
 
@@ -359,18 +363,21 @@ class _ParquetTable:
         self.name = name
         self._file = file
         self._rows_read = 0
-        self.columns = schema_columns(file.schema_arrow)
+        schema = file.schema_arrow  # made anew each time it is asked for
+        self._names: list[str] = schema.names
+        self.columns = schema_columns(schema)
         self.notes: list[str] = []
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:
         self._rows_read = 0
         with _in_words(self.name):
             places = _places(self.columns, wanted)
-            names = [self._file.schema_arrow.names[place] for place in places]
+            names = [self._names[place] for place in places]
             for batch in self._file.iter_batches(n_rows, columns=names):
                 first = self._rows_read + 1
                 self._rows_read += batch.num_rows
-                arrays = [mended_text(batch.column(name)) for name in names]
+                read = dict(zip(batch.schema.names, batch.columns, strict=True))
+                arrays = [mended_text(read[name]) for name in names]
                 yield _block(arrays, wanted, Marks(), range(first, self._rows_read + 1))
 
     def unsure(self) -> list[str]:
@@ -385,7 +392,7 @@ class _ParquetTable:
         with _in_words(self.name):
             return [
                 column.name
-                for name, column in zip(self._file.schema_arrow.names, self.columns, strict=True)
+                for name, column in zip(self._names, self.columns, strict=True)
                 if column.kind == "text"
                 or (column.kind in ("float", "integer") and not has_number(name))
             ]

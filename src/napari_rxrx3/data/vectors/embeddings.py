@@ -21,7 +21,7 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import Table, TableError, reason
+from napari_rxrx3.data.files.tables import RULE, Table, TableError, reason
 from napari_rxrx3.data.images.planes import plate_of_path
 from napari_rxrx3.data.images.tars import iter_members
 from napari_rxrx3.data.problems import Problem
@@ -166,7 +166,8 @@ class EmbeddingTable:
             prints = [self.storage.fingerprint(p) for p in sorted({f.path for f in self.files})]
         except OSError as error:
             raise MetadataError(f"{self.name} cannot be read ({reason(error)}).") from error
-        return "|".join([str(self.layout or self.name), str(self.dimension), *prints])
+        made_of = [str(RULE), str(self.layout or self.name), str(self.dimension)]
+        return "|".join([*made_of, *prints])
 
     def _read_all(self, progress: Progress | None, rows: VectorRows) -> None:
         for i, file in enumerate(self.files):
