@@ -25,7 +25,9 @@ from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import kind_of_file
 from napari_rxrx3.data.files.cells import MISSING, Marks, as_number, is_missing, marks_of
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import As, TableError, open_table, opened_table, text_form
+from napari_rxrx3.data.files.table import As, TableError
+from napari_rxrx3.data.files.tables import open_table, opened_table
+from napari_rxrx3.data.files.text_form import text_form
 from napari_rxrx3.data.vectors.embeddings import own_embedding
 from napari_rxrx3.data.wells.metadata import read_metadata
 from napari_rxrx3.hits.sheet import read_sheet

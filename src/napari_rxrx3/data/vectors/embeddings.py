@@ -21,7 +21,8 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import RULE, Table, TableError, reason
+from napari_rxrx3.data.files.table import Table, TableError, reason
+from napari_rxrx3.data.files.tables import RULE
 from napari_rxrx3.data.images.planes import plate_of_path
 from napari_rxrx3.data.images.tars import iter_members
 from napari_rxrx3.data.problems import Problem

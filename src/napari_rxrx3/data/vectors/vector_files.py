@@ -15,16 +15,8 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import (
-    As,
-    Block,
-    Table,
-    TableError,
-    Wanted,
-    open_table,
-    opened_table,
-    reason,
-)
+from napari_rxrx3.data.files.table import As, Block, Table, TableError, Wanted, reason
+from napari_rxrx3.data.files.tables import open_table, opened_table
 from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
