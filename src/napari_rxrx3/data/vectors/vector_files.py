@@ -15,16 +15,8 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import (
-    As,
-    Block,
-    Table,
-    TableError,
-    Wanted,
-    open_table,
-    opened_table,
-    reason,
-)
+from napari_rxrx3.data.files.table import As, Block, Table, TableError, Wanted, reason
+from napari_rxrx3.data.files.tables import open_table, opened_table
 from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
@@ -106,8 +98,9 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
     candidates = [c for c in table.columns if c.name not in ids and not describes_wells(c.name)]
     features = tuple(c.name for c in candidates if c.kind == "list")
     if len(features) != 1:
-        numbers = {c.name for c in candidates if c.kind in ("float", "integer")}
-        numbers |= _with_numbers(table, [c.name for c in candidates if c.kind == "text"], tick)
+        numbers = {c.name for c in candidates if c.kind in ("float", "integer", "text")}
+        unsure = numbers & set(table.unsure())
+        numbers -= unsure - _with_numbers(table, sorted(unsure), tick)
         features = tuple(c.name for c in candidates if c.name in numbers)
     if not features:
         raise MetadataError(f"{path} has no column of numbers beside those that describe wells.")
@@ -182,7 +175,7 @@ def _dimension(table: Table, features: tuple[str, ...]) -> int:
 
 
 def _with_numbers(table: Table, names: list[str], tick: Callable[[], None]) -> set[str]:
-    """Return those columns of text that are numbers, but for cells that say n/a or the like."""
+    """Return those columns that are numbers, but for cells that say n/a or the like."""
     counts = np.zeros((len(names), 2), dtype=np.int64)
     wanted = [(name, As.NUMBER) for name in names]
     for block in table.blocks(wanted, 65536) if names else ():
