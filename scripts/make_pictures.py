@@ -16,15 +16,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPolygonF
 from qtpy.QtTest import QTest
 
-from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.cli import main as command
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import open_dataset
 from napari_rxrx3.data.demo.screen_files import write_demo
+from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
-from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.hits.queue import queue_of_plate
@@ -160,7 +159,7 @@ def save_side_by_side(demo: Path, folder: Path) -> None:
 def show_strip(explorer: ExplorerWidget, well: str, kind: str) -> None:
     """Show wells beside a well, and the tab that tells about them."""
     session = explorer.session
-    explorer.tabs.setCurrentWidget(explorer.beside)
+    explorer.tabs.setCurrentWidget(explorer.side_by_side)
     session.select_well(well)
     wait_until(lambda: explorer.is_settled)
     session.want_strip(kind)
@@ -196,7 +195,7 @@ def save_map(demo: Path, folder: Path) -> None:
     save_larger(explorer, folder / "map-larger-dark.png")
     explorer.session.go_to_plate(PlateId("gene-001", 1))
     draw_lasso(explorer, PROTEASOME)
-    panel.chosen.beside.click()
+    panel.chosen.side_by_side.click()
     wait_until(lambda: explorer.session.strip is not None)
     wait_until(lambda: explorer.is_settled)
     save_window(viewer, folder / f"lasso-dark-{SMALL}.png")

@@ -17,10 +17,10 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.compare.benchmark_results import kind_of_file
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
-from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.known import kind_of_known, read_interactions, read_pairs
 from napari_rxrx3.maps.benchmark.recall import pair_recall
 from napari_rxrx3.session import Session
 from window import Window, kept_maps
@@ -104,13 +104,14 @@ class Side:
 @pytest.fixture
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
-    panel = BenchmarkPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = BenchmarkPanel(session, group)
     qtbot.addWidget(panel)
     panel.resize(390, 330)
     panel.show()
     session.open(data)
     yield Side(panel, session, tasks, qtbot)
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 
@@ -246,10 +247,10 @@ def test_a_file_that_is_no_such_table_is_said(
 def test_the_columns_tell_what_a_table_is(tmp_path: Path, head: str, kind: str) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"{head}\nA,B,1\n", encoding="utf-8")
-    assert kind_of_file(str(path)) == kind
+    assert kind_of_known(str(path)) == kind
     path.write_text("A,B\nentity1,entity2\n", encoding="utf-8")
     with pytest.raises(MetadataError, match="neither"):
-        kind_of_file(str(path))
+        kind_of_known(str(path))
 
 
 def test_a_run_can_be_stopped_in_the_panel(side: Side, data: Any, tmp_path: Path) -> None:
@@ -301,7 +302,8 @@ def test_too_few_controls_are_said(screen: b.Screen, tmp_path: Path, qtbot: Any)
             row["treatment"], row["concentration"] = "Aspirin", 1.0
     other = b.Screen(rows, screen.planes, screen.vectors)
     session, tasks = Session(), Tasks()
-    panel = BenchmarkPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = BenchmarkPanel(session, group)
     qtbot.addWidget(panel)
     session.open(rx.open_dataset(other.write_rxrx3(tmp_path / "s"), tmp_path / "cache"))
     side = Side(panel, session, tasks, qtbot)
@@ -309,7 +311,7 @@ def test_too_few_controls_are_said(screen: b.Screen, tmp_path: Path, qtbot: Any)
     assert side.words.startswith("Not aligned")
     assert "compound-001" in side.words
     assert side.texts
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 
@@ -318,13 +320,14 @@ def test_without_embeddings_nothing_can_be_run(
 ) -> None:
     screen.write_metadata(tmp_path / "s" / "metadata.csv")
     session, tasks = Session(), Tasks()
-    panel = BenchmarkPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = BenchmarkPanel(session, group)
     qtbot.addWidget(panel)
     panel.set_file(pairs_file(tmp_path))
     assert not panel.run.isEnabled()
     session.open(rx.open_dataset(tmp_path / "s", tmp_path / "cache"))
     assert not panel.run.isEnabled()
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 

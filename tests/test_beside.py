@@ -92,7 +92,7 @@ def window(standing_window: Window, screen: b.Screen, data: Any, qtbot: Any) -> 
     session.say("")
     session.open(data)
     session.select_well(PLK1)
-    window.explorer.tabs.setCurrentWidget(window.explorer.beside)
+    window.explorer.tabs.setCurrentWidget(window.explorer.side_by_side)
     window.settle()
     focus(window, window.map)
     yield window
@@ -113,7 +113,7 @@ def press(window: Window, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifi
 
 
 def beside(window: Window) -> SidePanel:
-    return window.explorer.beside
+    return window.explorer.side_by_side
 
 
 def click(window: Window, button: QPushButton) -> None:

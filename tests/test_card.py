@@ -54,7 +54,7 @@ def card(qtbot: QtBot) -> Iterator[PerturbationCard]:
     widget.show()
     qtbot.waitExposed(widget)
     yield widget
-    widget.end(wait=True)
+    widget.structure.drawing.close(wait=True)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def activate(qtbot: QtBot, widget: QWidget) -> None:
 
 def show(qtbot: QtBot, card: PerturbationCard, what: Card | None) -> None:
     card.set_card(what)
-    qtbot.waitUntil(lambda: card.is_settled, timeout=20_000)
+    qtbot.waitUntil(lambda: card.structure.drawing.is_idle, timeout=20_000)
 
 
 def shown(*widgets: QWidget) -> list[str]:
@@ -290,7 +290,7 @@ def test_tab_goes_through_the_card_in_reading_order(qtbot: QtBot) -> None:
         qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         assert QApplication.focusWidget() is widget
         assert widget is after or widget.accessibleName()
-    card.end(wait=True)
+    card.structure.drawing.close(wait=True)
 
 
 def test_a_tip_is_wrapped_even_where_it_has_no_blank() -> None:
@@ -380,7 +380,7 @@ def test_a_card_may_go_while_its_molecule_is_drawn(qtbot: QtBot) -> None:
 
 
 def test_an_ended_card_still_takes_cards(card: PerturbationCard, qtbot: QtBot) -> None:
-    card.end(wait=True)
+    card.structure.drawing.close(wait=True)
     show(qtbot, card, COMPOUND)
     assert card.head.isVisible()
     assert not card.structure.has_picture
@@ -513,4 +513,4 @@ def test_the_card_follows_naparis_theme_in_a_dock(
         for part in (card.structure, card.head, card.doubts):
             picture = rgba_of(part.grab().toImage())[..., :3].reshape(-1, 3)
             assert (contrast(picture, paper) > 7).sum() > 20, (theme, part)
-    card.end(wait=True)
+    card.structure.drawing.close(wait=True)

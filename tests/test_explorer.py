@@ -512,7 +512,7 @@ def test_closing_the_dock_while_a_comparison_runs_is_harmless(window: Window) ->
     window.session.select_well("gene-001_1_D05")
     window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
     window.qtbot.wait(500)
-    assert window.explorer.workspace.is_idle
+    assert window.explorer.workspace.is_settled
 
 
 def test_a_perturbation_without_images_is_not_shown_by_another_well(

@@ -20,13 +20,13 @@ from disks import fill_up, mounted
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.eviction import clean, kept_files
-from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.figures.figure import save_figure
 from napari_rxrx3.figures.files import Paper
 from napari_rxrx3.figures.heat_map import save_heat_map
 from napari_rxrx3.figures.ome_tiff import save_planes
 from napari_rxrx3.figures.record import record_of, write_record
-from napari_rxrx3.gui.neighbors.results import save_text
+from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.hits.places import choose_reviewer
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.hits.table import export_csv

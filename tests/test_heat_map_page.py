@@ -23,10 +23,11 @@ from mouse import drag, hover, wheel
 from napari_rxrx3.core.diverging import color_index, diverging
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.map.heat_map.frame import LEGIBLE, Frame
-from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
-from napari_rxrx3.gui.map.heat_map.sets import Wanted, shown
+from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
+from napari_rxrx3.gui.map.heat_map.sets import HeatMapRequest, shown
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
 from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.session import Session
@@ -300,10 +301,11 @@ class Side:
     page: HeatMapPage
     session: Session
     tasks: Tasks
+    group: TaskGroup
     qtbot: Any
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.page.is_settled and self.tasks.is_idle, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
 
     def press(self, button: Any) -> None:
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -345,12 +347,13 @@ class Side:
 @pytest.fixture
 def bare_side(qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
-    page = HeatMapPage(session, tasks)
+    group = TaskGroup(tasks)
+    page = HeatMapPage(session, group)
     qtbot.addWidget(page)
     page.resize(390, 480)
     page.show()
-    yield Side(page, session, tasks, qtbot)
-    page.end()
+    yield Side(page, session, tasks, group, qtbot)
+    group.end()
     tasks.close(wait=True)
 
 
@@ -661,7 +664,7 @@ def test_from_a_chosen_set_by_clicks_to_the_wells_of_a_pair(
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.sampled_from([*GENES, "Bortezomib", "BARE", "EMPTY_control", "x;y", "?"])))
 def test_any_list_gives_a_heat_map_or_a_sentence(data: Any, names: list[str]) -> None:
-    wanted = Wanted(Query(), text=", ".join(names))
+    wanted = HeatMapRequest(Query(), text=", ".join(names))
     known = {*names} - {"EMPTY_control", "BARE", "x;y", "?"}
     # of a gene alone its guides are compared, of a compound its doses
     with nullcontext() if known else pytest.raises(MapError, match=r"compare.*\.$"):

@@ -22,7 +22,8 @@ from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.hits_table import HitsModel
 from napari_rxrx3.gui.hits.reviewers import AgreementWindow
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.hits.hit import Hit
 from napari_rxrx3.session import Session
 from test_plate_map import cut, image_of
@@ -137,12 +138,13 @@ class Side:
 @pytest.fixture
 def empty_side(qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
-    panel = HitsPanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = HitsPanel(session, group)
     qtbot.addWidget(panel)
     panel.resize(390, 400)
     panel.show()
     yield Side(panel, session, tasks, qtbot)
-    panel.end()
+    group.end()
     tasks.close(wait=True)
 
 
@@ -292,8 +294,8 @@ def test_the_queue_goes_on_where_it_was(side: Side, data: Any, qtbot: Any) -> No
     side.choose(side.panel.queue_menu.plate)
     side.press("123")
     well = side.session.well
-    other = Side(HitsPanel(Session(), side.tasks), Session(), side.tasks, qtbot)
-    other.session = other.panel._session
+    session, group = Session(), TaskGroup(side.tasks)
+    other = Side(HitsPanel(session, group), session, side.tasks, qtbot)
     qtbot.addWidget(other.panel)
     other.open(data)
     assert side.place == "4 of 228 · gene-001 plate 1"
@@ -303,7 +305,7 @@ def test_the_queue_goes_on_where_it_was(side: Side, data: Any, qtbot: Any) -> No
     other.click(other.panel.bar.next)
     assert other.session.well == well, "to go on begins where it was"
     assert other.place == side.place
-    other.panel.end()
+    group.end()
 
 
 def test_steps_end_at_the_ends(side: Side) -> None:
@@ -774,8 +776,8 @@ def test_a_file_of_a_newer_version_is_left_alone(side: Side, tmp_path: Path) -> 
 
 
 def test_two_windows_see_what_the_other_does(side: Side, data: Any, qtbot: Any) -> None:
-    session = Session()
-    other = Side(HitsPanel(session, side.tasks), session, side.tasks, qtbot)
+    session, group = Session(), TaskGroup(side.tasks)
+    other = Side(HitsPanel(session, group), session, side.tasks, qtbot)
     qtbot.addWidget(other.panel)
     other.open(data)
     wells = gene_wells(data)[:2]
@@ -786,7 +788,7 @@ def test_two_windows_see_what_the_other_does(side: Side, data: Any, qtbot: Any) 
     side.panel.activateWindow()
     qtbot.waitUntil(lambda: side.tags == other.tags, timeout=5000)
     assert side.counts == [1, 1, 0, 0, 0]
-    other.panel.end()
+    group.end()
 
 
 # -- two reviewers --------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from mouse import drag, hover
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.plate_colors import WELL_TYPE_COLORS
-from napari_rxrx3.gui.map.points.page import MapPage
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.map.points.map_page import MapPage
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
 from test_tooltips import silent
 from window import Window
@@ -288,7 +289,7 @@ def test_a_search_takes_the_light_and_escape_takes_it_away(window: Window) -> No
 
 def test_the_set_becomes_a_strip_of_one_well_each(window: Window) -> None:
     enclose(window, BETA)
-    window.click(window.explorer.map.chosen.beside)
+    window.click(window.explorer.map.chosen.side_by_side)
     window.settle()
     strip = window.session.strip
     assert strip is not None
@@ -515,7 +516,7 @@ def test_m_opens_the_tab_and_the_map_has_its_keys(window: Window) -> None:
 
 def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Window) -> None:
     panel = window.explorer.map
-    window.click(panel.larger_button)
+    window.click(panel.detach_button)
     window.settle()
     large = panel.detached.window
     assert large is not None
@@ -533,7 +534,7 @@ def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Windo
     assert panel.body.window() is panel.window()
     assert panel.body.isVisible()
     assert not panel.detached.back.isVisible()
-    window.click(panel.larger_button)
+    window.click(panel.detach_button)
     window.click(panel.detached.back)
     assert panel.detached.window is None
 
@@ -605,10 +606,12 @@ def test_a_session_without_data_and_one_without_vectors_work(
 def test_a_page_that_is_ended_hears_nothing(qtbot: Any) -> None:
     session, holder = Session(), QWidget()
     tasks = Tasks()
-    panel = MapPage(session, tasks, holder)
+    group = TaskGroup(tasks)
+    MapPage(session, group, holder)
     qtbot.addWidget(holder)
-    panel.end(wait=True)
+    group.end(wait=True)
     session.open(None)
     session.choose_entries(["PLK1"])
-    assert panel.is_settled
+    assert group.is_settled
+    assert tasks.is_idle
     tasks.close(wait=True)

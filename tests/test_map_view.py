@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
 from mouse import click, drag, hover, send_mouse, wheel
 from napari_rxrx3.gui.map.points.view import MapView
-from napari_rxrx3.gui.map.rendering import LatestOnly
+from napari_rxrx3.gui.work.latest_only import LatestOnly
 from test_plate_map import image_of
 
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
@@ -71,11 +71,11 @@ def view(qtbot: QtBot) -> Iterator[MapView]:
     widget.show()
     qtbot.waitExposed(widget)
     yield widget
-    qtbot.waitUntil(lambda: widget._latest.is_idle, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.rendering.is_idle, timeout=20_000)
 
 
 def settle(qtbot: QtBot, view: MapView) -> None:
-    qtbot.waitUntil(lambda: view.is_settled, timeout=20_000)
+    qtbot.waitUntil(lambda: view.is_sharp and view.rendering.is_idle, timeout=20_000)
 
 
 def place_of(view: MapView, x: float, y: float) -> QPointF:
@@ -168,7 +168,7 @@ def test_more_points_than_can_be_drawn_at_once_come_from_a_thread(
     assert is_colored(view, at + QPointF(-30, 10), GREEN)
 
 
-def test_the_newest_of_many_requests_is_what_is_shown_in_the_end(
+def test_the_latest_of_many_requests_is_what_is_shown_in_the_end(
     qtbot: QtBot, view: MapView
 ) -> None:
     fill(view, MANY)
@@ -515,23 +515,23 @@ def test_an_unknown_mode_is_refused(view: MapView) -> None:
 class Listener:
     def __init__(self) -> None:
         self.heard: list[tuple[str, Any]] = []
-        self.newest = LatestOnly(self.done)
+        self.latest = LatestOnly(self.done)
 
     def done(self, kind: str, result: Any) -> None:
         assert threading.current_thread() is threading.main_thread()
         self.heard.append((kind, result))
 
 
-def test_of_what_waits_only_the_newest_of_a_kind_is_made(qtbot: QtBot) -> None:
+def test_of_what_waits_only_the_latest_of_a_kind_is_made(qtbot: QtBot) -> None:
     listener, gate = Listener(), threading.Event()
-    listener.newest.ask("a", lambda: gate.wait(20))
+    listener.latest.ask("a", lambda: gate.wait(20))
     for n in range(5):
-        listener.newest.ask("a", lambda n=n: n + 1)
-    listener.newest.ask("b", lambda: "b")
+        listener.latest.ask("a", lambda n=n: n + 1)
+    listener.latest.ask("b", lambda: "b")
     gate.set()
-    qtbot.waitUntil(lambda: listener.newest.is_idle, timeout=20_000)
+    qtbot.waitUntil(lambda: listener.latest.is_idle, timeout=20_000)
     assert listener.heard == [("a", True), ("a", 5), ("b", "b")]
-    listener.newest.close()
+    listener.latest.close()
 
 
 def test_a_mistake_in_a_thread_is_logged_and_the_next_picture_is_made(
@@ -539,19 +539,19 @@ def test_a_mistake_in_a_thread_is_logged_and_the_next_picture_is_made(
 ) -> None:
     listener = Listener()
     with caplog.at_level(logging.ERROR):
-        listener.newest.ask("a", lambda: 1 // 0)
-        listener.newest.ask("b", lambda: 7)
-        qtbot.waitUntil(lambda: listener.newest.is_idle, timeout=20_000)
+        listener.latest.ask("a", lambda: 1 // 0)
+        listener.latest.ask("b", lambda: 7)
+        qtbot.waitUntil(lambda: listener.latest.is_idle, timeout=20_000)
     assert "the map could not be drawn" in caplog.text
     assert listener.heard == [("b", 7)]
-    listener.newest.close()
+    listener.latest.close()
 
 
 def test_nothing_is_heard_after_the_end(qtbot: QtBot) -> None:
     listener, gate, done = Listener(), threading.Event(), threading.Event()
-    listener.newest.ask("a", lambda: (gate.wait(20), done.set()))
-    listener.newest.ask("b", lambda: 1)
-    listener.newest.close()
+    listener.latest.ask("a", lambda: (gate.wait(20), done.set()))
+    listener.latest.ask("b", lambda: 1)
+    listener.latest.close()
     gate.set()
     assert done.wait(20)
     qtbot.wait(50)

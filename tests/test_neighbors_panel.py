@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -25,7 +26,9 @@ from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
 from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
-from napari_rxrx3.maps.evidence.doubts import DOUBTS
+from napari_rxrx3.maps.evidence.doubts import DOUBTS, Judge
+from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.session import Query
 from window import Window, own_browser
 
@@ -409,7 +412,7 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     panel = window.explorer.neighbors
     click(window, "PLK1_guide_1")
     phenomap = window.session.dataset.phenomap(align="centerscale")
-    with held(lambda hold: phenomap.score_store.get(phenomap, hold)):
+    with held(lambda hold: phenomap.score_store.get(hold)):
         in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
         window.qtbot.waitUntil(lambda: panel.card.head.text().endswith(", centerscale"))
         for key, near in (("PLK1", BOLD), (BOLD, "PLK1")):
@@ -425,6 +428,32 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     assert column(window, DOUBT) == [str(len(f)) if len(f) > 1 else "" for f in flags]
     assert "strength" in numbers(window)
     assert [row["flags"] for row in table_of(panel.to_csv())] == flags.map("; ".join).tolist()
+
+
+def test_one_question_is_searched_and_judged_once(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click(window, "PLK1_guide_1")
+    phenomap = window.session.dataset.phenomap(align="tvn", average="median")
+    assert not phenomap.score_store.is_ready  # so that flags come later than p and q
+    counted: Counter[str] = Counter()
+
+    def count(owner: type, name: str) -> None:
+        real = getattr(owner, name)
+
+        def counting(*args: Any, **options: Any) -> Any:
+            counted[name] += 1
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    for owner, name in ((VectorSearch, "nearest"), (Judge, "judge"), (ScoreStore, "_loaded")):
+        count(owner, name)
+    window.session.ask(align="tvn", average="median")
+    window.settle()
+    assert "strength" in numbers(window)  # all there is to know has come
+    assert "…" not in column(window, Q) + column(window, DOUBT)
+    assert counted == {"nearest": 1, "judge": 1, "_loaded": 1}
 
 
 @contextmanager

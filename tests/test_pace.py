@@ -19,8 +19,10 @@ from napari_rxrx3.data.wells.search import SearchIndex
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.status_line import StatusLine
-from napari_rxrx3.gui.widgets import Hurry
 from napari_rxrx3.gui.words import elided
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from test_explorer import a_screen
 from window import Window
 
@@ -57,8 +59,17 @@ def index(tmp_path: Path) -> SearchIndex:
 
 
 @pytest.fixture
-def box(qtbot: Any, index: SearchIndex) -> Iterator[FindBox]:
-    box = FindBox()
+def tasks(qapp: Any) -> Iterator[TaskGroup]:
+    tasks = Tasks()
+    group = TaskGroup(tasks)
+    yield group
+    group.end(wait=True)
+    tasks.close(wait=True)
+
+
+@pytest.fixture
+def box(qtbot: Any, index: SearchIndex, tasks: TaskGroup) -> FindBox:
+    box = FindBox(tasks)
     qtbot.addWidget(box)
     box.show()
     qtbot.waitExposed(box)
@@ -66,8 +77,8 @@ def box(qtbot: Any, index: SearchIndex) -> Iterator[FindBox]:
     box.setFocus()
     qtbot.waitUntil(box.hasFocus)
     box.set_index(index)
-    yield box
-    box.end(wait=True)
+    box.tasks = tasks  # to settle by
+    return box
 
 
 @pytest.fixture
@@ -80,7 +91,7 @@ def heard(box: FindBox) -> list[str]:
 
 
 def settle(qtbot: Any, box: FindBox) -> None:
-    qtbot.waitUntil(lambda: box.is_settled, timeout=20_000)
+    qtbot.waitUntil(lambda: box.tasks.is_settled, timeout=20_000)
 
 
 def test_names_are_completed_while_one_types(box: FindBox, qtbot: Any) -> None:
@@ -110,7 +121,7 @@ def test_typing_does_not_wait_for_a_search_and_a_stale_answer_is_dropped(
     with held_up(box):
         qtbot.keyClicks(box, "plk")
         qtbot.waitUntil(lambda: not box._pause.isActive())
-        assert not box.is_settled
+        assert not box.tasks.is_settled
         box.selectAll()
         qtbot.keyClicks(box, "tub")
         qtbot.waitUntil(lambda: not box._pause.isActive())
@@ -163,22 +174,22 @@ def test_an_address_means_the_well_of_the_plate_on_screen(
 def test_one_call_is_answered_at_once_and_of_many_the_last(qtbot: Any, qapp: Any) -> None:
     parent, value = QObject(), [0]
     done: list[int] = []
-    hurry = Hurry(lambda: done.append(value[0]), parent, pause_ms=1000)
+    debounce = LeadingDebounce(lambda: done.append(value[0]), parent, pause_ms=1000)
     for value[0] in range(1, 6):
-        hurry.call()
+        debounce.throttle()
         assert done == [1]
-    assert hurry.is_waiting
+    assert not debounce.is_idle
     qtbot.waitUntil(lambda: done == [1, 5])
-    assert not hurry.is_waiting
+    assert debounce.is_idle
 
 
 def test_what_is_waited_with_can_be_stopped(qtbot: Any, qapp: Any) -> None:
     parent, done = QObject(), [0]
-    hurry = Hurry(lambda: done.append(1), parent, pause_ms=500)
-    hurry.call()
-    hurry.call()
-    hurry.stop()
-    assert not hurry.is_waiting
+    debounce = LeadingDebounce(lambda: done.append(1), parent, pause_ms=500)
+    debounce.throttle()
+    debounce.throttle()
+    debounce.cancel()
+    assert debounce.is_idle
     qtbot.wait(600)
     assert done == [0, 1]
 

@@ -21,10 +21,11 @@ import screens as s
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
-from napari_rxrx3.gui.map.pairs.page import PairsPage
+from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.strips.inks import legible, paper
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.compare.pairs import compare_pairs, compare_replicates
 from napari_rxrx3.session import Session
 from window import Window, kept_maps, rgba_of
@@ -69,10 +70,11 @@ class Side:
     page: PairsPage
     session: Session
     tasks: Tasks
+    group: TaskGroup
     qtbot: Any
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.page.is_settled, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
 
     def choose(self, box: Any, row: int | str) -> None:
         """Choose an entry of a combo box by its keys."""
@@ -118,15 +120,16 @@ class Side:
 @pytest.fixture
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
-    page = PairsPage(session, tasks)
+    group = TaskGroup(tasks)
+    page = PairsPage(session, group)
     qtbot.addWidget(page)
     page.resize(760, 420)
     page.show()
     session.open(data)
-    made = Side(page, session, tasks, qtbot)
+    made = Side(page, session, tasks, group, qtbot)
     made.settle()
     yield made
-    page.end()
+    group.end()
     tasks.close(wait=True)
 
 
@@ -314,7 +317,7 @@ def test_the_nearest_pair_is_the_one_under_the_mouse(qtbot: Any, n: int) -> None
     rng = np.random.default_rng(4)
     places = rng.uniform(-1, 1, (n, 2)).astype("float32")
     plot.set_pairs(PointCloud(places))
-    qtbot.waitUntil(lambda: plot.is_settled)
+    qtbot.waitUntil(lambda: plot.rendering.is_idle)
     origin = plot.place_of(0) - QPointF(*plot.view.pixels(places[:1])[0])
     for _ in range(50):
         spot = QPointF(*rng.uniform(60, 380, 2))
@@ -336,10 +339,10 @@ def test_many_pairs_are_painted_in_the_background(qtbot: Any) -> None:
     places = np.random.default_rng(0).normal(0, 0.2, (150_000, 2)).astype("float32")
     plot.set_pairs(PointCloud(places))
     blue = (87, 181, 232)
-    qtbot.waitUntil(lambda: plot.is_settled and color_share(plot, blue, 60) > 0.01)
+    qtbot.waitUntil(lambda: plot.rendering.is_idle and color_share(plot, blue, 60) > 0.01)
     before = color_share(plot, blue, 60)
     qtbot.keyClicks(plot, "+++")
-    qtbot.waitUntil(lambda: plot.is_settled and color_share(plot, blue, 60) > 2 * before)
+    qtbot.waitUntil(lambda: plot.rendering.is_idle and color_share(plot, blue, 60) > 2 * before)
     plot.set_pairs(None)
     qtbot.waitUntil(lambda: color_share(plot, blue, 60) == 0)
 
@@ -455,25 +458,27 @@ def test_a_map_that_cannot_be_aligned_is_compared_without(tmp_path: Path, qtbot:
     wells = s.gene_screen(6, 1, 2, 0, dim=4)  # no controls
     dataset = wells.open(tmp_path)
     session, tasks = Session(), Tasks()
-    page = PairsPage(session, tasks)
+    group = TaskGroup(tasks)
+    page = PairsPage(session, group)
     qtbot.addWidget(page)
     page.show()
     session.open(dataset)
-    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    qtbot.waitUntil(lambda: group.is_settled, timeout=20_000)
     assert page.note.text().startswith("Not aligned")
     assert "Pearson" in page.note.text()
-    page.end()
+    group.end()
     tasks.close(wait=True)
 
 
 def test_a_page_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> None:
     session, tasks = Session(), Tasks()
-    page = PairsPage(session, tasks)
+    group = TaskGroup(tasks)
+    page = PairsPage(session, group)
     page.show()
     with kept_maps(data):
         session.open(data)
         qtbot.wait(50)
-        page.end()
+        group.end()
         page.close()
         page.deleteLater()
         qtbot.wait(50)
@@ -510,7 +515,8 @@ def test_a_click_shows_the_pair_in_both_experiments(
     page = window.explorer.map.pairs
     window.session.choose_entries(GENES[:4])
     window.settle()
-    side = Side(page, window.session, window.explorer.workspace.tasks, window.qtbot)
+    tasks, group = window.explorer.workspace.tasks, window.explorer.background
+    side = Side(page, window.session, tasks, group, window.qtbot)
     side.settle()
     index = side.lone_pair()
     one, two = side.table.pair(index)
@@ -536,7 +542,8 @@ def test_all_of_it_fits_the_dock(
     window.explorer.tabs.setCurrentWidget(window.explorer.map)
     window.explorer.map.show_page("pairs")
     page = window.explorer.map.pairs
-    side = Side(page, window.session, window.explorer.workspace.tasks, window.qtbot)
+    tasks, group = window.explorer.workspace.tasks, window.explorer.background
+    side = Side(page, window.session, tasks, group, window.qtbot)
     side.settle()
     height = window.viewer.window._qt_window.height()
     for screens in (REPLICATES, MAPS):
@@ -554,14 +561,15 @@ def test_all_of_it_fits_the_dock(
 def test_a_pair_without_images_is_said(data: Any, tmp_path: Path, qtbot: Any) -> None:
     dataset = some_wells().open(tmp_path)
     session, tasks = Session(), Tasks()
-    page = PairsPage(session, tasks)
+    group = TaskGroup(tasks)
+    page = PairsPage(session, group)
     qtbot.addWidget(page)
     page.resize(760, 420)
     page.show()
     session.open(dataset)
-    side = Side(page, session, tasks, qtbot)
+    side = Side(page, session, tasks, group, qtbot)
     side.settle()
     side.click(page.plot, page.plot.place_of(side.lone_pair()))
     assert session.message.startswith("No image of GENE")
-    page.end()
+    group.end()
     tasks.close(wait=True)

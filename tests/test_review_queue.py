@@ -12,8 +12,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.hits.queue import (
     MOST,
     Queue,
@@ -28,6 +28,7 @@ from napari_rxrx3.hits.queue import (
 )
 from napari_rxrx3.hits.review import Review, open_review
 from napari_rxrx3.maps.neighbors import list_neighbors
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.wells import picture_of
 
 ONE, TWO = PlateId("gene-001", 1), PlateId("gene-002", 1)
@@ -202,7 +203,7 @@ def test_a_list_of_neighbors(dataset: Dataset, phenomap: Any) -> None:
     def picture(positions: np.ndarray) -> str | None:
         return picture_of(dataset, positions, None)
 
-    listed = list_neighbors(phenomap, "PLK1", "similar", "all", 10, "cosine", picture)
+    listed = list_neighbors(phenomap, Query(key="PLK1", k=10), picture)
     queue = queue_of_neighbors(dataset, listed, "neighbors of PLK1")
     assert labels(queue) == [n.key for n in listed if n.key != "TUBB"]
     assert wells(queue) == [n.well for n in listed if n.key != "TUBB"]

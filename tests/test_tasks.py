@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QTimer
+from psygnal import Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_rxrx3.core.errors import Cancelled, MapError
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 
 Progress = Callable[[int, int, str], None]
 
@@ -201,6 +204,16 @@ def test_nothing_is_heard_once_it_is_closed(qtbot: Any, heard: list[str]) -> Non
     assert heard == []
 
 
+def test_what_is_asked_for_too_late_is_not_begun(qtbot: Any, heard: list[str]) -> None:
+    tasks = Tasks()
+    tasks.close(wait=True)
+    tasks.run("late", lambda progress: heard.append("begun"), heard.append, heard.append, "late")
+    qtbot.wait(20)
+    assert heard == []
+    assert tasks.is_idle
+    assert tasks.status is None
+
+
 def test_no_timer_is_left_once_it_is_closed(qtbot: Any) -> None:
     """Python's collector may take it in any thread, and there no timer can be stopped."""
     tasks, work = Tasks(), Slow("picture")
@@ -211,3 +224,89 @@ def test_no_timer_is_left_once_it_is_closed(qtbot: Any) -> None:
     tasks.close()
     assert not any(timer.isActive() for timer in timers)
     work.let_go()
+
+
+# -- all that goes on for a part of the window ----------------------------------------------------
+
+
+class Source:
+    told = Signal()
+
+
+class Worker:
+    """Who works until it is told that this is enough."""
+
+    def __init__(self) -> None:
+        self.is_idle = False
+        self.closed: list[bool] = []
+
+    def close(self, wait: bool = False) -> None:
+        self.closed.append(wait)
+
+
+@pytest.fixture
+def group(tasks: Tasks) -> TaskGroup:
+    return TaskGroup(tasks)
+
+
+def test_a_group_is_settled_once_all_of_it_is(group: TaskGroup, tasks: Tasks, qtbot: Any) -> None:
+    part, owner, slow, worker = group.part(), QObject(), Slow("list"), Worker()
+    assert group.is_settled
+    tasks.run("other", other := Slow("of somebody else"), id, fail)
+    assert group.is_settled, "it is not a task of the group"
+    part.run("list", slow, id, fail)
+    assert not group.is_settled
+    slow.let_go()
+    qtbot.waitUntil(lambda: group.is_settled)
+    part.add(worker)
+    assert not group.is_settled
+    worker.is_idle = True
+    assert group.is_settled
+    shown: list[bool] = []
+    part.settled_if(lambda: bool(shown))
+    timer = part.timer(owner, 10, lambda: shown.append(True))
+    assert not group.is_settled
+    timer.start()
+    qtbot.waitUntil(lambda: group.is_settled)
+    assert shown == [True]
+    other.let_go()
+
+
+def test_a_part_is_ended_alone_and_once(
+    group: TaskGroup, tasks: Tasks, qtbot: Any, heard: list[str]
+) -> None:
+    part, owner, slow, other = group.part(), QObject(), Slow("list"), Slow("other")
+    worker, source = part.add(Worker()), Source()
+    part.connections(owner).connect(source.told, lambda: heard.append("told"))
+    part.timer(owner, 0, lambda: heard.append("later")).start()
+    part.at_end(lambda: heard.append("last"))
+    part.at_end(source.told.emit)
+    part.run("list", slow, heard.append, fail)
+    group.run("other", other, heard.append, fail)
+    assert slow.begun.wait(20)
+    part.end(wait=True)
+    assert heard == ["last", "told"], "the last is done while all is there"
+    source.told.emit()
+    slow.let_go()
+    other.let_go()
+    qtbot.waitUntil(lambda: group.is_settled)
+    qtbot.wait(20)
+    part.end()
+    assert heard == ["last", "told", "other"]
+    assert worker.closed == [True]
+
+
+def test_a_group_closes_without_what_qt_destroyed(group: TaskGroup, qtbot: Any) -> None:
+    part, owner = group.part(), QObject()
+    worker = part.add(Worker())
+    part.timer(owner, 10_000, fail)
+    part.at_end(lambda: fail("nobody is there"))
+    debounce = part.add(LeadingDebounce(lambda: None, owner))
+    debounce.throttle()
+    debounce.throttle()
+    owner.deleteLater()
+    qtbot.wait(20)
+    group.close()
+    assert group.is_settled
+    assert worker.closed == [False]
+    part.end()

@@ -14,8 +14,9 @@ from qtpy.QtCore import QPoint, Qt
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.compare.compare import ComparePanel
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.compare.compare_panel import ComparePanel
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
 from window import Window
 
@@ -190,7 +191,8 @@ def test_maps_of_unknown_vectors_are_not_compared(tmp_path: Path, qtbot: Any) ->
     del screen.vectors["gene-001_1_D05"]
     screen.write_embeddings(tmp_path / "data" / "fewer.parquet")
     session, tasks = Session(), Tasks()
-    panel = ComparePanel(session, tasks)
+    group = TaskGroup(tasks)
+    panel = ComparePanel(session, group)
     qtbot.addWidget(panel)
     panel.show()
     dataset = rx.open_dataset(tmp_path / "data", tmp_path / "cache")
@@ -202,5 +204,5 @@ def test_maps_of_unknown_vectors_are_not_compared(tmp_path: Path, qtbot: Any) ->
     session.note_wells()
     qtbot.waitUntil(lambda: tasks.is_idle and bool(panel.table.rows()), timeout=20_000)
     assert panel.a.spec.embedding == "embeddings"
-    panel.end()
+    group.end()
     tasks.close(wait=True)

@@ -78,6 +78,22 @@ def test_nobody_follows_after_the_end(qtbot: Any, by_itself: bool) -> None:
     assert heard == [1]
 
 
+def test_no_widget_passes_on_whether_it_is_done_or_how_it_ends() -> None:
+    """A `TaskGroup` knows: who works in the background registers there, once."""
+    found = {
+        (path.name, function.name)
+        for path in SOURCES
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef) and function.name in ("end", "is_settled")
+    }
+    assert found == {
+        *(("task_group.py", "end"), ("task_group.py", "is_settled")),
+        *(("workspace.py", "is_settled"), ("explorer.py", "is_settled")),  # ask it
+        ("note_line.py", "is_settled"),  # registered by the panel
+        ("widgets.py", "end"),  # of connections
+    }
+
+
 def test_whoever_follows_is_kept() -> None:
     """Qt keeps no method that is connected to it: a `Connections` that is dropped never ends."""
     dropped = [

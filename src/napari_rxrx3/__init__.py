@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from napari_rxrx3._lazy import loads_from
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.display import display
     from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error, UnknownKey, UnknownWell
     from napari_rxrx3.core.mosaic import Tile
     from napari_rxrx3.core.stains import STAINS
-    from napari_rxrx3.data.dataset import Dataset, open_dataset
+    from napari_rxrx3.dataset import Dataset, open_dataset
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -36,19 +36,16 @@ __all__ = [
     "open_dataset",
 ]
 
-__getattr__ = loads_from(
+# napari imports every plugin at start: what is heavy waits until a name is used.
+__getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
-    {
-        "Dataset": "data.dataset",
-        "open_dataset": "data.dataset",
-        "PhenoMap": "maps.phenomap",
-        "STAINS": "core.stains",
-        "Tile": "core.mosaic",
-        "display": "core.display",
-        "layer_options": "gui.canvas.layers",  # the only one that loads napari
-        "ImageUnavailable": "core.errors",
-        "RxRx3Error": "core.errors",
-        "UnknownKey": "core.errors",
-        "UnknownWell": "core.errors",
+    submod_attrs={
+        "core.display": ["display"],
+        "core.errors": ["ImageUnavailable", "RxRx3Error", "UnknownKey", "UnknownWell"],
+        "core.mosaic": ["Tile"],
+        "core.stains": ["STAINS"],
+        "dataset": ["Dataset", "open_dataset"],
+        "gui.canvas.layers": ["layer_options"],
+        "maps.phenomap": ["PhenoMap"],
     },
 )

@@ -7,20 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import napari
 
-    from napari_rxrx3.gui.explorer import ExplorerWidget
-
-DOCK_NAME = "RxRx3 Explorer"
-
-
-def dock_explorer(viewer: napari.viewer.Viewer) -> ExplorerWidget:
-    """Return the viewer's explorer, docked; a second call finds the first one."""
-    _, widget = viewer.window.add_plugin_dock_widget("napari-rxrx3", DOCK_NAME)
-    widget.parentWidget().show()
-    return widget
-
 
 def open_folder(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a folder and open it in the explorer."""
+    from napari_rxrx3.gui.explorer import dock_explorer
     from napari_rxrx3.gui.welcome import ask_for_folder
 
     explorer = dock_explorer(napari_viewer)
@@ -31,4 +21,6 @@ def open_folder(napari_viewer: napari.viewer.Viewer) -> None:
 
 def open_demo(napari_viewer: napari.viewer.Viewer) -> None:
     """Open the demo data in the explorer; they are made on first use."""
+    from napari_rxrx3.gui.explorer import dock_explorer
+
     dock_explorer(napari_viewer).workspace.open_demo()

@@ -22,9 +22,9 @@ def turn_a_page(monkey: Monkey) -> str:
     """To all, the heat map or two screens; also into a window of its own and back."""
     panel = _the_panel(monkey)
     button = monkey.dice.choice(
-        (*panel.buttons.values(), *panel.buttons.values(), panel.larger_button)
+        (*panel.buttons.values(), *panel.buttons.values(), panel.detach_button)
     )
-    if button is panel.larger_button:
+    if button is panel.detach_button:
         button.click()
         return "larger"
     monkey.click(button)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_rxrx3._lazy import loads_from
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.figure import save_figure
@@ -41,24 +41,23 @@ __all__ = [
     "tile_pixels",
 ]
 
-__getattr__ = loads_from(
+# napari imports every plugin at start: what is heavy waits until a name is used.
+__getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
-    {
-        "Pixels": "figures.pixels",
-        "composite_of": "figures.pixels",
-        "difference_image": "figures.pixels",
-        "difference_pixels": "figures.pixels",
-        "plate_pixels": "figures.pixels",
-        "tile_pixels": "figures.pixels",
-        "FigureError": "figures.files",
-        "FigureExists": "figures.files",
-        "Paper": "figures.files",
-        "save_figure": "figures.figure",
-        "save_heat_map": "figures.heat_map",
-        "save_planes": "figures.ome_tiff",
-        "RecordError": "figures.record",
-        "ViewRecord": "figures.record",
-        "read_record": "figures.record",
-        "python_script": "figures.script",
+    submod_attrs={
+        "figure": ["save_figure"],
+        "files": ["FigureError", "FigureExists", "Paper"],
+        "heat_map": ["save_heat_map"],
+        "ome_tiff": ["save_planes"],
+        "pixels": [
+            "Pixels",
+            "composite_of",
+            "difference_image",
+            "difference_pixels",
+            "plate_pixels",
+            "tile_pixels",
+        ],
+        "record": ["RecordError", "ViewRecord", "read_record"],
+        "script": ["python_script"],
     },
 )

@@ -17,7 +17,7 @@ from napari_rxrx3.figures.look import StainLook
 from napari_rxrx3.strips.wells import plate_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
 __all__ = ["caption_of", "title_of"]

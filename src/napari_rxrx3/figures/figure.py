@@ -24,7 +24,7 @@ from napari_rxrx3.figures.tiles import DifferenceTiles, WellTiles, fitted
 if TYPE_CHECKING:
     import os
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
 __all__ = ["looks_of", "record_path", "save_figure"]

@@ -27,15 +27,14 @@ from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
-from napari_rxrx3.maps.neighbors import KINDS, ORDERS
-from napari_rxrx3.maps.spec import METRICS, MapSpec, Query
+from napari_rxrx3.maps.spec import METRICS, NEIGHBOR_KINDS, NEIGHBOR_ORDERS, MapSpec, Query
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
 from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve
 
 if TYPE_CHECKING:
     import os
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.session import Session
 
 __all__ = [
@@ -431,8 +430,8 @@ def _check(record: ViewRecord) -> None:
         ("crop", record.crop, CROPS),
         ("contrast_rule", record.contrast_rule, CONTRAST_RULES),
         ("palette", record.stains.palette, PALETTES),
-        ("order", query.order, ORDERS),
-        ("kind", query.kind, KINDS),
+        ("order", query.order, NEIGHBOR_ORDERS),
+        ("kind", query.kind, NEIGHBOR_KINDS),
         ("metric", query.metric, METRICS),
     ]
     if record.strip is not None:

@@ -9,7 +9,7 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import not_found
-from napari_rxrx3.data.dataset import Dataset, open_dataset
+from napari_rxrx3.dataset import Dataset, open_dataset
 from napari_rxrx3.figures.record import (
     RecordError,
     ViewRecord,
@@ -77,9 +77,7 @@ def open_record(
             f"The data set of {path} cannot be opened: {str(error).rstrip('.')}. If it was moved, "
             "open it where it is now, then this file again."
         ) from error
-    dataset.progress = None  # its bar is gone when something is read later on
     _require_a_well(record, dataset)
-    len(dataset.known_plates)
     return record, dataset
 
 

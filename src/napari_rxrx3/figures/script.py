@@ -12,7 +12,7 @@ from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures.layout import ASPECT
 from napari_rxrx3.figures.record import RecordError, ViewRecord
-from napari_rxrx3.maps.neighbors import KINDS
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 __all__ = ["python_script"]
 
@@ -133,7 +133,7 @@ def _neighbors(record: ViewRecord) -> str:
     options += ["leave_out=True"] if query.leave_out else []
     of_map = _listed(query.level, record.align or query.align, record.embedding, options)
     lines = ["", f"phenomap = dataset.phenomap({of_map})"]
-    kind = KINDS[query.kind]
+    kind = NEIGHBOR_KINDS[query.kind]
     if query.order in _SCORE_ORDERS:
         score = _SCORE_ORDERS[query.order]
         lines.append(f"scores = phenomap.scores.sort_values({score!r}, ascending=False)")

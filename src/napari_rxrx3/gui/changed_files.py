@@ -1,15 +1,16 @@
-"""Says when files of the open data set are others than they were, and what to do about it."""
+"""Says when files of the open data set have changed, and what to do about it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from superqt.utils import ensure_main_thread
+
 from napari_rxrx3.core.errors import CHANGED
-from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.gui.canvas.picture import Picture
 
 __all__ = ["ChangedFiles", "failures_of"]
@@ -31,7 +32,6 @@ class ChangedFiles:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._main = MainThread()
         self._dataset: Dataset | None = None
         self._noted: set[str] = set()
         session.dataset_changed.connect(self._on_dataset)
@@ -52,8 +52,9 @@ class ChangedFiles:
     def _on_changed(self, path: str) -> None:
         """Called by whichever thread noticed it."""
         dataset = self._dataset
-        self._main.call(lambda: self._say(dataset, path))
+        self._say(dataset, path)
 
+    @ensure_main_thread
     def _say(self, dataset: Dataset | None, path: str) -> None:
         if dataset is not self._session.dataset:
             return

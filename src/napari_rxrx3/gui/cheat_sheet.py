@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEv
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.gui.diagnostics import copy_button
-from napari_rxrx3.gui.keys import KEYS, Key, Place
+from napari_rxrx3.gui.keys import KEYS, Key, KeyScope
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 
 __all__ = ["CheatSheet"]
@@ -124,7 +124,7 @@ class _Card(QWidget):
         painter.end()
 
 
-def _column(places: Sequence[Place]) -> QVBoxLayout:
+def _column(places: Sequence[KeyScope]) -> QVBoxLayout:
     column = QVBoxLayout()
     column.setSpacing(14)
     for place in places:
@@ -133,7 +133,7 @@ def _column(places: Sequence[Place]) -> QVBoxLayout:
     return column
 
 
-def _table(place: Place) -> QGridLayout:
+def _table(place: KeyScope) -> QGridLayout:
     table = QGridLayout()
     table.setHorizontalSpacing(12)
     table.setVerticalSpacing(4)

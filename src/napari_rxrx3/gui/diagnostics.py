@@ -13,8 +13,10 @@ from qtpy.QtWidgets import QApplication, QToolButton, QWidget
 from napari_rxrx3.diagnostics.facts import Facts, of_dataset
 from napari_rxrx3.diagnostics.log import keep_log
 from napari_rxrx3.diagnostics.report import as_text, report_of
-from napari_rxrx3.gui.tasks import Tasks
+from napari_rxrx3.gui.napari_window import main_window_of, make_current
 from napari_rxrx3.gui.widgets import tool_button
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Tasks
 
 if TYPE_CHECKING:
     from napari_rxrx3.gui.workspace import Workspace
@@ -31,15 +33,11 @@ class CopyDiagnostics(QObject):
     It has a thread of its own: those of the window may be what is stuck.
     """
 
-    def __init__(self, workspace: Workspace, parent: QWidget) -> None:
+    def __init__(self, workspace: Workspace, tasks: TaskGroup, parent: QWidget) -> None:
         super().__init__(parent)
         self._workspace = workspace
-        self._tasks = Tasks(self, n_threads=1)
+        self._tasks = tasks.add(Tasks(self, n_threads=1))
         keep_log()
-
-    @property
-    def is_settled(self) -> bool:
-        return self._tasks.is_idle
 
     def copy(self) -> None:
         """Gather everything and copy it; the status line says when that is done."""
@@ -50,10 +48,6 @@ class CopyDiagnostics(QObject):
             return as_text(report_of(window, of_dataset(dataset), errors))
 
         self._tasks.run("diagnostics", work, self._copy, session.say)
-
-    def end(self) -> None:
-        """The dock is closed."""
-        self._tasks.close()
 
     def _copy(self, text: str) -> None:
         QApplication.clipboard().setText(text)
@@ -101,7 +95,7 @@ def _of_graphics(viewer: Any) -> Facts:
     from vispy.gloo import gl
 
     try:
-        viewer.window._qt_viewer.canvas._scene_canvas.set_current()  # napari has no public way
+        make_current(viewer)
         asked = {"Vendor": gl.GL_VENDOR, "Renderer": gl.GL_RENDERER, "OpenGL": gl.GL_VERSION}
         facts = {name: str(gl.glGetParameter(what)) for name, what in asked.items()}
         return {**facts, "Largest texture": str(gl.glGetParameter(gl.GL_MAX_TEXTURE_SIZE))}
@@ -113,7 +107,7 @@ def _of_window(workspace: Workspace) -> Facts:
     from napari.settings import get_settings
 
     viewer, session = workspace.viewer, workspace.session
-    window = viewer.window._qt_window
+    window = main_window_of(viewer)
     query = session.query
     return {
         "Size": f"{window.width()} x {window.height()}, theme {viewer.theme}",

@@ -27,29 +27,32 @@ from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.compare.compare import ComparePanel
+from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.map.map_panel import MapPanel
-from napari_rxrx3.gui.neighbors.neighbors import NeighborsPanel
+from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import Connections, call_later, shortcut, tool_button
+from napari_rxrx3.gui.widgets import OnDestroyed, call_later, shortcut, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found, SearchIndex
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
 
-__all__ = ["ExplorerWidget"]
+__all__ = ["ExplorerWidget", "dock_explorer"]
+
+_PLUGIN, _DOCK = "napari-rxrx3", "RxRx3 Explorer"
+"""The names by which the manifest offers it."""
 
 _WIDTH, _MAP_HEIGHT = 400, 362
 _LEAST_MAP_HEIGHT, _HEIGHT_OF_POINTS = 150, 390
@@ -66,6 +69,13 @@ _TABS = {
 }
 
 
+def dock_explorer(viewer: Any) -> ExplorerWidget:
+    """Return the viewer's explorer, docked; a second call finds the first one."""
+    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, _DOCK)
+    widget.parentWidget().show()
+    return widget
+
+
 class ExplorerWidget(QWidget):
     """RxRx3 Explorer. All docks of one viewer show the same session."""
 
@@ -77,24 +87,26 @@ class ExplorerWidget(QWidget):
         self._found: Found | None = None
         self._given: tuple[list[int], list[int]] | None = None
         self._lit: Found | ChosenWells | None = None
-        self.following = Connections(self)
+        self.background = tasks = self.workspace.background.part()
+        self._at_end = OnDestroyed(self, self.background.close)
+        self._connections = tasks.connections(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.welcome = Welcome()
-        self.find = FindBox()
-        self.plate_panel = PlatePanel(self.session)
+        self.find = FindBox(tasks)
+        self.plate_panel = PlatePanel(self.session, tasks)
         self.stains = StainBar()
-        self.neighbors = NeighborsPanel(self.session, self.workspace.tasks)
-        self.map = MapPanel(self.session, self.workspace.tasks)
-        self.beside = SidePanel(self.session, self.workspace.tasks, self.workspace.arranger)
-        self.hits = HitsPanel(self.session, self.workspace.tasks)
+        self.neighbors = NeighborsPanel(self.session, tasks)
+        self.map = MapPanel(self.session, tasks)
+        self.side_by_side = SidePanel(self.session, tasks, self.workspace.arranger)
+        self.hits = HitsPanel(self.session, tasks)
         self.found = FoundPanel()
-        self.compare = ComparePanel(self.session, self.workspace.tasks)
-        self.benchmark = BenchmarkPanel(self.session, self.workspace.tasks)
+        self.compare = ComparePanel(self.session, tasks)
+        self.benchmark = BenchmarkPanel(self.session, tasks)
         self.status = StatusLine()
-        self.share = ShareMenu(self.workspace, self)
-        self.diagnostics = CopyDiagnostics(self.workspace, self)
+        self.share = ShareMenu(self.workspace, tasks, self)
+        self.diagnostics = CopyDiagnostics(self.workspace, tasks, self)
         self._make_header()
         self._lay_out()
         self._connect()
@@ -122,15 +134,7 @@ class ExplorerWidget(QWidget):
 
     def _end(self) -> None:
         """The dock was closed: napari only orphans its widget, so it ends itself."""
-        for part in (self, self.plate_panel):
-            part.following.end()
-        panels = (self.neighbors, self.map, self.beside, self.hits, self.compare, self.benchmark)
-        for panel in panels:
-            panel.end()
-        self.find.end()
-        self.share.end()
-        self.diagnostics.end()
-        self.workspace.tasks.cancel("names")
+        self.background.end()
         call_later(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
             call_later(self.cheat_sheet, self.cheat_sheet.deleteLater)
@@ -152,11 +156,7 @@ class ExplorerWidget(QWidget):
     @property
     def is_settled(self) -> bool:
         """Everything that was asked for is on screen."""
-        parts = (
-            *(self.neighbors, self.find, self.map, self.beside, self.hits),
-            *(self.share.sessions, self.diagnostics),
-        )
-        return self.workspace.is_idle and all(part.is_settled for part in parts)
+        return self.workspace.is_settled
 
     def _make_header(self) -> None:
         self.open_button = tool_button("folder_open", "Open another data set")
@@ -191,7 +191,7 @@ class ExplorerWidget(QWidget):
         bar.setExpanding(True)
         bar.setDrawBase(False)
         panels = (
-            *(self.neighbors, self.map, self.beside, self.hits),
+            *(self.neighbors, self.map, self.side_by_side, self.hits),
             *(self.found, self.compare, self.benchmark),
         )
         for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
@@ -219,7 +219,7 @@ class ExplorerWidget(QWidget):
         layout.addWidget(self.status)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session, workspace = self.session, self.workspace
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)
@@ -261,8 +261,8 @@ class ExplorerWidget(QWidget):
         self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
         self.find.set_index(None)
         if dataset is not None:
-            tasks = self.workspace.tasks
-            tasks.run("names", lambda _: _names_of(dataset), self.find.set_index, self.session.say)
+            names, say = self.find.set_index, self.session.say
+            self.background.run("names", lambda _: _names_of(dataset), names, say)
 
     def _on_message(self, message: str) -> None:
         self.status.say(message)

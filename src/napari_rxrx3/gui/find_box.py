@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qtpy.QtCore import QModelIndex, QStringListModel, Qt, QTimer, Signal
+from qtpy.QtCore import QModelIndex, QStringListModel, Qt, Signal
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from napari_rxrx3.core.plate import PlateId, parse_address
 from napari_rxrx3.core.words import count
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import OnDestroyed
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress, Tasks
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, Match, SearchIndex
@@ -29,13 +29,13 @@ class FindBox(QLineEdit):
     """The user asked for a name that does not exist."""
     cleared = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._index: SearchIndex | None = None
         self._hits: list[Match] = []
         self._plate: PlateId | None = None
         self._enter_waits = False
-        self._tasks = Tasks(self, n_threads=1)  # never behind work that takes longer
+        self._tasks = tasks.add(Tasks(self, n_threads=1))  # never behind work that takes longer
         self._model = QStringListModel(self)
         completer = QCompleter(self._model, self)
         completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
@@ -43,8 +43,7 @@ class FindBox(QLineEdit):
         completer.activated[QModelIndex].connect(self._choose)
         completer.setWidget(self)  # not setCompleter: it would put the whole row into the line
         self._completer = completer
-        self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self._complete)
+        self._pause = tasks.timer(self, _PAUSE_MS, self._complete)
         self.setToolTip(
             "Type any part of a name. Enter takes the first one; its wells light up on the map."
         )
@@ -53,12 +52,6 @@ class FindBox(QLineEdit):
         self.textEdited.connect(self._on_edited)
         self.textChanged.connect(self._on_changed)
         self.returnPressed.connect(self._take_first)
-        self._at_end = OnDestroyed(self, self._tasks.close)
-
-    def end(self, wait: bool = False) -> None:
-        """Search no more; the box is not used any more."""
-        self._pause.stop()
-        self._tasks.close(wait)
 
     def set_index(self, index: SearchIndex | None) -> None:
         """Search these names from now on."""
@@ -79,11 +72,6 @@ class FindBox(QLineEdit):
     def hits(self) -> list[Match]:
         """What the completion lists, best first."""
         return list(self._hits)
-
-    @property
-    def is_settled(self) -> bool:
-        """What was asked for has been answered."""
-        return self._tasks.is_idle and not self._pause.isActive()
 
     def set_plate(self, plate: PlateId | None) -> None:
         """An address such as AE23 means the well on this plate."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KEYS", "Key", "Place"]
+__all__ = ["KEYS", "Key", "KeyScope"]
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Place:
+class KeyScope:
     """Where some keys work, and their table."""
 
     name: str
     keys: tuple[Key, ...]
 
 
-def _place(name: str, *keys: tuple[str, str]) -> Place:
+def _place(name: str, *keys: tuple[str, str]) -> KeyScope:
     """Put a place together; keys that belong to one thing are separated by blanks."""
-    return Place(name, tuple(Key(tuple(caps.split()), does) for caps, does in keys))
+    return KeyScope(name, tuple(Key(tuple(caps.split()), does) for caps, does in keys))
 
 
-KEYS: tuple[Place, ...] = (
+KEYS: tuple[KeyScope, ...] = (
     _place(
         "Anywhere in the window",
         ("Ctrl+F", "find a gene, a compound or a well"),

@@ -1,4 +1,4 @@
-"""What the user chose on this plugin's page of napari's preferences."""
+"""Follows the user's choices on this plugin's page of napari's preferences."""
 
 from __future__ import annotations
 

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
 import napari
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
-from napari_rxrx3._commands import dock_explorer
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.files.local import written_atomically
-from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.dataset import Dataset
+from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
+from napari_rxrx3.gui.napari_window import close_notices
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.record import ViewRecord
 
-__all__ = ["Request", "close_window", "run_window", "wait_until"]
+__all__ = ["WindowRequest", "close_window", "run_window", "wait_until"]
 
 _PATIENCE_S = 300
 
 
 @dataclass(frozen=True)
-class Request:
+class WindowRequest:
     """What to show: a well, a perturbation beside its nearest, or a plate, of the data set or of a
     saved session; and whether to save a picture of it.
     """
@@ -42,7 +42,7 @@ class Request:
     record: ViewRecord | None = None
 
 
-def run_window(dataset: Dataset, request: Request) -> None:
+def run_window(dataset: Dataset, request: WindowRequest) -> None:
     """Show a data set; returns when the window is closed, or the screenshot is saved.
 
     Raises
@@ -67,7 +67,7 @@ def run_window(dataset: Dataset, request: Request) -> None:
         close_window(viewer, explorer)
 
 
-def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
+def _fill(explorer: ExplorerWidget, dataset: Dataset, request: WindowRequest) -> None:
     explorer.session.open(dataset)
     if request.record is not None:
         explorer.share.sessions.show(request.record, dataset)
@@ -81,12 +81,8 @@ def _fill(explorer: ExplorerWidget, dataset: Dataset, request: Request) -> None:
 
 def close_window(viewer: napari.Viewer, explorer: ExplorerWidget) -> None:
     """End all threads before Qt goes: one that is late would take the process down with it."""
-    workspace = explorer.workspace
-    explorer.neighbors.end(wait=True)
-    explorer.find.end(wait=True)
     explorer.share.sessions.flush()
-    workspace.loader.close(wait=True)
-    workspace.tasks.close(wait=True)
+    explorer.workspace.close(wait=True)
     with suppress(RuntimeError):  # the user closed the window
         viewer.close()
     QApplication.processEvents()
@@ -115,9 +111,7 @@ def save_window(viewer: napari.Viewer, path: Path) -> None:
     RxRx3Error
         If the file cannot be written.
     """
-    for child in viewer.window._qt_window.findChildren(QWidget):
-        if type(child).__name__ == "NapariQtNotification":
-            child.close()  # napari's notices would hide a part of the picture
+    close_notices(viewer)
     QApplication.processEvents()
     picture = viewer.window.screenshot(canvas_only=False, flash=False)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
-from qtpy.QtCore import QElapsedTimer, QEvent, QObject, QPoint, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from qtpy.QtGui import QHelpEvent, QKeyEvent, QKeySequence, QPalette, QShortcut
 from qtpy.QtWidgets import (
     QComboBox,
@@ -22,7 +22,6 @@ from superqt.fonticon import icon
 
 __all__ = [
     "Connections",
-    "Hurry",
     "OnDestroyed",
     "TooltipByPlace",
     "call_later",
@@ -148,36 +147,6 @@ class Connections:
         for signal, slot in self._made:
             signal.disconnect(slot, missing_ok=True)
         self._made.clear()
-
-
-class Hurry:
-    """Does something at once; if it is called for again soon, only when that has come to an end.
-
-    So one click is answered at once, and of a key that is held only the last step.
-    """
-
-    def __init__(self, act: Callable[[], None], parent: QObject, pause_ms: int = 300) -> None:
-        self._act = act
-        self._since_last = QElapsedTimer()
-        self._timer = QTimer(parent, interval=pause_ms, singleShot=True)
-        self._timer.timeout.connect(act)
-
-    def call(self) -> None:
-        last, pause = self._since_last, self._timer.interval()
-        is_soon = last.isValid() and last.elapsed() < pause
-        last.start()
-        if is_soon:
-            self._timer.start()
-        else:
-            self._act()
-
-    def stop(self) -> None:
-        """Do not do what is waited with."""
-        self._timer.stop()
-
-    @property
-    def is_waiting(self) -> bool:
-        return bool(self._timer.isActive())
 
 
 class _ThemedButton(QToolButton):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
+from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import display
@@ -15,7 +16,6 @@ from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
-from napari_rxrx3.gui.appearance import follow_display
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
 from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
@@ -26,17 +26,19 @@ from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.tasks import MainThread, Progress, Tasks
 from napari_rxrx3.gui.widgets import shortcut
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.wells import wells_around
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Workspace", "workspace_of", "workspaces"]
 
@@ -47,11 +49,11 @@ _of_viewer: dict[Any, Workspace] = {}
 
 def workspace_of(viewer: Any) -> Workspace:
     """Return the viewer's workspace; made on first use, the same for every dock of the viewer."""
-    viewer = getattr(viewer, "__wrapped__", viewer)  # plugins get a proxy
+    viewer = unwrapped(viewer)
     if viewer not in _of_viewer:
         workspace = _of_viewer[viewer] = Workspace(viewer)
-        window = viewer.window._qt_window
-        window.destroyed.connect(partial(_end, viewer, workspace.tasks, workspace.loader))
+        window = main_window_of(viewer)
+        window.destroyed.connect(partial(_end, viewer, workspace.background))
         _follow_quitting()
     return _of_viewer[viewer]
 
@@ -69,58 +71,58 @@ def _follow_quitting() -> None:
 def _end_all() -> None:
     """End all work before Python does, which waits for its threads."""
     for viewer, workspace in list(_of_viewer.items()):
-        _end(viewer, workspace.tasks, workspace.loader)
+        _end(viewer, workspace.background)
 
 
-def _end(viewer: Any, tasks: Tasks, loader: PictureLoader) -> None:
+def _end(viewer: Any, background: TaskGroup) -> None:
     """Stop all work of a closed window; what is still running ends unheard."""
     _of_viewer.pop(viewer, None)
-    tasks.close()
-    loader.close()
+    background.close()
 
 
 class Workspace(QObject):
     """Turns what the session asks for into pictures in the canvas."""
 
     def __init__(self, viewer: Any) -> None:
-        window = viewer.window._qt_window  # the only way to its keys and its closing
+        window = main_window_of(viewer)
         super().__init__(window)
         self.viewer = viewer
         self.session = Session()
-        self.tasks = Tasks(self)
-        self._main = MainThread()
-        self.loader = PictureLoader(self)
+        self.tasks, self.loader = Tasks(self), PictureLoader(self)
+        self.background = TaskGroup(self.tasks)
+        """All that goes on for the window; a dock has a part of it."""
+        for worker in (self.tasks, self.loader):
+            self.background.add(worker)
         self.layers = StainLayers(viewer)
-        canvas = _canvas_of(viewer)
+        canvas = canvas_of(viewer)
         self.labels = CanvasLabels(viewer, canvas)
         self.view_switch = ViewSwitch(canvas)
-        self.overview = PlateOverview(viewer, self.layers, self.session, self.tasks, self)
-        self.arranger = Arranger(self.session, self.tasks, self)
-        WellDrop(viewer.window._qt_viewer, self.session)
-        self.zoom_view = ZoomView(viewer, self.layers, self.session, self.tasks, self)
-        self.difference = DifferenceView(viewer, self.layers, self.session, self.tasks, self)
-        self.contrast = PlateContrast(self.session, self.tasks)
+        self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
+        self.arranger = Arranger(self.session, self.background, self)
+        WellDrop(drop_target_of(viewer), self.session)
+        self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
+        self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
+        self.contrast = PlateContrast(self.session, self.background)
         self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
+        self._asked: tuple[tuple[Tile, ...], int] | None = None
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._ahead_timer.timeout.connect(self._read_ahead)
         self._connect()
         self._bind_keys(window)
         follow_preferences()
-        self._following = follow_display(self, window)
+        self._connections = self.background.connections(window)
+        self._follow_display()
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
         self.tasks.cancel("demo")
 
         def work(progress: Progress) -> Dataset:
-            from napari_rxrx3.data.dataset import open_dataset
+            from napari_rxrx3.dataset import open_dataset
 
-            dataset = open_dataset(path, progress=progress)
-            dataset.progress = None  # that of this task; the vectors are read by another one
-            len(dataset.known_plates)
-            return dataset
+            return open_dataset(path, progress=progress)
 
         self.tasks.run("open", work, self._opened, self.session.say, f"opening {path}")
 
@@ -137,10 +139,13 @@ class Workspace(QObject):
         self.tasks.run("demo", work, self.open_path, self.session.say, text)
 
     @property
-    def is_idle(self) -> bool:
-        """Nothing is being read, computed or waiting to be drawn."""
-        parts = (self.overview.is_settled, self.zoom_view.is_settled, self.arranger.is_settled)
-        return self.tasks.is_idle and self.loader.is_idle and all(parts)
+    def is_settled(self) -> bool:
+        """Everything that was asked for is on screen, in the canvas and in the docks."""
+        return self.background.is_settled
+
+    def close(self, wait: bool = False) -> None:
+        """Stop all work of the window; works while Qt destroys it."""
+        self.background.close(wait)
 
     @property
     def is_reading_ahead(self) -> bool:
@@ -156,6 +161,7 @@ class Workspace(QObject):
         if self.session.view == "plate":
             self._open_overview()
         else:
+            self._asked = None
             self._on_tiles(self.session.tiles)
 
     def _connect(self) -> None:
@@ -179,6 +185,15 @@ class Workspace(QObject):
         self.layers.limits_edited.connect(self.contrast.take_from_user)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
         self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
+
+    def _follow_display(self) -> None:
+        """Draw as the user prefers, and anew when that changes, until the window is closed."""
+        follow = self._connections.connect
+        follow(display.palette_changed, self.layers.recolor)
+        follow(display.pixel_size_changed, self.draw_again)
+        follow(display.tile_size_changed, self.draw_again)
+        follow(display.contrast_rule_changed, self.session.set_contrast_rule)
+        self.session.set_contrast_rule(display.contrast_rule)
 
     def _bind_keys(self, window: QWidget) -> None:
         bind_strip_keys(window, self.session)
@@ -212,8 +227,9 @@ class Workspace(QObject):
 
     def _on_vectors(self) -> None:
         """Called by whichever thread has read vectors."""
-        self._main.call(self._note_vectors)
+        self._note_vectors()
 
+    @ensure_main_thread
     def _note_vectors(self) -> None:
         if self in _of_viewer.values():  # the window is still there
             self.session.note_wells()
@@ -222,14 +238,13 @@ class Workspace(QObject):
         self.tasks.cancel("vectors")
         self.contrast.forget()
         self.zoom_view.leave()
-        self.difference.forget()
+        self.difference.leave()
         if dataset is not None:
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
         self.loader.forget()
-        self.picture = None
+        self.picture = self._asked = None
         self.overview.close()
-        self.session.set_view("well")
         self.labels.set_mosaic(None, {})
         self.layers.clear()
         self._set_title("")
@@ -263,6 +278,7 @@ class Workspace(QObject):
         if dataset is None or plate is None:
             return
         self.loader.drop()
+        self._asked = None
         self._ahead_timer.stop()
         self.zoom_view.leave()
         self.difference.leave()
@@ -279,17 +295,23 @@ class Workspace(QObject):
     def _on_tiles(self, tiles: tuple[Any, ...]) -> None:
         if self.session.dataset is None or not tiles:
             self.loader.drop()
+            self._asked = None
             return
-        self._ahead_timer.stop()
-        self.contrast.expect()  # what was shown is not what the session has now
         if self.session.view == "plate":
+            self._ahead_timer.stop()
+            self.contrast.expect()  # what was shown is not what the session has now
             return
-        self.difference.leave()
-        self.zoom_view.leave()
         canvas, strip = self.labels.size(), self.session.strip
         aspect = canvas.width() / max(1, canvas.height())
         keep = strip is not None and strip.is_arranged
         placed = arranged(tiles, aspect, keep=keep)
+        asked, self._asked = self._asked, (placed, self.session.crop)
+        if asked == self._asked:  # tiles and view may have changed at once
+            return
+        self._ahead_timer.stop()
+        self.contrast.expect()
+        self.difference.leave()
+        self.zoom_view.leave()
         self.loader.request(self.session.dataset, placed, self.session.crop)
         self.contrast.follow_plate()
 
@@ -393,8 +415,3 @@ class Workspace(QObject):
         if self.overview.scene is not None or len(self.session.tiles) > 1:
             # napari's status line takes what looks like rich text for rich text
             viewer.status = f"{tile.label}   {tile.well_id}".replace("<", "‹")
-
-
-def _canvas_of(viewer: Any) -> QWidget:
-    """The widget that napari draws in; napari has no public way to it."""
-    return viewer.window._qt_viewer.canvas.native

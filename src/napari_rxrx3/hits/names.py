@@ -10,10 +10,11 @@ import numpy as np
 
 from napari_rxrx3.core.names import alike_among, name_and_dose, resolve, rows_with
 from napari_rxrx3.core.plate import format_address, parse_address
-from napari_rxrx3.hits.sheet import Sheet, as_number
+from napari_rxrx3.data.files.cells import as_number
+from napari_rxrx3.hits.sheet import Sheet
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["find_wells", "listed_names"]

@@ -20,13 +20,14 @@ from napari_rxrx3.hits.names import find_wells, listed_names
 from napari_rxrx3.hits.owner import RECEIVED
 from napari_rxrx3.hits.sheet import read_sheet
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.wells import picture_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [
@@ -205,7 +206,7 @@ def queue_by_score(
     Parameters
     ----------
     order, kind : str
-        "strongest" or "most consistent", and a key of `napari_rxrx3.maps.neighbors.KINDS`.
+        "strongest" or "most consistent", and a key of `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`.
     experiment : str, optional
         Wells of this one are preferred.
     progress : callable, optional
@@ -216,7 +217,8 @@ def queue_by_score(
     def picture(positions: Array) -> str | None:
         return picture_of(dataset, positions, experiment)
 
-    listed = list_neighbors(phenomap, "", order, kind, k, "cosine", picture, progress=progress)
+    query = Query(order=order, kind=kind, k=k)
+    listed = list_neighbors(phenomap, query, picture, progress)
     what = "perturbations" if kind == "all" else kind
     return queue_of_neighbors(dataset, listed, f"{order} {len(listed):,} {what}", phenomap)
 

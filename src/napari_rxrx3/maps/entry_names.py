@@ -10,7 +10,7 @@ import numpy as np
 from napari_rxrx3.core.names import alike_among, resolve, rows_with
 
 if TYPE_CHECKING:  # loads pandas, for which no window waits
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["find_entries"]
 
@@ -21,7 +21,7 @@ _MANY = 200_000
 _NONE = np.zeros(0, dtype=np.intp)
 
 
-def find_entries(phenomap: PhenoMap, names: Sequence[str]) -> list[Array]:
+def find_entries(phenomap: Entries, names: Sequence[str]) -> list[Array]:
     """Rows of a map that names stand for, int (m,) each; none where a name is unknown.
 
     A name is a key in any way that `napari_rxrx3.core.names` knows; else all that was done to a
@@ -43,7 +43,7 @@ def find_entries(phenomap: PhenoMap, names: Sequence[str]) -> list[Array]:
     return [_NONE if rows is None else rows for rows in resolve(names, find, alike)]
 
 
-def _series(phenomap: PhenoMap, names: list[str]) -> dict[str, Array]:
+def _series(phenomap: Entries, names: list[str]) -> dict[str, Array]:
     """All entries of genes and treatments, the lowest dose first."""
     labels = phenomap.labels
     doses = labels["concentration"].to_numpy(np.float64)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:  # the window needs the names below before any table
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.spec import MapSpec
 
-__all__ = ["MOST", "MOST_OPTIMAL", "ORDERS", "HeatMap", "Verdict", "heat_map", "judge_pair"]
+__all__ = ["ARRANGEMENTS", "MOST", "MOST_OPTIMAL", "HeatMap", "Verdict", "heat_map", "judge_pair"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 FindBare = Callable[[list[str]], Collection[str]]
 T = TypeVar("T")
 
-ORDERS = ("clustered", "given")
+ARRANGEMENTS = ("clustered", "given")
 MOST = 1000
 """Entries of a heat map."""
 MOST_OPTIMAL = 300
@@ -145,8 +145,8 @@ def heat_map(
     MapError
         If there is nothing to compare, or no such order.
     """
-    if order not in ORDERS:
-        raise MapError(f"There is no order {order!r}; choose one of {', '.join(ORDERS)}.")
+    if order not in ARRANGEMENTS:
+        raise MapError(f"There is no order {order!r}; choose one of {', '.join(ARRANGEMENTS)}.")
     return _made(phenomap, list(dict.fromkeys(keys)), order, progress or _unheard, find_bare)
 
 
@@ -260,8 +260,8 @@ def judge_pair(
     row = phenomap.row(other)
     query = phenomap.row(key)
     closeness = phenomap.closeness(query, "cosine")
-    asked = phenomap.question(key, "cosine", bool(closeness[row] < 0), None)
-    judged = phenomap.judge.judge(asked, np.array([row]), closeness, False, progress).iloc[0]
+    search = phenomap.search_of(key, "cosine", bool(closeness[row] < 0), None)
+    judged = phenomap.judge.judge(search, np.array([row]), progress).iloc[0]
     return Verdict(
         float(closeness[row]),
         float(judged["p_value"]),

@@ -24,7 +24,7 @@ from napari_rxrx3.maps.align import (
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["WellSpace", "open_space"]
 
@@ -136,7 +136,7 @@ class WellSpace:
         return replace(self, alignment=alignment)
 
 
-def open_space(dataset: Dataset, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
+def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
     """Join wells and vectors, and fit the alignment to the controls.
 
     Parameters
@@ -166,7 +166,7 @@ def open_space(dataset: Dataset, spec: MapSpec, progress: Progress | None = None
     return space.fitted_to(np.flatnonzero(space.is_control), how, progress)
 
 
-def _joined(dataset: Dataset, spec: MapSpec, report: Progress) -> WellSpace:
+def _joined(dataset: WellData, spec: MapSpec, report: Progress) -> WellSpace:
     report(0, 0, "joining wells and vectors")
     positions, rows = dataset.rows_of(spec.embedding)
     if not len(rows):

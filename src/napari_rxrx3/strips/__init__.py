@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_rxrx3._lazy import loads_from
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_rxrx3.strips.kinds import arrange
@@ -12,12 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DoseCurve", "NothingToCompare", "Strip", "arrange"]
 
-__getattr__ = loads_from(
+# napari imports every plugin at start: what is heavy waits until a name is used.
+__getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
-    {
-        "arrange": "strips.kinds",
-        "DoseCurve": "strips.strip",
-        "NothingToCompare": "strips.strip",
-        "Strip": "strips.strip",
+    submod_attrs={
+        "kinds": ["arrange"],
+        "strip": ["DoseCurve", "NothingToCompare", "Strip"],
     },
 )

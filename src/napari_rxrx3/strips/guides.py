@@ -128,10 +128,8 @@ def _measured(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide]
 
 def _compared(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide], list[str]]:
     """The guides with how much each acts like the others, and how much all of them do."""
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     spec = replace(spec_of(request.query), level="perturbation")
-    phenomap, note = phenomap_or_fallback(request.dataset, spec, request.progress)
+    phenomap, note = request.dataset.map_or_fallback(spec, request.progress)
     units = _directions(phenomap, guides, request)
     known = [i for i, unit in enumerate(units) if unit is not None]
     vectors = np.array([units[i] for i in known])

@@ -19,7 +19,7 @@ from napari_rxrx3.strips.strip import CONTROL, STRIP_KINDS, NothingToCompare, St
 from napari_rxrx3.strips.wells import nearest_controls
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["arrange"]
 

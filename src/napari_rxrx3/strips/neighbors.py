@@ -18,7 +18,7 @@ from napari_rxrx3.strips.strip import CONTROL, NEIGHBOR, QUERY, NothingToCompare
 from napari_rxrx3.strips.wells import nearest_controls, picture_of, plate_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["beside_query", "neighbor_strip"]
 
@@ -79,10 +79,8 @@ def _tile(request: StripRequest, name: str, well: str | None, what: str) -> Tile
 
 def _neighbors(request: StripRequest) -> tuple[str, list[Neighbor], str]:
     """What is most like the query, under which key it was asked for, and what to know of it."""
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     dataset, query = request.dataset, request.query
-    phenomap, note = phenomap_or_fallback(dataset, spec_of(query), request.progress)
+    phenomap, note = dataset.map_or_fallback(spec_of(query), request.progress)
     key = query.key
     if phenomap.find(key) is None:
         known = phenomap.key_of_well(request.well_id)
@@ -92,14 +90,5 @@ def _neighbors(request: StripRequest) -> tuple[str, list[Neighbor], str]:
         key = known
     experiment = plate_of(request.row).experiment
     pictured = partial(picture_of, dataset, experiment=experiment)
-    found = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        _ASKED,
-        query.metric,
-        pictured,
-        progress=request.progress,
-    )
-    return key, found, note
+    question = replace(query, key=key, k=_ASKED)
+    return key, list_neighbors(phenomap, question, pictured, request.progress), note

@@ -19,7 +19,7 @@ from napari_rxrx3.strips.wells import nearest_controls, plate_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["StripRequest"]
 

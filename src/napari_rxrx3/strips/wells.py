@@ -15,7 +15,7 @@ from napari_rxrx3.strips.strip import CONTROL, QUERY
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "best_plate",

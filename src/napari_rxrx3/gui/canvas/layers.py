@@ -16,6 +16,7 @@ from napari_rxrx3.core.contrast import STRENGTH, Limits
 from napari_rxrx3.core.difference import BRIGHTER, DARKER, StainPlaces, symmetric
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.stains import STAINS, Stain
+from napari_rxrx3.gui.napari_window import unwrapped
 
 __all__ = ["Place", "StainLayers", "layer_options", "stain_colormap"]
 
@@ -303,9 +304,9 @@ class StainLayers:
 
     def _adopt(self) -> None:
         """Forget layers that the user removed."""
-        there = {id(layer) for layer in map(_unwrapped, self._viewer.layers)}
+        there = {id(layer) for layer in map(unwrapped, self._viewer.layers)}
         for i, layer in enumerate(self._layers):
-            if layer is not None and id(_unwrapped(layer)) not in there:
+            if layer is not None and id(unwrapped(layer)) not in there:
                 self._layers[i] = None
                 self._fitted = None
 
@@ -378,7 +379,3 @@ def _top(plane: Plane, limits: tuple[float, float]) -> float:
     if plane.dtype == np.uint8:
         return 255.0
     return float(min(65535.0, max(4 * limits[1], 255.0)))
-
-
-def _unwrapped(layer: Any) -> Any:
-    return getattr(layer, "__wrapped__", layer)

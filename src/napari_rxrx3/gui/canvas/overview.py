@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
@@ -14,12 +14,13 @@ from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_siz
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["PlateOverview", "PlateScene"]
 
@@ -89,7 +90,7 @@ class PlateOverview(QObject):
     """A `PlateScene` was put into the layers."""
 
     def __init__(
-        self, viewer: Any, layers: StainLayers, session: Session, tasks: Tasks, parent: QObject
+        self, viewer: Any, layers: StainLayers, session: Session, tasks: TaskGroup, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._viewer, self._layers, self._session, self._tasks = viewer, layers, session, tasks
@@ -98,21 +99,14 @@ class PlateOverview(QObject):
         self.scene: PlateScene | None = None
         """What is in the layers now; None while another view is."""
         self._asked: tuple[Dataset, PlateId] | None = None
-        self._look_timer = QTimer(self, singleShot=True, interval=_LOOK_MS)
-        self._look_timer.timeout.connect(self._look)
-        self._refresh_timer = QTimer(self, singleShot=True)
-        self._refresh_timer.timeout.connect(self._refresh)
+        self._look_timer = tasks.timer(self, _LOOK_MS, self._look)
+        self._refresh_timer = tasks.timer(self, 0, self._refresh)
         camera = viewer.scene.camera
         for event in (camera.events.zoom, camera.events.center):
             event.connect(self._on_camera)
         viewer.events.reset_view.connect(self._on_reset_view)
         layers.shown_changed.connect(self._on_stains)
         tasks.stopped.connect(self._on_stopped)
-
-    @property
-    def is_settled(self) -> bool:
-        """Nothing is waiting to be looked at or drawn."""
-        return not (self._look_timer.isActive() or self._refresh_timer.isActive())
 
     def open(self, dataset: Dataset, plate: PlateId) -> None:
         """Fill the canvas with a plate."""
@@ -135,8 +129,7 @@ class PlateOverview(QObject):
 
     def close(self) -> None:
         """Stop reading; the layers are left to others."""
-        for task in ("overview", "overview fill", "overview look"):
-            self._tasks.cancel(task)
+        self._tasks.cancel("overview", "overview fill", "overview look")
         self._look_timer.stop()
         self._refresh_timer.stop()
         self._asked = None

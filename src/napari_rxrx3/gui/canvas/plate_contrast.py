@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import CONTRAST_RULES, Session
 from napari_rxrx3.strips.strip import QUERY
 
@@ -21,7 +22,7 @@ _CONTROLS, _WELL, _HAND = CONTRAST_RULES
 class PlateContrast:
     """Sets the session's limits: from the plate's controls, or from the pictures that are shown."""
 
-    def __init__(self, session: Session, tasks: Tasks) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup) -> None:
         self._session, self._tasks = session, tasks
         self._plate: PlateId | None = None
         self._picture: Picture | None = None

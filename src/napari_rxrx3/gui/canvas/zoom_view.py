@@ -1,4 +1,4 @@
-"""What is seen of a strip of large wells, at the resolution that the screen can show."""
+"""The part in view of a strip of large wells, read at the resolution that the screen can show."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatched
-from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.images.tiles import CHANNELS, Plane, TileReader
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
-from napari_rxrx3.gui.canvas.picture import Asked, Picture, Plane, TileReader
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.canvas.picture import Picture
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Part", "Region", "ZoomView"]
 
 _LOOK_MS = 120
-_TASK = "closer"
+_TASK = "zoom"
 
 
 class Region(NamedTuple):
@@ -87,13 +87,13 @@ class Part:
 
 
 class ZoomView(QObject):
-    """Puts what is seen into the layers in the place of all tiles, where these were read smaller.
+    """Shows the part of a picture that is in view at a better resolution than all of it was read.
 
     A picture whose wells are at full resolution already is left alone.
     """
 
     def __init__(
-        self, viewer: Any, layers: StainLayers, session: Session, tasks: Tasks, parent: QObject
+        self, viewer: Any, layers: StainLayers, session: Session, tasks: TaskGroup, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._viewer, self._layers, self._session, self._tasks = viewer, layers, session, tasks
@@ -101,17 +101,11 @@ class ZoomView(QObject):
         self._whole: Picture | None = None
         self.part: Part | None = None
         """What is in the layers in the place of the whole picture."""
-        self._timer = QTimer(self, singleShot=True, interval=_LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer = tasks.timer(self, _LOOK_MS, self._look)
         camera = viewer.scene.camera
         for event in (camera.events.zoom, camera.events.center):
             event.connect(self._on_camera)
         viewer.events.reset_view.connect(self._on_reset_view)
-
-    @property
-    def is_settled(self) -> bool:
-        """Nothing is waiting to be looked at; what is being read is a task."""
-        return not self._timer.isActive()
 
     def follow(self, dataset: Dataset, picture: Picture) -> None:
         """Look closer at a picture that was just put into the layers."""
@@ -204,25 +198,17 @@ def _read(reader: TileReader, whole: Picture, region: Region, progress: Progress
     top, left, bottom, right = (edge / whole.reduction for edge in region)
     box = floor(top), floor(left), ceil(bottom), ceil(right)
     tiles = whole.mosaic.tiles_between(*box)
-    wells = dict.fromkeys(tile.well_id for tile in tiles if tile.well_id is not None)
-    jobs = [(well_id, channel) for well_id in wells for channel in range(1, N_CHANNELS + 1)]
-    planes: dict[Asked, Plane] = {}
+    planes: dict[int, dict[str, Plane]] = {channel: {} for channel in CHANNELS}
     failures: list[str] = []
-
-    def read(asked: Asked) -> None:
+    wells = (tile.well_id for tile in tiles if tile.well_id is not None)
+    for (well_id, channel), plane in reader.read_all(wells):
         progress(0, 0, "")
-        try:
-            planes[asked] = reader.read(*asked)
-        except ImageUnavailable as error:
-            failures.append(str(error))
-
-    for _ in in_threads(read, jobs):
-        pass
+        if isinstance(plane, RxRx3Error):
+            failures.append(str(plane))
+        else:
+            planes[channel][well_id] = plane
     times = whole.reduction // reader.reduction
-    stains = tuple(
-        _painted(whole, tiles, {w: p for (w, c), p in planes.items() if c == channel}, times, box)
-        for channel in range(1, N_CHANNELS + 1)
-    )
+    stains = tuple(_painted(whole, tiles, planes[channel], times, box) for channel in CHANNELS)
     shown = Region(*(float(edge * whole.reduction) for edge in box))
     return Part(shown, reader.reduction, stains, min(failures, default=""))
 

@@ -1,1 +1,1 @@
-"""Two maps side by side, and what a map knows of what is known."""
+"""Two maps compared with each other, and a map with what is published: the benchmarks."""

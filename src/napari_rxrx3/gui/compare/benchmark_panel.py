@@ -1,4 +1,4 @@
-"""The benchmark panel: how much of what is known already a map tells."""
+"""The benchmark panel: how many of the known relationships a map recovers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from superqt import QElidingLabel
 
 from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmarked
-from napari_rxrx3.gui.neighbors.answers import spec_of
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.neighbors.results import ResultTable, save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.results import ResultTable, save_text
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.maps.spec import MapSpec, spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["BenchmarkPanel"]
 
@@ -39,10 +39,10 @@ _FILES = "Tables (*.csv *.tsv *.txt);;All files (*)"
 class BenchmarkPanel(QWidget):
     """Holds a table of what is known against the map that the session's query asks."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._path, self._said = "", _HINT
         self._is_running = False
         self._result: BenchmarkResult | None = None
@@ -61,11 +61,6 @@ class BenchmarkPanel(QWidget):
         self._lay_out()
         self._connect()
         self._on_query()
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._tasks.cancel(_TASK)
 
     def set_file(self, path: str) -> None:
         """Choose a table; it is read when it is run."""
@@ -103,9 +98,9 @@ class BenchmarkPanel(QWidget):
         layout.addStretch(0)
 
     def _connect(self) -> None:
-        self.following.connect(self._session.query_changed, self._on_query)
-        self.following.connect(self._session.dataset_changed, self._on_dataset)
-        self.following.connect(self._session.wells_changed, self._on_query)
+        self._connections.connect(self._session.query_changed, self._on_query)
+        self._connections.connect(self._session.dataset_changed, self._on_dataset)
+        self._connections.connect(self._session.wells_changed, self._on_query)
         self.choose.clicked.connect(self._choose)
         self.run.clicked.connect(self._run_or_stop)
         self._tasks.stopped.connect(self._on_stopped)

@@ -1,4 +1,4 @@
-"""What two maps say to the same question, made in threads, and in words."""
+"""The answers of two maps to the same question: computed in threads, and put in words."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.neighbors.results import Column, Row
-from napari_rxrx3.gui.tasks import Progress
-from napari_rxrx3.maps.neighbors import KINDS
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.gui.results import Column, Row
+from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.compare.lists import Comparison
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -41,7 +40,7 @@ _K = 20
 
 @dataclass(frozen=True)
 class TwoMaps:
-    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.neighbors.KINDS`."""
+    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`."""
 
     key: str
     metric: str
@@ -82,18 +81,17 @@ def compared(
     RxRx3Error
         If there is nothing to compare; why is said.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
     from napari_rxrx3.maps.compare.lists import compare_lists
 
-    map_a, note_a = phenomap_or_fallback(dataset, question.a, progress)
-    map_b, note_b = phenomap_or_fallback(dataset, question.b, progress)
+    map_a, note_a = dataset.map_or_fallback(question.a, progress)
+    map_b, note_b = dataset.map_or_fallback(question.b, progress)
     notes = tuple(f"{name}: {note}" for name, note in (("A", note_a), ("B", note_b)) if note)
     if map_a.spec == map_b.spec:
         raise MapError(" ".join([*notes, "So A and B come out as the same map."]))
     key = question.key
     if well is not None and not any(m.find(key) is not None for m in (map_a, map_b)):
         key = map_a.key_of_well(well) or key
-    kind = KINDS[question.kind]
+    kind = NEIGHBOR_KINDS[question.kind]
     found = compare_lists(map_a, map_b, key, _K, question.metric, question.opposite, kind)
     names, wells = [], []
     for entry in found.table["key"]:
@@ -117,7 +115,7 @@ def in_words(answer: TwoAnswers) -> str:
     """How far the two lists agree, in a sentence."""
     found, question = answer.comparison, answer.question
     which = "most opposite to" if question.opposite else "nearest to"
-    kind = f"{question.kind} " if KINDS[question.kind] else ""
+    kind = f"{question.kind} " if NEIGHBOR_KINDS[question.kind] else ""
     shared = {0: "none is the same", 1: "1 is the same"}.get(
         found.overlap, f"{found.overlap} are the same"
     )

@@ -1,4 +1,4 @@
-"""The menu of what is done with hits as a whole: files, reviewer, place, agreement."""
+"""The menu of actions on all hits: files, reviewer, folder, agreement."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from napari_rxrx3.core.words import count
-from napari_rxrx3.gui.hits.opening import HitsOpener
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.hits.hits_opener import HitsOpener
 from napari_rxrx3.gui.words import in_menu
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class HitsMenu(QMenu):
     """The file of another reviewer's hits."""
 
     def __init__(
-        self, session: Session, tasks: Tasks, opener: HitsOpener, parent: QWidget | None = None
+        self, session: Session, tasks: TaskGroup, opener: HitsOpener, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._session, self._tasks, self._opener = session, tasks, opener

@@ -13,23 +13,23 @@ from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 from napari_rxrx3.core.display import display
 from napari_rxrx3.gui.hits.hits_filter import HitsFilter
 from napari_rxrx3.gui.hits.hits_menu import HitsMenu
+from napari_rxrx3.gui.hits.hits_opener import HitsOpener
 from napari_rxrx3.gui.hits.hits_table import HitsModel, HitsTable
 from napari_rxrx3.gui.hits.note_line import NoteLine
-from napari_rxrx3.gui.hits.opening import HitsOpener
 from napari_rxrx3.gui.hits.queue_bar import QueueBar
-from napari_rxrx3.gui.hits.queue_chooser import QueueMenu
+from napari_rxrx3.gui.hits.queue_menu import QueueMenu
 from napari_rxrx3.gui.hits.reviewers import compare_with
 from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.hits.tag_buttons import TagButtons
 from napari_rxrx3.gui.hits.trouble_row import TroubleRow
-from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.gui.widgets import Connections, is_key_override
+from napari_rxrx3.gui.widgets import is_key_override
+from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import NO_TAG, Hit, tags_in_use
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
 
 __all__ = ["HitsPanel"]
@@ -43,13 +43,13 @@ _WITH_DIGITS = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftMod
 class HitsPanel(QWidget):
     """Tags and notes on the well on screen; with the focus in it, digits are tags."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._review: Review | None = None
         self._unsaved: list[Review] = []
         """Reviews of other data sets that could not be saved yet."""
-        self.following, self._of_review = Connections(self), Connections(self)
+        self._connections, self._of_review = tasks.connections(self), tasks.connections(self)
         self.reviewing = Reviewing(session)
         self.opener = HitsOpener(session, tasks, self)
         self.model = HitsModel(self)
@@ -61,25 +61,16 @@ class HitsPanel(QWidget):
         self.note = NoteLine()
         self.filter = HitsFilter(tags_in_use())
         self.trouble = TroubleRow()
+        tasks.settled_if(lambda: self.note.is_settled)
+        tasks.at_end(self._end)
         self._lay_out()
         self._connect()
         self._on_review(session.review)
         self._on_dataset(session.dataset)
 
-    @property
-    def is_settled(self) -> bool:
-        """What was typed is kept."""
-        return self.note.is_settled
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
+    def _end(self) -> None:
         self.note.keep()
-        self.following.end()
-        self._of_review.end()
         QApplication.instance().focusChanged.disconnect(self._on_focus)
-        self.opener.end()
-        for task in _TASKS:
-            self._tasks.cancel(task)
 
     def take_focus(self) -> None:
         """Let digits be tags."""
@@ -96,7 +87,7 @@ class HitsPanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        session, follow, reviewing = self._session, self.following.connect, self.reviewing
+        session, follow, reviewing = self._session, self._connections.connect, self.reviewing
         follow(session.dataset_changed, self._on_dataset)
         follow(session.review_changed, self._on_review)
         follow(session.well_changed, self._on_well)
@@ -122,8 +113,7 @@ class HitsPanel(QWidget):
     # -- what the session says -------------------------------------------------------------------
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+        self._tasks.cancel(*_TASKS)
         self.queue_menu.set_found(None)
         self._on_trouble("")
         if dataset is not None and self._session.review is None:

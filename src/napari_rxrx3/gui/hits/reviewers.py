@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.words import key_in_words
-from napari_rxrx3.gui.neighbors.results import Column, ResultTable, Row
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.results import Column, ResultTable, Row
 from napari_rxrx3.gui.widgets import Connections
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.session import Session
@@ -29,7 +30,7 @@ from napari_rxrx3.session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.agreement import Agreement
 
 __all__ = ["AgreementWindow", "compare_with"]
@@ -56,7 +57,7 @@ class AgreementWindow(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"{names[0]} and {names[1]}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.following = Connections(self)
+        self._connections = Connections(self)
         self._table, self._names = agreement.disagreements, names
         self.words = QLabel(_in_words(agreement, names))
         self.words.setTextFormat(Qt.TextFormat.PlainText)
@@ -118,7 +119,7 @@ class AgreementWindow(QDialog):
 def compare_with(
     path: str,
     session: Session,
-    tasks: Tasks,
+    tasks: TaskGroup,
     begin: Callable[[Queue], None],
     parent: QWidget,
 ) -> None:

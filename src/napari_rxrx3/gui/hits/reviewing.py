@@ -1,4 +1,4 @@
-"""What one can do in a review: tag the well on screen, write a note, walk the queue."""
+"""Actions of a review: tag the well on screen, write a note, walk the queue."""
 
 from __future__ import annotations
 

@@ -57,22 +57,18 @@ class DetachedWindow(QObject):
         window.hide()
         window.deleteLater()
 
-    def end(self) -> None:
-        """Close the window; the part goes with its home."""
-        self.bring_back()
-
 
 class _Window(QWidget):
-    def __init__(self, parent: QWidget, larger: DetachedWindow) -> None:
+    def __init__(self, parent: QWidget, detached: DetachedWindow) -> None:
         # keys of the viewer's window work in its tool windows
         flags = Qt.WindowType.Tool | Qt.WindowType.WindowMaximizeButtonHint
         super().__init__(parent, flags | Qt.WindowType.WindowCloseButtonHint)
-        self._larger = larger
+        self._detached = detached
         self.setWindowTitle(_TITLE)
         self.resize(_SIZE)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._larger.bring_back()
+        self._detached.bring_back()
         super().closeEvent(event)

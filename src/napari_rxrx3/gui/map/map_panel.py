@@ -1,7 +1,8 @@
-"""The tab of the map: all entries in one picture, a heat map of some, two screens; and the set."""
+"""The tab of the map: the pages All, Heat map and Two screens, and the bar of the chosen set."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -18,28 +19,26 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.gui.map.chosen_set.bar import ChosenBar
 from napari_rxrx3.gui.map.detached_window import DetachedWindow
-from napari_rxrx3.gui.tasks import Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
+from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
-    from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
-    from napari_rxrx3.gui.map.pairs.page import PairsPage
-    from napari_rxrx3.gui.map.points.page import MapPage
+    from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
+    from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
+    from napari_rxrx3.gui.map.points.map_page import MapPage
 
 __all__ = ["MapPanel"]
 
 _PAGES = {
-    "map": ("All", "Every entry of the map as a point: alike ones lie near each other", "map_page"),
+    "map": ("All", "Every entry of the map as a point: alike ones lie near each other"),
     "heat": (
         "Heat map",
         "How alike the entries of a list or of the chosen set are, pair by pair",
-        "heat_map",
     ),
     "pairs": (
         "Two screens",
         "Pairs of entries in two experiments or two maps against each other",
-        "pairs",
     ),
 }
 
@@ -53,55 +52,38 @@ class MapPanel(QWidget):
     queue_wanted = Signal()
     """The user wants to review the chosen set."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._page = "map"
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self.chosen = ChosenBar(session, tasks)
-        self.buttons = {name: _button(word, tip) for name, (word, tip, _) in _PAGES.items()}
-        self.larger_button = tool_button("open_in_new", "Larger: the map in a window of its own")
+        self.buttons = {name: _button(word, tip) for name, (word, tip) in _PAGES.items()}
+        self.detach_button = tool_button("open_in_new", "Larger: the map in a window of its own")
         self.pages = QStackedWidget()
         self.body = QWidget()
         self._lay_out()
         self.detached = DetachedWindow(self, self.body)
+        tasks.at_end(self.detached.bring_back)
         self._connect()
 
     @cached_property
     def map_page(self) -> MapPage:
-        from napari_rxrx3.gui.map.points.page import MapPage
+        from napari_rxrx3.gui.map.points.map_page import MapPage
 
         return MapPage(self._session, self._tasks)
 
     @cached_property
     def heat_map(self) -> HeatMapPage:
-        from napari_rxrx3.gui.map.heat_map.page import HeatMapPage
+        from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
 
         return HeatMapPage(self._session, self._tasks)
 
     @cached_property
     def pairs(self) -> PairsPage:
-        from napari_rxrx3.gui.map.pairs.page import PairsPage
+        from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 
         return PairsPage(self._session, self._tasks)
-
-    @property
-    def _made(self) -> list[MapPage | HeatMapPage | PairsPage]:
-        """The pages that were looked at."""
-        return [vars(self)[page] for _, _, page in _PAGES.values() if page in vars(self)]
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        return self.chosen.is_settled and all(page.is_settled for page in self._made)
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self.detached.end()
-        self.chosen.end()
-        for page in self._made:
-            page.end()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -111,10 +93,19 @@ class MapPanel(QWidget):
         """Turn to a page: "map", "heat" or "pairs"."""
         self._page = name
         self.buttons[name].setChecked(True)
-        page = getattr(self, _PAGES[name][2])
+        page = self._page_named(name)
         if self.pages.indexOf(page) < 0:
             self.pages.addWidget(page)
         self.pages.setCurrentWidget(page)
+
+    def _page_named(self, name: str) -> QWidget:
+        """The page of this name, made now if it is looked at for the first time."""
+        pages: dict[str, Callable[[], QWidget]] = {
+            "map": lambda: self.map_page,
+            "heat": lambda: self.heat_map,
+            "pairs": lambda: self.pairs,
+        }
+        return pages[name]()
 
     def take_focus(self) -> None:
         """Let keys move the map."""
@@ -129,7 +120,7 @@ class MapPanel(QWidget):
             group.addButton(button)
             head.addWidget(button)
         head.addStretch(1)
-        head.addWidget(self.larger_button)
+        head.addWidget(self.detach_button)
         self.buttons["map"].setChecked(True)
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 4, 0, 0)
@@ -144,7 +135,7 @@ class MapPanel(QWidget):
     def _connect(self) -> None:
         for name, button in self.buttons.items():
             button.clicked.connect(partial(self._turn_to, name))
-        self.larger_button.clicked.connect(self.detached.toggle)
+        self.detach_button.clicked.connect(self.detached.toggle)
         self.chosen.queue_wanted.connect(self.queue_wanted)
         self.chosen.heat_map_wanted.connect(self._compare_chosen)
 

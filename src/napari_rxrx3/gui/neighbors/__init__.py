@@ -1,1 +1,1 @@
-"""What the map of perturbations answers: lists, cards, comparisons."""
+"""The list of neighbors, and what is known of the perturbation that is asked for."""

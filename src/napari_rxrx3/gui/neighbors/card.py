@@ -97,11 +97,6 @@ class PerturbationCard(QWidget):
         self.structure.settled.connect(self._on_structure)
         self.set_card(None)
 
-    @property
-    def is_settled(self) -> bool:
-        """The molecule is drawn, or it is known that it cannot be."""
-        return self.structure.is_settled
-
     def set_card(self, card: Card | None) -> None:
         """Show a perturbation; None: nothing, without taking any room."""
         self._card = card
@@ -120,10 +115,6 @@ class PerturbationCard(QWidget):
         """Show dots in the place of the numbers while they are computed."""
         self._busy = busy
         self._show_numbers()
-
-    def end(self, wait: bool = False) -> None:
-        """Draw no more molecules."""
-        self.structure.end(wait)
 
     def _make_parts(self) -> None:
         # in the order in which Tab goes through them

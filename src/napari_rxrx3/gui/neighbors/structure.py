@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -13,8 +11,8 @@ from qtpy.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_rxrx3.gui.plate.legend import window_inks
-from napari_rxrx3.gui.tasks import MainThread
 from napari_rxrx3.gui.widgets import OnDestroyed
+from napari_rxrx3.gui.work.latest_only import LatestOnly
 
 __all__ = ["StructureView", "draw_structure", "why_no_picture"]
 
@@ -110,7 +108,8 @@ class StructureView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._drawer = _Drawer()
+        self.drawing = LatestOnly(self._on_drawn)
+        self._job: Job | None = None
         self._smiles, self._dark = "", False
         self._pictures: Pictures | None = None
         self.popup = _Popup(self)
@@ -119,16 +118,12 @@ class StructureView(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip("Click for a larger picture and the SMILES")
         self.setAccessibleName("Structure of the compound")
-        self._at_end = OnDestroyed(self, self._drawer.close)
+        self._at_end = OnDestroyed(self, self.drawing.close)
 
     @property
     def has_picture(self) -> bool:
         """Whether the molecule is drawn (or being drawn anew for another theme)."""
         return self._pictures is not None
-
-    @property
-    def is_settled(self) -> bool:
-        return self._drawer.is_idle
 
     def set_smiles(self, smiles: str) -> None:
         """Draw a molecule in the background; none if empty."""
@@ -141,16 +136,19 @@ class StructureView(QWidget):
         self.setAccessibleDescription(smiles)
         self._draw()
 
-    def end(self, wait: bool = False) -> None:
-        """Draw no more; what still comes is dropped."""
-        self._drawer.close(wait=wait)
-
     def _draw(self) -> None:
         self._dark = self._is_dark()
-        self._drawer.ask((self._smiles, self._dark, self.devicePixelRatioF()), self._show)
+        job = self._smiles, self._dark, self.devicePixelRatioF()
+        self._job = job if self._smiles else None
+        if self._job is not None:
+            self.drawing.ask("structure", partial(_drawn, job))
         self.update()
 
-    def _show(self, pictures: Pictures | None) -> None:
+    def _on_drawn(self, kind: str, drawn: tuple[Job, Pictures | None]) -> None:
+        job, pictures = drawn
+        if job != self._job:
+            return
+        self._job = None
         self._pictures = pictures
         self.popup.picture = pictures and pictures[1]
         self.popup.update()
@@ -227,38 +225,8 @@ class _Popup(QWidget):
         painter.end()
 
 
-class _Drawer:
-    """Draws in a thread what was asked for last. It knows no widget, so it may outlive its own."""
-
-    def __init__(self) -> None:
-        self._main = MainThread()
-        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "rxrx3-structure")
-        self._wanted: Job | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        return self._wanted is None
-
-    def ask(self, job: Job, done: Callable[[Pictures | None], None]) -> None:
-        """Draw next; `done` is called on this thread unless something else is asked for."""
-        self._wanted = job if self._pool is not None and job[0] else None
-        if self._pool is not None and job[0]:
-            self._pool.submit(self._work, job, done)
-
-    def close(self, _destroyed: object = None, wait: bool = False) -> None:
-        pool, self._pool, self._wanted = self._pool, None, None
-        if pool is not None:
-            pool.shutdown(wait=wait, cancel_futures=True)
-
-    def _work(self, job: Job, done: Callable[[Pictures | None], None]) -> None:
-        if self._wanted is job:
-            pictures = _both_sizes(*job)
-            self._main.call(lambda: self._end(job, partial(done, pictures)))
-
-    def _end(self, job: Job, done: Callable[[], None]) -> None:
-        if self._wanted is job:
-            self._wanted = None
-            done()
+def _drawn(job: Job) -> tuple[Job, Pictures | None]:
+    return job, _both_sizes(*job)
 
 
 def _both_sizes(smiles: str, dark: bool, scale: float) -> Pictures | None:

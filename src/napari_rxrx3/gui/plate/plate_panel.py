@@ -22,15 +22,16 @@ from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.strips.well_drag import drag_wells
-from napari_rxrx3.gui.widgets import Connections, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["PlatePanel"]
@@ -39,10 +40,10 @@ __all__ = ["PlatePanel"]
 class PlatePanel(QWidget):
     """Follows the session's plate, well, selection and highlight, and sets them."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}
@@ -83,7 +84,7 @@ class PlatePanel(QWidget):
         layout.addWidget(self.facts)
 
     def _connect(self) -> None:
-        follow = self.following.connect
+        follow = self._connections.connect
         session = self._session
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self._on_plate)

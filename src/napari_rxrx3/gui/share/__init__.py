@@ -1,1 +1,1 @@
-"""The menu to take along what is on screen."""
+"""Figures, scripts, planes and sessions of what is on screen."""

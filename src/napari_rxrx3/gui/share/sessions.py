@@ -15,11 +15,11 @@ from qtpy.QtWidgets import QApplication
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.gui.share.view_record import record_of_window, shows_picture, take_look
-from napari_rxrx3.gui.widgets import Connections
+from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
     from napari_rxrx3.gui.workspace import Workspace
     from napari_rxrx3.hits.review import Review
@@ -44,7 +44,7 @@ class Sessions(QObject):
     kept is said once, and tried again at the next change.
     """
 
-    def __init__(self, workspace: Workspace, parent: QObject) -> None:
+    def __init__(self, workspace: Workspace, tasks: TaskGroup, parent: QObject) -> None:
         super().__init__(parent)
         self._workspace = workspace
         self._awaited: ViewRecord | None = None
@@ -58,13 +58,10 @@ class Sessions(QObject):
         self._keep_timer.timeout.connect(self._keep)
         self._look_timer = QTimer(self, interval=_LOOK_MS)
         self._look_timer.timeout.connect(self._look)
-        self._following = Connections(self)
+        self._connections = tasks.connections(self)
+        tasks.settled_if(lambda: self._awaited is None)
+        tasks.at_end(self._end)
         self._follow()
-
-    @property
-    def is_settled(self) -> bool:
-        """No session is being restored."""
-        return self._awaited is None
 
     def save(self, path: str) -> None:
         """Save the session to a file.
@@ -102,12 +99,9 @@ class Sessions(QObject):
         record = record_of_window(workspace)
 
         def work(progress: Any) -> Dataset:
-            from napari_rxrx3.data.dataset import open_dataset
+            from napari_rxrx3.dataset import open_dataset
 
-            again = open_dataset(dataset.address, dataset.cache.folder, progress=progress)
-            again.progress = None
-            len(again.known_plates)
-            return again
+            return open_dataset(dataset.address, dataset.cache.folder, progress=progress)
 
         def done(again: Dataset) -> None:
             self.show(record, again, "")
@@ -144,10 +138,9 @@ class Sessions(QObject):
         self._awaited, self._awaited_tiles = record, session.tiles
         self._look_timer.start()
 
-    def end(self) -> None:
-        """The dock is closed: keep what is shown, and follow no more."""
+    def _end(self) -> None:
+        """The dock is closed: keep what is shown."""
         self.flush()
-        self._following.end()
         self._look_timer.stop()
         QApplication.instance().aboutToQuit.disconnect(self.flush)
 
@@ -171,8 +164,8 @@ class Sessions(QObject):
             *(display.palette_changed, session.review_changed),
         )
         for signal in changes:
-            self._following.connect(signal, self._keep_soon)
-        self._following.connect(session.review_changed, self._on_review)
+            self._connections.connect(signal, self._keep_soon)
+        self._connections.connect(session.review_changed, self._on_review)
         QApplication.instance().aboutToQuit.connect(self.flush)
 
     def _keep_soon(self) -> None:

@@ -15,6 +15,7 @@ from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import Sessions
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.gui.widgets import shortcut, tool_button
+from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.ome_tiff import SavedPlanes
@@ -32,10 +33,10 @@ _PLANES = "OME-TIFF (*.ome.tif *.ome.tiff)"
 class ShareMenu(QObject):
     """A button with the menu, and what its entries do."""
 
-    def __init__(self, workspace: Workspace, parent: QWidget) -> None:
+    def __init__(self, workspace: Workspace, tasks: TaskGroup, parent: QWidget) -> None:
         super().__init__(parent)
         self._workspace, self._parent = workspace, parent
-        self.sessions = Sessions(workspace, self)
+        self.sessions = Sessions(workspace, tasks, self)
         self.figure_dialog: FigureDialog | None = None
         tip = "Save a figure, a script, the planes or the session"
         self.button = tool_button("export_variant", tip, parent)
@@ -54,10 +55,6 @@ class ShareMenu(QObject):
         is_busy = any(map(workspace.tasks.is_running, ("open", "demo")))
         if workspace.session.dataset is None and not is_busy and reopens_last():
             self.sessions.open_last()
-
-    def end(self) -> None:
-        """The dock is closed."""
-        self.sessions.end()
 
     def _fill(self) -> None:
         add = self._add

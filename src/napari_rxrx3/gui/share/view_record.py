@@ -1,4 +1,4 @@
-"""What the window shows, put on record, and shown again."""
+"""Records what the window shows, and restores it."""
 
 from __future__ import annotations
 

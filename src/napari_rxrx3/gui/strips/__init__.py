@@ -1,1 +1,1 @@
-"""A well beside what it is to be compared with: what is asked for, and what the numbers say."""
+"""Strips, wells shown side by side: the choice of one, and measurements of its wells."""

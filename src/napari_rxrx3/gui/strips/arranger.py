@@ -1,21 +1,22 @@
-"""Has strips arranged in the background, for whoever asks the session for one."""
+"""Arranges strips in the background, for whoever asks the session for one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.gui.strips.choices import CHOICES, why_not
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Hurry
+from napari_rxrx3.gui.work.debounce import LeadingDebounce
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import Strip
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Arranger"]
 
@@ -32,25 +33,20 @@ class Arranger(QObject):
 
     keeping_changed = Signal(bool)
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._turned: tuple[str, int] = ("", 0)
         self._kind, self._well, self._said = "", "", ""
         self.is_keeping = False
         """Every well that is gone to is shown as the last one was, until one is shown alone."""
-        self._again = Hurry(self._arrange_again, self)
-        self._soon = QTimer(self, interval=0, singleShot=True)  # the session is not done yet
-        self._soon.timeout.connect(self._again.call)
+        self._again = tasks.add(LeadingDebounce(self._arrange_again, self))
+        # the session is not done yet
+        self._soon = tasks.timer(self, 0, self._again.throttle)
         session.strip_wanted.connect(self.arrange)
         session.tiles_changed.connect(self._on_tiles)
         session.view_changed.connect(self._on_view)
         session.dataset_changed.connect(self._on_dataset)
-
-    @property
-    def is_settled(self) -> bool:
-        waiting = self._soon.isActive() or self._again.is_waiting
-        return not waiting and not self._tasks.is_running(_TASK)
 
     def keep(self, keeping: bool) -> None:
         """Show the wells that are gone to beside the same kind of others, or alone again."""

@@ -1,4 +1,4 @@
-"""What can be shown beside a well, in words, and why something cannot."""
+"""The strips that can be asked for, in words, and why one cannot be shown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from napari_rxrx3.session import CROPS, Session
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "CHOICES",
-    "Choice",
+    "StripChoice",
     "next_crop",
     "series_of",
     "show_alone",
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Choice:
+class StripChoice:
     """A kind of strip: the word on its button, its key, and what it is for."""
 
     kind: str
@@ -40,39 +40,39 @@ class Choice:
 CHOICES = {
     choice.kind: choice
     for choice in (
-        Choice(
+        StripChoice(
             "control",
             "Control",
             "C",
             "The nearest EMPTY_control of the plate beside the well; once more: another one",
         ),
-        Choice(
+        StripChoice(
             "neighbors",
             "Neighbors",
             "N",
             "The well, its control, and the perturbations that look most like it",
         ),
-        Choice("replicates", "Replicates", "R", "The other wells that received the same"),
-        Choice(
+        StripChoice("replicates", "Replicates", "R", "The other wells that received the same"),
+        StripChoice(
             "guides",
             "Guides",
             "G",
             "All guides of the gene, a row each, the strongest first, controls in the last row",
         ),
-        Choice(
+        StripChoice(
             "doses",
             "Doses",
             "G",
             "All doses of the compound after a control, and how far each is from the controls",
         ),
-        Choice(
+        StripChoice(
             "position",
             "Position",
             "P",
             "The same position on other plates: what all of them show is the plate's, not the "
             "perturbation's",
         ),
-        Choice(
+        StripChoice(
             "wells",
             "Wells",
             "W",

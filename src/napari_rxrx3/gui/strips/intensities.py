@@ -1,4 +1,4 @@
-"""How bright the wells on screen are against the controls of their plate: read in threads."""
+"""Intensities of the wells on screen against the controls of their plate; read in threads."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.words import count
+from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.images.tiles import prefix_or_plane
 from napari_rxrx3.gui.strips.choices import without_controls
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import CONTROL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
-__all__ = ["Asked", "ControlLevels", "Intensities", "asked_of", "compare_intensities"]
+__all__ = ["ControlLevels", "Intensities", "IntensityRequest", "asked_of", "compare_intensities"]
 
 _MOST_CONTROLS = 8
 _MOST_WELLS = 24
@@ -32,7 +34,7 @@ _PLATES_KEPT = 4
 
 
 @dataclass(frozen=True)
-class Asked:
+class IntensityRequest:
     """The wells on screen that are looked at, all of one plate, and controls of that plate."""
 
     plate: PlateId
@@ -48,7 +50,7 @@ class Intensities:
     note: str
 
 
-def asked_of(session: Session) -> Asked | str:
+def asked_of(session: Session) -> IntensityRequest | str:
     """What there is to compare on screen, or why there is nothing.
 
     These are the wells on the current plate that received the same as the current well, or all of
@@ -74,7 +76,7 @@ def asked_of(session: Session) -> Asked | str:
         return without_controls(session, well)
     spread = np.linspace(0, len(controls) - 1, _MOST_CONTROLS).round().astype(int)
     some = [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
-    return Asked(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
+    return IntensityRequest(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
 
 
 def _received_the_same(wells: pd.DataFrame, row: pd.Series) -> np.ndarray[Any, Any]:
@@ -87,24 +89,22 @@ class ControlLevels:
     """Remembers what was read of the controls of the last plates."""
 
     def __init__(self) -> None:
-        self._kept: dict[object, list[Levels | None]] = {}
+        self._kept = LruCache(_PLATES_KEPT, one)
 
     def of(
         self, dataset: Dataset, controls: tuple[str, ...], progress: Progress
     ) -> list[Levels | None]:
         """Of each stain the levels of all controls, None if none can be read."""
-        key = dataset, controls
-        kept = self._kept.get(key)
-        if kept is None:
-            kept = _levels_by_stain(dataset, controls, progress)
-            while len(self._kept) >= _PLATES_KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = kept
-        return kept
+        key = dataset, controls, dataset.images.stamps.n_changed
+
+        def read() -> list[Levels | None]:
+            return _levels_by_stain(dataset, controls, progress)
+
+        return self._kept.get(key, read, shares_failure=False)
 
 
 def compare_intensities(
-    dataset: Dataset, asked: Asked, kept: ControlLevels, progress: Progress
+    dataset: Dataset, asked: IntensityRequest, kept: ControlLevels, progress: Progress
 ) -> Intensities:
     """Read the wells and the controls and compare them, stain by stain.
 
@@ -135,8 +135,7 @@ def _levels_by_stain(
         for well in wells:
             progress(channel, N_CHANNELS, "")
             try:
-                top = dataset.top(well, channel)
-                levels.append(Levels.of(dataset.plane(well, channel) if top is None else top))
+                levels.append(Levels.of(prefix_or_plane(dataset, well, channel)))
             except RxRx3Error:
                 continue  # the canvas and the map say which, and why
         found.append(Levels.together(levels) if levels else None)

@@ -6,7 +6,7 @@ from functools import partial
 from math import isnan
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -24,21 +24,22 @@ from napari_rxrx3.gui.strips.choices import CHOICES, series_of, show_alone, why_
 from napari_rxrx3.gui.strips.dose_curve import DoseCurveView
 from napari_rxrx3.gui.strips.histogram_view import HistogramView
 from napari_rxrx3.gui.strips.intensities import (
-    Asked,
     ControlLevels,
     Intensities,
+    IntensityRequest,
     asked_of,
     compare_intensities,
 )
 from napari_rxrx3.gui.strips.keys import flicker, toggle_difference
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import CROPS, Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["SidePanel"]
 
@@ -57,13 +58,13 @@ class SidePanel(QWidget):
     """Buttons for the strips; below them the dose curve, or histograms against the controls."""
 
     def __init__(
-        self, session: Session, tasks: Tasks, arranger: Arranger, parent: QWidget | None = None
+        self, session: Session, tasks: TaskGroup, arranger: Arranger, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._session, self._tasks, self._arranger = session, tasks, arranger
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self._levels = ControlLevels()
-        self._asked: Asked | str = ""
+        self._asked: IntensityRequest | str = ""
         self.kinds = {kind: _button(CHOICES[kind].word) for kind in _KINDS}
         self.flicker, self.difference = _button("Flicker"), _button("Difference")
         self.crops = {crop: _button(_CROP_WORDS[crop]) for crop in CROPS}
@@ -75,32 +76,20 @@ class SidePanel(QWidget):
         self.pages = QStackedWidget()
         self.switch = tool_button("chart_bar", "Dose curve or brightness of the stains")
         # one moment of the user can be many signals
-        self._soon = QTimer(self, interval=0, singleShot=True)
-        self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
+        self._soon = tasks.timer(self, 0, self._refresh)
+        self._pause = tasks.timer(self, _PAUSE_MS, self._measure)
         WellDrop(self, session)
         self._lay_out()
         self._connect()
-
-    def end(self) -> None:
-        """Stop all work of the panel; it is not used any more."""
-        self.following.end()
-        self._arranger.keeping_changed.disconnect(self.keep.setChecked)
-        for timer in (self._soon, self._pause):
-            timer.stop()
-        self._tasks.cancel(_TASK)
-
-    @property
-    def is_settled(self) -> bool:
-        return not (self._soon.isActive() or self._pause.isActive())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._refresh()
 
     def _lay_out(self) -> None:
-        beside, look, words = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        kinds, look, words = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         for button in self.kinds.values():
-            beside.addWidget(button)
+            kinds.addWidget(button)
         for button in (self.flicker, self.difference):
             look.addWidget(button)
         look.addSpacing(6)
@@ -111,19 +100,19 @@ class SidePanel(QWidget):
         look.addWidget(self.alone)
         words.addWidget(self.note, 1)
         words.addWidget(self.switch)
-        for row in (beside, look, words):
+        for row in (kinds, look, words):
             row.setSpacing(1)
         self.pages.addWidget(self.histograms)
         self.pages.addWidget(self.curve)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        for row in (beside, look, words):
+        for row in (kinds, look, words):
             layout.addLayout(row)
         layout.addWidget(self.pages, 1)
 
     def _connect(self) -> None:
-        session, follow = self._session, self.following.connect
+        session, follow = self._session, self._connections.connect
         follow(session.dataset_changed, self._on_dataset)
         for signal in (
             session.wells_changed,
@@ -147,12 +136,12 @@ class SidePanel(QWidget):
             group.addButton(button)
             button.clicked.connect(partial(self._crop, crop))
         self.keep.clicked.connect(self._arranger.keep)
-        self._arranger.keeping_changed.connect(self.keep.setChecked)
+        keeping, show = self._arranger.keeping_changed, self.keep.setChecked
+        keeping.connect(show)
+        self._tasks.at_end(lambda: keeping.disconnect(show))
         self.alone.clicked.connect(partial(self._act, show_alone))
         self.switch.clicked.connect(self._turn_page)
         self.curve.chosen.connect(self._go_to_dose)
-        self._soon.timeout.connect(self._refresh)
-        self._pause.timeout.connect(self._measure)
 
     # -- what the user does -----------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from napari_rxrx3.maps.compare.lists import rank_correlation
 from napari_rxrx3.maps.compare.screens import Halves, Screens, screens_of_halves, screens_of_maps
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["MOST_PAIRS", "PairTable", "compare_pairs", "compare_replicates"]
 
@@ -98,8 +98,8 @@ class PairTable:
 
 
 def compare_pairs(
-    map_a: PhenoMap,
-    map_b: PhenoMap,
+    map_a: Entries,
+    map_b: Entries,
     keys: Sequence[str] | None = None,
     *,
     pairs: Ends | None = None,
@@ -130,7 +130,7 @@ def compare_pairs(
 
 
 def compare_replicates(
-    phenomap: PhenoMap | Halves,
+    phenomap: Entries | Halves,
     keys: Sequence[str] | None = None,
     *,
     pairs: Ends | None = None,
@@ -142,7 +142,7 @@ def compare_replicates(
 
     Parameters
     ----------
-    phenomap : PhenoMap or Halves
+    phenomap : Entries or Halves
         Of a map each entry's experiments are dealt out in turn, see `Halves.of`.
 
     Raises

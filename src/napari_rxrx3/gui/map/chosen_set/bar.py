@@ -1,4 +1,4 @@
-"""The bar of the chosen set: what it is, and what can be done with it."""
+"""The bar of the chosen set: how many entries it has, and actions on them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from napari_rxrx3.gui.map.chosen_set.entries import (
     typical_wells,
 )
 from napari_rxrx3.gui.map.chosen_set.table import ChosenTable
-from napari_rxrx3.gui.neighbors.results import save_text
-from napari_rxrx3.gui.tasks import Progress, Tasks
-from napari_rxrx3.gui.widgets import Connections, tool_button
+from napari_rxrx3.gui.results import save_text
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["ChosenBar"]
 
@@ -47,31 +48,21 @@ class ChosenBar(QWidget):
     found = Signal(object)
     """The wells of the set, `ChosenWells`; None when there is no set any more."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self.following = Connections(self)
+        self._connections = tasks.connections(self)
         self.table: ChosenTable | None = None
         self.words = Line()
-        self.beside = _button("Side by side", "A well of each of them beside the others")
+        self.side_by_side = _button("Side by side", "A well of each of them beside the others")
         self.queue = _button("Queue", "Look at them one by one in the tab Hits, and tag them")
         self.heat_map = _button("Heat map", "How alike they are, pair by pair")
         self.list = _button("Table", "List them, to read, to copy or to save as CSV")
         self.clear = tool_button("close", "Choose nothing: all points are shown alike again")
+        tasks.at_end(self._close_table)
         self._lay_out()
         self._connect()
         self._on_chosen(session.chosen)
-
-    @property
-    def is_settled(self) -> bool:
-        return not any(map(self._tasks.is_running, _TASKS))
-
-    def end(self) -> None:
-        """Stop all work of the bar; it is not used any more."""
-        self.following.end()
-        self._close_table()
-        for task in _TASKS:
-            self._tasks.cancel(task)
 
     def save_csv(self, path: Path) -> None:
         """Write the set to a file; what goes wrong is said in the window."""
@@ -86,16 +77,16 @@ class ChosenBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(1)
         row.addWidget(self.words, 1)
-        for button in (self.beside, self.queue, self.heat_map, self.list):
+        for button in (self.side_by_side, self.queue, self.heat_map, self.list):
             row.addWidget(button)
         self.clear.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(self.clear)
 
     def _connect(self) -> None:
-        follow, session = self.following.connect, self._session
+        follow, session = self._connections.connect, self._session
         follow(session.chosen_changed, self._on_chosen)
         follow(session.dataset_changed, self._on_dataset)
-        self.beside.clicked.connect(self._show_beside)
+        self.side_by_side.clicked.connect(self._show_side_by_side)
         self.queue.clicked.connect(self.queue_wanted)
         self.heat_map.clicked.connect(self.heat_map_wanted)
         self.list.clicked.connect(self._show_table)
@@ -105,8 +96,7 @@ class ChosenBar(QWidget):
         self._close_table()
 
     def _on_chosen(self, keys: tuple[str, ...]) -> None:
-        for task in _TASKS:
-            self._tasks.cancel(task)
+        self._tasks.cancel(*_TASKS)
         self._close_table()
         self.setVisible(bool(keys))
         title = self._session.chosen_title or f"{len(keys):,} chosen"
@@ -128,7 +118,7 @@ class ChosenBar(QWidget):
         session = self._session
         return Chosen(session.chosen, session.chosen_title, session.chosen_spec)
 
-    def _show_beside(self) -> None:
+    def _show_side_by_side(self) -> None:
         dataset, session, chosen = self._session.dataset, self._session, self._chosen()
         if dataset is None:
             return

@@ -1,4 +1,4 @@
-"""The chosen set of entries: its wells, the ones to look at, and its table; run by threads."""
+"""The chosen set of entries: its wells, the typical ones, and its table; computed in threads."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.spec import Query
 
 __all__ = ["MOST_WELLS", "Chosen", "ChosenWells", "find_wells", "table_of", "typical_wells"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 PictureOf = Callable[[Array], str | None]
 
 MOST_WELLS = 60
@@ -38,9 +38,7 @@ class Chosen:
 
     def rows(self, dataset: Dataset, progress: Progress) -> tuple[PhenoMap, Array]:
         """The map, and the rows of those entries that it has."""
-        from napari_rxrx3.maps.build import phenomap_or_fallback
-
-        phenomap = phenomap_or_fallback(dataset, self.spec, progress)[0]
+        phenomap = dataset.map_or_fallback(self.spec, progress)[0]
         rows = phenomap.rows_of(self.keys)
         return phenomap, rows[rows >= 0]
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.words import decimals, key_in_words, kind_in_words
-from napari_rxrx3.gui.neighbors.results import Column, ResultTable, Row
+from napari_rxrx3.gui.results import Column, ResultTable, Row
 from napari_rxrx3.gui.widgets import tool_button
 
 if TYPE_CHECKING:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_rxrx3.gui.map.heat_map.sets import Shown
-from napari_rxrx3.gui.neighbors.results import save_text
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.map.heat_map.sets import HeatMapAnswer
+from napari_rxrx3.gui.results import save_text
+from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["figure_saved", "table_saved"]
 
 
-def table_saved(answer: Shown, path: Path, overwrite: bool, progress: Progress) -> str:
+def table_saved(answer: HeatMapAnswer, path: Path, overwrite: bool, progress: Progress) -> str:
     """Write the cosines as CSV; a file that is there is replaced only if that was agreed to."""
     if path.exists() and not overwrite:
         return f"{path} exists already: nothing was written."
@@ -24,7 +24,7 @@ def table_saved(answer: Shown, path: Path, overwrite: bool, progress: Progress) 
 
 
 def figure_saved(
-    dataset: Dataset, answer: Shown, path: Path, overwrite: bool, progress: Progress
+    dataset: Dataset, answer: HeatMapAnswer, path: Path, overwrite: bool, progress: Progress
 ) -> str:
     """Draw the figure; a file that is there is replaced only if that was agreed to."""
     from napari_rxrx3.figures.heat_map import save_heat_map

@@ -11,21 +11,21 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.names import split_names
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.words import key_in_words, not_found
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.hits.names import find_wells
 from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.session import Session
 
 __all__ = [
-    "Choice",
-    "Shown",
-    "Wanted",
+    "HeatMapAnswer",
+    "HeatMapRequest",
+    "SetChoice",
     "choices",
     "in_words",
     "judged",
@@ -41,7 +41,7 @@ _NONE = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HeatMapRequest:
     """A set of entries, and the map that they are of.
 
     Attributes
@@ -73,16 +73,16 @@ class Wanted:
         spec = spec_of(self.query)
         return replace(spec, level=self.level) if self.level else spec
 
-    def asked_of(self, query: Query) -> Wanted:
+    def asked_of(self, query: Query) -> HeatMapRequest:
         """The same set in another map."""
         return replace(self, query=query)
 
-    def in_order(self, order: str) -> Wanted:
+    def in_order(self, order: str) -> HeatMapRequest:
         return replace(self, order=order)
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class HeatMapAnswer:
     """A heat map, the map it is of, what it is called, and what should be known about it."""
 
     heat_map: HeatMap
@@ -97,7 +97,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SetChoice:
     """A set that the window offers: a name and a level where it is what one thing received."""
 
     kind: str
@@ -108,17 +108,17 @@ class Choice:
     level: str = ""
 
 
-def choices(session: Session) -> list[Choice]:
+def choices(session: Session) -> list[SetChoice]:
     """The sets that there are: neighbors, chosen entries, doses or guides of what is selected."""
     n = len(session.chosen)
     offered = [
-        Choice(
+        SetChoice(
             "neighbors",
             f"{key_in_words(session.query.key) or 'The query'} and its neighbors",
             "The perturbation that is asked for and the list of the tab Neighbors",
             bool(session.query.key),
         ),
-        Choice(
+        SetChoice(
             "chosen",
             f"Chosen on the map ({n:,})" if n else "Chosen on the map (nothing yet)",
             "What was chosen with the lasso or the box on the page All",
@@ -129,7 +129,7 @@ def choices(session: Session) -> list[Choice]:
     return [*offered, series] if series is not None else offered
 
 
-def _series_of(session: Session) -> Choice | None:
+def _series_of(session: Session) -> SetChoice | None:
     """All doses of the compound, or all guides of the gene, that the current well received."""
     if session.dataset is None or session.well is None:
         return None
@@ -137,15 +137,17 @@ def _series_of(session: Session) -> Choice | None:
     treatment = row["treatment"]
     if row["well_type"] == "compound" and isinstance(treatment, str):
         tip = "The compound of the current well at each of its doses"
-        return Choice("series", f"All doses of {treatment}", tip, True, treatment, "perturbation")
+        return SetChoice(
+            "series", f"All doses of {treatment}", tip, True, treatment, "perturbation"
+        )
     gene = gene_of_guide(treatment) if isinstance(treatment, str) else None
     if gene is None:
         return None
     tip = "The guides of the current well's gene, each by itself"
-    return Choice("series", f"All guides of {gene}", tip, True, gene, "guide")
+    return SetChoice("series", f"All guides of {gene}", tip, True, gene, "guide")
 
 
-def shown(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
+def shown(dataset: Dataset, wanted: HeatMapRequest, progress: Progress) -> HeatMapAnswer:
     """Make the heat map of a set.
 
     A list without any name at the level of the query is looked for at the other levels.
@@ -168,18 +170,16 @@ def shown(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
     raise first
 
 
-def _shown_at(dataset: Dataset, wanted: Wanted, progress: Progress) -> Shown:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+def _shown_at(dataset: Dataset, wanted: HeatMapRequest, progress: Progress) -> HeatMapAnswer:
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     names, title = _names(phenomap, wanted, progress)
     listing = _Listing(dataset, phenomap)
     made = heat_map(phenomap, names, wanted.order, progress, find_bare=listing.find_bare)
     notes = (note, *made.notes, listing.unknown_in_words(made.unknown))
-    return Shown(made, phenomap, title, tuple(filter(None, notes)))
+    return HeatMapAnswer(made, phenomap, title, tuple(filter(None, notes)))
 
 
-def _names(phenomap: PhenoMap, wanted: Wanted, progress: Progress) -> tuple[list[str], str]:
+def _names(phenomap: PhenoMap, wanted: HeatMapRequest, progress: Progress) -> tuple[list[str], str]:
     """Names of the entries, and what the set is called."""
     if wanted.has_neighbors:
         return _neighbors(phenomap, wanted.query, progress)
@@ -195,16 +195,8 @@ def _neighbors(phenomap: PhenoMap, query: Query, progress: Progress) -> tuple[li
     if phenomap.find(key) is None and query.well is not None:
         key = phenomap.key_of_well(query.well) or key
     phenomap.row(key)
-    listed = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        query.k,
-        query.metric,
-        lambda positions: None,
-        progress=progress,
-    )
+    asked = replace(query, key=key)
+    listed = list_neighbors(phenomap, asked, lambda positions: None, progress)
     which = "neighbors" if query.order == "similar" else f"{query.order} entries"
     return [key, *(each.key for each in listed)], f"{key_in_words(key)} and {len(listed)} {which}"
 
@@ -245,13 +237,13 @@ class _Listing:
         return f" (closest: {key_in_words(closest[0])})" if closest else ""
 
 
-def judged(answer: Shown, row: int, column: int, progress: Progress) -> Verdict:
+def judged(answer: HeatMapAnswer, row: int, column: int, progress: Progress) -> Verdict:
     """How far the likeness of a row's and a column's entry can be trusted."""
     keys = answer.heat_map.keys
     return judge_pair(answer.phenomap, keys[row], keys[column], progress)
 
 
-def in_words(answer: Shown) -> str:
+def in_words(answer: HeatMapAnswer) -> str:
     """What is shown."""
     made = answer.heat_map
     return f"{answer.title}: {len(made):,} × {len(made):,} · {made.in_words()}"

@@ -13,13 +13,13 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.names import split_names
 from napari_rxrx3.core.words import count, decimals
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.tasks import Progress
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.core.points.cloud import PointCloud
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.compare.pairs import PairTable
     from napari_rxrx3.maps.compare.screens import Halves, Twins
     from napari_rxrx3.maps.phenomap import PhenoMap
@@ -112,10 +112,8 @@ def answered(dataset: Dataset, question: PairQuestion, progress: Progress) -> Pa
 def _maps_of(
     dataset: Dataset, question: PairQuestion, progress: Progress
 ) -> tuple[tuple[PhenoMap, ...], tuple[str, ...]]:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     specs = [question.a] if question.b is None else [question.a, question.b]
-    made = [phenomap_or_fallback(dataset, spec, progress) for spec in specs]
+    made = [dataset.map_or_fallback(spec, progress) for spec in specs]
     names = ("A: ", "B: ") if len(made) > 1 else ("",)
     notes = tuple(f"{name}{note}" for name, (_, note) in zip(names, made, strict=True) if note)
     maps = tuple(phenomap for phenomap, _ in made)

@@ -24,11 +24,11 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_rxrx3.core.points.painting import Inks, paint_density
 from napari_rxrx3.core.points.viewport import Viewport
 from napari_rxrx3.gui.map.pairs.frame import paint_axes, paint_caption, paint_legend
-from napari_rxrx3.gui.map.rendering import LatestOnly
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.strips.inks import ink, legible, paper
 from napari_rxrx3.gui.widgets import OnDestroyed
 from napari_rxrx3.gui.words import elided
+from napari_rxrx3.gui.work.latest_only import LatestOnly
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.points.cloud import PointCloud
@@ -77,19 +77,14 @@ class PairsPlot(QWidget):
         self._inks: tuple[QColor, Inks] | None = None
         self._picture: tuple[Key, QImage] | None = None
         self._asked: Key | None = None
-        self._latest = LatestOnly(self._on_painted)
-        self._at_end = OnDestroyed(self, self._latest.close)
+        self.rendering = LatestOnly(self._on_painted)
+        self._at_end = OnDestroyed(self, self.rendering.close)
         self.view = Viewport.fit(_ALL, 100, 100)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Pairs in two screens")
         self.setToolTip("")
-
-    @property
-    def is_settled(self) -> bool:
-        """No picture is being painted."""
-        return self._latest.is_idle
 
     def set_pairs(self, cloud: PointCloud | None, axes: tuple[str, str] = ("", "")) -> None:
         """Show pairs, x in A and y in B; the axes are called so. What is in view stays."""
@@ -298,7 +293,7 @@ class PairsPlot(QWidget):
                 self._on_painted("", job())
             elif self._asked != key:
                 self._asked = key
-                self._latest.ask("pairs", job)
+                self.rendering.ask("pairs", job)
         if self._picture is not None:
             (_, view, *_), image = self._picture
             left, bottom, right, top = view.box()

@@ -1,8 +1,8 @@
-"""What the points of a map can be colored by, and how; run by threads."""
+"""How the points of a map are colored, and by what; computed in threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from napari_rxrx3.core.plate_colors import (
 )
 from napari_rxrx3.core.plate_view import WELL_TYPES
 from napari_rxrx3.core.words import SCORES_IN_WORDS
+from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:  # tables are loaded by the threads that read them
     import pandas as pd
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # tables are loaded by the threads that read them
 __all__ = ["KIND", "SIMILARITY", "TAGS", "Coloring", "color_points", "colorings", "needs_scores"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 Legend = CategoricalLegend | NumericLegend
 
 KIND, TAGS, SIMILARITY = "kind", "tags", "similarity to the query"
@@ -125,7 +125,7 @@ def color_points(
     if by == _N_WELLS:
         return _numbers(phenomap.n_wells.astype(float), "wells (log)", True)
     if by in _SCORES:
-        scores = phenomap.score_store.get(phenomap, progress)
+        scores = phenomap.score_store.get(progress)
         return _numbers(scores[_SCORES[by]].to_numpy(float), by)
     return _by_column(phenomap, wells, by)
 

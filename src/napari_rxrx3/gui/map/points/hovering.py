@@ -1,10 +1,10 @@
-"""Pictures of the entries that the mouse is over, on a map."""
+"""Thumbnails of the entry under the mouse, on a map."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QObject
 
-from napari_rxrx3.gui.map.points.making import Scene
+from napari_rxrx3.gui.map.points.making import MapScene
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.session import Session
@@ -18,21 +18,13 @@ class HoverPictures(QObject):
     def __init__(self, session: Session, view: MapView) -> None:
         super().__init__(view)
         self._session, self._view = session, view
-        self._scene: Scene | None = None
+        self._scene: MapScene | None = None
         self._hovered: tuple[int, str] | None = None
         self.thumbnails = Thumbnails(self)
         self.thumbnails.arrived.connect(self._on_thumbnail)
         view.hovered.connect(self._on_hovered)
 
-    @property
-    def is_idle(self) -> bool:
-        """The picture that was asked for is there."""
-        return self.thumbnails.is_idle
-
-    def close(self, wait: bool = False) -> None:
-        self.thumbnails.close(wait)
-
-    def set_scene(self, scene: Scene | None) -> None:
+    def set_scene(self, scene: MapScene | None) -> None:
         """What the points are; None: there are none."""
         self._scene, self._hovered = scene, None
         self.thumbnails.request(scene.dataset if scene is not None else None, [])

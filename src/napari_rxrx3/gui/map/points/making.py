@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +9,17 @@ import numpy as np
 
 from napari_rxrx3.core.words import count, key_in_words, name_of_well
 from napari_rxrx3.gui.map.points.coloring import colorings
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, Query
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.projection.projection import Projection
 
-__all__ = ["FILE", "PCA", "UMAP", "Scene", "Wanted", "make_scene", "strongest"]
+__all__ = ["FILE", "PCA", "UMAP", "MapRequest", "MapScene", "make_scene", "strongest"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 PCA, UMAP, FILE = "pca", "umap", "file"
 
@@ -30,7 +29,7 @@ _UNASKED = 100_000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MapRequest:
     """Which picture of which map.
 
     Attributes
@@ -52,11 +51,11 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class MapScene:
     """A map as a picture; `note` is why it is not what was asked for, `method` how it was made."""
 
     dataset: Dataset
-    wanted: Wanted
+    wanted: MapRequest
     method: str
     phenomap: PhenoMap
     projection: Projection
@@ -102,7 +101,7 @@ class Scene:
         return row
 
 
-def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
+def make_scene(dataset: Dataset, wanted: MapRequest, progress: Progress) -> MapScene:
     """Make a map and its projection.
 
     Raises
@@ -110,25 +109,23 @@ def make_scene(dataset: Dataset, wanted: Wanted, progress: Progress) -> Scene:
     RxRx3Error
         If there are no vectors, the file does not fit, or umap-learn is not installed.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-    from napari_rxrx3.maps.projection.project import project
     from napari_rxrx3.maps.projection.umap import UmapSettings, how_long
 
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     notes, method, n = [note], wanted.method, len(phenomap.labels)
     if method == UMAP and n > _UNASKED and not wanted.is_asked:
         method = PCA
         notes.append(f"Choose UMAP again to start it. {how_long(n)}")
     n_neighbors, min_dist, seed = wanted.settings
     settings = UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, seed=seed)
-    projection = project(
-        phenomap, method, settings=settings, path=wanted.path or None, progress=progress
+    projection = phenomap.project(
+        method, settings=settings, path=wanted.path or None, progress=progress
     )
     progress(0, 0, "looking at what the map can be colored by")
     choices = colorings(phenomap, dataset.wells)
     _make_ready(phenomap)
     said = " ".join(filter(None, notes))
-    return Scene(dataset, wanted, method, phenomap, projection, choices, said)
+    return MapScene(dataset, wanted, method, phenomap, projection, choices, said)
 
 
 def _make_ready(phenomap: PhenoMap) -> None:

@@ -15,9 +15,9 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_rxrx3.core.points.cloud import nearest
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
-from napari_rxrx3.gui.map.rendering import LatestOnly
 from napari_rxrx3.gui.strips.inks import paper
 from napari_rxrx3.gui.widgets import OnDestroyed, TooltipByPlace
+from napari_rxrx3.gui.work.latest_only import LatestOnly
 
 __all__ = ["AT_ONCE", "PointsView"]
 
@@ -48,11 +48,11 @@ class PointsView(TooltipByPlace):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._latest = LatestOnly(self._on_made)
+        self.rendering = LatestOnly(self._on_made)
         self._scene: Scene | None = None
         self._see_nothing()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._at_end = OnDestroyed(self, self._latest.close)
+        self._at_end = OnDestroyed(self, self.rendering.close)
 
     def _see_nothing(self) -> None:
         self._camera: Viewport | None = None
@@ -184,11 +184,6 @@ class PointsView(TooltipByPlace):
         is_right = picture.scene is self._scene and picture.viewport == camera
         return is_right and (camera.width, camera.height) == self._size()
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether the right picture is there and nothing is being made or looked for."""
-        return self.is_sharp and self._latest.is_idle
-
     def _is_sorted(self, scene: Scene) -> bool:
         return scene.is_sorted or len(scene.positions) <= AT_ONCE
 
@@ -207,7 +202,7 @@ class PointsView(TooltipByPlace):
         elif self._asked != (scene, camera):
             self._asked = scene, camera
             footer = round(self._footer() * unit)
-            self._latest.ask("picture", partial(_paint, scene, camera, (*size, footer), unit))
+            self.rendering.ask("picture", partial(_paint, scene, camera, (*size, footer), unit))
 
     def _on_made(self, kind: str, result: Any) -> None:
         scene = self._scene

@@ -10,9 +10,10 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_rxrx3.figures.files import FIGURES, with_ending
 from napari_rxrx3.gui.map.points.coloring import Coloring
-from napari_rxrx3.gui.map.points.making import Scene
+from napari_rxrx3.gui.map.points.making import MapScene
 from napari_rxrx3.gui.map.points.view import MapView
-from napari_rxrx3.gui.tasks import Progress, Tasks
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -26,12 +27,9 @@ _TASK = "map-picture"
 class MapSaving(QObject):
     """Asks for a file, and draws a picture into it."""
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget) -> None:
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget) -> None:
         super().__init__(parent)
         self._session, self._tasks, self._parent = session, tasks, parent
-
-    def end(self) -> None:
-        self._tasks.cancel(_TASK)
 
     def ask(self, picture: MapPicture | None) -> None:
         """Save a picture where the user wants it."""
@@ -58,7 +56,7 @@ class MapSaving(QObject):
 
 
 def picture_of(
-    scene: Scene | None,
+    scene: MapScene | None,
     coloring: Coloring | None,
     view: MapView,
     labels: list[tuple[int, str]],

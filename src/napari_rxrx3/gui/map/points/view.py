@@ -325,7 +325,7 @@ class MapView(PointsView):
         if len(scene.positions) <= AT_ONCE:
             self._on_made("marks", job())
         else:
-            self._latest.ask("marks", job)
+            self.rendering.ask("marks", job)
 
     def _on_made(self, kind: str, result: Any) -> None:
         super()._on_made(kind, result)

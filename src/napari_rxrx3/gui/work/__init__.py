@@ -1,0 +1,1 @@
+"""Work in the background: tasks and their groups, results in threads, debounced calls."""
