@@ -335,7 +335,7 @@ def test_a_follows_the_neighbor_list_and_b_what_was_chosen(side: Side) -> None:
     side.settle()
     assert side.panel.a.spec.align == "centerscale"
     assert (side.panel.b.spec.align, side.panel.b.spec.level) == ("tvn", "guide")
-    assert "GENE01_guide_1" in side.words
+    assert "GENE01 guide 1" in side.words
 
 
 def test_what_was_chosen_for_a_stays_until_the_list_changes(side: Side) -> None:

@@ -127,6 +127,12 @@ def test_stains_are_added_in_their_colors_and_limits() -> None:
     assert (blended(planes, looks) == np.rint(np.clip(total, 0, 1) * 255)).all()
 
 
+def test_a_stain_in_gray_leaves_the_others_as_they_are() -> None:
+    usual, looks = stain_looks(LIMITS), stain_looks(LIMITS, in_gray=3)
+    assert (looks[2].color, looks[2].opacity) == ((1.0, 1.0, 1.0), 1.0)
+    assert [*looks[:2], *looks[3:]] == [*usual[:2], *usual[3:]]
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 65535), min_size=6, max_size=6), st.floats(0.2, 3))
 def test_a_table_of_colors_gives_what_each_pixel_would(values: list[int], gamma: float) -> None:

@@ -75,10 +75,11 @@ def save_figure(
     target = Target(
         Path(path), overwrite, progress or no_progress, _date(record), beside=(record_file,)
     )
+    _ = target.form  # an ending that is none is said first
+    _require_something_to_show(record, looks)
     hatched: list[str] = []
 
     def draw() -> dict[Path, bytes]:
-        _require_something_to_show(record, looks)
         made = _TilesOnPage(dataset, record, looks, paper, target)
         hatched.extend(made.failures)
         return {target.path: made.file(), record_file: record.to_json().encode("utf-8")}
@@ -101,7 +102,7 @@ def looks_of(record: ViewRecord) -> list[StainLook]:
         PALETTES[stains.palette].colors,
         shown=stains.visible,
         gamma=stains.gamma,
-        alone=stains.alone,
+        in_gray=stains.alone,
     )
 
 
