@@ -6,7 +6,6 @@ import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -15,52 +14,38 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from benchmarks import make_data
-from benchmarks.floor import decode_all, fastest, top_all
-from benchmarks.make_data import CORE, TARS, encoded, kind_of_well
-from benchmarks.parts import Found
+from benchmarks import datasets
+from benchmarks.floor import decode_all, fastest, planes_of, top_all
+from benchmarks.measuring import interleaved
 from benchmarks.recorder import Recorder
+from benchmarks.results import PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
 from benchmarks.subprocesses import call
-from benchmarks.timing import Row, Target, Timing, interleaved
-from benchmarks.window import SIZE, BareWindow, Plane, Window, forget_planes, pump
-from napari_rxrx3.core.plate import N_CHANNELS, format_address, parse_address
+from benchmarks.synthetic_images import CORE, TARS, files_of
+from benchmarks.window import SIZE, BareWindow, Window, forget_planes, pump
+from napari_rxrx3.core.plate import format_address, parse_address
 
-__all__ = ["core_clicks", "files_of", "naive_clicks", "planes_of", "tar_clicks"]
+__all__ = ["core_clicks", "naive_clicks", "tar_clicks"]
 
 _FIRST_ROWS = 150
 _RATIO = 1.25
 _LONGEST_S, _FIRST_S = 0.05, 0.1
 _NAMES = {CORE: "RxRx3-core shard (512 px)", TARS: "RxRx3 tar (2048 px, 16 bits)"}
 _NAIVE_EVERY = 8
+_NAPARI = "napari's setting and drawing, Python's search for garbage"
+_OWN = "all else: reading, decoding, our own widgets"
 
 
-def core_clicks(settings: Settings) -> Found:
+def core_clicks(settings: Settings) -> PartResult:
     """Clicks in 512 px wells of shards."""
-    names = make_data.addresses(settings.core_wells)
-    return _Clicks(CORE, make_data.core(settings), names, settings).run()
+    names = datasets.addresses(settings.core_wells)
+    return _Clicks(CORE, datasets.core(settings), names, settings).run()
 
 
-def tar_clicks(settings: Settings) -> Found:
+def tar_clicks(settings: Settings) -> PartResult:
     """Clicks in 2048 px wells of a tar."""
-    names = make_data.block(settings.tar_wells)
-    return _Clicks(TARS, make_data.tars(settings), names, settings).run()
-
-
-def files_of(kind: str, address: str) -> list[bytes]:
-    """The six image files of a well."""
-    well = kind_of_well(kind, *parse_address(address))
-    return [encoded(kind, well, channel) for channel in range(1, N_CHANNELS + 1)]
-
-
-def planes_of(kind: str, address: str) -> list[Plane]:
-    """What the six layers should hold."""
-    return _planes_of_kind(kind, kind_of_well(kind, *parse_address(address)))
-
-
-@cache
-def _planes_of_kind(kind: str, well: int) -> list[Plane]:
-    return decode_all(kind, [encoded(kind, well, c) for c in range(1, N_CHANNELS + 1)])
+    names = datasets.block(settings.tar_wells)
+    return _Clicks(TARS, datasets.tars(settings), names, settings).run()
 
 
 @dataclass
@@ -71,10 +56,11 @@ class _Clicks:
     settings: Settings
     first: list[float] = field(default_factory=list)
     pauses: list[tuple[float, float]] = field(default_factory=list)
-    own: list[float] = field(default_factory=list)
+    own: dict[str, list[float]] = field(default_factory=lambda: {"cold": [], "ahead": []})
+    decoding: list[float] = field(default_factory=list)
     collection: float = 0.0
 
-    def run(self) -> Found:
+    def run(self) -> PartResult:
         self._open()
         n = self.settings.clicks
         chosen = _in_any_order(self.names, n, seed=3)
@@ -96,7 +82,7 @@ class _Clicks:
                 "floor": lambda i: self._floor(below(starts[i]), decode=False),
             },
         )
-        return Found(self._rows(cold, ahead), facts=[self._fact()])
+        return PartResult(self._rows(cold, ahead), facts=[self._fact()])
 
     def _open(self) -> None:
         self.window = Window()
@@ -106,8 +92,11 @@ class _Clicks:
         for address in (self.names[0], self.names[-1]):  # what is made only once is made
             self._click(address)
             self._floor(address, decode=True)
-        self.first.clear()
+            if self.kind == TARS:
+                self._top(address)
         self.pauses.clear()
+        for warm in (self.first, self.decoding, *self.own.values()):
+            warm.clear()
 
     def _click(self, address: str) -> float:
         planes = planes_of(self.kind, address)
@@ -120,8 +109,7 @@ class _Clicks:
             if self.kind == TARS:
                 self.first.append(self.window.wait_drawn(planes, _FIRST_ROWS, start) - start)
             end = self.window.wait_drawn(planes, since=start)
-        self._note_pauses(recorder)
-        self.window.settle()
+        self._note_times(recorder, "cold", start, end)
         return end - start
 
     def _arrow(self, address: str) -> float:
@@ -133,14 +121,14 @@ class _Clicks:
         with self.window.recorder.listening() as recorder:
             start = self.window.press(Qt.Key.Key_Down)
             end = self.window.wait_drawn(planes, since=start)
-        self._note_pauses(recorder)
-        self.own.append(recorder.own_time(start, end))
-        self.window.settle()
+        self._note_times(recorder, "ahead", start, end)
         return end - start
 
-    def _note_pauses(self, recorder: Recorder) -> None:
+    def _note_times(self, recorder: Recorder, which: str, start: float, end: float) -> None:
+        self.own[which].append(recorder.own_time(start, end))
         self.pauses += recorder.pauses()
         self.collection = max(self.collection, recorder.longest_collection)
+        self.window.settle()
 
     def _floor(self, address: str, *, decode: bool) -> float:
         files = files_of(self.kind, address)
@@ -148,6 +136,7 @@ class _Clicks:
         start = time.perf_counter()
         if decode:
             planes = decode_all(self.kind, files)
+            self.decoding.append(time.perf_counter() - start)
         return self.bare.set(planes) - start
 
     def _top(self, address: str) -> float:
@@ -159,17 +148,34 @@ class _Clicks:
     def _rows(self, cold: dict[str, list[float]], ahead: dict[str, list[float]]) -> list[Row]:
         in_floor, top = Target("p95", "floor", _RATIO), cold.pop("top")
         what = f"click to six stains on screen, {_NAMES[self.kind]}"
-        key = f"click {self.kind}"
-        rows = [Row.of(key, f"{what}, nothing read ahead", "s", cold, in_floor)]
+        spent = {
+            "ours": self._spent(cold["ours"], "cold"),
+            "floor": _shares("decoding", self.decoding, cold["floor"], "setting and drawing"),
+        }
+        note = fastest(self.kind, whole=True).note
+        rows = [
+            Row.of(
+                f"click {self.kind}",
+                f"{what}, nothing read ahead",
+                "s",
+                cold,
+                in_floor,
+                (note,),
+                spent=spent,
+            )
+        ]
         if self.first:
             found = {"ours": self.first, "floor": top}
             key, in_time = f"first picture {self.kind}", Target("p95", "limit", _FIRST_S)
-            rows.append(Row.of(key, f"{what}: first picture", "s", found, in_time))
-        own = 1000 * float(np.median(self.own))
-        note = f"of it, outside of napari's setting and drawing: median {own:.0f} ms"
+            note = fastest(self.kind, whole=False).note
+            rows.append(Row.of(key, f"{what}: first picture", "s", found, in_time, (note,)))
+        spent = {"ours": self._spent(ahead["ours"], "ahead")}
         key = f"ahead {self.kind}"
-        row = Row.of(key, f"{what}, read ahead", "s", ahead, in_floor, (note,))
+        row = Row.of(key, f"{what}, read ahead", "s", ahead, in_floor, spent=spent)
         return [*rows, row, self._pause_row()]
+
+    def _spent(self, all_of_it: list[float], which: str) -> dict[str, float]:
+        return _shares(_OWN, self.own[which], all_of_it, _NAPARI)
 
     def _pause_row(self) -> Row:
         whole, ours = (max(pair[i] for pair in self.pauses) for i in (0, 1))
@@ -177,7 +183,7 @@ class _Clicks:
             f"pause {self.kind}",
             f"longest pause of the GUI thread by our code during it, {_NAMES[self.kind]}",
             "s",
-            Timing(ours, ours, len(self.pauses)),
+            Timing.of([ours]),
             target=Target("p95", "limit", _LONGEST_S),
             notes=(
                 f"with napari's setting and drawing of the layers: {1000 * whole:.0f} ms",
@@ -188,9 +194,8 @@ class _Clicks:
     def _fact(self) -> str:
         ours, bare = self.window.canvas, self.bare.canvas
         return (
-            f"{_NAMES[self.kind]}: floor decoded by {fastest(self.kind, whole=True)[0]}; canvas of "
-            f"{ours.width()} x {ours.height()} points, of the bare window "
-            f"{bare.width()} x {bare.height()}; {self.settings.clicks} clicks"
+            f"{_NAMES[self.kind]}: canvas of {ours.width()} x {ours.height()} points, of the bare "
+            f"window {bare.width()} x {bare.height()}; {self.settings.clicks} clicks"
         )
 
 
@@ -212,6 +217,14 @@ def naive_clicks(kind: str, *addresses: str) -> list[float]:
         pump(lambda now=now: recorder.drawn > now)  # type: ignore[misc]
         took.append(recorder.drawn - start)
     return took
+
+
+def _shares(
+    name: str, part: Sequence[float], whole: Sequence[float], rest: str
+) -> dict[str, float]:
+    """Medians of a part that was measured of something, and of what is left of it."""
+    left = [all_of_it - own for all_of_it, own in zip(whole, part, strict=True)]
+    return {name: float(np.median(part)), rest: float(np.median(left))}
 
 
 def below(address: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import Row
+from benchmarks.machine import machine_name
+from benchmarks.results import Row, Run
 
 __all__ = ["append", "entry", "last_of", "slower"]
 
@@ -16,24 +17,32 @@ _LEAST = {"s": 0.001, "MB": 5.0, "": 1.0}
 """Smaller differences are never worth a word."""
 
 
-def entry(
-    rows: Sequence[Row], machine: str, settings: str, description: Mapping[str, str]
-) -> dict[str, Any]:
-    """What is kept of a run."""
+def entry(run: Run) -> dict[str, Any]:
+    """What is kept of a run.
+
+    Raises
+    ------
+    ValueError
+        If its parts measured more than one commit.
+    """
+    if len(run.commits) != 1:
+        raise ValueError("the code was changed while it was measured")
+    (commit,) = run.commits
     return {
-        "date": description["date"],
-        "code": description["code"],
-        "machine": machine,
-        "settings": settings,
-        "rows": {row.key: _kept(row) for row in rows},
+        "date": run.description["date"],
+        "code": commit.hash if commit is not None else "unknown",
+        "dirty": commit is None or commit.is_dirty,
+        "machine": machine_name(run.description),
+        "settings": run.settings["name"],
+        "rows": {row.key: _kept(row) for row in run.rows},
     }
 
 
-def append(path: Path, run: dict[str, Any]) -> None:
+def append(path: Path, entry: Mapping[str, Any]) -> None:
     """Add a run to the history."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(run, sort_keys=True) + "\n")
+        file.write(json.dumps(entry, sort_keys=True) + "\n")
 
 
 def last_of(path: Path, machine: str, settings: str) -> dict[str, Any] | None:
@@ -75,7 +84,7 @@ def _kept(row: Row) -> dict[str, Any]:
         "met": row.is_met,
     }
     for name in ("floor", "naive", "peer"):
-        timing = getattr(row, name)
+        timing = row.timing(name)
         if timing is not None:
             kept[name] = timing.median
     return kept

@@ -1,4 +1,4 @@
-"""What the numbers were measured on."""
+"""What the numbers were measured on: the machine, and the state of the code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.results import Commit
 from benchmarks.settings import ROOT
 from benchmarks.subprocesses import call
 
-__all__ = ["describe", "machine_name", "renderer"]
+__all__ = ["current_commit", "describe", "machine_name", "renderer"]
 
 _PACKAGES = (
     "napari",
@@ -28,10 +29,12 @@ _PACKAGES = (
     "scikit-learn",
 )
 _GL_RENDERER = 0x1F01
+_CODE = ("src", "benchmarks/*.py", "pyproject.toml")
+"""What decides the numbers; what a run itself writes does not."""
 
 
 def describe() -> dict[str, str]:
-    """Machine, versions and state of the code, in words; the order is that of the report."""
+    """Date, machine and versions, in words; the order is that of the report."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
@@ -41,8 +44,22 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
         "Qt": f"{os.environ.get('QT_API', '?')} {_qt_version()}",
         "packages": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
-        "code": _revision(),
     }
+
+
+def current_commit(folder: Path = ROOT) -> Commit:
+    """The commit that is checked out, and whether the code differs from it."""
+    try:
+        head = _git(folder, "rev-parse", "HEAD").strip()
+        is_dirty = bool(_git(folder, "status", "--porcelain", "--", *_CODE).strip())
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return Commit("unknown", True)
+    return Commit(head, is_dirty)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def machine_name(description: Mapping[str, str]) -> str:
@@ -81,10 +98,3 @@ def _qt_version() -> str:
     from qtpy import QT_VERSION
 
     return str(QT_VERSION)
-
-
-def _revision() -> str:
-    """The commit, and whether something was changed since."""
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"

@@ -1,24 +1,32 @@
-"""The map of all entries on screen: its first picture, pan, zoom, hover and lasso."""
+"""The map of all entries and the heat map on screen: first picture, pan, zoom, hover, lasso."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
 from napari.qt import get_qapp
+from qtpy.QtCore import QPointF
 
-from benchmarks.map_hand import Hand
-from benchmarks.parts import Found
-from benchmarks.points import Points, invented
+from benchmarks.map_drivers import Bare, Hand, Scatter
+from benchmarks.measuring import interleaved
 from benchmarks.recorder import Recorder
-from benchmarks.scatter import Bare, Scatter
+from benchmarks.results import PartResult, Row, Target
 from benchmarks.settings import Settings
-from benchmarks.shown import DOCKED, PLOT
-from benchmarks.timing import Row, Target, interleaved
+from benchmarks.synthetic_points import Points, invented
+from benchmarks.vectors import clustered, map_of
+from benchmarks.window import DOCKED, PLOT, Shown
+from napari_rxrx3.gui.map.heat_map.view import HeatMapView
+from napari_rxrx3.maps.heat_map import HeatMap, heat_map
 
-__all__ = ["HUGE", "keys_of", "map_view"]
+__all__ = ["HUGE", "heat_map_view", "keys_of", "map_view"]
 
+Array = np.ndarray[Any, Any]
 Times = dict[str, list[float]]
 
 HUGE = 500_000
@@ -28,8 +36,12 @@ _HOVER_S, _LASSO_S, _PAUSE_S = 0.030, 0.200, 0.050
 _FRAMES = {False: 40, True: 24}
 _FEW, _NAIVE_EVERY = 6, 10
 
+_HEAT_MAP_FRAME_S = 0.033
+_HEAT_MAP_FRAMES, _HEAT_MAP_NAIVE_EVERY = 40, 5
+_STEP = 12
 
-def map_view(settings: Settings) -> Found:
+
+def map_view(settings: Settings) -> PartResult:
     """Measure maps of the sizes of the settings, one after the other."""
     get_qapp()
     recorder = Recorder()
@@ -40,15 +52,15 @@ def map_view(settings: Settings) -> Found:
         "map: the floor counts every point, also where few are in view, and draws a ready picture; "
         "straightforward: Axes.scatter of matplotlib",
     ]
-    return Found(rows, facts=facts)
+    return PartResult(rows, facts=facts)
 
 
-def keys_of(n: int) -> dict[str, list[str]]:
-    """Rows of a size that a peer's measurements belong to."""
-    names = {name: [name] for name in ("first", "pan", "zoom", "hover", "lasso")}
+def keys_of(n: int) -> dict[str, str]:
+    """Rows of a size that a peer's measurements belong to: those of the right picture."""
+    names = {name: name for name in ("first", "pan", "zoom", "hover", "lasso")}
     if n > HUGE:
-        names |= {name: [name, f"{name} sharp"] for name in ("pan", "zoom")}
-    return {name: [f"map {n} {one}" for one in ones] for name, ones in names.items()}
+        names |= {name: f"{name} sharp" for name in ("pan", "zoom")}
+    return {name: f"map {n} {row}" for name, row in names.items()}
 
 
 @dataclass
@@ -100,7 +112,7 @@ class _Size:
         if not self.is_huge:
             return [self._row(name, f"{what}: a frame", found, target)]
         copies = [self.bare.show_again() for _ in range(n)]
-        moved = found | {"ours": self.hand.at_once, "floor": copies}
+        moved = {"ours": self.hand.at_once, "floor": copies}  # nothing else shows such a picture
         return [
             self._row(name, f"{what}: a frame, the picture of before moved", moved, target),
             self._row(f"{name} sharp", f"{what}: until the right picture", found, None),
@@ -167,3 +179,78 @@ class _Size:
     ) -> Row:
         n = len(self.points)
         return Row.of(f"map {n} {name}", f"map of {n:,}, {what}", "s", found, target, notes)
+
+
+def heat_map_view(settings: Settings) -> PartResult:
+    """Measure frames of the largest heat map there can be."""
+    get_qapp()
+    recorder = Recorder()
+    n = settings.heat_map
+    phenomap = map_of(clustered(4 * n))
+    found = heat_map(phenomap, [str(key) for key in phenomap.labels.index[:n]])
+    ours, naive = _OurHeatMap(found, recorder), _ImshowHeatMap(found.matrix, recorder)
+    rows = []
+    for name in ("zoom", "pan"):
+        times = interleaved(
+            _HEAT_MAP_FRAMES,
+            {
+                "ours": getattr(ours, name),
+                "naive": lambda i: naive.zoom(i) if i % _HEAT_MAP_NAIVE_EVERY == 0 else None,
+            },
+        )
+        what = f"heat map of {n:,} x {n:,}: {name}, a frame"
+        target = Target("p95", "limit", _HEAT_MAP_FRAME_S)
+        rows.append(Row.of(f"heat map {name}", what, "s", times, target))
+    return PartResult(rows)
+
+
+class _OurHeatMap:
+    def __init__(self, found: HeatMap, recorder: Recorder) -> None:
+        self._view = HeatMapView()
+        self._shown = Shown(self._view, recorder)
+        self._middle = QPointF(self._view.width() / 2, self._view.height() / 2)
+        start = time.perf_counter()
+        self._view.set_heat_map(found)
+        self._shown.wait_drawn(start)
+
+    def zoom(self, turn: int) -> float:
+        """Closer with the first half of the turns, then back."""
+        start = time.perf_counter()
+        self._shown.turn(self._middle, 1 if turn < _HEAT_MAP_FRAMES // 2 else -1)
+        return self._shown.wait_drawn(start) - start
+
+    def pan(self, turn: int) -> float:
+        """Four notches closer, moved by a drag to and fro."""
+        if turn == 0:
+            self._view.fit()
+            self._shown.turn(self._middle, 4)
+        way = _STEP if turn % 2 else -_STEP
+        first, then = (QPointF(self._middle.x() + k * way, self._middle.y()) for k in (2, 3))
+        start = time.perf_counter()
+        self._shown.press(self._middle)
+        self._shown.drag(first)  # from here on it is a drag
+        self._shown.wait_drawn(start)
+        start = time.perf_counter()
+        self._shown.drag(then)
+        end = self._shown.wait_drawn(start)
+        self._shown.release(then)
+        return end - start
+
+
+class _ImshowHeatMap:
+    """`Axes.imshow` of matplotlib."""
+
+    def __init__(self, matrix: Array, recorder: Recorder) -> None:
+        self._canvas = FigureCanvasQTAgg(Figure())
+        self._axes = self._canvas.figure.add_subplot()
+        self._axes.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)
+        self._half = len(matrix) / 2
+        self._shown = Shown(self._canvas, recorder)
+
+    def zoom(self, turn: int) -> float:
+        start = time.perf_counter()
+        half = self._half * 0.95**turn
+        self._axes.set_xlim(self._half - half, self._half + half)
+        self._axes.set_ylim(self._half + half, self._half - half)
+        self._canvas.draw()
+        return self._shown.wait_drawn(time.perf_counter()) - start

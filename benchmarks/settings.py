@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["FULL", "HISTORY", "N_WELLS", "QUICK", "REPORT", "ROOT", "SETTINGS", "Settings"]
+__all__ = ["FULL", "HISTORY", "N_WELLS", "QUICK", "ROOT", "SETTINGS", "Settings"]
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTORY = ROOT / "benchmarks" / "history.jsonl"
-REPORT = ROOT / "docs" / "performance.md"
 
 N_WELLS = 2_222_103
 """Wells in the metadata of all of RxRx3."""
@@ -39,6 +38,8 @@ class Settings:
         Numbers of points of a map in two dimensions.
     heat_map : int
         Entries of a heat map.
+    neighbors : int
+        Neighbors whose thumbnails are shown.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Settings:
     vectors: tuple[int, ...]
     points: tuple[int, ...]
     heat_map: int
+    neighbors: int
     clicks: int
     repeats: int
     opens: int
@@ -64,6 +66,21 @@ class Settings:
     @property
     def folder(self) -> Path:
         return ROOT / ".cache" / "bench" / self.name
+
+    @property
+    def page(self) -> Path:
+        """The report; what it is made of lies in a folder beside it that is called like it."""
+        return (ROOT / "docs" if self is FULL else self.folder) / "performance.md"
+
+    @property
+    def results(self) -> Path:
+        """All that the last run measured."""
+        return self.page.with_suffix("") / "results.json"
+
+    @property
+    def history(self) -> Path:
+        """Runs of the past; those of small data are not part of the code."""
+        return HISTORY if self is FULL else self.folder / HISTORY.name
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -83,6 +100,7 @@ FULL = Settings(
     vectors=(102_705, N_WELLS),
     points=(102_705, N_WELLS),
     heat_map=1000,
+    neighbors=20,
     clicks=16,
     repeats=15,
     opens=2,
@@ -105,6 +123,7 @@ QUICK = Settings(
     vectors=(102_705,),
     points=(22_221,),
     heat_map=120,
+    neighbors=6,
     clicks=2,
     repeats=3,
     opens=1,

@@ -19,9 +19,10 @@ from qtpy.QtTest import QTest
 from napari_rxrx3.cli import main as command
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import open_dataset
 from napari_rxrx3.data.demo.screen_files import write_demo
-from napari_rxrx3.figures.figure import Paper, record_path, save_figure
+from napari_rxrx3.dataset import open_dataset
+from napari_rxrx3.figures import Paper, save_figure
+from napari_rxrx3.figures.figure import record_path
 from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window

@@ -20,7 +20,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import Cancelled, MapError, MetadataError
-from napari_rxrx3.maps.benchmark import benchmark, compound_genes
+from napari_rxrx3.maps.benchmark import compound_genes
+from napari_rxrx3.maps.benchmark import recall as recall_module
 from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
 from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
 from napari_rxrx3.maps.benchmark.recall import benchmark_rows, pair_recall, pair_recalls
@@ -79,8 +80,8 @@ def cosines(m: Any) -> pd.DataFrame:
 
 def test_recall_counts_ties_as_the_reference_does() -> None:
     null, query = np.arange(1.0, 6.0), np.array([1.0, 5.0])
-    below, at_most = benchmark._below_and_at_most(null, query) / 5
-    found = benchmark._recalls(below, at_most, [(0.2, 0.8), (0.9, 0.1)])
+    below, at_most = recall_module._below_and_at_most(null, query) / 5
+    found = recall_module._recalls(below, at_most, [(0.2, 0.8), (0.9, 0.1)])
     assert found == {(0.2, 0.8): 1.0, (0.1, 0.9): 0.0}
 
 
@@ -103,7 +104,7 @@ def test_counting_in_strips_is_counting_all_pairs(
     chosen = data.draw(st.lists(st.sampled_from(everything), min_size=1, max_size=20))
     null = np.array([units[i] @ units[j] for i, j in everything])
     known = np.array([units[i] @ units[j] for i, j in chosen])
-    below, at_most = benchmark._count(units, np.array(chosen), None, strip_size)
+    below, at_most = recall_module._count(units, np.array(chosen), None, strip_size)
     assert below.tolist() == [(null < value).sum() for value in known]
     assert at_most.tolist() == [(null <= value).sum() for value in known]
 
@@ -114,7 +115,7 @@ def test_a_pair_is_counted_at_most_once_and_ties_with_itself(
 ) -> None:
     units = np.random.default_rng(seed).normal(size=(n, 5))
     pairs = np.array(list(combinations(range(n), 2)))
-    below, at_most = benchmark._count(units, pairs, None, strip_size)
+    below, at_most = recall_module._count(units, pairs, None, strip_size)
     assert sorted(below) == list(range(len(pairs)))
     assert (at_most == below + 1).all()
 

@@ -17,11 +17,10 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.compare.benchmark_results import kind_of_file
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
-from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+from napari_rxrx3.maps.benchmark.known import kind_of_known, read_interactions, read_pairs
 from napari_rxrx3.maps.benchmark.recall import pair_recall
 from napari_rxrx3.session import Session
 from window import Window, kept_maps
@@ -248,10 +247,10 @@ def test_a_file_that_is_no_such_table_is_said(
 def test_the_columns_tell_what_a_table_is(tmp_path: Path, head: str, kind: str) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"{head}\nA,B,1\n", encoding="utf-8")
-    assert kind_of_file(str(path)) == kind
+    assert kind_of_known(str(path)) == kind
     path.write_text("A,B\nentity1,entity2\n", encoding="utf-8")
     with pytest.raises(MetadataError, match="neither"):
-        kind_of_file(str(path))
+        kind_of_known(str(path))
 
 
 def test_a_run_can_be_stopped_in_the_panel(side: Side, data: Any, tmp_path: Path) -> None:

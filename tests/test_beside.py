@@ -26,8 +26,7 @@ from napari_rxrx3.gui.strips.intensities import ControlLevels, asked_of, compare
 from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.strips.well_drag import mime_of, wells_in
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import Strip
+from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window, kept_maps
 
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key

@@ -19,7 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_rxrx3.data.cache.disk_cache import ArrayCache, DiskCache
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.files.local import written_atomically
 
 ARRAYS = {
@@ -271,7 +272,7 @@ def test_two_processes_at_once_both_get_whole_arrays(tmp_path: Path) -> None:
     assert all(path.suffix == ".npz" for path in files_in(tmp_path))
 
 
-# --- ArrayCache ------------------------------------------------------------------------------
+# --- in memory -------------------------------------------------------------------------------
 
 
 @given(
@@ -281,39 +282,56 @@ def test_two_processes_at_once_both_get_whole_arrays(tmp_path: Path) -> None:
 def test_never_more_bytes_are_kept_than_allowed(
     max_bytes: int, asked: list[tuple[int, int]]
 ) -> None:
-    cache = ArrayCache(max_bytes)
+    cache = LruCache(max_bytes)
     keys = {(number, size) for number, size in asked}
     for number, size in asked:
         array = cache.get((number, size), lambda n=number, s=size: np.full(s, n, np.uint8))
         np.testing.assert_array_equal(array, np.full(size, number))
-        assert cache.nbytes == sum(size for key, size in keys if (key, size) in cache)
-        assert cache.nbytes <= max_bytes
+        assert cache.size == sum(size for key, size in keys if (key, size) in cache)
+        assert cache.size <= max_bytes
         assert ((number, size) in cache) == (size <= max_bytes)
 
 
 def test_the_longest_unused_goes_first() -> None:
-    cache = ArrayCache(3)
+    cache = LruCache(3)
     for key in ("a", "b", "c", "a", "d"):
         cache.get(key, lambda: np.zeros(1, np.uint8))
     assert {key for key in "abcd" if key in cache} == {"a", "c", "d"}
 
 
 def test_an_array_too_large_to_keep_pushes_nothing_out() -> None:
-    cache = ArrayCache(10)
+    cache = LruCache(10)
     cache.get("small", lambda: np.zeros(4, np.uint8))
     assert cache.get("large", lambda: np.ones(11, np.uint8)).sum() == 11
     assert "small" in cache
     assert "large" not in cache
 
 
-def test_arrays_are_read_only() -> None:
-    array = ArrayCache(100).get("a", lambda: np.zeros(4))
-    with pytest.raises(ValueError, match="read-only"):
-        array[0] = 1
+def test_what_is_put_again_counts_once_and_what_is_dropped_no_more() -> None:
+    cache = LruCache(10)
+    for size in (4, 6, 11, 3):  # of one key: 11 is too large to keep
+        cache.put("a", np.zeros(size, np.uint8))
+        assert cache.size == (size if size <= 10 else 0)
+    cache.put("b", np.zeros(7, np.uint8))
+    assert cache.find("a").nbytes == 3
+    cache.put("c", np.zeros(1, np.uint8))
+    assert ("a" in cache, "b" in cache) == (True, False), "a was found, b was not"
+    cache.drop("a")
+    cache.drop("unknown")
+    assert (cache.size, cache.find("a")) == (1, None)
+    cache.clear()
+    assert (cache.size, "c" in cache) == (0, False)
+
+
+def test_things_may_be_counted() -> None:
+    cache = LruCache(2, one)
+    for key in "abc":
+        assert cache.get(key, lambda k=key: [k]) == [key]
+    assert [key in cache for key in "abc"] == [False, True, True]
 
 
 def ask_from_threads(
-    cache: ArrayCache, compute: Callable[[], np.ndarray], n: int = 12
+    cache: LruCache, compute: Callable[[], np.ndarray], n: int = 12
 ) -> tuple[list[Any], int]:
     """Ask for one key from many threads while the first computation runs; answers and calls."""
     asking, calls = threading.Semaphore(0), []
@@ -338,7 +356,7 @@ def ask_from_threads(
 
 @pytest.mark.parametrize("max_bytes", [0, 1000])
 def test_many_threads_share_one_computation(max_bytes: int) -> None:
-    answers, calls = ask_from_threads(ArrayCache(max_bytes), lambda: np.arange(10))
+    answers, calls = ask_from_threads(LruCache(max_bytes), lambda: np.arange(10))
     assert calls == 1
     assert all(answer is answers[0] for answer in answers)
     np.testing.assert_array_equal(answers[0], np.arange(10))
@@ -348,7 +366,7 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
     def fail() -> np.ndarray:
         raise ArithmeticError("damaged")
 
-    cache = ArrayCache(1000)
+    cache = LruCache(1000)
     answers, calls = ask_from_threads(cache, fail)
     assert calls == 1
     assert [str(answer) for answer in answers] == ["damaged"] * len(answers)
@@ -356,8 +374,34 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
     assert cache.get("key", lambda: np.arange(3)).size == 3
 
 
+def test_who_waits_for_a_computation_that_was_stopped_tries_it() -> None:
+    """What stops one is not the answer for the others, who were not stopped."""
+    cache, calls, waiting = LruCache(1000), [], threading.Semaphore(0)
+
+    def compute() -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 1:
+            for _ in range(3):
+                waiting.acquire(timeout=5)
+            time.sleep(0.1)  # the others have said that they ask, and now do
+            raise KeyboardInterrupt
+        return np.arange(3)
+
+    def ask(_: int) -> Any:
+        waiting.release()
+        try:
+            return cache.get("key", compute, shares_failure=False).size
+        except KeyboardInterrupt:
+            return "stopped"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, range(4)))
+    assert sorted(map(str, answers)) == ["3", "3", "3", "stopped"]
+    assert len(calls) == 2
+
+
 def test_different_keys_are_computed_at_the_same_time() -> None:
-    cache, both = ArrayCache(1000), threading.Barrier(2, timeout=20)
+    cache, both = LruCache(1000), threading.Barrier(2, timeout=20)
 
     def compute() -> np.ndarray:
         both.wait()  # breaks if the other one cannot start meanwhile
@@ -368,7 +412,7 @@ def test_different_keys_are_computed_at_the_same_time() -> None:
 
 
 def test_a_computation_may_use_the_cache_itself() -> None:
-    cache = ArrayCache(1000)
+    cache = LruCache(1000)
     whole = cache.get("half", lambda: cache.get("whole", lambda: np.arange(8))[::2])
     np.testing.assert_array_equal(whole, [0, 2, 4, 6])
     assert "whole" in cache

@@ -26,12 +26,13 @@ from napari_rxrx3.core.plate import N_POSITIONS, PlateId
 from napari_rxrx3.data.cache import disk_cache as cache_module
 from napari_rxrx3.data.cache.budgets import DISK_BYTES, MEMORY_BYTES, Budgets, budget_of, budgets
 from napari_rxrx3.data.cache.disk_cache import (
-    ArrayCache,
     DiskCache,
     default_cache_folder,
     demo_folder,
 )
-from napari_rxrx3.data.cache.eviction import KINDS, Cleaner, clean, cleaner, empty, kept_files
+from napari_rxrx3.data.cache.eviction import KINDS, clean, empty, kept_files
+from napari_rxrx3.data.cache.memory import LruCache
+from napari_rxrx3.data.parallel import Background, background
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
 from napari_rxrx3.data.vectors.vector_store import VectorRows, VectorStore
 
@@ -238,11 +239,11 @@ def test_opening_a_data_set_removes_what_was_unused_for_long(tmp_path: Path) -> 
     old = files_in(folder)
     assert len(old) > 4
     before = use(tmp_path / "new", folder)
-    cleaner.finish()
+    background.finish()
     assert set(old) < set(files_in(folder))
     budgets.disk_bytes = 1
     after = use(tmp_path / "new", folder)
-    cleaner.finish()
+    background.finish()
     assert not set(old) & set(files_in(folder))
     assert len([p for p in files_in(folder) if p.suffix != ".json"]) == len(old)
     np.testing.assert_array_equal(after[0], before[0])
@@ -254,11 +255,11 @@ def test_adding_makes_room(tmp_path: Path) -> None:
     budgets.disk_bytes = 10_000
     old = put(tmp_path, "old", 9000, 5)
     DiskCache(tmp_path).save("map", "little", {"x": np.zeros(10)})
-    cleaner.finish()
+    background.finish()
     assert old.exists()
     DiskCache(tmp_path).save("map", "much", {"x": np.zeros(1000)})
     assert old.exists()
-    cleaner.finish()
+    background.finish()
     assert not old.exists()
     assert len(kept_files(tmp_path)) == 2
 
@@ -266,14 +267,14 @@ def test_adding_makes_room(tmp_path: Path) -> None:
 def test_thumbnails_make_room(tmp_path: Path) -> None:
     screen_of("PLK1").write_rxrx3(tmp_path / "data")
     dataset = rx.open_dataset(tmp_path / "data", cache_dir=tmp_path / "cache")
-    cleaner.finish()
+    background.finish()
     thumbnails = PlateThumbnails.open(dataset, PlateId("gene-001", 1))
     for position, channel in thumbnails.todo(range(N_POSITIONS), (1, 2)):
         thumbnails.fill_one(position, channel)
     old = put(tmp_path / "cache", "old", 100, 5)
     budgets.disk_bytes = 1000
     thumbnails.save()
-    cleaner.finish()
+    background.finish()
     assert not old.exists()
     assert "thumbnails" in {file.kind for file in kept_files(tmp_path / "cache")}
 
@@ -324,7 +325,7 @@ def test_work_that_waits_is_done_once_and_failures_do_not_stop_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     done: list[str] = []
-    own = Cleaner()
+    own = Background()
     own.later("a", lambda: done.append("first"), 0.3)
     own.later("a", lambda: done.append("second"), 0.0)
     own.later("b", lambda: done.append(str(1 / 0)), 0.0)
@@ -394,28 +395,28 @@ def test_memory_shrinks_at_once_and_grows_again(tmp_path: Path) -> None:
     screen = screen_of("PLK1")
     screen.write_rxrx3(tmp_path / "data")
     dataset = rx.open_dataset(tmp_path / "data", cache_dir=tmp_path / "cache")
-    planes = dataset.images._planes
+    planes = dataset.images.memory
     for well in screen.ids:
         dataset.read(well)
     of_well = screen.planes[screen.ids[0]].nbytes
-    assert planes.nbytes == len(screen.ids) * of_well
+    assert planes.size == len(screen.ids) * of_well
     budgets.memory_bytes = 2 * of_well
-    assert planes.nbytes == 2 * of_well
+    assert planes.size == 2 * of_well
     np.testing.assert_array_equal(dataset.read(screen.ids[0]), screen.planes[screen.ids[0]])
-    assert planes.nbytes <= 2 * of_well
+    assert planes.size <= 2 * of_well
     budgets.memory_bytes = 100 * of_well
     for well in screen.ids:
         dataset.read(well)
-    assert planes.nbytes == len(screen.ids) * of_well
+    assert planes.size == len(screen.ids) * of_well
 
 
 def test_the_longest_unused_arrays_go_when_memory_shrinks() -> None:
-    cache = ArrayCache(100)
+    cache = LruCache(100)
     for key in "abca":
         cache.get(key, lambda: np.zeros(10, np.uint8))
     cache.resize(20)
     assert [key in cache for key in "abc"] == [True, False, True]
-    assert cache.nbytes == 20
+    assert cache.size == 20
 
 
 # --- several programs at once ----------------------------------------------------------------
@@ -426,7 +427,7 @@ from pathlib import Path
 import numpy as np
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.cache.eviction import Cleaner, cleaner
+from napari_rxrx3.data.parallel import Background, background
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
 from napari_rxrx3.data.vectors.vector_store import VectorStore
 import pyarrow as pa

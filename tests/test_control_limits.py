@@ -11,7 +11,7 @@ from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.core.contrast import limits_of
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.images.controls import control_limits
-from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
+from napari_rxrx3.data.images.previews import PREFIX_ROWS
 
 PLATE = PlateId("gene-001", 1)
 CONTROLS = ("gene-001_1_C03", "gene-001_1_C04")
@@ -33,7 +33,7 @@ def a_screen(size: int) -> Screen:
 def test_limits_are_those_of_the_controls_pixels(size: int, root: Path, cache: Path) -> None:
     screen = a_screen(size)
     dataset = rx.open_dataset(screen.write_rxrx3(root), cache)
-    rows = min(size, TOP_ROWS)  # of large images, what is read first
+    rows = min(size, PREFIX_ROWS)  # of large images, what is read first
     expected = tuple(
         limits_of([screen.planes[well][channel][:rows] for well in CONTROLS])
         for channel in range(6)

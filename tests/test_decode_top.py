@@ -19,9 +19,9 @@ from napari_rxrx3.data.images.decode import (
     decode_prefix,
     decode_small,
 )
+from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.png import all_rows, png_header
-from napari_rxrx3.data.images.reducers import reduce_here
-from napari_rxrx3.data.thumbnails.previews import TOP_ROWS, PrefixReader, form_of, preview_of
+from napari_rxrx3.data.images.previews import PREFIX_ROWS, PrefixReader, form_of, preview_of
 
 
 def plane_of(height: int, width: int, dtype: str = "uint16", seed: int = 0) -> np.ndarray:
@@ -70,10 +70,10 @@ def test_the_part_that_is_asked_for_holds_the_rows(dtype: str) -> None:
     noise = b.noise("incompressible", 800, dtype)[0]
     for plane in (noise, plane_of(800, 800, dtype)):
         data = b.png(plane)
-        needed = bytes_for_prefix(data[:64], TOP_ROWS, 768)
+        needed = bytes_for_prefix(data[:64], PREFIX_ROWS, 768)
         assert needed is not None
         assert needed < 0.32 * plane.nbytes
-        assert np.array_equal(decode_prefix(data[:needed], TOP_ROWS), plane[:TOP_ROWS])
+        assert np.array_equal(decode_prefix(data[:needed], PREFIX_ROWS), plane[:PREFIX_ROWS])
 
 
 def test_an_interlaced_image_is_decoded_whole() -> None:
@@ -307,9 +307,9 @@ def test_the_top_of_what_is_no_large_png_is_no_quicker() -> None:
     small = b.smooth("small", 512)[0]
     for data in (b.png(small), b.tiff(small), b.jp2(small)):
         reader = PrefixReader(Files(data, data).read)
-        assert reader.top(0) is None
-        assert reader.top(1) is None
+        assert reader.prefix(0) is None
+        assert reader.prefix(1) is None
     plane = b.noise("big", 800)[0]
-    top = PrefixReader(Files(b.png(plane)).read).top(0)
+    top = PrefixReader(Files(b.png(plane)).read).prefix(0)
     assert top is not None
-    assert np.array_equal(top, plane[:TOP_ROWS])
+    assert np.array_equal(top, plane[:PREFIX_ROWS])

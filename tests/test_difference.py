@@ -15,7 +15,9 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.difference import ControlMean, StainPlaces, symmetric
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.images.controls import N_CONTROLS, ControlMeans
+from napari_rxrx3.data.images import controls
+from napari_rxrx3.data.images.controls import N_CONTROLS, Differences, control_means
+from napari_rxrx3.data.images.tiles import TileReader
 
 PLATE, FEW, NONE = PlateId("gene-001", 1), PlateId("gene-001", 2), PlateId("gene-001", 3)
 CONTROLS = [f"{row}{column:02d}" for row in "BCDEF" for column in range(2, 10)]
@@ -121,7 +123,7 @@ def test_stains_are_placed_as_the_canvas_has_room(room: tuple[int, int], columns
 
 def test_controls_from_all_over_the_plate_are_averaged(screen: b.Screen, tmp_path: Path) -> None:
     dataset = opened(screen, tmp_path)
-    means = ControlMeans(dataset).get(PLATE, quiet)
+    means = control_means(dataset, PLATE, quiet)
     assert means.n_controls == (N_CONTROLS, N_CONTROLS)
     wells = means.stains[0].wells
     assert {well.rsplit("_", 1)[1][0] for well in wells} == set("BCDEF"), "every row"
@@ -136,7 +138,7 @@ def test_controls_from_all_over_the_plate_are_averaged(screen: b.Screen, tmp_pat
 def test_means_are_of_what_is_shown(
     screen: b.Screen, tmp_path: Path, crop: int, reduction: int, shape: tuple[int, int]
 ) -> None:
-    means = ControlMeans(opened(screen, tmp_path)).get(FEW, quiet, crop=crop, reduction=reduction)
+    means = control_means(opened(screen, tmp_path), FEW, quiet, crop=crop, reduction=reduction)
     planes = [screen.planes[b.well_name(*FEW, address)][2] for address in CONTROLS[:3]]
     if crop:
         shown = [plane[12:20, 12:20] for plane in planes]
@@ -148,7 +150,7 @@ def test_means_are_of_what_is_shown(
 
 
 def test_a_plate_without_controls_says_so(screen: b.Screen, tmp_path: Path) -> None:
-    means = ControlMeans(opened(screen, tmp_path)).get(NONE, quiet)
+    means = control_means(opened(screen, tmp_path), NONE, quiet)
     assert means.why == "no control with an image is on gene-001 plate 3"
     assert means.n_controls == (0, 0)
 
@@ -157,7 +159,7 @@ def test_controls_that_cannot_be_read_are_left_out(screen: b.Screen, tmp_path: P
     first, second = (b.well_name(*FEW, address) for address in CONTROLS[:2])
     screen.planes[first] = [np.zeros((2, 2), np.uint16), *screen.planes[first][1:5]]
     screen.planes[second] = screen.planes[second][:5]
-    means = ControlMeans(opened(screen, tmp_path)).get(FEW, quiet)
+    means = control_means(opened(screen, tmp_path), FEW, quiet)
     assert [len(mean.wells) for mean in means.stains] == [2, 3, 3, 3, 3, 1]
     assert means.n_controls == (1, 3)
     assert not means.why
@@ -165,22 +167,67 @@ def test_controls_that_cannot_be_read_are_left_out(screen: b.Screen, tmp_path: P
 
 def test_a_plate_is_averaged_once(screen: b.Screen, tmp_path: Path) -> None:
     dataset = opened(screen, tmp_path)
-    means = ControlMeans(dataset)
-    first = means.get(PLATE, quiet)
+    first = control_means(dataset, PLATE, quiet)
     (tmp_path / "data" / "images" / "gene-001" / "Plate1.tar").unlink()
-    assert means.get(PLATE, quiet) is first
+    assert control_means(dataset, PLATE, quiet) is first
+
+
+def test_a_plate_whose_file_is_another_one_is_averaged_anew(
+    screen: b.Screen, tmp_path: Path
+) -> None:
+    dataset = opened(screen, tmp_path)
+    first = control_means(dataset, FEW, quiet)
+    screen.planes = {well: [p // 2 for p in planes] for well, planes in screen.planes.items()}
+    tar = tmp_path / "data" / "images" / "gene-001" / f"Plate{FEW.plate}.tar"
+    tar.unlink()
+    screen.write_tars(tmp_path / "data")
+    dataset.read(b.well_name(*FEW, CONTROLS[0]))  # which notices it
+    again = control_means(dataset, FEW, quiet)
+    zeros = np.zeros((32, 32), np.uint16)
+    before, now = (means.stains[1].difference("none", zeros) for means in (first, again))
+    np.testing.assert_allclose(now, before / 2, atol=1)
+
+
+def test_plates_without_a_mean_are_tried_again(screen: b.Screen, tmp_path: Path) -> None:
+    dataset = opened(screen, tmp_path)
+    tar = tmp_path / "data" / "images" / "gene-001" / f"Plate{FEW.plate}.tar"
+    away = tar.rename(tar.with_suffix(".away"))
+    assert "can be read" in control_means(dataset, FEW, quiet).why
+    away.rename(tar)
+    assert not control_means(dataset, FEW, quiet).why
+
+
+@pytest.mark.parametrize(("crop", "reduction"), [(0, 1), (0, 2), (20, 1)])
+def test_large_planes_are_compared_with_less_detail(
+    screen: b.Screen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    crop: int,
+    reduction: int,
+) -> None:
+    monkeypatch.setattr(controls, "_LARGEST", 10)
+    dataset = opened(screen, tmp_path)
+    well = b.well_name(*FEW, CONTROLS[0])
+    plane = TileReader(dataset, crop, reduction).read(well, 3)
+    found = Differences(dataset, {(well, 3): plane}, quiet, crop=crop, reduction=reduction)
+    assert found.times == (2 if crop or reduction == 2 else 4)
+    difference = found.of_stain(3)[well]
+    assert difference.shape == (len(plane) // found.times,) * 2
+    assert found.of_stain(4) == {}
 
 
 def test_no_more_is_kept_than_allowed(screen: b.Screen, tmp_path: Path) -> None:
-    means = ControlMeans(opened(screen, tmp_path), kept_bytes=6 * 4 * 32 * 32)
-    first = means.get(PLATE, quiet)
-    means.get(FEW, quiet)
-    assert means.nbytes == 6 * 4 * 32 * 32
-    assert means.get(PLATE, quiet) is not first
+    dataset = opened(screen, tmp_path)
+    dataset.images.memory.resize(6 * 4 * 32 * 32)
+    first = control_means(dataset, PLATE, quiet)
+    assert dataset.images.memory.size == 6 * 4 * 32 * 32, "means count as images do"
+    control_means(dataset, FEW, quiet)
+    assert dataset.images.memory.size == 6 * 4 * 32 * 32
+    assert control_means(dataset, PLATE, quiet) is not first
 
 
 def test_averaging_can_be_stopped(screen: b.Screen, tmp_path: Path) -> None:
-    means = ControlMeans(opened(screen, tmp_path))
+    dataset = opened(screen, tmp_path)
     seen = []
 
     def stop(done: int, total: int, text: str) -> None:
@@ -189,6 +236,6 @@ def test_averaging_can_be_stopped(screen: b.Screen, tmp_path: Path) -> None:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        means.get(PLATE, stop)
+        control_means(dataset, PLATE, stop)
     assert seen[-1] == (5, 6 * N_CONTROLS, "averaging the controls of gene-001 plate 1")
-    assert means.nbytes == 0, "half of a mean is none"
+    assert control_means(dataset, PLATE, quiet).n_controls == (16, 16), "half of a mean is none"

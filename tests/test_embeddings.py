@@ -769,15 +769,30 @@ def test_reading_can_be_stopped_and_begun_again(stop_at: int, root: Path, cache:
         if "vectors" in text and done >= allowed:
             raise Cancelled("stopped")
 
-    ds = rx.open_dataset(root, cache_dir=cache, progress=progress)
+    ds = rx.open_dataset(root, cache_dir=cache)
     with pytest.raises(Cancelled):
-        ds.wells  # noqa: B018
+        ds.read_vectors(progress)
     assert {path.parent.name for path in files_in(cache)} == {"files", "wells"}
     assert list(ds.embeddings) == ["embeddings"]
     allowed = 5
+    ds.read_vectors(progress)
     assert ds.wells["has_embedding"].all()
     read = [(done, total) for done, total, text in seen if "reading vectors" in text]
     assert read[-5:] == [(i, 5) for i in range(5)]
+
+
+def test_who_opened_hears_of_nothing_that_is_done_later(root: Path, cache: Path) -> None:
+    plates_of(root, 5, 4)
+    seen: list[str] = []
+    ds = rx.open_dataset(root, cache_dir=cache, progress=lambda *step: seen.append(step[-1]))
+    assert seen
+    seen.clear()
+    assert not ds.vectors_are_read
+    assert ds.wells["has_embedding"].all()
+    assert ds.plates["n_embeddings"].tolist() == [1536] * 5
+    assert ds.default_embedding == "embeddings"
+    assert ds.check().summary()
+    assert seen == []
 
 
 def test_adding_can_be_stopped(opened: Any, tmp_path: Path) -> None:

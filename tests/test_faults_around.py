@@ -20,7 +20,7 @@ from disks import fill_up, mounted
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.eviction import clean, kept_files
-from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.figures.figure import save_figure
 from napari_rxrx3.figures.files import Paper
 from napari_rxrx3.figures.heat_map import save_heat_map

@@ -31,24 +31,17 @@ from napari_rxrx3.core.contrast import STRENGTH
 from napari_rxrx3.core.difference import BRIGHTER, DARKER
 from napari_rxrx3.core.mosaic import Tile, hatched
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.figures import FigureError, FigureExists, Paper, save_figure
 from napari_rxrx3.figures.caption import caption_of
 from napari_rxrx3.figures.curve import draw_curve
-from napari_rxrx3.figures.figure import (
-    FigureError,
-    FigureExists,
-    Paper,
-    looks_of,
-    record_path,
-    save_figure,
-)
+from napari_rxrx3.figures.figure import looks_of, record_path
 from napari_rxrx3.figures.layout import Content, labels_in, lay_out, round_length, wrapped
-from napari_rxrx3.figures.look import StainLook, blended, usual_looks
+from napari_rxrx3.figures.look import StainLook, blended, stain_looks
 from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, read_record, record_of
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import Strip
+from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window
 
 SIZE = 96
@@ -125,7 +118,7 @@ def pixels(path: Path) -> np.ndarray:
 
 def test_stains_are_added_in_their_colors_and_limits() -> None:
     planes = [np.full((1, 2), value, np.uint16) for value in (0, 10, 20, 30, 40, 50)]
-    looks = usual_looks(((0, 10), (0, 20), (0, 20), (0, 60), (40, 50), (0, 50)))
+    looks = stain_looks(((0, 10), (0, 20), (0, 20), (0, 60), (40, 50), (0, 50)))
     looks[3] = replace(looks[3], is_shown=False)
     looks[5] = replace(looks[5], gamma=2.0, opacity=0.25, colors=((0, 0, 0), (1, 1, 1)))
     total = 0.5 * 0.5 * np.asarray(STAINS[1].color) + 0.5 * np.asarray(STAINS[2].color) + 0.25
@@ -135,7 +128,7 @@ def test_stains_are_added_in_their_colors_and_limits() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 65535), min_size=6, max_size=6), st.floats(0.2, 3))
 def test_a_table_of_colors_gives_what_each_pixel_would(values: list[int], gamma: float) -> None:
-    looks = [replace(look, gamma=gamma) for look in usual_looks(LIMITS)]
+    looks = [replace(look, gamma=gamma) for look in stain_looks(LIMITS)]
     short = [np.full((1, 1), value, np.uint16) for value in values]
     long = [plane.astype(np.int64) for plane in short]
     assert np.array_equal(blended(short, looks), blended(long, looks))
@@ -586,7 +579,7 @@ RUN = """
 import sys
 from dataclasses import replace
 from napari_rxrx3 import open_dataset
-from napari_rxrx3.figures.figure import Paper, save_figure
+from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.record import record_of
 from napari_rxrx3.session import Session
 
@@ -715,7 +708,7 @@ def test_what_cannot_be_drawn_is_said(
 
 
 def test_all_stains_hidden_is_said(session: Session, tmp_path: Path) -> None:
-    looks = [replace(look, is_shown=False) for look in usual_looks(LIMITS)]
+    looks = [replace(look, is_shown=False) for look in stain_looks(LIMITS)]
     with pytest.raises(FigureError, match="All six stains are hidden"):
         save_figure(tmp_path / "a.png", session.dataset, recorded(session), looks)
 
@@ -723,7 +716,7 @@ def test_all_stains_hidden_is_said(session: Session, tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from napari_rxrx3 import open_dataset
-from napari_rxrx3.figures.figure import FigureError, save_figure
+from napari_rxrx3.figures import FigureError, save_figure
 from napari_rxrx3.figures.record import read_record
 
 root, cache, record, out = sys.argv[1:]

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from scipy.cluster.hierarchy import average, cophenet, dendrogram
 from scipy.spatial.distance import squareform
@@ -23,8 +21,8 @@ from napari_rxrx3.core.diverging import BLANK, N_COLORS, color_index, diverging
 from napari_rxrx3.core.errors import Cancelled, MapError, UnknownKey
 from napari_rxrx3.figures.files import FigureError, FigureExists, Paper
 from napari_rxrx3.figures.heat_map import save_heat_map
+from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.heat_map import HeatMap, heat_map, judge_pair
-from napari_rxrx3.maps.names import find_entries, names_in
 from screens import Wells, gene_names
 from sight import SIGHTS
 from test_display import seen
@@ -186,26 +184,6 @@ def test_it_can_be_stopped_at_any_step(phenomap: Any) -> None:
 
 
 # --- names -----------------------------------------------------------------------------------
-
-
-def test_a_list_is_split_by_lines_semicolons_tabs_and_commas() -> None:
-    text = ' PLK1, AURKB;Bortezomib@2.5\r\n"mTOR"\tPLK1\n\n,;x y '
-    assert names_in(text) == ["PLK1", "AURKB", "Bortezomib@2.5", "mTOR", "x y"]
-    assert names_in("") == []
-
-
-def test_a_name_with_a_comma_stays_whole_if_it_is_known(phenomap: Any) -> None:
-    text = "N-(1,2-thing)@1\nGENE000,GENE001"
-    names = names_in(text, lambda name: phenomap.find(name) is not None)
-    assert names == ["N-(1,2-thing)@1", "GENE000", "GENE001"]
-
-
-@given(st.text(max_size=80))
-def test_any_text_is_a_list_of_names_each_once(text: str) -> None:
-    names = names_in(text)
-    assert len(set(names)) == len(names)
-    assert all(name == name.strip() and name for name in names)
-    assert not set("".join(names)) & set("\n\r;\t,")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import HitsError, UnknownWell
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.identity import dataset_id
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.hits.hit import (
     DEFAULT_TAGS,
     Hit,

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.data.dataset import Dataset
+from napari_rxrx3.data.files.cells import as_number
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.hits.hit import Hit, clean_note
 from napari_rxrx3.hits.review import Review, open_review
-from napari_rxrx3.hits.sheet import as_number, disarmed, rearmed
+from napari_rxrx3.hits.sheet import disarmed, rearmed
 from napari_rxrx3.hits.table import (
     COLUMNS,
     Imported,

@@ -13,8 +13,8 @@ import pytest
 import napari_rxrx3 as rx
 from builders import Screen, control_row, noise
 from napari_rxrx3.core.mosaic import Tile, hatched
-from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
+from napari_rxrx3.data.images.previews import PREFIX_ROWS
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.gui.canvas import loader as loader_module
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 
@@ -57,7 +57,7 @@ def test_of_a_large_well_the_top_comes_first(
     assert not whole.is_first
     assert first.mosaic == whole.mosaic
     for stain, plane in zip(first.stains, screen.planes[WELLS[0]], strict=True):
-        assert len(stain) == TOP_ROWS
+        assert len(stain) == PREFIX_ROWS
         np.testing.assert_array_equal(stain, plane[: len(stain)])
     for stain, plane in zip(whole.stains, screen.planes[WELLS[0]], strict=True):
         np.testing.assert_array_equal(stain, plane)
@@ -155,7 +155,7 @@ def test_of_many_wells_those_that_are_read_are_shown_meanwhile(
         return screen.planes[last][5]
 
     key = dataset.images._key(dataset.well(last), 6, None)
-    reading = threading.Thread(target=lambda: dataset.images._planes.get(key, late))
+    reading = threading.Thread(target=lambda: dataset.images.memory.get(key, late))
     reading.start()
     came: list[Picture] = []
     loader.ready.connect(came.append)
@@ -182,7 +182,7 @@ def test_tiles_that_change_places_are_not_read_again(
     screen = a_screen(64)
     dataset = opened(screen, root, cache)
     pictures_of(loader, dataset, list(WELLS), qtbot)
-    dataset.images._planes.resize(0)  # as if the cache were too small for them
+    dataset.images.memory.resize(0)  # as if the cache were too small for them
     (root / "images" / "gene-001" / "Plate1.tar").unlink()
     turned = WELLS[::-1]
     picture = pictures_of(loader, dataset, list(turned), qtbot)[-1]

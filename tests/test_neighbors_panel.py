@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -23,8 +24,11 @@ import screens as s
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
-from napari_rxrx3.maps.evidence.doubts import DOUBTS
+from napari_rxrx3.maps.evidence.doubts import DOUBTS, Judge
+from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.session import Query
 from window import Window, own_browser
 
@@ -408,7 +412,7 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     panel = window.explorer.neighbors
     click(window, "PLK1_guide_1")
     phenomap = window.session.dataset.phenomap(align="centerscale")
-    with held(lambda hold: phenomap.score_store.get(phenomap, hold)):
+    with held(lambda hold: phenomap.score_store.get(hold)):
         in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
         window.qtbot.waitUntil(lambda: panel.card.head.text().endswith(", centerscale"))
         for key, near in (("PLK1", BOLD), (BOLD, "PLK1")):
@@ -424,6 +428,32 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     assert column(window, DOUBT) == [str(len(f)) if len(f) > 1 else "" for f in flags]
     assert "strength" in numbers(window)
     assert [row["flags"] for row in table_of(panel.to_csv())] == flags.map("; ".join).tolist()
+
+
+def test_one_question_is_searched_and_judged_once(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click(window, "PLK1_guide_1")
+    phenomap = window.session.dataset.phenomap(align="tvn", average="median")
+    assert not phenomap.score_store.is_ready  # so that flags come later than p and q
+    counted: Counter[str] = Counter()
+
+    def count(owner: type, name: str) -> None:
+        real = getattr(owner, name)
+
+        def counting(*args: Any, **options: Any) -> Any:
+            counted[name] += 1
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    for owner, name in ((VectorSearch, "nearest"), (Judge, "judge"), (ScoreStore, "_loaded")):
+        count(owner, name)
+    window.session.ask(align="tvn", average="median")
+    window.settle()
+    assert "strength" in numbers(window)  # all there is to know has come
+    assert "…" not in column(window, Q) + column(window, DOUBT)
+    assert counted == {"nearest": 1, "judge": 1, "_loaded": 1}
 
 
 @contextmanager
@@ -531,7 +561,7 @@ def test_each_setting_changes_the_answer(
     after = list(zip(keys(window), column(window, VALUE), strict=True))
     assert after != before
     assert after == [(key, f"{value:.2f}") for key, value in values.items()]
-    assert window.explorer.neighbors.key.text() == key
+    assert window.explorer.neighbors.key.text() == key_in_words(key)
     assert not window.explorer.neighbors.leave_out.isVisible()
 
 
@@ -640,11 +670,15 @@ def test_no_file_chosen_changes_nothing(window: Window, monkeypatch: pytest.Monk
 # --- the card --------------------------------------------------------------------------------
 
 
+LABELS = ("strength", "distance from controls", "consistency", "guide agreement")
+
+
 def numbers(window: Window) -> dict[str, str]:
     """Return label and text of the numbers on the card."""
     lines = [line for line in window.explorer.neighbors.card.numbers if line.isVisible()]
-    pairs = (line.text().partition(" ") for line in lines)
-    return {label: text for label, _, text in pairs}
+    texts = [line.text() for line in lines]
+    labels = [next(label for label in LABELS if text.startswith(label)) for text in texts]
+    return {n: text.removeprefix(n).strip() for n, text in zip(labels, texts, strict=True)}
 
 
 def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: Any) -> None:
@@ -653,9 +687,9 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
     assert scores["odd_guide"] == "ODD_guide_4"
     assert numbers(window) == {
         "strength": f"{scores['strength']:.2f}",
-        "raw": f"{scores['strength_cosine']:.2g}",
+        "distance from controls": f"{scores['strength_cosine']:.2g}",
         "consistency": f"{scores['consistency']:.2f}",
-        "guides": f"{scores['agreement']:.2f}, not 4",
+        "guide agreement": f"{scores['agreement']:.2f}, not 4",
     }
     card = window.explorer.neighbors.card
     assert "The odd one out: ODD_guide_4." in plain(card.numbers[3].toolTip())
@@ -674,7 +708,7 @@ def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) ->
     assert plain(card.doubts.toolTip()) == "\n".join(f"{flag}: {DOUBTS[flag]}" for flag in flags)
     click(window, "LONE2_guide_1")
     assert numbers(window)["consistency"] == "–"
-    assert "guides" not in numbers(window)
+    assert "guide agreement" not in numbers(window)
 
 
 def test_links_open_on_click_only(window: Window, opened: list[str]) -> None:
@@ -698,7 +732,7 @@ def test_a_blinded_gene_is_said_to_be_blinded(window: Window, opened: list[str])
     assert is_blinded(BLINDED)
     assert card.head.text() == f"{BLINDED} blinded gene, 16 wells, pca-centerscale"
     assert not any(link.isVisible() for link in card.links)
-    assert "guides" in numbers(window)
+    assert "guide agreement" in numbers(window)
 
 
 # --- the plate by score ----------------------------------------------------------------------
@@ -734,7 +768,7 @@ def assert_drawn_by(window: Window, scores: pd.Series) -> None:
 
 SCORE_WORDS = {
     "effect": "strength",
-    "strength_cosine": "cosine distance",
+    "strength_cosine": "distance from controls",
     "consistency": "consistency",
     "agreement": "guide agreement",
 }

@@ -85,7 +85,7 @@ def box(qtbot: Any, index: SearchIndex, tasks: TaskGroup) -> FindBox:
 def heard(box: FindBox) -> list[str]:
     """What a box brought back."""
     heard: list[str] = []
-    box.found.connect(lambda found: heard.append(found.hit.name))
+    box.found.connect(lambda found: heard.append(found.match.name))
     box.not_found.connect(lambda text: heard.append(f"no {text}"))
     return heard
 

@@ -20,8 +20,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, UnknownWell
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset
-from napari_rxrx3.data.images.reducers import Reducers, reduce_here
+from napari_rxrx3.data.images.jpeg2000_pool import ReducerPool, reduce_here
+from napari_rxrx3.data.images.previews import PREFIX_ROWS
 from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
     KNOWN,
@@ -30,7 +30,7 @@ from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     PlateThumbnails,
 )
 from napari_rxrx3.data.thumbnails.prepare import plates_named, prepare
-from napari_rxrx3.data.thumbnails.previews import TOP_ROWS
+from napari_rxrx3.dataset import Dataset
 
 GENE, COMPOUND = "gene-001", "compound-001"
 PLATE, CORE_PLATE = PlateId(GENE, 1), PlateId(COMPOUND, 1)
@@ -156,9 +156,9 @@ def test_the_first_good_copy_is_used(root: Path, cache: Path) -> None:
     assert (thumbnails.state == KNOWN).sum() == 24
     plane = screen.planes[screen.ids[0]][2]
     assert np.array_equal(dataset.preview(screen.ids[0], 3), piece(plane))
-    top = dataset.top(screen.ids[0], 3)
+    top = dataset.prefix(screen.ids[0], 3)
     assert top is not None
-    assert np.array_equal(top, plane[:TOP_ROWS])
+    assert np.array_equal(top, plane[:PREFIX_ROWS])
 
 
 def test_an_image_of_more_bits_than_its_sisters_is_said(root: Path, cache: Path) -> None:
@@ -394,7 +394,7 @@ def test_a_plate_that_is_loaded_answers_and_learns(tars: tuple[Dataset, b.Screen
     first, second, third, fourth = screen.ids
     dataset.preview(first, 1)
     dataset.plane(second, 2)
-    dataset.top(third, 3)
+    dataset.prefix(third, 3)
     dataset.plane(fourth, 4, 64)
     known = np.argwhere(thumbnails.state == KNOWN).tolist()
     assert known == [[0, POSITIONS[0]], [1, POSITIONS[1]]]
@@ -406,16 +406,16 @@ def test_a_plate_that_is_loaded_answers_and_learns(tars: tuple[Dataset, b.Screen
 
 def test_the_top_is_the_first_part_of_the_plane(tars: tuple[Dataset, b.Screen]) -> None:
     dataset, screen = tars
-    top = dataset.top(screen.ids[2], 6)
+    top = dataset.prefix(screen.ids[2], 6)
     assert top is not None
-    assert np.array_equal(top, screen.planes[screen.ids[2]][5][:TOP_ROWS])
+    assert np.array_equal(top, screen.planes[screen.ids[2]][5][:PREFIX_ROWS])
     with pytest.raises(ImageUnavailable):
-        dataset.top(screen.ids[2], 7)
+        dataset.prefix(screen.ids[2], 7)
 
 
 def test_there_is_no_top_of_what_is_small(root: Path, cache: Path) -> None:
     screen = core(root)
-    assert rx.open_dataset(root, cache).top(screen.ids[0], 1) is None
+    assert rx.open_dataset(root, cache).prefix(screen.ids[0], 1) is None
 
 
 def test_what_failed_is_tried_again_when_the_plate_is_asked_for(root: Path, cache: Path) -> None:
@@ -470,7 +470,7 @@ def test_few_plates_stay_in_memory(root: Path, cache: Path) -> None:
 
 
 def test_other_processes_decode_the_same() -> None:
-    reducers = Reducers(2)
+    reducers = ReducerPool(2)
     data = [b.jp2(plane) for plane in b.smooth("many", 256)]
     expected = [reduce_here(one, 64) for one in data]
     assert reducers.reduce(data[0], 64) is not None  # which starts them
@@ -486,13 +486,13 @@ def test_other_processes_decode_the_same() -> None:
 
 
 def test_a_process_that_ends_is_done_without() -> None:
-    reducers = Reducers(1)
+    reducers = ReducerPool(1)
     data = b.jp2(b.smooth("one", 256)[0])
     expected = reduce_here(data, 64)
     reducers.reduce(data, 64)
     wait_for(lambda: reducers.n_up == 1)
-    assert reducers._started is not None
-    reducers._started[0].kill()
+    (worker,) = reducers._started
+    worker.process.kill()
     assert np.array_equal(reducers.reduce(data, 64), expected)
     assert reducers.n_up == 0
     assert np.array_equal(reducers.reduce(data, 64), expected)

@@ -11,10 +11,10 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, noise, png, write, write_tar
 from napari_rxrx3.core.overview import Block
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN
+from napari_rxrx3.dataset import Dataset
 
 PLATE = PlateId("gene-001", 1)
 ADDRESSES = tuple(f"B{column:02d}" for column in range(2, 9))

@@ -26,7 +26,7 @@ from napari_rxrx3.core.display import (
 )
 from napari_rxrx3.core.stains import PALETTES, PIXEL_SIZE_UM, STAINS, TAG_COLORS
 from napari_rxrx3.data.cache.budgets import DISK_BYTES, MEMORY_BYTES, budgets
-from napari_rxrx3.data.dataset import open_dataset
+from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.gui.preferences import follow_preferences
 from window import Window
 

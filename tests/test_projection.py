@@ -24,8 +24,9 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, MapError, MetadataError
 from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.maps import projection
-from napari_rxrx3.maps.projection import UmapSettings, has_umap, how_long, read_coordinates
+from napari_rxrx3.maps.projection.coordinates import read_coordinates
+from napari_rxrx3.maps.projection.pca import pca
+from napari_rxrx3.maps.projection.umap import UmapSettings, has_umap, how_long, umap
 from napari_rxrx3.maps.projection.umap_worker import run_umap
 
 GENES = tuple(f"GENE{i}" for i in range(30))
@@ -134,9 +135,9 @@ def test_pca_is_what_a_singular_value_decomposition_gives(
 
 
 def test_pca_shows_the_groups_and_is_the_same_every_time(genes: Any) -> None:
-    made = projection.pca(genes)
+    made = pca(genes)
     assert_groups_lie_apart(made.positions, list(genes.labels.index))
-    np.testing.assert_array_equal(projection.pca(genes).positions, made.positions)
+    np.testing.assert_array_equal(pca(genes).positions, made.positions)
 
 
 class Vectors:
@@ -155,7 +156,7 @@ def test_pca_in_many_blocks_of_a_mapped_file_keeps_what_little_varies(tmp_path: 
     np.save(tmp_path / "vectors.npy", vectors)
     steps: list[tuple[int, int]] = []
     mapped = Vectors(np.load(tmp_path / "vectors.npy", mmap_mode="r"))
-    made = projection.pca(mapped, lambda done, total, text: steps.append((done, total)))
+    made = pca(mapped, lambda done, total, text: steps.append((done, total)))
     assert_same_but_for_signs(made.positions, reference_pca(vectors)[0])
     assert len(steps) > 4
     assert steps == sorted(steps)
@@ -167,7 +168,7 @@ def test_pca_leaves_out_zeros_and_what_is_not_finite() -> None:
     usable = np.ones(50, dtype=bool)
     vectors[3], vectors[7, 2], vectors[20, 0] = 0, np.nan, np.inf
     usable[[3, 7, 20]] = False
-    made = projection.pca(Vectors(vectors))
+    made = pca(Vectors(vectors))
     assert made.n_missing == 3
     assert np.isnan(made.positions[~usable]).all()
     assert_same_but_for_signs(made.positions[usable], reference_pca(vectors[usable])[0])
@@ -177,7 +178,7 @@ def test_pca_leaves_out_zeros_and_what_is_not_finite() -> None:
 @pytest.mark.parametrize("shape", [(1, 5), (2, 5), (5, 1), (1, 1)])
 def test_pca_of_almost_nothing_still_gives_places(shape: tuple[int, int]) -> None:
     vectors = np.arange(1, 1 + np.prod(shape), dtype="float32").reshape(shape)
-    made = projection.pca(Vectors(vectors))
+    made = pca(Vectors(vectors))
     assert np.isfinite(made.positions).all()
     assert made.n_missing == 0
     if shape[1] == 1:
@@ -186,12 +187,12 @@ def test_pca_of_almost_nothing_still_gives_places(shape: tuple[int, int]) -> Non
 
 def test_pca_of_no_usable_vector_is_refused() -> None:
     with pytest.raises(MapError, match="no vectors that can be projected"):
-        projection.pca(Vectors(np.zeros((4, 3), dtype="float32")))
+        pca(Vectors(np.zeros((4, 3), dtype="float32")))
 
 
 def test_pca_stops_when_it_is_cancelled(genes: Any) -> None:
     with pytest.raises(Cancelled):
-        projection.pca(genes, stop_at(""))
+        pca(genes, stop_at(""))
 
 
 @settings(max_examples=40, deadline=None)
@@ -201,7 +202,7 @@ def test_pca_of_anything_keeps_the_order_of_its_variances(
 ) -> None:
     rng = np.random.default_rng(seed)
     vectors = (rng.normal(size=(n, dimension)) * 10.0**scale).astype("float32")
-    made = projection.pca(Vectors(vectors))
+    made = pca(Vectors(vectors))
     spread = made.positions.astype(float).var(axis=0)
     assert np.isfinite(made.positions).all()
     assert spread[0] >= spread[1] * (1 - 1e-5)
@@ -253,7 +254,7 @@ def test_umap_shows_the_groups_says_how_and_is_kept(tmp_path: Path) -> None:
     genes = dataset.phenomap(align="centerscale")
     said: list[tuple[int, int, str]] = []
     chosen = UmapSettings(n_neighbors=5, min_dist=0.2, seed=4)
-    made = projection.umap(genes, dataset, chosen, lambda *step: said.append(step))
+    made = umap(genes, chosen, lambda *step: said.append(step))
     assert made.positions.shape == (31, 2)
     assert_groups_lie_apart(made.positions, list(genes.labels.index))
     assert made.method == "UMAP"
@@ -270,13 +271,13 @@ def test_umap_shows_the_groups_says_how_and_is_kept(tmp_path: Path) -> None:
     assert not umap_processes()
 
     again = rx.open_dataset(tmp_path / "data", cache_dir=tmp_path / "cache")
-    kept = projection.umap(again.phenomap(align="centerscale"), again, chosen, stop_at(""))
+    kept = umap(again.phenomap(align="centerscale"), chosen, stop_at(""))
     np.testing.assert_array_equal(kept.positions, made.positions)
     assert (kept.words, kept.n_missing) == (made.words, 1)
     for align, other in (("centerscale", UmapSettings(seed=5)), ("tvn", chosen)):
         phenomap = again.phenomap(align=align)
         with pytest.raises(Cancelled):  # that is another picture
-            projection.umap(phenomap, again, other, stop_at("starting"))
+            umap(phenomap, other, stop_at("starting"))
 
 
 @needs_umap
@@ -307,7 +308,7 @@ def taken(tmp_path: Path) -> Callable[[str], list[str]]:
         wells = dataset.phenomap(level="well", align="none")
         before = files_in(tmp_path)
         with pytest.raises(Cancelled):
-            projection.umap(wells, dataset, None, stop_at(words))
+            umap(wells, None, stop_at(words))
         return sorted(path.name for path in files_in(tmp_path) - before)
 
     return take
@@ -322,7 +323,7 @@ def test_a_cancelled_umap_leaves_no_process_no_thread_and_no_file(
 ) -> None:
     assert taken(words) == []
     assert not umap_processes()
-    assert not [thread for thread in threading.enumerate() if thread.name == "rxrx3-umap"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rxrx3-umap")]
 
 
 OTHER_PROGRAM = """
@@ -403,7 +404,7 @@ def test_a_umap_that_crashes_is_said_and_leaves_nothing(
         # in folders of their own: Python may take what it compiled a moment ago for the new text
         pretend(tmp_path / f"other {i}", f"import os, signal; {end}", monkeypatch)
         with pytest.raises(MapError, match=said):
-            projection.umap(wells, dataset)
+            umap(wells)
     left = {p for p in files_in(tmp_path / "screen") - before if "__pycache__" not in p.parts}
     assert not left
 
@@ -444,7 +445,7 @@ def test_a_damaged_kept_umap_is_made_again(tmp_path: Path, monkeypatch: pytest.M
     (kept,) = (tmp_path / "screen" / "cache" / "projections").iterdir()
     for damage in (b"", b"no array", kept.read_bytes()[:200]):
         kept.write_bytes(damage)
-        np.testing.assert_array_equal(projection.umap(wells, dataset).positions, made.positions)
+        np.testing.assert_array_equal(umap(wells).positions, made.positions)
         assert len(kept.read_bytes()) > 200
 
 
@@ -465,7 +466,7 @@ WITHOUT = """
 import sys
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.maps import projection
+from napari_rxrx3.maps.projection import umap as projection
 
 assert not projection.has_umap()
 dataset = rx.open_dataset(sys.argv[1], cache_dir=sys.argv[2])
@@ -495,7 +496,8 @@ def test_without_umap_learn_the_rest_works_and_it_says_how_to_get_it(
 
 
 def test_umap_is_loaded_by_its_own_process_only() -> None:
-    code = "from napari_rxrx3.maps import projection, phenomap; projection.has_umap(); import sys"
+    code = "from napari_rxrx3.maps import phenomap; import sys"
+    code += "; from napari_rxrx3.maps.projection.umap import has_umap; has_umap()"
     code += "; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in run.stdout.split()}

@@ -41,8 +41,7 @@ from napari_rxrx3.figures.script import python_script
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.review import Review, open_review
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import CONTROL, QUERY, Strip
+from napari_rxrx3.strips.strip import CONTROL, QUERY, DoseCurve, Strip
 from test_cache import disk_full_after
 
 SIZE = 32
@@ -368,7 +367,7 @@ def test_wells_that_are_gone_are_named_and_the_others_shown(
     )
     session.open(rx.open_dataset(tmp_path / "new", cache_dir=tmp_path / "cache"))
     notes = " ".join(restore(record, session))
-    assert f"{PLK1} are not in this data set any more." in notes
+    assert f"Not in this data set any more: {PLK1}." in notes
     assert "have changed since" in notes
     first, _, control = session.tiles
     assert first.well_id is None

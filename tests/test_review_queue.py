@@ -12,8 +12,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.hits.queue import (
     MOST,
     Queue,
@@ -28,6 +28,7 @@ from napari_rxrx3.hits.queue import (
 )
 from napari_rxrx3.hits.review import Review, open_review
 from napari_rxrx3.maps.neighbors import list_neighbors
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.wells import picture_of
 
 ONE, TWO = PlateId("gene-001", 1), PlateId("gene-002", 1)
@@ -183,7 +184,7 @@ def test_wells_that_are_unknown_are_counted_and_named(dataset: Dataset) -> None:
     asked = ["gene-001_1_C03", "X", "gene-001_1_C02", "gene-001_1_C03", *"ABCDEF"]
     queue = queue_of_wells(dataset, asked, "some")
     assert wells(queue) == ["gene-001_1_C03", "gene-001_1_C02"]
-    assert queue.note == "7 names are not in this data set (X, A, B, C, D and 2 more)."
+    assert queue.note == "Not in this data set: X, A, B, C, D and 2 more."
 
 
 def test_what_was_found(dataset: Dataset) -> None:
@@ -202,7 +203,7 @@ def test_a_list_of_neighbors(dataset: Dataset, phenomap: Any) -> None:
     def picture(positions: np.ndarray) -> str | None:
         return picture_of(dataset, positions, None)
 
-    listed = list_neighbors(phenomap, "PLK1", "similar", "all", 10, "cosine", picture)
+    listed = list_neighbors(phenomap, Query(key="PLK1", k=10), picture)
     queue = queue_of_neighbors(dataset, listed, "neighbors of PLK1")
     assert labels(queue) == [n.key for n in listed if n.key != "TUBB"]
     assert wells(queue) == [n.well for n in listed if n.key != "TUBB"]
@@ -326,7 +327,7 @@ def test_a_file_may_give_doses_beside_the_compounds(dataset: Dataset, tmp_path: 
     text = 'treatment;concentration\nBortezomib;0,0025\n"1,2-odd; name";10\nBortezomib;\nNone;1\n'
     queue = queue_from_csv(b.write(tmp_path / "doses.csv", text.encode("cp1252")), dataset)
     assert wells(queue) == [f"compound-001_1_B0{n}" for n in (3, 4, 2)]
-    assert queue.note == "1 name is not in this data set (None@1)."
+    assert queue.note == "Not in this data set: None@1."
 
 
 @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ def test_a_file_may_give_doses_beside_the_compounds(dataset: Dataset, tmp_path: 
         (b"well_id\n\n", "lists no well and no perturbation"),
         (b"PK\x03\x04rest", "is an Excel or LibreOffice file: save it as CSV first"),
         (b"a\0b", "is no text"),
-        (b"X\nY\n", r"lists nothing of this data set: 2 names are not in this data set \(X, Y\)\."),
+        (b"X\nY\n", r"lists nothing that is here\. Not in this data set: X, Y\."),
         (b'"' + b"x" * 200_000, "cannot be read as a CSV"),
         (None, "cannot be read: no such file"),
     ],

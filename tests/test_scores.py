@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from napari_rxrx3.maps.evidence import permutation
 from napari_rxrx3.maps.evidence import scores as scores_module
 from napari_rxrx3.maps.evidence.scores import ScoreStore
 from napari_rxrx3.maps.neighbors import list_neighbors
+from napari_rxrx3.maps.spec import Query
 
 COLUMNS = [
     "strength",
@@ -312,7 +314,7 @@ def test_scores_are_computed_once(guided: Any) -> None:
     expected = first.scores
     again = rx.open_dataset(guided.root, cache_dir=guided.cache.folder).phenomap()
     assert again is not first
-    found = again.score_store.get(again, stop)  # which any computing would call
+    found = again.score_store.get(stop)  # which any computing would call
     pd.testing.assert_frame_equal(found, expected)
 
 
@@ -328,7 +330,7 @@ def test_scores_are_of_the_vectors_that_are_there(new_folder: Folder) -> None:
 def test_stopping_leaves_scores_for_later(new_folder: Folder) -> None:
     m = s.gene_screen(6, plates=1).open(new_folder("stopped")).phenomap()
     with pytest.raises(Cancelled):
-        m.score_store.get(m, stop)
+        m.score_store.get(stop)
     assert m.scores["consistency"].drop("EMPTY_control").notna().all()
 
 
@@ -340,7 +342,7 @@ def test_every_long_loop_reports_and_can_be_stopped(
         monkeypatch.setattr(module, "_BLOCK", 16)
     m = s.gene_screen(6, plates=1).open(new_folder("reported")).phenomap()
     reports: list[str] = []
-    expected = m.score_store.get(m, lambda done, total, text: reports.append(text))
+    expected = m.score_store.get(lambda done, total, text: reports.append(text))
     n_of = Counter(text.rstrip(" 0123456789,") for text in reports)
     n_blocks = len(m.space) // 16
     for begin, at_least in (
@@ -354,6 +356,7 @@ def test_every_long_loop_reports_and_can_be_stopped(
     ):
         n = sum(count for text, count in n_of.items() if text.startswith(begin))
         assert n >= at_least, (begin, n_of)
+    unkept = replace(m, fingerprint="")
     for last in range(0, len(reports), max(1, len(reports) // 12)):
         left = iter(range(last))
 
@@ -361,11 +364,11 @@ def test_every_long_loop_reports_and_can_be_stopped(
             if next(left, None) is None:
                 raise Cancelled("stopped by the test")
 
-        store = ScoreStore(m.score_store.cache, "")
+        store = ScoreStore(unkept)
         with pytest.raises(Cancelled):
-            store.get(m, stop_at_last)
+            store.get(stop_at_last)
         assert not store.is_ready
-    pd.testing.assert_frame_equal(ScoreStore(m.score_store.cache, "").get(m), expected)
+    pd.testing.assert_frame_equal(ScoreStore(unkept).get(), expected)
 
 
 def test_few_wells_without_effect_are_not_stronger_than_many_with(tmp_path: Path) -> None:
@@ -383,5 +386,5 @@ def test_few_wells_without_effect_are_not_stronger_than_many_with(tmp_path: Path
     few, many = m.scores.loc[silent], m.scores.loc[strong]
     bias = [few["strength"] - few["effect"], many["strength"] - many["effect"]]
     assert bias[0].min() > 5 * bias[1].max()
-    listed = list_neighbors(m, silent[0], "strongest", "all", 24, "cosine", lambda wells: None)
+    listed = list_neighbors(m, Query(order="strongest", k=24), lambda wells: None)
     assert {neighbor.key for neighbor in listed[:4]} == set(strong)

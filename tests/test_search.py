@@ -14,7 +14,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.wells.search import FoundPlate, Hit, SearchIndex
+from napari_rxrx3.data.wells.search import FoundPlate, Match, SearchIndex
 
 COMPOUNDS = (
     "Voglibose",
@@ -65,7 +65,7 @@ def table_of(names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(ids, dtype="str"), dtype="str")
 
 
-def names_of(hits: list[Hit]) -> list[str]:
+def names_of(hits: list[Match]) -> list[str]:
     return [hit.name for hit in hits]
 
 
@@ -86,7 +86,7 @@ def names_of(hits: list[Hit]) -> list[str]:
 def test_a_text_finds_names_in_order(
     index: SearchIndex, text: str, expected: list[tuple[str, str, int]]
 ) -> None:
-    assert index.search(text)[: len(expected)] == [Hit(*hit) for hit in expected]
+    assert index.search(text)[: len(expected)] == [Match(*hit) for hit in expected]
 
 
 def test_names_that_start_with_the_text_come_first_and_wells_last(index: SearchIndex) -> None:
@@ -132,38 +132,40 @@ def test_the_best_are_kept_when_there_are_too_many(index: SearchIndex, limit: in
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("Voglibose", Hit("Voglibose", "compound", 2)),
-        ("voglibose", Hit("voglibose", "compound", 2)),
-        (" Voglibose ", Hit("Voglibose", "compound", 2)),
+        ("Voglibose", Match("Voglibose", "compound", 2)),
+        ("voglibose", Match("voglibose", "compound", 2)),
+        (" Voglibose ", Match("Voglibose", "compound", 2)),
         ("VOGLIBOSE", None),  # two molecules: neither is meant for sure
         ("mtor", None),
-        ("plk1", Hit("PLK1", "gene", 8)),
-        ("dna-pk INHIBITOR", Hit("DNA-PK inhibitor", "compound", 2)),
-        ("PSMB5", Hit("PSMB5", "gene", 1)),
-        ("EMPTY_control", Hit("EMPTY_control", "control", 3)),
-        ("gene-001_1_AF47", Hit("gene-001_1_AF47", "well", 1)),
+        ("plk1", Match("PLK1", "gene", 8)),
+        ("dna-pk INHIBITOR", Match("DNA-PK inhibitor", "compound", 2)),
+        ("PSMB5", Match("PSMB5", "gene", 1)),
+        ("EMPTY_control", Match("EMPTY_control", "control", 3)),
+        ("gene-001_1_AF47", Match("gene-001_1_AF47", "well", 1)),
         ("gene-001_1_AF48", None),
         ("Voglib", None),
         ("", None),
     ],
 )
-def test_a_whole_name_is_found_exactly(index: SearchIndex, name: str, expected: Hit | None) -> None:
+def test_a_whole_name_is_found_exactly(
+    index: SearchIndex, name: str, expected: Match | None
+) -> None:
     assert index.find(name) == expected
 
 
 @pytest.mark.parametrize(
     ("hit", "addresses"),
     [
-        (Hit("PLK1_guide_2", "guide", 2), ["gene-001_1_B03", "gene-002_1_B03"]),
-        (Hit("RXRX3-43938", "gene", 1), ["gene-001_1_C04"]),
-        (Hit("PSMB5", "gene", 1), ["gene-001_1_C02"]),
-        (Hit("PSMB5", "compound", 2), ["compound-001_7_E18", "compound-001_7_E19"]),
-        (Hit("voglibose", "compound", 2), ["compound-001_7_E04", "compound-001_7_E05"]),
-        (Hit("EMPTY_control", "control", 3), ["compound-001_7_D02", "gene-001_1_D02"]),
-        (Hit("gene-001_1_AF47", "well", 1), ["gene-001_1_AF47"]),
+        (Match("PLK1_guide_2", "guide", 2), ["gene-001_1_B03", "gene-002_1_B03"]),
+        (Match("RXRX3-43938", "gene", 1), ["gene-001_1_C04"]),
+        (Match("PSMB5", "gene", 1), ["gene-001_1_C02"]),
+        (Match("PSMB5", "compound", 2), ["compound-001_7_E18", "compound-001_7_E19"]),
+        (Match("voglibose", "compound", 2), ["compound-001_7_E04", "compound-001_7_E05"]),
+        (Match("EMPTY_control", "control", 3), ["compound-001_7_D02", "gene-001_1_D02"]),
+        (Match("gene-001_1_AF47", "well", 1), ["gene-001_1_AF47"]),
     ],
 )
-def test_the_wells_of_a_name(index: SearchIndex, hit: Hit, addresses: list[str]) -> None:
+def test_the_wells_of_a_name(index: SearchIndex, hit: Match, addresses: list[str]) -> None:
     found = index.wells_of(hit)
     assert set(addresses) <= set(found.index)
     assert len(found) == hit.n_wells
@@ -190,14 +192,14 @@ def test_names_are_found_where_the_type_of_perturbation_is_unknown(
         ("Voglibose", "compound", 2),
         ("EMPTY_control", "control", 3),
     ):
-        hit = Hit(name, kind, n)
+        hit = Match(name, kind, n)
         assert index.search(name)[0] == index.find(name) == hit
         assert len(index.wells_of(hit)) == n
 
 
 def test_wells_without_names_are_found_by_their_ids() -> None:
     index = SearchIndex(table_of(["x", "y"]).assign(treatment=np.nan).astype("str"))
-    assert index.search("a02") == [Hit("compound-001_1_A02", "well", 1)]
+    assert index.search("a02") == [Match("compound-001_1_A02", "well", 1)]
     assert SearchIndex(table_of([])).search("a") == []
 
 
@@ -220,14 +222,14 @@ def test_any_part_of_any_name_finds_it_in_any_case(names: list[str], data: st.Da
     assert all(text.strip().casefold() in hit.casefold() for hit in found)
     starts = [hit.casefold().startswith(text.strip().casefold()) for hit in found]
     assert starts == sorted(starts, reverse=True)
-    assert index.find(name) == Hit(name, index.search(name, 1000)[0].kind, 1)
+    assert index.find(name) == Match(name, index.search(name, 1000)[0].kind, 1)
 
 
 def test_where_a_name_is_plate_by_plate(wells: pd.DataFrame) -> None:
     pictured = ["gene-001_1_B04", "gene-001_1_B06", "compound-001_7_D02"]
     table = wells.assign(has_image=wells.index.isin(pictured))
     index = SearchIndex(table)
-    found = index.where(Hit("PLK1", "gene", 8))
+    found = index.where(Match("PLK1", "gene", 8))
     first, second = PlateId("gene-001", 1), PlateId("gene-002", 1)
     assert found.plates == (
         FoundPlate(first, 6, 2, "gene-001_1_B04"),  # the first that has an image
@@ -242,7 +244,7 @@ def test_where_a_name_is_plate_by_plate(wells: pd.DataFrame) -> None:
     controls = index.where(index.find("EMPTY_control") or pytest.fail("it is there"))
     assert [found.n_wells for found in controls.plates] == [1, 2]
     assert [found.n_images for found in controls.plates] == [1, 0]
-    well = index.where(Hit("compound-001_7_E06", "well", 1))
+    well = index.where(Match("compound-001_7_E06", "well", 1))
     assert well.plates == (FoundPlate(elsewhere, 1, 0, "compound-001_7_E06"),)
 
 
@@ -258,7 +260,7 @@ def test_where_a_name_is_plate_by_plate(wells: pd.DataFrame) -> None:
 def test_the_well_at_a_position(
     index: SearchIndex, plate: PlateId, row: int, column: int, name: str | None
 ) -> None:
-    assert index.at(plate, row, column) == (Hit(name, "well", 1) if name else None)
+    assert index.at(plate, row, column) == (Match(name, "well", 1) if name else None)
 
 
 def test_every_hit_is_found_where_its_wells_are(index: SearchIndex) -> None:

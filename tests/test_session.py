@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.plate import PlateId, parse_well_id
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.maps.spec import MapSpec
-from napari_rxrx3.session import CONTRAST_RULES, CROPS, Query, Session, name_of_well
+from napari_rxrx3.session import CONTRAST_RULES, CROPS, Query, Session
 from napari_rxrx3.strips import arrange
 from napari_rxrx3.strips.strip import Strip
 
@@ -136,8 +138,8 @@ def test_opening_goes_to_the_first_plate_and_well_with_images(dataset: Any) -> N
     assert session.query == Query("Bortezomib@2.5", "compound-001_1_B02")
     assert session.tiles == (Tile("compound-001_1_B02", "Bortezomib 2.5 µM"),)
     assert heard.names[:3] == ["dataset_changed", "plate_changed", "well_changed"]
-    assert [v for n, v in heard if n == "plate_changed"] == [None, COMPOUND]
-    assert [v for n, v in heard if n == "well_changed"] == [None, "compound-001_1_B02"]
+    assert [v for n, v in heard if n == "plate_changed"] == [COMPOUND]
+    assert [v for n, v in heard if n == "well_changed"] == ["compound-001_1_B02"]
     assert not session.history.can_go_back
 
 
@@ -165,6 +167,104 @@ def test_opening_another_data_set_forgets_the_first(
     for name in ("dataset", "plate", "well", "selection", "highlight", "failures", "tiles"):
         assert heard.last(f"{name}_changed") == getattr(session, name)
     assert heard.last("query_changed") == session.query
+
+
+# --- a change is whole, and told once --------------------------------------------------------
+
+
+ACTIONS: dict[str, Callable[[Session], object]] = {
+    "a well of the plate": lambda s: s.select_well("gene-001_1_C02"),
+    "a well of another plate": lambda s: s.select_well("gene-002_1_B02"),
+    "the same well": lambda s: s.select_well("gene-001_1_B02"),
+    "another plate": lambda s: s.go_to_plate(GENE_2),
+    "the next plate": lambda s: s.step_plate(1),
+    "a plate that is not listed": lambda s: s.go_to_plate(PlateId("gene-001", 7)),
+    "the plate as a view": lambda s: s.set_view("plate"),
+    "a well out of the plate": lambda s: s.open_well("gene-001_1_AF47"),
+    "beside a control": lambda s: s.show_strip(arrange("control", s.dataset, s.well)),
+    "flicker": lambda s: s.flicker(),
+    "back": lambda s: s.back(),
+    "forward": lambda s: s.forward(),
+    "a level": lambda s: s.set_level("guide"),
+    "difference": lambda s: s.set_difference(not s.difference),
+    "selection": lambda s: s.select_wells(s.dataset.wells_of_plate(s.plate).index[:2]),
+    "light": lambda s: s.light_up(["gene-001_1_B02"]),
+    "limits": lambda s: s.set_limits(((0.0, 9.0),) * 6),
+    "the data set anew": lambda s: s.open(s.dataset),
+}
+
+
+@given(names=st.lists(st.sampled_from(sorted(ACTIONS)), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_every_change_is_whole_before_it_is_told_and_told_once(
+    dataset: Any, names: list[str]
+) -> None:
+    session = Session()
+    session.open(dataset)
+    session.select_well("gene-001_1_B02")
+    heard: list[str] = []
+
+    def look(name: str) -> None:
+        heard.append(name)
+        assert session.well is not None
+        on_plate = parse_well_id(session.well).plate_id
+        assert on_plate == session.plate
+        assert {parse_well_id(well).plate_id for well in session.selection} == {on_plate}
+        assert session.is_flickered or session.well in [tile.well_id for tile in session.tiles]
+
+    for name in SIGNALS:
+        getattr(session, name).connect(lambda _, name=name: look(name))
+    for name in names:
+        before = seen_of(session)
+        heard.clear()
+        ACTIONS[name](session)
+        assert len(heard) == len(set(heard))
+        if name != "the data set anew":
+            is_news = seen_of(session) != before
+            assert bool(set(heard) - {"message_changed"}) == is_news
+
+
+def seen_of(session: Session) -> tuple[Any, ...]:
+    """All that a session tells of, but its message."""
+    names = [name.removesuffix("_changed") for name in SIGNALS if name != "message_changed"]
+    return (*(getattr(session, name) for name in names), session.strip, session.is_flickered)
+
+
+def test_who_hears_of_a_change_may_change_more(session: Session) -> None:
+    """What another listener was still to be told, it is told once, with what holds by then."""
+    session.well_changed.connect(lambda _: session.select_wells(["gene-002_1_B02"]))
+    session.well_changed.connect(lambda _: session.set_crop(512))
+    heard = Heard(session)
+    session.select_well("gene-001_1_C02")
+    assert session.selection == {"gene-002_1_B02"}
+    assert len(set(heard.names)) == len(heard.names)
+    assert heard.last("selection_changed") == {"gene-002_1_B02"}
+    assert heard.last("crop_changed") == 512
+
+
+def test_a_change_that_fails_half_way_changes_nothing(session: Session, heard: Heard) -> None:
+    def change() -> None:
+        with session.changing():
+            session.select_well("gene-001_2_B02")
+            session.set_crop(512)
+            session.select_well("gene-001_2_B03")
+
+    with pytest.raises(UnknownWell):
+        change()
+    assert heard == []
+    assert (session.plate, session.well, session.crop) == (GENE_1, "gene-001_1_B02", 0)
+
+
+def test_another_data_set_is_news_of_all_that_is_called_the_same_in_it(
+    session: Session, heard: Heard, dataset: Any, tmp_path: Path
+) -> None:
+    session.open(dataset)
+    before = session.plate, session.well
+    heard.clear()
+    session.open(rx.open_dataset(dataset.root, tmp_path / "cache"))
+    assert (session.plate, session.well) == before
+    for name in ("dataset", "plate", "well", "selection", "tiles", "query"):
+        assert heard.names.count(f"{name}_changed") == 1
 
 
 # --- plates and wells ------------------------------------------------------------------------
@@ -426,7 +526,7 @@ def test_what_is_not_there_has_a_tile_that_says_so(session: Session) -> None:
     session.show_beside_query("Voglibose@10", None)
     assert session.tiles[1:] == (
         Tile(None, "no control on this plate", role="control"),
-        Tile(None, "neighbor: Voglibose@10", role="neighbor"),
+        Tile(None, "neighbor: Voglibose 10 µM", role="neighbor"),
     )
 
 
@@ -434,7 +534,7 @@ def test_a_query_without_an_image_has_a_tile_that_says_so(session: Session) -> N
     session.ask(key="Voglibose@10", well=None)
     session.show_beside_query("MTOR", "gene-001_2_C03")
     assert session.tiles == (
-        Tile(None, "query: Voglibose@10 (no image of it is here)", role="query"),
+        Tile(None, "query: Voglibose 10 µM (no image of it is here)", role="query"),
         Tile("gene-001_2_C03", "neighbor: MTOR", role="neighbor"),
     )
     session.flicker()
@@ -452,7 +552,7 @@ def test_a_strip_is_shown_until_something_else_is_and_leaves_the_overview(
     heard.clear()
     strip = strip_of(session, "control")
     session.show_strip(strip)
-    assert heard == [("tiles_changed", strip.tiles), ("view_changed", "well")]
+    assert heard == [("view_changed", "well"), ("tiles_changed", strip.tiles)]
     assert (session.strip, session.tiles) == (strip, strip.tiles)
     assert session.well == "gene-001_1_B02"
     session.show([("gene-001_1_B04", "any")])

@@ -384,7 +384,7 @@ def test_what_is_not_restored_stays_to_be_read(window: Window, other: Path, tmp_
     window.explorer.open_path(str(tmp_path / "a.json"))
     window.qtbot.waitUntil(lambda: window.session.dataset.root == str(place), timeout=10_000)
     window.settle()
-    said = "gene-003_1_D07 are not in this data set any more."
+    said = "Not in this data set any more: gene-003_1_D07."
     window.qtbot.waitUntil(lambda: said in window.session.message, timeout=5000)
     assert window.session.dataset.vectors_are_read
 

@@ -18,7 +18,7 @@ from napari_rxrx3.core.errors import Cancelled, UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.session import Query
 from napari_rxrx3.strips import arrange
-from napari_rxrx3.strips.strip import KINDS, NothingToCompare, Strip
+from napari_rxrx3.strips.strip import STRIP_KINDS, NothingToCompare, Strip
 
 DIM = 16
 GENE_1, GENE_2, AGAIN = ("gene-001", 1), ("gene-001", 2), ("gene-143", 1)
@@ -257,7 +257,7 @@ def test_a_strip_that_there_is_not_says_why(dataset: Any, kind: str, well: str, 
     assert why in str(error.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STRIP_KINDS)
 def test_an_unknown_well_and_none_are_refused(dataset: Any, kind: str) -> None:
     with pytest.raises(UnknownWell, match="gene-001_1_Z40"):
         arrange(kind, dataset, "gene-001_1_Z40", wells=["gene-001_1_B02"])
@@ -313,7 +313,7 @@ def test_of_very_many_wells_some_are_shown(dataset: Any) -> None:
 def test_each_guide_has_a_row_the_strongest_first_and_controls_are_last(dataset: Any) -> None:
     strip = arrange("guides", dataset, "gene-001_1_B02")
     assert strip.is_arranged
-    assert strip.title == "PLK1: guides by strength"
+    assert strip.title == "PLK1: guides by distance from controls"
     assert grid(strip) == [
         ["gene-001_1_B03", "gene-001_2_C03", "gene-143_1_D03"],
         ["gene-001_1_B04", "gene-001_2_C04", "gene-143_1_D04"],
@@ -329,9 +329,9 @@ def test_each_guide_has_a_row_the_strongest_first_and_controls_are_last(dataset:
     assert label(strip, "gene-143_1_B20") == "control\nB20, gene-143 plate 1"
     lines = strip.tiles[9].label.split("\n")
     assert lines[:2] == ["PLK1 guide 3", "no image of it here"]
-    assert [line.split(" ")[0] for line in lines[2:]] == ["strong", "alike"]
+    assert [line.split(" ")[0] for line in lines[2:]] == ["distance", "alike"]
     sentences = strip.note.split(". ")
-    starts = ("The guides agree", "Alike is the cosine", "Strong is the mean cosine distance")
+    starts = ("The guides agree", "Alike is the cosine", "Distance is the mean cosine distance")
     for sentence, start in zip(sentences, starts, strict=False):
         assert sentence.startswith(start), "what matters most is said first"
 
@@ -352,7 +352,7 @@ def test_the_strength_of_a_guide_is_the_mean_over_all_its_wells(dataset: Any) ->
         assert len(distances) == (3 if guide == "1" else 4)
         strength = np.mean(distances)
         assert strength == pytest.approx(scores[f"PLK1_guide_{guide}"], rel=1e-3)
-        assert label(strip, f"gene-001_1_{first}").split("\n")[2:] == [f"strong {strength:.2g}"]
+        assert label(strip, f"gene-001_1_{first}").split("\n")[2:] == [f"distance {strength:.2g}"]
 
 
 @pytest.mark.parametrize("align", ["none", "centerscale", "pca-centerscale"])
@@ -614,7 +614,7 @@ def test_the_order_the_kind_and_the_level_are_those_of_the_query(dataset: Any) -
     assert [tile.label.split("\n")[2] for tile in strip.tiles[2:]] == lines
     asked = Query(key="not a key of this level", level="guide")
     again = arrange("neighbors", dataset, "gene-001_1_S06", query=asked)
-    assert again.title == "GENE0_guide_2 and its neighbors"
+    assert again.title == "GENE0 guide 2 and its neighbors"
 
 
 def test_what_is_like_everything_has_no_neighbors_and_that_is_said(dataset: Any) -> None:
@@ -666,7 +666,7 @@ KNOWN = [row["well_id"] for row in ROWS]
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
-@given(kind=st.sampled_from(KINDS), well=st.sampled_from(KNOWN), turn=st.integers(0, 40))
+@given(kind=st.sampled_from(STRIP_KINDS), well=st.sampled_from(KNOWN), turn=st.integers(0, 40))
 def test_every_tile_is_what_its_label_says(dataset: Any, kind: str, well: str, turn: int) -> None:
     query = Query(align="none")
     try:

@@ -1,9 +1,9 @@
 """Writes our plate as OME-Zarr 0.4 and opens it with napari-ome-zarr; runs where that is.
 
-Usage: python ome_zarr_plate.py KINDS.npy WELLS.json PLATE.zarr RESULT.json
+Usage: python ome_zarr_plate.py KINDS.npy WELLS.json PLATE.zarr RESULT.json WIDTH
 
 KINDS.npy holds the different wells (n, 6, Y, X), WELLS.json for each address which of them it
-shows.
+shows; WIDTH is that of an empty dock beside the canvas.
 """
 
 import json
@@ -15,14 +15,16 @@ from pathlib import Path
 import napari
 import numpy as np
 import zarr
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtWidgets import QApplication, QWidget
 
 LEVELS = 4
 JUMPS = 6
+PATIENCE_S = 300
 PIXEL_UM = 0.65
 
 
-def main(kinds: str, wells: str, plate: str, result: str) -> None:
+def main(kinds: str, wells: str, plate: str, result: str, width: int) -> None:
     """Write the plate unless it is there, then measure opening it and going to wells."""
     images = np.load(kinds)
     addresses = json.loads(Path(wells).read_text())
@@ -31,20 +33,25 @@ def main(kinds: str, wells: str, plate: str, result: str) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
         write_plate(unfinished, images, addresses)
         unfinished.replace(plate)
-    Path(result).write_text(json.dumps(measure(plate, images.shape[-1], addresses)))
+    Path(result).write_text(json.dumps(measure(plate, images.shape[-1], addresses, width)))
 
 
-def measure(plate: str, size: int, addresses: dict) -> dict:
+def measure(plate: str, size: int, addresses: dict, width: int) -> dict:
     """Seconds to open the plate, and to have each of some wells on screen."""
-    viewer = napari.Viewer(show=True)
+    viewer = napari.Viewer(show=True, show_welcome_screen=False)
     viewer.window.resize(1280, 800)
+    dock = QWidget()
+    dock.setFixedWidth(width)
+    viewer.window.add_dock_widget(dock, name="empty", area="right")
     QApplication.processEvents()
+    screen = Screen(viewer)
     start = time.perf_counter()
     viewer.open(plate, plugin="napari-ome-zarr")
-    draw(viewer)
-    opened = time.perf_counter() - start
-    jumps = []
+    opened = screen.wait() - start
+    jumps, levels = [], set()
     rows, columns = axes(addresses)
+    canvas = viewer.window._qt_viewer.canvas.native
+    side = min(canvas.width(), canvas.height())
     rng = np.random.default_rng(0)
     for address in rng.choice(sorted(addresses), JUMPS, replace=False):
         row, column = split(str(address))
@@ -52,17 +59,52 @@ def measure(plate: str, size: int, addresses: dict) -> dict:
         scale = float(viewer.layers[0].scale[-1])
         place = (rows.index(row) + 0.5, columns.index(column) + 0.5)
         viewer.camera.center = (0, *(size * scale * at for at in place))
-        viewer.camera.zoom = 700 / (size * scale)
-        draw(viewer)
-        draw(viewer)  # it loads the finer level after the first
-        jumps.append(time.perf_counter() - start)
-    return {"open": opened, "jumps": jumps, "layers": len(viewer.layers)}
+        viewer.camera.zoom = side / (size * scale)
+        jumps.append(screen.wait() - start)
+        levels |= {layer.data_level for layer in viewer.layers}
+    return {
+        "open": opened,
+        "jumps": jumps,
+        "layers": len(viewer.layers),
+        "levels": sorted(levels),
+        "canvas": [canvas.width(), canvas.height()],
+    }
 
 
-def draw(viewer: napari.Viewer) -> None:
-    """Have what is asked for drawn."""
-    QApplication.processEvents()
-    viewer.screenshot(canvas_only=True, flash=False)
+class Screen(QObject):
+    """Knows when napari's window was painted with all pixels that its layers hold."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.window = viewer.window._qt_window
+        self.started = self.ended = self.pixels_set = 0.0
+        self.is_inside = False
+        self.window.installEventFilter(self)
+        viewer.layers.events.inserted.connect(self.on_layer)
+
+    def wait(self) -> float:
+        """Wait for a painting that began after now and after the last pixels; its end."""
+        since = time.perf_counter()
+        while self.started <= max(since, self.pixels_set):
+            QApplication.processEvents()
+            if time.perf_counter() - since > PATIENCE_S:
+                raise TimeoutError("nothing was painted")
+        return self.ended
+
+    def on_layer(self, event: object) -> None:
+        event.value.events.set_data.connect(self.on_pixels)
+        self.on_pixels()
+
+    def on_pixels(self, event: object = None) -> None:
+        self.pixels_set = time.perf_counter()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.UpdateRequest or self.is_inside:
+            return False
+        self.is_inside, self.started = True, time.perf_counter()
+        QCoreApplication.sendEvent(watched, event)
+        self.is_inside, self.ended = False, time.perf_counter()
+        return True
 
 
 def write_plate(folder: Path, images: np.ndarray, addresses: dict) -> None:
@@ -132,4 +174,4 @@ def split(address: str) -> tuple:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:5], int(sys.argv[5]))

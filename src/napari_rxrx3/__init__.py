@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
+    from napari_rxrx3.core.display import display
     from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error, UnknownKey, UnknownWell
-    from napari_rxrx3.data.dataset import Dataset, open_dataset
+    from napari_rxrx3.core.mosaic import Tile
+    from napari_rxrx3.core.stains import STAINS
+    from napari_rxrx3.dataset import Dataset, open_dataset
+    from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 try:
@@ -17,29 +22,30 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "STAINS",
     "Dataset",
     "ImageUnavailable",
     "PhenoMap",
     "RxRx3Error",
+    "Tile",
     "UnknownKey",
     "UnknownWell",
     "__version__",
+    "display",
+    "layer_options",
     "open_dataset",
 ]
 
-_HOME = {
-    "Dataset": "data.dataset",
-    "open_dataset": "data.dataset",
-    "PhenoMap": "maps.phenomap",
-    "ImageUnavailable": "core.errors",
-    "RxRx3Error": "core.errors",
-    "UnknownKey": "core.errors",
-    "UnknownWell": "core.errors",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # napari imports every plugin at start: pandas and dask must wait for the first use.
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# napari imports every plugin at start: what is heavy waits until a name is used.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "core.display": ["display"],
+        "core.errors": ["ImageUnavailable", "RxRx3Error", "UnknownKey", "UnknownWell"],
+        "core.mosaic": ["Tile"],
+        "core.stains": ["STAINS"],
+        "dataset": ["Dataset", "open_dataset"],
+        "gui.canvas.layers": ["layer_options"],
+        "maps.phenomap": ["PhenoMap"],
+    },
+)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_rxrx3.core.plate import parse_image_name
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -46,7 +46,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
 
 def _first_well(path: str) -> list[LayerData]:
     from napari_rxrx3.core.errors import DatasetNotFound
-    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.dataset import open_dataset
 
     dataset = open_dataset(path)
     with_images = dataset.known_wells.index[dataset.known_wells["has_image"]]

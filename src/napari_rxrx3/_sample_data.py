@@ -11,8 +11,8 @@ def demo_wells() -> list[LayerData]:
     """Six lazy layers of a synthetic well; the demo data are made on first use."""
     from napari_rxrx3._reader import layers_of_well
     from napari_rxrx3.data.cache.disk_cache import demo_folder
-    from napari_rxrx3.data.dataset import open_dataset
     from napari_rxrx3.data.demo.screen_files import write_demo
+    from napari_rxrx3.dataset import open_dataset
 
     dataset = open_dataset(write_demo(demo_folder()))
     wells = dataset.known_wells

@@ -17,9 +17,9 @@ from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import LEVELS
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
-    from napari_rxrx3.maps.phenomap import MapSpec
+    from napari_rxrx3.maps.spec import MapSpec
 
 __all__ = ["main"]
 
@@ -230,12 +230,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _nearest(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     with _progress_bar() as progress:
         dataset = _opened(arguments.path, progress)
         spec = _spec(arguments, dataset, progress)
-        phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        phenomap, note = dataset.map_or_fallback(spec, progress)
         for sentence in filter(None, (note, *phenomap.notes)):
             print(f"napari-rxrx3: {sentence}", file=sys.stderr)
         table = phenomap.nearest(
@@ -259,7 +257,7 @@ def _nearest(arguments: argparse.Namespace) -> int:
 
 def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -> MapSpec:
     """Which map is asked for; vectors that are a file are read first."""
-    from napari_rxrx3.maps.phenomap import MapSpec
+    from napari_rxrx3.maps.spec import MapSpec
 
     embedding = arguments.embedding or ""
     if embedding and embedding not in dataset.embeddings and Path(embedding).is_file():
@@ -350,12 +348,11 @@ def _diagnostics(arguments: argparse.Namespace) -> int:
 
 
 def _opened(path: str, progress: Progress, with_vectors: bool = True) -> Dataset:
-    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.dataset import open_dataset
 
     dataset = open_dataset(path, progress=progress)
     if with_vectors:
-        dataset.read_vectors()
-    dataset.progress = None  # its bar is gone when something is read later on
+        dataset.read_vectors(progress)
     return dataset
 
 

@@ -5,7 +5,8 @@ Parts set it and follow its signals; they do not know each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,13 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.strips.neighbors import beside_query
-from napari_rxrx3.strips.strip import KINDS, Strip
+from napari_rxrx3.strips.strip import STRIP_KINDS, Strip
 from napari_rxrx3.strips.wells import (
     best_plate,
     key_of_well,
-    name_of_well,
     nearest_controls,
     picture_of,
     plate_of,
@@ -34,11 +35,11 @@ from napari_rxrx3.strips.wells import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "name_of_well"]
+__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session"]
 
 
 class History:
@@ -88,7 +89,11 @@ CROPS = (0, 512, 256)
 
 
 class Session:
-    """State of one viewer. Every attribute is changed by a method, which emits its signal."""
+    """State of one viewer. Every attribute is changed by a method.
+
+    A change is whole before anybody hears of it: its signals are told when everything is set, in
+    the order of `_TOLD`, each once and only if there is news. A change that fails changes nothing.
+    """
 
     dataset_changed = Signal(object)
     wells_changed = Signal(object)
@@ -135,32 +140,60 @@ class Session:
         self.chosen: tuple[str, ...] = ()
         self.chosen_title = ""
         self.chosen_spec = MapSpec()
+        self._n_changing = 0
+        self._untold: list[str] = []
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the signals of all changes within back, and tell at the end what is new."""
+        before = self._state() if self._n_changing == 0 else None
+        self._n_changing += 1
+        try:
+            yield
+        except BaseException:
+            if before is not None:
+                vars(self).update(before)
+            raise
+        finally:
+            self._n_changing -= 1
+        if before is not None:
+            self._tell(before)
+
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for names in _TOLD.values() for name in names}
+
+    def _tell(self, before: dict[str, Any]) -> None:
+        """Emit what is new. Who listens may change more: it is told at once, with what is left."""
+        news = {
+            told
+            for told, names in _TOLD.items()
+            if any(_is_new(before[name], getattr(self, name)) for name in names)
+        }
+        if "dataset" in news:
+            news |= _OF_DATASET
+        self._untold = [told for told in _TOLD if told in news or told in self._untold]
+        while self._untold:
+            told = self._untold.pop(0)
+            value = self.shown_limits if told == "limits" else getattr(self, told)
+            getattr(self, f"{told}_changed").emit(value)
 
     def open(self, dataset: Dataset | None) -> None:
         """Show another data set (None: none); everything that belonged to the old one goes."""
-        self.dataset = dataset
-        self.plate, self.well = None, None
-        self.selection = self.highlight = frozenset()
-        self.tiles, self.limits, self.failures = (), None, {}
-        self.strip, self._unflickered = None, None
-        self.history.clear()
-        self.query = replace(self.query, key="", well=None, embedding="", control=EMPTY_CONTROL)
-        self.phenomap = None
-        self.chosen, self.chosen_title = (), ""
-        self.set_review(None)
-        self.set_difference(False)
-        self.dataset_changed.emit(dataset)
-        self.phenomap_changed.emit(None)
-        self.plate_changed.emit(None)
-        self.well_changed.emit(None)
-        self.selection_changed.emit(self.selection)
-        self.highlight_changed.emit(self.highlight)
-        self.failures_changed.emit(self.failures)
-        self.tiles_changed.emit(())
-        self.query_changed.emit(self.query)
-        self.chosen_changed.emit(())
-        if dataset is not None and len(dataset.known_plates):
-            self.go_to_plate(best_plate(dataset))
+        with self.changing():
+            self.dataset = dataset
+            self.plate, self.well = None, None
+            self.selection = self.highlight = frozenset()
+            self.tiles, self.limits, self.failures = (), None, {}
+            self.strip, self._unflickered = None, None
+            self.view, self.difference = VIEWS[0], False
+            self.history.clear()
+            nothing = {"key": "", "well": None, "embedding": "", "control": EMPTY_CONTROL}
+            self.query = replace(self.query, **nothing)  # type: ignore[arg-type]
+            self.phenomap = None
+            self.chosen, self.chosen_title = (), ""
+            self.set_review(None)
+            if dataset is not None and len(dataset.known_plates):
+                self.go_to_plate(best_plate(dataset))
 
     def note_wells(self) -> None:
         """Tell that more is known about the wells: their vectors have been read."""
@@ -176,9 +209,6 @@ class Session:
         if self.dataset is None or plate == self.plate:
             return
         wells = self.dataset.wells_of_plate(plate)
-        self.plate = plate
-        self.selection = frozenset()
-        self.plate_changed.emit(plate)
         if len(wells):
             self.select_well(well_to_land_on(self.dataset, wells, self.well))
 
@@ -203,18 +233,19 @@ class Session:
         UnknownWell
             If the data set has no such well.
         """
-        self._land_on(well_id)
-        self.ask(key=key if key is not None else self.key_of_well(well_id), well=well_id)
+        with self.changing():
+            self._land_on(well_id)
+            self.ask(key=key if key is not None else self.key_of_well(well_id), well=well_id)
 
     def select_wells(self, wells: Iterable[str]) -> None:
         """Mark several wells of the plate."""
-        self.selection = frozenset(wells)
-        self.selection_changed.emit(self.selection)
+        with self.changing():
+            self.selection = frozenset(wells)
 
     def light_up(self, wells: Iterable[str]) -> None:
         """Highlight wells on the map, e.g. what a search found; none: the map is as usual."""
-        self.highlight = frozenset(wells)
-        self.highlight_changed.emit(self.highlight)
+        with self.changing():
+            self.highlight = frozenset(wells)
 
     def show(self, wells: list[tuple[str | None, str]]) -> None:
         """Show wells side by side in the canvas: pairs of well id and label."""
@@ -222,20 +253,21 @@ class Session:
 
     def show_strip(self, strip: Strip) -> None:
         """Show wells that were arranged to be compared, and leave the overview for them."""
-        self._show(strip.tiles, strip)
-        self.set_view("well")
+        with self.changing():
+            self._show(strip.tiles, strip)
+            self.set_view("well")
 
     def want_strip(self, kind: str, **options: object) -> None:
-        """Ask whoever arranges strips for one, of a kind of `napari_rxrx3.strips.strip.KINDS`;
-        with an empty kind for none, even if one is being arranged.
+        """Ask whoever arranges strips for one of `STRIP_KINDS`; with an empty kind for none, even
+        if one is being arranged.
 
         Parameters
         ----------
         options : object
             For `napari_rxrx3.strips.arrange`, e.g. ``wells``.
         """
-        if kind and kind not in KINDS:
-            raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(KINDS)}")
+        if kind and kind not in STRIP_KINDS:
+            raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(STRIP_KINDS)}")
         self.strip_wanted.emit(kind, options)
 
     @property
@@ -248,42 +280,39 @@ class Session:
 
         Where no control is shown, that of the query's plate takes the place of the query.
         """
-        if self._unflickered is not None:
-            self.tiles, self._unflickered = self._unflickered, None
-        elif self.dataset is None or (tiles := swapped(self.dataset, self.tiles)) is None:
-            self.say("There is no control with an image to change places with.")
-            return
-        else:
-            self.tiles, self._unflickered = tiles, self.tiles
-        self.tiles_changed.emit(self.tiles)
+        with self.changing():
+            if self._unflickered is not None:
+                self.tiles, self._unflickered = self._unflickered, None
+            elif self.dataset is None or (tiles := swapped(self.dataset, self.tiles)) is None:
+                self.say("There is no control with an image to change places with.")
+            else:
+                self.tiles, self._unflickered = tiles, self.tiles
 
     def set_crop(self, crop: int) -> None:
         """Show the whole of each well (0) or so many pixels in its middle: one of `CROPS`."""
         if crop not in CROPS:
             raise ValueError(f"unknown crop {crop!r}")
-        if crop != self.crop:
+        with self.changing():
             self.crop = crop
-            self.crop_changed.emit(crop)
 
     def set_difference(self, difference: bool) -> None:
         """Show images as they are, or what differs from the mean of the plate's controls."""
-        if difference != self.difference:
+        with self.changing():
             self.difference = difference
-            self.difference_changed.emit(difference)
 
     def set_view(self, view: str) -> None:
         """Fill the canvas with the tiles ("well") or with all wells of the plate ("plate")."""
         if view not in VIEWS:
             raise ValueError(f"unknown view {view!r}")
-        if view != self.view:
+        with self.changing():
             self.view = view
-            self.view_changed.emit(view)
 
     def open_well(self, well_id: str) -> None:
         """Make a well the current one and leave the overview of its plate for it."""
-        if well_id != self.well or len(self.tiles) > 1 or self.is_flickered:
-            self.select_well(well_id)
-        self.set_view("well")
+        with self.changing():
+            if well_id != self.well or len(self.tiles) > 1 or self.is_flickered:
+                self.select_well(well_id)
+            self.set_view("well")
 
     def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
         """Show the query's well, a control of its plate, and a neighbor's well."""
@@ -298,8 +327,8 @@ class Session:
             return
         if query.key != self.query.key and self.query.key:
             self.history.leave(self.query)
-        self.query = query
-        self.query_changed.emit(query)
+        with self.changing():
+            self.query = query
 
     def set_level(self, level: str) -> None:
         """Ask about the same well at another level: its guide, its gene, the well itself."""
@@ -326,22 +355,20 @@ class Session:
         title : str
             What they are, e.g. ``"12 around PLK1"``.
         """
-        self.chosen, self.chosen_title = tuple(keys), title
-        self.chosen_spec = spec_of(self.query)
-        self.chosen_changed.emit(self.chosen)
+        with self.changing():
+            self.chosen, self.chosen_title = tuple(keys), title
+            self.chosen_spec = spec_of(self.query)
 
     def set_contrast_rule(self, rule: str) -> None:
         if rule not in CONTRAST_RULES:
             raise ValueError(f"unknown contrast rule {rule!r}")
-        if rule != self.contrast_rule:
+        with self.changing():
             self.contrast_rule = rule
-            self.contrast_rule_changed.emit(rule)
 
     def set_limits(self, limits: Limits) -> None:
         """Set the contrast limits of the six stains, for everything that is shown."""
-        if limits != self.limits:
+        with self.changing():
             self.limits = limits
-            self.limits_changed.emit(limits)
 
     @property
     def shown_limits(self) -> Limits:
@@ -350,25 +377,23 @@ class Session:
 
     def note_failures(self, failures: dict[str, str]) -> None:
         """Remember wells whose images could not be read, and why."""
-        if any(self.failures.get(well) != why for well, why in failures.items()):
+        with self.changing():
             self.failures = {**self.failures, **failures}
-            self.failures_changed.emit(self.failures)
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""
-        if phenomap is not self.phenomap:
+        with self.changing():
             self.phenomap = phenomap
-            self.phenomap_changed.emit(phenomap)
 
     def set_review(self, review: Review | None) -> None:
         """The hits and the queue that are worked on; its changes are told as `tags_changed`."""
         if review is not self.review:
             if self.review is not None:
                 self.review.changed.disconnect(self._note_tags)
-            self.review = review
+            with self.changing():
+                self.review = review
             if review is not None:
                 review.changed.connect(self._note_tags)
-            self.review_changed.emit(review)
 
     def say(self, message: str) -> None:
         """Show one line to the user, until the next one."""
@@ -411,28 +436,54 @@ class Session:
         return find
 
     def _show(self, tiles: tuple[Tile, ...], strip: Strip | None) -> None:
-        self.tiles, self.strip, self._unflickered = tiles, strip, None
-        self.tiles_changed.emit(tiles)
+        with self.changing():
+            self.tiles, self.strip, self._unflickered = tiles, strip, None
 
     def _note_tags(self, wells: frozenset[str]) -> None:
         self.tags_changed.emit(wells)
 
     def _go_to(self, then: Query | None) -> None:
-        if then is not None:
+        if then is None:
+            return
+        with self.changing():
             if then.well is not None:
                 self._land_on(then.well)
             self.query = replace(self.query, key=then.key, well=then.well, level=then.level)
-            self.query_changed.emit(self.query)
 
     def _land_on(self, well_id: str) -> None:
         row = self.well_row(well_id)
-        plate = plate_of(row)
-        if plate != self.plate:
-            self.plate = plate
-            self.selection = frozenset()
-            self.plate_changed.emit(plate)
-        self.well = well_id
-        self.well_changed.emit(well_id)
-        if well_id not in self.selection:
-            self.select_wells([well_id])
-        self.show([(well_id, name_of_well(row))])
+        with self.changing():
+            if plate_of(row) != self.plate or well_id not in self.selection:
+                self.selection = frozenset([well_id])
+            self.plate, self.well = plate_of(row), well_id
+            self.show([(well_id, name_of_well(row))])
+
+
+_OF_DATASET = {
+    *("phenomap", "plate", "well", "selection", "highlight", "failures", "tiles", "query", "chosen")
+}
+"""What another data set is news of, even where it is called the same in both."""
+
+_TOLD = {
+    "dataset": ("dataset",),
+    "review": ("review",),
+    "phenomap": ("phenomap",),
+    "plate": ("plate",),
+    "well": ("well",),
+    "selection": ("selection",),
+    "highlight": ("highlight",),
+    "failures": ("failures",),
+    "crop": ("crop",),
+    "view": ("view",),
+    "tiles": ("tiles", "strip", "_unflickered"),
+    "difference": ("difference",),
+    "query": ("query",),
+    "chosen": ("chosen", "chosen_title", "chosen_spec"),
+    "contrast_rule": ("contrast_rule",),
+    "limits": ("limits",),
+}
+"""What is told, in this order, and the attributes of a `Session` whose change is news of it."""
+
+
+def _is_new(before: Any, now: Any) -> bool:
+    return before is not now and before != now

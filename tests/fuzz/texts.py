@@ -29,7 +29,6 @@ from napari_rxrx3.core.plate import (
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import own_embedding
-from napari_rxrx3.data.wells.columns import read_csv_head
 from napari_rxrx3.data.wells.metadata import read_metadata
 from napari_rxrx3.figures.record import ViewRecord, is_record_file, read_record, record_of
 from napari_rxrx3.hits.hit import Hit
@@ -76,7 +75,6 @@ def metadata_tables() -> list[bytes]:
 
 @target("metadata", metadata_tables)
 def read_wells(content: bytes) -> None:
-    read_csv_head(content[:4096])
     name = "metadata.zip" if content[:2] == b"PK" else "metadata.csv"
     wells, problems = read_metadata(*Storage.of(as_file(content, name)))
     assert wells.index.is_unique

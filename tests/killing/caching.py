@@ -17,7 +17,8 @@ from killing.work import Answer, Tell, either, same, work
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.budgets import budget_of, budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.cache.eviction import cleaner, kept_files
+from napari_rxrx3.data.cache.eviction import kept_files
+from napari_rxrx3.data.parallel import background
 from napari_rxrx3.data.thumbnails.prepare import prepare
 
 __all__ = ["digest", "gene_screen"]
@@ -53,7 +54,7 @@ def opened(inputs: Path, place: Path) -> Any:
 
 def tidied() -> None:
     """Clean as Python does when it ends."""
-    cleaner.finish()
+    background.finish()
 
 
 # --- indexes of images -------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import builders as b
 from killing.caching import PLATE, digest, gene_screen, opened
 from killing.work import Answer, Tell, either, work
-from napari_rxrx3.figures.figure import Paper, save_figure
+from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.ome_tiff import save_planes
 from napari_rxrx3.figures.record import ViewRecord, read_record, record_of, write_record
 from napari_rxrx3.hits.places import choose_reviewer, chosen_reviewer

@@ -158,7 +158,7 @@ class Display:
 
 
 display = Display()
-"""The one in use."""
+"""The preferences in use, for all windows and scripts of this process."""
 
 
 def stain_color(stain: Stain) -> RGB:

@@ -30,7 +30,7 @@ STAINS: tuple[Stain, ...] = (
     Stain(5, "Mito", "mitochondria", "MitoTracker Deep Red FM", (1.0, 0.1, 1.0)),
     Stain(6, "Golgi", "Golgi and plasma membrane", "Alexa Fluor 555 WGA", (1.0, 0.9, 0.0)),
 )
-
+"""The six, in the order of the channels."""
 
 RGB = tuple[float, float, float]
 

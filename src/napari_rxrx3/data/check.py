@@ -8,23 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
-from napari_rxrx3.data.images.catalog import Layout, most_common, odd_layout
+from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
+from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.data.wells.well_list import WellList
 
-if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
-
-__all__ = ["CheckReport", "check_dataset"]
+__all__ = ["CheckReport", "check_wells"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -75,8 +72,8 @@ class CheckReport:
         return json.dumps(report, indent=1)
 
 
-def check_dataset(
-    dataset: Dataset, *, decode: bool = True, progress: Progress | None = None
+def check_wells(
+    dataset: WellData, *, decode: bool = True, progress: Progress | None = None
 ) -> CheckReport:
     """Compare everything a data set holds; see `Dataset.check`."""
     dataset.read_vectors(progress)  # which may find problems
@@ -120,7 +117,7 @@ class _Counted:
         return CheckReport(frame, description, counts)
 
 
-def _missing_planes(dataset: Dataset) -> Iterator[Problem]:
+def _missing_planes(dataset: WellData) -> Iterator[Problem]:
     n_plates_without = 0
     absent = _channels_in_no_container(dataset)
     if dataset.images.plates:
@@ -143,14 +140,14 @@ def _missing_planes(dataset: Dataset) -> Iterator[Problem]:
         yield Problem("plates_without_images", detail=detail)
 
 
-def _channels_in_no_container(dataset: Dataset) -> list[int]:
+def _channels_in_no_container(dataset: WellData) -> list[int]:
     seen = np.zeros(N_CHANNELS, dtype=bool)
     for plate in dataset.images.plates:
         seen |= dataset.images.present(plate).any(axis=0)
     return [int(c) + 1 for c in np.flatnonzero(~seen)]
 
 
-def _images_without_metadata(dataset: Dataset) -> Iterator[Problem]:
+def _images_without_metadata(dataset: WellData) -> Iterator[Problem]:
     if not dataset.has_metadata:
         return
     for plate in sorted(dataset.images.plates):
@@ -199,7 +196,7 @@ class _WellAt:
 
 
 def _damaged_planes(
-    dataset: Dataset, source: ImageSource, progress: Progress | None
+    dataset: WellData, source: ImageSource, progress: Progress | None
 ) -> Iterator[Problem]:
     rows = range(len(source.index.code))
     checked = in_threads(partial(dataset.images.verify, source), rows)
@@ -217,8 +214,8 @@ def _damaged_planes(
 
 
 def _by_well(
-    source: ImageSource, checked: Iterable[tuple[int, Layout | str]]
-) -> Iterator[tuple[int, dict[int, Layout | str]]]:
+    source: ImageSource, checked: Iterable[tuple[int, PlaneLayout | str]]
+) -> Iterator[tuple[int, dict[int, PlaneLayout | str]]]:
     """Group what was found by well: the planes of a well are neighbors in an index."""
     for _, group in groupby(checked, key=lambda item: source.index.code[item[0]] // N_CHANNELS):
         found = dict(group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import posixpath
 import re
 import tarfile
@@ -11,25 +12,25 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
-from napari_rxrx3.data.cache.disk_cache import DiskCache, KnownFiles
+from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.storage import Entry, Storage
-from napari_rxrx3.data.files.tables import csv_members
-from napari_rxrx3.data.images.shards import shard_columns
-from napari_rxrx3.data.wells.columns import (
-    CSV_SAMPLE,
-    feature_columns,
-    found_features,
-    header_names,
-    is_metadata_header,
-    read_csv_head,
+from napari_rxrx3.data.files.tables import (
+    TEXT_SAMPLE,
+    TextForm,
     schema_columns,
+    text_form,
+    text_members,
 )
+from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.wells.columns import canonical, found_features, is_metadata
 
 __all__ = ["Contents", "discover", "kind_of_file", "next_step"]
 
@@ -239,9 +240,11 @@ def _look_into(storage: Storage, path: str) -> tuple[str, int]:
         return _kind_of_gzip(storage, path)
     if head[257:262] == b"ustar" or (path.endswith(".tar") and head):
         return _kind_of_tar(storage, path), 0
-    if b"well_id" in head or (len(head) == _HEAD and b"\n" not in head and b"\x00" not in head):
-        head = storage.read(path, 0, CSV_SAMPLE)  # rows, or the rest of a long line of names
-    return _kind_of_csv(head)
+    form = _form_of(head)
+    names_end = b"\n" in head or b"\r" in head or b"\0" in head
+    if (form is not None and "well_id" in form.names) or (len(head) == _HEAD and not names_end):
+        form = _form_of(storage.read(path, 0, TEXT_SAMPLE))  # rows, or the rest of many names
+    return _kind_of_text(form)
 
 
 def _kind_of_parquet(storage: Storage, path: str) -> tuple[str, int]:
@@ -254,37 +257,44 @@ def _kind_of_parquet(storage: Storage, path: str) -> tuple[str, int]:
         return "shard", 0
     columns = schema_columns(schema)
     if features := found_features(columns):
-        is_flat = (features[0], "list") not in columns
+        is_flat = all(column.kind != "list" for column in columns if column.name in features)
         return "embedding", len(features) if is_flat else 0
-    return "metadata" if is_metadata_header(",".join(schema.names)) else "", 0
+    return "metadata" if is_metadata(column.name for column in columns) else "", 0
 
 
 def _kind_of_zip(storage: Storage, path: str) -> tuple[str, int]:
     with storage.open(path) as file, zipfile.ZipFile(file) as archive:
-        for name in csv_members(archive):
+        for name in text_members(archive):
             with archive.open(name) as member:
-                found = _kind_of_csv(member.read(CSV_SAMPLE))
+                found = _kind_of_text(_form_of(member.read(TEXT_SAMPLE)))
             if found[0]:
                 return found
     return "", 0
 
 
 def _kind_of_gzip(storage: Storage, path: str) -> tuple[str, int]:
-    """Only embeddings: metadata are not read from gzip."""
     with storage.open(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
-        found = _kind_of_csv(unpacked.read(CSV_SAMPLE))
-    return found if found[0] == "embedding" else ("", 0)
+        return _kind_of_text(_form_of(unpacked.read(TEXT_SAMPLE)))
 
 
-def _kind_of_csv(head: bytes) -> tuple[str, int]:
+def _form_of(sample: bytes) -> TextForm | None:
+    """How a table of text is written; None if it is none."""
+    try:
+        return text_form(sample)
+    except ValueError:
+        return None
+
+
+def _kind_of_text(form: TextForm | None) -> tuple[str, int]:
     """Tell by the names of the columns, or by the first rows where the names are not enough."""
-    line = _first_line(head)
-    names = header_names(line)
+    if form is None:
+        return "", 0
+    names = set(map(canonical, form.names))
     if "well_id" in names and sum(name[-1:].isdigit() for name in names) > 1:
-        features = found_features(read_csv_head(head).columns)
+        features = found_features(form.columns)
         if features:
             return "embedding", len(features)
-    return "metadata" if is_metadata_header(line) else "", 0
+    return "metadata" if is_metadata(names) else "", 0
 
 
 def _kind_of_tar(storage: Storage, path: str) -> str:
@@ -306,12 +316,7 @@ def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
     if file is None or file.read(4) != b"PAR1":
         return False
     file.seek(0)
-    return bool(feature_columns(pq.read_schema(io.BytesIO(file.read()))))
-
-
-def _first_line(head: bytes) -> str:
-    line = head.split(b"\n", 1)[0]
-    return "" if b"\x00" in line else line.decode("utf-8-sig", errors="replace").strip()
+    return bool(found_features(schema_columns(pq.read_schema(io.BytesIO(file.read())))))
 
 
 _PICTURES = (*IMAGE_ENDINGS, ".jpg", ".jpeg", ".gif", ".bmp")
@@ -341,8 +346,50 @@ def _step_by_content(storage: Storage, path: str) -> str:
         return ""
     if head.lstrip()[:1] == b"{":
         return _HITS if b'"napari-rxrx3 hits"' in head else ""
-    line = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
-    names = {name.lower() for name in header_names(line)}
+    form = _form_of(head)
+    names = {canonical(name).lower() for name in form.names} if form is not None else set()
     if {"entity1", "entity2"} <= names or ("gene_symbol" in names and "treatment" in names):
         return _KNOWN
     return _HITS if "well_id" in names and names & {"tag", "tag_name", "note"} else ""
+
+
+class KnownFiles:
+    """Kind and dimension of each file of a folder, as long as it does not change.
+
+    A file counts as unchanged while its listing gives the same size and time of change. Where
+    a listing gives neither, as on some servers, nothing is remembered. What is kept is one file
+    of the cache, with a checksum; if that is damaged, everything is looked at anew.
+    """
+
+    def __init__(self, cache: DiskCache, storage: Storage, root: str) -> None:
+        self._cache, self._name = cache, f"{storage.name}|{root}"
+        self._kept = self._loaded()
+        self._seen: dict[str, list[Any]] = {}
+
+    def get(self, entry: Entry) -> tuple[str, int] | None:
+        """Kind and dimension of a file; None if it is not known or has changed."""
+        kept = self._kept.get(entry.path)
+        if not entry.stamp or kept is None or kept[0] != entry.stamp:
+            return None
+        self._seen[entry.path] = kept
+        return kept[1], kept[2]
+
+    def put(self, entry: Entry, kind: str, dimension: int) -> None:
+        """Remember what a file was found to be."""
+        if entry.stamp:
+            self._seen[entry.path] = [entry.stamp, kind, dimension]
+
+    def save(self) -> None:
+        """Keep what was seen since this was made, and only that, for the next time."""
+        if self._seen != self._kept:
+            text = json.dumps(self._seen).encode()
+            self._cache.save("files", self._name, {"json": np.frombuffer(text, np.uint8)})
+            self._kept = dict(self._seen)
+
+    def _loaded(self) -> dict[str, list[Any]]:
+        arrays = self._cache.load("files", self._name) or {}
+        try:
+            kept = json.loads(arrays["json"].tobytes()).items()
+            return {path: [str(stamp), str(kind), int(n)] for path, (stamp, kind, n) in kept}
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return {}

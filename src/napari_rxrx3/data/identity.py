@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["dataset_id"]
 
 _SAMPLED = 2048
 
 
-def dataset_id(dataset: Dataset) -> str:
+def dataset_id(dataset: WellData) -> str:
     """What every copy of a data set has in common, however much of it is on disk.
 
     A hash of its plates, their numbers of wells, and what some wells received. Without metadata

@@ -16,7 +16,7 @@ from napari_rxrx3.core.display import DEFAULT_TAGS, display
 from napari_rxrx3.data.cache.budgets import budgets
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Facts", "of_computer", "of_dataset", "of_settings", "of_versions"]
 

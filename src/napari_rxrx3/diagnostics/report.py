@@ -62,7 +62,7 @@ def report_on(path: str | None, progress: Progress | None = None) -> Report:
 
 
 def _facts_of(path: str, progress: Progress | None) -> Facts:
-    from napari_rxrx3.data.dataset import open_dataset
+    from napari_rxrx3.dataset import open_dataset
 
     return of_dataset(open_dataset(path, progress=progress))
 

@@ -10,13 +10,14 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.words import name_of_well, sentence
 from napari_rxrx3.figures.curve import curve_of
 from napari_rxrx3.figures.layout import Content
 from napari_rxrx3.figures.look import StainLook
-from napari_rxrx3.strips.wells import name_of_well, plate_of
+from napari_rxrx3.strips.wells import plate_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
 __all__ = ["caption_of", "title_of"]
@@ -151,4 +152,4 @@ def _made_by(record: ViewRecord) -> str:
 def _sentence(text: str) -> str:
     """Text with a point at its end, in which a number stays with its unit and its range."""
     text = _INSEPARABLE.sub("\u00a0", " ".join(text.split()))
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    return sentence(text)

@@ -1,4 +1,4 @@
-"""Draws a page with matplotlib: no window, no style of the user's, the same bytes each time."""
+"""Draws with matplotlib: no window, no style of the user's, the same bytes of the same page."""
 
 from __future__ import annotations
 
@@ -14,13 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3 import __version__
 from napari_rxrx3.figures.curve import draw_curve
+from napari_rxrx3.figures.files import Target
 from napari_rxrx3.figures.layout import Box, Line, Page
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.record import CurveRecord
 
-__all__ = ["POINTS", "drawn", "file_of", "font_of", "measure", "own_style", "written"]
+__all__ = [
+    "POINTS",
+    "blank_figure",
+    "creator",
+    "draw_page",
+    "file_of",
+    "font_of",
+    "measure",
+    "own_style",
+    "written",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -52,56 +64,35 @@ def measure(text: str, size: float) -> float:
     return width
 
 
-def drawn(
-    form: str,
-    page: Page,
-    pictures: Sequence[Array],
-    dpi: int,
-    facts: dict[str, str],
-    date: datetime,
-    curve: CurveRecord | None = None,
-) -> bytes:
-    """The file that holds a page, as "png", "tiff", "svg" or "pdf".
+def creator() -> str:
+    """Name and version of the program, as files keep them."""
+    return f"napari-rxrx3 {__version__}"
 
-    It is made in memory: not all of these formats can tell of a disk that is full.
+
+def blank_figure(width: float, height: float, dpi: int) -> Any:
+    """An empty figure of matplotlib, its size in points; make and use it within `own_style`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((width / POINTS, height / POINTS), dpi=dpi, facecolor="white")
+    figure.set_layout_engine("none")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def draw_page(
+    page: Page, pictures: Sequence[Array], dpi: int, curve: CurveRecord | None = None
+) -> Any:
+    """A page of tiles as a figure of matplotlib; call it within `own_style`.
 
     Parameters
     ----------
     pictures : sequence of uint8 (Y, X, 3)
         One for each box of the page.
-    facts : dict
-        Title, Creator and Description, kept in the file.
     curve : CurveRecord, optional
         For the page's plot.
     """
-    with own_style():
-        figure = _figure(page, pictures, dpi)
-        if page.plot is not None and curve is not None:
-            axes = figure.add_axes(_share(page, page.plot), facecolor="none")
-            draw_curve(axes, curve, font_of(_SMALL))
-        return file_of(figure, form, dpi, facts, date)
-
-
-def file_of(figure: Any, form: str, dpi: int, facts: dict[str, str], date: datetime) -> bytes:
-    """The file of a figure of matplotlib; call it within `own_style`. See `drawn`."""
-    file = BytesIO()
-    facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
-    if form == "tiff":
-        _write_tiff(file, figure, dpi, facts, date)
-    else:
-        metadata = _metadata(form, facts, date)
-        figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
-    return file.getvalue()
-
-
-def _figure(page: Page, pictures: Sequence[Array], dpi: int) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    size = page.width / POINTS, page.height / POINTS
-    figure = Figure(size, dpi=dpi, facecolor="white")
-    figure.set_layout_engine("none")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(page.width, page.height, dpi)
     for box, picture in zip(page.boxes, pictures, strict=True):
         _add_picture(figure, page, box, picture)
     for box, color in page.swatches:
@@ -111,7 +102,26 @@ def _figure(page: Page, pictures: Sequence[Array], dpi: int) -> Any:
     _add_patch(figure, page, page.bar.box, "white", edge="black")
     if page.bar.words is not None:
         _add_line(figure, page, page.bar.words, is_on_picture=True)
+    if page.plot is not None and curve is not None:
+        axes = figure.add_axes(_share(page, page.plot), facecolor="none")
+        draw_curve(axes, curve, font_of(_SMALL))
     return figure
+
+
+def file_of(figure: Any, target: Target, title: str, caption: str) -> bytes:
+    """The file of a figure of matplotlib, with what it shows; call it within `own_style`.
+
+    It is made in memory: not all formats can tell of a disk that is full.
+    """
+    file, form, date, dpi = BytesIO(), target.form, target.kept_date, figure.dpi
+    facts = {"Title": title, "Creator": creator(), "Description": caption}
+    facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
+    if form == "tiff":
+        _write_tiff(file, figure, dpi, facts, date)
+    else:
+        metadata = _metadata(form, facts, date)
+        figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
+    return file.getvalue()
 
 
 def _add_picture(figure: Any, page: Page, box: Box, picture: Array) -> None:
@@ -161,7 +171,7 @@ def _points(figure: Any) -> Any:
     return Affine2D().scale(1 / POINTS) + figure.dpi_scale_trans
 
 
-def _write_tiff(file: Any, figure: Any, dpi: int, facts: dict[str, str], date: datetime) -> None:
+def _write_tiff(file: Any, figure: Any, dpi: float, facts: dict[str, str], date: datetime) -> None:
     import tifffile
 
     figure.canvas.draw()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,125 +12,28 @@ import numpy as np
 
 from napari_rxrx3.core.contrast import DEFAULT_LIMITS
 from napari_rxrx3.core.mosaic import Tile, arranged
-from napari_rxrx3.core.stains import PALETTES, STAINS
+from napari_rxrx3.core.stains import PALETTES
 from napari_rxrx3.figures.caption import caption_of, title_of
 from napari_rxrx3.figures.curve import curve_in_words, curve_of
-from napari_rxrx3.figures.drawing import POINTS, drawn, measure
-from napari_rxrx3.figures.files import (
-    FORMATS,
-    FigureError,
-    FigureExists,
-    Paper,
-    check_free,
-    form_of,
-    write_together,
-)
-from napari_rxrx3.figures.layout import Content, Page, lay_out
-from napari_rxrx3.figures.look import StainLook
+from napari_rxrx3.figures.drawing import POINTS, draw_page, file_of, measure, own_style
+from napari_rxrx3.figures.files import FigureError, Paper, Progress, Target, no_progress, save
+from napari_rxrx3.figures.layout import ASPECT, Content, Page, lay_out
+from napari_rxrx3.figures.look import StainLook, stain_looks
 from napari_rxrx3.figures.tiles import DifferenceTiles, WellTiles, fitted
 
 if TYPE_CHECKING:
     import os
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
-__all__ = [
-    "FORMATS",
-    "FigureError",
-    "FigureExists",
-    "Paper",
-    "Plan",
-    "looks_of",
-    "record_path",
-    "save_figure",
-]
+__all__ = ["looks_of", "record_path", "save_figure"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _VECTOR = ("svg", "pdf")
 _MM = 25.4
 _MOST_PIXELS = 300_000_000
-
-
-class Plan:
-    """Everything that is on the page, read and set.
-
-    Attributes
-    ----------
-    page : Page
-    pictures : list of uint8 (Y, X, 3)
-        Of its boxes.
-    title, words : str
-        The title, and the whole caption, whether they are on the page or not.
-    failures : mapping of well_id to mapping of channel (1..6) to cause
-        What is hatched.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        record: ViewRecord,
-        looks: list[StainLook],
-        paper: Paper,
-        form: str,
-        progress: Progress,
-    ) -> None:
-        self._dataset, self._record = dataset, record
-        self._looks, self._paper, self._form = looks, paper, form
-        make = DifferenceTiles if record.difference else WellTiles
-        self._tiles: DifferenceTiles | WellTiles = make(dataset, record, looks, progress)
-        self.title, self.words = title_of(record, dataset), ""
-        self.failures: dict[str, dict[int, str]] = {}
-        self.pictures: list[Array] = []
-        self._draw(progress)
-        self.page = self._set()  # with what is known now of missing images
-
-    def _draw(self, progress: Progress) -> None:
-        tiles, boxes = self._tiles.tiles, self._set().boxes
-        for i, (tile, box) in enumerate(zip(tiles, boxes, strict=True)):
-            progress(i, len(tiles), "drawing the figure")
-            picture, failures = self._tiles.draw(i)
-            if failures and tile.well_id is not None:
-                self.failures.setdefault(tile.well_id, {}).update(failures)
-            self.pictures.append(self._printed(picture, box.width, box.height))
-        progress(len(tiles), len(tiles), "writing the figure")
-
-    def _set(self) -> Page:
-        record, paper = self._record, self._paper
-        curve = curve_of(record)
-        content = Content(
-            self._tiles.tiles,
-            self._tiles.shape,
-            record.stains.pixel_size_um,
-            self.title if paper.has_labels else "",
-            paper.has_labels or record.difference,  # else nobody knows which stain it is
-            self._tiles.legend,
-            curve_in_words(curve) if curve is not None else "",
-        )
-        paragraphs = caption_of(
-            record, self._dataset, self._looks, content, self.failures, self._tiles.words
-        )
-        self.words = " ".join(paragraphs)
-        if paper.has_caption:
-            content = replace(content, caption=paragraphs)
-        width, pixel = paper.width_mm / _MM * POINTS, POINTS / paper.dpi
-        page = lay_out(content, width, measure, pixel)
-        if page.width * page.height / pixel**2 > _MOST_PIXELS:
-            raise FigureError(f"At {paper.dpi} dpi the figure is too large; choose fewer.")
-        return page
-
-    def _printed(self, picture: Array, width: float, height: float) -> Array:
-        """With the pixels that it has on paper; SVG and PDF get no more than there are."""
-        shape = tuple(round(extent / POINTS * self._paper.dpi) for extent in (height, width))
-        if self._form in _VECTOR and shape[0] >= picture.shape[0]:
-            return picture
-        return fitted(picture, (shape[0], shape[1]))
-
-
-_ASPECT = 1.5
-_BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 def save_figure(
@@ -165,21 +68,22 @@ def save_figure(
     FigureError
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
-    path, paper = Path(path), paper or Paper()
-    form, looks = form_of(path), list(looks or looks_of(record))
-    _check(record, looks, paper)
-    check_free(path, record_path(path), overwrite=overwrite)
+    paper, record_file = paper or Paper(), record_path(path)
+    looks = list(looks or looks_of(record))
     record = replace(record, limits=tuple(k.limits for k in looks), tiles=_placed(record))
-    plan = Plan(dataset, record, looks, paper, form, progress or _unheard)
-    content, beside = _content(plan, record, paper, form), record.to_json().encode("utf-8")
-    write_together({path: content, record_path(path): beside})
-    return list(plan.failures)
+    target = Target(
+        Path(path), overwrite, progress or no_progress, _date(record), beside=(record_file,)
+    )
+    hatched: list[str] = []
 
+    def draw() -> dict[Path, bytes]:
+        _require_something_to_show(record, looks)
+        made = _TilesOnPage(dataset, record, looks, paper, target)
+        hatched.extend(made.failures)
+        return {target.path: made.file(), record_file: record.to_json().encode("utf-8")}
 
-def _content(plan: Plan, record: ViewRecord, paper: Paper, form: str) -> bytes:
-    facts = {"Title": plan.title, "Creator": _creator(record), "Description": plan.words}
-    date, curve = _date(record), curve_of(record)
-    return drawn(form, plan.page, plan.pictures, paper.dpi, facts, date, curve)
+    save(target, paper, draw)
+    return hatched
 
 
 def record_path(path: str | os.PathLike[str]) -> Path:
@@ -190,30 +94,17 @@ def record_path(path: str | os.PathLike[str]) -> Path:
 
 def looks_of(record: ViewRecord) -> list[StainLook]:
     """The six stains as a record says that they were drawn."""
-    stains, limits = record.stains, record.limits or DEFAULT_LIMITS
-    colors = PALETTES[stains.palette].colors
-    parts = zip(STAINS, limits, colors, stains.gamma, stains.visible, strict=True)
-    looks = [
-        StainLook(stain, pair, (_BLACK, color), gamma=gamma, is_shown=is_visible)
-        for stain, pair, color, gamma, is_visible in parts
-    ]
-    if stains.alone is not None:
-        looks[stains.alone - 1] = _in_gray(looks[stains.alone - 1])
-    return looks
+    stains = record.stains
+    return stain_looks(
+        record.limits or DEFAULT_LIMITS,
+        PALETTES[stains.palette].colors,
+        shown=stains.visible,
+        gamma=stains.gamma,
+        alone=stains.alone,
+    )
 
 
-def _in_gray(look: StainLook) -> StainLook:
-    return replace(look, colors=(_BLACK, _WHITE), opacity=1.0)
-
-
-def _placed(record: ViewRecord) -> tuple[Tile, ...]:
-    """Tiles as they suit a page; rows and columns that mean something stay."""
-    keep = record.strip is not None and record.strip.is_arranged
-    return arranged(record.tiles, _ASPECT, keep=keep)
-
-
-def _check(record: ViewRecord, looks: Sequence[StainLook], paper: Paper) -> None:
-    paper.check()
+def _require_something_to_show(record: ViewRecord, looks: Sequence[StainLook]) -> None:
     if record.view == "plate":
         raise FigureError("A figure shows wells side by side, not the overview of a plate.")
     if not record.tiles:
@@ -222,16 +113,94 @@ def _check(record: ViewRecord, looks: Sequence[StainLook], paper: Paper) -> None
         raise FigureError("All six stains are hidden: choose at least one for the figure.")
 
 
-def _creator(record: ViewRecord) -> str:
-    return f"napari-rxrx3 {record.software.get('napari-rxrx3', '')}".strip()
+def _placed(record: ViewRecord) -> tuple[Tile, ...]:
+    """Tiles as they suit a page; rows and columns that mean something stay."""
+    keep = record.strip is not None and record.strip.is_arranged
+    return arranged(record.tiles, ASPECT, keep=keep)
 
 
-def _date(record: ViewRecord) -> datetime:
+def _date(record: ViewRecord) -> datetime | None:
+    """When the view was recorded: the same view gives the same bytes."""
     try:
         return datetime.fromisoformat(record.saved).astimezone(UTC)
     except (ValueError, OverflowError):
-        return datetime.now(UTC)
+        return None
 
 
-def _unheard(done: int, total: int, text: str) -> None:
-    return
+class _TilesOnPage:
+    """The tiles of a view, read and laid out on a page.
+
+    Attributes
+    ----------
+    page : Page
+    pictures : list of uint8 (Y, X, 3)
+        Of its boxes.
+    title, caption : str
+        In full, whether they are on the page or not.
+    failures : mapping of well_id to mapping of channel (1..6) to cause
+        What is hatched.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        record: ViewRecord,
+        looks: list[StainLook],
+        paper: Paper,
+        target: Target,
+    ) -> None:
+        self._dataset, self._record = dataset, record
+        self._looks, self._paper, self._target = looks, paper, target
+        make = DifferenceTiles if record.difference else WellTiles
+        self._tiles: DifferenceTiles | WellTiles = make(dataset, record, looks, target.progress)
+        self.title, self.caption = title_of(record, dataset), ""
+        self.failures: dict[str, dict[int, str]] = {}
+        self.pictures: list[Array] = []
+        self._draw_tiles()
+        self.page = self._lay_out()  # with what is known now of missing images
+
+    def file(self) -> bytes:
+        """The whole figure as it stands in a file."""
+        with own_style():
+            figure = draw_page(self.page, self.pictures, self._paper.dpi, curve_of(self._record))
+            return file_of(figure, self._target, self.title, self.caption)
+
+    def _draw_tiles(self) -> None:
+        tiles, boxes = self._tiles.tiles, self._lay_out().boxes
+        for i, (tile, box) in enumerate(zip(tiles, boxes, strict=True)):
+            self._target.progress(i, len(tiles), "drawing the figure")
+            picture, failures = self._tiles.draw(i)
+            if failures and tile.well_id is not None:
+                self.failures.setdefault(tile.well_id, {}).update(failures)
+            self.pictures.append(self._printed(picture, box.width, box.height))
+
+    def _lay_out(self) -> Page:
+        record, paper = self._record, self._paper
+        curve = curve_of(record)
+        content = Content(
+            self._tiles.tiles,
+            self._tiles.shape,
+            record.stains.pixel_size_um,
+            self.title if paper.has_labels else "",
+            paper.has_labels or record.difference,  # else nobody knows which stain it is
+            self._tiles.legend,
+            curve_in_words(curve) if curve is not None else "",
+        )
+        paragraphs = caption_of(
+            record, self._dataset, self._looks, content, self.failures, self._tiles.words
+        )
+        self.caption = " ".join(paragraphs)
+        if paper.has_caption:
+            content = replace(content, caption=paragraphs)
+        width, pixel = paper.width_mm / _MM * POINTS, POINTS / paper.dpi
+        page = lay_out(content, width, measure, pixel)
+        if page.width * page.height / pixel**2 > _MOST_PIXELS:
+            raise FigureError(f"At {paper.dpi} dpi the figure is too large; choose fewer.")
+        return page
+
+    def _printed(self, picture: Array, width: float, height: float) -> Array:
+        """With the pixels that it has on paper; SVG and PDF get no more than there are."""
+        shape = tuple(round(extent / POINTS * self._paper.dpi) for extent in (height, width))
+        if self._target.form in _VECTOR and shape[0] >= picture.shape[0]:
+            return picture
+        return fitted(picture, (shape[0], shape[1]))

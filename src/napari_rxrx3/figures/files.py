@@ -1,10 +1,11 @@
-"""A figure's paper and files: what their endings mean, and writing them whole or not at all."""
+"""A figure's paper and its files: checked before anything is drawn, written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_rxrx3.core.errors import RxRx3Error
@@ -17,11 +18,19 @@ __all__ = [
     "FigureError",
     "FigureExists",
     "Paper",
-    "check_free",
-    "form_of",
+    "Progress",
+    "Target",
+    "no_progress",
+    "save",
     "with_ending",
-    "write_together",
 ]
+
+Progress = Callable[[int, int, str], None]
+
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
+"""What the ending of a path stands for."""
+FIGURES, TABLE = "Figures (*.png *.svg *.pdf)", "CSV (*.csv)"
+"""What file dialogs offer."""
 
 _DPI, _WIDTH_MM = (50, 1200), (40.0, 1000.0)
 
@@ -62,38 +71,79 @@ class Paper:
             raise FigureError(f"A width of {self.width_mm:g} mm is not within {low:g} to {high:g}.")
 
 
-FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
-"""What the ending of a path stands for."""
+def no_progress(done: int, total: int, text: str) -> None:
+    """Nobody listens."""
 
 
-def form_of(path: Path) -> str:
-    """What the ending of a path stands for; raises FigureError."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        endings = ", ".join(FORMATS)
-        raise FigureError(
-            f"{path.name} has no ending of a figure: choose one of {endings}."
-        ) from None
+@dataclass(frozen=True)
+class Target:
+    """Where a figure goes.
+
+    Attributes
+    ----------
+    overwrite : bool
+        Files that are there may be replaced.
+    progress : callable
+        Called with (done, total, text); may raise to stop.
+    date : datetime, optional
+        The date that is kept in the file; now, if there is none.
+    beside : tuple of Path
+        Further files that are written with it.
+    """
+
+    path: Path
+    overwrite: bool = False
+    progress: Progress = no_progress
+    date: datetime | None = None
+    beside: tuple[Path, ...] = ()
+
+    @property
+    def form(self) -> str:
+        """What the ending of the path stands for; raises FigureError."""
+        try:
+            return FORMATS[self.path.suffix.lower()]
+        except KeyError:
+            endings = ", ".join(FORMATS)
+            raise FigureError(
+                f"{self.path.name} has no ending of a figure: choose one of {endings}."
+            ) from None
+
+    @property
+    def kept_date(self) -> datetime:
+        return self.date or datetime.now(UTC)
 
 
-def check_free(*paths: Path, overwrite: bool) -> None:
-    """Make sure that files may be written.
+def save(target: Target, paper: Paper, draw: Callable[[], Mapping[Path, bytes]]) -> None:
+    """Draw a figure and write all of its files, or none.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes what is in each file; called when everything else has been found to be in order.
 
     Raises
     ------
     FigureError
-        If one is a folder; `FigureExists` if one is there and may not be overwritten.
+        If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
-    for path in paths:
-        if path.is_dir():
-            raise FigureError(f"{path} is a folder.")
-        if path.exists() and not overwrite:
-            raise FigureExists(f"{path} exists already.")
+    paper.check()
+    _ = target.form
+    for path in (target.path, *target.beside):
+        _check_free(path, target.overwrite)
+    target.progress(0, 0, "drawing the figure")
+    contents = draw()
+    target.progress(0, 0, f"writing {target.path}")
+    _write_together(contents)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write a figure and what belongs beside it: all, or nothing; raises FigureError."""
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise FigureError(f"{path} is a folder.")
+    if path.exists() and not overwrite:
+        raise FigureExists(f"{path} exists already.")
+
+
+def _write_together(contents: Mapping[Path, bytes]) -> None:
     try:
         with ExitStack() as files:
             # all take their places when all are complete
@@ -104,9 +154,6 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         why = error.strerror or str(error)
         path = next(iter(contents))
         raise FigureError(f"The figure cannot be written to {path} ({why}).") from error
-
-
-FIGURES, TABLE = "Figures (*.png *.svg *.pdf)", "CSV (*.csv)"
 
 
 def with_ending(path: Path, ending: str) -> Path:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
-from napari_rxrx3.figures.drawing import font_of, measure, written
-from napari_rxrx3.figures.files import Paper
-from napari_rxrx3.figures.layout import wrapped
-from napari_rxrx3.figures.sheet import (
-    INK,
-    LEADING,
-    MARGIN,
-    MM,
-    TEXT,
-    TITLE,
-    Sheet,
-    Target,
-    creator,
-    save,
-)
+from napari_rxrx3.core.words import count, key_in_words, some
+from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
+from napari_rxrx3.figures.drawing import creator, font_of, measure, written
+from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
 
 if TYPE_CHECKING:
     import os
@@ -34,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["save_heat_map"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _GAP = 4.0
 _NAME, _SMALLEST_NAME, _NAME_SHARE = 7.0, 3.2, 0.3
@@ -74,57 +62,53 @@ def save_heat_map(
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     paper = paper or Paper()
-    save(
-        Target(Path(path), overwrite, progress, date),
-        paper,
-        lambda: _HeatMapSheet(heat_map, title, notes, paper),
-    )
+    target = Target(Path(path), overwrite, progress or no_progress, date)
+    save_chart(target, paper, lambda: _HeatMapChart(heat_map, title, notes, paper))
 
 
-class _HeatMapSheet(Sheet):
+class _HeatMapChart(Chart):
     def __init__(self, heat_map: HeatMap, title: str, notes: Sequence[str], paper: Paper) -> None:
         self.heat_map, self.notes, self.paper = heat_map, notes, paper
         self.title = title
         n = len(self.heat_map)
         self.width = self.paper.width_mm * MM
-        room = self.width - 2 * MARGIN
-        longest = max(measure(key, 1.0) for key in self.heat_map.keys)
+        room = self.inner_width
+        self.shown_names = [key_in_words(key) for key in self.heat_map.keys]
+        longest = max(measure(name, 1.0) for name in self.shown_names)
         # names take a part of the width that depends on their size, which depends on the cells
         cell = min(room / (n + longest * 0.9), _LARGEST_CELL)
         size = min(_NAME, 0.9 * cell)
         self.name_size = size if size >= _SMALLEST_NAME else 0.0
         self.names = longest * self.name_size + _GAP if self.name_size else 0.0
         self.cell = min((room - self.names) / n, _LARGEST_CELL)
-        self.lines = self._lines() if self.paper.has_caption else []
         self.tree = _TREE if self.heat_map.linkage is not None else 0.0
         self.top = MARGIN + (TITLE * LEADING + _GAP) * self._is_titled + self.tree
         self.bottom = self.top + n * self.cell + _GAP + self.names
-        self.height = self.bottom + _SCALE + len(self.lines) * TEXT * LEADING + MARGIN
+        self.height = self.bottom + _SCALE + len(self.caption_lines()) * TEXT * LEADING + MARGIN
 
     @property
     def caption(self) -> str:
         """What is seen, and how it was made."""
         made = self.heat_map
-        what = f"{self.title}: {len(made):,} entries" if self.title else f"{len(made):,} entries"
+        entries = count(len(made), "entry")
+        what = f"{self.title}: {entries}" if self.title else entries
         words = [f"{what}; {made.in_words()}; {made.order_in_words()}."]
         if self.name_size == 0:
             words.append("The names are too small to be shown.")
-        blank = [key for key, is_blank in zip(made.keys, made.is_blank, strict=True) if is_blank]
+        names = zip(self.shown_names, made.is_blank, strict=True)
+        blank = [name for name, is_blank in names if is_blank]
         if blank:
-            some = ", ".join(blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
-            words.append(f"Hatched, without a vector or a direction: {some}.")
+            words.append(f"Hatched, without a vector or a direction: {some(blank)}.")
         return " ".join([*words, *self.notes, f"Made with {creator()}."])
 
     def draw(self, figure: Any) -> None:
         if self._is_titled:
-            self.write(figure, self.title, MARGIN, MARGIN + TITLE, TITLE, is_bold=True)
+            self.write_title(figure)
         self._draw_cells(figure)
         if len(self.heat_map.branches):
             self._draw_tree(figure)
         self._draw_scale(figure)
-        for i, line in enumerate(self.lines):
-            top = self.bottom + _SCALE + (i + 1) * TEXT * LEADING
-            self.write(figure, line, MARGIN, top, TEXT)
+        self.write_caption(figure, self.bottom + _SCALE)
 
     @property
     def _is_titled(self) -> bool:
@@ -137,9 +121,6 @@ class _HeatMapSheet(Sheet):
     @property
     def _side(self) -> float:
         return len(self.heat_map) * self.cell
-
-    def _lines(self) -> list[str]:
-        return wrapped(self.caption, TEXT, self.width - 2 * MARGIN, measure)
 
     def _draw_cells(self, figure: Any) -> None:
         n, side = len(self.heat_map), self._side
@@ -157,7 +138,7 @@ class _HeatMapSheet(Sheet):
         for side_line in axes.spines.values():
             side_line.set_linewidth(0.4)
         if self.name_size:
-            self._name(axes, self.heat_map.keys)
+            self._name(axes, self.shown_names)
 
     def _name(self, axes: Any, names: Sequence[str]) -> None:
         font = font_of(round(self.name_size, 2))

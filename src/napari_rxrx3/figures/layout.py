@@ -9,6 +9,7 @@ from math import floor, log10
 from napari_rxrx3.core.mosaic import Tile
 
 __all__ = [
+    "ASPECT",
     "Bar",
     "Box",
     "Content",
@@ -21,59 +22,12 @@ __all__ = [
     "wrapped",
 ]
 
+RGB = tuple[float, float, float]
 Measure = Callable[[str, float], float]
 """Width of a text at a font size, both in points."""
 
-_SIZES = (7.0, 6.5, 6.0, 5.5, 5.0)
-_MOST_LINES = 4
-
-
-def wrapped(text: str, size: float, width: float, measure: Measure) -> list[str]:
-    """Lines of at most this width; a word that is longer is broken.
-
-    They end at blanks, but not at no-break spaces.
-    """
-    lines = [""]
-    for word in filter(None, text.split(" ")):
-        longer = f"{lines[-1]} {word}".strip()
-        if measure(longer, size) <= width:
-            lines[-1] = longer
-            continue
-        *whole, rest = _broken(word, size, width, measure)
-        lines += [*whole, rest]
-    return lines if lines[0] else lines[1:]
-
-
-def labels_in(
-    labels: Sequence[str], width: float, measure: Measure
-) -> tuple[float, list[list[str]]] | None:
-    """The largest font size at which all labels fit a width in a few lines, and these lines.
-
-    None if there is none: then a label would have to be cut, and a cut one can mislead.
-    """
-    for size in _SIZES:
-        words = {word for label in labels for word in label.split()}
-        if any(measure(word, size) > width for word in words):
-            continue
-        lines = [
-            [line for part in label.split("\n") for line in wrapped(part, size, width, measure)]
-            for label in labels
-        ]
-        if all(len(label) <= _MOST_LINES for label in lines):
-            return size, lines
-    return None
-
-
-def _broken(word: str, size: float, width: float, measure: Measure) -> list[str]:
-    parts = [""]
-    for letter in word:
-        if parts[-1] and measure(parts[-1] + letter, size) > width:
-            parts.append("")
-        parts[-1] += letter
-    return parts
-
-
-RGB = tuple[float, float, float]
+ASPECT = 1.5
+"""Width over height, about, of tiles on a page."""
 
 _MARGIN, _GAP, _SPACE = 6.0, 4.0, 7.0
 _TITLE, _TEXT, _LEADING, _ASCENT = 9.0, 7.0, 1.25, 0.97
@@ -84,6 +38,8 @@ _NARROWEST = 252.0
 _SWATCH, _BETWEEN = 7.0, 12.0
 _PLOT, _AXES = (360.0, 85.0), (26.0, 18.0)
 _BAR_HEIGHT, _BAR_INSET, _BAR_SHARE = 2.0, 5.0, 0.3
+_LABEL_SIZES = (7.0, 6.5, 6.0, 5.5, 5.0)
+_MOST_LABEL_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -322,3 +278,51 @@ class _Setter:
 
 def _place(tile: Tile) -> tuple[int, int]:
     return tile.column, tile.row
+
+
+# --- text that fits -------------------------------------------------------------------------------
+
+
+def wrapped(text: str, size: float, width: float, measure: Measure) -> list[str]:
+    """Lines of at most this width; a word that is longer is broken.
+
+    They end at blanks, but not at no-break spaces.
+    """
+    lines = [""]
+    for word in filter(None, text.split(" ")):
+        longer = f"{lines[-1]} {word}".strip()
+        if measure(longer, size) <= width:
+            lines[-1] = longer
+            continue
+        *whole, rest = _broken(word, size, width, measure)
+        lines += [*whole, rest]
+    return lines if lines[0] else lines[1:]
+
+
+def labels_in(
+    labels: Sequence[str], width: float, measure: Measure
+) -> tuple[float, list[list[str]]] | None:
+    """The largest font size at which all labels fit a width in a few lines, and these lines.
+
+    None if there is none: then a label would have to be cut, and a cut one can mislead.
+    """
+    for size in _LABEL_SIZES:
+        words = {word for label in labels for word in label.split()}
+        if any(measure(word, size) > width for word in words):
+            continue
+        lines = [
+            [line for part in label.split("\n") for line in wrapped(part, size, width, measure)]
+            for label in labels
+        ]
+        if all(len(label) <= _MOST_LABEL_LINES for label in lines):
+            return size, lines
+    return None
+
+
+def _broken(word: str, size: float, width: float, measure: Measure) -> list[str]:
+    parts = [""]
+    for letter in word:
+        if parts[-1] and measure(parts[-1] + letter, size) > width:
+            parts.append("")
+        parts[-1] += letter
+    return parts

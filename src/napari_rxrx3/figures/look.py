@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from napari_rxrx3.core.contrast import STRENGTH, Limits
+from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
 from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS, Stain
 
-__all__ = ["StainLook", "blended", "usual_looks"]
+__all__ = ["StainLook", "blended", "difference_looks", "stain_looks"]
 
 Array = np.ndarray[Any, Any]
 RGB = tuple[float, float, float]
 
 _BLACK: RGB = (0.0, 0.0, 0.0)
+_WHITE: RGB = (1.0, 1.0, 1.0)
 _BY_TABLE = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
@@ -57,12 +59,45 @@ class StainLook:
         return (np.stack(parts, axis=-1) * self.opacity).astype(np.float32)
 
 
-def usual_looks(limits: Limits, shown: Sequence[bool] = (True,) * N_CHANNELS) -> list[StainLook]:
-    """The six stains from black to the colors that the user prefers."""
-    return [
-        StainLook(stain, pair, (_BLACK, stain_color(stain)), is_shown=show)
-        for stain, pair, show in zip(STAINS, limits, shown, strict=True)
+def stain_looks(
+    limits: Limits,
+    colors: Sequence[RGB] | None = None,
+    *,
+    shown: Sequence[bool] = (True,) * N_CHANNELS,
+    gamma: Sequence[float] = (1.0,) * N_CHANNELS,
+    alone: int | None = None,
+) -> list[StainLook]:
+    """The six stains, from black to their colors.
+
+    Parameters
+    ----------
+    colors : six RGB (0..1), optional
+        Those that the user prefers, if none are given.
+    alone : int, optional
+        Only this stain (1..6), in gray.
+    """
+    colors = colors if colors is not None else [stain_color(stain) for stain in STAINS]
+    looks = [
+        StainLook(stain, pair, (_BLACK, color), gamma=g, is_shown=show)
+        for stain, pair, color, g, show in zip(STAINS, limits, colors, gamma, shown, strict=True)
     ]
+    if alone is None:
+        return looks
+    gray: dict[str, Any] = {"colors": (_BLACK, _WHITE), "opacity": 1.0}
+    return [replace(look, **gray, is_shown=look.stain.number == alone) for look in looks]
+
+
+def difference_looks(limits: Limits) -> list[StainLook]:
+    """The six stains of differences to controls: black is none, orange is brighter.
+
+    Parameters
+    ----------
+    limits : six (low, high)
+        Contrast limits of the images, from which those of differences follow.
+    """
+    colors = (DARKER, _BLACK, BRIGHTER)
+    pairs = zip(STAINS, symmetric(limits), strict=True)
+    return [StainLook(stain, pair, colors, opacity=1.0) for stain, pair in pairs]
 
 
 def blended(planes: Sequence[Array], looks: Sequence[StainLook]) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,9 @@ from napari_rxrx3.core.plate_colors import CategoricalLegend, NumericLegend
 from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
+from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
 from napari_rxrx3.figures.drawing import POINTS, font_of, measure, written
-from napari_rxrx3.figures.files import Paper
-from napari_rxrx3.figures.layout import wrapped
-from napari_rxrx3.figures.sheet import INK, LEADING, MARGIN, MM, TEXT, TITLE, Sheet, Target, save
+from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["MapPicture", "save_map"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _GAP = 6.0
 _SWATCH, _BAR, _RING = 6.0, 90.0, 6.0
@@ -84,20 +82,19 @@ def save_map(
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     paper = paper or Paper()
-    save(Target(Path(path), overwrite, progress, date), paper, lambda: _MapSheet(picture, paper))
+    target = Target(Path(path), overwrite, progress or no_progress, date)
+    save_chart(target, paper, lambda: _MapChart(picture, paper))
 
 
-class _MapSheet(Sheet):
+class _MapChart(Chart):
     def __init__(self, picture: MapPicture, paper: Paper) -> None:
         self.picture, self.paper, self.title = picture, paper, picture.title
         self.width = paper.width_mm * MM
-        self.inner = self.width - 2 * MARGIN
         view = picture.viewport
-        self.side = self.inner * view.height / view.width
-        self.lines = wrapped(picture.caption, TEXT, self.inner, measure)
+        self.side = self.inner_width * view.height / view.width
         self.top = MARGIN + TITLE * LEADING + _GAP
         self.below = self.top + self.side + _GAP
-        n_lines = 1 + len(self.lines) if paper.has_caption else 1
+        n_lines = 1 + len(self.caption_lines())
         self.height = self.below + n_lines * TEXT * LEADING + _GAP + MARGIN
 
     @property
@@ -105,39 +102,37 @@ class _MapSheet(Sheet):
         return self.picture.caption
 
     def draw(self, figure: Any) -> None:
-        self.write(figure, self.picture.title, MARGIN, MARGIN + TITLE, TITLE, is_bold=True)
+        self.write_title(figure)
         self._draw_points(figure)
         self._draw_legend(figure)
-        for i, line in enumerate(self.lines if self.paper.has_caption else []):
-            top = self.below + _GAP + (i + 2) * TEXT * LEADING
-            self.write(figure, line, MARGIN, top, TEXT)
+        self.write_caption(figure, self.below + _GAP + TEXT * LEADING)
 
     def _draw_points(self, figure: Any) -> None:
         """The points as pixels, and as lines and letters what is on top of them."""
         picture, view = self.picture, self.picture.viewport
-        factor = self.inner / POINTS * self.paper.dpi / view.width
+        factor = self.inner_width / POINTS * self.paper.dpi / view.width
         width, height = round(view.width * factor), round(view.height * factor)
         large = replace(view, scale=view.scale * factor, width=width, height=height)
         scene = Scene.of(picture.positions).colored(picture.classes, picture.palette)
-        axes = self.axes(figure, MARGIN, self.top, self.inner, self.side)
+        axes = self.axes(figure, MARGIN, self.top, self.inner_width, self.side)
         pixels = _on_white(scene.lit(picture.marked).paint(large, factor))
         axes.imshow(
             pixels,
             interpolation="none",
             aspect="auto",
             resample=False,
-            extent=(0, self.inner, self.side, 0),
+            extent=(0, self.inner_width, self.side, 0),
         )
         for line in axes.spines.values():
             line.set_linewidth(0.4)
-        places = large.pixels(picture.positions) * (self.inner / width)
+        places = large.pixels(picture.positions) * (self.inner_width / width)
         if picture.current is not None and np.isfinite(places[picture.current]).all():
             from matplotlib.patches import Circle
 
             center = tuple(places[picture.current])
             axes.add_patch(Circle(center, _RING, fill=False, edgecolor=INK, linewidth=1.0))
         self._name(axes, places)
-        axes.set_xlim(0, self.inner)
+        axes.set_xlim(0, self.inner_width)
         axes.set_ylim(self.side, 0)
 
     def _name(self, axes: Any, places: Array) -> None:
@@ -149,7 +144,7 @@ class _MapSheet(Sheet):
         for n, left, top in place_labels(
             anchors,
             lambda n: (measure(labels[n][1], TEXT), height),
-            (self.inner, self.side),
+            (self.inner_width, self.side),
             _RING,
         ):
             text = axes.text(

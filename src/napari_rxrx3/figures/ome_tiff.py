@@ -21,7 +21,7 @@ from napari_rxrx3.data.parallel import in_threads
 if TYPE_CHECKING:
     import os
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "ENDINGS",

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from math import prod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.images.controls import ControlMeans
-from napari_rxrx3.data.images.decode import shrink
-from napari_rxrx3.data.images.tiles import read_tile
-from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.figures.look import StainLook, blended, usual_looks
+from napari_rxrx3.data.images.controls import Differences
+from napari_rxrx3.data.images.tiles import (
+    CHANNELS,
+    Asked,
+    Plane,
+    TileReader,
+    common_layout,
+    read_planes,
+)
+from napari_rxrx3.figures.look import blended, difference_looks, stain_looks
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "Pixels",
@@ -34,11 +36,8 @@ __all__ = [
     "tile_pixels",
 ]
 
-Plane = np.ndarray[Any, Any]
-Planes = dict[tuple[str, int], Plane]
+Planes = dict[Asked, Plane]
 
-_WHITE = (1.0, 1.0, 1.0)
-_LARGEST = 1024
 _USUAL = (512, 512), np.dtype(np.uint8)
 
 
@@ -73,10 +72,9 @@ def tile_pixels(
     crop : int
         So many pixels in the middle of each well; 0 for all of it.
     reduction : int
-        Pixels of a well, in both directions, that make one; without a crop.
+        Pixels of a well, in both directions, that make one.
     """
-    read = partial(read_tile, dataset, crop=crop, reduction=reduction)
-    return _put_together(tiles, *_read_all((tile.well_id for tile in tiles), read))
+    return _put_together(tiles, *_read(TileReader(dataset, crop, reduction), tiles))
 
 
 def difference_pixels(
@@ -94,22 +92,13 @@ def difference_pixels(
     Pixels
         float32. A well without a control to compare with is hatched.
     """
-    planes, failures = _read_all(
-        (tile.well_id for tile in tiles),
-        partial(read_tile, dataset, crop=crop, reduction=reduction),
-    )
-    times = 1
-    while max((max(plane.shape) for plane in planes.values()), default=0) // times > _LARGEST:
-        times *= 2
-    means = ControlMeans(dataset)
-    differences: Planes = {}
-    for (well, channel), plane in planes.items():
-        less = shrink(plane, len(plane) // times) if times > 1 else plane
-        plate = dataset.well(well).plate_id
-        of_plate = means.get(plate, _unheard, crop=crop, reduction=reduction * times)
-        difference = of_plate.stains[channel - 1].difference(well, less)
-        if difference is not None:
-            differences[well, channel] = difference
+    planes, failures = _read(TileReader(dataset, crop, reduction), tiles)
+    found = Differences(dataset, planes, _unheard, crop=crop, reduction=reduction)
+    differences = {
+        (well, channel): plane
+        for channel in CHANNELS
+        for well, plane in found.of_stain(channel).items()
+    }
     return _put_together(tiles, differences, failures)
 
 
@@ -122,7 +111,8 @@ def plate_pixels(dataset: Dataset, experiment: str, plate: int) -> Pixels:
     table = table[table["has_image"]]
     places = zip(table.index, table["address"], table["row"], table["column"], strict=True)
     tiles = [Tile(str(w), str(address), int(r), int(c)) for w, address, r, c in places]
-    return _put_together(tiles, *_read_all((tile.well_id for tile in tiles), dataset.preview))
+    read = read_planes(dataset.preview, map(str, table.index))
+    return _put_together(tiles, *_sorted_out(read))
 
 
 def composite_of(
@@ -145,9 +135,7 @@ def composite_of(
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    looks = [replace(k, gamma=g) for k, g in zip(usual_looks(limits, visible), gamma, strict=True)]
-    if alone is not None:
-        looks = [_in_gray(look, alone) for look in looks]
+    looks = stain_looks(limits, shown=visible, gamma=gamma, alone=alone)
     return blended(list(stains), looks)
 
 
@@ -164,40 +152,32 @@ def difference_image(stains: Sequence[Plane] | Plane, limits: Limits) -> Plane:
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    colors = (DARKER, (0.0, 0.0, 0.0), BRIGHTER)
-    looks = [StainLook(*pair, colors, 1.0) for pair in zip(STAINS, symmetric(limits), strict=True)]
+    looks = difference_looks(limits)
     pictures = [blended([p], [look]) for p, look in zip(stains, looks, strict=True)]
     return np.vstack([np.hstack(pictures[:3]), np.hstack(pictures[3:])])
 
 
-def _in_gray(look: StainLook, alone: int) -> StainLook:
-    is_shown = look.stain.number == alone
-    return replace(look, colors=((0.0, 0.0, 0.0), _WHITE), opacity=1.0, is_shown=is_shown)
+def _read(reader: TileReader, tiles: Sequence[Tile]) -> tuple[Planes, tuple[str, ...]]:
+    wells = (tile.well_id for tile in tiles if tile.well_id is not None)
+    return _sorted_out(reader.read_all(wells))
 
 
-def _read_all(
-    wells: Iterable[str | None], read: Callable[[str, int], Plane]
+def _sorted_out(
+    read: Iterable[tuple[Asked, Plane | RxRx3Error]],
 ) -> tuple[Planes, tuple[str, ...]]:
-    """All planes of wells, and a sentence for each that is not there."""
-
-    def try_to_read(asked: tuple[str, int]) -> Plane | RxRx3Error:
-        try:
-            return read(*asked)
-        except RxRx3Error as error:
-            return error
-
-    there = [well for well in dict.fromkeys(wells) if well is not None]
-    asked = [(well, stain.number) for well in there for stain in STAINS]
-    found = dict(zip(asked, in_threads(try_to_read, asked), strict=True))
-    failures = tuple(str(error) for error in found.values() if isinstance(error, RxRx3Error))
-    return {a: plane for a, plane in found.items() if isinstance(plane, np.ndarray)}, failures
+    """What could be read, and a sentence for each plane that is not there."""
+    planes: Planes = {}
+    failures = []
+    for asked, plane in read:
+        if isinstance(plane, RxRx3Error):
+            failures.append(str(plane))
+        else:
+            planes[asked] = plane
+    return planes, tuple(failures)
 
 
 def _put_together(tiles: Sequence[Tile], planes: Planes, failures: tuple[str, ...]) -> Pixels:
-    shape, dtype = _USUAL
-    if planes:
-        shape = max(((p.shape[0], p.shape[1]) for p in planes.values()), key=prod)
-        dtype = np.result_type(*{plane.dtype for plane in planes.values()})
+    shape, dtype = common_layout(planes.values(), _USUAL)
     mosaic = Mosaic(tuple(tiles), shape)
     stains = [
         mosaic.render({w: p for (w, c), p in planes.items() if c == stain.number}, dtype)

@@ -27,17 +27,14 @@ from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
-from napari_rxrx3.maps.neighbors import KINDS as NEIGHBOR_KINDS
-from napari_rxrx3.maps.neighbors import ORDERS
-from napari_rxrx3.maps.spec import METRICS, MapSpec, Query
+from napari_rxrx3.maps.spec import METRICS, NEIGHBOR_KINDS, NEIGHBOR_ORDERS, MapSpec, Query
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
-from napari_rxrx3.strips.doses import DoseCurve
-from napari_rxrx3.strips.strip import KINDS
+from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve
 
 if TYPE_CHECKING:
     import os
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.session import Session
 
 __all__ = [
@@ -59,6 +56,20 @@ __all__ = [
     "software",
     "write_record",
 ]
+
+
+FORMAT, VERSION = "napari-rxrx3 view", 1
+
+_NAMED = ("napari", "numpy", "pandas", "tifffile", "matplotlib")
+_LOOKED_AT = 1 << 16
+_MOST = 1e9
+
+
+class RecordError(RxRx3Error):
+    """A saved session cannot be read, written or restored."""
+
+
+# --- what is on record ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -84,39 +95,6 @@ class DatasetIdentity:
     embeddings: dict[str, int]
 
 
-def identity_of(dataset: Dataset) -> DatasetIdentity:
-    """Tell which data set it is; takes a moment for any number of wells."""
-    listed = dataset.listed
-    return DatasetIdentity(
-        dataset.address,
-        dataset.name,
-        dataset_id(dataset),
-        len(listed),
-        len(listed.slices),
-        int(dataset.known_plates["n_images"].sum()),
-        {name: int(table.dimension) for name, table in dataset.embeddings.items()},
-    )
-
-
-FORMAT, VERSION = "napari-rxrx3 view", 1
-_NAMED = ("napari", "numpy", "pandas", "tifffile", "matplotlib")
-
-
-class RecordError(RxRx3Error):
-    """A saved session cannot be read, written or restored."""
-
-
-class Layers(Protocol):
-    """Who knows which stains are visible, their gamma, and which (1..6) is alone in gray."""
-
-    @property
-    def shown(self) -> tuple[bool, ...]: ...
-    @property
-    def gamma(self) -> tuple[float, ...]: ...
-    @property
-    def solo(self) -> int | None: ...
-
-
 @dataclass(frozen=True)
 class StainsRecord:
     """How the stains are drawn; `alone` is the one (1..6) that is shown in gray without others."""
@@ -138,6 +116,15 @@ class CurveRecord:
     metric: str
     control_spread: tuple[float | None, float | None]
     unit: str
+
+    @classmethod
+    def of(cls, curve: DoseCurve) -> CurveRecord:
+        values: dict[str, Any] = {f.name: _without_nan(getattr(curve, f.name)) for f in fields(cls)}
+        return cls(**values)
+
+    def curve(self) -> DoseCurve:
+        """The curve that was put on record."""
+        return DoseCurve(**{name: _with_nan(value) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -224,6 +211,34 @@ class ViewRecord:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_without_nan(part) for part in value)
+    if isinstance(value, str):
+        return value
+    return float(value) if math.isfinite(value) else None
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_with_nan(part) for part in value)
+    return math.nan if value is None else value
+
+
+# --- taking it down -------------------------------------------------------------------------------
+
+
+class Layers(Protocol):
+    """Who knows which stains are visible, their gamma, and which (1..6) is alone in gray."""
+
+    @property
+    def shown(self) -> tuple[bool, ...]: ...
+    @property
+    def gamma(self) -> tuple[float, ...]: ...
+    @property
+    def solo(self) -> int | None: ...
+
+
 def record_of(
     session: Session,
     layers: Layers | None = None,
@@ -278,52 +293,12 @@ def _of_session(session: Session) -> ViewRecord:
     )
 
 
-def write_record(path: str | os.PathLike[str], record: ViewRecord) -> None:
-    """Write a record, whole or not at all, over one that is there.
-
-    Raises
-    ------
-    RecordError
-        If it cannot be written.
-    """
-    try:
-        with written_atomically(Path(path)) as temporary:
-            temporary.write_text(record.to_json(), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise RecordError(f"{path} cannot be written ({error.strerror or error}).") from error
-
-
-@cache
-def software() -> tuple[tuple[str, str], ...]:
-    """Names and versions of what made a figure; what is not installed is left out."""
-    versions = {"napari-rxrx3": __version__, "python": python_version()}
-    for name in _NAMED:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return tuple(versions.items())
-
-
 def _strip_of(session: Session) -> StripRecord | None:
     strip = session.strip
     if strip is None:
         return None
-    curve = _curve_record(strip.curve) if strip.curve is not None else None
+    curve = CurveRecord.of(strip.curve) if strip.curve is not None else None
     return StripRecord(strip.kind, strip.title, strip.is_arranged, strip.note, curve)
-
-
-def _curve_record(curve: DoseCurve) -> CurveRecord:
-    values: dict[str, Any] = {f.name: _without_nan(getattr(curve, f.name)) for f in fields(curve)}
-    return CurveRecord(**values)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_without_nan(part) for part in value)
-    if isinstance(value, str):
-        return value
-    return float(value) if math.isfinite(value) else None
 
 
 def _stains_of(layers: Layers | None) -> StainsRecord:
@@ -350,8 +325,48 @@ def _review_of(session: Session) -> ReviewRecord | None:
     return ReviewRecord(review.reviewer, path, queue.title, queue.note, queue.position, items)
 
 
-_LOOKED_AT = 1 << 16
-_MOST = 1e9
+def identity_of(dataset: Dataset) -> DatasetIdentity:
+    """Tell which data set it is; takes a moment for any number of wells."""
+    listed = dataset.listed
+    return DatasetIdentity(
+        dataset.address,
+        dataset.name,
+        dataset_id(dataset),
+        len(listed),
+        len(listed.slices),
+        int(dataset.known_plates["n_images"].sum()),
+        {name: int(table.dimension) for name, table in dataset.embeddings.items()},
+    )
+
+
+@cache
+def software() -> tuple[tuple[str, str], ...]:
+    """Names and versions of what made a figure; what is not installed is left out."""
+    versions = {"napari-rxrx3": __version__, "python": python_version()}
+    for name in _NAMED:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return tuple(versions.items())
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def write_record(path: str | os.PathLike[str], record: ViewRecord) -> None:
+    """Write a record, whole or not at all, over one that is there.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be written.
+    """
+    try:
+        with written_atomically(Path(path)) as temporary:
+            temporary.write_text(record.to_json(), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written ({error.strerror or error}).") from error
 
 
 def is_record_file(path: str | os.PathLike[str]) -> bool:
@@ -415,12 +430,12 @@ def _check(record: ViewRecord) -> None:
         ("crop", record.crop, CROPS),
         ("contrast_rule", record.contrast_rule, CONTRAST_RULES),
         ("palette", record.stains.palette, PALETTES),
-        ("order", query.order, ORDERS),
+        ("order", query.order, NEIGHBOR_ORDERS),
         ("kind", query.kind, NEIGHBOR_KINDS),
         ("metric", query.metric, METRICS),
     ]
     if record.strip is not None:
-        choices.append(("strip", record.strip.kind, KINDS))
+        choices.append(("strip", record.strip.kind, STRIP_KINDS))
     for name, value, known in choices:
         if value not in known:
             raise ValueError(f"{name}: {value!r}")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.dataset import Dataset, open_dataset
+from napari_rxrx3.core.words import not_found
+from napari_rxrx3.dataset import Dataset, open_dataset
 from napari_rxrx3.figures.record import (
-    CurveRecord,
     RecordError,
     ViewRecord,
     identity_of,
     read_record,
 )
 from napari_rxrx3.hits.queue import Queue, QueueItem
-from napari_rxrx3.strips.doses import DoseCurve
 from napari_rxrx3.strips.strip import Strip
 
 if TYPE_CHECKING:
@@ -79,9 +77,7 @@ def open_record(
             f"The data set of {path} cannot be opened: {str(error).rstrip('.')}. If it was moved, "
             "open it where it is now, then this file again."
         ) from error
-    dataset.progress = None  # its bar is gone when something is read later on
     _require_a_well(record, dataset)
-    len(dataset.known_plates)
     return record, dataset
 
 
@@ -166,9 +162,7 @@ class _Restoring:
         if self.dataset.has_metadata and not is_of(self.record, self.dataset):
             self.notes.append(f"The wells listed in {self.dataset.name} have changed since.")
         if self.unknown:
-            some = ", ".join(sorted(self.unknown)[:3])
-            more = f" and {len(self.unknown) - 3:,} more" if len(self.unknown) > 3 else ""
-            self.notes.append(f"{some}{more} are not in this data set any more.")
+            self.notes.append(not_found(sorted(self.unknown), "in this data set any more"))
 
     def _go_to_well(self) -> None:
         record, session = self.record, self.session
@@ -205,7 +199,7 @@ class _Restoring:
         strip = record.strip
         if not strip.is_arranged:  # they are laid out anew, as this window has room
             tiles = tuple(replace(tile, row=0, column=0) for tile in tiles)
-        curve = _curve_of(strip.curve) if strip.curve is not None else None
+        curve = strip.curve.curve() if strip.curve is not None else None
         session.show_strip(
             Strip(strip.kind, strip.title, tiles, strip.is_arranged, strip.note, curve)
         )
@@ -240,13 +234,3 @@ def _wells_of(record: ViewRecord) -> dict[str, None]:
     """Every well on record, each once."""
     named = (record.well, record.query.well, *record.selection, *(t.well_id for t in record.tiles))
     return dict.fromkeys(well for well in named if well is not None)
-
-
-def _curve_of(record: CurveRecord) -> DoseCurve:
-    return DoseCurve(**{name: _with_nan(value) for name, value in vars(record).items()})
-
-
-def _with_nan(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_with_nan(part) for part in value)
-    return math.nan if value is None else value

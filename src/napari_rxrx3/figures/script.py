@@ -10,12 +10,12 @@ from napari_rxrx3.core.contrast import DEFAULT_LIMITS
 from napari_rxrx3.core.display import Display
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.figures.layout import ASPECT
 from napari_rxrx3.figures.record import RecordError, ViewRecord
-from napari_rxrx3.maps.neighbors import KINDS
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 __all__ = ["python_script"]
 
-_ASPECT = 1.5
 _SCORE_ORDERS = {"strongest": "effect", "most consistent": "consistency"}
 
 
@@ -54,13 +54,9 @@ def _head(record: ViewRecord) -> str:
 
 
 def _imports(record: ViewRecord) -> str:
-    lines = ["import napari_rxrx3 as rx"]
-    if _preferences(record):
-        lines.append("from napari_rxrx3.core.display import display")
-    if record.view != "plate":
-        lines.append("from napari_rxrx3.core.mosaic import Tile")
+    """Public names alone: a script that somebody has saved must work with later versions."""
     names = ", ".join(_functions(record))
-    return "\n".join([*lines, f"from napari_rxrx3.figures.pixels import {names}", ""])
+    return f"import napari_rxrx3 as rx\nfrom napari_rxrx3.figures import {names}\n"
 
 
 def _functions(record: ViewRecord) -> tuple[str, str]:
@@ -76,9 +72,9 @@ def _preferences(record: ViewRecord) -> str:
     usual, stains = Display(), record.stains
     lines = []
     if stains.palette != usual.palette:
-        lines.append(f"display.palette = {stains.palette!r}")
+        lines.append(f"rx.display.palette = {stains.palette!r}")
     if stains.pixel_size_um != usual.pixel_size_um:
-        lines.append(f"display.pixel_size_um = {stains.pixel_size_um!r}")
+        lines.append(f"rx.display.pixel_size_um = {stains.pixel_size_um!r}")
     return "\n".join(lines)
 
 
@@ -88,7 +84,7 @@ def _reading(record: ViewRecord) -> str:
         return f"pixels = plate_pixels(dataset, {experiment!r}, {plate})"
     tiles = record.tiles
     if len({(tile.row, tile.column) for tile in tiles}) < len(tiles):  # never laid out
-        tiles = arranged(tiles, _ASPECT)
+        tiles = arranged(tiles, ASPECT)
     how = [f", {name}={value}" for name, value in _detail(record)]
     lines = ["# well, label, row and column", "tiles = ["]
     lines += [f"    {_tile(tile)}," for tile in tiles]
@@ -103,7 +99,7 @@ def _detail(record: ViewRecord) -> list[tuple[str, int]]:
 
 
 def _tile(tile: Tile) -> str:
-    return f"Tile({tile.well_id!r}, {tile.label!r}, {tile.row}, {tile.column})"
+    return f"rx.Tile({tile.well_id!r}, {tile.label!r}, {tile.row}, {tile.column})"
 
 
 def _contrast(record: ViewRecord) -> str:
@@ -137,7 +133,7 @@ def _neighbors(record: ViewRecord) -> str:
     options += ["leave_out=True"] if query.leave_out else []
     of_map = _listed(query.level, record.align or query.align, record.embedding, options)
     lines = ["", f"phenomap = dataset.phenomap({of_map})"]
-    kind = KINDS[query.kind]
+    kind = NEIGHBOR_KINDS[query.kind]
     if query.order in _SCORE_ORDERS:
         score = _SCORE_ORDERS[query.order]
         lines.append(f"scores = phenomap.scores.sort_values({score!r}, ascending=False)")
@@ -154,19 +150,20 @@ def _listed(first: Any, second: Any, third: Any, named: Sequence[str]) -> str:
 
 def _viewer(record: ViewRecord) -> str:
     """Six layers in napari. An empty line ends each loop: a prompt would wait for it."""
-    lines = ["", "# the same in napari, as six layers", "import napari"]
-    lines.append("from napari_rxrx3.core.stains import STAINS")
-    if record.view != "plate" and record.difference:
-        return "\n".join([*lines, *_DIFFERENCES, "napari.run()"])
-    stains = record.stains
-    lines += [
-        "from napari_rxrx3.gui.canvas.layers import layer_options",
+    stains, is_difference = record.stains, record.view != "plate" and record.difference
+    option = ", difference=True" if is_difference else ""
+    lines = [
+        "",
+        "# the same in napari, as six layers",
+        "import napari",
         "",
         "viewer = napari.Viewer()",
-        "for stain, plane, pair in zip(STAINS, pixels.stains, limits):",
-        "    viewer.add_image(plane, **layer_options(stain, pair))",
+        "for stain, plane, pair in zip(rx.STAINS, pixels.stains, limits):",
+        f"    viewer.add_image(plane, **rx.layer_options(stain, pair{option}))",
         "",
     ]
+    if is_difference:
+        return "\n".join([*lines, "viewer.grid.enabled = True", "napari.run()"])
     if stains.alone is not None:
         only = f"viewer.layers[{stains.alone - 1}]"
         lines.append(f'{only}.colormap, {only}.opacity = "gray", 1.0')
@@ -176,16 +173,3 @@ def _viewer(record: ViewRecord) -> str:
             lines += [f"for layer, value in zip(viewer.layers, {values!r}):"]
             lines += [f"    layer.{name} = value", ""]
     return "\n".join([*lines, "napari.run()"])
-
-
-_DIFFERENCES = (
-    "from napari_rxrx3.core.difference import symmetric",
-    "from napari_rxrx3.gui.canvas.layers import difference_colormap",
-    "",
-    "viewer = napari.Viewer()",
-    "for stain, plane, pair in zip(STAINS, pixels.stains, symmetric(limits)):",
-    "    options = {'colormap': difference_colormap(), 'contrast_limits': pair}",
-    "    viewer.add_image(plane, name=stain.name, **options)",
-    "",
-    "viewer.grid.enabled = True",
-)

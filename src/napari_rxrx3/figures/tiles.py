@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
-from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.difference import BRIGHTER, DARKER
+from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, in_grid
-from napari_rxrx3.data.images.controls import ControlMeans, PlateMeans
-from napari_rxrx3.data.images.tiles import read_tile
-from napari_rxrx3.data.parallel import in_threads
-from napari_rxrx3.figures.look import StainLook, blended
+from napari_rxrx3.core.words import count
+from napari_rxrx3.data.images.controls import PlateMeans, control_means
+from napari_rxrx3.data.images.tiles import TileReader, cause_of
+from napari_rxrx3.figures.layout import ASPECT
+from napari_rxrx3.figures.look import StainLook, blended, difference_looks
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
 
 __all__ = ["DifferenceTiles", "WellTiles", "fitted", "shape_of"]
@@ -60,7 +61,7 @@ class WellTiles:
     def __init__(
         self, dataset: Dataset, record: ViewRecord, looks: Sequence[StainLook], progress: object
     ) -> None:
-        self._dataset, self._crop, self.tiles = dataset, record.crop, record.tiles
+        self._reader, self.tiles = TileReader(dataset, record.crop), record.tiles
         self._looks = [look for look in looks if look.is_shown]
         self.shape, self._dtype = shape_of(dataset, record.tiles, record.crop)
         self.legend = tuple((look.stain.name, look.color) for look in self._looks)
@@ -74,10 +75,10 @@ class WellTiles:
         failures : mapping of channel to cause
         """
         well_id = self.tiles[index].well_id
-        wanted = [look.stain.number for look in self._looks] if well_id is not None else []
-        read = in_threads(lambda channel: self._plane(well_id or "", channel), wanted)
-        found = dict(zip(wanted, read, strict=True))
-        failures = {c: e.cause for c, e in found.items() if isinstance(e, ImageUnavailable)}
+        wanted = [look.stain.number for look in self._looks]
+        read = self._reader.read_all([well_id] if well_id is not None else [], wanted)
+        found = {channel: plane for (_, channel), plane in read}
+        failures = {c: cause_of(e) for c, e in found.items() if isinstance(e, RxRx3Error)}
         mosaic = Mosaic((Tile(well_id, ""),), self.shape)
         planes = []
         for look in self._looks:
@@ -85,14 +86,6 @@ class WellTiles:
             here = {well_id or "": plane} if isinstance(plane, np.ndarray) else {}
             planes.append(mosaic.render(here, self._dtype))
         return blended(planes, self._looks), failures
-
-    def _plane(self, well_id: str, channel: int) -> Array | ImageUnavailable:
-        try:
-            return read_tile(self._dataset, well_id, channel, crop=self._crop)
-        except ImageUnavailable as error:
-            return error
-        except RxRx3Error as error:
-            return ImageUnavailable(well_id, channel, self._dataset.root, str(error), missing=True)
 
 
 def fitted(picture: Array, shape: Shape) -> Array:
@@ -108,8 +101,6 @@ def fitted(picture: Array, shape: Shape) -> Array:
 RGB = tuple[float, float, float]
 Progress = Callable[[int, int, str], None]
 
-_ASPECT = 1.5
-_BLACK: RGB = (0.0, 0.0, 0.0)
 _FLOAT = np.dtype(np.float32)
 
 
@@ -124,15 +115,14 @@ class DifferenceTiles:
     def __init__(
         self, dataset: Dataset, record: ViewRecord, looks: list[StainLook], progress: Progress
     ) -> None:
-        self._dataset, self._crop, self._progress = dataset, record.crop, progress
-        self._means = ControlMeans(dataset)
+        self._dataset, self._progress = dataset, progress
+        self._reader = TileReader(dataset, record.crop)
+        self._means: PlateMeans | None = None
         self._n_controls: set[int] = set()
         self.shape, _ = shape_of(dataset, record.tiles, record.crop)
-        ranges = symmetric(tuple(look.limits for look in looks))
+        of_differences = difference_looks(tuple(look.limits for look in looks))
         self._looks = [
-            StainLook(look.stain, pair, (DARKER, _BLACK, BRIGHTER), opacity=1.0)
-            for look, pair in zip(looks, ranges, strict=True)
-            if look.is_shown
+            other for look, other in zip(looks, of_differences, strict=True) if look.is_shown
         ]
         self.tiles = _by_stain(record.tiles, self._looks)
 
@@ -140,13 +130,12 @@ class DifferenceTiles:
     def words(self) -> str:
         """What the tiles show, as far as they have been drawn."""
         low, high = min(self._n_controls, default=0), max(self._n_controls, default=0)
-        n = f"{high}" if low == high else f"{low} to {high}"
-        many = "" if high == 1 else "s"
+        n = count(high, "control") if low == high else f"{low} to {high} controls"
         ranges = "; ".join(
             f"{look.stain.name} ({look.stain.dye}) ±{look.limits[1]:g}" for look in self._looks
         )
         return (
-            f"Difference to the mean of {n} control{many} of the same plate, for display only; "
+            f"Difference to the mean of {n} of the same plate, for display only; "
             f"black is no difference. Full color at: {ranges}"
         )
 
@@ -159,14 +148,14 @@ class DifferenceTiles:
             try:
                 planes[tile.well_id] = self._difference(tile.well_id, number)
             except RxRx3Error as error:
-                why = error.cause if isinstance(error, ImageUnavailable) else str(error)
+                why = cause_of(error)
         mosaic = Mosaic((replace(tile, row=0, column=0),), self.shape)
         picture = blended([mosaic.render(planes, _FLOAT)], [look])
         return picture, {number: why} if why else {}
 
     def _difference(self, well_id: str, channel: int) -> Array:
         means = self._means_for(well_id)
-        plane = read_tile(self._dataset, well_id, channel, crop=self._crop)
+        plane = self._reader.read(well_id, channel)
         difference = means.stains[channel - 1].difference(well_id, plane)
         if difference is None:
             raise RxRx3Error(means.why or "no control can be compared with it")
@@ -175,13 +164,15 @@ class DifferenceTiles:
         return difference
 
     def _means_for(self, well_id: str) -> PlateMeans:
-        plate = self._dataset.well(well_id).plate_id
-        return self._means.get(plate, self._progress, crop=self._crop)
+        plate, crop = self._dataset.well(well_id).plate_id, self._reader.crop
+        if self._means is None or self._means.plate != plate:  # however little may be kept
+            self._means = control_means(self._dataset, plate, self._progress, crop=crop)
+        return self._means
 
 
 def _by_stain(tiles: tuple[Tile, ...], looks: list[StainLook]) -> tuple[Tile, ...]:
     if len(tiles) == 1:
-        return in_grid([replace(tiles[0], label=look.stain.name) for look in looks], _ASPECT)
+        return in_grid([replace(tiles[0], label=look.stain.name) for look in looks], ASPECT)
     return tuple(
         replace(tile, label=f"{tile.label}\n{look.stain.name}", row=row, column=column)
         for row, tile in enumerate(tiles)

@@ -10,7 +10,7 @@ from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.gui.canvas.picture import Picture
 
 __all__ = ["ChangedFiles", "failures_of"]

@@ -45,8 +45,8 @@ from napari_rxrx3.gui.widgets import OnDestroyed, call_later, shortcut, tool_but
 from napari_rxrx3.gui.workspace import workspace_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found, SearchIndex
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
 
 __all__ = ["ExplorerWidget", "dock_explorer"]
@@ -284,7 +284,7 @@ class ExplorerWidget(QWidget):
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
         self.tabs.setCurrentWidget(self.found)
         here = found.plate(self.session.plate)
-        if here is None and found.hit.kind == "well":
+        if here is None and found.match.kind == "well":
             here = found.plates[0]
         if here is not None:
             self.session.select_well(here.first)

@@ -8,11 +8,12 @@ from qtpy.QtCore import QModelIndex, QStringListModel, Qt, Signal
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from napari_rxrx3.core.plate import PlateId, parse_address
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress, Tasks
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.wells.search import Found, Hit, SearchIndex
+    from napari_rxrx3.data.wells.search import Found, Match, SearchIndex
 
 __all__ = ["FindBox"]
 
@@ -31,7 +32,7 @@ class FindBox(QLineEdit):
     def __init__(self, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._index: SearchIndex | None = None
-        self._hits: list[Hit] = []
+        self._hits: list[Match] = []
         self._plate: PlateId | None = None
         self._enter_waits = False
         self._tasks = tasks.add(Tasks(self, n_threads=1))  # never behind work that takes longer
@@ -68,7 +69,7 @@ class FindBox(QLineEdit):
         return self._index
 
     @property
-    def hits(self) -> list[Hit]:
+    def hits(self) -> list[Match]:
         """What the completion lists, best first."""
         return list(self._hits)
 
@@ -93,12 +94,12 @@ class FindBox(QLineEdit):
         if index is None or not text.strip():
             return
 
-        def work(progress: Progress) -> list[Hit]:
+        def work(progress: Progress) -> list[Match]:
             return _search(index, text, plate, progress)
 
         self._tasks.run("find", work, self._list, self.not_found.emit)
 
-    def _list(self, hits: list[Hit]) -> None:
+    def _list(self, hits: list[Match]) -> None:
         self._hits = hits
         self._model.setStringList([_row(hit) for hit in hits])
         if hits and self.hasFocus():
@@ -134,16 +135,18 @@ class FindBox(QLineEdit):
 
     def _take(self, found: Found) -> None:
         self._completer.popup().hide()
-        self.setText(found.hit.name)
+        self.setText(found.match.words)
         self.found.emit(found)
 
 
 class _First(NamedTuple):
     found: Found | None
-    hits: list[Hit]
+    hits: list[Match]
 
 
-def _search(index: SearchIndex, text: str, plate: PlateId | None, progress: Progress) -> list[Hit]:
+def _search(
+    index: SearchIndex, text: str, plate: PlateId | None, progress: Progress
+) -> list[Match]:
     here = _well_here(index, text, plate)
     hits = index.search(text, go_on=lambda: progress(0, 0, ""))
     return [*([here] if here is not None else []), *(hit for hit in hits if hit != here)]
@@ -156,7 +159,7 @@ def _first(index: SearchIndex, text: str, plate: PlateId | None, progress: Progr
     return _First(index.where(hit) if hit is not None else None, hits)
 
 
-def _well_here(index: SearchIndex, text: str, plate: PlateId | None) -> Hit | None:
+def _well_here(index: SearchIndex, text: str, plate: PlateId | None) -> Match | None:
     if plate is None:
         return None
     try:
@@ -166,6 +169,6 @@ def _well_here(index: SearchIndex, text: str, plate: PlateId | None) -> Hit | No
     return index.at(plate, row, column)
 
 
-def _row(hit: Hit) -> str:
-    wells = "" if hit.kind == "well" else f", {hit.n_wells:,} well{'s' * (hit.n_wells != 1)}"
-    return f"{hit.name}   ({hit.kind}{wells})"
+def _row(match: Match) -> str:
+    wells = "" if match.kind == "well" else f", {count(match.n_wells, 'well')}"
+    return f"{match.name}   ({match.kind}{wells})"

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QAbstractItemView, QLabel, QListView, QVBoxLayout, QW
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, FoundPlate
 
+from napari_rxrx3.core.words import count
+
 __all__ = ["FoundPanel"]
 
 _HINT = "Find a gene, guide or compound above: the plates that hold it are listed here."
@@ -51,8 +53,8 @@ class FoundPanel(QWidget):
         if found is None:
             self.head.setText(_HINT)
             return
-        wells, plates = _count(len(found.positions), "well"), _count(len(self._plates), "plate")
-        self.head.setText(f"{found.hit.name}: {wells} on {plates}")
+        wells, plates = count(len(found.positions), "well"), count(len(self._plates), "plate")
+        self.head.setText(f"{found.match.words}: {wells} on {plates}")
 
     def _choose(self, row: QModelIndex) -> None:
         self.well_chosen.emit(self._plates[row.row()].first)
@@ -60,8 +62,4 @@ class FoundPanel(QWidget):
 
 def _row(found: FoundPlate) -> str:
     images = f"{found.n_images} with images" if found.n_images else "no images here"
-    return f"{found.plate}: {_count(found.n_wells, 'well')}, {images}"
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}{'s' * (n != 1)}"
+    return f"{found.plate}: {count(found.n_wells, 'well')}, {images}"

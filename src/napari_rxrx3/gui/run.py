@@ -14,8 +14,8 @@ import napari
 from qtpy.QtWidgets import QApplication
 
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.dataset import Dataset
 from napari_rxrx3.data.files.local import written_atomically
+from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
 from napari_rxrx3.gui.napari_window import close_notices
 

@@ -94,7 +94,7 @@ def load_ahead() -> None:
     Not earlier: an import can hold up the window for a moment, and most sessions of napari never
     need it.
     """
-    name = "napari_rxrx3.data.dataset"
+    name = "napari_rxrx3.dataset"
     if name not in sys.modules:
         Thread(target=import_module, args=(name,), name="rxrx3-import", daemon=True).start()
 

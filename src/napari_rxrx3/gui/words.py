@@ -1,4 +1,4 @@
-"""Words that may be longer than the room there is for them."""
+"""Words that may be longer than the room there is for them; `core.words` says which they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from superqt.fonticon import icon
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 from napari_rxrx3.gui.widgets import call_later
 
-__all__ = ["Words", "elided", "in_menu", "key_in_words", "wrapped_tooltip"]
+__all__ = ["Words", "elided", "in_menu", "wrapped_tooltip"]
 
 _GAP, _MIN_WIDTH, _MAX_HINT = 5, 40, 240
 _FLAGS = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
@@ -29,12 +29,6 @@ def wrapped_tooltip(text: str) -> str:
 def in_menu(text: str) -> str:
     """A text as it is: Qt takes one ampersand for the mark of a key, two for one."""
     return text.replace("&", "&&")
-
-
-def key_in_words(key: str) -> str:
-    """``Bortezomib 2.5 µM`` of ``Bortezomib@2.5``; other keys as they are."""
-    name, at, dose = key.rpartition("@")
-    return f"{name} {dose} µM" if at else key
 
 
 class Words(QLabel):

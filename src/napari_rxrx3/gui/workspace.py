@@ -38,7 +38,7 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.wells import wells_around
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Workspace", "workspace_of", "workspaces"]
 
@@ -105,6 +105,7 @@ class Workspace(QObject):
         self.contrast = PlateContrast(self.session, self.background)
         self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
+        self._asked: tuple[tuple[Tile, ...], int] | None = None
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._ahead_timer.timeout.connect(self._read_ahead)
@@ -119,12 +120,9 @@ class Workspace(QObject):
         self.tasks.cancel("demo")
 
         def work(progress: Progress) -> Dataset:
-            from napari_rxrx3.data.dataset import open_dataset
+            from napari_rxrx3.dataset import open_dataset
 
-            dataset = open_dataset(path, progress=progress)
-            dataset.progress = None  # that of this task; the vectors are read by another one
-            len(dataset.known_plates)
-            return dataset
+            return open_dataset(path, progress=progress)
 
         self.tasks.run("open", work, self._opened, self.session.say, f"opening {path}")
 
@@ -163,6 +161,7 @@ class Workspace(QObject):
         if self.session.view == "plate":
             self._open_overview()
         else:
+            self._asked = None
             self._on_tiles(self.session.tiles)
 
     def _connect(self) -> None:
@@ -212,7 +211,7 @@ class Workspace(QObject):
 
     def say_what_is_here(self, dataset: Dataset) -> None:
         unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
-        more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
+        more = f" and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
         said = f"{unreadable[0]}{more}. " if unreadable else ""
         self.session.say(f"{said}{printable(dataset.name)}: {dataset.describe()}")
 
@@ -239,14 +238,13 @@ class Workspace(QObject):
         self.tasks.cancel("vectors")
         self.contrast.forget()
         self.zoom_view.leave()
-        self.difference.forget()
+        self.difference.leave()
         if dataset is not None:
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
         self.loader.forget()
-        self.picture = None
+        self.picture = self._asked = None
         self.overview.close()
-        self.session.set_view("well")
         self.labels.set_mosaic(None, {})
         self.layers.clear()
         self._set_title("")
@@ -280,6 +278,7 @@ class Workspace(QObject):
         if dataset is None or plate is None:
             return
         self.loader.drop()
+        self._asked = None
         self._ahead_timer.stop()
         self.zoom_view.leave()
         self.difference.leave()
@@ -296,17 +295,23 @@ class Workspace(QObject):
     def _on_tiles(self, tiles: tuple[Any, ...]) -> None:
         if self.session.dataset is None or not tiles:
             self.loader.drop()
+            self._asked = None
             return
-        self._ahead_timer.stop()
-        self.contrast.expect()  # what was shown is not what the session has now
         if self.session.view == "plate":
+            self._ahead_timer.stop()
+            self.contrast.expect()  # what was shown is not what the session has now
             return
-        self.difference.leave()
-        self.zoom_view.leave()
         canvas, strip = self.labels.size(), self.session.strip
         aspect = canvas.width() / max(1, canvas.height())
         keep = strip is not None and strip.is_arranged
         placed = arranged(tiles, aspect, keep=keep)
+        asked, self._asked = self._asked, (placed, self.session.crop)
+        if asked == self._asked:  # tiles and view may have changed at once
+            return
+        self._ahead_timer.stop()
+        self.contrast.expect()
+        self.difference.leave()
+        self.zoom_view.leave()
         self.loader.request(self.session.dataset, placed, self.session.crop)
         self.contrast.follow_plate()
 

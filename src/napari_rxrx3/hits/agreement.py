@@ -22,7 +22,7 @@ from napari_rxrx3.hits.owner import owner_of
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Agreement", "compare_reviewers", "other_reviewer"]
 

@@ -1,25 +1,23 @@
-"""Names in lists and in sentences: from well ids and keys of perturbations to wells."""
+"""The names that a list has, and the wells that they stand for."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.names import alike_among, name_and_dose, resolve, rows_with
 from napari_rxrx3.core.plate import format_address, parse_address
-from napari_rxrx3.hits.sheet import Sheet, as_number
+from napari_rxrx3.data.files.cells import as_number
+from napari_rxrx3.hits.sheet import Sheet
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["Resolver", "are", "count", "listed_names", "some"]
+__all__ = ["find_wells", "listed_names"]
 
 Array = np.ndarray[Any, Any]
 
@@ -27,9 +25,11 @@ _WELL = ("well_id", "well id")
 _PLACE = (("experiment", "experiment_name"), ("plate",), ("address", "well"))
 _KEY = ("key", "perturbation", "treatment", "guide", "compound", "gene", "name")
 _DOSE = ("concentration", "dose")
-_NAMED, _LONGEST = 5, 60
-_SHOWN_DOSE = re.compile(r"(.+?)[ @]([\d.,]+) ?[µμu]M\Z")
+_SAME_DOSE = 1e-3
 _NONE = np.zeros(0, dtype=np.intp)
+
+
+# --- names in a table -----------------------------------------------------------------------------
 
 
 def listed_names(sheet: Sheet) -> list[str]:
@@ -73,95 +73,61 @@ def _first(row: dict[str, str], names: tuple[str, ...]) -> str:
     return next((row[name] for name in names if row.get(name)), "")
 
 
-def _key_of_shown(name: str) -> str:
-    """Key of a name as the window shows it: ``PLK1 guide 1``, ``Bortezomib 2.5 µM``."""
-    dosed = _SHOWN_DOSE.match(name)
-    return f"{dosed[1]}@{dosed[2]}" if dosed else name.replace(" guide ", "_guide_")
+# --- the wells of names ---------------------------------------------------------------------------
 
 
-class Resolver:
-    """Finds what names stand for: a well id, or a key as maps have it (``Bortezomib@2.5``).
+def find_wells(
+    dataset: Dataset, names: Sequence[str], phenomap: PhenoMap | None = None
+) -> list[Array]:
+    """Places in the table of wells that names stand for, int (m,) each; none where one is unknown.
 
-    With a map, the wells of a perturbation come in its order, the most typical first. A key that
-    it does not hold, or all of them without a map, are looked for in the metadata.
+    A name is a well id, or a key in any way that `napari_rxrx3.core.names` knows; also a treatment
+    or a gene. With a map, the wells of an entry come in its order, the most typical first.
     """
+    of_map = phenomap if phenomap is not None and phenomap.level != "well" else None
 
-    def __init__(self, dataset: Dataset, phenomap: PhenoMap | None = None) -> None:
-        self._dataset = dataset
-        self._phenomap = phenomap if phenomap is not None and phenomap.level != "well" else None
+    def find(keys: list[str]) -> dict[str, Array]:
+        wells = dataset.listed.positions_of(keys).tolist()
+        found = {key: np.array([well]) for key, well in zip(keys, wells, strict=True) if well >= 0}
+        return _received(dataset, keys) | _entries(of_map, keys) | found
 
-    def positions(self, names: Sequence[str]) -> list[Array]:
-        """Places in the table of wells of each name, the best first; none where it is unknown."""
-        wells = self._dataset.listed.positions_of(names).tolist()
-        return [
-            np.array([well]) if well >= 0 else self._of_text(name)
-            for name, well in zip(names, wells, strict=True)
-        ]
+    def alike(folded: set[str]) -> dict[str, set[str]]:
+        return _alike(dataset, folded)
 
-    def _of_text(self, name: str) -> Array:
-        found, key = self._of_key(name), _key_of_shown(name)
-        return found if len(found) or key == name else self._of_key(key)
-
-    def _of_key(self, key: str) -> Array:
-        row = self._phenomap.find(key) if self._phenomap is not None else None
-        if self._phenomap is not None and row is not None:
-            return self._phenomap.positions_of(row)
-        found = self._of_name(key)
-        name, at, dose = key.rpartition("@")
-        return self._of_dose(name, as_number(dose)) if at and not len(found) else found
-
-    def _of_dose(self, name: str, dose: float | None) -> Array:
-        positions = self._of_name(name)
-        doses = self._dataset.known_wells["concentration"].to_numpy()[positions]
-        is_wanted = np.isclose(doses, np.nan if dose is None else dose, rtol=1e-3, atol=0)
-        chosen: Array = positions[is_wanted]
-        return chosen
-
-    def _of_name(self, name: str) -> Array:
-        """Wells of a treatment or gene of this name; else of the only one that differs in case."""
-        for column in self._columns:
-            if name in column.codes:
-                return column.rows(name)
-        folded = name.casefold()
-        alike = [(c, other) for c in self._columns for other in c.folded.get(folded, ())]
-        is_one = len({other for _, other in alike}) == 1
-        return alike[0][0].rows(alike[0][1]) if is_one else _NONE
-
-    @cached_property
-    def _columns(self) -> tuple[_Column, ...]:
-        wells = self._dataset.known_wells
-        return tuple(_Column(wells[name]) for name in ("treatment", "gene"))
+    return [_NONE if wells is None else wells for wells in resolve(names, find, alike)]
 
 
-class _Column:
-    """The rows in which each text of a column is."""
-
-    def __init__(self, column: pd.Series) -> None:
-        codes, names = column.factorize()
-        self.codes = {name: code for code, name in enumerate(names)}
-        self.folded: dict[str, list[str]] = {}
-        for name in self.codes:
-            self.folded.setdefault(name.casefold(), []).append(name)
-        self._rows = np.argsort(codes, kind="stable")
-        self._starts = np.searchsorted(codes[self._rows], np.arange(len(names) + 1))
-
-    def rows(self, name: str) -> Array:
-        code = self.codes[name]
-        rows: Array = self._rows[self._starts[code] : self._starts[code + 1]]
-        return rows
+def _entries(phenomap: PhenoMap | None, keys: list[str]) -> dict[str, Array]:
+    """The wells of entries of a map."""
+    if phenomap is None:
+        return {}
+    rows = zip(keys, phenomap.rows_of(keys).tolist(), strict=True)
+    return {key: phenomap.positions_of(row) for key, row in rows if row >= 0}
 
 
-def count(n: int, word: str) -> str:
-    """``1 well``, ``2,000 wells``."""
-    return f"{n:,} {word}{'s' * (n != 1)}"
+def _received(dataset: Dataset, keys: list[str]) -> dict[str, Array]:
+    """The wells with a treatment or gene of these names, or with a treatment at a dose."""
+    wells = dataset.known_wells
+    at_dose = {key: parts for key in keys if (parts := name_and_dose(key)) is not None}
+    names = {*keys, *(name for name, _ in at_dose.values())}
+    found = rows_with(wells["gene"], names) | rows_with(wells["treatment"], names)
+    doses = wells["concentration"].to_numpy()
+    for key, (name, dose) in at_dose.items():
+        rows = found.get(name, _NONE)
+        rows = rows[np.isclose(doses[rows], dose, rtol=_SAME_DOSE, atol=0)]
+        if key not in found and len(rows):
+            found[key] = rows
+    return {key: found[key] for key in keys if key in found}
 
 
-def some(names: Sequence[str]) -> str:
-    """The names, or the first of many and how many more there are."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    first = (n if len(n) <= _LONGEST else f"{n[:_LONGEST]}…" for n in names[:_NAMED])
-    return ", ".join(first) + more
-
-
-def are(n: int) -> str:
-    return "is" if n == 1 else "are"
+def _alike(dataset: Dataset, folded: set[str]) -> dict[str, set[str]]:
+    """Keys that differ from folded ones only in their case: of treatments, genes and doses."""
+    at_dose = {text: parts for text in folded if (parts := name_and_dose(text)) is not None}
+    names = {*folded, *(name for name, _ in at_dose.values())}
+    wells = dataset.known_wells
+    texts = (text for name in ("treatment", "gene") for text in wells[name].unique())
+    found = alike_among(texts, names)
+    for text, (name, dose) in at_dose.items():
+        keys = {f"{each}@{dose:g}" for each in found.get(name, ())}
+        found[text] = found.get(text, set()) | keys
+    return found

@@ -15,7 +15,7 @@ from napari_rxrx3.hits.hit import Hit
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["RECEIVED", "Owner", "key_of", "keys_at", "misplaced", "owner_of"]
 

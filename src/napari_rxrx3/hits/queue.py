@@ -13,19 +13,21 @@ import numpy as np
 
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import are, count, name_of_well, not_found, sentence, some
 from napari_rxrx3.data.files.local import read_plain, written_atomically
 from napari_rxrx3.hits.hits_file import why_not
-from napari_rxrx3.hits.names import Resolver, are, count, listed_names, some
+from napari_rxrx3.hits.names import find_wells, listed_names
 from napari_rxrx3.hits.owner import RECEIVED
 from napari_rxrx3.hits.sheet import read_sheet
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
-from napari_rxrx3.strips.wells import name_of_well, picture_of
+from napari_rxrx3.maps.spec import Query
+from napari_rxrx3.strips.wells import picture_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [
@@ -42,6 +44,12 @@ __all__ = [
     "queue_of_plate",
     "queue_of_wells",
 ]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+MOST = 20_000
+"""Items that a queue has at most."""
 
 _FORMAT, _VERSION = "napari-rxrx3 queue", 1
 
@@ -114,64 +122,7 @@ class Queue:
         return {item.well_id: i for i, item in reversed(list(enumerate(self.items)))}
 
 
-class QueueFile:
-    """One file; it is written as a whole at every step, from a text that is made once."""
-
-    def __init__(self, path: Path, dataset_id: str) -> None:
-        self.path = path
-        self._dataset_id = dataset_id
-        self._items: tuple[QueueItem, ...] | None = None
-        self._text = ""
-
-    def save(self, queue: Queue) -> None:
-        """Keep a queue with its position.
-
-        Raises
-        ------
-        HitsError
-        """
-        if queue.items is not self._items:
-            self._items, self._text = queue.items, json.dumps(queue.items, ensure_ascii=False)
-        head = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "dataset": self._dataset_id,
-            "title": queue.title,
-            "note": queue.note,
-            "position": queue.position,
-        }
-        start = json.dumps(head, ensure_ascii=False)[:-1]
-        try:
-            with written_atomically(self.path) as temporary:
-                text = f'{start}, "items": {self._text}}}\n'
-                temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-        except OSError as error:
-            why = why_not(error)
-            raise HitsError(
-                f"The place in the queue cannot be kept in {self.path}: {why}."
-            ) from error
-
-    def load(self) -> Queue:
-        """The queue that was kept; an empty one if there is none, or it is another data set's."""
-        try:
-            return self._queue(json.loads(read_plain(self.path).decode("utf-8")))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return Queue()
-
-    def _queue(self, kept: Any) -> Queue:
-        known = kept["format"], kept["version"], kept["dataset"]
-        if known != (_FORMAT, _VERSION, self._dataset_id):
-            return Queue()
-        items = tuple(QueueItem(str(well), str(label)) for well, label in kept["items"])
-        queue = Queue(items, 0, str(kept["title"]), str(kept["note"]))
-        return queue.at(int(kept["position"]))
-
-
-Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
-
-MOST = 20_000
-"""Items that a queue has at most."""
+# --- making one -----------------------------------------------------------------------------------
 
 
 def queue_of_wells(dataset: Dataset, well_ids: Iterable[str], title: str) -> Queue:
@@ -190,7 +141,7 @@ def queue_of_plate(dataset: Dataset, plate: PlateId) -> Queue:
 
 def queue_of_found(dataset: Dataset, found: Found) -> Queue:
     """Review all wells of what a search found."""
-    return _of_positions(dataset, found.positions, f"all wells of {found.hit.name}")
+    return _of_positions(dataset, found.positions, f"all wells of {found.match.words}")
 
 
 def queue_of_neighbors(
@@ -255,7 +206,7 @@ def queue_by_score(
     Parameters
     ----------
     order, kind : str
-        "strongest" or "most consistent", and a key of `napari_rxrx3.maps.neighbors.KINDS`.
+        "strongest" or "most consistent", and a key of `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`.
     experiment : str, optional
         Wells of this one are preferred.
     progress : callable, optional
@@ -266,7 +217,8 @@ def queue_by_score(
     def picture(positions: Array) -> str | None:
         return picture_of(dataset, positions, experiment)
 
-    listed = list_neighbors(phenomap, "", order, kind, k, "cosine", picture, progress=progress)
+    query = Query(order=order, kind=kind, k=k)
+    listed = list_neighbors(phenomap, query, picture, progress)
     what = "perturbations" if kind == "all" else kind
     return queue_of_neighbors(dataset, listed, f"{order} {len(listed):,} {what}", phenomap)
 
@@ -290,7 +242,7 @@ def queue_of_names(
         Wells of this one are preferred.
     """
     wanted = list(dict.fromkeys(names))
-    found = dict(zip(wanted, Resolver(dataset, phenomap).positions(wanted), strict=True))
+    found = dict(zip(wanted, find_wells(dataset, wanted, phenomap), strict=True))
     unknown = [name for name, positions in found.items() if not len(positions)]
     chosen = {
         name: _chosen(dataset, positions, experiment)
@@ -321,7 +273,7 @@ def queue_from_csv(
         raise HitsError(f"{path} lists no well and no perturbation.")
     queue = queue_of_names(dataset, names, path.name, phenomap, experiment)
     if not len(queue):
-        raise HitsError(f"{path} lists nothing of this data set: {queue.note}")
+        raise HitsError(f"{path} lists nothing that is here. {queue.note}")
     return queue
 
 
@@ -364,9 +316,7 @@ def _of_positions(
 def _made(
     items: Sequence[QueueItem], title: str, unknown: Sequence[str], notes: Iterable[str]
 ) -> Queue:
-    if n := len(unknown):
-        notes = [f"{count(n, 'name')} {are(n)} not in this data set ({some(unknown)})", *notes]
-    sentences = [f"{text[0].upper()}{text[1:]}." for text in notes]
+    sentences = filter(None, [not_found(unknown), *map(sentence, notes)])
     return Queue(tuple(dict.fromkeys(items)), 0, title, " ".join(sentences))
 
 
@@ -381,3 +331,59 @@ def _names(rows: pd.DataFrame) -> list[str]:
             named[key] = name_of_well(rows.iloc[place])
         names.append(named[key])
     return names
+
+
+# --- its file -------------------------------------------------------------------------------------
+
+
+class QueueFile:
+    """One file; it is written as a whole at every step, from a text that is made once."""
+
+    def __init__(self, path: Path, dataset_id: str) -> None:
+        self.path = path
+        self._dataset_id = dataset_id
+        self._items: tuple[QueueItem, ...] | None = None
+        self._text = ""
+
+    def save(self, queue: Queue) -> None:
+        """Keep a queue with its position.
+
+        Raises
+        ------
+        HitsError
+        """
+        if queue.items is not self._items:
+            self._items, self._text = queue.items, json.dumps(queue.items, ensure_ascii=False)
+        head = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "dataset": self._dataset_id,
+            "title": queue.title,
+            "note": queue.note,
+            "position": queue.position,
+        }
+        start = json.dumps(head, ensure_ascii=False)[:-1]
+        try:
+            with written_atomically(self.path) as temporary:
+                text = f'{start}, "items": {self._text}}}\n'
+                temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        except OSError as error:
+            why = why_not(error)
+            raise HitsError(
+                f"The place in the queue cannot be kept in {self.path}: {why}."
+            ) from error
+
+    def load(self) -> Queue:
+        """The queue that was kept; an empty one if there is none, or it is another data set's."""
+        try:
+            return self._queue(json.loads(read_plain(self.path).decode("utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return Queue()
+
+    def _queue(self, kept: Any) -> Queue:
+        known = kept["format"], kept["version"], kept["dataset"]
+        if known != (_FORMAT, _VERSION, self._dataset_id):
+            return Queue()
+        items = tuple(QueueItem(str(well), str(label)) for well, label in kept["items"])
+        queue = Queue(items, 0, str(kept["title"]), str(kept["note"]))
+        return queue.at(int(kept["position"]))

@@ -20,7 +20,7 @@ from napari_rxrx3.hits.places import chosen_reviewer, hits_path, queue_path, rea
 from napari_rxrx3.hits.queue import Queue, QueueFile, QueueItem
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Review", "open_review"]
 

@@ -10,23 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_rxrx3.core.errors import HitsError
-from napari_rxrx3.hits.hits_file import unreadable, why_not, write_text
+from napari_rxrx3.hits.hits_file import why_not, write_text
 
-__all__ = ["Sheet", "as_number", "disarmed", "read_sheet", "rearmed", "write_sheet"]
+__all__ = ["Sheet", "disarmed", "read_sheet", "rearmed", "write_sheet"]
 
-_SEPARATORS = ",;\t"
 _FORMULA = re.compile(r"'*(?:\s*[=+\-@＝＋－＠]|[\t\r\n])")
 """What a spreadsheet program may compute, or what we made of it."""
-_WITHOUT_TEXT = {
-    b"PK\x03\x04": "an Excel or LibreOffice file",
-    b"\xd0\xcf\x11\xe0": "an Excel file",
-}
-_SEPARATOR_LINE = re.compile(r"\s*sep=(.)\s*?(?:\r\n|\r|\n)", re.IGNORECASE)
-_LARGEST = 256 * 2**20
+_MOST_ROWS = 1_000_000
+_ROWS_A_BLOCK = 16_384
 
 
 class Sheet(NamedTuple):
-    """Rows of cells; the first may or may not be names of columns. Rows may differ in length."""
+    """Rows of cells; the first may or may not be names of columns."""
 
     rows: list[list[str]]
 
@@ -45,48 +40,32 @@ class Sheet(NamedTuple):
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read a CSV, whichever separator, encoding and line ends it has; empty rows are left out.
+    """Read a list in any form that `napari_rxrx3.data.files.tables` reads.
 
     Raises
     ------
     HitsError
-        If it cannot be read, or is no text.
+        If it cannot be read, or is no list.
     """
+    from napari_rxrx3.data.files.storage import Storage
+    from napari_rxrx3.data.files.tables import As, TableError, open_table
+
+    rows: list[list[str]] = []
     try:
-        if path.stat().st_size > _LARGEST:
-            raise HitsError(f"{path} is too large for a list of wells.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    try:
-        return Sheet(_rows(_decoded(path, content)))
-    except csv.Error as error:
-        raise HitsError(f"{path} cannot be read as a CSV: {error}.") from error
-
-
-def _decoded(path: Path, content: bytes) -> str:
-    for start, what in _WITHOUT_TEXT.items():
-        if content.startswith(start):
-            raise HitsError(f"{path} is {what}: save it as CSV first.")
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace")
-    if b"\0" in content:
-        raise HitsError(f"{path} is no text.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
-
-
-def _rows(text: str) -> list[list[str]]:
-    said = _SEPARATOR_LINE.match(text)
-    text = text[said.end() :] if said else text
-    first = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
-    unquoted = re.sub(r'"[^"]*"', "", first)
-    separator = said[1] if said else max(_SEPARATORS, key=unquoted.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    cells = ([rearmed(cell.strip()) for cell in row] for row in rows)
-    return [row for row in cells if any(row)]
+        with open_table(*Storage.of(path), ragged=True) as table:
+            names = [column.name for column in table.columns]
+            wanted = [(place, As.NAME) for place in range(len(names))]
+            for block in table.blocks(wanted, _ROWS_A_BLOCK):
+                texts = [column.to_pylist() for column in block.columns]
+                rows += [[rearmed(cell or "") for cell in row] for row in zip(*texts, strict=True)]
+                if len(rows) > _MOST_ROWS:
+                    raise HitsError(f"{path} is too large for a list of wells.")
+            notes = table.notes
+    except TableError as error:
+        raise HitsError(str(error)) from error
+    if notes:
+        raise HitsError(f"{path} cannot be read ({notes[0]}).")
+    return Sheet([[rearmed(name) for name in names], *rows])
 
 
 def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -116,17 +95,3 @@ def disarmed(text: str) -> str:
 def rearmed(text: str) -> str:
     """The text that `disarmed` was given."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
-
-
-def as_number(cell: str) -> float | None:
-    """A number, also one with a decimal comma; None if it is none."""
-    cell = cell.strip().replace("\u2212", "-").replace("\u00a0", "")
-    if "," in cell and cell.rfind(",") > cell.rfind("."):
-        cell = cell.replace(".", "").replace(",", ".")
-    else:
-        cell = cell.replace(",", "")
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if abs(number) < float("inf") else None

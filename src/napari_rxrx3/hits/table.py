@@ -18,6 +18,8 @@ from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.words import are, count, some
+from napari_rxrx3.data.files.cells import as_number
 from napari_rxrx3.hits.hit import (
     DEFAULT_TAGS,
     SCORE_NAMES,
@@ -27,14 +29,13 @@ from napari_rxrx3.hits.hit import (
     tags_in_use,
     utc_time,
 )
-from napari_rxrx3.hits.names import are, count, some
 from napari_rxrx3.hits.owner import keys_at
-from napari_rxrx3.hits.sheet import as_number, read_sheet, write_sheet
+from napari_rxrx3.hits.sheet import read_sheet, write_sheet
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.phenomap import PhenoMap
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.words import some
 
 __all__ = [
     "ALIGNMENTS",
@@ -179,7 +180,7 @@ def lacking_controls(batch: Array, is_control: Array, n_batches: int, n_needed: 
 
 
 def lacking_in_words(names: Sequence[str], how: str, control: str) -> str:
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    shown = some(names)
     needed = controls_needed(how)
     count = f"No {control} well" if needed == 1 else f"Fewer than {needed} {control} wells"
     return f"{count} with a vector to align by in {shown}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,15 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
-from napari_rxrx3.maps.evidence.scores import ScoreStore
-from napari_rxrx3.maps.phenomap import MapSpec, Parts, PhenoMap
+from napari_rxrx3.maps.entries import ExperimentAverages
+from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.maps.space import WellSpace, open_space
+from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
-__all__ = ["build_phenomap", "identities", "phenomap_or_fallback"]
+__all__ = ["build_phenomap", "identities"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -29,7 +30,7 @@ _BLOCK = 65536
 _LABELS = ["perturbation_type", "gene", "treatment", "concentration"]
 
 
-def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
+def build_phenomap(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
     """Align the wells' vectors and average them; see `Dataset.phenomap`.
 
     Controls of compound plates are left out of the map (those chosen as controls still align
@@ -50,7 +51,7 @@ def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = 
     parts = None
     if spec.level != "well":
         names = ("entry", "experiment", "n_wells", "vectors")
-        parts = Parts(*(stored[f"part_{name}"] for name in names))
+        parts = ExperimentAverages(*(stored[f"part_{name}"] for name in names))
     return PhenoMap(
         labels=labels,
         vectors=vectors,
@@ -62,38 +63,20 @@ def build_phenomap(dataset: Dataset, spec: MapSpec, progress: Progress | None = 
         left_out=tuple(stored["left_out"].tolist()),
         notes=tuple(stored["notes"].tolist()),
         open_space=spaces.open,
-        score_store=ScoreStore(dataset.cache, f"{fingerprint}|{spec}" if fingerprint else ""),
         why_absent=partial(_why_absent, dataset, spec),
+        cache=dataset.cache,
+        fingerprint=f"{fingerprint}|{spec}" if fingerprint else "",
     )
 
 
-def phenomap_or_fallback(
-    dataset: Dataset, spec: MapSpec, progress: Progress | None = None
-) -> tuple[PhenoMap, str]:
-    """Make the map with the alignment asked for, or without one where controls are too few.
-
-    Returns
-    -------
-    phenomap : PhenoMap
-    note : str
-        Why the alignment is another one than asked for; empty if it is not.
-    """
-    try:
-        return dataset.map_of(spec, progress), ""
-    except MapError as error:
-        if spec.align == "none" or not dataset.embeddings:
-            raise
-        return dataset.map_of(replace(spec, align="none"), progress), f"Not aligned: {error}"
-
-
-def _fingerprint(dataset: Dataset, embedding: str) -> str:
+def _fingerprint(dataset: WellData, embedding: str) -> str:
     """What identifies the wells and the vectors; empty if the wells come from no table."""
     if not dataset.fingerprint:
         return ""
     return f"{dataset.fingerprint}|{embedding}|{dataset.embeddings[embedding].fingerprint}"
 
 
-def _why_absent(dataset: Dataset, spec: MapSpec, key: str) -> str:
+def _why_absent(dataset: WellData, spec: MapSpec, key: str) -> str:
     """Why a map has no entry of a key, in a sentence; empty if the key is just unknown."""
     if spec.level == "well":
         position = dataset.listed.position_of(key)
@@ -116,7 +99,7 @@ def _why_absent(dataset: Dataset, spec: MapSpec, key: str) -> str:
 class _LazySpace:
     """Joining wells and vectors takes seconds, which a map from the cache need not wait for."""
 
-    dataset: Dataset
+    dataset: WellData
     spec: MapSpec
     _space: WellSpace | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -129,7 +112,7 @@ class _LazySpace:
 
 
 def _built(
-    dataset: Dataset,
+    dataset: WellData,
     spec: MapSpec,
     space: WellSpace,
     fingerprint: str | None,
@@ -260,7 +243,7 @@ def _averaged(
     return stored, vectors
 
 
-def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> Parts:
+def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> ExperimentAverages:
     """Average each entry over each experiment alone; vectors in double precision."""
     entries, experiments, counts, vectors = [], [], [], []
     done = 0
@@ -281,7 +264,7 @@ def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> Pa
     entry_of, experiment_of, n_of = map(np.concatenate, (entries, experiments, counts))
     by_entry = np.lexsort((experiment_of, entry_of))
     averages = np.concatenate(vectors)[by_entry]
-    return Parts(entry_of[by_entry], experiment_of[by_entry], n_of[by_entry], averages)
+    return ExperimentAverages(entry_of[by_entry], experiment_of[by_entry], n_of[by_entry], averages)
 
 
 def _grouped(space: WellSpace, wells: Array, n: Array, average: str) -> Array:

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.maps.names import find_entries
+from napari_rxrx3.core.words import count
+from napari_rxrx3.maps.entry_names import find_entries
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.spec import MapSpec
 
-__all__ = ["MOST", "MOST_OPTIMAL", "ORDERS", "HeatMap", "Verdict", "heat_map", "judge_pair"]
+__all__ = ["ARRANGEMENTS", "MOST", "MOST_OPTIMAL", "HeatMap", "Verdict", "heat_map", "judge_pair"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 FindBare = Callable[[list[str]], Collection[str]]
 T = TypeVar("T")
 
-ORDERS = ("clustered", "given")
+ARRANGEMENTS = ("clustered", "given")
 MOST = 1000
 """Entries of a heat map."""
 MOST_OPTIMAL = 300
@@ -129,8 +130,8 @@ def heat_map(
     Parameters
     ----------
     keys : iterable of str
-        As `napari_rxrx3.maps.names.find_entries` understands them. Of more than `MOST` entries
-        an even choice is taken.
+        As `napari_rxrx3.maps.entry_names.find_entries` understands them. Of more than `MOST`
+        entries an even choice is taken.
     order : {"clustered", "given"}
         By average linkage of 1 - cosine, those that cannot be compared last; or as they come.
     progress : callable, optional
@@ -144,8 +145,8 @@ def heat_map(
     MapError
         If there is nothing to compare, or no such order.
     """
-    if order not in ORDERS:
-        raise MapError(f"There is no order {order!r}; choose one of {', '.join(ORDERS)}.")
+    if order not in ARRANGEMENTS:
+        raise MapError(f"There is no order {order!r}; choose one of {', '.join(ARRANGEMENTS)}.")
     return _made(phenomap, list(dict.fromkeys(keys)), order, progress or _unheard, find_bare)
 
 
@@ -153,16 +154,16 @@ def _made(
     phenomap: PhenoMap, keys: list[str], order: str, report: Progress, find_bare: FindBare | None
 ) -> HeatMap:
     names, notes = _even_choice(keys)
-    report(0, 0, f"looking for {_count(len(names))}")
+    report(0, 0, f"looking for {count(len(names), 'entry')}")
     found, unknown = _entries(phenomap, names, find_bare)
     chosen, more_notes = _even_choice(list(found.items()))
-    report(0, 0, f"comparing {_count(len(chosen))} with each other")
+    report(0, 0, f"comparing {count(len(chosen), 'entry')} with each other")
     rows = np.array([row for _, row in chosen], dtype=np.intp)
     matrix = _cosines(phenomap, rows)
     _check(matrix, unknown)
     places, linkage = np.arange(len(rows)), None
     if order == "clustered":
-        report(0, 0, f"ordering {_count(len(chosen))}")
+        report(0, 0, f"ordering {count(len(chosen), 'entry')}")
         places, linkage = _clustered(matrix)
     shown = tuple(chosen[i][0] for i in places)
     matrix = matrix[np.ix_(places, places)]
@@ -259,8 +260,8 @@ def judge_pair(
     row = phenomap.row(other)
     query = phenomap.row(key)
     closeness = phenomap.closeness(query, "cosine")
-    asked = phenomap.question(key, "cosine", bool(closeness[row] < 0), None)
-    judged = phenomap.judge.judge(asked, np.array([row]), closeness, False, progress).iloc[0]
+    search = phenomap.search_of(key, "cosine", bool(closeness[row] < 0), None)
+    judged = phenomap.judge.judge(search, np.array([row]), progress).iloc[0]
     return Verdict(
         float(closeness[row]),
         float(judged["p_value"]),
@@ -268,10 +269,6 @@ def judge_pair(
         float(judged["p_same_plate"]),
         tuple(judged["flags"]),
     )
-
-
-def _count(n: int) -> str:
-    return f"{n:,} entr{'y' if n == 1 else 'ies'}"
 
 
 def _unheard(done: int, total: int, text: str) -> None:

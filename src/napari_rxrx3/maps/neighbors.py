@@ -1,25 +1,23 @@
-"""The answer to a question to the map, ready to be listed."""
+"""The answer to a question to the map: listed once, then judged, then scored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
+
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd
 
+    from napari_rxrx3.maps.entries import NeighborSearch
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.spec import Query
 
-__all__ = ["KINDS", "ORDERS", "Neighbor", "list_neighbors"]
-
-KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
-
-ORDERS = ("similar", "opposite", "strongest", "most consistent")
-"""What comes first: by likeness to the query, or by a score of their own."""
+__all__ = ["Neighbor", "judge_neighbors", "list_neighbors", "score_neighbors"]
 
 _SCORE_OF_ORDER = {
     "strongest": ("effect", "strength_p"),
@@ -28,6 +26,7 @@ _SCORE_OF_ORDER = {
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
+PictureOf = Callable[[Array], str | None]
 
 
 @dataclass(frozen=True)
@@ -57,107 +56,116 @@ class Neighbor:
 
 
 def list_neighbors(
-    phenomap: PhenoMap,
-    key: str,
-    order: str,
-    kind: str,
-    k: int,
-    metric: str,
-    picture_of: Callable[[Array], str | None],
-    *,
-    judged: bool = False,
-    scored: bool = False,
-    progress: Progress | None = None,
+    phenomap: PhenoMap, query: Query, picture_of: PictureOf, progress: Progress | None = None
 ) -> list[Neighbor]:
-    """The first `k` entries of a kind in an order, ranked among their kind.
+    """The first entries of a kind in an order, ranked among their kind.
 
     Parameters
     ----------
-    order, kind : str
-        One of `ORDERS`, and a key of `KINDS`.
+    query : Query
+        Its key, which the map must have where the order is by likeness; order, kind, k and
+        metric. The map is the one given, whatever the query says of it.
     picture_of : callable
         Chooses one of the wells of an entry, by their positions, to be shown.
-    judged, scored : bool
-        As in `PhenoMap.nearest`.
 
     Raises
     ------
     UnknownKey
     """
-    if order in _SCORE_OF_ORDER:
-        table = _by_score(phenomap, *_SCORE_OF_ORDER[order], KINDS[kind], k, progress)
+    if query.order in _SCORE_OF_ORDER:
+        rows, values = _by_score(phenomap, query, progress)
     else:
-        ask = partial(phenomap.nearest, kind=KINDS[kind], judged=judged, scored=scored)
-        table = ask(key, k, metric, order == "opposite", progress=progress)
-        table = table.rename(columns={"similarity": "value", "distance": "value"})
-    neighbors = [
-        _neighbor(phenomap, i, entry, float(value), picture_of)
-        for i, (entry, value) in enumerate(zip(table["key"], table["value"], strict=True), start=1)
+        rows, values = phenomap.ranked(_search(phenomap, query), query.k)
+    labels = phenomap.labels.iloc[rows]
+    wells = [picture_of(phenomap.positions_of(row)) for row in rows.tolist()]
+    return _neighbors(labels, values, wells)
+
+
+def judge_neighbors(
+    phenomap: PhenoMap,
+    query: Query,
+    neighbors: Sequence[Neighbor],
+    progress: Progress | None = None,
+) -> list[Neighbor]:
+    """A list with p, q, the replicates and the flags that do not take the scores of all entries.
+
+    What is listed by a score is not compared with the query: it has flags of its own alone.
+
+    Parameters
+    ----------
+    query : Query
+        What `list_neighbors` answered.
+    progress : callable, optional
+        Called with (done, total, text); may raise to stop.
+    """
+    from napari_rxrx3.maps.evidence.doubts import doubts_of_size
+
+    rows = phenomap.rows_of([neighbor.key for neighbor in neighbors])
+    if query.order in _SCORE_OF_ORDER:
+        own = [doubts_of_size(phenomap, row) for row in rows.tolist()]
+        return [replace(each, flags=flags) for each, flags in zip(neighbors, own, strict=True)]
+    verdicts = phenomap.judge.judge(_search(phenomap, query), rows, progress).to_dict("records")
+    return [replace(each, **verdict) for each, verdict in zip(neighbors, verdicts, strict=True)]
+
+
+def score_neighbors(
+    phenomap: PhenoMap, neighbors: Sequence[Neighbor], progress: Progress | None = None
+) -> list[Neighbor]:
+    """A list with the scores of each entry, and the flags that they raise.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with (done, total, text) while the map is scored; may raise to stop.
+    """
+    from napari_rxrx3.maps.evidence.doubts import with_doubts_of_scores
+
+    rows = phenomap.rows_of([neighbor.key for neighbor in neighbors])
+    scores = phenomap.score_store.get(progress).iloc[rows]
+    flags = with_doubts_of_scores([neighbor.flags for neighbor in neighbors], scores)
+    numbers = zip(scores["strength"], scores["consistency"], strict=True)
+    return [
+        replace(each, flags=raised, strength=float(strength), consistency=float(consistency))
+        for each, raised, (strength, consistency) in zip(neighbors, flags, numbers, strict=True)
     ]
-    return _judged(phenomap, neighbors, table, scored) if judged else neighbors
 
 
-def _neighbor(
-    phenomap: PhenoMap,
-    rank: int,
-    key: str,
-    value: float,
-    picture_of: Callable[[Array], str | None],
-) -> Neighbor:
-    row = phenomap.row(key)
-    label = phenomap.labels.iloc[row]
-    treatment, kind = label["treatment"], label["perturbation_type"]
-    return Neighbor(
-        rank,
-        key,
-        treatment if isinstance(treatment, str) else key,
-        kind if isinstance(kind, str) else "",
-        float(label["concentration"]),
-        value,
-        int(label["n_wells"]),
-        picture_of(phenomap.positions_of(row)),
-    )
+def _neighbors(labels: pd.DataFrame, values: Array, wells: Sequence[str | None]) -> list[Neighbor]:
+    columns = ("treatment", "perturbation_type", "concentration", "n_wells")
+    described = zip(*(labels[name] for name in columns), strict=True)
+    rows = enumerate(zip(labels.index, values.tolist(), wells, described, strict=True), start=1)
+    return [
+        Neighbor(
+            rank,
+            key,
+            treatment if isinstance(treatment, str) else key,
+            kind if isinstance(kind, str) else "",
+            float(dose),
+            value,
+            int(n_wells),
+            well,
+        )
+        for rank, (key, value, well, (treatment, kind, dose, n_wells)) in rows
+    ]
 
 
-def _by_score(
-    phenomap: PhenoMap,
-    score: str,
-    p_value: str,
-    kind: str | None,
-    k: int,
-    progress: Progress | None,
-) -> pd.DataFrame:
-    """The entries with the largest score, whatever the query; what may be chance comes last."""
-    import pandas as pd
+def _search(phenomap: PhenoMap, query: Query) -> NeighborSearch:
+    is_opposite, kind = query.order == "opposite", NEIGHBOR_KINDS[query.kind]
+    return phenomap.search_of(query.key, query.metric, is_opposite, kind)
 
+
+def _by_score(phenomap: PhenoMap, query: Query, progress: Progress | None) -> tuple[Array, Array]:
+    """Rows of the entries with the largest score, and it; what may be chance comes last."""
     from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
 
-    scores = phenomap.score_store.get(phenomap, progress)
+    score, p_value = _SCORE_OF_ORDER[query.order]
+    kind = NEIGHBOR_KINDS[query.kind]
+    scores = phenomap.score_store.get(progress)
     values = scores[score].to_numpy()
     of_kind = np.ones(len(values), dtype=bool)
     if kind is not None:
         of_kind = np.array(phenomap.labels["perturbation_type"] == kind, dtype=bool)
     rows = np.flatnonzero(of_kind & ~np.isnan(values))
     is_chance = ~(scores[p_value].to_numpy()[rows] <= LEVEL_OF_DOUBT)
-    rows = rows[np.lexsort((-values[rows], is_chance))][:k]
-    return pd.DataFrame({"key": phenomap.labels.index[rows], "value": values[rows]})
-
-
-def _judged(
-    phenomap: PhenoMap, neighbors: list[Neighbor], table: pd.DataFrame, scored: bool
-) -> list[Neighbor]:
-    from napari_rxrx3.maps.evidence.doubts import doubts_of_entry
-
-    judged = []
-    for neighbor, row in zip(neighbors, table.to_dict("records"), strict=True):
-        also = {name: row[name] for name in _VERDICTS if name in row}
-        if "flags" not in row:
-            also["flags"] = doubts_of_entry(phenomap, phenomap.row(neighbor.key), scored)
-        if scored:
-            own = phenomap.scores.iloc[phenomap.row(neighbor.key)]
-            also |= {name: float(own[name]) for name in ("strength", "consistency")}
-        judged.append(replace(neighbor, **also))
-    return judged
-
-
-_VERDICTS = ("p_value", "q_value", "p_same_plate", "n_back", "n_alone", "flags")
+    rows = rows[np.lexsort((-values[rows], is_chance))][: query.k]
+    return rows, values[rows]

@@ -1,153 +1,59 @@
-"""A map of perturbations: one vector each, and the ones nearest to any of them."""
+"""A map of perturbations: the nearest to any of them, how far to trust that, and its picture."""
 
 from __future__ import annotations
 
-import difflib
-import threading
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.errors import UnknownKey
-from napari_rxrx3.maps.space import WellSpace
-from napari_rxrx3.maps.spec import MapSpec
-from napari_rxrx3.maps.vector_search import NO_DIRECTION, VectorSearch
+from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.maps.entries import Entries
+from napari_rxrx3.maps.evidence.doubts import (
+    Judge,
+    doubts_of_scores,
+    doubts_of_size,
+    in_order,
+    with_doubts_of_scores,
+)
+from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.projection.coordinates import read_coordinates
+from napari_rxrx3.maps.projection.pca import pca
+from napari_rxrx3.maps.projection.projection import Projection
+from napari_rxrx3.maps.projection.umap import UmapSettings, umap
 
-if TYPE_CHECKING:
-    from napari_rxrx3.maps.evidence.doubts import Judge
-    from napari_rxrx3.maps.evidence.scores import ScoreStore
-    from napari_rxrx3.maps.projection.projection import Projection
-
-__all__ = [
-    "KINDS",
-    "NO_DIRECTION",
-    "MapSpec",
-    "Parts",
-    "PhenoMap",
-    "Question",
-]
+__all__ = ["PhenoMap"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
-KINDS = ("CRISPR", "COMPOUND")
-
-_MANY = 200_000
-"""Of so many keys none is looked for by its likeness, which would take seconds."""
-
-_PIECE = 2**17
-
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What is asked of a map: row of the query, bool (n,) of what is searched, and how."""
-
-    query: int
-    searched: Array
-    metric: str
-    opposite: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Averages of each entry over the wells of one experiment alone.
+class PhenoMap(Entries):
+    """Vectors of all perturbations at one level, and what can be asked of them.
 
     Attributes
     ----------
-    entry, experiment, n_wells : int (m,)
-        Sorted by entry.
-    vectors : float32 (m, d)
+    score_store : ScoreStore
+        Computes `scores` when they are first asked for.
+    judge : Judge
+        Tells how far a similarity can be trusted.
     """
 
-    entry: Array
-    experiment: Array
-    n_wells: Array
-    vectors: Array
+    score_store: ScoreStore = field(init=False, repr=False)
+    judge: Judge = field(init=False, repr=False)
 
-    def of(self, entry: int) -> slice:
-        """Where the parts of an entry are."""
-        start, stop = np.searchsorted(self.entry, [entry, entry + 1])
-        return slice(int(start), int(stop))
-
-
-@dataclass(frozen=True, eq=False)
-class PhenoMap:
-    """Vectors of all perturbations at one level.
-
-    Attributes
-    ----------
-    labels : pandas.DataFrame
-        Indexed by key: perturbation_type, gene, treatment, concentration (uM), n_wells.
-    vectors : float32 (n, d)
-        Rows as in `labels`. Do not write.
-    spec : MapSpec
-        How the map was made.
-    member_positions : int (wells,)
-        Places in the table of wells of all wells that went into the map, entry by entry, within
-        an entry the most typical well first.
-    parts : Parts or None
-        None at the level of wells.
-    left_out : tuple of str
-        Batches with too few controls.
-    notes : tuple of str
-        What the user should know about the map, a sentence each.
-    find_wells : callable
-        Gives the places in the table of wells of some well ids, -1 for those that are not listed.
-    open_space : callable
-        Gives the wells with their vectors; takes seconds the first time, and reports them.
-    why_absent : callable
-        Says why there is no entry of a key, where that is by design; empty elsewhere.
-    """
-
-    labels: pd.DataFrame
-    vectors: Array
-    spec: MapSpec
-    member_positions: Array
-    parts: Parts | None
-    well_ids: pd.Index
-    find_wells: Callable[[Sequence[str] | pd.Index], Array]
-    left_out: tuple[str, ...]
-    notes: tuple[str, ...]
-    open_space: Callable[[Progress | None], WellSpace]
-    score_store: ScoreStore
-    why_absent: Callable[[str], str]
-    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-
-    @property
-    def level(self) -> str:
-        return self.spec.level
-
-    @property
-    def align(self) -> str:
-        return self.spec.align
-
-    @property
-    def embedding(self) -> str:
-        return self.spec.embedding
-
-    @property
-    def fingerprint(self) -> str:
-        """What files made from the map are kept by; empty if the wells have no table."""
-        return self.score_store.fingerprint
-
-    @property
-    def members(self) -> pd.Index:
-        """Ids of all wells that went into the map, in the order of `member_positions`."""
-        return self.well_ids[self.member_positions]
-
-    @property
-    def space(self) -> WellSpace:
-        """The wells with their vectors; opened when first asked for, see `open_space`."""
-        return self.open_space(None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "score_store", ScoreStore(self))  # frozen for all others
+        object.__setattr__(self, "judge", Judge(self))
 
     @property
     def scores(self) -> pd.DataFrame:
         """How strong and how consistent each entry is; see `napari_rxrx3.maps.evidence.scores`."""
-        return self.score_store.get(self)
+        return self.score_store.get()
 
     def nearest(
         self,
@@ -183,38 +89,76 @@ class PhenoMap:
         ------
         UnknownKey, ValueError
         """
-        asked = self.question(key, metric, opposite, kind)
-        found, values = self.ranked(asked, k)
+        search = self.search_of(key, metric, opposite, kind)
+        found, values = self.ranked(search, k)
         table = self._listed(found, values, metric)
         if not judged:
             return table
-        closeness = self.closeness(asked.query, metric)
-        return table.join(self.judge.judge(asked, found, closeness, scored, progress))
+        verdicts = self.judge.judge(search, found, progress)
+        if scored:
+            scores = self.score_store.get(progress)
+            verdicts["flags"] = with_doubts_of_scores(verdicts["flags"], scores.iloc[found])
+        return table.join(verdicts)
 
-    def project(self, method: str = "pca", **options: Any) -> Projection:
-        """Place all entries in a picture of two dimensions; see `maps.projection.project`."""
-        from napari_rxrx3.maps.projection.project import project
+    def project(
+        self,
+        method: str = "pca",
+        *,
+        settings: UmapSettings | None = None,
+        path: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Projection:
+        """Place all entries in a picture of two dimensions.
 
-        return project(self, method, **options)
+        Parameters
+        ----------
+        method : {"pca", "umap", "file"}
+        settings : UmapSettings, optional
+            Of UMAP.
+        path : str or path-like, optional
+            The file of coordinates, see `maps.projection.coordinates.read_coordinates`.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
 
-    def question(self, key: str, metric: str, opposite: bool, kind: str | None) -> Question:
-        """What `nearest` asks; see there."""
-        query = self.row(key)
-        return Question(query, self.searched(query, kind), metric, opposite)
-
-    def ranked(self, asked: Question, k: int) -> tuple[Array, Array]:
-        """The first `k` entries that answer a question, exactly; ties in the order of labels.
-
-        Returns
-        -------
-        rows : int
-        values : float64, like `rows`
-            Similarities (cosine) or distances (Euclidean).
+        Raises
+        ------
+        MapError, MetadataError
         """
-        rows, closeness = self.vector_search.nearest(
-            asked.query, k, asked.metric, asked.opposite, asked.searched
-        )
-        return rows, closeness if asked.metric == "cosine" else -closeness
+        if method == "pca":
+            return pca(self, progress)
+        if method == "umap":
+            return umap(self, settings, progress)
+        if method != "file":
+            raise MapError(f"There is no projection {method!r}; choose one of pca, umap, file.")
+        if path is None:
+            raise MapError("A projection from a file needs its path.")
+        return read_coordinates(path, self, progress)
+
+    def scores_at(self, positions: Array) -> pd.DataFrame:
+        """Numeric scores of the entries that wells went into, a row a well; NaN for others.
+
+        Parameters
+        ----------
+        positions : int (n,)
+            Places in the table of wells.
+        """
+        entry = self.entry_of_position[positions]
+        numbers = self.scores.select_dtypes("number")  # a view: no copy of all entries' scores
+        columns = {
+            name: np.where(entry >= 0, column.to_numpy()[entry], np.nan)
+            for name, column in numbers.items()
+        }
+        return pd.DataFrame(columns)
+
+    def doubts_of(self, key: str) -> tuple[str, ...]:
+        """Reasons to doubt an entry whatever it is compared with: names of `DOUBTS`.
+
+        Raises
+        ------
+        UnknownKey
+        """
+        row = self.row(key)
+        return in_order([*doubts_of_size(self, row), *doubts_of_scores(self.scores.iloc[row])])
 
     def _listed(self, found: Array, values: Array, metric: str) -> pd.DataFrame:
         return pd.DataFrame(
@@ -225,161 +169,3 @@ class PhenoMap:
                 "n_wells": self.n_wells[found],
             }
         )
-
-    def closeness(self, row: int, metric: str) -> Array:
-        """How close all entries are to one, float (n,): cosine, or Euclidean distance negated."""
-        return self.vector_search.closeness(row, metric)
-
-    def searched(self, query: int, kind: str | None) -> Array:
-        """Which entries are compared with one: bool (n,)."""
-        if kind is None:
-            searched = np.ones(len(self.labels), dtype=bool)
-        elif kind in KINDS:
-            searched = self._of_kind[kind].copy()
-        else:
-            raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
-        searched[query] = False
-        return searched
-
-    def row(self, key: str) -> int:
-        """Row of an entry.
-
-        Raises
-        ------
-        UnknownKey
-        """
-        row = self.find(key)
-        if row is None:
-            raise UnknownKey(key, self.closest_keys(key), self.why_absent(key))
-        return row
-
-    def find(self, key: str) -> int | None:
-        """Row of an entry, None if there is none."""
-        if self.level == "well":  # an index of millions of keys takes seconds
-            position = int(self.find_wells([key])[0])
-            row = int(self._entry_of_position[position]) if position >= 0 else -1
-            return row if row >= 0 else None
-        return int(self.labels.index.get_loc(key)) if key in self.labels.index else None
-
-    def rows_of(self, keys: Sequence[str]) -> Array:
-        """Rows of entries, int (n,): -1 for keys that are in no map like this."""
-        if self.level != "well":
-            return np.asarray(self.labels.index.get_indexer(pd.Index(keys, dtype=object)))
-        positions = self.find_wells(keys)
-        return np.where(positions >= 0, self._entry_of_position[positions], -1)
-
-    def closest_keys(self, text: str, n: int = 5) -> list[str]:
-        """Keys that look most like a text, whatever its case."""
-        lower = text.casefold()
-        keys = self.labels.index
-        if len(keys) > _MANY:
-            return list(keys[keys.str.lower().str.startswith(lower)][:n])
-        starting = [key for key in keys if key.casefold().startswith(lower)]
-        if len(starting) >= n:
-            return starting[:n]
-        folded: dict[str, list[str]] = {}
-        for key in keys:
-            folded.setdefault(key.casefold(), []).append(key)
-        alike = difflib.get_close_matches(lower, list(folded), n=n, cutoff=0.5)
-        found = dict.fromkeys(starting + [key for f in alike for key in folded[f]])
-        return list(found)[:n]
-
-    def wells_of(self, key: str) -> pd.Index:
-        """Ids of the wells that an entry is the average of, the most typical first.
-
-        Raises
-        ------
-        UnknownKey
-        """
-        return self.well_ids[self.positions_of(self.row(key))]
-
-    def positions_of(self, row: int) -> Array:
-        """Places in the table of wells of an entry's wells, the most typical first."""
-        start, stop = self.ends[row] - self.n_wells[row], self.ends[row]
-        return self.member_positions[start:stop]
-
-    def scores_at(self, positions: Array) -> pd.DataFrame:
-        """Numeric scores of the entries that wells went into, a row a well; NaN for others.
-
-        Parameters
-        ----------
-        positions : int (n,)
-            Places in the table of wells.
-        """
-        entry = self._entry_of_position[positions]
-        numbers = self.scores.select_dtypes("number")  # a view: no copy of all entries' scores
-        columns = {
-            name: np.where(entry >= 0, column.to_numpy()[entry], np.nan)
-            for name, column in numbers.items()
-        }
-        return pd.DataFrame(columns)
-
-    def key_of_well(self, well_id: str) -> str | None:
-        """Key of the entry that a well went into, None if it is not in the map."""
-        position = int(self.find_wells([well_id])[0])
-        entry = self._entry_of_position[position] if position >= 0 else -1
-        return None if entry < 0 else str(self.labels.index[entry])
-
-    @cached_property
-    def n_wells(self) -> Array:
-        """Int (n,): number of wells of each entry."""
-        return np.asarray(self.labels["n_wells"])
-
-    @cached_property
-    def ends(self) -> Array:
-        """Int (n,): where the wells of each entry end in `member_positions`."""
-        return np.cumsum(self.n_wells)
-
-    @cached_property
-    def vector_search(self) -> VectorSearch:
-        """What finds the nearest vectors; it keeps their lengths."""
-        return VectorSearch(self.vectors)
-
-    @property
-    def squared_norms(self) -> Array:
-        """Float64 (n,)."""
-        return self.vector_search.squared_norms
-
-    @property
-    def inverse_norms(self) -> Array:
-        """Float32 (n,): 0 for an entry that has no direction."""
-        return self.vector_search.inverse_norms
-
-    @cached_property
-    def judge(self) -> Judge:
-        """What tells how far a similarity can be trusted."""
-        from napari_rxrx3.maps.evidence.doubts import Judge
-
-        with self._lock:
-            return Judge(self)
-
-    @cached_property
-    def member_entry(self) -> Array:
-        """Int (wells,): the entry of each of `member_positions`."""
-        return np.repeat(np.arange(len(self.labels), dtype=np.int32), self.n_wells)
-
-    @cached_property
-    def member_wells(self) -> Array:
-        """Int (wells,): where each of `member_positions` is in `space`."""
-        place = np.full(len(self.well_ids), -1, dtype=np.intp)
-        place[self.space.positions] = np.arange(len(self.space))
-        return np.asarray(place[self.member_positions])
-
-    @cached_property
-    def groups(self) -> Array:
-        """Int (n,): what is perturbed in each entry, whatever guide or dose; -1 for controls."""
-        return np.asarray(self.space.group[self.member_wells[self.ends - 1]])
-
-    @cached_property
-    def _of_kind(self) -> dict[str, Array]:
-        """For each kind, which entries are of it: bool (n,)."""
-        kinds = self.labels["perturbation_type"]
-        return {kind: np.array(kinds == kind, dtype=bool) for kind in KINDS}
-
-    @cached_property
-    def _entry_of_position(self) -> Array:
-        entry = np.full(len(self.well_ids), -1, dtype=np.int32)
-        for start in range(0, len(self.member_entry), _PIECE):  # so that other threads go on
-            piece = slice(start, start + _PIECE)
-            entry[self.member_positions[piece]] = self.member_entry[piece]
-        return entry

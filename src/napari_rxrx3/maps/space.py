@@ -13,6 +13,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import N_COLUMNS
+from napari_rxrx3.core.words import some
 from napari_rxrx3.maps.align import (
     Alignment,
     controls_needed,
@@ -23,7 +24,7 @@ from napari_rxrx3.maps.align import (
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["WellSpace", "open_space"]
 
@@ -135,7 +136,7 @@ class WellSpace:
         return replace(self, alignment=alignment)
 
 
-def open_space(dataset: Dataset, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
+def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
     """Join wells and vectors, and fit the alignment to the controls.
 
     Parameters
@@ -165,7 +166,7 @@ def open_space(dataset: Dataset, spec: MapSpec, progress: Progress | None = None
     return space.fitted_to(np.flatnonzero(space.is_control), how, progress)
 
 
-def _joined(dataset: Dataset, spec: MapSpec, report: Progress) -> WellSpace:
+def _joined(dataset: WellData, spec: MapSpec, report: Progress) -> WellSpace:
     report(0, 0, "joining wells and vectors")
     positions, rows = dataset.rows_of(spec.embedding)
     if not len(rows):
@@ -236,7 +237,7 @@ def _lone_controls(space: WellSpace, control: str) -> tuple[str, ...]:
     lone = [space.batch_names[b] for b in np.flatnonzero(n_controls == 1)]
     if not lone:
         return ()
-    shown = ", ".join(lone[:5]) + (f" and {len(lone) - 5} more" if len(lone) > 5 else "")
+    shown = some(lone)
     return (f"Only one {control} well in {shown}: centered on it, but not scaled.",)
 
 

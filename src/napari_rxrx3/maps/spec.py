@@ -8,12 +8,28 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.maps.align import ALIGNMENTS
 
-__all__ = ["AVERAGES", "BATCHES", "LEVELS", "METRICS", "MapSpec", "Query", "spec_of"]
+__all__ = [
+    "AVERAGES",
+    "BATCHES",
+    "LEVELS",
+    "METRICS",
+    "NEIGHBOR_KINDS",
+    "NEIGHBOR_ORDERS",
+    "MapSpec",
+    "Query",
+    "spec_of",
+]
 
 LEVELS = ("well", "guide", "perturbation", "compound")
 METRICS = ("cosine", "euclidean")
 AVERAGES = ("mean", "median")
 BATCHES = ("experiment", "plate")
+
+NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
+"""What is listed, and its perturbation type."""
+
+NEIGHBOR_ORDERS = ("similar", "opposite", "strongest", "most consistent")
+"""What comes first: by likeness to the query, or by a score of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +65,9 @@ class MapSpec:
 class Query(MapSpec):
     """A question to the map: which perturbations look like, or unlike, this one.
 
-    `well` is the well shown for it; None until one is chosen. `order` and `kind` are those of
-    `napari_rxrx3.maps.neighbors`; the rest says which map is asked, an empty `embedding` being the
-    data set's default.
+    `well` is the well shown for it; None until one is chosen. `order` is one of
+    `NEIGHBOR_ORDERS`, `kind` a key of `NEIGHBOR_KINDS`; the rest says which map is asked, an empty
+    `embedding` being the data set's default.
     """
 
     key: str = ""

@@ -11,7 +11,7 @@ import numpy as np
 from napari_rxrx3.core.plate import PlateId
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["FromControls", "Progress", "from_controls"]
 

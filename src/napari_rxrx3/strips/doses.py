@@ -9,13 +9,14 @@ import numpy as np
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.strips.request import Request
-from napari_rxrx3.strips.strip import NothingToCompare, Strip
+from napari_rxrx3.core.words import dose_in_words
+from napari_rxrx3.strips.request import StripRequest
+from napari_rxrx3.strips.strip import DoseCurve, NothingToCompare, Strip
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DoseCurve", "dose_strip"]
+__all__ = ["dose_strip"]
 
 Array = np.ndarray[Any, Any]
 
@@ -23,35 +24,6 @@ _MOST_ROWS = 4
 _MEASURED = 200
 _SAME_DOSE = 1.3
 """Doses whose ratio is below this are two ways to write one dose."""
-
-
-@dataclass(frozen=True)
-class DoseCurve:
-    """How far each dose of a compound is from the controls.
-
-    Attributes
-    ----------
-    doses : tuple of float
-        Micromolar, rising; all doses of the series, also those without a well or a vector.
-    distances : tuple of tuples of float
-        For each dose, one distance a replicate; empty where there is none.
-    means : tuple of float
-        For each dose, the mean of its distances; NaN where there is none.
-    metric : str
-        What the distance is, in words.
-    control_spread : (float, float)
-        Nine in ten of the controls' own distances lie between these two: no more than noise.
-        NaN, NaN if there are too few controls.
-    unit : str
-        Of the doses.
-    """
-
-    doses: tuple[float, ...]
-    distances: tuple[tuple[float, ...], ...]
-    means: tuple[float, ...]
-    metric: str
-    control_spread: tuple[float, float]
-    unit: str = "µM"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +36,10 @@ class _Dose:
 
     @property
     def name(self) -> str:
-        return f"{self.dose:g} µM"
+        return dose_in_words(self.dose)
 
 
-def dose_strip(request: Request) -> Strip:
+def dose_strip(request: StripRequest) -> Strip:
     """Controls, then a column a dose in rising order, a row a replicate."""
     doses = _doses(request)
     curve, note = _curve(request, doses)
@@ -91,7 +63,7 @@ def dose_strip(request: Request) -> Strip:
     )
 
 
-def _doses(request: Request) -> list[_Dose]:
+def _doses(request: StripRequest) -> list[_Dose]:
     row = request.row
     name, kind = row["treatment"], row["perturbation_type"]
     if kind != "COMPOUND" or not isinstance(name, str) or np.isnan(row["concentration"]):
@@ -128,7 +100,7 @@ def _is_same(a: float, b: float) -> bool:
     return a == b or (min(a, b) > 0 and max(a, b) / min(a, b) < _SAME_DOSE)
 
 
-def _column(request: Request, dose: _Dose, n_rows: int) -> list[Tile]:
+def _column(request: StripRequest, dose: _Dose, n_rows: int) -> list[Tile]:
     if not len(dose.pictured):
         why = "no image of it here" if len(dose.positions) else "no well of it"
         return [Tile(None, f"{dose.name}\n{why}")]
@@ -142,7 +114,7 @@ def _first_in_row(columns: list[list[Tile]], row: int) -> str | None:
     return next((tile.well_id for tile in chosen if tile.well_id), None)
 
 
-def _missing_in_words(request: Request, doses: list[_Dose]) -> str:
+def _missing_in_words(request: StripRequest, doses: list[_Dose]) -> str:
     missing = sum(not request.n_pictured(dose.positions) for dose in doses)
     return f"{missing} of {len(doses)} doses have no image here." if missing else ""
 
@@ -152,7 +124,7 @@ def _left_out(doses: list[_Dose], n_rows: int) -> str:
     return f"{n_rows} of up to {most:,} replicates a dose are shown." if most > n_rows else ""
 
 
-def _curve(request: Request, doses: list[_Dose]) -> tuple[DoseCurve | None, str]:
+def _curve(request: StripRequest, doses: list[_Dose]) -> tuple[DoseCurve | None, str]:
     """The distances of the doses from the controls, or why they are not known."""
     measured = [dose.positions[:_MEASURED] for dose in doses]
     try:

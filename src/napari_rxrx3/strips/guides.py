@@ -1,4 +1,4 @@
-"""The guides of a gene, the strongest first."""
+"""The guides of a gene, the one that is furthest from the controls first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import natural_key
+from napari_rxrx3.core.words import guide_in_words
 from napari_rxrx3.maps.spec import spec_of
-from napari_rxrx3.strips.request import Request
+from napari_rxrx3.strips.request import StripRequest
 from napari_rxrx3.strips.strip import NothingToCompare, Strip
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _TILES = 36
 _COLUMNS, _MOST_GUIDES = (2, 6), 10
 _ALIKE = "Alike is the cosine of a guide to the mean of the others."
 _MEASURED = 200
-"""Wells a guide that its strength is the mean of, at most: control genes have thousands."""
+"""Wells a guide that its distance is the mean of, at most: control genes have thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,26 +37,26 @@ class _Guide:
     treatment: str
     positions: Array
     pictured: Array
-    strength: float = np.nan
+    distance: float = np.nan
     likeness: float = np.nan
 
     @property
     def name(self) -> str:
-        return self.treatment.replace("_guide_", " guide ")
+        return guide_in_words(self.treatment)
 
     @property
     def numbers(self) -> list[str]:
         """What is known of it, short enough for a tile."""
-        strength = [] if np.isnan(self.strength) else [f"strong {self.strength:.2g}"]
-        return strength if np.isnan(self.likeness) else [*strength, f"alike {self.likeness:.2f}"]
+        distance = [] if np.isnan(self.distance) else [f"distance {self.distance:.2g}"]
+        return distance if np.isnan(self.likeness) else [*distance, f"alike {self.likeness:.2f}"]
 
 
-def guide_strip(request: Request) -> Strip:
+def guide_strip(request: StripRequest) -> Strip:
     """A row a guide, a column a replicate, and controls of the same plates at the end."""
     gene = _gene_of(request)
     guides, notes = _judged(request, _guides(request, gene))
-    by_strength = any(not np.isnan(guide.strength) for guide in guides)
-    guides.sort(key=lambda guide: -np.nan_to_num(guide.strength, nan=-np.inf))
+    by_distance = any(not np.isnan(guide.distance) for guide in guides)
+    guides.sort(key=lambda guide: -np.nan_to_num(guide.distance, nan=-np.inf))
     shown = _with_query(guides, request)
     most = max(1, *(len(guide.pictured) for guide in shown))
     n_columns = min(most, max(min(_TILES // (len(shown) + 1), _COLUMNS[1]), _COLUMNS[0]))
@@ -63,12 +64,12 @@ def guide_strip(request: Request) -> Strip:
         notes.append(f"{len(shown)} of {len(guides)} guides are shown.")
     if n_columns < most:
         notes.append(f"{n_columns} of up to {most:,} replicates a guide are shown.")
-    title = f"{gene}: guides by strength" if by_strength else f"{gene}: guides"
+    title = f"{gene}: guides by distance from controls" if by_distance else f"{gene}: guides"
     note = " ".join(filter(None, notes))
     return Strip("guides", title, _rows(request, shown, n_columns), is_arranged=True, note=note)
 
 
-def _gene_of(request: Request) -> str:
+def _gene_of(request: StripRequest) -> str:
     treatment, kind = request.row["treatment"], request.row["perturbation_type"]
     gene = gene_of_guide(treatment) if isinstance(treatment, str) else None
     if gene is None or kind == "COMPOUND":
@@ -76,7 +77,7 @@ def _gene_of(request: Request) -> str:
     return gene
 
 
-def _guides(request: Request, gene: str) -> list[_Guide]:
+def _guides(request: StripRequest, gene: str) -> list[_Guide]:
     """All guides of a gene in the order of their numbers."""
     treatments = request.dataset.known_wells["treatment"]
     prefix = f"{gene}_guide_"
@@ -93,7 +94,7 @@ def _guides(request: Request, gene: str) -> list[_Guide]:
     return guides
 
 
-def _judged(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], list[str]]:
+def _judged(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide], list[str]]:
     """The guides with what their vectors say, and what to know about it."""
     try:
         guides, words = _measured(request, guides)
@@ -110,28 +111,26 @@ def _judged(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], list[
     return guides, [*more, words]
 
 
-def _measured(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], str]:
-    """The guides with their strength, and what that is."""
+def _measured(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide], str]:
+    """The guides with their distance from the controls, and what that is."""
     measured = [guide.positions[:_MEASURED] for guide in guides]
     far = request.from_controls(np.concatenate(measured))
     ends = np.cumsum([len(wells) for wells in measured])
-    strengths = [_mean(part) for part in np.split(far.distances, ends[:-1])]
-    guides = [replace(g, strength=s) for g, s in zip(guides, strengths, strict=True)]
-    if np.isnan(strengths).all():
+    distances = [_mean(part) for part in np.split(far.distances, ends[:-1])]
+    guides = [replace(g, distance=d) for g, d in zip(guides, distances, strict=True)]
+    if np.isnan(distances).all():
         return guides, f"No guide has a {far.metric}."
-    words = f"Strong is the mean {far.metric}"
+    words = f"Distance is the mean {far.metric}"
     low, high = far.spread
     if not np.isnan(low):
         words += f"; that of the controls themselves is {low:.2g} to {high:.2g}"
     return guides, f"{words}."
 
 
-def _compared(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], list[str]]:
+def _compared(request: StripRequest, guides: list[_Guide]) -> tuple[list[_Guide], list[str]]:
     """The guides with how much each acts like the others, and how much all of them do."""
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     spec = replace(spec_of(request.query), level="perturbation")
-    phenomap, note = phenomap_or_fallback(request.dataset, spec, request.progress)
+    phenomap, note = request.dataset.map_or_fallback(spec, request.progress)
     units = _directions(phenomap, guides, request)
     known = [i for i, unit in enumerate(units) if unit is not None]
     vectors = np.array([units[i] for i in known])
@@ -146,7 +145,9 @@ def _compared(request: Request, guides: list[_Guide]) -> tuple[list[_Guide], lis
     return alike, [note, _agreement_in_words(phenomap, request, agreement), _ALIKE]
 
 
-def _directions(phenomap: PhenoMap, guides: list[_Guide], request: Request) -> list[Array | None]:
+def _directions(
+    phenomap: PhenoMap, guides: list[_Guide], request: StripRequest
+) -> list[Array | None]:
     """Direction of the mean of each guide's aligned vectors; None where it has none."""
     space = phenomap.open_space(request.progress)
     directions: list[Array | None] = []
@@ -159,7 +160,7 @@ def _directions(phenomap: PhenoMap, guides: list[_Guide], request: Request) -> l
     return directions
 
 
-def _agreement_in_words(phenomap: PhenoMap, request: Request, agreement: float) -> str:
+def _agreement_in_words(phenomap: PhenoMap, request: StripRequest, agreement: float) -> str:
     words, what = f"The guides agree {agreement:.2f}", "(mean cosine of all pairs)"
     key = phenomap.key_of_well(request.well_id)
     if key is None or not phenomap.score_store.is_ready:
@@ -173,14 +174,14 @@ def _agreement_in_words(phenomap: PhenoMap, request: Request, agreement: float) 
     return f"{words} {what}."
 
 
-def _with_query(guides: list[_Guide], request: Request) -> list[_Guide]:
+def _with_query(guides: list[_Guide], request: StripRequest) -> list[_Guide]:
     """As many guides as are shown; that of the well always."""
     shown = guides[:_MOST_GUIDES]
     own = next(g for g in guides if g.treatment == request.row["treatment"])
     return shown if own in shown else [*shown[:-1], own]
 
 
-def _rows(request: Request, guides: list[_Guide], n_columns: int) -> tuple[Tile, ...]:
+def _rows(request: StripRequest, guides: list[_Guide], n_columns: int) -> tuple[Tile, ...]:
     tiles = []
     for row, guide in enumerate(guides):
         wells = [request.tile_at(position) for position in guide.pictured[:n_columns]]

@@ -10,14 +10,15 @@ import numpy as np
 
 from napari_rxrx3.core.errors import UnknownKey
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.words import key_in_words, name_of_well, name_with_dose
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
 from napari_rxrx3.maps.spec import Query, spec_of
-from napari_rxrx3.strips.request import Request
+from napari_rxrx3.strips.request import StripRequest
 from napari_rxrx3.strips.strip import CONTROL, NEIGHBOR, QUERY, NothingToCompare, Strip
-from napari_rxrx3.strips.wells import name_of_well, nearest_controls, picture_of, plate_of
+from napari_rxrx3.strips.wells import nearest_controls, picture_of, plate_of
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["beside_query", "neighbor_strip"]
 
@@ -26,19 +27,19 @@ _SHOWN, _ASKED = 6, 30
 
 def beside_query(dataset: Dataset, query: Query, key: str, well: str | None) -> Strip:
     """The query's well, a control of its plate, and the well of one neighbor."""
-    neighbor = Tile(well, f"neighbor: {key}", role=NEIGHBOR)
+    neighbor = Tile(well, f"neighbor: {key_in_words(key)}", role=NEIGHBOR)
     if query.well is None:
-        label = f"query: {query.key} (no image of it is here)"
+        label = f"query: {key_in_words(query.key)} (no image of it is here)"
         tiles: tuple[Tile, ...] = (Tile(None, label, role=QUERY), neighbor)
     else:
         control = next(iter(nearest_controls(dataset, query.well)), None)
         beside = "control, same plate" if control else "no control on this plate"
         first = Tile(query.well, f"query: {name_of_well(dataset.row(query.well))}", role=QUERY)
         tiles = (first, Tile(control, beside, role=CONTROL), neighbor)
-    return Strip("neighbors", f"{query.key} and {key}", tiles)
+    return Strip("neighbors", f"{key_in_words(query.key)} and {key_in_words(key)}", tiles)
 
 
-def neighbor_strip(request: Request) -> Strip:
+def neighbor_strip(request: StripRequest) -> Strip:
     """The well, a control of its plate, and the first neighbors that can be seen."""
     key, note = request.query.key or request.name, ""
     if request.neighbors:
@@ -47,43 +48,39 @@ def neighbor_strip(request: Request) -> Strip:
         key, found, note = _neighbors(request)
         note = " ".join(filter(None, [_without_order(key, found), note]))
         seen = [n for n in found if n.well is not None][:_SHOWN]
-        shown = [_tile(request, _name(n), n.well, f"{n.rank}: {n.value:.2f}") for n in seen]
+        shown = [
+            _tile(request, name_with_dose(n.name, n.dose), n.well, f"{n.rank}: {n.value:.2f}")
+            for n in seen
+        ]
         if not shown:
-            raise NothingToCompare(f"No image of any neighbor of {key} is here.")
+            raise NothingToCompare(f"No image of any neighbor of {key_in_words(key)} is here.")
         n_hidden = seen[-1].rank - len(seen)
         if n_hidden:
             left_out = f"{n_hidden} of the first {seen[-1].rank} neighbors have no image here."
             note = f"{note} {left_out}".strip()
     controls = request.controls_of([request.well_id])
     tiles = (request.tile(request.well_id), *controls, *shown)
-    return Strip("neighbors", f"{key} and its neighbors", tiles, note=note)
+    return Strip("neighbors", f"{key_in_words(key)} and its neighbors", tiles, note=note)
 
 
 def _without_order(key: str, found: list[Neighbor]) -> str:
     """The controls of an aligned map have no direction: nothing is nearer to them."""
     if len(found) < 2 or np.ptp([neighbor.value for neighbor in found]) > 0:
         return ""
-    return f"All entries are equally near to {key}, so that their order says nothing."
+    return f"All entries are equally near to {key_in_words(key)}, so that their order says nothing."
 
 
-def _name(neighbor: Neighbor) -> str:
-    name = neighbor.name.replace("_guide_", " guide ")
-    return name if np.isnan(neighbor.dose) else f"{name} {neighbor.dose:g} µM"
-
-
-def _tile(request: Request, name: str, well: str | None, what: str) -> Tile:
+def _tile(request: StripRequest, name: str, well: str | None, what: str) -> Tile:
     if well is None:
         return Tile(None, f"{name}\n{what}, no image here", role=NEIGHBOR)
     tile = request.tile(well, name, NEIGHBOR)
     return replace(tile, label=f"{tile.label}\n{what}")
 
 
-def _neighbors(request: Request) -> tuple[str, list[Neighbor], str]:
+def _neighbors(request: StripRequest) -> tuple[str, list[Neighbor], str]:
     """What is most like the query, under which key it was asked for, and what to know of it."""
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     dataset, query = request.dataset, request.query
-    phenomap, note = phenomap_or_fallback(dataset, spec_of(query), request.progress)
+    phenomap, note = dataset.map_or_fallback(spec_of(query), request.progress)
     key = query.key
     if phenomap.find(key) is None:
         known = phenomap.key_of_well(request.well_id)
@@ -93,14 +90,5 @@ def _neighbors(request: Request) -> tuple[str, list[Neighbor], str]:
         key = known
     experiment = plate_of(request.row).experiment
     pictured = partial(picture_of, dataset, experiment=experiment)
-    found = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        _ASKED,
-        query.metric,
-        pictured,
-        progress=request.progress,
-    )
-    return key, found, note
+    question = replace(query, key=key, k=_ASKED)
+    return key, list_neighbors(phenomap, question, pictured, request.progress), note

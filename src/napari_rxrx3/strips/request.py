@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.distances import FromControls, Progress, from_controls
 from napari_rxrx3.strips.strip import CONTROL, QUERY
-from napari_rxrx3.strips.wells import name_of_well, nearest_controls, plate_of
+from napari_rxrx3.strips.wells import nearest_controls, plate_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
-__all__ = ["Request", "one_of"]
+__all__ = ["StripRequest"]
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
+class StripRequest:
     """A question for a strip; see `napari_rxrx3.strips.arrange`."""
 
     dataset: Dataset
@@ -114,8 +115,3 @@ class Request:
     def n_pictured(self, positions: Array) -> int:
         """How many of these have an image."""
         return int(self.dataset.known_wells["has_image"].to_numpy(bool)[positions].sum())
-
-
-def one_of(n: int, total: int, what: str) -> str:
-    """How many are shown, in a sentence; empty if all are."""
-    return f"{n:,} of {total:,} {what} are shown." if n < total else ""

@@ -1,19 +1,23 @@
-"""Wells that are arranged to be compared."""
+"""Wells that are arranged to be compared, and what is known of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 
-if TYPE_CHECKING:
-    from napari_rxrx3.strips.doses import DoseCurve
+__all__ = [
+    "CONTROL",
+    "NEIGHBOR",
+    "QUERY",
+    "STRIP_KINDS",
+    "DoseCurve",
+    "NothingToCompare",
+    "Strip",
+]
 
-__all__ = ["CONTROL", "KINDS", "NEIGHBOR", "QUERY", "NothingToCompare", "Strip"]
-
-KINDS = ("control", "neighbors", "replicates", "guides", "doses", "position", "wells")
+STRIP_KINDS = ("control", "neighbors", "replicates", "guides", "doses", "position", "wells")
 """What a well can be compared with: see `napari_rxrx3.strips.arrange`."""
 
 QUERY, CONTROL, NEIGHBOR = "query", "control", "neighbor"
@@ -25,15 +29,44 @@ class NothingToCompare(RxRx3Error):
 
 
 @dataclass(frozen=True)
+class DoseCurve:
+    """How far each dose of a compound is from the controls.
+
+    Attributes
+    ----------
+    doses : tuple of float
+        Micromolar, rising; all doses of the series, also those without a well or a vector.
+    distances : tuple of tuples of float
+        For each dose, one distance a replicate; empty where there is none.
+    means : tuple of float
+        For each dose, the mean of its distances; NaN where there is none.
+    metric : str
+        What the distance is, in words.
+    control_spread : (float, float)
+        Nine in ten of the controls' own distances lie between these two: no more than noise.
+        NaN, NaN if there are too few controls.
+    unit : str
+        Of the doses.
+    """
+
+    doses: tuple[float, ...]
+    distances: tuple[tuple[float, ...], ...]
+    means: tuple[float, ...]
+    metric: str
+    control_spread: tuple[float, float]
+    unit: str = "µM"
+
+
+@dataclass(frozen=True)
 class Strip:
     """Wells side by side.
 
     Attributes
     ----------
     kind : str
-        One of `KINDS`.
+        One of `STRIP_KINDS`.
     title : str
-        What is compared, e.g. ``"PLK1: guides by strength"``.
+        What is compared, e.g. ``"PLK1: guides by distance from controls"``.
     tiles : tuple of Tile
         The query first, unless the order says otherwise; `Tile.role` says which it is.
     is_arranged : bool

@@ -15,12 +15,11 @@ from napari_rxrx3.strips.strip import CONTROL, QUERY
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "best_plate",
     "key_of_well",
-    "name_of_well",
     "nearest_controls",
     "picture_of",
     "plate_of",
@@ -30,19 +29,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-
-
-def name_of_well(row: pd.Series) -> str:
-    """What a well received, in short: ``PLK1 guide 1``, ``Bortezomib 2.5 µM``."""
-    treatment = row["treatment"]
-    if not isinstance(treatment, str):
-        return "unknown perturbation"
-    if treatment == EMPTY_CONTROL:
-        return "EMPTY_control (no perturbation)"
-    dose = row["concentration"]
-    if row["perturbation_type"] == "COMPOUND":
-        return treatment if np.isnan(dose) else f"{treatment} {dose:g} µM"
-    return treatment.replace("_guide_", " guide ")
 
 
 def key_of_well(row: pd.Series, level: str) -> str:

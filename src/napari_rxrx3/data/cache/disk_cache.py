@@ -1,15 +1,12 @@
-"""Files that this plugin keeps: written whole or not at all, rebuilt when they are damaged."""
+"""Files kept on disk by fingerprint: written whole or not at all, made anew when damaged."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import weakref
 import zipfile
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -20,15 +17,12 @@ import platformdirs
 import pyarrow as pa
 
 from napari_rxrx3.data.cache.budgets import budget_of, budgets, note_budget
-from napari_rxrx3.data.cache.eviction import KINDS, clean, cleaner, mark_used
+from napari_rxrx3.data.cache.eviction import KINDS, clean, mark_used
 from napari_rxrx3.data.files.local import open_plain, written_atomically
-from napari_rxrx3.data.files.storage import Entry, Storage
-from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.parallel import background, in_threads
 
 __all__ = [
-    "ArrayCache",
     "DiskCache",
-    "KnownFiles",
     "default_cache_folder",
     "demo_folder",
     "load_table",
@@ -76,7 +70,7 @@ class DiskCache:
         Raises
         ------
         ValueError
-            For a kind that is not in `cleaning.KINDS`: its files would never be removed.
+            For a kind that is not in `eviction.KINDS`: its files would never be removed.
         """
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of file that is kept")
@@ -102,7 +96,7 @@ class DiskCache:
 
     def clean_later(self, anew: bool = False) -> None:
         """Clean in the background a minute from now, or when Python ends."""
-        cleaner.later(self.folder, partial(_clean, self.folder), _PATIENCE, anew=anew)
+        background.later(self.folder, partial(_clean, self.folder), _PATIENCE, anew=anew)
 
     def mark_what_is_open(self) -> None:
         """Count as used now what the data set rests on that this cache belongs to."""
@@ -215,82 +209,6 @@ def _new_file(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     return mapped
 
 
-class ArrayCache:
-    """The most recently used arrays, up to a number of bytes; safe to use from many threads.
-
-    Two threads that ask for the same key at once share one computation.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, np.ndarray[Any, Any]] = OrderedDict()
-        self._bytes = 0
-        self._running: dict[Hashable, Future[np.ndarray[Any, Any]]] = {}
-
-    def __contains__(self, key: Hashable) -> bool:
-        with self._lock:
-            return key in self._kept
-
-    @property
-    def nbytes(self) -> int:
-        return self._bytes
-
-    def resize(self, max_bytes: int) -> None:
-        """Allow more or less from now on; what is too much goes at once."""
-        with self._lock:
-            self.max_bytes = max_bytes
-            self._shrink()
-
-    def get(
-        self, key: Hashable, compute: Callable[[], np.ndarray[Any, Any]]
-    ) -> np.ndarray[Any, Any]:
-        """Return the array of `key`, computing it if it is not kept; it is read-only."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            running = self._running.get(key)
-            mine: Future[np.ndarray[Any, Any]] = Future()
-            if running is None:
-                self._running[key] = mine
-        if running is not None:
-            return running.result()
-        return self._compute(key, compute, mine)
-
-    def _compute(
-        self,
-        key: Hashable,
-        compute: Callable[[], np.ndarray[Any, Any]],
-        mine: Future[np.ndarray[Any, Any]],
-    ) -> np.ndarray[Any, Any]:
-        try:
-            array = compute()
-            array.flags.writeable = False
-        except BaseException as error:
-            with self._lock:
-                del self._running[key]
-            mine.set_exception(error)
-            raise
-        with self._lock:
-            del self._running[key]
-            self._keep(key, array)
-        mine.set_result(array)
-        return array
-
-    def _keep(self, key: Hashable, array: np.ndarray[Any, Any]) -> None:
-        if array.nbytes > self.max_bytes:
-            return  # it would push out all others and still not fit
-        self._kept[key] = array
-        self._bytes += array.nbytes
-        self._shrink()
-
-    def _shrink(self) -> None:
-        while self._bytes > self.max_bytes:
-            _, dropped = self._kept.popitem(last=False)
-            self._bytes -= dropped.nbytes
-
-
 _MAPPED_FROM = 2**24
 """Bytes from which on a file is mapped instead of read: small ones are independent of theirs."""
 
@@ -318,45 +236,3 @@ def save_table(cache: DiskCache, path: Path, table: pa.Table) -> None:
         pa.ipc.new_file(sink, table.schema) as writer,
     ):
         writer.write_table(table.combine_chunks())
-
-
-class KnownFiles:
-    """Kind and dimension of each file of a folder, as long as it does not change.
-
-    A file counts as unchanged while its listing gives the same size and time of change. Where
-    a listing gives neither, as on some servers, nothing is remembered. What is kept is one file
-    of the cache, with a checksum; if that is damaged, everything is looked at anew.
-    """
-
-    def __init__(self, cache: DiskCache, storage: Storage, root: str) -> None:
-        self._cache, self._name = cache, f"{storage.name}|{root}"
-        self._kept = self._loaded()
-        self._seen: dict[str, list[Any]] = {}
-
-    def get(self, entry: Entry) -> tuple[str, int] | None:
-        """Kind and dimension of a file; None if it is not known or has changed."""
-        kept = self._kept.get(entry.path)
-        if not entry.stamp or kept is None or kept[0] != entry.stamp:
-            return None
-        self._seen[entry.path] = kept
-        return kept[1], kept[2]
-
-    def put(self, entry: Entry, kind: str, dimension: int) -> None:
-        """Remember what a file was found to be."""
-        if entry.stamp:
-            self._seen[entry.path] = [entry.stamp, kind, dimension]
-
-    def save(self) -> None:
-        """Keep what was seen since this was made, and only that, for the next time."""
-        if self._seen != self._kept:
-            text = json.dumps(self._seen).encode()
-            self._cache.save("files", self._name, {"json": np.frombuffer(text, np.uint8)})
-            self._kept = dict(self._seen)
-
-    def _loaded(self) -> dict[str, list[Any]]:
-        arrays = self._cache.load("files", self._name) or {}
-        try:
-            kept = json.loads(arrays["json"].tobytes()).items()
-            return {path: [str(stamp), str(kind), int(n)] for path, (stamp, kind, n) in kept}
-        except (KeyError, ValueError, TypeError, AttributeError):
-            return {}

@@ -1,4 +1,4 @@
-"""Keeps a cache folder within its budget: what was not used for the longest time goes first.
+"""Which files of a cache folder go, and when: those that were not used for the longest time.
 
 A file's time of change says when it was last used. Several programs may use and clean one folder
 at the same time: what is gone already, or cannot be removed, is passed over.
@@ -6,23 +6,20 @@ at the same time: what is gone already, or cannot be removed, is passed over.
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from napari_rxrx3.data.files.local import ABANDONED, is_unfinished
+
 __all__ = [
     "KINDS",
-    "Cleaner",
     "KeptFile",
     "clean",
-    "cleaner",
     "described",
     "empty",
     "kept_files",
@@ -48,11 +45,8 @@ KINDS = {
 
 RECENT = 60 * 60
 """Seconds for which a file that was used is not removed, whatever the budget."""
-ABANDONED = 24 * 60 * 60
-"""Seconds after which an unfinished file that has not grown has nobody who writes it."""
 
 _FILE = re.compile(r"[0-9a-f]{32}\.[a-z]+")
-_UNFINISHED = re.compile(r"\.[0-9a-f]{32}(\.rxrx3)?\.part")
 
 
 class KeptFile(NamedTuple):
@@ -134,7 +128,7 @@ def _in_words(n_bytes: int) -> str:
 def _files_of(folder: Path, kind: str) -> Iterator[KeptFile]:
     with suppress(OSError), os.scandir(folder / kind) as entries:
         for entry in entries:
-            if not (_FILE.fullmatch(entry.name) or _UNFINISHED.fullmatch(entry.name)):
+            if not (_FILE.fullmatch(entry.name) or is_unfinished(entry.name)):
                 continue
             with suppress(OSError):  # removed by another program meanwhile
                 if entry.is_file(follow_symlinks=False):
@@ -153,68 +147,3 @@ def _remove(file: KeptFile) -> bool:
     except OSError:  # not ours to remove, or Windows, where a mapped file stays
         return False
     return True
-
-
-_log = logging.getLogger(__name__)
-
-
-class Cleaner:
-    """Runs work in the background, one after another; each name waits once only."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: dict[Hashable, tuple[float, Callable[[], None]]] = {}
-        self._thread: threading.Thread | None = None
-
-    def later(
-        self, name: Hashable, work: Callable[[], None], seconds: float, *, anew: bool = False
-    ) -> None:
-        """Run work some seconds from now.
-
-        Parameters
-        ----------
-        anew : bool
-            Begin to wait once more if work of that name is waiting, else leave it as it is.
-        """
-        with self._changed:
-            if name in self._waiting and not anew:
-                return
-            self._waiting[name] = time.monotonic() + seconds, work
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="rxrx3-cleaner", daemon=True)
-                with suppress(RuntimeError):  # no thread starts while Python ends
-                    self._thread.start()
-            self._changed.notify()
-
-    def finish(self) -> None:
-        """Run now whatever is waiting."""
-        with self._changed:
-            waiting, self._waiting = self._waiting, {}
-        for _, work in waiting.values():
-            _run_safely(work)
-
-    def _run(self) -> None:
-        while True:
-            _run_safely(self._next())
-
-    def _next(self) -> Callable[[], None]:
-        """Wait for the next work to be due."""
-        with self._changed:
-            while True:
-                name = min(self._waiting, key=lambda n: self._waiting[n][0], default=None)
-                seconds = None if name is None else self._waiting[name][0] - time.monotonic()
-                if seconds is not None and seconds <= 0:
-                    return self._waiting.pop(name)[1]
-                self._changed.wait(seconds)
-
-
-def _run_safely(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except Exception:  # a bug of ours: what else is waiting is done nevertheless
-        _log.exception("tidying up failed")
-
-
-cleaner = Cleaner()
-"""The one of this process; what is waiting when Python ends is done then."""
-atexit.register(cleaner.finish)

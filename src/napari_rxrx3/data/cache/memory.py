@@ -1,13 +1,143 @@
-"""Gives memory that nothing uses any more back to the system."""
+"""What is kept in memory: the least recently used goes first, and freed memory to the system."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from functools import cache
+from typing import Any, TypeVar
 
-__all__ = ["give_back_memory"]
+__all__ = ["LruCache", "give_back_memory", "nbytes_of", "one"]
+
+Value = TypeVar("Value")
+
+
+def nbytes_of(value: Any) -> int:
+    """Size of what says its `nbytes`, as arrays do."""
+    return int(value.nbytes)
+
+
+def one(value: Any) -> int:
+    """Size of anything in a cache that counts how many it holds."""
+    return 1
+
+
+class LruCache:
+    """The most recently used values, up to a size together; safe to use from many threads.
+
+    Threads that ask for the same key at once share one computation.
+
+    Parameters
+    ----------
+    max_size : int
+        In the unit of `size_of`, bytes by default. What is larger by itself is not kept.
+    size_of : callable, optional
+        Size of a value, which must not change.
+    """
+
+    def __init__(self, max_size: int, size_of: Callable[[Any], int] = nbytes_of) -> None:
+        self._max_size, self._size_of = max_size, size_of
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._running: dict[Hashable, Future[Any]] = {}
+        self._size = 0
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._kept
+
+    @property
+    def size(self) -> int:
+        """Size of all that is kept."""
+        return self._size
+
+    def get(
+        self, key: Hashable, compute: Callable[[], Value], *, shares_failure: bool = True
+    ) -> Value:
+        """Return the value of a key, computed unless it is kept.
+
+        Parameters
+        ----------
+        shares_failure : bool
+            Whether an error of a computation is the answer to all who wait for it. False where
+            `compute` may be stopped by who asked: each of the others tries it then.
+        """
+        while True:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    kept: Value = self._kept[key]
+                    return kept
+                running = self._running.get(key)
+                if running is None:
+                    mine = self._running[key] = Future()
+                    break
+            if shares_failure or running.exception() is None:
+                value: Value = running.result()
+                return value
+        return self._compute(key, compute, mine)
+
+    def find(self, key: Hashable) -> Any:
+        """The value that is kept of a key, which counts as used; else None."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Keep a value as the one that was used last."""
+        size = self._size_of(value)
+        with self._lock:
+            self._drop(key)
+            if size > self._max_size:
+                return  # it would push out all others and still not fit
+            self._kept[key] = value
+            self._size += size
+            self._shrink()
+
+    def drop(self, key: Hashable) -> None:
+        """Keep nothing of one key."""
+        with self._lock:
+            self._drop(key)
+
+    def resize(self, max_size: int) -> None:
+        """Allow more or less from now on; what is too much goes at once."""
+        with self._lock:
+            self._max_size = max_size
+            self._shrink()
+
+    def clear(self) -> None:
+        """Keep nothing of what there is."""
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
+
+    def _compute(self, key: Hashable, compute: Callable[[], Value], mine: Future[Any]) -> Value:
+        try:
+            value = compute()
+            self.put(key, value)
+        except BaseException as error:
+            with self._lock:
+                del self._running[key]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._running[key]
+        mine.set_result(value)
+        return value
+
+    def _drop(self, key: Hashable) -> None:
+        if key in self._kept:
+            self._size -= self._size_of(self._kept.pop(key))
+
+    def _shrink(self) -> None:
+        while self._size > self._max_size:
+            _, dropped = self._kept.popitem(last=False)
+            self._size -= self._size_of(dropped)
 
 
 def give_back_memory() -> None:

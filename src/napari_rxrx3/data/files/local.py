@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 import time
@@ -13,9 +14,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from napari_rxrx3.data.cache.eviction import ABANDONED
+__all__ = [
+    "ABANDONED",
+    "is_unfinished",
+    "locked",
+    "open_plain",
+    "put_in_place",
+    "read_plain",
+    "stamp_of",
+    "written_atomically",
+]
 
-__all__ = ["locked", "open_plain", "put_in_place", "read_plain", "stamp_of", "written_atomically"]
+ABANDONED = 24 * 60 * 60
+"""Seconds after which an unfinished file that has not grown has nobody who writes it."""
 
 
 def open_plain(path: str | os.PathLike[str]) -> IO[bytes]:
@@ -40,9 +51,13 @@ def read_plain(path: str | os.PathLike[str]) -> bytes:
 
 
 def stamp_of(path: str | os.PathLike[str]) -> str:
-    """Text that is another one for a file that was changed or replaced; raises OSError.
+    """Fingerprint of a file as it is now, from its size, time of change and number.
 
     Only to be compared within one program: some file systems number their files anew.
+
+    Raises
+    ------
+    OSError
     """
     found = os.stat(path)  # noqa: PTH116
     return f"{found.st_size}|{found.st_mtime_ns}|{found.st_ino}"
@@ -82,10 +97,17 @@ def locked(file: IO[bytes]) -> Iterator[None]:
 
 
 _UNFINISHED = ".rxrx3.part"
+_UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{32}(\.rxrx3)?\.part")
+"""The shorter form is that of earlier versions."""
 _IN_USE = "another program has it open, or you may not replace it"
 _PAUSES = (0.005, 0.01, 0.02)
 """Seconds: hits are written on the thread of the window."""
 _tidied: set[Path] = set()
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file is one that `written_atomically` moves into place when it is written."""
+    return _UNFINISHED_NAME.fullmatch(name) is not None
 
 
 @contextmanager

@@ -177,7 +177,7 @@ class Storage:
         return len(self._fs.cat_file(path, start=0, end=1)) <= 1
 
     def fingerprint(self, path: str) -> str:
-        """Text that changes when the file does: its size and time of change."""
+        """Fingerprint of a file: its path, size and time of change; raises OSError."""
         if self.is_local:
             stat = os.stat(path)  # noqa: PTH116
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
@@ -186,9 +186,14 @@ class Storage:
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
     def stamp(self, path: str) -> str:
-        """Text that is another one once a file was changed or replaced, told at once.
+        """Fingerprint of a local file as it is now; empty where only a server could tell.
 
-        Empty where only a server could tell. Not to be kept; raises OSError if it is gone.
+        Only to be compared within one program, see `stamp_of`.
+
+        Raises
+        ------
+        OSError
+            If the file is gone.
         """
         return stamp_of(path) if self.is_local else ""
 
@@ -203,7 +208,7 @@ class Storage:
         return fingerprint
 
     def folder_fingerprint(self, path: str, names: Collection[str]) -> str:
-        """Text that changes when one of some files in a folder does; raises OSError."""
+        """Fingerprint of some files in a folder; raises OSError."""
         digest = hashlib.sha256()
         if self.is_local:
             with os.scandir(path) as found:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +13,8 @@ import pyarrow as pa
 from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
 from napari_rxrx3.data.cache.budgets import budgets
-from napari_rxrx3.data.cache.disk_cache import ArrayCache, DiskCache
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -26,19 +26,19 @@ from napari_rxrx3.data.images.decode import (
     image_layout,
 )
 from napari_rxrx3.data.images.folders import FolderSource
+from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.images.plate_names import PlateNamer
-from napari_rxrx3.data.images.reducers import reduce_here
+from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of
 from napari_rxrx3.data.images.shards import ShardSource
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.thumbnails.previews import PrefixReader, PreviewForm, form_of
 
-__all__ = ["ImageCatalog", "Layout", "find_images", "most_common", "odd_layout"]
+__all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_layout"]
 
 Plane = np.ndarray[Any, Any]
-Layout = tuple[tuple[int, int], np.dtype[Any]]
+PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
 """Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
@@ -50,12 +50,15 @@ _PROBED, _PROBED_WIDELY = 12, 120
 
 
 class ImageCatalog:
-    """Finds, reads and decodes planes; decoded planes are kept up to a number of bytes.
+    """Finds, reads and decodes planes.
 
     A plane that several containers hold is read from the first one that can give it.
 
     Attributes
     ----------
+    memory : LruCache
+        Whatever is kept of the pixels of the data set: planes, previews, thumbnails of plates and
+        means of controls, together up to `budgets.memory_bytes`.
     on_decoded : callable, optional
         Called with (well, channel, plane) for each plane that was decoded whole, from whatever
         thread did it, if its preview can be made of it.
@@ -66,12 +69,12 @@ class ImageCatalog:
     def __init__(self, sources: list[ImageSource], where: str, is_local: bool = True) -> None:
         self.sources, self.is_local = sources, is_local
         self._where = where
-        self._planes = ArrayCache(budgets.memory_bytes)
-        budgets.memory_changed.connect(self._planes.resize)
+        self.memory = LruCache(budgets.memory_bytes)
+        budgets.memory_changed.connect(self.memory.resize)
         self._forms: dict[PlateId, PreviewForm] = {}
         self.stamps = ChangeWatch()
         self.stamps.changed.connect(self._on_changed)
-        self._tops = {source.path: PrefixReader(source.read) for source in sources}
+        self._prefixes = {source.path: PrefixReader(source.read) for source in sources}
         self._of_plate: dict[PlateId, list[ImageSource]] = {}
         for source in sources:
             for plate in source.index.plates:
@@ -108,12 +111,14 @@ class ImageCatalog:
 
         def compute() -> Plane:
             if size is None:
-                return self._whole(well, channel)
-            return self._first_good(
-                well, channel, lambda source, row: decode_small(source.read(row), size)
+                return _read_only(self._whole(well, channel))
+            return _read_only(
+                self._first_good(
+                    well, channel, lambda source, row: decode_small(source.read(row), size)
+                )
             )
 
-        return self._planes.get(self._key(well, channel, size), compute)
+        return self.memory.get(self._key(well, channel, size), compute)
 
     def _whole(self, well: WellId, channel: int) -> Plane:
         def read(source: ImageSource, row: int) -> tuple[Plane, bool]:
@@ -127,7 +132,7 @@ class ImageCatalog:
 
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
-        return self._key(well, channel, None) in self._planes
+        return self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
         """Whether a plane that was read is still what its file holds."""
@@ -141,14 +146,16 @@ class ImageCatalog:
     def _on_changed(self, path: str) -> None:
         self._forms.clear()
 
-    def top(self, well: WellId, channel: int) -> Plane | None:
+    def prefix(self, well: WellId, channel: int) -> Plane | None:
         """The first 192 rows of a large PNG, from the first part of its file; else None.
 
         Raises
         ------
         ImageUnavailable
         """
-        return self._first_good(well, channel, lambda source, row: self._tops[source.path].top(row))
+        return self._first_good(
+            well, channel, lambda source, row: self._prefixes[source.path].prefix(row)
+        )
 
     def preview(self, well: WellId, channel: int) -> Plane:
         """The quickest honest small view of a plane, (64, 64), see `previews`; read-only.
@@ -157,13 +164,16 @@ class ImageCatalog:
         ------
         ImageUnavailable
         """
-        compute = partial(self.new_preview, well, channel)
-        return self._planes.get(self._key(well, channel, "preview"), compute)
+
+        def compute() -> Plane:
+            return _read_only(self.new_preview(well, channel))
+
+        return self.memory.get(self._key(well, channel, "preview"), compute)
 
     def new_preview(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
         """Make a preview and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""
         return self._first_good(
-            well, channel, lambda source, row: self._tops[source.path].preview(row, reduce)
+            well, channel, lambda source, row: self._prefixes[source.path].preview(row, reduce)
         )
 
     def preview_form(self, plate: PlateId) -> PreviewForm | None:
@@ -201,7 +211,7 @@ class ImageCatalog:
         return order.reshape(N_POSITIONS, N_CHANNELS)
 
     def fingerprint(self, plate: PlateId) -> str:
-        """Text that changes when a container of a plate does; raises OSError."""
+        """Fingerprint of the containers of a plate; raises OSError if one is not known."""
         return "|".join(source.fingerprint() for source in self._of_plate.get(plate, ()))
 
     def stamps_of(self, plate: PlateId) -> Plane:
@@ -212,7 +222,7 @@ class ImageCatalog:
         """The one of `stamps_of` for a plane."""
         return next((stamp_in(*found) for found in self._candidates(well, channel)), 0)
 
-    def layout(self, well: WellId) -> Layout:
+    def layout(self, well: WellId) -> PlaneLayout:
         """Shape (Y, X) and dtype that most of a well's planes have, from their headers.
 
         Raises
@@ -220,7 +230,7 @@ class ImageCatalog:
         ImageUnavailable
             If no plane tells; it names the first channel.
         """
-        layouts: list[Layout] = []
+        layouts: list[PlaneLayout] = []
         failure: ImageUnavailable | None = None
         for channel in range(1, N_CHANNELS + 1):
             try:
@@ -237,7 +247,7 @@ class ImageCatalog:
         found = self._candidates(well, channel)
         return found[0][0].locate(found[0][1]) if found else self._where
 
-    def verify(self, source: ImageSource, row: int) -> Layout | str:
+    def verify(self, source: ImageSource, row: int) -> PlaneLayout | str:
         """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
             plane = decode(source.read(row))
@@ -278,7 +288,13 @@ class ImageCatalog:
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
 
 
-def _read_layout(source: ImageSource, row: int) -> Layout:
+def _read_only(plane: Plane) -> Plane:
+    """Many may be given the same array."""
+    plane.flags.writeable = False
+    return plane
+
+
+def _read_layout(source: ImageSource, row: int) -> PlaneLayout:
     return image_layout(source.read(row, _HEADER))
 
 
@@ -327,7 +343,7 @@ def find_images(
     return ImageCatalog(sources, where, storage.is_local), problems
 
 
-def odd_layout(layout: Layout, usual: Layout | None) -> str:
+def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
     """Say in which way a plane differs from its sisters."""
     assert usual is not None
     (shape, dtype), (usual_shape, usual_dtype) = layout, usual
@@ -337,7 +353,7 @@ def odd_layout(layout: Layout, usual: Layout | None) -> str:
     )
 
 
-def most_common(layouts: Sequence[Layout]) -> Layout:
+def most_common(layouts: Sequence[PlaneLayout]) -> PlaneLayout:
     """The layout that most planes of a well have: an odd one must not make the others odd."""
     return Counter(layouts).most_common(1)[0][0]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,22 +12,39 @@ from napari_rxrx3.core.difference import ControlMean
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.data.images.tiles import read_tile
-from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.images.tiles import (
+    CHANNELS,
+    Asked,
+    Plane,
+    TileReader,
+    cause_of,
+    prefix_or_plane,
+    reduced,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
+    from napari_rxrx3.data.welldata import WellData
 
-    from napari_rxrx3.data.dataset import Dataset
-
-__all__ = ["N_CONTROLS", "ControlMeans", "PlateMeans", "control_limits", "some_controls"]
+__all__ = [
+    "N_CONTROLS",
+    "Differences",
+    "PlateMeans",
+    "control_limits",
+    "control_means",
+    "some_controls",
+]
 
 Progress = Callable[[int, int, str], None]
 
+N_CONTROLS = 16
+"""Controls of a plate that are averaged, at most."""
+
 _CONTROLS_SAMPLED = 4
+_LARGEST = 1024
+"""Pixels of a difference in one direction: six stains are shown, and each of them is small."""
 
 
-def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limits | str:
+def control_limits(dataset: WellData, plate: PlateId, progress: Progress) -> Limits | str:
     """Contrast limits of a plate from a few of its EMPTY_control wells, spread over the plate.
 
     Of large images, their first rows are measured.
@@ -43,13 +58,12 @@ def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limi
     why = f"{plate} has no control with images."
     measured = False
     sampled = some_controls(dataset, plate, _CONTROLS_SAMPLED)
-    for channel in range(1, N_CHANNELS + 1):
+    for channel in CHANNELS:
         planes = []
         for well in sampled:
             progress(channel, N_CHANNELS, "")
             try:
-                top = dataset.top(well, channel)  # as good for this, in a fraction of the time
-                planes.append(dataset.plane(well, channel) if top is None else top)
+                planes.append(prefix_or_plane(dataset, well, channel))
             except RxRx3Error as error:
                 why = str(error)
         if planes:
@@ -58,7 +72,7 @@ def control_limits(dataset: Dataset, plate: PlateId, progress: Progress) -> Limi
     return tuple(limits) if measured else why
 
 
-def some_controls(dataset: Dataset, plate: PlateId, most: int) -> list[str]:
+def some_controls(dataset: WellData, plate: PlateId, most: int) -> list[str]:
     """EMPTY_control wells of a plate that have images, spread over the plate."""
     wells = dataset.wells_of_plate(plate)
     controls = wells.index[(wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]]
@@ -66,12 +80,6 @@ def some_controls(dataset: Dataset, plate: PlateId, most: int) -> list[str]:
         return []
     spread = np.linspace(0, len(controls) - 1, most).round().astype(int)
     return [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
-
-
-N_CONTROLS = 16
-"""Controls of a plate that are averaged, at most."""
-
-_KEPT_BYTES = 256 * 2**20
 
 
 class PlateMeans(NamedTuple):
@@ -95,76 +103,102 @@ class PlateMeans(NamedTuple):
         return sum(mean.nbytes for mean in self.stains)
 
 
-class ControlMeans:
-    """Averages the controls of the plates of one data set; safe to use from many threads.
+def control_means(
+    dataset: WellData, plate: PlateId, progress: Progress, *, crop: int = 0, reduction: int = 1
+) -> PlateMeans:
+    """Means of up to 16 EMPTY_controls, spread over the plate.
 
-    The plates that were used last are kept, up to a number of bytes.
+    They are kept among the images of the data set.
+
+    Parameters
+    ----------
+    progress : callable
+        Called with (done, total, text); may raise to stop.
+    crop, reduction : int
+        As for `TileReader`.
     """
+    memory = dataset.images.memory
+    key = "control means", plate, crop, reduction, dataset.images.stamps.n_changed
 
-    def __init__(self, dataset: Dataset, kept_bytes: int = _KEPT_BYTES) -> None:
-        self._dataset, self._kept_bytes = dataset, kept_bytes
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[PlateId, int, int], PlateMeans] = OrderedDict()
+    def compute() -> PlateMeans:
+        return _averaged(TileReader(dataset, crop, reduction), plate, progress)
 
-    @property
-    def nbytes(self) -> int:
-        """What is kept."""
-        return sum(means.nbytes for means in self._kept.values())
+    means = memory.get(key, compute, shares_failure=False)
+    if means.why:  # a server may answer the next time
+        memory.drop(key)
+    return means
 
-    def get(
-        self, plate: PlateId, progress: Progress, *, crop: int = 0, reduction: int = 1
-    ) -> PlateMeans:
-        """Means of up to 16 EMPTY_controls, spread over the plate.
 
-        Parameters
-        ----------
-        progress : callable
-            Called with (done, total, text); may raise to stop.
-        crop, reduction : int
-            As for `napari_rxrx3.data.images.tiles.read_tile`.
-        """
-        key = plate, crop, reduction
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        means = self._compute(plate, progress, crop, reduction)
-        if not means.why:
-            self._keep(key, means)
-        return means
-
-    def _compute(self, plate: PlateId, progress: Progress, crop: int, reduction: int) -> PlateMeans:
-        controls = some_controls(self._dataset, plate, N_CONTROLS)
-        jobs = [(well_id, c) for well_id in controls for c in range(1, N_CHANNELS + 1)]
-        by_shape: list[dict[tuple[int, ...], ControlMean]] = [{} for _ in range(N_CHANNELS)]
-        why = f"no control with an image is on {plate}"
-
-        def read(job: tuple[str, int]) -> np.ndarray | RxRx3Error:
-            try:
-                return read_tile(self._dataset, *job, crop=crop, reduction=reduction)
-            except RxRx3Error as error:
-                return error
-
-        text = f"averaging the controls of {plate}"
-        for done, ((well_id, channel), plane) in enumerate(
-            zip(jobs, in_threads(read, jobs), strict=True)
-        ):
-            progress(done, len(jobs), text)
-            if isinstance(plane, RxRx3Error):
-                why = f"no control of {plate} can be read: {getattr(plane, 'cause', plane)}"
-            else:
-                mean = by_shape[channel - 1].setdefault(plane.shape, ControlMean())
-                mean.add(well_id, plane)
-        stains = tuple(_largest(means.values()) for means in by_shape)
-        return PlateMeans(plate, stains, "" if any(mean.wells for mean in stains) else why)
-
-    def _keep(self, key: tuple[PlateId, int, int], means: PlateMeans) -> None:
-        with self._lock:
-            self._kept[key] = means
-            while len(self._kept) > 1 and self.nbytes > self._kept_bytes:
-                self._kept.popitem(last=False)
+def _averaged(reader: TileReader, plate: PlateId, progress: Progress) -> PlateMeans:
+    controls = some_controls(reader.dataset, plate, N_CONTROLS)
+    by_shape: list[dict[tuple[int, ...], ControlMean]] = [{} for _ in CHANNELS]
+    why = f"no control with an image is on {plate}"
+    text, total = f"averaging the controls of {plate}", len(controls) * N_CHANNELS
+    for done, ((well_id, channel), plane) in enumerate(reader.read_all(controls)):
+        progress(done, total, text)
+        if isinstance(plane, RxRx3Error):
+            why = f"no control of {plate} can be read: {cause_of(plane)}"
+        else:
+            mean = by_shape[channel - 1].setdefault(plane.shape, ControlMean())
+            mean.add(well_id, plane)
+    stains = tuple(_largest(means.values()) for means in by_shape)
+    return PlateMeans(plate, stains, "" if any(mean.wells for mean in stains) else why)
 
 
 def _largest(means: Iterable[ControlMean]) -> ControlMean:
     """An image of an odd size must not be the one that the others are compared with."""
     return max(means, key=lambda mean: len(mean.wells), default=ControlMean())
+
+
+class Differences:
+    """Planes of wells less the mean of the controls of their plates.
+
+    Parameters
+    ----------
+    planes : mapping of (well id, channel) to (Y, X) array
+        As `TileReader` gives them.
+    crop, reduction : int
+        With which they were read.
+
+    Attributes
+    ----------
+    times : int
+        Pixels of these planes, in both directions, that make one of a difference: of planes of
+        more than 1024 pixels, half as many or fewer are left.
+    means : mapping of PlateId to PlateMeans
+    """
+
+    def __init__(
+        self,
+        dataset: WellData,
+        planes: Mapping[Asked, Plane],
+        progress: Progress,
+        *,
+        crop: int = 0,
+        reduction: int = 1,
+    ) -> None:
+        self.times = 1
+        while max((max(plane.shape) for plane in planes.values()), default=0) // self.times > (
+            _LARGEST
+        ):
+            self.times *= 2
+        self.plates = {well_id: dataset.well(well_id).plate_id for well_id, _ in planes}
+        self.means = {
+            plate: control_means(
+                dataset, plate, progress, crop=crop, reduction=reduction * self.times
+            )
+            for plate in dict.fromkeys(self.plates.values())
+        }
+        self._planes = planes
+
+    def of_stain(self, channel: int) -> dict[str, Plane]:
+        """Float32 (Y, X) of each well of which the plane of a channel (1..6) can be compared."""
+        found = {}
+        for well_id, plate in self.plates.items():
+            plane = self._planes.get((well_id, channel))
+            if plane is not None:
+                mean = self.means[plate].stains[channel - 1]
+                difference = mean.difference(well_id, reduced(plane, self.times))
+                if difference is not None:
+                    found[well_id] = difference
+        return found

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS, reduced_image
 from napari_rxrx3.data.images.png import (
     PNG,
     all_rows,
@@ -18,7 +19,6 @@ from napari_rxrx3.data.images.png import (
     first_rows,
     png_header,
 )
-from napari_rxrx3.data.images.reduced import MAX_PIXELS, reduced_image
 
 __all__ = [
     "UndecodableImage",

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
+from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
+from napari_rxrx3.data.images.plate_names import plate_of_path
 
 __all__ = ["FolderSource"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -19,11 +18,9 @@ from napari_rxrx3.core.plate import (
     parse_image_name,
 )
 
-__all__ = ["ImageSource", "PlaneIndex", "PlaneRecord", "plate_of_path", "record_of_name"]
+__all__ = ["ImageSource", "PlaneIndex", "PlaneRecord", "record_of_name"]
 
 Array = np.ndarray[Any, Any]
-
-_PLATE = re.compile(r"(?:^|[^a-z])plate[ _-]*(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 
 class PlaneRecord(NamedTuple):
@@ -133,7 +130,7 @@ class PlaneIndex:
 
 
 class ImageSource(Protocol):
-    """A container of image files. A new layout of the data is a new class of this form."""
+    """A container of image files. Another way to store them is a new class of this form."""
 
     path: str
     index: PlaneIndex
@@ -150,10 +147,14 @@ class ImageSource(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """Text that is another one for a container that changed; raises OSError if unknown.
+        """Fingerprint of the container: another one once it has changed.
 
-        Where the index holds places in a file, it is about the file as it was indexed, and
-        unknown once another one is in its place.
+        Where the index holds places in a file, that of the file as it was indexed.
+
+        Raises
+        ------
+        OSError
+            If it is not known: also once another file is in the place of the one indexed.
         """
         ...
 
@@ -164,18 +165,6 @@ class ImageSource(Protocol):
     def stamp(self, row: int) -> str:
         """`Storage.stamp` of this file; raises OSError."""
         ...
-
-
-def plate_of_path(path: str) -> tuple[str, int | None]:
-    """Guess experiment and plate number from a path such as ``images/gene-001/Plate7.tar``."""
-    parts = [p for p in path.split("/") if p]
-    stem = re.sub(r"\.\w{1,4}$", "", parts[-1]) if parts else ""
-    match = _PLATE.search(stem)
-    if match is None:
-        return (parts[-2] if len(parts) > 1 else ""), None
-    before = stem[: match.start()].strip(" _-.")
-    parent = parts[-2] if len(parts) > 1 else ""
-    return before or parent, int(match[1])
 
 
 def record_of_name(path: str, plate: PlateId, first: int, second: int) -> PlaneRecord | None:

@@ -6,12 +6,25 @@ import re
 from collections.abc import Collection, Iterable
 
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.images.planes import plate_of_path
 
-__all__ = ["PlateNamer"]
+__all__ = ["PlateNamer", "plate_of_path"]
+
+_PLATE = re.compile(r"(?:^|[^a-z])plate[ _-]*(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 _FORMS = {"gene-#", "compound-#"}
 """What the experiments of RxRx3 are called, whether or not the metadata list them."""
+
+
+def plate_of_path(path: str) -> tuple[str, int | None]:
+    """Guess experiment and plate number from a path such as ``images/gene-001/Plate7.tar``."""
+    parts = [p for p in path.split("/") if p]
+    stem = re.sub(r"\.\w{1,4}$", "", parts[-1]) if parts else ""
+    match = _PLATE.search(stem)
+    if match is None:
+        return (parts[-2] if len(parts) > 1 else ""), None
+    before = stem[: match.start()].strip(" _-.")
+    parent = parts[-2] if len(parts) > 1 else ""
+    return before or parent, int(match[1])
 
 
 class PlateNamer:

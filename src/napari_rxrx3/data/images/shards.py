@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import mended_text
-from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
+from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
+from napari_rxrx3.data.images.plate_names import plate_of_path
 
 __all__ = ["ShardSource", "shard_columns"]
 
@@ -46,10 +48,9 @@ class ShardSource:
         self.index = index
         # the index tells where things lie in the file as it was then, whatever is there now
         self._made_from = storage.fingerprint(path) if made_from is None else made_from
-        self._lock = threading.Lock()
-        self._footer: pq.FileMetaData | None = None
-        self._groups: dict[int, _Group] = {}
-        self._stamp = ""
+        self._groups = LruCache(_GROUPS_KEPT, one)
+        self._footer: tuple[str, pq.FileMetaData | None] = "", None
+        """With the stamp of the file that it is of."""
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         group, place = int(self.index.first[row]), int(self.index.second[row])
@@ -84,31 +85,19 @@ class ShardSource:
         return f"row group {group} cannot be read ({error})"
 
     def _group(self, group: int) -> _Group:
-        with self._lock:
-            self._forget_another_file()
-            if group in self._groups:
-                return self._groups[group]
-            columns = self._read_group(group)
-            while len(self._groups) >= _GROUPS_KEPT:
-                self._groups.pop(next(iter(self._groups)))
-            self._groups[group] = columns
-            return columns
-
-    def _forget_another_file(self) -> None:
-        """Keep nothing of a file that was here before; of one that is gone, what was read."""
-        with suppress(FileNotFoundError):
+        stamp = self._footer[0]
+        with suppress(FileNotFoundError):  # of a file that is gone what was read is right
             stamp = self._storage.stamp(self.path)
-            if stamp != self._stamp:
-                self._stamp, self._footer = stamp, None
-                self._groups.clear()
+        return self._groups.get((stamp, group), partial(self._read_group, stamp, group))
 
-    def _read_group(self, group: int) -> _Group:
+    def _read_group(self, stamp: str, group: int) -> _Group:
         # only the footer is kept: an open file would block its folder on some systems
+        of, footer = self._footer
         with (
             self._storage.open(self.path) as file,
-            pq.ParquetFile(file, metadata=self._footer) as shard,
+            pq.ParquetFile(file, metadata=footer if of == stamp else None) as shard,
         ):
-            self._footer = shard.metadata
+            self._footer = stamp, shard.metadata
             columns = shard_columns(shard.schema_arrow)
             if columns is None:
                 raise OSError("the file is no shard of images any more")

@@ -10,7 +10,8 @@ from typing import IO
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, plate_of_path, record_of_name
+from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
+from napari_rxrx3.data.images.plate_names import plate_of_path
 
 __all__ = ["CUT_OFF", "TarSource", "iter_members"]
 

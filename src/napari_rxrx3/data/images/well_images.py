@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import ImageUnavailable, UnknownWell
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, parse_well_id
-from napari_rxrx3.data.images.catalog import ImageCatalog, Layout, most_common, odd_layout
+from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
 from napari_rxrx3.data.wells.well_list import WellList
 
@@ -76,7 +76,7 @@ class WellImages:
         """Whether a plane that was read is still what its file holds; raises UnknownWell."""
         return self.images.is_as_read(self.well(well_id), channel)
 
-    def top(self, well_id: str, channel: int) -> Plane | None:
+    def prefix(self, well_id: str, channel: int) -> Plane | None:
         """The first 192 rows of a large PNG, read from the first part of its file.
 
         None for other images: nothing less than the whole of them can be had sooner.
@@ -86,7 +86,7 @@ class WellImages:
         UnknownWell, ImageUnavailable
         """
         try:
-            return self.images.top(self.well(well_id), channel)
+            return self.images.prefix(self.well(well_id), channel)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
 
@@ -183,7 +183,7 @@ def _read_stack(well_id: str, read: ReadPlane, locate: Locate) -> Plane:
     return np.stack(planes)
 
 
-def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: Layout) -> da.Array:
+def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: PlaneLayout) -> da.Array:
     """Six planes of a layout that are read when they are computed: (6, Y, X)."""
 
     def checked(channel: int) -> Plane:
@@ -197,12 +197,12 @@ def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: Layout) -
 
 
 def _require_layout(
-    well_id: str, channel: int, plane: Plane, usual: Layout, locate: Locate
+    well_id: str, channel: int, plane: Plane, usual: PlaneLayout, locate: Locate
 ) -> None:
     if _layout(plane) != usual:
         cause = odd_layout(_layout(plane), usual)
         raise ImageUnavailable(well_id, channel, locate(channel), cause)
 
 
-def _layout(plane: Plane) -> Layout:
+def _layout(plane: Plane) -> PlaneLayout:
     return (plane.shape[0], plane.shape[1]), plane.dtype

@@ -17,7 +17,7 @@ from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["PlateFill"]
 
@@ -40,7 +40,7 @@ class PlateFill:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: WellData,
         plate: PlateId,
         thumbnails: PlateThumbnails,
         wells: dict[int, str],

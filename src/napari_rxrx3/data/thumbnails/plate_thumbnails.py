@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakValueDictionary
@@ -14,9 +13,10 @@ from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.images.catalog import ImageCatalog
-from napari_rxrx3.data.images.reducers import shared_reducers
+from napari_rxrx3.data.images.jpeg2000_pool import shared_reducers
+from napari_rxrx3.data.images.previews import PREVIEW_SIZE, PreviewForm, preview_of
+from napari_rxrx3.data.parallel import background
 from napari_rxrx3.data.thumbnails.preview_file import PreviewFile, Records
-from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE, PreviewForm, preview_of
 
 __all__ = ["DAMAGED", "KNOWN", "MISSING", "UNKNOWN", "PlateThumbnails", "ThumbnailShelf"]
 
@@ -29,7 +29,8 @@ UNKNOWN, KNOWN, MISSING, DAMAGED = range(4)
 
 _VERSION = 1
 """Raise it when previews are made in another way."""
-_SHELF_BYTES = 256 * 2**20
+_SAVED_AFTER_S = 60.0
+"""What is learned of a plate from wells that are looked at is kept on disk some time later."""
 _NO_FORM = PreviewForm(np.dtype(np.uint16), 512, 0)  # its hatching is bright in any contrast
 
 
@@ -54,7 +55,7 @@ class PlateThumbnails:
         Smaller side of a well's image in pixels.
     """
 
-    size = GLIMPSE_SIZE
+    size = PREVIEW_SIZE
 
     def __init__(self, catalog: ImageCatalog, plate: PlateId, cache: DiskCache) -> None:
         self._stamps, self._made_from = catalog.stamps_of(plate), ""
@@ -80,6 +81,10 @@ class PlateThumbnails:
     def open(cls, dataset: Any, plate: PlateId) -> PlateThumbnails:
         """Load what is kept of a plate's previews, or begin without any."""
         return cls(dataset.images, plate, dataset.cache)
+
+    @property
+    def nbytes(self) -> int:
+        return self.planes.nbytes
 
     @property
     def is_piece(self) -> bool:
@@ -154,6 +159,7 @@ class PlateThumbnails:
             self._new.add(slot)
             self.failures.pop((position, channel), None)
             self.state[channel - 1, position] = KNOWN
+        background.later(("thumbnails", id(self)), self.save, _SAVED_AFTER_S)
 
     def forget_failures(self) -> None:
         """Let what could not be read be tried again: a server may answer by now."""
@@ -218,12 +224,14 @@ class PlateThumbnails:
 
 
 class ThumbnailShelf:
-    """The thumbnails of the plates that were used last, one object a plate."""
+    """The thumbnails of plates, one object a plate as long as anybody uses it.
+
+    Those that were used last are kept among the images of the data set.
+    """
 
     def __init__(self, catalog: ImageCatalog, cache: DiskCache) -> None:
         self._catalog, self._cache = catalog, cache
         self._lock = threading.Lock()
-        self._kept: OrderedDict[PlateId, PlateThumbnails] = OrderedDict()
         self._alive: WeakValueDictionary[PlateId, PlateThumbnails] = WeakValueDictionary()
         catalog.on_decoded = self._on_decoded
 
@@ -237,25 +245,13 @@ class ThumbnailShelf:
                     return thumbnails
                 self._alive[plate] = thumbnails
             thumbnails.forget_failures()
-            self._kept[plate] = thumbnails
-            self._kept.move_to_end(plate)
-            dropped = self._drop()
-        for old in dropped:
-            old.save()
+        self._catalog.memory.put(_key(plate), thumbnails)
         return thumbnails
 
     def loaded(self, plate: PlateId) -> PlateThumbnails | None:
-        """The thumbnails of a plate if they are loaded."""
+        """The thumbnails of a plate if they are loaded; that is to use them."""
+        self._catalog.memory.find(_key(plate))
         return self._alive.get(plate)
-
-    def _drop(self) -> list[PlateThumbnails]:
-        dropped = []
-        while len(self._kept) > 1 and self._n_bytes() > _SHELF_BYTES:
-            dropped.append(self._kept.popitem(last=False)[1])
-        return dropped
-
-    def _n_bytes(self) -> int:
-        return sum(thumbnails.planes.nbytes for thumbnails in self._kept.values())
 
     def _on_decoded(self, well: WellId, channel: int, plane: Plane) -> None:
         thumbnails = self.loaded(well.plate_id)
@@ -265,3 +261,7 @@ class ThumbnailShelf:
 
 def _slot(position: int, channel: int) -> int:
     return (channel - 1) * N_POSITIONS + position
+
+
+def _key(plate: PlateId) -> tuple[str, PlateId]:
+    return "thumbnails", plate

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.data.cache.budgets import budget_of
+from napari_rxrx3.data.images.previews import PREVIEW_SIZE
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import KNOWN, MISSING, PlateThumbnails
-from napari_rxrx3.data.thumbnails.previews import GLIMPSE_SIZE
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["Prepared", "more_than_fits", "plates_named", "prepare"]
 
@@ -43,7 +43,7 @@ class Prepared:
         )
 
 
-def plates_named(dataset: Dataset, names: Sequence[str]) -> list[PlateId]:
+def plates_named(dataset: WellData, names: Sequence[str]) -> list[PlateId]:
     """Plates called like ``gene-001/1``, all that have images if none are named.
 
     Raises
@@ -69,13 +69,13 @@ def _plate_named(name: str, known: list[PlateId]) -> PlateId:
     return plate
 
 
-def more_than_fits(dataset: Dataset, plates: Sequence[PlateId]) -> str:
+def more_than_fits(dataset: WellData, plates: Sequence[PlateId]) -> str:
     """Say so if the thumbnails of so many plates are more than the cache may hold; else ``""``."""
     form = dataset.images.preview_form(plates[0])
     if form is None:
         return ""
     n_planes = int(dataset.images.present(plates[0]).sum())
-    need = len(plates) * n_planes * GLIMPSE_SIZE**2 * form.dtype.itemsize / 1e9
+    need = len(plates) * n_planes * PREVIEW_SIZE**2 * form.dtype.itemsize / 1e9
     room = budget_of(dataset.cache.folder) / 1e9
     if need <= room:
         return ""
@@ -87,7 +87,7 @@ def more_than_fits(dataset: Dataset, plates: Sequence[PlateId]) -> str:
     )
 
 
-def prepare(dataset: Dataset, plates: Sequence[PlateId], progress: Progress) -> Prepared:
+def prepare(dataset: WellData, plates: Sequence[PlateId], progress: Progress) -> Prepared:
     """Make and keep the thumbnails of plates that are not kept yet.
 
     What was made is kept every few seconds, and if this is stopped.
@@ -113,7 +113,7 @@ def prepare(dataset: Dataset, plates: Sequence[PlateId], progress: Progress) -> 
 
 
 def _prepare_plate(
-    dataset: Dataset, plate: PlateId, prepared: Prepared, progress: Callable[[float], None]
+    dataset: WellData, plate: PlateId, prepared: Prepared, progress: Callable[[float], None]
 ) -> None:
     progress(0)
     thumbnails = dataset.thumbnails_of(plate)

@@ -21,8 +21,8 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import READ_ERRORS, Table, reason
-from napari_rxrx3.data.images.planes import plate_of_path
+from napari_rxrx3.data.files.tables import Table, TableError, reason
+from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.tars import iter_members
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.vector_files import (
@@ -174,8 +174,8 @@ class EmbeddingTable:
                 with file.table(self.storage) as table:
                     self._read_one(file, table, rows, progress)
                     notes = table.notes
-            except READ_ERRORS as error:
-                notes = [f"it cannot be read ({reason(error)})"]
+            except TableError as error:
+                notes = [f"it cannot be read ({error.why})"]
             rows.problems += [_unusable(file, note) for note in notes]
         if not len(rows):
             why = f" ({rows.problems[0].detail})" if rows.problems else ""
@@ -186,7 +186,8 @@ class EmbeddingTable:
     ) -> None:
         layout = self.layout or found_layout(table)
         if layout.dimension != self.dimension:
-            raise ValueError(f"vectors of {layout.dimension} numbers where {self.dimension} belong")
+            what = f"vectors of {layout.dimension} numbers where {self.dimension} belong"
+            raise TableError(table.name, what)
         for well_ids, vectors in vector_blocks(table, layout):
             rows.add(well_ids, vectors)
             if len(self.files) == 1:
@@ -204,13 +205,10 @@ def own_embedding(
         If it cannot be read, does not name its wells, or holds no vector.
     """
     file = EmbeddingFile(path)
-    try:
-        if storage.is_local and not Path(path).is_file():
-            raise MetadataError(f"{path} is not there, or is no file.")
-        with file.table(storage) as opened:
-            layout = own_layout(opened, path, lambda: _say(progress, *opened.done(), file))
-    except READ_ERRORS as error:
-        raise MetadataError(f"{path} cannot be read ({reason(error)}).") from error
+    if storage.is_local and not Path(path).is_file():
+        raise MetadataError(f"{path} is not there, or is no file.")
+    with file.table(storage) as opened:
+        layout = own_layout(opened, path, lambda: _say(progress, *opened.done(), file))
     table = EmbeddingTable(_stem(path), layout.dimension, [file], storage, cache, layout=layout)
     table.read(progress)
     if layout.left_out:
@@ -304,8 +302,8 @@ def _dimension(storage: Storage, file: EmbeddingFile, problems: list[Problem]) -
     try:
         with file.table(storage) as table:
             return found_layout(table).dimension
-    except READ_ERRORS as error:
-        what = f"{file.name} cannot be read ({reason(error)})"
+    except TableError as error:
+        what = f"{file.name} cannot be read ({error.why})"
         problems.append(Problem("unreadable_file", detail=what))
         return 0
 

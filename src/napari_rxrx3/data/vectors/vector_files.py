@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import Table, opened_table
-from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns, is_missing
+from napari_rxrx3.data.files.tables import (
+    As,
+    Block,
+    Table,
+    TableError,
+    Wanted,
+    open_table,
+    opened_table,
+    reason,
+)
+from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
 
 Array = np.ndarray[Any, Any]
 
 _CELLS_A_BLOCK = 2**22
+_IDS = (As.NAME, As.NUMBER, As.NAME)
+_LARGEST_PLATE = 2**53
 
 
 @dataclass(frozen=True)
@@ -40,14 +51,21 @@ class EmbeddingFile:
 
     @contextmanager
     def table(self, storage: Storage) -> Iterator[Table]:
-        """Open it to be read in blocks; raises one of `READ_ERRORS`."""
-        with self._opened(storage) as file, opened_table(file) as table:
+        """Open it to be read in blocks; raises TableError."""
+        if not self.member:
+            with open_table(storage, self.path, _names_wells) as table:
+                yield table
+            return
+        try:
+            content = storage.read(self.path, self.offset, self.offset + self.size)
+        except OSError as error:
+            raise TableError(self.name, reason(error)) from error
+        with opened_table(io.BytesIO(content), self.name) as table:
             yield table
 
-    def _opened(self, storage: Storage) -> IO[bytes]:
-        if self.member:
-            return io.BytesIO(storage.read(self.path, self.offset, self.offset + self.size))
-        return storage.open(self.path)
+
+def _names_wells(names: Sequence[str]) -> bool:
+    return bool(id_columns(names))
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ def found_layout(table: Table) -> Layout:
     """Layout of a table that a folder holds; see `found_features`."""
     features = tuple(found_features(table.columns))
     if not features:
-        raise ValueError("it has no well_id column with columns of numbers")
+        raise TableError(table.name, "it has no well_id column with columns of numbers")
     return Layout(("well_id",), features, _dimension(table, features))
 
 
@@ -105,74 +123,92 @@ def vector_blocks(table: Table, layout: Layout) -> Iterator[tuple[pa.Array, Arra
     where a list has another length. What was left out is in the table's `notes` at the end.
     """
     nameless = odd_lists = 0
-    n_ids = len(layout.ids)
+    odd = _OddCells(table)
+    ids = list(zip(layout.ids, _IDS, strict=False))
+    kind = As.LIST if _kind(table, layout.features[0]) == "list" else As.NUMBER
+    wanted = [*ids, *((name, kind) for name in layout.features)]
     n_rows = int(np.clip(_CELLS_A_BLOCK // layout.dimension, 256, 65536))
-    for columns in table.blocks([*layout.ids, *layout.features], n_rows):
-        ids = _well_ids(columns[:n_ids])
-        vectors, odd = _vectors(columns[n_ids:], layout.dimension, table.decimal)
-        odd_lists += odd
-        if ids.null_count:
-            nameless += ids.null_count
-            vectors = vectors[ids.is_valid().to_numpy(zero_copy_only=False)]
-            ids = ids.drop_null()
-        yield ids, vectors
+    for block in table.blocks(wanted, n_rows):
+        well_ids = _well_ids(block.columns[: len(ids)])
+        if kind is As.LIST:
+            vectors, n_odd = _unpacked(block.columns[-1], layout.dimension)
+            odd_lists += n_odd
+        else:
+            vectors = _stacked(block.columns[len(ids) :])
+            odd.note(block, wanted, len(ids))
+        if well_ids.null_count:
+            nameless += well_ids.null_count
+            vectors = vectors[well_ids.is_valid().to_numpy(zero_copy_only=False)]
+            well_ids = well_ids.drop_null()
+        yield well_ids, vectors
     if nameless:
         table.notes.append(f"rows without a well id, which are left out: {nameless:,}")
     if odd_lists:
         what = f"lists of {layout.features[0]} that are not {layout.dimension} long"
         table.notes.append(f"{what}, which are no usable vectors: {odd_lists:,}")
+    if odd.n:
+        table.notes.append(f"cells that are no numbers: {odd.n:,}, the first is {odd.first}")
+
+
+class _OddCells:
+    """Counts the cells of features that are no numbers."""
+
+    def __init__(self, table: Table) -> None:
+        self._row_word = table.row_word
+        self.n = 0
+        self.first = ""
+
+    def note(self, block: Block, wanted: Wanted, n_ids: int) -> None:
+        for place, cells in block.odd.items():
+            if place >= n_ids:
+                self.n += len(cells)
+                line, name = block.lines[cells[0].row], str(wanted[place][0])
+                said = f"{cells[0].text[:40]!r} in {self._row_word} {line:,}, column {name[:40]}"
+                self.first = self.first or said
+
+
+def _kind(table: Table, name: str) -> str:
+    return next(column.kind for column in table.columns if column.name == name)
 
 
 def _dimension(table: Table, features: tuple[str, ...]) -> int:
-    kinds = {column.name: column.kind for column in table.columns}
-    if kinds[features[0]] != "list":
+    if _kind(table, features[0]) != "list":
         return len(features)
-    for (column,) in table.blocks(features, 1024):
-        lengths = pc.list_value_length(column).drop_null().to_numpy()
+    for block in table.blocks([(features[0], As.LIST)], 1024):
+        lengths = pc.list_value_length(block.columns[0]).drop_null().to_numpy()
         if lengths.any():
             return int(np.bincount(lengths[lengths > 0]).argmax())
-    raise ValueError(f"the lists of {features[0]} are empty")
+    raise TableError(table.name, f"the lists of {features[0]} are empty")
 
 
 def _with_numbers(table: Table, names: list[str], tick: Callable[[], None]) -> set[str]:
     """Return those columns of text that are numbers, but for cells that say n/a or the like."""
     counts = np.zeros((len(names), 2), dtype=np.int64)
-    if names:
-        for columns in table.blocks(names, 65536):
-            tick()
-            counts += [_numbers_and_texts(column, table.decimal) for column in columns]
+    wanted = [(name, As.NUMBER) for name in names]
+    for block in table.blocks(wanted, 65536) if names else ():
+        tick()
+        for i, column in enumerate(block.columns):
+            counts[i] += (~np.isnan(column)).sum(), len(block.odd.get(i, ()))
     return {
         n for n, (numbers, texts) in zip(names, counts, strict=True) if numbers >= max(texts, 1)
     }
 
 
-def _numbers_and_texts(column: pa.Array, decimal: str) -> tuple[int, int]:
-    texts = pd.Series(_text(column).drop_null().to_pandas(), dtype="str")
-    distinct = pd.Series(texts.unique(), dtype="str")
-    missing = distinct[[is_missing(text) for text in distinct]]
-    present = texts[~texts.isin(missing)].str.replace(decimal, ".", regex=False)
-    numbers = int(pd.to_numeric(present, errors="coerce").notna().sum())
-    return numbers, len(present) - numbers
-
-
-def _well_ids(columns: list[pa.Array]) -> pa.Array:
+def _well_ids(columns: list[Any]) -> pa.Array:
     if len(columns) == 1:
-        return _text(columns[0])
+        return columns[0]
     experiment, plate, address = columns
-    number = pd.Series(_numbers(plate, "."))
-    whole = number.where((number % 1 == 0) & (number >= 0)).astype("Int64")
-    numbered = pa.array(whole).cast(pa.string())
-    return pc.binary_join_element_wise(_text(experiment), numbered, _text(address), "_")
+    is_number = np.isfinite(plate) & (plate % 1 == 0) & (plate >= 0) & (plate < _LARGEST_PLATE)
+    number = pa.array(np.where(is_number, plate, 0).astype(np.int64), mask=~is_number)
+    return pc.binary_join_element_wise(experiment, number.cast(pa.string()), address, "_")
 
 
-def _vectors(columns: list[pa.Array], dimension: int, decimal: str) -> tuple[Array, int]:
-    if len(columns) == 1 and pa.types.is_nested(columns[0].type):
-        return _unpacked(columns[0], dimension)
-    block = np.empty((len(columns[0]), dimension), dtype=np.float32)
+def _stacked(columns: list[Array]) -> Array:
+    block = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
     with np.errstate(over="ignore"):  # too large for 32 bits is infinite, and so unusable
         for k, column in enumerate(columns):
-            block[:, k] = _numbers(column, decimal)
-    return block, 0
+            block[:, k] = column
+    return block
 
 
 def _unpacked(lists: pa.Array, dimension: int) -> tuple[Array, int]:
@@ -180,31 +216,6 @@ def _unpacked(lists: pa.Array, dimension: int) -> tuple[Array, int]:
     fits = lengths == dimension
     block = np.full((len(lists), dimension), np.nan, dtype=np.float32)
     with np.errstate(over="ignore"):
-        flat = _numbers(lists.filter(pa.array(fits)).flatten(), ".").astype(np.float32)
+        flat = numbers_in(lists.filter(pa.array(fits)).flatten()).values.astype(np.float32)
     block[fits] = flat.reshape(-1, dimension)
     return block, int((~fits & (lengths > 0)).sum())
-
-
-def _numbers(column: pa.Array, decimal: str) -> Array:
-    """Return the numbers of a column, NaN where it holds none."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_floating(column.type):
-        return np.asarray(column.to_numpy(zero_copy_only=False))
-    if pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
-        number = column.cast(pa.float64(), safe=False)
-        return np.asarray(number.to_numpy(zero_copy_only=False))
-    text = column.cast(pa.string())
-    if decimal != ".":
-        text = pc.replace_substring(text, decimal, ".")
-    try:
-        return np.asarray(text.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    except pa.ArrowInvalid:  # some cell is no number
-        cells = pd.Series(text.to_pandas(), dtype="str")
-        return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))
-
-
-def _text(column: pa.Array) -> pa.Array:
-    """Return the texts of a column without the blanks around them; null where nothing is left."""
-    text = pc.ascii_trim_whitespace(column.cast(pa.string()))
-    return pc.if_else(pc.equal(text, ""), None, text)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
 from napari_rxrx3.core.plate import parse_address
+from napari_rxrx3.data.files.arrays import names_in
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import mended_batch
+from napari_rxrx3.data.files.tables import As, Block, Table, open_table
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.wells.columns import ALIASES
+from napari_rxrx3.data.wells.columns import canonical, is_metadata
 
 __all__ = ["COLUMNS", "read_metadata", "repeated", "wells_from_ids"]
 
@@ -43,37 +39,32 @@ COLUMNS = (
     "cell_type",
     "well_type",
 )
-_TEXT = (
-    "experiment_name",
-    "address",
-    "gene",
-    "treatment",
-    "SMILES",
-    "perturbation_type",
-    "cell_type",
-    "well_type_label",
-)
+_READ_AS = {
+    "well_id": As.NAME,
+    "experiment_name": As.NAME,
+    "address": As.NAME,
+    "gene": As.NAME,
+    "treatment": As.NAME,
+    "SMILES": As.TEXT,
+    "perturbation_type": As.TEXT,
+    "cell_type": As.TEXT,
+    "well_type_label": As.TEXT,
+    "plate": As.NUMBER,
+    "concentration": As.NUMBER,
+}
 _PLACE = ("experiment_name", "plate", "address")
 _GUIDE = re.compile(r"_guide_\d+$")
 _WELL_ID = r"^(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})$"
 _POSITIVE_GENES = ("PLK1", "MTOR")
-_DAMAGE = (
-    pa.ArrowException,
-    OSError,
-    EOFError,
-    UnicodeError,
-    RuntimeError,  # a zip with a password
-    zipfile.BadZipFile,
-    zlib.error,
-)
-_HEAD, _ROWS_A_BLOCK, _BYTES_A_BLOCK = 65_536, 131_072, 2**23
+_ROWS_A_BLOCK = 131_072
+_MOST_ODD = 20
 _CUTTING_GENES = ("EIF3H", "SRC", "HCK", "CYP11B1")
 
 
 def read_metadata(
     storage: Storage, path: str, progress: Progress | None = None
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """Read one metadata table: CSV, CSV in a zip, or parquet.
+    """Read one metadata table in any form that `napari_rxrx3.data.files.tables` reads.
 
     Parameters
     ----------
@@ -86,105 +77,49 @@ def read_metadata(
         Indexed by well_id, with the columns `COLUMNS` (and ``well_type_label`` if the table has
         one). Text that is not there is NaN; ``plate``, ``row`` and ``column`` are integers.
     problems : list of Problem
-        Rows that were left out and why.
+        Rows that were left out, and cells that were not understood.
 
     Raises
     ------
     MetadataError
         If the table cannot be read or has no way to tell its wells apart.
     """
-    bad_lines: list[str] = []
     parts = _Parts(path)
-    try:
-        for table, done, total in _blocks(storage, path, bad_lines):
+    with open_table(storage, path, is_metadata) as table:
+        wanted = _wanted(table)
+        parts.add(wanted, Block([names_in(pa.nulls(0))] * len(wanted), {}, ()))
+        for block in table.blocks(list(wanted.values()), _ROWS_A_BLOCK):
             if progress is not None:
-                progress(done, total, f"reading metadata: {path}")
-            parts.add(table)
-    except _DAMAGE as error:
-        raise MetadataError(f"{path} cannot be read ({_one_line(error)}).") from error
+                progress(*table.done(), f"reading metadata: {path}")
+            parts.add(wanted, block, table.row_word)
+        notes = table.notes
     if progress is not None:
         progress(0, 0, "telling controls, guides and compounds apart")
     wells, problems = parts.joined()
-    problems += [Problem("malformed_row", detail=f"{path}: {line}") for line in bad_lines]
+    problems += [Problem("malformed_row", detail=f"{path}: {note}") for note in notes]
     return wells, problems
+
+
+def _wanted(table: Table) -> dict[str, tuple[str | int, As]]:
+    """The columns of a table that say something of wells, by the names that RxRx3 uses."""
+    wanted: dict[str, tuple[str | int, As]] = {}
+    for i, column in enumerate(table.columns):
+        name = canonical(column.name)
+        if name in wanted:
+            raise MetadataError(f"{table.name} has two columns of the same name, {name}.")
+        if name in _READ_AS:
+            wanted[name] = i, _READ_AS[name]
+    if not wanted:
+        raise MetadataError(f"{table.name} has neither well_id nor experiment, plate and address.")
+    return wanted
 
 
 def wells_from_ids(well_ids: pd.Index) -> pd.DataFrame:
     """Make a table of wells of which nothing but the id is known; ids that are none are dropped."""
     parts = _Parts("")
-    parts.add(pa.table({"well_id": pa.array(well_ids, pa.string())}))
+    ids = names_in(pa.array(well_ids, pa.string()))
+    parts.add(("well_id",), Block([ids], {}, range(len(ids))))
     return parts.joined()[0]
-
-
-def _blocks(
-    storage: Storage, path: str, bad_lines: list[str]
-) -> Iterator[tuple[pa.Table, int, int]]:
-    """Yield blocks of rows, how much of the file has been read, and how much it is."""
-    with storage.open(path) as file:
-        head = file.read(4)
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        if head == b"PAR1":
-            parquet = pq.ParquetFile(file)
-            n_rows, n_read = parquet.metadata.num_rows, 0
-            yield parquet.schema_arrow.empty_table(), 0, n_rows
-            for batch in parquet.iter_batches(_ROWS_A_BLOCK):
-                n_read += batch.num_rows
-                yield pa.Table.from_batches([mended_batch(batch)]), n_read, n_rows
-        elif head == b"PK\x03\x04":
-            with zipfile.ZipFile(file) as archive:
-                names = [n for n in archive.namelist() if n.lower().endswith(".csv")]
-                wanted = [n for n in names if not n.startswith("__MACOSX")]
-                if not wanted:
-                    raise zipfile.BadZipFile("it holds no CSV")
-                with archive.open(wanted[0]) as member:
-                    for table in _csv_blocks(member, bad_lines):
-                        yield table, file.tell(), size
-        else:
-            for table in _csv_blocks(file, bad_lines):
-                yield table, file.tell(), size
-
-
-def _csv_blocks(file: Any, bad_lines: list[str]) -> Iterator[pa.Table]:
-    head = file.read(_HEAD)
-    file.seek(0)
-    first = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
-    separator = max(",;\t", key=first.count)
-    names = [n.strip('"') for n in first.split(separator)]
-
-    def skip(row: Any) -> str:
-        bad_lines.append(f"row {row.number} has {row.actual_columns} columns, not {len(names)}")
-        return "skip"
-
-    reader = pa_csv.open_csv(
-        file,
-        read_options=pa_csv.ReadOptions(
-            encoding=_encoding(head),
-            block_size=_BYTES_A_BLOCK,
-            use_threads=False,  # else broken rows are not numbered
-        ),
-        parse_options=pa_csv.ParseOptions(
-            delimiter=separator, newlines_in_values=False, invalid_row_handler=skip
-        ),
-        convert_options=pa_csv.ConvertOptions(
-            column_types={n: pa.string() for n in names},
-            strings_can_be_null=True,
-            null_values=[""],
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    yield reader.schema.empty_table()
-    for batch in reader:
-        yield pa.Table.from_batches([batch])
-
-
-def _encoding(head: bytes) -> str:
-    whole = head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1]
-    try:
-        whole.decode("utf-8")
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8"
 
 
 class _Parts:
@@ -196,24 +131,25 @@ class _Parts:
         self._problems: list[Problem] = []
         self._present = pd.Series(False, index=["well_id", *_PLACE])
         self._labels: list[str] = []
+        self._n_odd = 0
 
-    def add(self, block: pa.Table) -> None:
-        """Take in some rows; the first block, which may have none, tells the columns."""
-        names = [name.strip() for name in block.column_names]
-        block = block.rename_columns([ALIASES.get(name, name) for name in names])
-        if len(set(block.column_names)) < len(block.column_names):
-            raise MetadataError(f"{self._path} has two columns of the same name.")
-        self._labels = [name for name in ("well_type_label",) if name in block.column_names]
-        frame = pd.DataFrame(index=pd.RangeIndex(block.num_rows))
-        for name in ("well_id", *_TEXT):
-            frame[name] = _text(block, name)
-        frame["plate"] = _numbers(block, "plate")
+    def add(self, names: Collection[str], block: Block, row_word: str = "line") -> None:
+        """Take in some rows of columns of these names; the first block tells all columns."""
+        columns = dict(zip(names, block.columns, strict=True))
+        self._labels = [name for name in ("well_type_label",) if name in columns]
+        frame = pd.DataFrame(index=pd.RangeIndex(len(block)))
+        for name, kind in _READ_AS.items():
+            if kind is As.NUMBER:
+                frame[name] = columns.get(name, np.nan)
+            else:
+                frame[name] = _texts(columns.get(name), len(block))
+        self._note_odd(names, block, row_word)
         # 0.1 as a 32-bit number is another number, but the same dose
-        frame["concentration"] = _rounded(_numbers(block, "concentration"))
+        frame["concentration"] = _rounded(frame["concentration"])
         self._present |= frame[self._present.index].notna().any()
         _fill_places(frame)
         _fill_types(frame)
-        frame, problems = _placed(frame, self._path)
+        frame, problems = _placed(frame, f"{self._path}, {row_word}", block.lines)
         frame["plate"] = frame["plate"].astype(np.int64)
         frame["row"], frame["column"] = _rows_and_columns(frame["address"])
         by_guide = _by_unique(frame["treatment"], gene_of_guide, None)
@@ -221,8 +157,21 @@ class _Parts:
         self._frames.append(frame)
         self._problems += problems
 
+    def _note_odd(self, names: Collection[str], block: Block, row_word: str) -> None:
+        """Name the first cells that are no numbers; `joined` counts the others."""
+        for i, cells in block.odd.items():
+            named = cells[: max(0, _MOST_ODD - self._n_odd)]
+            self._n_odd += len(cells)
+            for row, text in named:
+                where = f"{self._path}, {row_word} {block.lines[row]:,}"
+                what = f"{where}: {list(names)[i]} is {text[:40]!r}, not a number"
+                self._problems.append(Problem("not_a_number", detail=what))
+
     def joined(self) -> tuple[pd.DataFrame, list[Problem]]:
-        """All wells without repeats, and what was left out and why."""
+        """All wells without repeats, and what was left out or not understood."""
+        if self._n_odd > _MOST_ODD:
+            what = f"{self._path}: {self._n_odd - _MOST_ODD:,} more cells are no numbers"
+            self._problems.append(Problem("not_a_number", detail=what))
         frame = pd.concat(self._frames, ignore_index=True)
         self._frames.clear()
         has_place = self._present[list(_PLACE)].all()
@@ -236,18 +185,10 @@ class _Parts:
         return frame[[*COLUMNS, *self._labels]], self._problems + repeats
 
 
-def _text(table: pa.Table, name: str) -> pd.Series:
-    if name not in table.column_names:
-        return pd.Series(pd.NA, index=range(table.num_rows), dtype="str")
-    column = pc.cast(table.column(name), pa.string())
-    return pd.Series(pc.utf8_trim_whitespace(column).to_pandas(), dtype="str").replace("", np.nan)
-
-
-def _numbers(table: pa.Table, name: str) -> pd.Series:
-    if name not in table.column_names:
-        return pd.Series(np.nan, index=range(table.num_rows))
-    column = table.column(name).to_pandas()
-    return pd.to_numeric(column, errors="coerce").astype(np.float64)
+def _texts(column: pa.Array | None, n_rows: int) -> pd.Series:
+    if column is None:
+        return pd.Series(pd.NA, index=range(n_rows), dtype="str")
+    return pd.Series(column.to_pandas(), dtype="str")
 
 
 def _rounded(values: pd.Series) -> pd.Series:
@@ -308,14 +249,17 @@ def _is_guide(treatments: pd.Series) -> pd.Series:
     return _by_unique(treatments, lambda t: _GUIDE.search(t) is not None, False).astype(bool)
 
 
-def _placed(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Problem]]:
+def _placed(
+    frame: pd.DataFrame, where: str, lines: Sequence[int] | Array
+) -> tuple[pd.DataFrame, list[Problem]]:
     known = _by_unique(frame["address"], lambda a: bool(parse_address(a)), False).astype(bool)
     whole = frame["plate"].notna() & (frame["plate"] % 1 == 0) & (frame["plate"] >= 0)
     placed = known & whole & frame["well_id"].notna() & frame["experiment_name"].notna()
     problems = []
-    for _, row in frame[~placed].iterrows():
+    for place, row in frame[~placed].iterrows():
         address = row["address"] if isinstance(row["address"], str) else "nothing"
-        detail = f"{path}: the place {address} on plate {row['plate']:g} is on no 1536-well plate"
+        said = f"the place {address} on plate {row['plate']:g} is on no 1536-well plate"
+        detail = f"{where} {lines[place]:,}: {said}"
         problems.append(
             Problem(
                 "impossible_address",
@@ -387,7 +331,3 @@ def _is_cutting(frame: pd.DataFrame) -> Array:
 
 def _or_empty(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,23 +13,40 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from napari_rxrx3.core.names import name_and_dose, resolve
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import name_with_dose
 
-__all__ = ["Found", "FoundPlate", "Hit", "SearchIndex"]
+__all__ = ["Found", "FoundPlate", "Match", "SearchIndex"]
 
 Array = np.ndarray[Any, Any]
 
 _KINDS = ("gene", "guide", "compound", "control", "well")
 _BLOCK = 1 << 18
+_SAME_DOSE = 1e-3
 
 
-class Hit(NamedTuple):
-    """Something that a search found; `kind` is one of gene, guide, compound, control, well."""
+class Match(NamedTuple):
+    """Something that a search found.
+
+    Attributes
+    ----------
+    kind : str
+        One of gene, guide, compound, control, well.
+    dose : float, optional
+        Of a compound, if only its wells at this dose are meant.
+    """
 
     name: str
     kind: str
     n_wells: int
+    dose: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What it is called."""
+        return name_with_dose(self.name, math.nan if self.dose is None else self.dose)
 
 
 class FoundPlate(NamedTuple):
@@ -42,7 +60,7 @@ class FoundPlate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Where the wells of a hit are.
+    """Where the wells of a match are.
 
     Attributes
     ----------
@@ -54,7 +72,7 @@ class Found:
         Where each plate's wells begin among the `positions`.
     """
 
-    hit: Hit
+    match: Match
     positions: Array
     plates: tuple[FoundPlate, ...]
     starts: Array
@@ -100,7 +118,7 @@ class SearchIndex:
 
     def search(
         self, text: str, limit: int = 20, go_on: Callable[[], None] = lambda: None
-    ) -> list[Hit]:
+    ) -> list[Match]:
         """Names that hold a text, the ones that start with it first, wells last.
 
         `go_on` is called now and then and may raise to stop.
@@ -112,10 +130,10 @@ class SearchIndex:
         first = pc.starts_with(self._folded, folded)
         other = pc.and_not(contained, first)
         rows = [*_places(first, limit), *_places(other, limit)][:limit]
-        hits = [self._hit(row) for row in rows]
-        return hits + self._wells_like(folded, limit - len(hits), go_on)
+        matches = [self._match(row) for row in rows]
+        return matches + self._wells_like(folded, limit - len(matches), go_on)
 
-    def at(self, plate: PlateId, row: int, column: int) -> Hit | None:
+    def at(self, plate: PlateId, row: int, column: int) -> Match | None:
         """The well at a position of a plate."""
         number = self._plate_numbers.get(plate)
         if number is None:
@@ -123,28 +141,31 @@ class SearchIndex:
         start, stop = self._plate_starts[number : number + 2].tolist()
         here = self._wells[["row", "column"]].iloc[start:stop].to_numpy()
         found = np.flatnonzero((here == (row, column)).all(axis=1))
-        return Hit(self._id(start + int(found[0])), "well", 1) if len(found) else None
+        return Match(self._id(start + int(found[0])), "well", 1) if len(found) else None
 
-    def positions_of(self, hit: Hit) -> Array:
-        """Places in the table of all wells that a hit stands for, ascending: int (n,)."""
-        if hit.kind == "well":
-            return np.array([self._place(hit.name)])
-        if hit.kind == "gene":
-            return np.flatnonzero(self._gene == self._genes[hit.name])
-        rows: Array = np.flatnonzero(self._treatment == self._treatments[hit.name])
-        if hit.kind == "control" or gene_of_guide(hit.name) is not None:
+    def positions_of(self, match: Match) -> Array:
+        """Places in the table of all wells that a match stands for, ascending: int (n,)."""
+        if match.kind == "well":
+            return np.array([self._place(match.name)])
+        if match.kind == "gene":
+            return np.flatnonzero(self._gene == self._genes[match.name])
+        rows: Array = np.flatnonzero(self._treatment == self._treatments[match.name])
+        if match.kind == "control" or gene_of_guide(match.name) is not None:
             return rows
         is_other = self._is_no_compound[rows]
-        chosen: Array = rows[is_other if hit.kind == "guide" else ~is_other]
+        chosen: Array = rows[is_other if match.kind == "guide" else ~is_other]
+        if match.dose is not None:
+            doses = self._wells["concentration"].to_numpy()[chosen]
+            chosen = chosen[np.isclose(doses, match.dose, rtol=_SAME_DOSE, atol=0)]
         return chosen
 
-    def wells_of(self, hit: Hit) -> pd.DataFrame:
-        """Rows of all wells that a hit stands for."""
-        return self._wells.iloc[self.positions_of(hit)]
+    def wells_of(self, match: Match) -> pd.DataFrame:
+        """Rows of all wells that a match stands for."""
+        return self._wells.iloc[self.positions_of(match)]
 
-    def where(self, hit: Hit) -> Found:
-        """The plates that hold the wells of a hit."""
-        positions = self.positions_of(hit)
+    def where(self, match: Match) -> Found:
+        """The plates that hold the wells of a match."""
+        positions = self.positions_of(match)
         plate = np.searchsorted(self._plate_starts, positions, side="right") - 1
         numbers, starts, counts = np.unique(plate, return_index=True, return_counts=True)
         has_image = self._wells["has_image"].to_numpy()[positions]
@@ -158,17 +179,52 @@ class SearchIndex:
             FoundPlate(names[number], int(n), int(images), str(well))
             for number, n, images, well in zip(numbers, counts, n_images, ids, strict=True)
         )
-        return Found(hit, positions, plates, starts, self._ids)
+        return Found(match, positions, plates, starts, self._ids)
 
-    def find(self, name: str) -> Hit | None:
-        """The hit of exactly this name, case included; else the only one that differs in case."""
-        name = name.strip()
-        for texts, text in ((self._text, name), (self._folded, name.casefold())):
-            rows = _places(pc.equal(texts, text), len(texts))
-            hits = [self._hit(row) for row in rows]
-            if len({hit.name for hit in hits}) == 1:
-                return hits[0]
-        return Hit(name, "well", 1) if self._place(name) >= 0 else None
+    def find(self, name: str) -> Match | None:
+        """What exactly has a name, as `napari_rxrx3.core.names` reads it; None if nothing does."""
+        return resolve([name.strip()], self._exactly, self._alike)[0]
+
+    def _exactly(self, keys: list[str]) -> dict[str, Match]:
+        found = {}
+        for key in keys:
+            match = self._named(key) or self._at_dose(key)
+            if match is None and self._place(key) >= 0:
+                match = Match(key, "well", 1)
+            if match is not None:
+                found[key] = match
+        return found
+
+    def _named(self, name: str) -> Match | None:
+        rows = self._rows_named(name)
+        return self._match(rows[0]) if rows else None
+
+    def _rows_named(self, name: str) -> list[int]:
+        return _places(pc.equal(self._text, name), len(_KINDS))
+
+    def _at_dose(self, key: str) -> Match | None:
+        """A compound at a dose, if it has wells there."""
+        parts = name_and_dose(key)
+        rows = self._rows_named(parts[0]) if parts is not None else []
+        match = next((m for m in map(self._match, rows) if m.kind == "compound"), None)
+        if parts is None or match is None:
+            return None
+        match = match._replace(dose=parts[1])
+        n = len(self.positions_of(match))
+        return match._replace(n_wells=n) if n else None
+
+    def _alike(self, folded: set[str]) -> dict[str, set[str]]:
+        """Keys that differ from folded ones only in their case."""
+        found = {}
+        for text in folded:
+            found[text] = self._written(text)
+            if parts := name_and_dose(text):
+                found[text] |= {f"{name}@{parts[1]:g}" for name in self._written(parts[0])}
+        return found
+
+    def _written(self, folded: str) -> set[str]:
+        rows = _places(pc.equal(self._folded, folded), len(self._folded))
+        return {self._match(row).name for row in rows}
 
     @cached_property
     def _plate_starts(self) -> Array:
@@ -184,7 +240,7 @@ class SearchIndex:
         pairs = firsts.itertuples(index=False)
         return {PlateId(name, int(plate)): n for n, (name, plate) in enumerate(pairs)}
 
-    def _count(self) -> list[Hit]:
+    def _count(self) -> list[Match]:
         """All names but those of wells, in no order."""
         kinds: dict[tuple[str, str], int] = {}
         for is_other in (False, True):
@@ -196,15 +252,15 @@ class SearchIndex:
                     kinds[key] = kinds.get(key, 0) + n
         genes = np.bincount(self._gene[self._gene >= 0], minlength=len(self._genes)).tolist()
         controls = {name for name, kind in kinds if kind == "control"}
-        hits = [Hit(name, kind, n) for (name, kind), n in kinds.items()]
+        matches = [Match(name, kind, n) for (name, kind), n in kinds.items()]
         for name, n in zip(self._genes, genes, strict=True):
             if name not in controls:
-                hits.append(Hit(name, "gene", n))
-        return hits
+                matches.append(Match(name, "gene", n))
+        return matches
 
-    def _hit(self, row: int) -> Hit:
+    def _match(self, row: int) -> Match:
         found = self._names.iloc[row]
-        return Hit(str(found["name"]), str(found["kind"]), int(found["n_wells"]))
+        return Match(str(found["name"]), str(found["kind"]), int(found["n_wells"]))
 
     def _place(self, well_id: str) -> int:
         """Where a well is in the table, -1 if it is not there; pandas would make an index first."""
@@ -213,17 +269,17 @@ class SearchIndex:
     def _id(self, position: int) -> str:
         return str(self._ids[position].as_py())
 
-    def _wells_like(self, folded: str, limit: int, go_on: Callable[[], None]) -> list[Hit]:
-        hits: list[Hit] = []
+    def _wells_like(self, folded: str, limit: int, go_on: Callable[[], None]) -> list[Match]:
+        matches: list[Match] = []
         for start in range(0, len(self._ids), _BLOCK):
-            if len(hits) >= limit:
+            if len(matches) >= limit:
                 break
             go_on()
             block = self._ids.slice(start, _BLOCK)
-            matches = pc.match_substring(pc.utf8_lower(block), folded)
-            places = _places(matches, limit - len(hits))
-            hits += [Hit(self._id(start + place), "well", 1) for place in places]
-        return hits
+            contained = pc.match_substring(pc.utf8_lower(block), folded)
+            places = _places(contained, limit - len(matches))
+            matches += [Match(self._id(start + place), "well", 1) for place in places]
+        return matches
 
 
 def _text(column: pd.Series | pd.Index) -> pa.Array:
@@ -245,9 +301,9 @@ def _kind(treatment: str, is_other: bool) -> str:
     return "guide" if is_other or gene_of_guide(treatment) is not None else "compound"
 
 
-def _ordered(hits: list[Hit]) -> pd.DataFrame:
+def _ordered(matches: list[Match]) -> pd.DataFrame:
     """Name, kind and n_wells of each: genes first, of a kind the shortest first."""
-    names = pd.DataFrame(hits, columns=Hit._fields)
+    names = pd.DataFrame(matches, columns=Match._fields)
     names["name"] = names["name"].astype("str")
     names["order"] = names["kind"].map(_KINDS.index)
     names["length"] = names["name"].str.len()

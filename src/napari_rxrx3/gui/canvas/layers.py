@@ -13,7 +13,7 @@ from napari.utils.colormaps import Colormap
 from psygnal import Signal
 
 from napari_rxrx3.core.contrast import STRENGTH, Limits
-from napari_rxrx3.core.difference import BRIGHTER, DARKER, StainPlaces
+from napari_rxrx3.core.difference import BRIGHTER, DARKER, StainPlaces, symmetric
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.gui.napari_window import unwrapped
@@ -37,9 +37,22 @@ def difference_colormap() -> Colormap:
     return Colormap(colors, name="rxrx3 difference")
 
 
-def layer_options(stain: Stain, limits: tuple[float, float]) -> dict[str, Any]:
-    """Keyword arguments of a stain's image layer, without the data."""
-    return {
+def layer_options(
+    stain: Stain, limits: tuple[float, float], *, difference: bool = False
+) -> dict[str, Any]:
+    """Keyword arguments of ``viewer.add_image`` that show a stain as the explorer does.
+
+    Parameters
+    ----------
+    stain : Stain
+        One of `STAINS`.
+    limits : (low, high)
+        Contrast limits of the images.
+    difference : bool
+        The layer shows differences to the controls: black where there is none, and contrast
+        limits around zero that follow from those of the images.
+    """
+    options = {
         "name": f"{stain.number} {stain.name}",
         "colormap": stain_colormap(stain),
         "blending": "additive",
@@ -50,6 +63,10 @@ def layer_options(stain: Stain, limits: tuple[float, float]) -> dict[str, Any]:
         "interpolation2d": "linear",
         "metadata": {_MARK: stain.number, "stain": stain.name, "dye": stain.dye},
     }
+    if difference:
+        options |= {"colormap": difference_colormap(), "blending": "translucent", "opacity": 1.0}
+        options["contrast_limits"] = symmetric((limits,))[0]
+    return options
 
 
 @dataclass(frozen=True)

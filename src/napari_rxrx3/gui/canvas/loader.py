@@ -21,19 +21,14 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile, grid_of, reduction_for
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.cache.memory import give_back_memory
-from napari_rxrx3.gui.canvas.picture import (
-    Asked,
-    Picture,
-    Plane,
-    TileReader,
-    assembled,
-    first_picture,
-)
+from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, well_size
+from napari_rxrx3.gui.canvas.picture import Picture, assembled, first_picture
 from napari_rxrx3.gui.widgets import call_later
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.images.catalog import Layout
+    from napari_rxrx3.data.images.catalog import PlaneLayout
+    from napari_rxrx3.data.welldata import WellData
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Picture", "PictureLoader"]
 
@@ -43,7 +38,7 @@ Form = tuple[int, int]
 
 _log = logging.getLogger(__name__)
 
-_USUAL: Layout = (512, 512), np.dtype(np.uint8)
+_USUAL: PlaneLayout = (512, 512), np.dtype(np.uint8)
 _BURST_S = 0.15
 """Between two requests of a key that is held down; between two pictures that are then shown."""
 _MOMENT_S = 0.04
@@ -56,12 +51,12 @@ so much of the time that went by has passed once more: to draw them takes time, 
 class PictureLoader(QObject):
     """Reads tiles' planes in a pool of threads; only the newest request is answered.
 
-    Of a well of large images its top is read first, and shown before the rest is begun: two cores
-    cannot decode and draw at once.
+    Of a well of large images the first rows are read first, and shown before the rest is begun:
+    two cores cannot decode and draw at once.
     """
 
     ready = Signal(object)
-    """A `Picture`; of large images, the top of a well comes before the whole of it."""
+    """A `Picture`; of large images, the first rows of a well come before the whole of it."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -76,7 +71,7 @@ class PictureLoader(QObject):
         self._known: dict[Form, Planes] = {}
         """Of the wells that were shown last: they may change places, or be cropped and back."""
         self._n_changed = 0
-        self._has_tops = False
+        self._has_prefixes = False
         """The last well had some: another one is likely to have them, too."""
         self._asked_at = self._shown_at = -inf
         self._ahead: list[Future[None]] = []
@@ -123,8 +118,8 @@ class PictureLoader(QObject):
         if len(tiles) > 1:
             request.futures.append(self._pool.submit(self._plan, request))
         elif not crop:
-            self._submit(request, self._fetch_top)
-        if len(tiles) == 1 and (crop or not self._has_tops):
+            self._submit(request, self._fetch_prefix)
+        if len(tiles) == 1 and (crop or not self._has_prefixes):
             self._submit(request, self._fetch)
         if is_alone and not is_new and request.something_to_show.wait(_MOMENT_S):
             self._show(request)
@@ -168,8 +163,6 @@ class PictureLoader(QObject):
         """Find out how large the wells are, hence how small they are to be read."""
         if self._request is not request:
             return
-        from napari_rxrx3.data.images.tiles import well_size  # loads codecs
-
         try:
             size = well_size(request.dataset, {well_id for well_id, _ in request.asked})
         except Exception:
@@ -181,24 +174,24 @@ class PictureLoader(QObject):
             request.reader = replace(request.reader, reduction=times)
         self._submit(request, self._fetch)
 
-    def _fetch_top(self, request: _Request, well_id: str, channel: int) -> None:
+    def _fetch_prefix(self, request: _Request, well_id: str, channel: int) -> None:
         """Read what comes first in the file; where that fails, the whole of it says why."""
         if self._request is not request:
             return
         try:
             if request.dataset.is_decoded(well_id, channel):
                 request.planes[well_id, channel] = request.dataset.plane(well_id, channel)
-            elif (top := request.dataset.top(well_id, channel)) is not None:
-                request.tops[channel] = top
+            elif (rows := request.dataset.prefix(well_id, channel)) is not None:
+                request.prefixes[channel] = rows
             else:
                 request.is_small = True
         except RxRx3Error:
             pass
         except Exception:
-            _log.exception("the top of %s, channel %d, cannot be read", well_id, channel)
-        if request.one_top_less():
-            if request.tops:
-                request.first = first_picture(request.tiles, dict(request.planes), request.tops)
+            _log.exception("the first rows of %s, channel %d, cannot be read", well_id, channel)
+        if request.one_prefix_less():
+            if request.prefixes:
+                request.first = first_picture(request.tiles, dict(request.planes), request.prefixes)
                 request.something_to_show.set()
             elif len(request.planes) == len(request.asked):  # all was in memory
                 request.picture = request.picture or request.assemble()
@@ -232,8 +225,10 @@ class PictureLoader(QObject):
             return
         if request.picture is None and request.asked:
             first, request.first = request.first, None
-            if request.tops_left == 0 and len(request.tiles) == 1:
-                self._has_tops = bool(request.tops) or (self._has_tops and not request.is_small)
+            if request.prefixes_left == 0 and len(request.tiles) == 1:
+                self._has_prefixes = bool(request.prefixes) or (
+                    self._has_prefixes and not request.is_small
+                )
                 # after the drawing, which takes all cores where there is no graphics card
                 delay = _DRAWING_MS if first is not None else 0
                 call_later(self, lambda: self._begin(request), delay)
@@ -270,7 +265,7 @@ class _Request:
         self,
         reader: TileReader,
         tiles: tuple[Tile, ...],
-        usual: Layout,
+        usual: PlaneLayout,
         known: Mapping[Form, Planes],
     ) -> None:
         self.reader = reader
@@ -283,9 +278,9 @@ class _Request:
         ]
         self.planes: dict[Asked, Plane] = {}
         self.failures: dict[Asked, RxRx3Error] = {}
-        self.tops: dict[int, Plane] = {}
+        self.prefixes: dict[int, Plane] = {}
         self.futures: list[Future[None]] = []
-        self.left = self.tops_left = len(self.asked)
+        self.left = self.prefixes_left = len(self.asked)
         self.is_begun = False
         self.is_small = False
         self.comes_after_drawing = False
@@ -299,7 +294,7 @@ class _Request:
         self._lock = threading.Lock()
 
     @property
-    def dataset(self) -> Dataset:
+    def dataset(self) -> WellData:
         return self.reader.dataset
 
     def plane(self, well_id: str, channel: int) -> Plane:
@@ -345,10 +340,10 @@ class _Request:
             self.left -= 1
             return self.left == 0
 
-    def one_top_less(self) -> bool:
+    def one_prefix_less(self) -> bool:
         with self._lock:
-            self.tops_left -= 1
-            return self.tops_left == 0
+            self.prefixes_left -= 1
+            return self.prefixes_left == 0
 
 
 def _try_plane(dataset: Dataset, well_id: str, channel: int) -> None:

@@ -12,14 +12,15 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.session import Session, name_of_well
+from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["PlateOverview", "PlateScene"]
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, cause_of, common_layout
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.data.images.catalog import Layout
+    from napari_rxrx3.data.images.catalog import PlaneLayout
 
-__all__ = ["Asked", "Picture", "Plane", "TileReader", "assembled", "first_picture"]
-
-Plane = np.ndarray[Any, Any]
-Asked = tuple[str, int]
+__all__ = ["Picture", "assembled", "first_picture"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class Picture:
     failures : mapping of (well id, channel) to ImageUnavailable
         What could not.
     is_first : bool
-        More is to come: of one well only the top has been read, and `stains` end before the mosaic
-        does; or some wells of several, which are `waiting`, have not been read.
+        More is to come: of one well only the first rows have been read, and `stains` end before
+        the mosaic does; or some wells of several, which are `waiting`, have not been read.
     waiting : frozenset of str
         Wells of which something is still to be read.
     crop : int
@@ -64,8 +61,9 @@ class Picture:
             notes[self.mosaic.tiles[0].well_id or ""] = "reading the rest of it …"
         stains: dict[str, dict[str, list[str]]] = {}
         for (well, channel), error in sorted(self.failures.items()):
-            cause = getattr(error, "cause", str(error))
-            stains.setdefault(well, {}).setdefault(cause, []).append(STAINS[channel - 1].name)
+            stains.setdefault(well, {}).setdefault(cause_of(error), []).append(
+                STAINS[channel - 1].name
+            )
         return notes | {
             well: "\n".join(
                 f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
@@ -75,44 +73,11 @@ class Picture:
         }
 
 
-@dataclass(frozen=True)
-class TileReader:
-    """Reads the planes of a data set as they are put into one picture."""
-
-    dataset: Dataset
-    crop: int = 0
-    reduction: int = 1
-
-    def extent_of(self, extent: int) -> int:
-        """Pixels that so many of a well become."""
-        return min(self.crop, extent) if self.crop else max(1, extent // self.reduction)
-
-    def read(self, well_id: str, channel: int) -> Plane:
-        """One plane.
-
-        Raises
-        ------
-        UnknownWell, ImageUnavailable
-            The latter for whatever goes wrong: nobody is left waiting.
-        """
-        from napari_rxrx3.data.images.tiles import read_tile  # loads codecs
-
-        try:
-            return read_tile(
-                self.dataset, well_id, channel, crop=self.crop, reduction=self.reduction
-            )
-        except RxRx3Error:
-            raise
-        except Exception as error:
-            cause = f"unexpected {type(error).__name__}: {error}"
-            raise ImageUnavailable(well_id, channel, self.dataset.root, cause) from error
-
-
 def assembled(
     tiles: Sequence[Tile],
     planes: Mapping[Asked, Plane],
     failures: Mapping[Asked, RxRx3Error],
-    usual: Layout,
+    usual: PlaneLayout,
     reader: TileReader,
     waiting: frozenset[str] = frozenset(),
 ) -> Picture:
@@ -125,12 +90,9 @@ def assembled(
     waiting : frozenset of str
         Wells of which some plane was not read yet.
     """
-    whole, dtype = usual
-    height, width = (reader.extent_of(extent) for extent in whole)
-    shape = height, width
-    if planes:
-        shape = max(((p.shape[0], p.shape[1]) for p in planes.values()), key=prod)
-        dtype = np.result_type(*{p.dtype for p in planes.values()})
+    (height, width), dtype = usual
+    extents = reader.extent_of(height), reader.extent_of(width)
+    shape, dtype = common_layout(planes.values(), (extents, dtype))
     mosaic = Mosaic(tuple(tiles), shape)
     stains = []
     for channel in range(1, N_CHANNELS + 1):
@@ -150,15 +112,15 @@ def assembled(
 
 
 def first_picture(
-    tiles: tuple[Tile, ...], planes: Mapping[Asked, Plane], tops: Mapping[int, Plane]
+    tiles: tuple[Tile, ...], planes: Mapping[Asked, Plane], prefixes: Mapping[int, Plane]
 ) -> Picture:
-    """The tops of a well's six planes; its images are taken to be square until they are read."""
-    tops = {channel: plane for (_, channel), plane in planes.items()} | dict(tops)
-    shape = min((top.shape for top in tops.values()), key=prod)
-    dtype = np.result_type(*{top.dtype for top in tops.values()})
+    """The first rows of a well's six planes; they are taken to be square till they are read."""
+    prefixes = {channel: plane for (_, channel), plane in planes.items()} | dict(prefixes)
+    shape = min((rows.shape for rows in prefixes.values()), key=prod)
+    dtype = np.result_type(*{rows.dtype for rows in prefixes.values()})
     stains = tuple(
-        tops[channel][: shape[0], : shape[1]] if channel in tops else hatched(shape, dtype)
+        prefixes[channel][: shape[0], : shape[1]] if channel in prefixes else hatched(shape, dtype)
         for channel in range(1, N_CHANNELS + 1)
     )
-    shown = {(tiles[0].well_id or "", channel): top for channel, top in tops.items()}
+    shown = {(tiles[0].well_id or "", channel): rows for channel, rows in prefixes.items()}
     return Picture(Mosaic(tiles, (shape[1], shape[1])), stains, shown, {}, is_first=True)

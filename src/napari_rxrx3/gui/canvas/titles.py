@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.gui.canvas.picture import Picture
-from napari_rxrx3.session import Session, name_of_well
+from napari_rxrx3.session import Session
 
 __all__ = ["crop_in_words", "title_of"]
 

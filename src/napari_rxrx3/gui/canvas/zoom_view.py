@@ -11,18 +11,17 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatched
-from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.images.tiles import CHANNELS, Plane, TileReader
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
-from napari_rxrx3.gui.canvas.picture import Asked, Picture, Plane, TileReader
+from napari_rxrx3.gui.canvas.picture import Picture
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Part", "Region", "ZoomView"]
 
@@ -199,25 +198,17 @@ def _read(reader: TileReader, whole: Picture, region: Region, progress: Progress
     top, left, bottom, right = (edge / whole.reduction for edge in region)
     box = floor(top), floor(left), ceil(bottom), ceil(right)
     tiles = whole.mosaic.tiles_between(*box)
-    wells = dict.fromkeys(tile.well_id for tile in tiles if tile.well_id is not None)
-    jobs = [(well_id, channel) for well_id in wells for channel in range(1, N_CHANNELS + 1)]
-    planes: dict[Asked, Plane] = {}
+    planes: dict[int, dict[str, Plane]] = {channel: {} for channel in CHANNELS}
     failures: list[str] = []
-
-    def read(asked: Asked) -> None:
+    wells = (tile.well_id for tile in tiles if tile.well_id is not None)
+    for (well_id, channel), plane in reader.read_all(wells):
         progress(0, 0, "")
-        try:
-            planes[asked] = reader.read(*asked)
-        except ImageUnavailable as error:
-            failures.append(str(error))
-
-    for _ in in_threads(read, jobs):
-        pass
+        if isinstance(plane, RxRx3Error):
+            failures.append(str(plane))
+        else:
+            planes[channel][well_id] = plane
     times = whole.reduction // reader.reduction
-    stains = tuple(
-        _painted(whole, tiles, {w: p for (w, c), p in planes.items() if c == channel}, times, box)
-        for channel in range(1, N_CHANNELS + 1)
-    )
+    stains = tuple(_painted(whole, tiles, planes[channel], times, box) for channel in CHANNELS)
     shown = Region(*(float(edge * whole.reduction) for edge in box))
     return Part(shown, reader.reduction, stains, min(failures, default=""))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
@@ -15,15 +12,11 @@ from napari_rxrx3.maps.spec import MapSpec
 if TYPE_CHECKING:  # what works it out is loaded by the thread that does
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.benchmark.compound_genes import PrecisionResult
     from napari_rxrx3.maps.benchmark.recall import RecallResult
 
-__all__ = ["BenchmarkResult", "Outcome", "benchmarked", "kind_of_file"]
-
-_START = 65536
-_PAIRS = {"entity1", "entity2"}
-_INTERACTIONS = {"treatment", "compound", "gene_symbol", "gene"}
+__all__ = ["BenchmarkResult", "Outcome", "benchmarked"]
 
 
 @dataclass(frozen=True)
@@ -47,31 +40,6 @@ class BenchmarkResult:
     outcome: Outcome
 
 
-def kind_of_file(path: str) -> str:
-    """Whether a table is one of ``"pairs"`` or ``"interactions"``, by the names of its columns.
-
-    Raises
-    ------
-    MetadataError
-        If it has the columns of neither. What cannot be read at all counts as pairs: reading it
-        will say why.
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            start = file.read(_START).strip()
-    except (OSError, UnicodeDecodeError):
-        return "pairs"
-    first = start.splitlines()[0] if start else ""
-    names = {name.strip(' "').casefold() for name in re.split(r"[,;\t]", first)}
-    if not start or "\0" in start or names & _PAIRS:
-        return "pairs"
-    if names & _INTERACTIONS:
-        return "interactions"
-    raise MetadataError(
-        f"{path} has neither the columns entity1 and entity2 nor treatment and gene_symbol."
-    )
-
-
 def benchmarked(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) -> BenchmarkResult:
     """Read a table and hold it against a map.
 
@@ -81,17 +49,16 @@ def benchmarked(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) 
         If the table or the map is not fit for it; why is said.
     """
     from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
-    from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+    from napari_rxrx3.maps.benchmark.known import kind_of_known, read_interactions, read_pairs
     from napari_rxrx3.maps.benchmark.recall import pair_recall
-    from napari_rxrx3.maps.build import phenomap_or_fallback
 
-    if kind_of_file(path) == "pairs":
+    if kind_of_known(path) == "pairs":
         pairs = read_pairs(path)
-        phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        phenomap, note = dataset.map_or_fallback(spec, progress)
         outcome = _of_pairs(pair_recall(phenomap, pairs, progress=progress))
     else:
         table = read_interactions(path)
-        phenomap, note = phenomap_or_fallback(dataset, spec, progress)
+        phenomap, note = dataset.map_or_fallback(spec, progress)
         outcome = _of_precision(compound_gene_precision(phenomap, table, progress=progress))
     return BenchmarkResult(path, spec, phenomap.spec, note, outcome)
 

@@ -30,7 +30,7 @@ from napari_rxrx3.maps.spec import MapSpec, spec_of
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["ComparePanel"]
 

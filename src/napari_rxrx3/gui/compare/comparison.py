@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.neighbors import KINDS
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.compare.lists import Comparison
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -41,7 +40,7 @@ _K = 20
 
 @dataclass(frozen=True)
 class TwoMaps:
-    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.neighbors.KINDS`."""
+    """A question to two maps; `kind` is a key of `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`."""
 
     key: str
     metric: str
@@ -82,18 +81,17 @@ def compared(
     RxRx3Error
         If there is nothing to compare; why is said.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
     from napari_rxrx3.maps.compare.lists import compare_lists
 
-    map_a, note_a = phenomap_or_fallback(dataset, question.a, progress)
-    map_b, note_b = phenomap_or_fallback(dataset, question.b, progress)
+    map_a, note_a = dataset.map_or_fallback(question.a, progress)
+    map_b, note_b = dataset.map_or_fallback(question.b, progress)
     notes = tuple(f"{name}: {note}" for name, note in (("A", note_a), ("B", note_b)) if note)
     if map_a.spec == map_b.spec:
         raise MapError(" ".join([*notes, "So A and B come out as the same map."]))
     key = question.key
     if well is not None and not any(m.find(key) is not None for m in (map_a, map_b)):
         key = map_a.key_of_well(well) or key
-    kind = KINDS[question.kind]
+    kind = NEIGHBOR_KINDS[question.kind]
     found = compare_lists(map_a, map_b, key, _K, question.metric, question.opposite, kind)
     names, wells = [], []
     for entry in found.table["key"]:
@@ -109,7 +107,7 @@ def _name(phenomap: PhenoMap, key: str) -> str:
     treatment, dose = label["treatment"], label["concentration"]
     if not isinstance(treatment, str):
         return key
-    name = treatment if isnan(dose) else f"{treatment} {dose:g} µM"
+    name = name_with_dose(treatment, dose)
     return f"{name} ({key})" if phenomap.level == "well" else name
 
 
@@ -117,7 +115,7 @@ def in_words(answer: TwoAnswers) -> str:
     """How far the two lists agree, in a sentence."""
     found, question = answer.comparison, answer.question
     which = "most opposite to" if question.opposite else "nearest to"
-    kind = f"{question.kind} " if KINDS[question.kind] else ""
+    kind = f"{question.kind} " if NEIGHBOR_KINDS[question.kind] else ""
     shared = {0: "none is the same", 1: "1 is the same"}.get(
         found.overlap, f"{found.overlap} are the same"
     )
@@ -125,7 +123,7 @@ def in_words(answer: TwoAnswers) -> str:
     sentence = f"Of the {found.k} {kind}{which} {answer.name}, {shared}"
     if found.spearman != found.spearman:
         return " ".join([f"{sentence}; there is no rank correlation {over}.", *found.notes])
-    return f"{sentence}; rank correlation {over}: {_decimals(found.spearman)}."
+    return f"{sentence}; rank correlation {over}: {decimals(found.spearman)}."
 
 
 def explained(answer: TwoAnswers) -> str:
@@ -185,11 +183,7 @@ def _rank(rank: float) -> str:
 
 
 def _value(value: float) -> str:
-    return "–" if value != value else _decimals(value)
-
-
-def _decimals(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}"  # never -0.00
+    return "–" if value != value else decimals(value)
 
 
 def as_frame(answer: TwoAnswers) -> pd.DataFrame:

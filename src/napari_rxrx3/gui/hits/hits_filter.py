@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QActionGroup, QIcon
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QToolButton, QWidget
 
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.hits.tag_buttons import tag_icon
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.hits.hit import NO_TAG, Tag
@@ -65,7 +66,7 @@ class HitsFilter(QWidget):
 
     def set_count(self, n_hits: int) -> None:
         """Say how many hits there are."""
-        self.words.setPlaceholderText(f"filter {n_hits:,} hit{'s' * (n_hits != 1)}")
+        self.words.setPlaceholderText(f"filter {count(n_hits, 'hit')}")
 
     def choose(self, number: int) -> None:
         """List only this tag; 0: all."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.hits.hits_opener import HitsOpener
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -69,9 +70,9 @@ class HitsMenu(QMenu):
             return export_csv(hits, review.dataset, review.reviewer, Path(path))
 
         def done(n_hits: int) -> None:
-            say(f"Saved {n_hits:,} hit{'s' * (n_hits != 1)} in {path}.")
+            say(f"Saved {count(n_hits, 'hit')} in {path}.")
 
-        self._tasks.run("export", work, done, say, f"writing {len(hits):,} hits")
+        self._tasks.run("export", work, done, say, f"writing {count(len(hits), 'hit')}")
 
     def import_csv(self, path: str) -> None:
         """Take in the hits of a CSV; what comes of it is said in the window."""

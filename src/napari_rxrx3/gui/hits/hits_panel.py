@@ -29,7 +29,7 @@ from napari_rxrx3.hits.queue import Queue
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
 
 __all__ = ["HitsPanel"]

@@ -10,8 +10,9 @@ from qtpy.QtCore import QAbstractTableModel, QDateTime, QModelIndex, QSize, Qt, 
 from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QStyledItemDelegate, QTableView, QWidget
 
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.hits.tag_buttons import ICON_SIZE, tag_icon
-from napari_rxrx3.gui.words import elided, key_in_words, wrapped_tooltip
+from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from napari_rxrx3.hits.hit import SCORE_NAMES, Hit, Tag, tag_name, tags_in_use
 
 __all__ = ["HitsModel", "HitsTable"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.widgets import tool_button
-from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.hits.queue import Queue
 
 __all__ = ["QueueBar"]

@@ -11,7 +11,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
-from napari_rxrx3.gui.words import in_menu, key_in_words
+from napari_rxrx3.core.words import KINDS_IN_WORDS, count, key_in_words
+from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.hits.queue import Queue
@@ -19,15 +20,14 @@ from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
     from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["QueueMenu"]
 
 _TASK = "queue"
 _SCORES = ("strongest", "most consistent")
-_KIND_WORDS = {"all": "Genes and compounds", "genes": "Genes", "compounds": "Compounds"}
 _FILES = "Tables and lists (*.csv *.tsv *.txt);;All files (*)"
 _AT_MOST = 100
 _MOST = 20_000
@@ -109,9 +109,8 @@ class QueueMenu(QMenu):
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queue import queue_of_keys
-            from napari_rxrx3.maps.build import phenomap_or_fallback
 
-            phenomap = phenomap_or_fallback(dataset, spec, progress)[0]
+            phenomap = dataset.map_or_fallback(spec, progress)[0]
             return queue_of_keys(dataset, phenomap, keys, title, experiment, progress)
 
         self._make(work, f"looking at {title}")
@@ -132,8 +131,8 @@ class QueueMenu(QMenu):
         at_most.setValue(_AT_MOST)
         at_most.setToolTip("How many perturbations the queue has at most")
         menu.addAction(_row(menu, "at most", at_most))
-        for kind, words in _KIND_WORDS.items():
-            action = menu.addAction(words)
+        for kind, words in KINDS_IN_WORDS.items():
+            action = menu.addAction(words.capitalize())
             action.setToolTip(f"The {order}, each by its most typical well")
             action.triggered.connect(partial(self._use_score, order, kind, at_most))
         return menu
@@ -144,7 +143,11 @@ class QueueMenu(QMenu):
         is_open = dataset is not None and review is not None
         found, key = self._found, session.query.key
         self.plate.setText(f"This plate: {session.plate}" if session.plate else "This plate")
-        name = f"{found.hit.name}, {len(found.positions):,} wells" if found is not None else ""
+        name = (
+            f"{found.match.words}, {count(len(found.positions), 'well')}"
+            if found is not None
+            else ""
+        )
         self.found.setText(in_menu(f"What was found: {name}") if name else "What was found")
         self.neighbors.setText(in_menu(f"Neighbors of {key_in_words(key)}") if key else "Neighbors")
         n_listed, n_selected = len(self._listed()), len(session.selection)
@@ -221,7 +224,7 @@ class QueueMenu(QMenu):
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queue import queue_of_wells
 
-            return queue_of_wells(dataset, wells, f"{len(wells):,} hits as listed")
+            return queue_of_wells(dataset, wells, f"{count(len(wells), 'hit')} as listed")
 
         self._make(work)
 
@@ -246,10 +249,9 @@ class QueueMenu(QMenu):
 
         def work(dataset: Dataset, progress: Progress) -> Queue:
             from napari_rxrx3.hits.queue import queue_by_score
-            from napari_rxrx3.maps.build import phenomap_or_fallback
 
             experiment = plate.experiment if plate is not None else None
-            phenomap: PhenoMap = phenomap_or_fallback(dataset, spec_of(query), progress)[0]
+            phenomap: PhenoMap = dataset.map_or_fallback(spec_of(query), progress)[0]
             return queue_by_score(dataset, phenomap, order, kind, k, experiment, progress)
 
         self._make(work, f"looking for the {order}")

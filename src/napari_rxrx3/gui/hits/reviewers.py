@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.errors import HitsError
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.results import Column, ResultTable, Row
 from napari_rxrx3.gui.widgets import Connections
-from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.hits.hit import tag_name
@@ -30,7 +30,7 @@ from napari_rxrx3.session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.agreement import Agreement
 
 __all__ = ["AgreementWindow", "compare_with"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.errors import UnknownWell
+from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.hits.hit import NO_TAG, tag_name
 from napari_rxrx3.hits.queue import QueueItem
 from napari_rxrx3.hits.table import scores_of
-from napari_rxrx3.session import Session, name_of_well
+from napari_rxrx3.session import Session
 
 __all__ = ["Reviewing", "bind_review_keys"]
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.hits.hit import NO_TAG, Tag
@@ -154,7 +155,7 @@ class TagButton(QAbstractButton):
 
     def _tell(self) -> None:
         number, name = self.tag.number, self.tag.name
-        wells = f"{self.count:,} well{'s' * (self.count != 1)}"
+        wells = count(self.count, "well")
         self.setAccessibleName(f"{number} {name}, {wells}")
         self.setToolTip(
             wrapped_tooltip(

@@ -16,7 +16,7 @@ _PADDING = 4
 """That the style of napari adds."""
 
 _LIST_TIP = (
-    "Genes, guides, compounds, or a compound at a dose (Bortezomib@2.5), separated by commas, "
+    "Genes, guides, compounds, or a compound at a dose (Bortezomib 2.5 µM), separated by commas, "
     "semicolons or lines. Enter shows them, Shift+Enter starts a new line."
 )
 
@@ -28,7 +28,7 @@ class NamesEdit(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setPlaceholderText("PLK1, AURKB, Bortezomib@2.5 …")
+        self.setPlaceholderText("PLK1, AURKB, Bortezomib 2.5 µM …")
         self.setToolTip(wrapped_tooltip(_LIST_TIP))
         self.setAccessibleName("List of perturbations to compare")
         self.setTabChangesFocus(True)

@@ -10,19 +10,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.core.words import (
+    SCORES_IN_WORDS,
+    count,
+    kind_in_words,
+    name_of_well,
+    name_with_dose,
+)
 from napari_rxrx3.gui.neighbors.card import Card, Number
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
+from napari_rxrx3.maps.neighbors import (
+    Neighbor,
+    judge_neighbors,
+    list_neighbors,
+    score_neighbors,
+)
 from napari_rxrx3.maps.spec import Query, spec_of
-from napari_rxrx3.session import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged", "spec_of"]
+__all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged"]
 
-_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 
 PictureOf = Callable[[np.ndarray], str | None]
 
@@ -31,8 +41,8 @@ PictureOf = Callable[[np.ndarray], str | None]
 class Answer:
     """What the map says; `note` is why it is not what was asked for.
 
-    `well` is one to show for the query; `is_scored` says that the neighbors and the card hold
-    all that takes longer to compute.
+    `well` is one to show for the query; `is_judged` says that the neighbors were compared with
+    chance, `is_scored` that they and the card hold all that takes longer to compute.
     """
 
     query: Query
@@ -43,6 +53,7 @@ class Answer:
     note: str = ""
     n_wells: int = 0
     well: str | None = None
+    is_judged: bool = False
     is_scored: bool = False
 
     @property
@@ -55,9 +66,7 @@ def first_answer(
     dataset: Dataset, query: Query, picture_of: PictureOf, progress: Progress
 ) -> Answer:
     """The neighbors without anything that takes long."""
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
-    phenomap, note = phenomap_or_fallback(dataset, spec_of(query), progress)
+    phenomap, note = dataset.map_or_fallback(spec_of(query), progress)
     key = query.key
     if phenomap.find(key) is None and query.well is not None:
         known = phenomap.key_of_well(query.well)
@@ -65,51 +74,48 @@ def first_answer(
             return Answer(query, key, phenomap, [], None, _why_not_in_map(dataset, query))
         key = known
     wells = phenomap.positions_of(phenomap.row(key))
-    neighbors = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        query.k,
-        query.metric,
-        picture_of,
-        progress=progress,
-    )
+    neighbors = list_neighbors(phenomap, replace(query, key=key), picture_of, progress)
     if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
         note = note or f"No entry of this map can be ordered by {query.order}: too few wells each."
     card = _card(dataset, phenomap, key, wells)
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
 
 
-def judged(answer: Answer, picture_of: PictureOf, progress: Progress, scored: bool) -> Answer:
-    """The same answer with what says how far to trust it; with `scored`, all of it."""
-    if answer.card is None:
-        return replace(answer, is_scored=scored)
-    query, phenomap = answer.query, answer.phenomap
-    neighbors = list_neighbors(
-        phenomap,
-        answer.key,
-        query.order,
-        query.kind,
-        query.k,
-        query.metric,
-        picture_of,
-        judged=True,
-        scored=scored,
-        progress=progress,
-    )
-    card = answer.card
-    if scored:
-        from napari_rxrx3.maps.evidence.doubts import DOUBTS, doubts_of_entry
+def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
+    """The same answer with what says how far to trust it, as far as that is known by now.
 
-        doubts = doubts_of_entry(phenomap, phenomap.row(answer.key))
-        phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
-        card = replace(
-            card,
-            numbers=_numbers(phenomap, answer.key),
-            doubts=tuple((name, DOUBTS[name]) for name in doubts),
-        )
-    return replace(answer, neighbors=neighbors, card=card, is_scored=scored)
+    It is compared with chance once; what takes the scores of the map is added when there are some.
+    """
+    phenomap, neighbors, card = answer.phenomap, answer.neighbors, answer.card
+    if card is None:
+        return replace(answer, is_judged=True, is_scored=phenomap.score_store.is_ready)
+    if not answer.is_judged:
+        query = replace(answer.query, key=answer.key)
+        neighbors = judge_neighbors(phenomap, query, neighbors, progress)
+    if is_scored := phenomap.score_store.is_ready:
+        neighbors = score_neighbors(phenomap, neighbors, progress)
+        card = _scored_card(card, phenomap, answer.key)
+    neighbors = _pictured(phenomap, neighbors, picture_of)
+    return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
+
+
+def _scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
+    from napari_rxrx3.maps.evidence.doubts import DOUBTS
+
+    phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
+    doubts = tuple((name, DOUBTS[name]) for name in phenomap.doubts_of(key))
+    return replace(card, numbers=_numbers(phenomap, key), doubts=doubts)
+
+
+def _pictured(
+    phenomap: PhenoMap, neighbors: list[Neighbor], picture_of: PictureOf
+) -> list[Neighbor]:
+    """The same list, by wells of the experiment that is on screen by now."""
+    rows = phenomap.rows_of([neighbor.key for neighbor in neighbors]).tolist()
+    return [
+        replace(neighbor, well=picture_of(phenomap.positions_of(row)))
+        for neighbor, row in zip(neighbors, rows, strict=True)
+    ]
 
 
 def in_words(answer: Answer) -> str:
@@ -151,8 +157,7 @@ def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> 
     if phenomap.level == "well":
         name = f"{name_of_well(row)}, {key}"
     elif label["perturbation_type"] == "COMPOUND":
-        dose = label["concentration"]
-        name = label["treatment"] if isnan(dose) else f"{label['treatment']} {dose:g} µM"
+        name = name_with_dose(label["treatment"], label["concentration"])
     text = {name: value if isinstance(value, str) else "" for name, value in row.items()}
     kind = text["perturbation_type"]
     return Card(
@@ -168,12 +173,12 @@ def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> 
 def _kind_words(kind: str, text: dict[str, str]) -> str:
     if is_blinded(text["gene"]):
         return "blinded gene"
-    return CONTROL_MEANING.get(text["treatment"]) or _KIND_WORDS.get(kind, kind.lower())
+    return CONTROL_MEANING.get(text["treatment"]) or kind_in_words(kind)
 
 
 def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
     align = phenomap.align if phenomap.align != "none" else "not aligned"
-    return f"{n_wells:,} well{'s' * (n_wells != 1)}", align
+    return count(n_wells, "well"), align
 
 
 def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
@@ -187,7 +192,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     )
     cosine = scores["strength_cosine"]
     raw = Number(
-        "raw",
+        SCORES_IN_WORDS["strength_cosine"],
         "" if isnan(cosine) else f"{cosine:.2g}",
         "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
         "come, not aligned.",
@@ -208,7 +213,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         tip += odd_words or " No single guide stands out."
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
-        numbers.append(Number("guides", text, tip))
+        numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
     return tuple(numbers)
 
 

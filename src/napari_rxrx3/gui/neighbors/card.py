@@ -24,13 +24,13 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.links import Link, links_for, plain_smiles
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.core.words import kind_in_words
 from napari_rxrx3.gui.neighbors.structure import StructureView, why_no_picture
 from napari_rxrx3.gui.words import Words, wrapped_tooltip
 
 __all__ = ["Card", "Number", "PerturbationCard"]
 
 BLINDED_NOTE = "blinded gene: its name is withheld"
-_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 _NONE, _NO_NUMBER = "–", "This perturbation has no such number."
 _MAX_LINKS = 2
 
@@ -101,7 +101,7 @@ class PerturbationCard(QWidget):
         """Show a perturbation; None: nothing, without taking any room."""
         self._card = card
         shown = card or Card("")
-        about = shown.note or _note_of(shown) or _KIND_WORDS.get(shown.kind, shown.kind)
+        about = shown.note or _note_of(shown) or kind_in_words(shown.kind)
         self.head.set_words(shown.name, about, f"{shown.name}\n{about}".strip())
         links = links_for(shown.kind, shown.gene, shown.treatment, shown.smiles)
         for button, link in zip_longest(self.links, links):

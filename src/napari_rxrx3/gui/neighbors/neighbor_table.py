@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.words import count, dose_in_words, guide_in_words, kind_in_words
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
@@ -20,7 +21,6 @@ from napari_rxrx3.maps.neighbors import Neighbor
 __all__ = ["NeighborModel", "NeighborTable"]
 
 _ROW_HEIGHT = 38
-_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
 _WIDTHS = {_RANK: 26, _PICTURE: 46, _VALUE: 46, _Q: 48, _BACK: 38, _DOUBTS: 34}
 _ROOT = QModelIndex()
@@ -219,16 +219,16 @@ _SORT_KEYS: dict[int, Callable[[Neighbor], Any]] = {
 
 
 def _texts(neighbor: Neighbor) -> tuple[str, ...]:
-    kind = _KIND_WORDS.get(neighbor.kind, neighbor.kind)
+    kind = kind_in_words(neighbor.kind)
     if not math.isnan(neighbor.dose):
-        kind = f"{neighbor.dose:g} µM"
-    wells = f"{neighbor.n_wells:,} well{'s' * (neighbor.n_wells != 1)}"
+        kind = dose_in_words(neighbor.dose)
+    wells = count(neighbor.n_wells, "well")
     about = f"{kind} · {wells}" if kind else wells
     q = "" if math.isnan(neighbor.q_value) else _small(neighbor.q_value)
     back = f"{neighbor.n_back}/{neighbor.n_alone}" if neighbor.n_alone else ""
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
     picture = "" if neighbor.well else "none"
-    name = f"{neighbor.name}\n{about}"
+    name = f"{guide_in_words(neighbor.name)}\n{about}"
     return str(neighbor.rank), picture, name, f"{neighbor.value:.2f}", q, back, doubts
 
 

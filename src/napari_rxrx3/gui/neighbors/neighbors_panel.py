@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name, key_in_words
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
@@ -32,17 +33,17 @@ from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.debounce import LeadingDebounce
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.neighbors import KINDS, ORDERS, Neighbor
+from napari_rxrx3.maps.neighbors import Neighbor
+from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, NEIGHBOR_ORDERS
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["NeighborsPanel"]
 
 _NOT_READ = "The vectors were not read. Press Enter above to read them and to see the neighbors."
-_KIND_WORDS = ("all kinds", "genes", "compounds")
 
 
 class NeighborsPanel(QWidget):
@@ -82,7 +83,7 @@ class NeighborsPanel(QWidget):
         self.back = tool_button("arrow_left", "Back to the perturbation before")
         self.forward = tool_button("arrow_right", "Forward again")
         self.key = QLineEdit()
-        self.key.setPlaceholderText("perturbation, e.g. PLK1 or Bortezomib@2.5")
+        self.key.setPlaceholderText("perturbation, e.g. PLK1 or Bortezomib 2.5 µM")
         self.key.setToolTip("What the list is about. Type another perturbation and press Enter.")
         self.key.setAccessibleName("Query perturbation")
         self.order = QComboBox()
@@ -90,9 +91,9 @@ class NeighborsPanel(QWidget):
             "What comes first: the most similar perturbations, the most opposite ones, or of the "
             "whole map those with the strongest or the most consistent effect"
         )
-        self.order.addItems(ORDERS)
+        self.order.addItems(NEIGHBOR_ORDERS)
         self.kind = QComboBox(toolTip="Which perturbations are listed: all, genes or compounds")
-        self.kind.addItems(_KIND_WORDS)
+        self.kind.addItems(KINDS_IN_WORDS.values())
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
         self.card = PerturbationCard()
@@ -138,8 +139,8 @@ class NeighborsPanel(QWidget):
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
         self.key.returnPressed.connect(self._ask_typed)
-        self.order.activated.connect(lambda i: session.ask(order=ORDERS[i]))
-        self.kind.activated.connect(lambda i: session.ask(kind=list(KINDS)[i]))
+        self.order.activated.connect(lambda i: session.ask(order=NEIGHBOR_ORDERS[i]))
+        self.kind.activated.connect(lambda i: session.ask(kind=list(NEIGHBOR_KINDS)[i]))
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
         self._tasks.stopped.connect(self._on_stopped)
@@ -154,10 +155,22 @@ class NeighborsPanel(QWidget):
         text = self.key.text().strip()
         self._are_vectors_stopped = False
         self._session.want_vectors()
-        if text and text == self._session.query.key:
+        key = self._key_of(text)
+        if key and key == self._session.query.key:
             self._on_query(self._session.query)  # again, if it was stopped
-        elif text:
-            self._session.ask(key=text, well=None)
+        elif key:
+            self._session.ask(key=key, well=None)
+
+    def _key_of(self, text: str) -> str:
+        """The key of what was typed, if the map at hand has it; else the text as it is."""
+        if text == key_in_words(self._session.query.key):
+            return self._session.query.key
+        if self._answer is None or not text:
+            return text
+        from napari_rxrx3.maps.entry_names import find_entries
+
+        (rows,) = find_entries(self._answer.phenomap, [text])
+        return str(self._answer.phenomap.labels.index[rows[0]]) if len(rows) == 1 else text
 
     def _on_setting(self, name: str, value: object) -> None:
         if name == "level":
@@ -191,9 +204,9 @@ class NeighborsPanel(QWidget):
 
     def _on_query(self, query: Query) -> None:
         dataset = self._session.dataset
-        self.key.setText(query.key)
-        self.order.setCurrentIndex(ORDERS.index(query.order))
-        self.kind.setCurrentIndex(list(KINDS).index(query.kind))
+        self.key.setText(key_in_words(query.key))
+        self.order.setCurrentIndex(NEIGHBOR_ORDERS.index(query.order))
+        self.kind.setCurrentIndex(list(NEIGHBOR_KINDS).index(query.kind))
         default = dataset.known_default if dataset is not None else None
         self.settings.set_query(query, default or "")
         self.back.setEnabled(self._session.history.can_go_back)
@@ -214,7 +227,7 @@ class NeighborsPanel(QWidget):
         if dataset is None or query is None:
             return
         picture_of = self._session.picture_finder()
-        text = f"comparing {query.key} with all others"
+        text = f"comparing {key_in_words(query.key)} with all others"
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, text)  # stops a question that was overtaken while it waited
@@ -231,17 +244,16 @@ class NeighborsPanel(QWidget):
     def _on_first_answer(self, answer: Answer) -> None:
         self._show_answer(answer)
         if answer.card is not None:
-            self.key.setText(answer.key)  # as the map calls it
+            self.key.setText(key_in_words(answer.key))  # as the map calls it
         self.card.set_busy(answer.card is not None)
         self._judge(answer)
 
     def _judge(self, answer: Answer) -> None:
         picture_of = self._session.picture_finder()
-        scored = answer.phenomap.score_store.is_ready
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, "checking how far to trust the list")
-            return judged(answer, picture_of, progress, scored)
+            return judged(answer, picture_of, progress)
 
         self._tasks.run("judging", work, self._on_judged, self._on_not_judged)
 
@@ -264,7 +276,7 @@ class NeighborsPanel(QWidget):
         self._scored = phenomap
 
         def work(progress: Progress) -> None:
-            phenomap.score_store.get(phenomap, progress)
+            phenomap.score_store.get(progress)
 
         def done(_: None) -> None:
             self._scored = None
@@ -366,7 +378,7 @@ class NeighborsPanel(QWidget):
     def _save(self) -> None:
         if self._answer is None:
             return
-        name = f"neighbors of {_file_name(self._answer.query.key)}.csv"
+        name = f"{file_name(f'neighbors of {self._answer.query.key}')}.csv"
         path = QFileDialog.getSaveFileName(self, "Save the list", name, "CSV (*.csv)")[0]
         if path:
             self.save_csv(Path(path))
@@ -381,7 +393,3 @@ def _value_name(answer: Answer | None) -> str:
         is_cosine = answer is None or answer.query.metric == "cosine"
         return "cos" if is_cosine else "dist"
     return "score"
-
-
-def _file_name(key: str) -> str:
-    return "".join(c if c.isalnum() or c in " -@.()" else "_" for c in key)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -15,19 +15,28 @@ from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.display import display
+from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.gui.widgets import OnDestroyed
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Thumbnails"]
 
 Planes = list[np.ndarray[Any, Any] | None]
 
+_log = logging.getLogger(__name__)
+
 _KEPT = 300
 """Wells whose pictures stay at hand; the data set keeps more of them."""
 _THREADS = min(4, max(2, os.cpu_count() or 2))
+
+
+class _Thumbnail(NamedTuple):
+    planes: Planes
+    note: str
 
 
 class Thumbnails(QObject):
@@ -39,13 +48,11 @@ class Thumbnails(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rxrx3-thumbnail")
-        self._planes: OrderedDict[str, Planes] = OrderedDict()
-        self._notes: dict[str, str] = {}
+        self._kept = LruCache(_KEPT, one)
         self._wanted: object = None
         self._dataset: Dataset | None = None
         self._n_changed = 0
         self._left = 0
-        self._n_kept = _KEPT
         self._at_end = OnDestroyed(self, self.close)
 
     @property
@@ -57,16 +64,12 @@ class Thumbnails(QObject):
         """Read these wells next, first one first; what was asked for before is dropped."""
         state = dataset, dataset.images.stamps.n_changed if dataset is not None else 0
         if state != (self._dataset, self._n_changed):
-            self._planes.clear()
-            self._notes.clear()
+            self._kept.clear()
             self._dataset, self._n_changed = state
         wanted = self._wanted = object()
         asked = list(dict.fromkeys(well_ids))
-        new = [w for w in asked if w not in self._planes]
-        self._n_kept = max(_KEPT, len(asked))
-        for well_id in asked:
-            if well_id in self._planes:
-                self._planes.move_to_end(well_id)
+        new = [well_id for well_id in asked if self._kept.find(well_id) is None]
+        self._kept.resize(max(_KEPT, len(asked)))
         self._left = 0
         if dataset is None:
             return
@@ -76,16 +79,17 @@ class Thumbnails(QObject):
 
     def image(self, well_id: str, limits: Limits) -> QImage | None:
         """Composite of a well in the given contrast; None if it is not there (yet)."""
-        planes = self._planes.get(well_id)
-        if planes is None or all(plane is None for plane in planes):
+        kept: _Thumbnail | None = self._kept.find(well_id)
+        if kept is None or all(plane is None for plane in kept.planes):
             return None
-        rgb = np.ascontiguousarray(composite(planes, limits))
+        rgb = np.ascontiguousarray(composite(kept.planes, limits))
         height, width, _ = rgb.shape
         return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
     def note(self, well_id: str | None) -> str:
         """What is to be said of a picture that does not show the whole well; else nothing."""
-        return self._notes.get(well_id or "", "")
+        kept: _Thumbnail | None = self._kept.find(well_id)
+        return kept.note if kept is not None else ""
 
     def close(self, wait: bool = False) -> None:
         """Stop reading; what still comes is dropped. Works without its Qt part as well."""
@@ -99,24 +103,20 @@ class Thumbnails(QObject):
         for channel in range(1, N_CHANNELS + 1):
             try:
                 planes.append(dataset.preview(well_id, channel))
-            except Exception:  # a missing picture is shown as missing, whatever the cause
+            except RxRx3Error:  # shown as missing; the well's own picture says why
                 planes.append(None)
-        note = _note(dataset, well_id)
-        self._keep(wanted, dataset, well_id, planes, note)
+            except Exception:  # nobody is to wait for it
+                _log.exception("channel %d of %s cannot be read", channel, well_id)
+                planes.append(None)
+        self._keep(wanted, dataset, well_id, _Thumbnail(planes, _note(dataset, well_id)))
 
     @ensure_main_thread
-    def _keep(
-        self, wanted: object, dataset: Dataset, well_id: str, planes: Planes, note: str
-    ) -> None:
+    def _keep(self, wanted: object, dataset: Dataset, well_id: str, read: _Thumbnail) -> None:
         if dataset is not self._dataset:
             return
         if self._wanted is wanted:
             self._left -= 1
-        self._planes[well_id] = planes
-        self._notes[well_id] = note
-        while len(self._planes) > self._n_kept:
-            dropped, _ = self._planes.popitem(last=False)
-            del self._notes[dropped]
+        self._kept.put(well_id, read)
         self.arrived.emit(well_id)
 
 

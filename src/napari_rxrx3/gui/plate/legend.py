@@ -25,6 +25,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_rxrx3.core.plate_colors import RGB, CategoricalLegend, NumericLegend, paint_wells
 from napari_rxrx3.core.plate_view import WellState
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.widgets import TooltipByPlace
 
 __all__ = ["Legend", "pixmap_from", "plain_tooltip", "small_font", "window_inks"]
@@ -246,8 +247,8 @@ class Legend(TooltipByPlace):
 
 def _name_items(legend: CategoricalLegend, counted: str) -> list[_Item]:
     items = [
-        _Item(name, f"{name}: {_count(count, counted)}", f"{count:,}", (*rgb, 255))
-        for name, rgb, count in legend.entries
+        _Item(name, f"{name}: {count(n, counted)}", f"{n:,}", (*rgb, 255))
+        for name, rgb, n in legend.entries
     ]
     if legend.n_more:
         hover = f"Hover over {'an' if counted == 'entry' else 'a'} {counted} for its name"
@@ -259,7 +260,7 @@ def _key_items(n_without: int, states: set[int], failed: bool, counted: str) -> 
     """Explain what is not data: outlined and hatched wells (on gray, which no data color is)."""
     items = []
     if n_without:
-        detail = f"no value: {_count(n_without, counted)}"
+        detail = f"no value: {count(n_without, counted)}"
         items.append(_Item("no value", detail, f"{n_without:,}", (0, 0, 0, 0)))
     shown = [s for s in _STATE_WORDS if s in states or (failed and s == WellState.FAILED)]
     for state in shown:
@@ -268,9 +269,3 @@ def _key_items(n_without: int, states: set[int], failed: bool, counted: str) -> 
         name = "no image or embedding" if is_lone else name
         items.append(_Item(name, detail, "", (120, 120, 120, 255), state))
     return items
-
-
-def _count(count: int, counted: str) -> str:
-    if count == 1:
-        return f"{count:,} {counted}"
-    return f"{count:,} {counted.removesuffix('y')}{'ies' if counted.endswith('y') else 's'}"

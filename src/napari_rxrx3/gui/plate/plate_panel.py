@@ -17,6 +17,7 @@ from napari_rxrx3.core.plate_colors import (
     color_plate,
 )
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
+from napari_rxrx3.core.words import SCORES_IN_WORDS, name_of_well
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
@@ -25,24 +26,15 @@ from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
-from napari_rxrx3.session import Session, name_of_well
+from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["PlatePanel"]
-
-
-_SCORE_WORDS = {
-    "effect": "strength",
-    "strength_cosine": "cosine distance",
-    "consistency": "consistency",
-    "agreement": "guide agreement",
-}
-"""Scores of perturbations that a plate can be colored by, as they are called on screen."""
 
 
 class PlatePanel(QWidget):
@@ -158,7 +150,7 @@ class PlatePanel(QWidget):
         self._wells = self._with_scores(dataset, plate)
         before = self.color_by.currentText()
         self._list_colors(self._wells)
-        if before in _SCORE_WORDS.values():
+        if before in SCORES_IN_WORDS.values():
             self._recolor()
 
     def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
@@ -167,7 +159,7 @@ class PlatePanel(QWidget):
             return wells
         here = dataset.listed.slices[plate]
         scores = phenomap.scores_at(np.arange(here.start, here.stop))
-        return wells.assign(**{w: scores[name].to_numpy() for name, w in _SCORE_WORDS.items()})
+        return wells.assign(**{w: scores[name].to_numpy() for name, w in SCORES_IN_WORDS.items()})
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
         if self._listed != (dataset, plate.experiment):

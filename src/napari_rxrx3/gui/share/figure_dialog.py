@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,10 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidg
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.words import are, file_name
 
 if TYPE_CHECKING:
-    from napari_rxrx3.figures.figure import Paper
+    from napari_rxrx3.figures.files import Paper
     from napari_rxrx3.figures.look import StainLook
     from napari_rxrx3.figures.record import ViewRecord
     from napari_rxrx3.gui.workspace import Workspace
@@ -76,7 +76,9 @@ class FigureDialog(QDialog):
             box.value = is_shown
         before = Path(self.file.value)
         folder = before.parent if before.name else Path.home()
-        self.file.value = folder / f"{_file_name(self._workspace.labels.title)}{_ending(before)}"
+        self.file.value = (
+            folder / f"{file_name(self._workspace.labels.title or 'figure')}{_ending(before)}"
+        )
         self._look_at_path()
         self.open()
 
@@ -89,7 +91,7 @@ class FigureDialog(QDialog):
     @property
     def paper(self) -> Paper:
         """The chosen size and words."""
-        from napari_rxrx3.figures.figure import Paper
+        from napari_rxrx3.figures.files import Paper
 
         return Paper(
             int(self.dpi.value),
@@ -129,8 +131,8 @@ class FigureDialog(QDialog):
         there = [file.name for file in (path, record_path(path)) if file.is_file()]
         self.save.setText("Replace" if there else "Save")
         if there:
-            are = "is" if len(there) == 1 else "are"
-            self.note.setText(f"{' and '.join(there)} {are} there already and will be replaced.")
+            verb = are(len(there))
+            self.note.setText(f"{' and '.join(there)} {verb} there already and will be replaced.")
         else:
             self.note.setText(
                 f"{record_path(path).name} is written beside it; open it to see this again."
@@ -216,11 +218,6 @@ def _note() -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     return label
-
-
-def _file_name(title: str) -> str:
-    """A title as a name that all file systems take."""
-    return re.sub(r"[^\w.+-]+", " ", title).strip(" .")[:80] or "figure"
 
 
 def _ending(path: Path) -> str:

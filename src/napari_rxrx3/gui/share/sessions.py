@@ -19,7 +19,7 @@ from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
     from napari_rxrx3.gui.workspace import Workspace
     from napari_rxrx3.hits.review import Review
@@ -99,12 +99,9 @@ class Sessions(QObject):
         record = record_of_window(workspace)
 
         def work(progress: Any) -> Dataset:
-            from napari_rxrx3.data.dataset import open_dataset
+            from napari_rxrx3.dataset import open_dataset
 
-            again = open_dataset(dataset.address, dataset.cache.folder, progress=progress)
-            again.progress = None
-            len(again.known_plates)
-            return again
+            return open_dataset(dataset.address, dataset.cache.folder, progress=progress)
 
         def done(again: Dataset) -> None:
             self.show(record, again, "")

@@ -16,7 +16,7 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import Strip
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["Arranger"]
 
@@ -82,7 +82,7 @@ class Arranger(QObject):
         query = self._session.query
 
         def work(progress: Progress) -> Strip:
-            from napari_rxrx3.strips.arrange import arrange
+            from napari_rxrx3.strips import arrange
 
             return arrange(kind, dataset, well, query=query, progress=progress, **options)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL, gene_of_guide
-from napari_rxrx3.session import CROPS, Session, name_of_well
+from napari_rxrx3.core.words import name_of_well
+from napari_rxrx3.session import CROPS, Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = [
     "CHOICES",

@@ -13,7 +13,7 @@ from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.strips.inks import ink, legible, paper
 from napari_rxrx3.gui.widgets import TooltipByPlace
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
-from napari_rxrx3.strips.doses import DoseCurve
+from napari_rxrx3.strips.strip import DoseCurve
 
 __all__ = ["DoseCurveView"]
 

@@ -13,6 +13,9 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.core.words import count
+from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.images.tiles import prefix_or_plane
 from napari_rxrx3.gui.strips.choices import without_controls
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
@@ -21,7 +24,7 @@ from napari_rxrx3.strips.strip import CONTROL
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["ControlLevels", "Intensities", "IntensityRequest", "asked_of", "compare_intensities"]
 
@@ -86,20 +89,18 @@ class ControlLevels:
     """Remembers what was read of the controls of the last plates."""
 
     def __init__(self) -> None:
-        self._kept: dict[object, list[Levels | None]] = {}
+        self._kept = LruCache(_PLATES_KEPT, one)
 
     def of(
         self, dataset: Dataset, controls: tuple[str, ...], progress: Progress
     ) -> list[Levels | None]:
         """Of each stain the levels of all controls, None if none can be read."""
-        key = dataset, controls
-        kept = self._kept.get(key)
-        if kept is None:
-            kept = _levels_by_stain(dataset, controls, progress)
-            while len(self._kept) >= _PLATES_KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = kept
-        return kept
+        key = dataset, controls, dataset.images.stamps.n_changed
+
+        def read() -> list[Levels | None]:
+            return _levels_by_stain(dataset, controls, progress)
+
+        return self._kept.get(key, read, shares_failure=False)
 
 
 def compare_intensities(
@@ -121,8 +122,8 @@ def compare_intensities(
         unread = ", ".join(asked.treated) if not n_treated else f"the controls of {asked.plate}"
         return Intensities(stains, f"The images of {unread} cannot be read.")
     alone = len(asked.treated) == 1
-    name = str(dataset.row(asked.treated[0])["address"]) if alone else _count(n_treated, "well")
-    return Intensities(stains, f"{name} against {_count(n_controls, 'control')} of {asked.plate}")
+    name = str(dataset.row(asked.treated[0])["address"]) if alone else count(n_treated, "well")
+    return Intensities(stains, f"{name} against {count(n_controls, 'control')} of {asked.plate}")
 
 
 def _levels_by_stain(
@@ -134,13 +135,8 @@ def _levels_by_stain(
         for well in wells:
             progress(channel, N_CHANNELS, "")
             try:
-                top = dataset.top(well, channel)
-                levels.append(Levels.of(dataset.plane(well, channel) if top is None else top))
+                levels.append(Levels.of(prefix_or_plane(dataset, well, channel)))
             except RxRx3Error:
                 continue  # the canvas and the map say which, and why
         found.append(Levels.together(levels) if levels else None)
     return found
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}{'s' * (n != 1)}"

@@ -39,7 +39,7 @@ from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import CROPS, Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["SidePanel"]
 

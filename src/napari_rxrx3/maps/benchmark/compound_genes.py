@@ -18,7 +18,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.benchmark.recall import benchmark_rows, directions
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["PrecisionResult", "compound_gene_precision"]
 
@@ -68,7 +68,7 @@ class PrecisionResult:
 
 
 def compound_gene_precision(
-    phenomap: PhenoMap,
+    phenomap: Entries,
     table: pd.DataFrame,
     seed: int = 42,
     *,
@@ -158,7 +158,7 @@ class _Likeness:
     rows: dict[str, Array]
 
     @classmethod
-    def between(cls, phenomap: PhenoMap, genes: pd.Series) -> _Likeness:
+    def between(cls, phenomap: Entries, genes: pd.Series) -> _Likeness:
         counted = np.flatnonzero(benchmark_rows(phenomap.labels))
         labels = phenomap.labels.iloc[counted].reset_index(drop=True)
         units = directions(phenomap, counted)

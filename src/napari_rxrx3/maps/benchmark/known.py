@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.files.tables import As, Block, Table, TableError, open_table
 
-__all__ = ["distinct_pairs", "read_interactions", "read_pairs"]
+__all__ = ["distinct_pairs", "kind_of_known", "read_interactions", "read_pairs"]
 
-_Line = tuple[int, list[str]]
+_Wanted = tuple[tuple[str, ...], As]
+"""Names of a column, the usual one first, and what it is read as."""
 
-_PAIR_COLUMNS = {"entity1": ("entity1",), "entity2": ("entity2",)}
-_TREATMENT = {"treatment": ("treatment", "compound")}
-_GENE = {"gene_symbol": ("gene_symbol", "gene")}
+_ENTITIES: tuple[_Wanted, _Wanted] = ((("entity1",), As.NAME), (("entity2",), As.NAME))
+_TREATMENT: _Wanted = (("treatment", "compound"), As.NAME)
+_GENE: _Wanted = (("gene_symbol", "gene"), As.NAME)
+_ACTIVE: _Wanted = (("active",), As.TEXT)
+_VALUE: _Wanted = (("nM_value",), As.NUMBER)
 _TRUTH = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+_ROWS_A_BLOCK = 65_536
+
+
+def kind_of_known(path: str | os.PathLike[str]) -> str:
+    """Whether a table is one of ``"pairs"`` or ``"interactions"``, by the names of its columns.
+
+    Raises
+    ------
+    MetadataError
+        If it cannot be read, or has the columns of neither.
+    """
+    with _opened(path) as table:
+        if any(_place(table, names) is not None for names, _ in _ENTITIES):
+            return "pairs"
+        if any(_place(table, names) is not None for names, _ in (_TREATMENT, _GENE)):
+            return "interactions"
+        neither = "neither the columns entity1 and entity2 nor treatment and gene_symbol"
+        raise MetadataError(f"{table.name} has {neither}.")
 
 
 def read_pairs(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -29,7 +50,7 @@ def read_pairs(path: str | os.PathLike[str]) -> pd.DataFrame:
     Parameters
     ----------
     path : path-like
-        Text in UTF-8 whose fields are separated by commas, semicolons or tabs. Columns other
+        A table, or the URL of one: CSV in any form, packed or not, or parquet. Columns other
         than ``entity1`` and ``entity2`` are ignored.
 
     Returns
@@ -43,8 +64,9 @@ def read_pairs(path: str | os.PathLike[str]) -> pd.DataFrame:
     MetadataError
         If there is no such table; the file and the cause are named.
     """
-    rows = _rows(path, _lines(path), _PAIR_COLUMNS)
-    return distinct_pairs((one, two) for _, (one, two) in rows if one and two)
+    with _opened(path) as table:
+        rows = list(_rows(table, *_ENTITIES))
+    return distinct_pairs((str(one), str(two)) for _, (one, two) in rows if one and two)
 
 
 def distinct_pairs(pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
@@ -59,7 +81,7 @@ def read_interactions(path: str | os.PathLike[str]) -> pd.DataFrame:
     Parameters
     ----------
     path : path-like
-        Text in UTF-8 whose fields are separated by commas, semicolons or tabs. Columns:
+        A table, or the URL of one: CSV in any form, packed or not, or parquet. Columns:
         ``treatment`` (or ``compound``), ``gene_symbol`` (or ``gene``), and ``active`` (1, 0,
         true, false) or ``nM_value`` (an IC50 or EC50 in nM); ``active`` counts if both are there.
         Rows that lack a name or the value are left out.
@@ -74,16 +96,19 @@ def read_interactions(path: str | os.PathLike[str]) -> pd.DataFrame:
     MetadataError
         If there is no such table, or a value cannot be read; the file and the cause are named.
     """
-    lines = _lines(path)
-    is_stated = "active" in (name.casefold() for name in lines[0][1])
-    value, read = ("active", _truth) if is_stated else ("nM_value", _concentration)
-    columns = {**_TREATMENT, **_GENE, value: (value.casefold(),)}
-    rows = [row for row in _rows(path, lines, columns) if all(row[1])]
-    if not rows:
+    with _opened(path) as table:
+        is_stated = _place(table, _ACTIVE[0]) is not None
+        rows = list(_rows(table, _TREATMENT, _GENE, _ACTIVE if is_stated else _VALUE))
+    filled = [(where, cells) for where, cells in rows if "" not in cells]
+    if not filled:
         raise MetadataError(f"{path} has no row with a compound, a gene and a value.")
-    table = pd.DataFrame([fields[:2] for _, fields in rows], columns=["treatment", "gene_symbol"])
-    table[value] = [read(f"{path}, line {line}", fields[2]) for line, fields in rows]
-    return table.astype({"treatment": "str", "gene_symbol": "str"})
+    named = [cells[:2] for _, cells in filled]
+    made = pd.DataFrame(named, columns=["treatment", "gene_symbol"]).astype("str")
+    if is_stated:
+        made["active"] = [_truth(where, str(cells[2])) for where, cells in filled]
+    else:
+        made["nM_value"] = [_concentration(where, cells[2]) for where, cells in filled]
+    return made
 
 
 def _truth(where: str, text: str) -> bool:
@@ -92,65 +117,51 @@ def _truth(where: str, text: str) -> bool:
     return _TRUTH[text.casefold()]
 
 
-def _concentration(where: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not value >= 0:
+def _concentration(where: str, said: str | float) -> float:
+    if isinstance(said, str) or not said >= 0:
+        text = said if isinstance(said, str) else f"{said:g}"
         raise MetadataError(f"{where}: nM_value is {text[:40]!r}, not a number from 0 on.")
-    return value
+    return said
 
 
-def _rows(
-    path: str | os.PathLike[str], lines: list[_Line], columns: Mapping[str, tuple[str, ...]]
-) -> list[_Line]:
-    """The wanted fields of each row below the first line, "" for those that are missing."""
-    (_, header), *rows = lines
-    names = [name.casefold() for name in header]
-    places = []
-    for column, aliases in columns.items():
-        found = [names.index(alias) for alias in aliases if alias in names]
-        if not found:
-            shown = ", ".join(header)[:80]
-            raise MetadataError(f"{path} has no column {column}; its first line is {shown!r}.")
-        places.append(found[0])
-    if not rows:
-        raise MetadataError(f"{path} has a first line with names of columns, but no rows.")
-    return [
-        (line, [fields[place] if place < len(fields) else "" for place in places])
-        for line, fields in rows
-    ]
+def _opened(path: str | os.PathLike[str]) -> AbstractContextManager[Table]:
+    return open_table(*Storage.of(path), ragged=True)
 
 
-def _lines(path: str | os.PathLike[str]) -> list[_Line]:
-    """Number and fields of each line that is not blank; there is one at least."""
-    text = _text(path)
-    first = text.lstrip().partition("\n")[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=None),
-        delimiter=max(",;\t", key=first.count),
-        skipinitialspace=True,
-    )
-    try:
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
-    except csv.Error as error:
-        raise MetadataError(f"{path} cannot be read ({error}).") from error
-    filled = [(line, fields) for line, fields in rows if any(fields)]
-    if not filled:
-        raise MetadataError(f"{path} is empty.")
-    return filled
+def _place(table: Table, names: Sequence[str]) -> int | None:
+    """Number of the column that has one of some names, in any case."""
+    called = [column.name.casefold() for column in table.columns]
+    return next((called.index(n.casefold()) for n in names if n.casefold() in called), None)
 
 
-def _text(path: str | os.PathLike[str]) -> str:
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise MetadataError(f"{path} cannot be read ({error.strerror}).") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise MetadataError(f"{path} is not a table in plain text (UTF-8).")
-    return text
+def _rows(table: Table, *columns: _Wanted) -> Iterator[tuple[str, list[str | float]]]:
+    """Yield where each row is, and its cells: a number or what is said in its place, else ""."""
+    wanted = []
+    for names, kind in columns:
+        place = _place(table, names)
+        if place is None:
+            shown = ", ".join(column.name for column in table.columns)[:80]
+            raise MetadataError(
+                f"{table.name} has no column {names[0]}; its first line is {shown!r}."
+            )
+        wanted.append((place, kind))
+    has_rows = False
+    for block in table.blocks(wanted, _ROWS_A_BLOCK):
+        cells = [_cells(block, i) for i in range(len(wanted))]
+        for line, row in zip(block.lines, zip(*cells, strict=True), strict=True):
+            has_rows = True
+            yield f"{table.name}, {table.row_word} {line}", list(row)
+    if table.notes:
+        raise TableError(table.name, table.notes[0])
+    if not has_rows:
+        raise MetadataError(f"{table.name} has a first line with names of columns, but no rows.")
+
+
+def _cells(block: Block, place: int) -> list[str | float]:
+    column = block.columns[place]
+    if not isinstance(column, np.ndarray):
+        return ["" if text is None else text for text in column.to_pylist()]
+    cells: list[str | float] = ["" if np.isnan(number) else number for number in column.tolist()]
+    for row, text in block.odd.get(place, ()):
+        cells[row] = text
+    return cells

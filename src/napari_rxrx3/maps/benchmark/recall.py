@@ -19,7 +19,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.benchmark.known import distinct_pairs
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = [
     "DOSES",
@@ -90,7 +90,7 @@ def benchmark_rows(labels: pd.DataFrame) -> Array:
 
 
 def pair_recall(
-    phenomap: PhenoMap,
+    phenomap: Entries,
     pairs: pd.DataFrame,
     thresholds: Thresholds = _THRESHOLDS,
     progress: Progress | None = None,
@@ -103,7 +103,7 @@ def pair_recall(
 
     Parameters
     ----------
-    phenomap : PhenoMap
+    phenomap : Entries
         At any level but "well".
     pairs : pandas.DataFrame
         entity1, entity2, as from `read_pairs`: gene symbols or other keys of the map.
@@ -120,7 +120,7 @@ def pair_recall(
 
 
 def pair_recalls(
-    phenomap: PhenoMap,
+    phenomap: Entries,
     tables: Mapping[str, pd.DataFrame],
     thresholds: Thresholds = _THRESHOLDS,
     progress: Progress | None = None,
@@ -155,7 +155,7 @@ def _recalls(
     }
 
 
-def _entries(phenomap: PhenoMap) -> tuple[pd.Index, Array]:
+def _entries(phenomap: Entries) -> tuple[pd.Index, Array]:
     """Entries that count: what a table of pairs calls them, and their directions.
 
     Genes are called by their symbol, all others by their key.
@@ -187,7 +187,7 @@ def _ends(pairs: pd.DataFrame, names: pd.Index, title: str) -> Array:
     raise MapError(f"None of the {len(pairs):,} pairs{where} is in this map, e.g. {first}.")
 
 
-def directions(phenomap: PhenoMap, rows: Array) -> Array:
+def directions(phenomap: Entries, rows: Array) -> Array:
     """Vectors of some entries at length one, float64 (k, d); zero where there is no direction."""
     vectors = phenomap.vectors[rows].astype(np.float64)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

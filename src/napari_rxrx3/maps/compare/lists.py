@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError, UnknownKey
-from napari_rxrx3.maps.phenomap import PhenoMap
+from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["Comparison", "compare_lists", "rank_correlation"]
 
@@ -54,8 +54,8 @@ class Comparison:
 
 
 def compare_lists(
-    map_a: PhenoMap,
-    map_b: PhenoMap,
+    map_a: Entries,
+    map_b: Entries,
     key: str,
     k: int = 20,
     metric: str = "cosine",
@@ -97,10 +97,11 @@ def rank_correlation(a: Array, b: Array) -> float:
 
     NaN if there are fewer than two values, or all of one side are the same.
     """
-    ranks = [pd.Series(values).rank().to_numpy() for values in (a, b)]
-    a, b = (values - values.mean() if len(values) else values for values in ranks)
-    spread = float(np.sqrt((a @ a) * (b @ b)))
-    return float(np.clip(a @ b / spread, -1, 1)) if spread else float("nan")
+    from scipy.stats import spearmanr  # takes a second to load
+
+    if len(a) < 2 or not np.ptp(a) or not np.ptp(b):
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +127,10 @@ class _List:
 
     @classmethod
     def of(
-        cls, phenomap: PhenoMap, key: str, metric: str, opposite: bool, kind: str | None
+        cls, phenomap: Entries, key: str, metric: str, opposite: bool, kind: str | None
     ) -> _List:
         keys = phenomap.labels.index
-        order, values = phenomap.ranked(phenomap.question(key, metric, opposite, kind), len(keys))
+        order, values = phenomap.ranked(phenomap.search_of(key, metric, opposite, kind), len(keys))
         rank, value = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
         rank[order], value[order] = np.arange(1, len(order) + 1), values
         return cls(keys, order, rank, value)
@@ -162,7 +163,7 @@ def _common(a: _List, b: _List) -> tuple[Array, Array]:
     return np.flatnonzero(in_both), rows[in_both]
 
 
-def _check(map_a: PhenoMap, map_b: PhenoMap, key: str) -> None:
+def _check(map_a: Entries, map_b: Entries, key: str) -> None:
     if map_a.level != map_b.level:
         raise MapError(
             f"Two lists are compared at one level, not at {map_a.level} and {map_b.level}."
@@ -178,7 +179,7 @@ def _check(map_a: PhenoMap, map_b: PhenoMap, key: str) -> None:
         )
 
 
-def _in_words(phenomap: PhenoMap) -> str:
+def _in_words(phenomap: Entries) -> str:
     align = phenomap.align if phenomap.align != "none" else "not aligned"
     return f"{phenomap.embedding} ({align})"
 

@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.words import count, some
 from napari_rxrx3.maps.compare.lists import rank_correlation
 from napari_rxrx3.maps.compare.screens import Halves, Screens, screens_of_halves, screens_of_maps
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["MOST_PAIRS", "PairTable", "compare_pairs", "compare_replicates"]
 
@@ -32,7 +33,6 @@ MOST_PAIRS = 500_000
 """Pairs that are compared at most: a thousand entries have as many. Of more, some are drawn."""
 
 _BLOCK = 16_384
-_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ class PairTable:
 
 
 def compare_pairs(
-    map_a: PhenoMap,
-    map_b: PhenoMap,
+    map_a: Entries,
+    map_b: Entries,
     keys: Sequence[str] | None = None,
     *,
     pairs: Ends | None = None,
@@ -130,7 +130,7 @@ def compare_pairs(
 
 
 def compare_replicates(
-    phenomap: PhenoMap | Halves,
+    phenomap: Entries | Halves,
     keys: Sequence[str] | None = None,
     *,
     pairs: Ends | None = None,
@@ -142,7 +142,7 @@ def compare_replicates(
 
     Parameters
     ----------
-    phenomap : PhenoMap or Halves
+    phenomap : Entries or Halves
         Of a map each entry's experiments are dealt out in turn, see `Halves.of`.
 
     Raises
@@ -301,24 +301,19 @@ def _blocks(n: int) -> Iterator[slice]:
 
 
 def _drawn_in_words(total: int, n: int, seed: int) -> str:
-    return f"Drawn at random: {n:,} of {_count(total)} (seed {seed})." if total > n else ""
+    return f"Drawn at random: {n:,} of {count(total, 'pair')} (seed {seed})." if total > n else ""
 
 
 def _only_in_one(n_only_a: int, n_only_b: int) -> str:
-    lone = [f"{_count(n)} only in {name}" for n, name in ((n_only_a, "A"), (n_only_b, "B")) if n]
+    lone = [
+        f"{count(n, 'pair')} only in {name}" for n, name in ((n_only_a, "A"), (n_only_b, "B")) if n
+    ]
     return f"Left out: {' and '.join(lone)}." if lone else ""
 
 
 def _without_direction(n: int) -> str:
-    return f"Left out: {_count(n)} without a direction, as controls are." if n else ""
+    return f"Left out: {count(n, 'pair')} without a direction, as controls are." if n else ""
 
 
 def _unknown_in_words(unknown: Sequence[str]) -> str:
-    if not unknown:
-        return ""
-    more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
-    return f"In neither A nor B: {', '.join(unknown[:_NAMED])}{more}."
-
-
-def _count(n: int) -> str:
-    return f"{n:,} pair{'s' * (n != 1)}"
+    return f"In neither A nor B: {some(unknown)}." if unknown else ""

@@ -13,7 +13,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.vector_search import NO_DIRECTION
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import Parts, PhenoMap
+    from napari_rxrx3.maps.entries import Entries, ExperimentAverages
 
 __all__ = [
     "Halves",
@@ -46,8 +46,8 @@ class Halves:
 
     Attributes
     ----------
-    phenomap : PhenoMap
-    parts : Parts
+    phenomap : Entries
+    parts : ExperimentAverages
         Of the map.
     names : (str, str)
         What A and B are.
@@ -56,8 +56,8 @@ class Halves:
     experiment_names : list of str
     """
 
-    phenomap: PhenoMap
-    parts: Parts
+    phenomap: Entries
+    parts: ExperimentAverages
     names: tuple[str, str]
     chosen: tuple[Array, Array]
     experiment_names: list[str]
@@ -65,7 +65,7 @@ class Halves:
     @classmethod
     def of(
         cls,
-        phenomap: PhenoMap,
+        phenomap: Entries,
         experiments: tuple[str, str] | None = None,
         progress: Progress | None = None,
     ) -> Halves:
@@ -123,9 +123,7 @@ class Halves:
         return [self.experiment_names[number] for number in numbers.tolist()]
 
 
-def replicate_experiments(
-    phenomap: PhenoMap, progress: Progress | None = None
-) -> tuple[Twins, ...]:
+def replicate_experiments(phenomap: Entries, progress: Progress | None = None) -> tuple[Twins, ...]:
     """Pairs of experiments that share entries, those that share most first, at most 100.
 
     They share a fifth of the entries of the smaller one, and three: controls are in all.
@@ -147,7 +145,7 @@ def replicate_experiments(
     return tuple(Twins(names[a[i]], names[b[i]], int(shared[a[i], b[i]])) for i in order)
 
 
-def _parts_of(phenomap: PhenoMap) -> Parts:
+def _parts_of(phenomap: Entries) -> ExperimentAverages:
     if phenomap.parts is None:
         raise MapError(
             "A single well is not replicated: choose guides, perturbations or compounds to "
@@ -188,7 +186,7 @@ class Screens:
     keys: Callable[[Array], pd.Index]
 
 
-def screens_of_maps(map_a: PhenoMap, map_b: PhenoMap) -> Screens:
+def screens_of_maps(map_a: Entries, map_b: Entries) -> Screens:
     """Two maps as screens A and B.
 
     Raises
@@ -206,7 +204,7 @@ def screens_of_maps(map_a: PhenoMap, map_b: PhenoMap) -> Screens:
 
     return Screens(
         (_in_words(map_a), _in_words(map_b)),
-        lambda names: (_rows_of(map_a, names), _rows_of(map_b, names)),
+        lambda names: (map_a.rows_of(names), map_b.rows_of(names)),
         lambda: _all_of(map_a, map_b),
         units,
         lambda rows: map_a.labels.index[rows],
@@ -225,26 +223,17 @@ def screens_of_halves(halves: Halves) -> Screens:
 
     return Screens(
         halves.names,
-        lambda names: sides(_rows_of(whole, names)),
+        lambda names: sides(whole.rows_of(names)),
         lambda: sides(everything),
         halves.units,
         lambda rows: whole.labels.index[rows],
     )
 
 
-def _rows_of(phenomap: PhenoMap, keys: Sequence[str]) -> Array:
-    """Rows of entries, -1 for keys that the map does not have: int (n,)."""
-    if phenomap.level != "well":
-        return np.asarray(phenomap.labels.index.get_indexer(pd.Index(keys, dtype=object)))
-    positions = phenomap.find_wells(keys)  # an index of millions of keys takes seconds
-    rows = _entry_of_position(phenomap)[positions]
-    return np.where(positions >= 0, rows, -1)
-
-
-def _all_of(map_a: PhenoMap, map_b: PhenoMap) -> tuple[Array, Array]:
+def _all_of(map_a: Entries, map_b: Entries) -> tuple[Array, Array]:
     """Rows in A and in B of all entries of either."""
     if map_a.level == "well" and map_a.well_ids is map_b.well_ids:
-        rows_b = _entry_of_position(map_b)[map_a.member_positions]
+        rows_b = map_b.entry_of_position[map_a.member_positions]
     else:
         rows_b = np.asarray(map_b.labels.index.get_indexer(map_a.labels.index))
     alone = np.ones(len(map_b.labels), dtype=bool)
@@ -254,13 +243,7 @@ def _all_of(map_a: PhenoMap, map_b: PhenoMap) -> tuple[Array, Array]:
     return np.r_[np.arange(len(map_a.labels)), none], np.r_[rows_b, lone]
 
 
-def _entry_of_position(phenomap: PhenoMap) -> Array:
-    entry = np.full(len(phenomap.well_ids), -1, dtype=np.intp)
-    entry[phenomap.member_positions] = phenomap.member_entry
-    return entry
-
-
-def _in_words(phenomap: PhenoMap) -> str:
+def _in_words(phenomap: Entries) -> str:
     spec = phenomap.spec
     made = ["not aligned" if spec.align == "none" else spec.align]
     made += ["median"] if spec.average == "median" else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,16 @@ from napari_rxrx3.maps.evidence.replicates import Replicates
 from napari_rxrx3.maps.evidence.significance import NullOfPairs, NullOnPlates, benjamini_hochberg
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap, Question
+    from napari_rxrx3.maps.entries import Entries, NeighborSearch
 
-__all__ = ["DOUBTS", "Judge", "doubts_of_entry"]
+__all__ = [
+    "DOUBTS",
+    "Judge",
+    "doubts_of_scores",
+    "doubts_of_size",
+    "in_order",
+    "with_doubts_of_scores",
+]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -45,7 +52,7 @@ _FEW_WELLS = 3
 class Judge:
     """Judges the neighbors in one map."""
 
-    def __init__(self, phenomap: PhenoMap) -> None:
+    def __init__(self, phenomap: Entries) -> None:
         self._map = phenomap
         self._lock = threading.Lock()
         self._replicates = Replicates(phenomap)
@@ -55,23 +62,18 @@ class Judge:
 
     def judge(
         self,
-        asked: Question,
+        asked: NeighborSearch,
         found: Array,
-        closeness: Array,
-        scored: bool = True,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
-        """Judge some neighbors of an entry.
+        """Judge some neighbors of an entry by what does not take the scores of all entries.
 
         Parameters
         ----------
+        asked : NeighborSearch
+            The q-values are over all that it searches.
         found : int (k,)
             Rows of the neighbors.
-        closeness : float (n,)
-            How close every entry is, see `PhenoMap.closeness`. The q-values are over all that
-            are searched.
-        scored : bool
-            Raise the flags that need scores as well.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
@@ -79,20 +81,19 @@ class Judge:
         -------
         pandas.DataFrame
             k rows: p_value, q_value, p_same_plate, n_back, n_alone, flags (tuple of names of
-            `DOUBTS`).
+            `DOUBTS`; see `with_doubts_of_scores` for the others).
         """
         report = progress or (lambda done, total, text: None)
         with self._lock:
             self._map.open_space(report)
+            closeness = self._map.closeness(asked.query, asked.metric)
             verdicts = self._chances(asked, found, closeness, report)
             verdicts["n_back"], verdicts["n_alone"] = self._replicates.count(asked, found, report)
-            if scored:
-                self._map.score_store.get(self._map, progress)
-            flags = self._flags(asked, found, verdicts["p_value"].to_numpy(), scored)
+            flags = self._flags(asked, found, verdicts["p_value"].to_numpy())
         return verdicts.assign(flags=pd.Series(flags, dtype=object))
 
     def _chances(
-        self, asked: Question, found: Array, closeness: Array, report: Progress
+        self, asked: NeighborSearch, found: Array, closeness: Array, report: Progress
     ) -> pd.DataFrame:
         """p_value, q_value and p_same_plate of some neighbors."""
         report(0, 0, "comparing with pairs of different perturbations")
@@ -118,20 +119,17 @@ class Judge:
 
     # -- reasons to doubt --------------------------------------------------------------------------
 
-    def _flags(
-        self, asked: Question, found: Array, p: Array, scored: bool
-    ) -> list[tuple[str, ...]]:
+    def _flags(self, asked: NeighborSearch, found: Array, p: Array) -> list[tuple[str, ...]]:
         mine = _Where(self._map, asked.query)
         artifacts = self._only_unaligned(asked, found, p)
         flags = []
         for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
             shared = _Where(self._map, row).shared_with(mine)
-            own = doubts_of_entry(self._map, row, scored)
             also = ("only unaligned",) if is_artifact else ()
-            flags.append((*shared, *own, *also))
+            flags.append(in_order([*shared, *doubts_of_size(self._map, row), *also]))
         return flags
 
-    def _only_unaligned(self, asked: Question, found: Array, p: Array) -> Array:
+    def _only_unaligned(self, asked: NeighborSearch, found: Array, p: Array) -> Array:
         """Which neighbors are near without alignment, by their p-value, and not with it."""
         is_raw = self._map.align == "none"
         suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
@@ -170,7 +168,7 @@ class Judge:
 class _Where:
     """On which plates, positions and experiments the wells of an entry are."""
 
-    def __init__(self, phenomap: PhenoMap, row: int) -> None:
+    def __init__(self, phenomap: Entries, row: int) -> None:
         wells = np.searchsorted(phenomap.space.positions, phenomap.positions_of(row))
         self.plates = np.unique(phenomap.space.plate[wells])
         self.places = np.unique(phenomap.space.place[wells])
@@ -186,19 +184,39 @@ class _Where:
         return [name for name, holds in same.items() if holds]
 
 
-def doubts_of_entry(phenomap: PhenoMap, row: int, scored: bool = True) -> tuple[str, ...]:
-    """Reasons to doubt an entry whatever it is compared with: names of `DOUBTS`."""
-    few = phenomap.n_wells[row] < _FEW_WELLS and phenomap.level != "well"
-    doubts = {"few wells": few}
-    if scored:
-        scores = phenomap.scores.iloc[row]
-        doubts["guides disagree"] = scores["agreement_p"] > LEVEL_OF_DOUBT
-        doubts["like controls"] = scores["strength_p"] > LEVEL_OF_DOUBT
+def doubts_of_size(entries: Entries, row: int) -> tuple[str, ...]:
+    """Reasons to doubt an entry for its number of wells, whatever it is compared with."""
+    is_doubtful = entries.n_wells[row] < _FEW_WELLS and entries.level != "well"
+    return ("few wells",) if is_doubtful else ()
+
+
+def doubts_of_scores(scores: Mapping[str, Any] | pd.Series) -> tuple[str, ...]:
+    """Reasons to doubt an entry for its scores, whatever it is compared with."""
+    doubts = {
+        "guides disagree": scores["agreement_p"] > LEVEL_OF_DOUBT,
+        "like controls": scores["strength_p"] > LEVEL_OF_DOUBT,
+    }
     return tuple(name for name, holds in doubts.items() if holds)
 
 
+def with_doubts_of_scores(
+    flags: Iterable[tuple[str, ...]], scores: pd.DataFrame
+) -> list[tuple[str, ...]]:
+    """Flags of some entries, and those that their scores raise (rows of `ScoreStore.get`)."""
+    rows = scores.to_dict("records")
+    return [
+        in_order([*known, *doubts_of_scores(row)]) for known, row in zip(flags, rows, strict=True)
+    ]
+
+
+def in_order(doubts: Iterable[str]) -> tuple[str, ...]:
+    """Names of doubts, each once, in the order of `DOUBTS`."""
+    raised = set(doubts)
+    return tuple(name for name in DOUBTS if name in raised)
+
+
 def _closeness(a: Array, b: Array, metric: str) -> float:
-    """Like `PhenoMap.closeness`, of two vectors."""
+    """Like `Entries.closeness`, of two vectors."""
     if metric == "cosine":
         norms = float(np.linalg.norm(a) * np.linalg.norm(b))
         return float(a @ b) / norms if norms else 0.0

@@ -13,7 +13,7 @@ from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.maps.evidence.significance import add_one_p
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["guide_agreement"]
 
@@ -38,7 +38,7 @@ class _Guides:
     names: list[str]
 
 
-def guide_agreement(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
+def guide_agreement(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     """Agreement among the guides of each gene; NaN for all that have less than two.
 
     Returns
@@ -72,7 +72,7 @@ def guide_agreement(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
     return table
 
 
-def _averaged(phenomap: PhenoMap, progress: Progress) -> _Guides:
+def _averaged(phenomap: Entries, progress: Progress) -> _Guides:
     space = phenomap.space
     progress(0, 0, "averaging guides")
     table = space.treatments

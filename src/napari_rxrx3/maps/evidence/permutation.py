@@ -12,7 +12,7 @@ from napari_rxrx3.maps.evidence.significance import add_one_p
 from napari_rxrx3.maps.space import WellSpace
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["strength_p"]
 
@@ -25,7 +25,7 @@ _MAX_WELLS = 2000
 _BLOCK = 8192
 
 
-def strength_p(phenomap: PhenoMap, progress: Progress) -> Array:
+def strength_p(phenomap: Entries, progress: Progress) -> Array:
     """p-values of the distance of each entry's average from the controls, float (n,).
 
     A permutation test: wells and controls of the same plates swap their labels at random. An
@@ -56,7 +56,7 @@ def strength_p(phenomap: PhenoMap, progress: Progress) -> Array:
     return p
 
 
-def _halves_of_controls(phenomap: PhenoMap) -> tuple[Array, Array]:
+def _halves_of_controls(phenomap: Entries) -> tuple[Array, Array]:
     """Which wells to fit an alignment to, and which controls it then has not seen: bool (n,).
 
     Every other control of each plate; a batch with too few to spare keeps all for the fit.

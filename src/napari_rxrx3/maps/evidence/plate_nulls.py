@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["PlateDraws"]
 
@@ -24,13 +24,13 @@ class PlateDraws:
 
     Parameters
     ----------
-    phenomap : PhenoMap
+    phenomap : Entries
         Gives the patterns.
     may_draw : bool (n,)
         Which wells of its space may be drawn.
     """
 
-    def __init__(self, phenomap: PhenoMap, may_draw: Array) -> None:
+    def __init__(self, phenomap: Entries, may_draw: Array) -> None:
         self._map = phenomap
         plate = phenomap.space.plate
         wells = np.flatnonzero(may_draw)

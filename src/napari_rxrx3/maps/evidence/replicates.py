@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.maps.phenomap import NO_DIRECTION
+from napari_rxrx3.maps.vector_search import NO_DIRECTION
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap, Question
+    from napari_rxrx3.maps.entries import Entries, NeighborSearch
 
 __all__ = ["Replicates"]
 
@@ -28,10 +28,10 @@ class Replicates:
     no well there, or no other, keeps all of its wells.
     """
 
-    def __init__(self, phenomap: PhenoMap) -> None:
+    def __init__(self, phenomap: Entries) -> None:
         self._map = phenomap
 
-    def count(self, asked: Question, found: Array, report: Progress) -> tuple[Array, Array]:
+    def count(self, asked: NeighborSearch, found: Array, report: Progress) -> tuple[Array, Array]:
         """In how many experiments each neighbor is among the nearest 5 % again, and of how many.
 
         Parameters
@@ -70,7 +70,7 @@ class Replicates:
         experiments = parts.experiment[parts.of(row)].tolist()
         return set(experiments) if len(experiments) > 1 else set()
 
-    def _closeness(self, asked: Question, experiment: int, products: Array) -> Array:
+    def _closeness(self, asked: NeighborSearch, experiment: int, products: Array) -> Array:
         """How close all entries are to the query in an experiment, float (n,); larger is nearer.
 
         NaN for a cosine of what has no direction, which is close to nothing. `products` are those

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.maps.evidence.guides import guide_agreement
 from napari_rxrx3.maps.evidence.permutation import strength_p
 from napari_rxrx3.maps.evidence.plate_nulls import PlateDraws
@@ -22,7 +21,7 @@ from napari_rxrx3.maps.evidence.significance import SIZES, add_one_p, size_below
 from napari_rxrx3.maps.space import WellSpace
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["SCORES", "ScoreStore"]
 
@@ -51,10 +50,9 @@ _REPORTED = 8
 
 @dataclass
 class ScoreStore:
-    """Computes the scores of a map once and keeps them."""
+    """Computes the scores of all entries once and keeps them."""
 
-    cache: DiskCache
-    fingerprint: str
+    entries: Entries
     _scores: pd.DataFrame | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -62,7 +60,7 @@ class ScoreStore:
     def is_ready(self) -> bool:
         return self._scores is not None
 
-    def get(self, phenomap: PhenoMap, progress: Progress | None = None) -> pd.DataFrame:
+    def get(self, progress: Progress | None = None) -> pd.DataFrame:
         """Scores of all entries, indexed by key.
 
         Columns, NaN where there is none: strength (energy distance from the controls, for 5
@@ -74,27 +72,34 @@ class ScoreStore:
         """
         with self._lock:
             if self._scores is None:
-                self._scores = self._loaded(phenomap)
+                self._scores = self._loaded()
             if self._scores is None:
-                self._scores = _scored(phenomap, progress or (lambda done, total, text: None))
-                if self.fingerprint:
-                    columns = {name: self._scores[name].to_numpy() for name in SCORES[:-1]}
-                    odd = np.array(self._scores["odd_guide"].fillna("").tolist(), dtype=np.str_)
-                    self.cache.save("scores", self.fingerprint, columns | {"odd_guide": odd})
+                self._scores = _scored(self.entries, progress or (lambda done, total, text: None))
+                self._save(self._scores)
             return self._scores
 
-    def _loaded(self, phenomap: PhenoMap) -> pd.DataFrame | None:
-        stored = self.cache.load("scores", self.fingerprint) if self.fingerprint else None
-        if stored is None or len(stored["strength"]) != len(phenomap.labels):
+    def _save(self, scores: pd.DataFrame) -> None:
+        if self.entries.fingerprint:
+            columns = {name: scores[name].to_numpy() for name in SCORES[:-1]}
+            odd = np.array(scores["odd_guide"].fillna("").tolist(), dtype=np.str_)
+            columns["odd_guide"] = odd
+            self.entries.cache.save("scores", self.entries.fingerprint, columns)
+
+    def _loaded(self) -> pd.DataFrame | None:
+        entries = self.entries
+        if not entries.fingerprint:
+            return None
+        stored = entries.cache.load("scores", entries.fingerprint)
+        if stored is None or len(stored["strength"]) != len(entries.labels):
             return None
         odd = pd.array(stored.pop("odd_guide").tolist(), dtype="str")
-        table = pd.DataFrame(stored, index=phenomap.labels.index)
+        table = pd.DataFrame(stored, index=entries.labels.index)
         table["odd_guide"] = odd
         table["odd_guide"] = table["odd_guide"].where(table["odd_guide"] != "")
         return table
 
 
-def _scored(phenomap: PhenoMap, progress: Progress) -> pd.DataFrame:
+def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     space, rng = phenomap.open_space(progress), np.random.default_rng(0)
     to_controls = _distance_from_controls(phenomap, space, rng, progress)
     within, consistency = _within_entries(phenomap, space, rng, progress)
@@ -126,7 +131,7 @@ def _strength(n_wells: Array, to_controls: Array, within: Array) -> tuple[Array,
 
 
 def _distance_from_controls(
-    phenomap: PhenoMap, space: WellSpace, rng: np.random.Generator, progress: Progress
+    phenomap: Entries, space: WellSpace, rng: np.random.Generator, progress: Progress
 ) -> Array:
     """Twice the mean distance of each entry from a sample of the controls, less that within it."""
     n_wells = phenomap.n_wells
@@ -145,7 +150,7 @@ def _distance_from_controls(
     return np.asarray(2 * total / n_wells - _mean_within(sample))
 
 
-def _cosine_strength(phenomap: PhenoMap, space: WellSpace, progress: Progress) -> Array:
+def _cosine_strength(phenomap: Entries, space: WellSpace, progress: Progress) -> Array:
     """Mean cosine distance of each entry's wells from their plates' controls, before alignment."""
     text = "measuring the distance from each plate's controls"
     centers, lengths = _centers_of_controls(space, progress)
@@ -182,7 +187,7 @@ def _centers_of_controls(space: WellSpace, progress: Progress) -> tuple[Array, A
 
 
 def _within_entries(
-    phenomap: PhenoMap, space: WellSpace, rng: np.random.Generator, progress: Progress
+    phenomap: Entries, space: WellSpace, rng: np.random.Generator, progress: Progress
 ) -> tuple[Array, Array]:
     """Mean distance (0 for a single well) and mean cosine (NaN) of the wells of each entry."""
     within = np.zeros(len(phenomap.n_wells))
@@ -195,7 +200,7 @@ def _within_entries(
     return within, consistency
 
 
-def _consistency_p(phenomap: PhenoMap, consistency: Array, progress: Progress) -> Array:
+def _consistency_p(phenomap: Entries, consistency: Array, progress: Progress) -> Array:
     space, n_wells = phenomap.space, phenomap.n_wells
     p = np.full(len(n_wells), np.nan)
     sizes = size_below(n_wells)
@@ -236,7 +241,7 @@ def _distances(x: Array, y: Array) -> Array:
 
 
 def _aligned_entries(
-    phenomap: PhenoMap, space: WellSpace, progress: Progress
+    phenomap: Entries, space: WellSpace, progress: Progress
 ) -> Iterator[tuple[int, Array]]:
     """Rows of the entries that have more than one well, with the vectors of their wells."""
     n_wells, ends = phenomap.n_wells, phenomap.ends

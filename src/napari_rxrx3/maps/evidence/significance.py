@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from napari_rxrx3.maps.phenomap import PhenoMap
+from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.space import WellSpace
 
 __all__ = [
@@ -57,12 +57,12 @@ def benjamini_hochberg(p: Array) -> Array:
     """q-values of a list of p-values, float (n,): the smallest false discovery rate at which
     each would be called; NaN where p is, which do not count.
     """
+    from scipy.stats import false_discovery_control  # takes a second to load
+
     q = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    raw = p[order] * len(order) / np.arange(1, len(order) + 1)
-    q[order] = np.minimum.accumulate(raw[::-1])[::-1]
-    return np.asarray(np.minimum(q, 1))
+    known = ~np.isnan(p)
+    q[known] = false_discovery_control(p[known], method="bh")
+    return q
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +80,13 @@ class NullOfPairs:
 
     Parameters
     ----------
-    phenomap : PhenoMap
+    phenomap : Entries
     space : WellSpace
         Whose vectors to compare; another alignment than that of the map is allowed.
     metric : {"cosine", "euclidean"}
     """
 
-    phenomap: PhenoMap
+    phenomap: Entries
     space: WellSpace
     metric: str
     _pools: dict[int, _Pool] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class NullOfPairs:
         query : int
             Row of the entry.
         rows, closeness : (n,)
-            Rows of the others, and how close they are; see `PhenoMap.closeness`.
+            Rows of the others, and how close they are; see `Entries.closeness`.
         opposite : bool
             Ask for pairs that are as far apart, not as close.
         progress : callable, optional
@@ -273,7 +273,7 @@ class NullOnPlates:
     is no p-value.
     """
 
-    phenomap: PhenoMap
+    phenomap: Entries
     metric: str
 
     def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:

@@ -14,11 +14,8 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.maps.projection.projection import Projection
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from napari_rxrx3.data.files.tables import Table
-    from napari_rxrx3.data.wells.columns import Column
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.data.files.tables import Block, Column, Table
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["read_coordinates"]
 
@@ -50,15 +47,16 @@ class _Found(NamedTuple):
 
 
 def read_coordinates(
-    path: str | os.PathLike[str], phenomap: PhenoMap, progress: Progress | None = None
+    path: str | os.PathLike[str], phenomap: Entries, progress: Progress | None = None
 ) -> Projection:
     """Read where each entry of a map lies.
 
     Parameters
     ----------
     path : str or path-like
-        A parquet or CSV file, or the URL of one. Entries are named by a column ``key`` or
-        ``well_id``, by the index, or else by the first column of text. The coordinates are
+        A table, or the URL of one: CSV in any form, packed or not, or parquet. Entries are
+        named by a column ``key`` or ``well_id``, by the index, or else by the first column of
+        text. The coordinates are
         columns called ``x`` and ``y``, ``UMAP_1`` and ``UMAP_2``, ``PC1`` and ``PC2`` or the
         like, or else the first two columns of numbers. Rows that name no entry of the map are
         left out, and counted.
@@ -72,21 +70,18 @@ def read_coordinates(
         coordinate is no number or too large; the file, the entry and the cause are named.
     """
     from napari_rxrx3.data.files.storage import Storage
-    from napari_rxrx3.data.files.tables import READ_ERRORS, opened_table, reason
+    from napari_rxrx3.data.files.tables import open_table
 
     storage, inner = Storage.of(path)
-    try:
-        with storage.open(inner) as raw, opened_table(raw) as table:
-            columns = _columns(table.columns, inner)
-            found = _found(table, columns, phenomap, inner, progress)
-            notes = list(table.notes)
-    except READ_ERRORS as error:
-        raise MetadataError(f"{inner} cannot be read ({reason(error)}).") from error
+    with open_table(storage, inner) as table:
+        columns = _columns(table.columns, inner)
+        found = _found(table, columns, phenomap, progress)
+        notes = list(table.notes)
     return _projection(found, columns, notes, phenomap, inner)
 
 
 def _projection(
-    found: _Found, columns: _Columns, notes: Sequence[str], phenomap: PhenoMap, path: str
+    found: _Found, columns: _Columns, notes: Sequence[str], phenomap: Entries, path: str
 ) -> Projection:
     _refuse_two_places(found, phenomap, path)
     n = len(phenomap.labels)
@@ -104,7 +99,7 @@ def _projection(
     )
 
 
-def _refuse_two_places(found: _Found, phenomap: PhenoMap, path: str) -> None:
+def _refuse_two_places(found: _Found, phenomap: Entries, path: str) -> None:
     order = np.argsort(found.rows, kind="stable")
     rows, places = found.rows[order], found.places[order]
     same = (places[1:] == places[:-1]) | (np.isnan(places[1:]) & np.isnan(places[:-1]))
@@ -163,57 +158,38 @@ def _called_as_a_pair(names: Sequence[str]) -> tuple[str, str] | None:
 # --- what they hold ----------------------------------------------------------------------------
 
 
-def _found(
-    table: Table, columns: _Columns, phenomap: PhenoMap, path: str, progress: Progress | None
-) -> _Found:
+def _found(table: Table, columns: _Columns, phenomap: Entries, progress: Progress | None) -> _Found:
+    from napari_rxrx3.data.files.tables import As
+
     all_rows, all_places, n_strangers, first = [], [], 0, ""
-    for block in table.blocks(columns, _ROWS_A_BLOCK):
+    wanted = list(zip(columns, (As.NAME, As.NUMBER, As.NUMBER), strict=True))
+    for block in table.blocks(wanted, _ROWS_A_BLOCK):
         if progress is not None:
-            progress(*table.done(), f"reading {posixpath.basename(path)}")
-        names = _texts(block[0])
+            progress(*table.done(), f"reading {posixpath.basename(table.name)}")
+        names = [name or "" for name in block.columns[0].to_pylist()]
         first = first or next(filter(None, names), "")
         rows = phenomap.rows_of(names)
         is_entry = rows >= 0
-        coordinates = [_numbers(column, table.decimal) for column in block[1:]]
-        for label, (values, is_odd), cells in zip(columns[1:], coordinates, block[1:], strict=True):
-            for i in np.flatnonzero(is_entry & (is_odd | (np.abs(values) > _LARGEST))):
-                what = "not a number" if is_odd[i] else "too large to draw"
-                said = f"{str(cells[int(i)].as_py())[:40]!r}"
-                raise MetadataError(f"{path}, {names[i]!r}: {label} is {said}, {what}.")
-        places = np.column_stack([values for values, _ in coordinates])[is_entry]
+        _refuse_odd(table, columns, block, is_entry)
+        places = np.column_stack(block.columns[1:])[is_entry]
         places[np.isnan(places).any(axis=1)] = np.nan
         all_rows.append(rows[is_entry])
         all_places.append(places)
         n_strangers += int((~is_entry).sum())
     if not sum(map(len, all_rows)):
         begins = f"its column {columns.names!r} begins with {first[:40]!r}" if first else "no names"
-        raise MetadataError(f"{path} names no {phenomap.level} of this map; {begins}.")
+        raise MetadataError(f"{table.name} names no {phenomap.level} of this map; {begins}.")
     return _Found(np.concatenate(all_rows), np.concatenate(all_places), n_strangers)
 
 
-def _texts(column: pa.Array) -> list[str]:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        return [""] * len(column)
-    return [text or "" for text in column.cast(pa.string()).to_pylist()]
-
-
-def _numbers(column: pa.Array, decimal: str) -> tuple[Array, Array]:
-    """Numbers of a column, NaN where none is said, and which cells hold something else."""
-    import pandas as pd
-    import pyarrow as pa
-
-    from napari_rxrx3.data.wells.columns import is_missing
-
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        texts = pd.Series(_texts(column), dtype=object)
-        values = pd.to_numeric(texts.str.strip().str.replace(decimal, ".", regex=False), "coerce")
-        is_none = values.isna().to_numpy()
-        is_odd = is_none.copy()
-        is_odd[is_none] = [not is_missing(text) for text in texts[is_none]]
-        return values.to_numpy(np.float64), is_odd
-    values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return values, np.zeros(len(values), dtype=bool)
+def _refuse_odd(table: Table, columns: _Columns, block: Block, is_entry: Array) -> None:
+    """Name the first entry whose place is no number, or one that cannot be drawn."""
+    for i in (1, 2):
+        said = {row: text for row, text in block.odd.get(i, ()) if is_entry[row]}
+        large = np.flatnonzero(is_entry & (np.abs(block.columns[i]) > _LARGEST)).tolist()
+        for row in sorted({*said, *large}):
+            name, line = block.columns[0][row].as_py(), block.lines[row]
+            value = repr(said[row][:40]) if row in said else f"{block.columns[i][row]:g}"
+            what = "not a number" if row in said else "too large to draw"
+            where = f"{table.name}, {table.row_word} {line:,}, {name!r}"
+            raise MetadataError(f"{where}: {columns[i]} is {value}, {what}.")

@@ -11,7 +11,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.projection.projection import Projection, entries_in_words
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["pca"]
 
@@ -21,7 +21,7 @@ Progress = Callable[[int, int, str], None]
 _NUMBERS_A_BLOCK = 2**18
 
 
-def pca(phenomap: PhenoMap, progress: Progress | None = None) -> Projection:
+def pca(phenomap: Entries, progress: Progress | None = None) -> Projection:
     """Project a map on the first two principal components of its vectors.
 
     The vectors are read twice, in blocks, and never copied as a whole. The same vectors give the

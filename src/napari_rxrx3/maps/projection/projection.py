@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["METHODS", "Projection", "entries_in_words"]
 
@@ -26,7 +26,7 @@ class Projection:
     Attributes
     ----------
     positions : float32 (n, 2)
-        Rows as in `PhenoMap.labels`; NaN where an entry has no place.
+        Rows as in `Entries.labels`; NaN where an entry has no place.
     method : {"PCA", "UMAP", "file"}
     words : str
         How it was made, in one line.
@@ -43,7 +43,7 @@ class Projection:
     n_missing: int = 0
 
 
-def entries_in_words(phenomap: PhenoMap, n: int) -> str:
+def entries_in_words(phenomap: Entries, n: int) -> str:
     """Say what is projected, e.g. "102,705 wells, tvn"."""
     aligned = "not aligned" if phenomap.align == "none" else phenomap.align
     return f"{n:,} {phenomap.level}{'' if n == 1 else 's'}, {aligned}"

@@ -16,10 +16,9 @@ from napari_rxrx3.maps.projection.umap_worker import run_umap
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.cache.disk_cache import DiskCache
-    from napari_rxrx3.data.dataset import Dataset
-    from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.entries import Entries
 
-__all__ = ["HOW_TO_GET_UMAP", "UmapSettings", "has_umap", "how_long", "umap", "umap_with"]
+__all__ = ["HOW_TO_GET_UMAP", "UmapSettings", "has_umap", "how_long", "umap"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -83,10 +82,7 @@ def how_long(n_entries: int) -> str:
 
 
 def umap(
-    phenomap: PhenoMap,
-    dataset: Dataset,
-    settings: UmapSettings | None = None,
-    progress: Progress | None = None,
+    phenomap: Entries, settings: UmapSettings | None = None, progress: Progress | None = None
 ) -> Projection:
     """Project a map by UMAP: entries that are alike in all dimensions are drawn near each other.
 
@@ -106,16 +102,6 @@ def umap(
         If umap-learn is not installed, fails, or there are fewer than three entries with a
         direction.
     """
-    return umap_with(phenomap, dataset.cache, settings, progress)
-
-
-def umap_with(
-    phenomap: PhenoMap,
-    cache: DiskCache,
-    settings: UmapSettings | None = None,
-    progress: Progress | None = None,
-) -> Projection:
-    """Like `umap`, with a cache to keep it in."""
     settings = settings or UmapSettings()
     settings.check()
     installed = _umap_version()
@@ -125,11 +111,11 @@ def umap_with(
     key = (
         f"{phenomap.fingerprint}|umap-learn {installed}|{settings}" if phenomap.fingerprint else ""
     )
-    positions = _kept(cache, key, len(has_direction))
+    positions = _kept(phenomap.cache, key, len(has_direction))
     if positions is None:
         positions = _computed(phenomap, has_direction, settings, progress)
         if key:
-            cache.save("projections", key, {"positions": positions})
+            phenomap.cache.save("projections", key, {"positions": positions})
     n = int(has_direction.sum())
     words = f"UMAP of {entries_in_words(phenomap, n)}, {settings.words}"
     n_missing = int(np.isnan(positions[:, 0]).sum())
@@ -152,7 +138,7 @@ def _kept(cache: DiskCache, key: str, n: int) -> Array | None:
 
 
 def _computed(
-    phenomap: PhenoMap, has_direction: Array, settings: UmapSettings, progress: Progress | None
+    phenomap: Entries, has_direction: Array, settings: UmapSettings, progress: Progress | None
 ) -> Array:
     n = int(has_direction.sum())
     if n < _FEWEST:
@@ -167,7 +153,7 @@ def _computed(
     return positions
 
 
-def _directions(phenomap: PhenoMap, has_direction: Array) -> Iterator[Array]:
+def _directions(phenomap: Entries, has_direction: Array) -> Iterator[Array]:
     """The vectors that have a direction, as unit vectors, block by block."""
     vectors = np.asarray(phenomap.vectors)
     size = max(1, _NUMBERS_A_BLOCK // vectors.shape[1])

@@ -1,19 +1,20 @@
-"""Runs UMAP in a process of its own; started as a script, see `umap`.
+"""Runs UMAP in a worker process; this file is its script, see `umap_worker`.
 
-In by the standard input: a line of JSON, then the vectors as float32. Out by the standard output:
-lines of JSON that say how far it is, at last one with `result` or `error`; after `result` come the
-positions as float32. When the other end of the input is closed, nobody waits for an answer.
+It receives `shape` and `settings`, says that it is `ready`, and receives the vectors in blocks of
+float32. It sends how far it is (`done`, `total`, `text`), at last `result` with the positions as
+float32.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import re
 import sys
-import threading
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.worker_process import Channel
 
 _STAGES = {
     "Finding Nearest Neighbors": "nearest neighbors",
@@ -24,29 +25,18 @@ _STAGES = {
 _COUNTED = re.compile(r"(\d+)\s*/\s*(\d+)")
 _LINE_END = re.compile(r"[\r\n]")
 _FEW, _BLOCK = 30_000, 1_024
-_DEATH_SIGNAL, _KILL = 1, 9
 
 
-def main() -> None:
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever compiled code prints is no answer
-    questions = sys.stdin.buffer
-    asked = json.loads(questions.readline())
-    _end_with(asked["parent"])
+def work(channel: Channel) -> None:
     if hasattr(os, "nice"):
         os.nice(10)  # the window comes first
-    sys.path[:] = asked["path"]
-    vectors = _vectors(questions, asked["shape"], answers)
-    threading.Thread(target=_end_at_eof, args=(questions,), daemon=True).start()
-    try:
-        positions = _projected(vectors, asked["settings"], _Spoken(answers))
-    except Exception as error:
-        _say(answers, error=" ".join(f"{type(error).__name__}: {error}".split())[:300])
-    else:
-        _say(answers, result=len(positions))
-        answers.write(positions.tobytes())
-        answers.flush()
-    os._exit(0)  # the thread that reads holds the lock of the standard input
+    asked = channel.receive()
+    vectors = _vectors(channel, asked.words["shape"]) if asked is not None else None
+    if asked is None or vectors is None:
+        return
+    channel.end_at_eof()
+    positions = _projected(vectors, asked.words["settings"], _Spoken(channel))
+    channel.send({"result": len(positions)}, positions.tobytes())
 
 
 def _projected(vectors: Any, settings: dict[str, Any], spoken: _Spoken) -> Any:
@@ -103,17 +93,20 @@ class _NotNeeded:
             raise ImportError(f"{name} is not needed")
 
 
-def _vectors(questions: IO[bytes], shape: tuple[int, int], answers: IO[bytes]) -> Any:
+def _vectors(channel: Channel, shape: tuple[int, int]) -> Any:
+    """All vectors, which come in blocks; None if nobody waits any more."""
     import numpy as np
 
-    _say(answers, ready=True)  # from now on it reads as fast as it is given
+    channel.send({"ready": True})  # from now on it reads as fast as it is given
     vectors = np.empty(shape, dtype="<f4")
-    rest = vectors.data.cast("B")
-    while rest:
-        n = questions.readinto(rest)  # type: ignore[attr-defined]
-        if not n:
-            os._exit(1)
-        rest = rest[n:]
+    done = 0
+    while done < len(vectors):
+        message = channel.receive()
+        if message is None:
+            return None
+        block = np.frombuffer(message.content, "<f4").reshape(-1, shape[1])
+        vectors[done : done + len(block)] = block
+        done += len(block)
     return vectors
 
 
@@ -122,8 +115,8 @@ class _Spoken:
 
     encoding = "utf-8"
 
-    def __init__(self, answers: IO[bytes]) -> None:
-        self._answers = answers
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._stage = self._line = ""
 
     def write(self, text: str) -> int:
@@ -142,34 +135,10 @@ class _Spoken:
             self.say(0, 0, stage)
 
     def say(self, done: int, total: int, text: str) -> None:
-        _say(self._answers, done=done, total=total, text=text)
+        self._channel.send({"done": done, "total": total, "text": text})
 
     def flush(self) -> None:
         pass
 
     def isatty(self) -> bool:
         return False
-
-
-def _say(answers: IO[bytes], **words: Any) -> None:
-    answers.write(json.dumps(words).encode() + b"\n")
-    answers.flush()
-
-
-def _end_at_eof(questions: IO[bytes]) -> None:
-    questions.read(1)
-    os._exit(1)
-
-
-def _end_with(parent: int) -> None:
-    """Have Linux end this process with its parent, also in the middle of compiled code."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, _KILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

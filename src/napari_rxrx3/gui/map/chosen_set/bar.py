@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.map.chosen_set.entries import (
     MOST_WELLS,
@@ -31,7 +32,7 @@ from napari_rxrx3.session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["ChosenBar"]
 
@@ -100,7 +101,7 @@ class ChosenBar(QWidget):
         self.setVisible(bool(keys))
         title = self._session.chosen_title or f"{len(keys):,} chosen"
         self.words.setText(f"{len(keys):,} chosen")
-        named = ", ".join(keys[:40]) + (" …" if len(keys) > 40 else "")
+        named = ", ".join(map(key_in_words, keys[:40])) + (" …" if len(keys) > 40 else "")
         self.words.setToolTip(wrapped_tooltip(f"{title}: {named}"))
         dataset = self._session.dataset
         if not keys or dataset is None:

@@ -15,7 +15,7 @@ from napari_rxrx3.maps.spec import MapSpec
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     import pandas as pd
 
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.spec import Query
 
@@ -38,9 +38,7 @@ class Chosen:
 
     def rows(self, dataset: Dataset, progress: Progress) -> tuple[PhenoMap, Array]:
         """The map, and the rows of those entries that it has."""
-        from napari_rxrx3.maps.build import phenomap_or_fallback
-
-        phenomap = phenomap_or_fallback(dataset, self.spec, progress)[0]
+        phenomap = dataset.map_or_fallback(self.spec, progress)[0]
         rows = phenomap.rows_of(self.keys)
         return phenomap, rows[rows >= 0]
 

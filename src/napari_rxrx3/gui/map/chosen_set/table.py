@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_rxrx3.core.words import decimals, key_in_words, kind_in_words
 from napari_rxrx3.gui.results import Column, ResultTable, Row
 from napari_rxrx3.gui.widgets import tool_button
-from napari_rxrx3.gui.words import key_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +19,6 @@ __all__ = ["ChosenTable", "Listed", "as_rows"]
 
 _SIZE = QSize(560, 420)
 _MOST = 5_000
-_KIND_WORDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,9 @@ def as_rows(table: pd.DataFrame) -> Listed:
         Row(
             (
                 key_in_words(record["key"]),
-                _KIND_WORDS.get(record["perturbation_type"], ""),
+                kind_in_words(record["perturbation_type"]),
                 f"{record['n_wells']:,}",
-                *(_number(record[name]) for name in also),
+                *(decimals(record[name]) for name in also),
             )
         )
         for record in shown.to_dict("records")
@@ -100,7 +98,3 @@ def _tip(name: str) -> str:
         "consistency": "Mean cosine of all pairs of its wells",
     }
     return tips.get(name, "Cosine of the two vectors in all dimensions")
-
-
-def _number(value: float) -> str:
-    return "" if isnan(value) else f"{value:.2f}"

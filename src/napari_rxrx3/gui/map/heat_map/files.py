@@ -10,7 +10,7 @@ from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["figure_saved", "table_saved"]
 

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
@@ -39,13 +40,13 @@ from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
 from napari_rxrx3.gui.work.debounce import LeadingDebounce
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.heat_map import ORDERS, Verdict
+from napari_rxrx3.maps.heat_map import ARRANGEMENTS, Verdict
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import NEIGHBOR, QUERY, Strip
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["HeatMapPage"]
 
@@ -183,7 +184,7 @@ class HeatMapPage(QWidget):
 
     @property
     def _order(self) -> str:
-        return ORDERS[self.order.currentIndex()]
+        return ARRANGEMENTS[self.order.currentIndex()]
 
     def _show_list(self) -> None:
         self.show_text(self.list.toPlainText())
@@ -299,7 +300,7 @@ class HeatMapPage(QWidget):
         made = self._answer.heat_map
         first, second = self._tile(row, QUERY), self._tile(column, NEIGHBOR)
         tiles = (first,) if row == column else (first, second)
-        title = " and ".join(dict.fromkeys((made.keys[row], made.keys[column])))
+        title = " and ".join(dict.fromkeys(map(key_in_words, (made.keys[row], made.keys[column]))))
         note = pair_in_words(made, row, column, self._verdicts.get((row, column)))
         note = note.partition("\n")[2].replace("   p …   q …", "")
         self._session.show_strip(Strip("wells", title, tiles, note=f"{title}: {note}."))
@@ -336,7 +337,7 @@ class HeatMapPage(QWidget):
     ) -> None:
         if self._answer is None:
             return
-        name = f"heat map of {self._answer.file_name}{ending}"
+        name = file_name(f"heat map of {self._answer.title}") + ending
         chosen = QFileDialog.getSaveFileName(self, title, name, kinds)[0]
         if chosen:  # the dialog has asked whether to replace this very file
             path = with_ending(Path(chosen), ending)

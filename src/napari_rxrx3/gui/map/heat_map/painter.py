@@ -20,6 +20,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.map.heat_map.legend import is_dark, paint_legend, paint_words
 from napari_rxrx3.gui.strips.inks import ink, paper
 
@@ -158,7 +159,9 @@ class HeatMapPainter:
             if frame.top <= middle <= frame.top + frame.plot_height:
                 at = QPointF(left - _PAD - room, middle)
                 font = bold if is_current else plain
-                _paint_name(painter, widget, self._map.keys[row], font, at, room, _RIGHT)
+                _paint_name(
+                    painter, widget, key_in_words(self._map.keys[row]), font, at, room, _RIGHT
+                )
         for column in frame.shown_columns():
             is_current = current is not None and current[1] == column
             middle = frame.place(0, column + 0.5)[0]
@@ -167,7 +170,7 @@ class HeatMapPainter:
                 painter.translate(middle, edge)
                 painter.rotate(90)
                 font = bold if is_current else plain
-                key = self._map.keys[column]
+                key = key_in_words(self._map.keys[column])
                 _paint_name(painter, widget, key, font, QPointF(0, 0), room, _LEFT)
                 painter.restore()
         painter.restore()

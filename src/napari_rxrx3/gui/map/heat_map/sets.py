@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.names import split_names
 from napari_rxrx3.core.perturbation import gene_of_guide
-from napari_rxrx3.gui.words import key_in_words
+from napari_rxrx3.core.words import key_in_words, not_found
 from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.hits.names import find_wells
 from napari_rxrx3.maps.heat_map import HeatMap, Verdict, heat_map, judge_pair
-from napari_rxrx3.maps.names import names_in
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    import pandas as pd
-
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.session import Session
 
@@ -90,11 +89,6 @@ class HeatMapAnswer:
     phenomap: PhenoMap
     title: str
     notes: tuple[str, ...]
-
-    @property
-    def file_name(self) -> str:
-        """The title without what a file's name cannot have."""
-        return "".join(c if c.isalnum() or c in " -@.,()" else "_" for c in self.title)
 
     def can_be_judged(self, row: int, column: int) -> bool:
         """Whether there is anything to say of two entries beside their cosine."""
@@ -177,9 +171,7 @@ def shown(dataset: Dataset, wanted: HeatMapRequest, progress: Progress) -> HeatM
 
 
 def _shown_at(dataset: Dataset, wanted: HeatMapRequest, progress: Progress) -> HeatMapAnswer:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     names, title = _names(phenomap, wanted, progress)
     listing = _Listing(dataset, phenomap)
     made = heat_map(phenomap, names, wanted.order, progress, find_bare=listing.find_bare)
@@ -193,7 +185,7 @@ def _names(phenomap: PhenoMap, wanted: HeatMapRequest, progress: Progress) -> tu
         return _neighbors(phenomap, wanted.query, progress)
     if wanted.keys:
         return list(wanted.keys), wanted.title
-    names = names_in(wanted.text, lambda name: phenomap.find(name) is not None)
+    names = split_names(wanted.text, lambda name: phenomap.find(name) is not None)
     return names, wanted.title or f"{len(names):,} names"
 
 
@@ -203,18 +195,10 @@ def _neighbors(phenomap: PhenoMap, query: Query, progress: Progress) -> tuple[li
     if phenomap.find(key) is None and query.well is not None:
         key = phenomap.key_of_well(query.well) or key
     phenomap.row(key)
-    listed = list_neighbors(
-        phenomap,
-        key,
-        query.order,
-        query.kind,
-        query.k,
-        query.metric,
-        lambda positions: None,
-        progress=progress,
-    )
+    asked = replace(query, key=key)
+    listed = list_neighbors(phenomap, asked, lambda positions: None, progress)
     which = "neighbors" if query.order == "similar" else f"{query.order} entries"
-    return [key, *(each.key for each in listed)], f"{key} and {len(listed)} {which}"
+    return [key, *(each.key for each in listed)], f"{key_in_words(key)} and {len(listed)} {which}"
 
 
 class _Listing:
@@ -226,7 +210,8 @@ class _Listing:
 
     def find_bare(self, names: list[str]) -> set[str]:
         """Names of which there are wells, none of them with a vector."""
-        self._wells = _wells_of(self._dataset, names)
+        found = zip(names, find_wells(self._dataset, names), strict=True)
+        self._wells = {name: wells for name, wells in found if len(wells)}
         with_vectors, _ = self._dataset.rows_of(self._map.embedding)
         return {
             name
@@ -236,11 +221,8 @@ class _Listing:
 
     def unknown_in_words(self, names: tuple[str, ...]) -> str:
         """A sentence about names that are not in the map; empty if all are."""
-        if not names:
-            return ""
         named = [f"{name}{self._why(name)}" for name in names[:_NAMED]]
-        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        return f"Not in this map: {', '.join(named)}{more}."
+        return not_found([*named, *names[_NAMED:]], "in this map")
 
     def _why(self, name: str) -> str:
         """Where the wells of a name are instead, or which key looks like it."""
@@ -248,37 +230,11 @@ class _Listing:
         wells = self._dataset.known_wells.index[positions]
         keys = (self._map.key_of_well(str(well)) for well in wells)
         if part_of := next((key for key in keys if key is not None), None):
-            return f" (a part of {part_of})"
+            return f" (a part of {key_in_words(part_of)})"
         if self._map.level == "well":
             return ""
         closest = self._map.closest_keys(name, 1)
-        return f" (closest: {closest[0]})" if closest else ""
-
-
-def _wells_of(dataset: Dataset, names: list[str]) -> dict[str, Array]:
-    """Places in the table of wells that received what a name says, of those that there are."""
-    wells = dataset.known_wells
-    without_dose = {name: name.rpartition("@")[0] or name for name in names}
-    found = {}
-    for column in ("gene", "treatment"):
-        values = wells[column]
-        rows = np.flatnonzero(values.isin({*names, *without_dose.values()}).to_numpy(bool))
-        of = np.asarray(values.array[rows], dtype=object)
-        for name, base in without_dose.items():
-            own = rows[of == name]
-            at_dose = rows[of == base][_are_of(name, wells, rows[of == base])]
-            if len(own) or len(at_dose):
-                found[name] = own if len(own) else at_dose
-    return found
-
-
-def _are_of(name: str, wells: pd.DataFrame, positions: Array) -> Array:
-    """Which wells have the dose that a name ends with, bool like `positions`."""
-    try:
-        dose = float(name.rpartition("@")[2])
-    except ValueError:
-        return np.zeros(len(positions), dtype=bool)
-    return np.isclose(wells["concentration"].to_numpy(np.float64)[positions], dose, rtol=1e-3)
+        return f" (closest: {key_in_words(closest[0])})" if closest else ""
 
 
 def judged(answer: HeatMapAnswer, row: int, column: int, progress: Progress) -> Verdict:
@@ -295,7 +251,7 @@ def in_words(answer: HeatMapAnswer) -> str:
 
 def pair_in_words(made: HeatMap, row: int, column: int, verdict: Verdict | None = None) -> str:
     """A pair, how alike it is, and whether that is more than chance."""
-    a, b = made.keys[row], made.keys[column]
+    a, b = key_in_words(made.keys[row]), key_in_words(made.keys[column])
     if row == column:
         return f"{a}\nwith itself{_why_blank(made, row)}"
     why = _why_blank(made, row) or _why_blank(made, column)
@@ -312,6 +268,7 @@ def _share(value: float) -> str:
 
 
 def _why_blank(made: HeatMap, i: int) -> str:
+    name = key_in_words(made.keys[i])
     if made.rows[i] < 0:
-        return f", {made.keys[i]} has no vector"
-    return f", {made.keys[i]} has no direction in this map" if made.is_blank[i] else ""
+        return f", {name} has no vector"
+    return f", {name} has no direction in this map" if made.is_blank[i] else ""

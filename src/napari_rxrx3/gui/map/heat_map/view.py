@@ -16,6 +16,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.map.heat_map.frame import Frame
 from napari_rxrx3.gui.map.heat_map.legend import legend_room
 from napari_rxrx3.gui.map.heat_map.painter import HeatMapPainter
@@ -220,7 +221,9 @@ class HeatMapView(QWidget):
         if heat_map is None:
             self._frame = Frame(0, self.width(), self.height(), 0, 0, False)
             return
-        longest = sorted(heat_map.keys, key=len)[-8:]  # of texts of nearly one length, any
+        longest = sorted(map(key_in_words, heat_map.keys), key=len)[
+            -8:
+        ]  # of texts of nearly one length, any
         names = max(metrics.horizontalAdvance(key) for key in longest)
         has_tree = heat_map.linkage is not None
         below, beside = legend_room(self)

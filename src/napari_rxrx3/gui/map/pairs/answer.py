@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.names import split_names
+from napari_rxrx3.core.words import count, decimals
 from napari_rxrx3.gui.neighbors.map_choice import map_in_words
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.names import find_entries, names_in
+from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.core.points.cloud import PointCloud
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.compare.pairs import PairTable
     from napari_rxrx3.maps.compare.screens import Halves, Twins
     from napari_rxrx3.maps.phenomap import PhenoMap
@@ -110,10 +112,8 @@ def answered(dataset: Dataset, question: PairQuestion, progress: Progress) -> Pa
 def _maps_of(
     dataset: Dataset, question: PairQuestion, progress: Progress
 ) -> tuple[tuple[PhenoMap, ...], tuple[str, ...]]:
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-
     specs = [question.a] if question.b is None else [question.a, question.b]
-    made = [phenomap_or_fallback(dataset, spec, progress) for spec in specs]
+    made = [dataset.map_or_fallback(spec, progress) for spec in specs]
     names = ("A: ", "B: ") if len(made) > 1 else ("",)
     notes = tuple(f"{name}{note}" for name, (_, note) in zip(names, made, strict=True) if note)
     maps = tuple(phenomap for phenomap, _ in made)
@@ -136,7 +136,7 @@ def _asked(maps: tuple[PhenoMap, ...], question: PairQuestion) -> dict:
 
 def _keys_in(maps: tuple[PhenoMap, ...], text: str) -> list[str]:
     """Keys of a typed list; a name that no map knows stays as it is."""
-    names = names_in(text, lambda name: any(m.find(name) is not None for m in maps))
+    names = split_names(text, lambda name: any(m.find(name) is not None for m in maps))
     found = [find_entries(phenomap, names) for phenomap in maps]
     keys: list[str] = []
     for name, *rows in zip(names, *found, strict=True):
@@ -186,11 +186,11 @@ def _well_of(
 def in_words(answer: PairsAnswer) -> str:
     """How well the screens agree, and what was left out."""
     table = answer.table
-    n = f"{len(table):,} pair{'s' * (len(table) != 1)}"
+    n = count(len(table), "pair")
     if isnan(table.pearson):
         first = f"{n}: too few, or too much alike, for a correlation."
     else:
-        first = f"Pearson {_decimals(table.pearson)}, Spearman {_decimals(table.spearman)}; {n}."
+        first = f"Pearson {decimals(table.pearson)}, Spearman {decimals(table.spearman)}; {n}."
     return "\n".join([*answer.notes, first, *table.notes])
 
 
@@ -199,7 +199,7 @@ def in_brief(answer: PairsAnswer) -> str:
     table = answer.table
     if isnan(table.pearson):
         return f"n {len(table):,}"
-    both = f"r {_decimals(table.pearson)}  ρ {_decimals(table.spearman)}"
+    both = f"r {decimals(table.pearson)}  ρ {decimals(table.spearman)}"
     return f"{both}\nn {len(table):,}"
 
 
@@ -250,7 +250,3 @@ def as_csv(answer: PairsAnswer, delimiter: str = ",") -> str:
         pairs=Path(question.path).name if question.path else "",
     )
     return str(frame.to_csv(sep=delimiter, index=False, lineterminator="\n"))
-
-
-def _decimals(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}"  # never -0.00

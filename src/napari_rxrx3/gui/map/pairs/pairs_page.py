@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.map.pairs.answer import (
     PairQuestion,
     PairsAnswer,
@@ -34,14 +35,14 @@ from napari_rxrx3.gui.map.pairs.choice import PairsChoice
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.results import save_text
 from napari_rxrx3.gui.widgets import tool_button
-from napari_rxrx3.gui.words import key_in_words, wrapped_tooltip
+from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
 
 __all__ = ["PairsPage"]
 

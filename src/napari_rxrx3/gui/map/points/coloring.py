@@ -17,6 +17,7 @@ from napari_rxrx3.core.plate_colors import (
     name_color,
 )
 from napari_rxrx3.core.plate_view import WELL_TYPES
+from napari_rxrx3.core.words import SCORES_IN_WORDS
 from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:  # tables are loaded by the threads that read them
@@ -31,13 +32,8 @@ Legend = CategoricalLegend | NumericLegend
 
 KIND, TAGS, SIMILARITY = "kind", "tags", "similarity to the query"
 _NAME, _DOSE, _N_WELLS = "gene or compound", "dose", "number of wells"
-_SCORES = {
-    "strength": "effect",
-    "cosine distance": "strength_cosine",
-    "consistency": "consistency",
-    "guide agreement": "agreement",
-}
-_OF_ONE_WELL = ("cosine distance",)
+_SCORES = {words: name for name, words in SCORES_IN_WORDS.items()}
+_OF_ONE_WELL = (SCORES_IN_WORDS["strength_cosine"],)
 """Scores that an entry of a single well has, too."""
 _PLACES = ("experiment", "plate", "row", "column")
 _KNOWN = {
@@ -129,7 +125,7 @@ def color_points(
     if by == _N_WELLS:
         return _numbers(phenomap.n_wells.astype(float), "wells (log)", True)
     if by in _SCORES:
-        scores = phenomap.score_store.get(phenomap, progress)
+        scores = phenomap.score_store.get(progress)
         return _numbers(scores[_SCORES[by]].to_numpy(float), by)
     return _by_column(phenomap, wells, by)
 

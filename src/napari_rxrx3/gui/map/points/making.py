@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.words import count, key_in_words, name_of_well
 from napari_rxrx3.gui.map.points.coloring import colorings
-from napari_rxrx3.gui.words import key_in_words
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec, Query
-from napari_rxrx3.strips.wells import name_of_well
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.projection.projection import Projection
 
@@ -78,7 +77,7 @@ class MapScene:
         """What an entry is called on screen."""
         key = self.key(row)
         if self.phenomap.level != "well":
-            return key_in_words(key).replace("_guide_", " guide ")
+            return key_in_words(key)
         position = int(self.phenomap.member_positions[row])
         return name_of_well(self.dataset.known_wells.iloc[position])
 
@@ -86,7 +85,7 @@ class MapScene:
         """The name of an entry, and how alike it is to the query in all dimensions."""
         phenomap, words = self.phenomap, [self.name(row)]
         n = int(phenomap.n_wells[row])
-        words.append(self.key(row) if phenomap.level == "well" else f"{n:,} well{'s' * (n != 1)}")
+        words.append(self.key(row) if phenomap.level == "well" else count(n, "well"))
         if query is not None and query != row:
             lengths = phenomap.inverse_norms[[row, query]]
             product = float(phenomap.vectors[row].astype(float) @ phenomap.vectors[query])
@@ -110,19 +109,17 @@ def make_scene(dataset: Dataset, wanted: MapRequest, progress: Progress) -> MapS
     RxRx3Error
         If there are no vectors, the file does not fit, or umap-learn is not installed.
     """
-    from napari_rxrx3.maps.build import phenomap_or_fallback
-    from napari_rxrx3.maps.projection.project import project
     from napari_rxrx3.maps.projection.umap import UmapSettings, how_long
 
-    phenomap, note = phenomap_or_fallback(dataset, wanted.spec, progress)
+    phenomap, note = dataset.map_or_fallback(wanted.spec, progress)
     notes, method, n = [note], wanted.method, len(phenomap.labels)
     if method == UMAP and n > _UNASKED and not wanted.is_asked:
         method = PCA
         notes.append(f"Choose UMAP again to start it. {how_long(n)}")
     n_neighbors, min_dist, seed = wanted.settings
     settings = UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, seed=seed)
-    projection = project(
-        phenomap, method, settings=settings, path=wanted.path or None, progress=progress
+    projection = phenomap.project(
+        method, settings=settings, path=wanted.path or None, progress=progress
     )
     progress(0, 0, "looking at what the map can be colored by")
     choices = colorings(phenomap, dataset.wells)

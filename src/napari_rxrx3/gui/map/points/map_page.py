@@ -40,7 +40,7 @@ from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.dataset import Dataset
+    from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.map_picture import MapPicture
     from napari_rxrx3.maps.phenomap import PhenoMap
 

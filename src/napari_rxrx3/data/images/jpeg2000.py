@@ -1,0 +1,58 @@
+"""JPEG 2000 at reduced resolution: here, or as the script of a worker process.
+
+Pillow decodes JPEG 2000 without letting go of Python's lock, so that threads cannot share the
+work. As a script this file imports nothing else of this package.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.worker_process import Channel
+
+__all__ = ["MAX_PIXELS", "reduced", "reduced_image", "work"]
+
+MAX_PIXELS = 16384 * 16384 // 4
+"""No image of a well is larger."""
+
+_BYTES = {"L": 1, "I;16": 2}
+
+
+def reduced_image(data: bytes, size: int) -> Image.Image:
+    """Decode the lowest level of a JPEG 2000 whose smaller side has `size` pixels or more."""
+    image = Jpeg2KImageFile(io.BytesIO(data))  # Image.open would try other formats too
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"claims {width} x {height} pixels")
+    levels = 0
+    while min(width, height) >> (levels + 1) >= size and levels < 5:
+        levels += 1
+    image.reduce = levels
+    image.load()
+    return image
+
+
+def reduced(data: bytes, size: int) -> tuple[int, int, int, bytes] | None:
+    """Width, height, bytes a pixel and the pixels of `reduced_image`; None if that fails."""
+    try:
+        image = reduced_image(data, size)
+        if image.mode not in _BYTES:
+            return None
+        return (*image.size, _BYTES[image.mode], image.tobytes())
+    except Exception:  # a codec raises whatever it likes; a full decode will tell what is wrong
+        return None
+
+
+def work(channel: Channel) -> None:
+    """Answer each image with its pixels, or with no words if it cannot be decoded."""
+    while (asked := channel.receive()) is not None:
+        found = reduced(asked.content, asked.words["size"])
+        if found is None:
+            channel.send({})
+        else:
+            channel.send({"shape": found[:3]}, found[3])

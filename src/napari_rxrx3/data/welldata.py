@@ -1,0 +1,272 @@
+"""What is known of wells: metadata, images and embeddings, joined by well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.catalog import find_images
+from napari_rxrx3.data.images.plate_names import PlateNamer
+from napari_rxrx3.data.images.well_images import WellImages
+from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.thumbnails.plate_thumbnails import ThumbnailShelf
+from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, find_embeddings, own_embedding
+from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_embedding
+from napari_rxrx3.data.wells.listing import listed_wells, named_wells
+from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image
+
+__all__ = ["WellData"]
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
+
+
+class WellData(WellImages):
+    """Wells with their metadata, images and embeddings; knows no map of them.
+
+    `address` is the path or URL that opens it again.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        root: str,
+        contents: Contents,
+        cache: DiskCache,
+        progress: Progress | None = None,
+    ) -> None:
+        self.root = root
+        self.address = storage.address(root)
+        self.contents = contents
+        self.cache = cache
+        self._problems: list[Problem] = [
+            Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
+            for path, why in contents.unreadable.items()
+        ]
+        listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
+        self._problems += problems
+        plates = set(listed.slices) if listed is not None else set()
+        namer = PlateNamer(plates, [*contents.tars, *contents.folders, *contents.shards])
+        images, problems = find_images(storage, contents, root, cache, namer, progress)
+        self._problems += problems
+        tables, problems = find_embeddings(storage, contents, cache)
+        self._problems += problems
+        self.has_metadata = listed is not None
+        listed = listed or WellList(named_wells(images, tables.values(), progress))
+        super().__init__(images, listed, ThumbnailShelf(images, cache))
+        if not len(listed):
+            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
+        self._without_vectors = self.listed.table.copy(deep=False)
+        self._without_vectors["has_image"] = has_image(self.listed, self.images)
+        self._join = VectorJoin(tables, self.listed, cache, self.fingerprint)
+        self.vectors_changed = self._join.changed
+        self._known = self._with_vectors(self._join.joined)
+        self._plates = self._known[1], count_by_plate(self.listed, self._known[1])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.root}: {self.describe()}>"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.root.rstrip("/").rsplit("/", 1)[-1] or self.root
+
+    @property
+    def wells(self) -> pd.DataFrame:
+        """One row a well, indexed by well_id, in the order of experiment, plate, row, column.
+
+        Columns: experiment_name, plate, address, row, column (0-based), gene, treatment, SMILES,
+        concentration (uM), perturbation_type, cell_type, well_type, has_image (some channel is
+        there), has_embedding (a finite vector that is not zero). Text that is missing is NaN.
+        Vectors that are not read yet are read.
+        """
+        self.read_vectors()
+        return self.known_wells
+
+    @property
+    def known_wells(self) -> pd.DataFrame:
+        """Like `wells`, but never waits: without has_embedding while vectors are not read yet."""
+        joined, wells = self._known
+        if joined is not self._join.joined:
+            joined, wells = self._known = self._with_vectors(self._join.joined)
+        return wells
+
+    def _with_vectors(self, joined: Joined | None) -> tuple[Joined | None, pd.DataFrame]:
+        wells = self._without_vectors
+        if joined is not None:
+            wells = wells.copy(deep=False)
+            wells["has_embedding"] = joined.has_vector
+        return joined, wells
+
+    @property
+    def vectors_are_read(self) -> bool:
+        """All vectors were read and joined with the wells, or there are none."""
+        return self._join.joined is not None
+
+    def read_vectors(self, progress: Progress | None = None) -> None:
+        """Read the vectors that were not read yet, so that everything is known of every well.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (done, total, text), also while another thread reads; may raise to stop.
+        """
+        if not self.vectors_are_read:
+            self._join.read(progress)
+
+    @property
+    def embeddings(self) -> dict[str, EmbeddingTable]:
+        """The tables of vectors by name; those that turned out not to be readable are left out."""
+        return self._join.tables
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be read or used, as far as it is known by now."""
+        return self._problems + self._join.problems
+
+    @property
+    def plates(self) -> pd.DataFrame:
+        """One row a plate: experiment_name, plate, n_wells, n_images, n_embeddings."""
+        self.read_vectors()
+        return self.known_plates
+
+    @property
+    def known_plates(self) -> pd.DataFrame:
+        """Like `plates`, but never waits: without n_embeddings while vectors are not read yet."""
+        wells, counted = self.known_wells, self._plates
+        if counted[0] is not wells:
+            counted = self._plates = wells, count_by_plate(self.listed, wells)
+        return counted[1]
+
+    @property
+    def default_embedding(self) -> str | None:
+        """The embedding that covers most wells; of equal ones, one that came with the data."""
+        self.read_vectors()
+        return self.known_default
+
+    @property
+    def known_default(self) -> str | None:
+        """Like `default_embedding`, but never waits: None while it takes the vectors to tell."""
+        joined, names = self._join.joined, list(self.embeddings)
+        if joined is not None:
+            return joined.default
+        return names[0] if len(names) == 1 else None
+
+    def add_embedding(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> str:
+        """Take vectors of one's own as another embedding.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A parquet or CSV file (also in a zip or gzip) that names its wells, by well_id or by
+            experiment, plate and address, and has columns of numbers, or one of lists of them,
+            called anything. Text, and what describes wells, is left out.
+        name : str, optional
+            The file's name if None. A name that is taken gets a number.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Returns
+        -------
+        str
+            Its name in `embeddings`; its `problems` list what could not be used.
+
+        Raises
+        ------
+        MetadataError
+            If the file cannot be read, has no usable vector, or matches no well listed here.
+        """
+        table = own_embedding(*Storage.of(path), self.cache, progress)
+        return self._join.add(table, (name or "").strip(), progress)
+
+    def describe_embedding(self, name: str) -> str:
+        """One or two sentences about an embedding: how much of it is used, and why not all."""
+        return describe_embedding(self.embeddings[name], len(self.rows_of(name)[0]))
+
+    def wells_of_plate(self, plate: PlateId) -> pd.DataFrame:
+        """The rows of `known_wells` on one plate, in reading order."""
+        return self.known_wells.iloc[self.listed.slices.get(plate, slice(0))]
+
+    def row(self, well_id: str) -> pd.Series:
+        """The row of `known_wells` of one well, found at once in any number of wells.
+
+        Raises
+        ------
+        UnknownWell
+            If it is not listed.
+        """
+        position = self.listed.position_of(well_id)
+        if position is None:
+            raise UnknownWell(well_id)
+        return self.known_wells.iloc[position]
+
+    def rows(self, well_ids: Sequence[str] | pd.Index) -> pd.DataFrame:
+        """The rows of `known_wells` of some wells, in the order given; all must be listed."""
+        return self.known_wells.iloc[self.listed.positions_of(well_ids)]
+
+    def embedding_named(self, name: str) -> str:
+        """The embedding of this name, or the default one if it is empty.
+
+        Raises
+        ------
+        MapError
+            If there is none.
+        """
+        if not name and self.default_embedding is None:
+            raise MapError(f"There are no embeddings in {self.root}.")
+        name = name or str(self.default_embedding)
+        if name not in self.embeddings:
+            known = ", ".join(self.embeddings) or "none"
+            raise MapError(f"There is no embedding {name!r}; there is {known}.")
+        return name
+
+    def rows_of(self, name: str) -> tuple[Array, Array]:
+        """Where the usable vectors of an embedding belong.
+
+        Returns
+        -------
+        positions : int (n,)
+            Places in `wells`, ascending.
+        rows : int (n,)
+            The row of the embedding's table for each.
+
+        Raises
+        ------
+        MapError
+            If there is no embedding of this name.
+        MetadataError
+            If it cannot be read.
+        """
+        return self._join.rows_of(name)
+
+    def describe(self) -> str:
+        """One line that says what is here and what is not, as far as it is known by now."""
+        wells = self.known_wells
+        n_images = int(wells["has_image"].sum())
+        parts = [f"{len(wells):,} wells on {len(self.listed.slices):,} plates"]
+        parts.append(f"images of {n_images:,}" if n_images else "no images")
+        parts.append(self._vectors_in_words(wells))
+        if not self.has_metadata:
+            parts.append("no metadata")
+        return ", ".join(parts)
+
+    def _vectors_in_words(self, wells: pd.DataFrame) -> str:
+        if "has_embedding" not in wells:
+            return "embeddings that are not read yet"
+        n_vectors = int(wells["has_embedding"].sum())
+        return f"embeddings of {n_vectors:,}" if n_vectors else "no embeddings"

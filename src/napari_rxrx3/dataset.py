@@ -1,0 +1,192 @@
+"""The data set: what is known of its wells, its maps, and the check of its files."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
+from napari_rxrx3.data.check import CheckReport, check_wells
+from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.welldata import WellData
+from napari_rxrx3.maps.spec import MapSpec
+
+if TYPE_CHECKING:  # scipy is loaded with the first map, which opening need not wait for
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["Dataset", "open_dataset"]
+
+Progress = Callable[[int, int, str], None]
+
+_KEPT_MAPS = 8
+
+
+def open_dataset(
+    path: str | os.PathLike[str],
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Open whatever part of RxRx3 or RxRx3-core is at a path.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder, a metadata file (its folder is searched for the rest), one plate tar or shard,
+        or a URL that fsspec can open. What is there is found out from the files' contents.
+    cache_dir : path-like, optional
+        Where indexes and vectors are kept for the next time; the user's cache folder if None.
+    progress : callable, optional
+        Called with (done, total, text) until the data set is open; may raise to stop. What is
+        read later on takes its own.
+
+    Raises
+    ------
+    DatasetNotFound
+        If nothing of use is there; the message says what was looked for.
+    MetadataError
+        If the only metadata there are cannot be read.
+    """
+    storage, root = Storage.of(path)
+    cache = DiskCache(Path(cache_dir) if cache_dir is not None else default_cache_folder())
+    dataset = Dataset(storage, root, discover(storage, root, cache, progress), cache, progress)
+    cache.clean_later()
+    return dataset
+
+
+class Dataset(WellData):
+    """Wells with their metadata, images, embeddings and maps; made by `open_dataset`.
+
+    `address` is the path or URL that opens it again.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        root: str,
+        contents: Contents,
+        cache: DiskCache,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(storage, root, contents, cache, progress)
+        self._maps = _Maps(self)
+
+    def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
+        """List every disagreement between metadata, images and embeddings.
+
+        Parameters
+        ----------
+        decode : bool
+            Decode every plane to find the damaged ones; False only compares the lists.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+        """
+        return check_wells(self, decode=decode, progress=progress)
+
+    def phenomap(
+        self,
+        level: str = "perturbation",
+        align: str = "pca-centerscale",
+        embedding: str | None = None,
+        *,
+        average: str = "mean",
+        batch: str = "experiment",
+        control: str = "EMPTY_control",
+        leave_out: bool = False,
+        progress: Progress | None = None,
+    ) -> PhenoMap:
+        """Average the wells' aligned vectors to one vector a perturbation.
+
+        Parameters
+        ----------
+        level : {"well", "guide", "perturbation", "compound"}
+        align : {"none", "centerscale", "pca-centerscale", "tvn"}
+            Batch correction, see `napari_rxrx3.maps.align`.
+        embedding : str, optional
+            A name of `embeddings`; the one that covers most wells if None.
+        average : {"mean", "median"}
+        batch : {"experiment", "plate"}
+            What is aligned to what.
+        control : str
+            Treatment of the wells to align by.
+        leave_out : bool
+            Leave out batches with too few controls to align by. If False they are an error.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Raises
+        ------
+        MapError
+            If there is no embedding, or it cannot be aligned; the batch is named.
+        """
+        spec = MapSpec(
+            level=level,
+            align=align,
+            embedding=embedding or "",
+            average=average,
+            batch=batch,
+            control=control,
+            leave_out=leave_out,
+        )
+        return self.map_of(spec, progress)
+
+    def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
+        """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
+        self.read_vectors(progress)
+        spec = replace(spec, embedding=self.embedding_named(spec.embedding))
+        return self._maps.get(spec, progress)
+
+    def map_or_fallback(
+        self, spec: MapSpec, progress: Progress | None = None
+    ) -> tuple[PhenoMap, str]:
+        """The map with the alignment asked for, or without one where controls are too few.
+
+        Returns
+        -------
+        phenomap : PhenoMap
+        note : str
+            Why the alignment is another one than asked for; empty if it is not.
+        """
+        try:
+            return self.map_of(spec, progress), ""
+        except MapError as error:
+            if spec.align == "none" or not self.embeddings:
+                raise
+            return self.map_of(replace(spec, align="none"), progress), f"Not aligned: {error}"
+
+
+class _Maps:
+    """Builds each map once while it is among the last few; safe to use from many threads."""
+
+    def __init__(self, wells: WellData) -> None:
+        self._wells = wells
+        self._maps: dict[MapSpec, PhenoMap] = {}
+        self._building: dict[MapSpec, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
+        """The map of a spec whose embedding is named."""
+        from napari_rxrx3.maps.build import build_phenomap
+
+        with self._lock:
+            alone = self._building.setdefault(spec, threading.Lock())
+        with alone:  # one builds this map, who else wants it waits
+            phenomap = self._taken(spec) or build_phenomap(self._wells, spec, progress)
+            self._keep(spec, phenomap)
+            return phenomap
+
+    def _taken(self, spec: MapSpec) -> PhenoMap | None:
+        with self._lock:
+            return self._maps.pop(spec, None)
+
+    def _keep(self, spec: MapSpec, phenomap: PhenoMap) -> None:
+        with self._lock:
+            self._maps[spec] = phenomap
+            while len(self._maps) > _KEPT_MAPS:
+                del self._maps[next(iter(self._maps))]

@@ -1,0 +1,106 @@
+"""A page with one chart on it: what a heat map and a map of points have alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from napari_rxrx3.figures.drawing import (
+    POINTS,
+    blank_figure,
+    file_of,
+    font_of,
+    measure,
+    own_style,
+    written,
+)
+from napari_rxrx3.figures.files import Paper, Target, save
+from napari_rxrx3.figures.layout import wrapped
+
+__all__ = ["INK", "LEADING", "MARGIN", "MM", "TEXT", "TITLE", "Chart", "save_chart"]
+
+MM = POINTS / 25.4
+MARGIN = 8.0
+TITLE, TEXT, LEADING = 9.0, 7.0, 1.3
+INK = "#1a1a1a"
+
+
+class Chart(ABC):
+    """A page, in points from the upper left corner."""
+
+    what: ClassVar[str]
+    """What is drawn on it, in words."""
+    paper: Paper
+    title: str
+    width: float
+    height: float
+
+    @property
+    @abstractmethod
+    def caption(self) -> str:
+        """What is seen, and how it was made."""
+
+    @abstractmethod
+    def draw(self, figure: Any) -> None:
+        """Draw everything on an empty figure of matplotlib."""
+
+    @property
+    def inner_width(self) -> float:
+        """What the margins leave."""
+        return self.width - 2 * MARGIN
+
+    def caption_lines(self) -> list[str]:
+        """The caption as it is set; none where the paper has none."""
+        lines = wrapped(self.caption, TEXT, self.inner_width, measure)
+        return lines if self.paper.has_caption else []
+
+    def figure(self) -> Any:
+        """The page as a figure of matplotlib; call it within `own_style`."""
+        figure = blank_figure(self.width, self.height, self.paper.dpi)
+        self.draw(figure)
+        return figure
+
+    def write_title(self, figure: Any) -> None:
+        self.write(figure, self.title, MARGIN, MARGIN + TITLE, TITLE, is_bold=True)
+
+    def write_caption(self, figure: Any, top: float) -> None:
+        for number, line in enumerate(self.caption_lines(), start=1):
+            self.write(figure, line, MARGIN, top + number * TEXT * LEADING, TEXT)
+
+    def axes(self, figure: Any, left: float, top: float, width: float, height: float) -> Any:
+        """A part of the page, without ticks."""
+        bottom = 1 - (top + height) / self.height
+        share = left / self.width, bottom, width / self.width, height / self.height
+        return figure.add_axes(share, facecolor="none", xticks=(), yticks=())
+
+    def write(
+        self,
+        figure: Any,
+        text: str,
+        left: float,
+        baseline: float,
+        size: float,
+        *,
+        is_bold: bool = False,
+    ) -> None:
+        figure.text(
+            left / self.width,
+            1 - baseline / self.height,
+            written(text),
+            fontproperties=font_of(size, is_bold),
+            color=INK,
+            parse_math=False,
+        )
+
+
+def save_chart(target: Target, paper: Paper, make: Callable[[], Chart]) -> None:
+    """Draw a chart and write it whole, or not at all; see `napari_rxrx3.figures.files.save`."""
+
+    def draw() -> dict[Path, bytes]:
+        chart = make()
+        with own_style():
+            return {target.path: file_of(chart.figure(), target, chart.title, chart.caption)}
+
+    save(target, paper, draw)
