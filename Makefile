@@ -11,7 +11,7 @@ heading = @printf '\n--- %s ---\n' '$(1)'
 export PYTHON
 
 .PHONY: help demo test setup setup-pyqt6 system lint format types manifest package \
-	test-pyqt5 test-pyqt6 soak fuzz matrix bench bench-quick docs setup-docs docs-pictures clean clean-all
+	test-pyqt5 test-pyqt6 test-kernels soak fuzz matrix bench bench-quick docs setup-docs docs-pictures clean clean-all
 
 help: ## say what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -60,6 +60,9 @@ test-pyqt5: setup ## pytest on PyQt5; ARGS="tests/test_plate.py -k address" narr
 test-pyqt6: setup-pyqt6 ## pytest on PyQt6, in .venv-pyqt6
 	$(call heading,pytest on PyQt6)
 	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest $(ARGS)
+
+test-kernels: setup ## tests of numbers with the BLAS of other processors; ARGS="--only Haswell" one of them
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/kernels.py $(ARGS)
 
 soak: setup setup-pyqt6 ## a monkey does 10,000 things on each Qt, everything is killed at every stage
 	@scripts/soak.sh $(ARGS)

@@ -58,7 +58,7 @@ def cosines(m: Any) -> pd.DataFrame:
 
 
 def assert_same_cosines(found: Any, expected: Any) -> None:
-    pd.testing.assert_frame_equal(cosines(found), cosines(expected), rtol=0, atol=1e-3)
+    pd.testing.assert_frame_equal(cosines(found), cosines(expected), rtol=0, atol=1e-5)
 
 
 def differ(found: Any, other: Any) -> bool:
@@ -134,8 +134,8 @@ def test_the_controls_of_each_batch_come_to_lie_on_each_other(
         m = dataset.phenomap("well", align)
         for experiment in s.PAIR:
             x = aligned(m, "EMPTY_control", experiment)
-            np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-4)
-            np.testing.assert_allclose(x.std(axis=0), 1, atol=1e-4)
+            np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-5)
+            np.testing.assert_allclose(x.std(axis=0), 1, atol=1e-5)
 
 
 def aligned(m: Any, treatment: str, experiment: str) -> np.ndarray:
@@ -156,7 +156,7 @@ def test_tvn_gives_the_controls_of_each_batch_the_same_covariance(new_folder: Fo
         ridge = before + np.eye(6) / 2
         again, turn = np.linalg.eigh(ridge)
         root = turn / np.sqrt(again) @ turn.T
-        np.testing.assert_allclose(root @ before @ root, covariance, atol=1e-4)
+        np.testing.assert_allclose(root @ before @ root, covariance, atol=1e-5)
 
 
 @pytest.mark.parametrize("align", ["centerscale", "pca-centerscale"])
@@ -168,7 +168,7 @@ def test_plates_as_batches_lose_what_plates_add(
     by_plate = dataset.phenomap("well", align, batch="plate")
     for experiment, plate in itertools.product(s.PAIR, (1, 2)):
         x = aligned(by_plate, "EMPTY_control", f"{experiment}_{plate}_")
-        np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-4)
+        np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-5)
     if align == "centerscale":
         assert_same_cosines(by_plate, unmoved.phenomap("well", align, batch="plate"))
     assert differ(dataset.phenomap("well", align), unmoved.phenomap("well", align))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -109,6 +109,7 @@ def test_counting_in_strips_is_counting_all_pairs(
     assert at_most.tolist() == [(null <= value).sum() for value in known]
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(seed=st.integers(0, 1000), n=st.integers(2, 60), strip_size=st.sampled_from([1, 50, 999]))
 def test_a_pair_is_counted_at_most_once_and_ties_with_itself(
     seed: int, n: int, strip_size: int
@@ -381,17 +382,17 @@ def test_concentrations_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (None, "cannot be read (No such file or directory)"),
+        (None, "cannot be read (it is not there)"),
         (b"", "is empty"),
         (b" \r\n\n", "is empty"),
         (b"entity1,entity2\n", "no rows"),
         (b"entity1,entity2\n , \n,\n", "no rows"),
         (b"\xef\xbb\xbf,\n", "is empty"),
         (b"entity1,name\nA,B\n", "has no column entity2; its first line is 'entity1, name'"),
-        (b'entity1,entity2\nA,"' + b"B" * 200_000, "cannot be read (field larger than"),
-        (b"PAR1\x00\x15\x04", "not a table in plain text"),
-        (b"entity1,entity2\n\xff\xfeA,B\n", "not a table in plain text"),
-        ("entity1,entity2\nA,B\n".encode("utf-16"), "not a table in plain text"),
+        (b'entity1,entity2\nA,"' + b"B" * 200_000, "cannot be read (line 2: a cell is longer than"),
+        (b'entity1,entity2\nA,B\nA,"C\n', "cannot be read (line 3: a quote is opened that nothing"),
+        (b"PAR1\x00\x15\x04", "cannot be read ("),
+        (b"entity\x001,entity2\nA,B\n", "neither parquet nor text"),
     ],
 )
 def test_what_is_no_table_of_pairs_is_said(
@@ -418,7 +419,7 @@ def test_what_is_no_table_of_pairs_is_said(
             "line 4: active is 'maybe', neither 0 nor 1",
         ),
         ("treatment,gene,nM_value\nX,A,>1000\n", "line 2: nM_value is '>1000', not a number"),
-        ("treatment,gene,nM_value\nX,A,nan\n", "line 2: nM_value is 'nan', not a number"),
+        ("treatment,gene,nM_value\nX,A,nan\n", "no row with a compound, a gene and a value"),
         ("treatment,gene,nM_value\nX,A,-3\n", "line 2: nM_value is '-3', not a number"),
         ("treatment,gene,nM_value\nX,,3\n", "no row with a compound, a gene and a value"),
     ],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -370,13 +372,16 @@ def test_the_last_of_many_molecules_is_the_one_drawn(card: PerturbationCard, qtb
 
 
 def test_a_card_may_go_while_its_molecule_is_drawn(qtbot: QtBot) -> None:
-    for _ in range(5):
+    """It goes at once, and its thread once the molecule is drawn."""
+    threads, gone = set(threading.enumerate()), []
+    for i in range(5):
         card = PerturbationCard()
+        card.destroyed.connect(partial(gone.append, i))
         card.set_card(COMPOUND)
         card.deleteLater()
         del card
-        qtbot.wait(1)
-    qtbot.wait(50)
+        qtbot.waitUntil(lambda i=i: gone == [*range(i + 1)], timeout=20_000)
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= threads, timeout=20_000)
 
 
 def test_an_ended_card_still_takes_cards(card: PerturbationCard, qtbot: QtBot) -> None:

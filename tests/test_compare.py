@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from psygnal import SignalInstance
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from scipy.stats import spearmanr
@@ -445,8 +446,11 @@ def test_a_later_question_is_the_one_that_is_answered(side: Side, data: Any) -> 
 
 def test_a_panel_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> None:
     session, tasks = Session(), Tasks()
+    n_before, gone = n_listening(session), []
     group = TaskGroup(tasks)
     panel = ComparePanel(session, group)
+    panel.destroyed.connect(lambda: gone.append(True))
+    assert n_listening(session) > n_before
     session.open(data)
     panel.show()
     with kept_maps(data):
@@ -454,11 +458,18 @@ def test_a_panel_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> 
         qtbot.wait(50)
         group.end()
         panel.close()
+        assert n_listening(session) == n_before
         panel.deleteLater()
-        qtbot.wait(50)
+        qtbot.waitUntil(lambda: gone == [True], timeout=20_000)
     session.ask(key="GENE04", well=None)
     tasks.close(wait=True)
     qtbot.wait(50)
+
+
+def n_listening(session: Session) -> int:
+    """Return how many slots are connected to the signals of a session."""
+    signals = (getattr(session, name) for name in dir(type(session)))
+    return sum(len(signal) for signal in signals if isinstance(signal, SignalInstance))
 
 
 def test_texts_of_files_are_never_markup(side: Side) -> None:

@@ -133,7 +133,7 @@ def test_a_mistake_of_ours_is_in_it_with_where_it_happened(
     assert_no_path(text, secret)
     assert "error: task 'two' failed" in text
     assert "ValueError: bad number in <path>" in text
-    assert "napari_rxrx3/gui/tasks.py:" in text
+    assert "napari_rxrx3/gui/work/tasks.py:" in text
     assert "<file>:" in text  # this test, which is nobody's business
     assert 'No well "<path>" is in this data set.' in text
 

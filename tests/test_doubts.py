@@ -41,6 +41,7 @@ def has(table: pd.DataFrame, flag: str) -> pd.Series:
 # --- where the wells are -----------------------------------------------------------------------
 
 FIRST, SECOND = "gene-001", "gene-143"
+QUESTIONS = [(m, o) for m in ("cosine", "euclidean") for o in (False, True)]
 WELLS_OF = {
     "ON1": [(FIRST, 1, "")] * 4,
     "ALSO_ON1": [(FIRST, 1, "")] * 4,
@@ -267,6 +268,43 @@ def test_what_is_alike_in_one_experiment_comes_back_in_one(replicated: Any) -> N
     assert replicates(m, "ONCE_A", "ONCE_B") == (1, 2)
 
 
+@pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
+def test_what_comes_back_is_among_the_nearest_5_percent(
+    metric: str, opposite: bool, replicated: Any
+) -> None:
+    """Against averages of each experiment's aligned wells; not among the nearest 10 percent."""
+    m, wells = replicated.phenomap(), replicated.phenomap("well")
+    names = s.gene_names(36)
+    whole = pd.DataFrame(np.asarray(m.vectors, "float64"), m.labels.index)
+    table = replicated.wells.loc[wells.labels.index]
+    x = pd.DataFrame(np.asarray(wells.vectors, "float64"), wells.labels.index)
+    n_nearly = 0
+    for query in names[:6]:
+        expected = pd.Series(0, index=names)
+        for experiment in s.PAIR:
+            here = table["experiment_name"] == experiment
+            alone = x[here].groupby(table.loc[here, "gene"]).mean()
+            lacking = m.labels.index.difference(alone.index)
+            alone = pd.concat([alone, whole.loc[lacking]]).loc[m.labels.index]
+            near = pd.Series(closeness(alone, query, metric), alone.index).drop(query)
+            if metric == "cosine":
+                near = near.drop("EMPTY_control")  # it has no direction
+            near = -near if opposite else near
+            expected += (near.reindex(names) >= near.quantile(0.95)).astype(int)
+            n_nearly += ((near < near.quantile(0.95)) & (near >= near.quantile(0.9))).sum()
+        found = answers(m, query, metric=metric, opposite=opposite)["n_back"]
+        others = [name for name in names if name != query]
+        assert found[others].tolist() == expected[others].tolist(), query
+    assert n_nearly > 10
+
+
+def closeness(vectors: pd.DataFrame, query: str, metric: str) -> np.ndarray:
+    x, own = vectors.to_numpy(), vectors.loc[query].to_numpy()
+    if metric == "euclidean":
+        return -np.linalg.norm(x - own, axis=1)
+    return x @ own / np.linalg.norm(x, axis=1) / np.linalg.norm(own)
+
+
 def test_in_a_single_experiment_nothing_can_come_back(replicated: Any) -> None:
     m = replicated.phenomap()
     assert m.nearest("LONE_A", k=1)["key"][0] == "LONE_B"
@@ -296,7 +334,7 @@ def test_few_pairs_without_a_likeness_come_back(replicated: Any) -> None:
     for query in s.gene_names(36):
         table = answers(m, query)
         back.append(table[table.index.str.startswith("GENE")]["n_back"])
-    assert 0.0 < np.mean(np.concatenate(back)) / 2 < 0.15
+    assert 0.03 < np.mean(np.concatenate(back)) / 2 < 0.1
 
 
 @pytest.mark.parametrize("align", ["none", "pca-centerscale", "tvn"])
@@ -313,4 +351,5 @@ def test_without_likeness_a_neighbor_comes_back_by_chance_only(
         table = table[~table["key"].str.contains("control")].iloc[8:]
         back, alone = back + table["n_back"].sum(), alone + table["n_alone"].sum()
     assert alone > 1500
-    assert back / alone < 0.08
+    # fewer than one in twenty: those at the top of the list are left out
+    assert 0.01 < back / alone < 0.05

@@ -245,6 +245,11 @@ def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> Non
     assert window.session.query.key == "PSMB5"
     assert window.session.well_row(window.session.well)["gene"] == "PSMB5"
     key.selectAll()
+    window.qtbot.keyClicks(key, "bortezomib 0.25 µM")
+    window.qtbot.keyClick(key, Qt.Key.Key_Return)
+    window.settle()
+    assert (window.session.query.key, key.text()) == ("Bortezomib@0.25", "Bortezomib 0.25 µM")
+    key.selectAll()
     window.qtbot.keyClicks(key, "psmb")
     window.qtbot.keyClick(key, Qt.Key.Key_Return)
     window.settle()

@@ -1,4 +1,4 @@
-"""Figures: the right pixels in the right place, the same bytes each time, never half a file."""
+"""Figures: the right pixels in place, the same bytes but for a date, never half a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -38,6 +39,7 @@ from napari_rxrx3.figures.figure import looks_of, record_path
 from napari_rxrx3.figures.layout import Content, labels_in, lay_out, round_length, wrapped
 from napari_rxrx3.figures.look import StainLook, blended, stain_looks
 from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, read_record, record_of
+from napari_rxrx3.figures.tiles import shape_of
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.session import Session
@@ -125,6 +127,12 @@ def test_stains_are_added_in_their_colors_and_limits() -> None:
     assert (blended(planes, looks) == np.rint(np.clip(total, 0, 1) * 255)).all()
 
 
+def test_a_stain_in_gray_leaves_the_others_as_they_are() -> None:
+    usual, looks = stain_looks(LIMITS), stain_looks(LIMITS, in_gray=3)
+    assert (looks[2].color, looks[2].opacity) == ((1.0, 1.0, 1.0), 1.0)
+    assert [*looks[:2], *looks[3:]] == [*usual[:2], *usual[3:]]
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 65535), min_size=6, max_size=6), st.floats(0.2, 3))
 def test_a_table_of_colors_gives_what_each_pixel_would(values: list[int], gamma: float) -> None:
@@ -190,6 +198,20 @@ def test_a_crop_is_the_middle_of_each_well(
     middle = [plane[22:278, 22:278] for plane in large.planes[WELLS[0]]]
     assert len(places_of(expected(middle, record), pixels(tmp_path / "a.png"), 200)) == 1
     assert "The middle 256 pixels of each well" in description(tmp_path / "a.png")
+
+
+def test_a_crop_larger_than_the_well_is_the_whole_well(session: Session, tmp_path: Path) -> None:
+    """And nothing around it, which would be hatched."""
+    session.select_well(WELLS[0])
+    whole = recorded(session)
+    session.set_crop(256)
+    record = recorded(session)
+    assert record.crop == 256
+    assert shape_of(session.dataset, record.tiles, 256)[0] == (SIZE, SIZE)
+    for name, one in (("whole", whole), ("crop", record)):
+        save_figure(tmp_path / f"{name}.png", session.dataset, one, paper=SAME)
+    np.testing.assert_array_equal(pixels(tmp_path / "crop.png"), pixels(tmp_path / "whole.png"))
+    assert "The middle" not in description(tmp_path / "crop.png")
 
 
 def test_large_images_become_smaller_by_area_means(
@@ -456,7 +478,7 @@ def test_labels_that_do_not_fit_are_numbers_with_a_key(session: Session, tmp_pat
     text = text_of(tmp_path / "a.svg")
     assert text.startswith("many 1 2 3 4 5")
     assert "Tiles 1: Bortezomib 2.5 µM well 0 of many; 2: Bortezomib" in text
-    assert "scale bar 20 µm" in text or "scale bar 10 µm" in text
+    assert "scale bar 10 µm" in text
 
 
 def width_of(text: str, size: float) -> float:
@@ -632,6 +654,43 @@ def test_two_runs_give_the_same_bytes_but_for_the_date(
         if name == "a.png":  # whose chunks have checksums
             content, later[name] = without_checksums(content), without_checksums(later[name])
         assert content == later[name], name
+
+
+def test_without_a_date_in_the_record_there_is_none_in_the_figure(
+    session: Session, tmp_path: Path
+) -> None:
+    """So that the bytes cannot hang on when it is made."""
+    for ending in ("png", "tif", "svg", "pdf"):
+        save_figure(tmp_path / f"dated.{ending}", session.dataset, recorded(session))
+        undated = replace(recorded(session), saved="")
+        save_figure(tmp_path / f"undated.{ending}", session.dataset, undated)
+    for name in ("dated", "undated"):
+        fields = dates_in(tmp_path, name)
+        assert [date is not None for date in fields] == [name == "dated"] * 4, fields
+
+
+def dates_in(folder: Path, name: str) -> list[object]:
+    """Return what PNG, TIFF, SVG and PDF of a name say of their date, None where it is nothing."""
+    svg, pdf = (folder / f"{name}.svg").read_bytes(), (folder / f"{name}.pdf").read_bytes()
+    with tifffile.TiffFile(folder / f"{name}.tif") as file:
+        tag = file.pages[0].tags.get("DateTime")
+    with Image.open(folder / f"{name}.png") as image:
+        created = image.info.get("Creation Time")
+    return [
+        created,
+        tag,
+        re.search(rb"<dc:date>.*|\d{4}-\d\d-\d\dT", svg),
+        re.search(rb"/(Creation|Mod)Date.*", pdf),
+    ]
+
+
+def test_the_time_of_a_record_may_be_set(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert record_of(session).saved == "2023-11-14T22:13:20Z"
+    for odd in ("", "call_later", "9" * 30):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", odd)
+        saved = datetime.fromisoformat(record_of(session).saved)
+        assert abs(datetime.now(UTC) - saved) < timedelta(minutes=5)
 
 
 def without_checksums(png: bytes) -> bytes:

@@ -677,7 +677,7 @@ def numbers(window: Window) -> dict[str, str]:
     """Return label and text of the numbers on the card."""
     lines = [line for line in window.explorer.neighbors.card.numbers if line.isVisible()]
     texts = [line.text() for line in lines]
-    labels = [next((n for n in LABELS if text.startswith(n)), "") for text in texts]  # "": busy
+    labels = [next((n for n in LABELS if text.startswith(n)), "") for text in texts]
     return {n: text.removeprefix(n).strip() for n, text in zip(labels, texts, strict=True)}
 
 

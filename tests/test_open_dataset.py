@@ -718,6 +718,20 @@ def test_changed_metadata_are_read_again(mixed: b.Screen, root: Path, cache: Pat
     assert_wells_equal_rows(rx.open_dataset(root, cache_dir=cache).wells, mixed.rows)
 
 
+def test_a_file_of_another_size_is_read_again_though_its_time_is_the_same(
+    mixed: b.Screen, root: Path, cache: Path
+) -> None:
+    """As after a copy that keeps times, or two changes within a tick of the file system."""
+    mixed.write_rxrx3(root)
+    rx.open_dataset(root, cache_dir=cache)
+    stat = (root / "metadata.csv").stat()
+    mixed.rows[0] = mixed.rows[0] | {"gene": "LONGER", "treatment": "LONGER_guide_3"}
+    mixed.write_metadata(root / "metadata.csv")
+    os.utime(root / "metadata.csv", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (root / "metadata.csv").stat().st_size != stat.st_size
+    assert_wells_equal_rows(rx.open_dataset(root, cache_dir=cache).wells, mixed.rows)
+
+
 def test_two_data_sets_share_a_cache(mixed: b.Screen, root: Path, cache: Path) -> None:
     mixed.write_rxrx3(root / "one")
     first = rx.open_dataset(root / "one", cache_dir=cache)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from psygnal import SignalInstance
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -472,19 +473,29 @@ def test_a_map_that_cannot_be_aligned_is_compared_without(tmp_path: Path, qtbot:
 
 def test_a_page_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> None:
     session, tasks = Session(), Tasks()
+    n_before, gone = n_listening(session), []
     group = TaskGroup(tasks)
     page = PairsPage(session, group)
+    page.destroyed.connect(lambda: gone.append(True))
+    assert n_listening(session) > n_before
     page.show()
     with kept_maps(data):
         session.open(data)
         qtbot.wait(50)
         group.end()
         page.close()
+        assert n_listening(session) == n_before
         page.deleteLater()
-        qtbot.wait(50)
+        qtbot.waitUntil(lambda: gone == [True], timeout=20_000)
     session.choose_entries(GENES[:3])
     tasks.close(wait=True)
     qtbot.wait(50)
+
+
+def n_listening(session: Session) -> int:
+    """Return how many slots are connected to the signals of a session."""
+    signals = (getattr(session, name) for name in dir(type(session)))
+    return sum(len(signal) for signal in signals if isinstance(signal, SignalInstance))
 
 
 @pytest.mark.parametrize("size", [(420, 700), (900, 700)])

@@ -183,7 +183,7 @@ def assert_same_cosines(m: Any, expected: Table) -> None:
     """
     keys = [key for key, vector in expected.items() if np.linalg.norm(vector) > 1e-9]
     truth = np.array([expected[key] for key in keys])
-    np.testing.assert_allclose(cosines(vectors_of(m, keys)), cosines(truth), atol=1e-5)
+    np.testing.assert_allclose(cosines(vectors_of(m, keys)), cosines(truth), atol=1e-6)
     zero = [key for key in expected if key not in keys]
     assert set(zero) <= {"EMPTY_control"}
     assert np.abs(vectors_of(m, zero)).max(initial=0) < 1e-5
@@ -217,7 +217,7 @@ def test_distances_are_those_of_the_aligned_space(align: str, screen: Any, vecto
     m = screen.phenomap(level="perturbation", align=align)
     truth = distances(np.array(list(expected.values())))
     np.testing.assert_allclose(
-        distances(vectors_of(m, list(expected))), truth, rtol=1e-3, atol=1e-3
+        distances(vectors_of(m, list(expected))), truth, rtol=1e-5, atol=1e-5
     )
 
 
@@ -347,7 +347,7 @@ def test_nearest_by_cosine_is_sorted_and_complete(
     truth = dict(zip(expected, row, strict=True))
     del truth[key]
     assert found["key"].tolist() == sorted(truth, key=lambda k: truth[k], reverse=not opposite)
-    np.testing.assert_allclose(found["similarity"], [truth[k] for k in found["key"]], atol=1e-5)
+    np.testing.assert_allclose(found["similarity"], [truth[k] for k in found["key"]], atol=1e-6)
 
 
 @pytest.mark.parametrize("opposite", [False, True])
@@ -360,7 +360,7 @@ def test_nearest_by_distance_is_sorted(opposite: bool, screen: Any, vectors: Tab
     m = screen.phenomap(align="centerscale")
     found = m.nearest("PLK1", k=9, metric="euclidean", opposite=opposite)
     assert found["key"].tolist() == sorted(truth, key=lambda k: truth[k], reverse=opposite)[:9]
-    np.testing.assert_allclose(found["distance"], [truth[k] for k in found["key"]], rtol=1e-4)
+    np.testing.assert_allclose(found["distance"], [truth[k] for k in found["key"]], rtol=1e-5)
 
 
 def test_twenty_neighbors_unless_told(screen: Any) -> None:

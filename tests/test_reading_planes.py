@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import tarfile
 from collections.abc import Callable
@@ -100,6 +101,20 @@ def test_members_are_found_below_any_folder(
     assert sorted(ds.wells.index) == sorted(WELLS.values())
     for address, well_id in WELLS.items():
         assert_planes(ds, well_id, planes[address])
+
+
+@pytest.mark.parametrize("name", ["B02_s1_w3.png", "Plate1/B02_s1_w3.png"])
+def test_of_members_of_one_name_the_last_counts(name: str, root: Path, cache: Path) -> None:
+    """To append to a tar is to replace what it holds, as tar itself reads it."""
+    planes = b.noise("B02")
+    path = write_plate(root, b.image_files({"B02": planes}), tar=True)
+    planes[2] = b.noise("another")[2]
+    with tarfile.open(path, "a") as tar:
+        content = b.png(planes[2])
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    assert_planes(rx.open_dataset(root, cache_dir=cache), "gene-001_1_B02", planes)
 
 
 def test_names_without_w_and_members_in_any_order(root: Path, cache: Path) -> None:

@@ -599,7 +599,9 @@ def test_planes_come_back_as_they_were_read(dataset: Any, tmp_path: Path) -> Non
         about = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
     assert about["Name"] == PLK1
     pixels = about["Pixels"]
-    assert (pixels["PhysicalSizeX"], pixels["PhysicalSizeXUnit"]) == (0.65, "µm")
+    for axis in "XY":
+        size, unit = pixels[f"PhysicalSize{axis}"], pixels[f"PhysicalSize{axis}Unit"]
+        assert (size, unit) == (0.65, "µm"), axis
     assert [c["Name"] for c in pixels["Channel"]] == [stain.name for stain in STAINS]
     assert [c["Fluor"] for c in pixels["Channel"]] == [stain.dye for stain in STAINS]
     red = pixels["Channel"][2]["Color"] & 0xFFFFFFFF

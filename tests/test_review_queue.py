@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -298,14 +300,8 @@ def test_a_very_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
 
 LISTS = {
     "well ids": b"note,well_id\nx,gene-001_1_C02\ny,gene-001_1_C03\n",
-    "as Excel saves it": "\ufeffwell_id;n\r\ngene-001_1_C02;1,5\r\ngene-001_1_C03;2\r\n".encode(),
-    "Excel's Unicode text": "well_id\tn\r\ngene-001_1_C02\t1\r\ngene-001_1_C03\t2\r\n".encode(
-        "utf-16"
-    ),
     "a plain list": b"gene-001_1_C02\n\ngene-001_1_C03",
     "a plain list with a head": b"my wells\ngene-001_1_C02\ngene-001_1_C03\n",
-    "old Mac lines": b"well_id\rgene-001_1_C02\rgene-001_1_C03\r",
-    "a separator line": b"sep=;\r\nwell_id;x\r\ngene-001_1_C02;1\r\ngene-001_1_C03;2\r\n",
     "places as people write them": b"Experiment,Plate,Well\ngene-001,1.0,C2\ngene-001,1,c03\n",
     "places": b"Experiment,Plate,Well\ngene-001,1,C02\ngene-001,1,C03\n",
     "perturbations": b"perturbation\nMTOR_guide_1\nMTOR_guide_2\n",
@@ -330,16 +326,26 @@ def test_a_file_may_give_doses_beside_the_compounds(dataset: Dataset, tmp_path: 
     assert queue.note == "Not in this data set: None@1."
 
 
+def excel() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "lists no well and no perturbation"),
+        (b"", "it is empty"),
         (b"well_id\n\n", "lists no well and no perturbation"),
-        (b"PK\x03\x04rest", "is an Excel or LibreOffice file: save it as CSV first"),
-        (b"a\0b", "is no text"),
+        (excel(), "is an Excel or LibreOffice file: save it as CSV first"),
+        (b"\xd0\xcf\x11\xe0rest", "is an Excel file: save it as CSV first"),
+        (b"PK\x03\x04rest", "cannot be read"),
+        (b"a\0b", "is neither parquet nor text"),
         (b"X\nY\n", r"lists nothing that is here\. Not in this data set: X, Y\."),
-        (b'"' + b"x" * 200_000, "cannot be read as a CSV"),
-        (None, "cannot be read: no such file"),
+        (b'"' + b"x" * 200_000, r"cannot be read \(line 1: .* quote"),
+        (None, r"cannot be read \(it is not there\)"),
     ],
 )
 def test_a_file_that_is_no_list_is_refused(

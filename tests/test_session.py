@@ -150,7 +150,7 @@ def test_opening_another_data_set_forgets_the_first(
     session.light_up(["gene-001_2_B02"])
     session.note_failures({"gene-001_1_B02": "damaged"})
     session.set_limits(((0.0, 1.0),) * 6)
-    session.ask(order="opposite", kind="genes")
+    session.ask(order="opposite", kind="genes", embedding="my own", control="CRISPR_control")
     session.select_well("gene-001_2_C03")
     session.back()
     assert session.history.can_go_forward
@@ -164,6 +164,7 @@ def test_opening_another_data_set_forgets_the_first(
     assert not session.history.can_go_back
     assert not session.history.can_go_forward
     assert session.query == Query("TUBB" if well else "", well, order="opposite", kind="genes")
+    assert (session.query.embedding, session.query.control) == ("", "EMPTY_control")
     for name in ("dataset", "plate", "well", "selection", "highlight", "failures", "tiles"):
         assert heard.last(f"{name}_changed") == getattr(session, name)
     assert heard.last("query_changed") == session.query

@@ -288,6 +288,90 @@ def test_p_counts_all_pairs_of_different_perturbations(
         assert_counted(m, query, metric, opposite, reach)
 
 
+@pytest.fixture(scope="module")
+def of_two_sizes(new_folder: Folder) -> Any:
+    """Genes with a guide of three wells and one of six, which are all alike: so their average is
+    the same over any of them.
+    """
+    wells = s.Wells(8, dim=6)
+    effects: dict[str, np.ndarray] = {}
+    for gene in s.gene_names(16):
+        for guide, n_wells in ((1, 3), (2, 6)):
+            # the guides of a gene are alike, so that their pairs would be at the end of the null
+            own = wells.direction(gene) + 0.3 * wells.direction(f"{gene} {guide}")
+            effects[f"{gene}_guide_{guide}"] = own.astype("float32")
+            for i in range(n_wells):
+                wells.guide("gene-001", 1 + i % 2, gene, guide)
+    vectors = {row["well_id"]: effects[row["treatment"]] for row in wells.rows}
+    return wells.open(new_folder("sizes"), vectors)
+
+
+@pytest.mark.parametrize("opposite", [False, True])
+def test_no_pair_of_the_query_is_in_the_null_whichever_of_its_guides_it_is(
+    opposite: bool, of_two_sizes: Any
+) -> None:
+    m = of_two_sizes.phenomap("guide", align="none")
+    null = NullOfPairs(m, m.space, "cosine")
+    closeness, gene = closeness_of_all(m, "cosine"), m.labels["gene"].to_numpy()
+    six = np.flatnonzero(m.labels["n_wells"] == 6)
+    for query in np.flatnonzero(m.labels["n_wells"] == 3)[:5]:
+        others = np.flatnonzero(gene != gene[query])
+        # averages of three are known of all guides, averages of six of every second one
+        three, of_six = others, np.intersect1d(six, others)
+        differ = gene[three][:, None] != gene[of_six][None]
+        counted_ones = closeness[np.ix_(three, of_six)][differ]
+        values = closeness[query, of_six]
+        p = null.p_values(query, of_six, values, opposite)
+        sign, one_bin = (-1 if opposite else 1), 2 / 32768 + 1e-6
+        low = counted(counted_ones, values + sign * 1e-6, opposite)
+        high = counted(counted_ones, values - sign * one_bin, opposite)
+        assert (low - 1e-12 <= p).all()
+        assert (p <= high + 1e-12).all()
+        assert (low == high).mean() > 0.8
+
+
+@pytest.fixture(scope="module")
+def tied(new_folder: Folder) -> Any:
+    """Twelve genes of two wells on two plates: all wells, also controls, at right angles."""
+    wells = s.Wells(2, dim=64)
+    for plate in (1, 2):
+        wells.control("gene-001", plate, 8)
+        for gene in s.gene_names(12):
+            for guide in (1, 2):
+                wells.guide("gene-001", plate, gene, guide)
+    directions = np.eye(64, dtype="float32")
+    vectors = {row["well_id"]: directions[i] for i, row in enumerate(wells.rows)}
+    return wells.open(new_folder("tied"), vectors)
+
+
+@pytest.mark.parametrize("level", ["well", "guide", "perturbation"])
+@pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
+def test_what_is_exactly_as_close_counts(
+    level: str, metric: str, opposite: bool, tied: Any
+) -> None:
+    """All are equally near to each other: nothing is out of the ordinary."""
+    m = tied.phenomap(level, align="none")
+    for query in perturbations(m)[:3]:
+        found = listed(m, query, metric, opposite)
+        assert len(found) > 10
+        np.testing.assert_allclose(found["p_value"], 1)
+        on_plates = found["p_same_plate"].dropna()
+        assert len(on_plates) > 5
+        np.testing.assert_allclose(on_plates, 1)
+
+
+@pytest.mark.parametrize("level", ["well", "guide", "perturbation"])
+def test_what_is_exactly_as_strong_or_alike_counts(level: str, tied: Any) -> None:
+    scores = tied.phenomap(level, align="none").scores
+    is_control = scores.index.isin(tied.wells.index[tied.wells["gene"] == "EMPTY_control"])
+    scores = scores[~is_control & (scores.index != "EMPTY_control")]
+    np.testing.assert_allclose(scores["strength_p"], 1)
+    if level != "well":
+        np.testing.assert_allclose(scores["consistency_p"], 1)
+    if level == "perturbation":
+        np.testing.assert_allclose(scores["agreement_p"], 1)
+
+
 @pytest.mark.parametrize("kind", ["perturbation", "well"])
 def test_p_counts_all_pairs_at_other_levels(kind: str, new_folder: Folder) -> None:
     wells = s.gene_screen(30, guides=2, plates=1, controls=10, seed=6)

@@ -351,7 +351,7 @@ def test_the_strength_of_a_guide_is_the_mean_over_all_its_wells(dataset: Any) ->
         ]
         assert len(distances) == (3 if guide == "1" else 4)
         strength = np.mean(distances)
-        assert strength == pytest.approx(scores[f"PLK1_guide_{guide}"], rel=1e-3)
+        assert strength == pytest.approx(scores[f"PLK1_guide_{guide}"], rel=1e-6)
         assert label(strip, f"gene-001_1_{first}").split("\n")[2:] == [f"distance {strength:.2g}"]
 
 
@@ -485,6 +485,24 @@ def test_a_dose_written_in_another_way_is_not_a_missing_one(dataset: Any) -> Non
 def test_a_dose_that_few_compounds_have_is_no_gap_of_the_others(dataset: Any) -> None:
     strip = arrange("doses", dataset, "compound-001_1_M02")
     assert wells(strip) == [f"compound-001_1_{a}" for a in ("P02", "M03", "M02")]
+
+
+@pytest.mark.parametrize(("n_others", "title"), [(3, "X: 2 doses"), (4, "X: 1 doses")])
+def test_a_dose_that_half_of_the_compounds_have_is_a_gap_of_the_others(
+    n_others: int, title: str, tmp_path: Path
+) -> None:
+    """Two of four are half, two of five are fewer."""
+    places = iter(f"{row}{column:02d}" for row in "BC" for column in range(2, 40))
+    names = ["X", *(f"other {i}" for i in range(n_others))]
+    treated = [(name, 0.1) for name in names] + [(name, 1.0) for name in names[1:3]]
+    rows = [b.control_row("compound-001", 1, next(places)) for _ in range(2)]
+    rows += [b.dose_row("compound-001", 1, next(places), *what) for what in treated]
+    b.Screen.of(rows, size=4).write_rxrx3(tmp_path)
+    dataset = rx.open_dataset(tmp_path, tmp_path / "cache")
+    strip = arrange("doses", dataset, rows[2]["well_id"])
+    assert strip.title == title
+    assert strip.curve is not None
+    assert strip.curve.doses == ((0.1, 1.0) if n_others == 3 else (0.1,))
 
 
 def test_of_many_replicates_of_a_dose_four_are_shown_and_all_are_measured(dataset: Any) -> None:

@@ -12,7 +12,9 @@ from qtpy.QtCore import Qt
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
+from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.diagnostics.log import recent
 from napari_rxrx3.gui.neighbors import thumbnails as module
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
@@ -133,3 +135,50 @@ def test_an_image_that_is_not_there_leaves_no_picture(
     read(thumbnails, rx.open_dataset(root, cache), ["gene-001_1_AF48", screen.ids[0]], qtbot)
     assert thumbnails.image("gene-001_1_AF48", LIMITS) is None
     assert thumbnails.image(screen.ids[0], LIMITS) is not None
+
+
+class Broken:
+    """Fails as a mistake in the program would; a data set that is sound beside it."""
+
+    def __init__(self, dataset: Any, error: Exception) -> None:
+        self._dataset, self._error = dataset, error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dataset, name)
+
+    def preview(self, well_id: str, channel: int) -> np.ndarray:
+        raise self._error
+
+
+def test_a_cause_that_nobody_thought_of_is_logged_once(
+    thumbnails: Thumbnails, root: Path, cache: Path, qtbot: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_screen(root, 32)
+    dataset = rx.open_dataset(root, cache_dir=cache)
+    wells = dataset.wells.index.tolist()
+    read(thumbnails, Broken(dataset, KeyError("a mistake")), wells, qtbot)
+    (record,) = [r for r in caplog.records if r.name == module.__name__]
+    assert record.levelname == "ERROR"
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], KeyError)
+    assert thumbnails.image(wells[0], LIMITS) is None
+
+
+def test_why_images_cannot_be_read_is_noted_once(
+    thumbnails: Thumbnails, root: Path, cache: Path, qtbot: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_screen(root, 32)
+    dataset = rx.open_dataset(root, cache_dir=cache)
+    wells = dataset.wells.index.tolist()
+    for path in root.rglob("*"):
+        if path.suffix in (".tar", ".png"):
+            path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(ImageUnavailable) as caught:
+        dataset.preview(wells[0], 1)
+    before = len(recent())
+    read(thumbnails, dataset, wells, qtbot)
+    assert [thumbnails.image(well, LIMITS) for well in wells] == [None] * len(wells)
+    (said,) = [event.text for event in recent()[before:] if "no picture" in event.text]
+    assert said.startswith("There is no picture: gene-001_1_")
+    assert caught.value.cause in said
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]

@@ -161,8 +161,7 @@ def test_closeness_of_all_agrees_with_the_exact_one(metric: str) -> None:
     vectors = np.random.default_rng(4).normal(size=(500, 32)).astype("float32")
     found = VectorSearch(vectors)
     rows, exact = found.nearest(17, 500, metric, False, np.ones(500, dtype=bool))
-    # a distance of nearly nothing is the root of a difference of rounded numbers
-    np.testing.assert_allclose(found.closeness(17, metric)[rows][1:], exact[1:], atol=1e-5)
+    np.testing.assert_allclose(found.closeness(17, metric)[rows], exact, rtol=1e-9, atol=1e-12)
 
 
 def test_vectors_of_a_file_are_searched_in_place(tmp_path: Path) -> None:

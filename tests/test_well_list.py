@@ -16,7 +16,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, UnknownWell
 from napari_rxrx3.core.plate import PlateId, WellId, format_address
 from napari_rxrx3.data.cache import disk_cache as kept_tables
-from napari_rxrx3.data.wells import metadata
+from napari_rxrx3.data.files import text_table
 from napari_rxrx3.data.wells.well_list import WellList, plate_slices
 
 EXPERIMENTS = ("gene-001", "gene-002", "compound-001")
@@ -112,7 +112,7 @@ def test_a_table_read_in_blocks_is_whole_and_in_order(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = write_many(root, 12)
-    monkeypatch.setattr(metadata, "_BYTES_A_BLOCK", 2**17)
+    monkeypatch.setattr(text_table, "_CHUNK", 2**17)
     seen: list[tuple[int, int, str]] = []
     ds = rx.open_dataset(root, cache_dir=cache, progress=lambda *step: seen.append(step))
     assert ds.wells.index.tolist() == ids

@@ -22,13 +22,8 @@ from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.storage import Entry, Storage
-from napari_rxrx3.data.files.tables import (
-    TEXT_SAMPLE,
-    TextForm,
-    schema_columns,
-    text_form,
-    text_members,
-)
+from napari_rxrx3.data.files.tables import RULE, schema_columns, text_members
+from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
 from napari_rxrx3.data.images.shards import shard_columns
 from napari_rxrx3.data.wells.columns import canonical, found_features, is_metadata
 
@@ -133,7 +128,7 @@ def _look_around(
     contents = Contents()
     files: list[Entry] = []
     _walk(storage, folder, contents, files, 0)
-    known = KnownFiles(cache, storage, folder)
+    known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     for done, entry in enumerate(files):
         if progress is not None:
             progress(done, len(files), f"looking into {entry.path}")

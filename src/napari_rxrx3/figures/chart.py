@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from napari_rxrx3.figures.drawing import (
     POINTS,
@@ -30,8 +30,6 @@ INK = "#1a1a1a"
 class Chart(ABC):
     """A page, in points from the upper left corner."""
 
-    what: ClassVar[str]
-    """What is drawn on it, in words."""
     paper: Paper
     title: str
     width: float

@@ -1,4 +1,4 @@
-"""Draws with matplotlib: no window, no style of the user's, the same bytes of the same page."""
+"""Draws with matplotlib: no window, no style of the user's, no time of day."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def file_of(figure: Any, target: Target, title: str, caption: str) -> bytes:
 
     It is made in memory: not all formats can tell of a disk that is full.
     """
-    file, form, date, dpi = BytesIO(), target.form, target.kept_date, figure.dpi
+    file, form, date, dpi = BytesIO(), target.form, target.date, figure.dpi
     facts = {"Title": title, "Creator": creator(), "Description": caption}
     facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
     if form == "tiff":
@@ -171,7 +171,9 @@ def _points(figure: Any) -> Any:
     return Affine2D().scale(1 / POINTS) + figure.dpi_scale_trans
 
 
-def _write_tiff(file: Any, figure: Any, dpi: float, facts: dict[str, str], date: datetime) -> None:
+def _write_tiff(
+    file: Any, figure: Any, dpi: float, facts: dict[str, str], date: datetime | None
+) -> None:
     import tifffile
 
     figure.canvas.draw()
@@ -189,20 +191,16 @@ def _write_tiff(file: Any, figure: Any, dpi: float, facts: dict[str, str], date:
     )
 
 
-def _metadata(form: str, facts: dict[str, str], date: datetime) -> dict[str, Any]:
+def _metadata(form: str, facts: dict[str, str], date: datetime | None) -> dict[str, Any]:
+    """What matplotlib is to write; it would add the time of day where a date is not even None."""
     title, creator, description = facts["Title"], facts["Creator"], facts["Description"]
     if form == "pdf":
         about = {"Title": title, "Creator": creator, "Subject": description}
         return {**about, "CreationDate": date}
     if form == "svg":
         return {"Title": title, "Creator": creator, "Description": description, "Date": date}
-    when = date.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {
-        "Title": title,
-        "Software": creator,
-        "Description": description,
-        "Creation Time": when,
-    }
+    about = {"Title": title, "Software": creator, "Description": description}
+    return about | ({"Creation Time": date.strftime("%Y-%m-%dT%H:%M:%SZ")} if date else {})
 
 
 @contextmanager

@@ -48,8 +48,9 @@ def save_figure(
 ) -> list[str]:
     """Draw the tiles of a view, whole and at full resolution, and save them with their record.
 
-    The same view gives the same bytes, but for the time at which it was recorded. The ending of
-    the path, one of `FORMATS`, says what it becomes; the record is at `record_path`.
+    The same view gives the same bytes, but for the time at which it was recorded, if its record
+    says so; they hold nothing else of when they were made. The ending of the path, one of
+    `FORMATS`, says what it becomes; the record is at `record_path`.
 
     Parameters
     ----------
@@ -74,10 +75,11 @@ def save_figure(
     target = Target(
         Path(path), overwrite, progress or no_progress, _date(record), beside=(record_file,)
     )
+    _ = target.form  # an ending that is none is said first
+    _require_something_to_show(record, looks)
     hatched: list[str] = []
 
     def draw() -> dict[Path, bytes]:
-        _require_something_to_show(record, looks)
         made = _TilesOnPage(dataset, record, looks, paper, target)
         hatched.extend(made.failures)
         return {target.path: made.file(), record_file: record.to_json().encode("utf-8")}
@@ -100,7 +102,7 @@ def looks_of(record: ViewRecord) -> list[StainLook]:
         PALETTES[stains.palette].colors,
         shown=stains.visible,
         gamma=stains.gamma,
-        alone=stains.alone,
+        in_gray=stains.alone,
     )
 
 
@@ -120,7 +122,7 @@ def _placed(record: ViewRecord) -> tuple[Tile, ...]:
 
 
 def _date(record: ViewRecord) -> datetime | None:
-    """When the view was recorded: the same view gives the same bytes."""
+    """When the view was recorded, None if its record does not say."""
     try:
         return datetime.fromisoformat(record.saved).astimezone(UTC)
     except (ValueError, OverflowError):

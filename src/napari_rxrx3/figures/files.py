@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from napari_rxrx3.core.errors import RxRx3Error
@@ -86,7 +86,7 @@ class Target:
     progress : callable
         Called with (done, total, text); may raise to stop.
     date : datetime, optional
-        The date that is kept in the file; now, if there is none.
+        The date that is kept in the file; without one, its bytes do not tell when it was made.
     beside : tuple of Path
         Further files that are written with it.
     """
@@ -107,10 +107,6 @@ class Target:
             raise FigureError(
                 f"{self.path.name} has no ending of a figure: choose one of {endings}."
             ) from None
-
-    @property
-    def kept_date(self) -> datetime:
-        return self.date or datetime.now(UTC)
 
 
 def save(target: Target, paper: Paper, draw: Callable[[], Mapping[Path, bytes]]) -> None:

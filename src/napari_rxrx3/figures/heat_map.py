@@ -46,7 +46,7 @@ def save_heat_map(
 ) -> None:
     """Draw a heat map with its names, its tree and a color scale.
 
-    The same heat map gives the same bytes, but for the `date` that is kept in the file. Names
+    The same heat map gives the same bytes; a `date` is kept in the file if there is one. Names
     that would be too small to read are left out; the caption says so.
 
     Parameters

@@ -65,7 +65,7 @@ def stain_looks(
     *,
     shown: Sequence[bool] = (True,) * N_CHANNELS,
     gamma: Sequence[float] = (1.0,) * N_CHANNELS,
-    alone: int | None = None,
+    in_gray: int | None = None,
 ) -> list[StainLook]:
     """The six stains, from black to their colors.
 
@@ -73,18 +73,17 @@ def stain_looks(
     ----------
     colors : six RGB (0..1), optional
         Those that the user prefers, if none are given.
-    alone : int, optional
-        Only this stain (1..6), in gray.
+    in_gray : int, optional
+        This stain (1..6) is shown in gray, at its full brightness.
     """
     colors = colors if colors is not None else [stain_color(stain) for stain in STAINS]
     looks = [
         StainLook(stain, pair, (_BLACK, color), gamma=g, is_shown=show)
         for stain, pair, color, g, show in zip(STAINS, limits, colors, gamma, shown, strict=True)
     ]
-    if alone is None:
-        return looks
-    gray: dict[str, Any] = {"colors": (_BLACK, _WHITE), "opacity": 1.0}
-    return [replace(look, **gray, is_shown=look.stain.number == alone) for look in looks]
+    if in_gray is not None:
+        looks[in_gray - 1] = replace(looks[in_gray - 1], colors=(_BLACK, _WHITE), opacity=1.0)
+    return looks
 
 
 def difference_looks(limits: Limits) -> list[StainLook]:

@@ -135,7 +135,8 @@ def composite_of(
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    looks = stain_looks(limits, shown=visible, gamma=gamma, alone=alone)
+    shown = visible if alone is None else [stain.number == alone for stain in STAINS]
+    looks = stain_looks(limits, shown=shown, gamma=gamma, in_gray=alone)
     return blended(list(stains), looks)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -271,11 +272,19 @@ def record_of(
     )
 
 
+def _now() -> datetime:
+    """The time; or the one that SOURCE_DATE_EPOCH says, for files that are to be the same again."""
+    try:
+        return datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return datetime.now(UTC)
+
+
 def _of_session(session: Session) -> ViewRecord:
     """All that a session knows by itself."""
     dataset, phenomap, query = session.dataset, session.phenomap, session.query
     return ViewRecord(
-        saved=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        saved=_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         software=dict(software()),
         dataset=identity_of(dataset) if dataset is not None else None,
         plate=(session.plate.experiment, session.plate.plate) if session.plate else None,

@@ -48,7 +48,8 @@ def read_sheet(path: Path) -> Sheet:
         If it cannot be read, or is no list.
     """
     from napari_rxrx3.data.files.storage import Storage
-    from napari_rxrx3.data.files.tables import As, TableError, open_table
+    from napari_rxrx3.data.files.table import As, TableError
+    from napari_rxrx3.data.files.tables import open_table
 
     rows: list[list[str]] = []
     try:

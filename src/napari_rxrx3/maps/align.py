@@ -58,8 +58,8 @@ class Alignment:
     root: Array | None = None
 
     def transform(self, vectors: Array, batch: Array) -> Array:
-        """Align vectors (n, d) of the given batches (n,): float32 (n, d')."""
-        aligned = np.empty((len(vectors), self.center.shape[1]), dtype=np.float32)
+        """Align vectors (n, d) of the given batches (n,): (n, d'), in the vectors' precision."""
+        aligned = np.empty((len(vectors), self.center.shape[1]), dtype=_precision(vectors))
         # in blocks: a whole screen in double precision would not fit in memory
         for start in range(0, len(vectors), _BLOCK):
             part = slice(start, start + _BLOCK)
@@ -169,7 +169,7 @@ def align_vectors(
         raise MapError(lacking_in_words([batch_names[b] for b in lacking], how, "EMPTY_control"))
     controls = np.asarray(vectors)[is_control]
     alignment = fit_alignment(controls, batch[is_control], len(batch_names), how)
-    return alignment.transform(vectors, batch)
+    return alignment.transform(np.asarray(vectors), batch).astype(np.float32)
 
 
 def lacking_controls(batch: Array, is_control: Array, n_batches: int, n_needed: int) -> Array:
@@ -184,6 +184,10 @@ def lacking_in_words(names: Sequence[str], how: str, control: str) -> str:
     needed = controls_needed(how)
     count = f"No {control} well" if needed == 1 else f"Fewer than {needed} {control} wells"
     return f"{count} with a vector to align by in {shown}."
+
+
+def _precision(vectors: Array) -> type[np.floating[Any]]:
+    return np.float32 if vectors.dtype == np.float32 else np.float64
 
 
 def _unmoved(d: int, n_batches: int) -> Alignment:

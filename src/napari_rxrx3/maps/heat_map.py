@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.core.words import count
 from napari_rxrx3.maps.entry_names import find_entries
 
@@ -159,14 +160,14 @@ def _made(
     chosen, more_notes = _even_choice(list(found.items()))
     report(0, 0, f"comparing {count(len(chosen), 'entry')} with each other")
     rows = np.array([row for _, row in chosen], dtype=np.intp)
-    matrix = _cosines(phenomap, rows)
-    _check(matrix, unknown)
+    cosines = _cosines(phenomap, rows)
+    _check(cosines, unknown)
     places, linkage = np.arange(len(rows)), None
     if order == "clustered":
         report(0, 0, f"ordering {count(len(chosen), 'entry')}")
-        places, linkage = _clustered(matrix)
+        places, linkage = _clustered(cosines)
     shown = tuple(chosen[i][0] for i in places)
-    matrix = matrix[np.ix_(places, places)]
+    matrix = cosines[np.ix_(places, places)].astype(np.float32)
     notes = (*notes, *more_notes)
     return HeatMap(shown, rows[places], matrix, linkage, phenomap.spec, unknown, notes)
 
@@ -195,33 +196,33 @@ def _even_choice(listed: list[T]) -> tuple[list[T], tuple[str, ...]]:
     return chosen, (f"{MOST:,} of {len(listed):,} entries, spread evenly over them, are shown.",)
 
 
-def _check(matrix: Array, unknown: tuple[str, ...]) -> None:
-    n = int(np.count_nonzero(~np.isnan(np.diagonal(matrix))))
+def _check(cosines: Array, unknown: tuple[str, ...]) -> None:
+    n = int(np.count_nonzero(~np.isnan(np.diagonal(cosines))))
     if n < 2:
         named = f" Not in this map: {', '.join(unknown[:5])}." if unknown else ""
         what = "one of them has" if n else "none of them has"
-        why = f", and {what} a direction here" if len(matrix) > 1 else ""
+        why = f", and {what} a direction here" if len(cosines) > 1 else ""
         raise MapError(f"A heat map needs two entries or more to compare{why}.{named}")
 
 
 def _cosines(phenomap: PhenoMap, rows: Array) -> Array:
-    """Cosines of all pairs, float32 (n, n); NaN where there is no direction."""
-    scale = np.where(rows >= 0, phenomap.inverse_norms[rows], 0).astype(np.float64)
-    vectors = phenomap.vectors[rows].astype(np.float64) * scale[:, None]
-    matrix = np.clip(vectors @ vectors.T, -1, 1).astype(np.float32)
-    np.fill_diagonal(matrix, 1)
-    matrix[scale == 0], matrix[:, scale == 0] = np.nan, np.nan
-    return matrix
+    """Cosines of all pairs, float64 (n, n); NaN where there is no direction."""
+    is_blank = (rows < 0) | (phenomap.inverse_norms[rows] == 0)
+    units = directions(phenomap.vectors[rows])
+    cosines: Array = np.clip(units @ units.T, -1, 1)
+    np.fill_diagonal(cosines, 1)
+    cosines[is_blank], cosines[:, is_blank] = np.nan, np.nan
+    return cosines
 
 
-def _clustered(matrix: Array) -> tuple[Array, Array]:
+def _clustered(cosines: Array) -> tuple[Array, Array]:
     """Places of the entries in the order of their tree, blanks last; and the tree of the others."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
-    is_blank = np.isnan(np.diagonal(matrix))
+    is_blank = np.isnan(np.diagonal(cosines))
     compared = np.flatnonzero(~is_blank)
-    distances = np.maximum(1 - matrix[np.ix_(compared, compared)].astype(np.float64), 0)
+    distances = np.maximum(1 - cosines[np.ix_(compared, compared)], 0)
     np.fill_diagonal(distances, 0)
     is_best = len(compared) <= MOST_OPTIMAL
     condensed = squareform(distances, checks=False)

@@ -51,8 +51,8 @@ class WellSpace:
     experiment, plate, place : int (n,)
         Numbers of the experiment, of the plate (unique over experiments) and of the position on
         the plate.
-    raw : float32 (rows, d)
-        Vectors as they were read; do not write.
+    raw : float (rows, d)
+        Vectors as they were read, see `EmbeddingTable.vectors`; do not write.
     rows : int (n,)
         Row of `raw` of each well.
     batch : int (n,)
@@ -92,11 +92,11 @@ class WellSpace:
         return int(self.alignment.center.shape[1])
 
     def vectors(self, wells: Array | slice) -> Array:
-        """Vectors of some wells as they were read: float32 (k, d)."""
+        """Vectors of some wells as they were read: (k, d), in the precision of `raw`."""
         return self.raw[self.rows[wells]]
 
     def aligned(self, wells: Array | slice) -> Array:
-        """Aligned vectors of some wells: float32 (k, d')."""
+        """Aligned vectors of some wells: (k, d'), in the precision of `raw`."""
         return self.alignment.transform(self.vectors(wells), self.batch[wells])
 
     @cached_property

@@ -24,6 +24,8 @@ NO_DIRECTION = 1e-5
 
 _BLOCK = 131_072
 _EXACT = 4_096
+_WIDENED = 2_048
+_NEAR = 1e-4
 
 
 class VectorSearch:
@@ -81,7 +83,7 @@ class VectorSearch:
     def closeness(self, query: int, metric: str) -> Array:
         """How close all vectors are to one, float (n,): cosine, or Euclidean distance negated.
 
-        As exact as single precision. The cosine of a vector without direction is 0.
+        In double precision. The cosine of a vector without direction is 0.
 
         Raises
         ------
@@ -89,12 +91,38 @@ class VectorSearch:
             If `metric` is unknown.
         """
         _check(metric)
-        products = self.vectors @ self.vectors[query]
+        products = self.products(self.vectors[query])
+        own = self.squared_norms[query]
         if metric == "cosine":
-            products *= self.inverse_norms * self.inverse_norms[query]
-            return np.asarray(np.clip(products, -1, 1, out=products))
-        squared = self.squared_norms + self.squared_norms[query] - 2.0 * products
-        return np.asarray(-np.sqrt(np.maximum(squared, 0)))
+            directed = (self.inverse_norms > 0) & bool(self.inverse_norms[query])
+            lengths = np.sqrt(np.where(directed, self.squared_norms * own, 1))
+            return np.asarray(np.where(directed, np.clip(products / lengths, -1, 1), 0))
+        squared: Array = self.squared_norms + own - 2 * products
+        near = np.flatnonzero(squared < _NEAR * own)  # little is left of their digits
+        closeness = -np.sqrt(np.maximum(squared, 0))
+        closeness[near] = self.closeness_of_pairs(near, np.full(len(near), query), metric)
+        return closeness
+
+    def closeness_of_pairs(self, a: Array, b: Array, metric: str) -> Array:
+        """How close the vectors of rows a are to those of rows b, (m,); see `closeness`."""
+        closeness = np.empty(len(a))
+        for block in _blocks(len(a), _EXACT):
+            one, two = (self.vectors[rows[block]].astype(np.float64) for rows in (a, b))
+            if metric == "cosine":
+                directed = (self.inverse_norms[a[block]] > 0) & (self.inverse_norms[b[block]] > 0)
+                squares = self.squared_norms[a[block]] * self.squared_norms[b[block]]
+                cosines = np.einsum("ij,ij->i", one, two) / np.sqrt(np.where(directed, squares, 1))
+                closeness[block] = np.where(directed, np.clip(cosines, -1, 1), 0)
+            else:
+                closeness[block] = -np.linalg.norm(one - two, axis=1)
+        return closeness
+
+    def products(self, vector: Array) -> Array:
+        """Products of all vectors with one, in double precision: float64 (n,)."""
+        vector, products = vector.astype(np.float64), np.empty(len(self))
+        for block in _blocks(len(self), _WIDENED):
+            np.dot(self.vectors[block].astype(np.float64), vector, out=products[block])
+        return products
 
     @cached_property
     def squared_norms(self) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.geometry import cosine_distances
 from napari_rxrx3.core.plate import PlateId
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _CENTERED = 0.5
 """The mean of the controls is shorter than this part of them: it has no direction to speak of."""
 
 _NOISE = (5, 95)
-_TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +119,7 @@ def _has_direction(controls: Array) -> bool:
 
 def _distances(x: Array, y: Array, is_cosine: bool) -> Array:
     """Distances of vectors (..., d), each from the one of the same place."""
-    if not is_cosine:
-        return np.asarray(np.linalg.norm(x - y, axis=-1))
-    lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
-    return np.asarray(1 - (x * y).sum(axis=-1) / np.maximum(lengths, _TINY))
+    return cosine_distances(x, y) if is_cosine else np.asarray(np.linalg.norm(x - y, axis=-1))
 
 
 def _spread(plates: list[Array], is_cosine: bool) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.words import dose_in_words
+from napari_rxrx3.core.words import count, dose_in_words
 from napari_rxrx3.strips.request import StripRequest
 from napari_rxrx3.strips.strip import DoseCurve, NothingToCompare, Strip
 
@@ -55,7 +55,7 @@ def dose_strip(request: StripRequest) -> Strip:
     notes = [_missing_in_words(request, doses), _left_out(doses, n_rows), note]
     return Strip(
         "doses",
-        f"{request.row['treatment']}: {len(doses)} doses",
+        f"{request.row['treatment']}: {count(len(doses), 'dose')}",
         tiles,
         is_arranged=True,
         note=" ".join(filter(None, notes)),

@@ -11,7 +11,7 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import natural_key
-from napari_rxrx3.core.words import guide_in_words
+from napari_rxrx3.core.words import guide_in_words, shown_of
 from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.strips.request import StripRequest
 from napari_rxrx3.strips.strip import NothingToCompare, Strip
@@ -60,8 +60,7 @@ def guide_strip(request: StripRequest) -> Strip:
     shown = _with_query(guides, request)
     most = max(1, *(len(guide.pictured) for guide in shown))
     n_columns = min(most, max(min(_TILES // (len(shown) + 1), _COLUMNS[1]), _COLUMNS[0]))
-    if len(shown) < len(guides):
-        notes.append(f"{len(shown)} of {len(guides)} guides are shown.")
+    notes.append(shown_of(len(shown), len(guides), "guides"))
     if n_columns < most:
         notes.append(f"{n_columns} of up to {most:,} replicates a guide are shown.")
     title = f"{gene}: guides by distance from controls" if by_distance else f"{gene}: guides"

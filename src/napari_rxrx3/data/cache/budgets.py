@@ -28,7 +28,7 @@ class Budgets:
         For the cache folder, by all who use it. None: as it was last chosen for the folder,
         by this or another program, else 2 GB.
     memory_bytes : int
-        For the decoded images of each open data set.
+        For what is kept of the images of each open data set, see `ImageCatalog.memory`.
     """
 
     disk_changed = Signal()

@@ -29,7 +29,7 @@ __all__ = [
     "save_table",
 ]
 
-_FORMAT = 3
+_FORMAT = 4
 """Part of every key: raise it when the meaning of a cached file changes."""
 _LASTING = {"files", "wells", "joins", "vector-rows", "tar-index", "shard-index"}
 """Kinds of which an open data set uses all files that it ever used."""
@@ -175,7 +175,7 @@ class DiskCache:
         # not numpy.load: it would open a damaged file as whatever kind of its files it looks like
         open_plain(path).close()  # a named pipe in its place would never be opened
         mapped: np.ndarray[Any, Any] = np.lib.format.open_memmap(path, mode="r")
-        if mapped.dtype != np.float32:
+        if mapped.dtype not in (np.float32, np.float64):
             raise ValueError(f"{path} holds {mapped.dtype}")
         with self._lock:
             self._mapped[path] = mapped

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.budgets import budget_of
 from napari_rxrx3.data.images.previews import PREVIEW_SIZE
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
@@ -36,7 +37,7 @@ class Prepared:
 
     def summary(self) -> str:
         """One line for a person."""
-        plates = f"{self.n_plates:,} plate{'' if self.n_plates == 1 else 's'}"
+        plates = count(self.n_plates, "plate")
         return (
             f"{plates}: {self.made:,} thumbnails made, {self.there_before:,} were there, "
             f"{self.missing:,} images missing, {len(self.failures):,} damaged."
@@ -79,7 +80,7 @@ def more_than_fits(dataset: WellData, plates: Sequence[PlateId]) -> str:
     room = budget_of(dataset.cache.folder) / 1e9
     if need <= room:
         return ""
-    some = f"{len(plates):,} plate{'' if len(plates) == 1 else 's'}"
+    some = count(len(plates), "plate")
     return (
         f"Thumbnails of {some} take about {need:,.1f} GB, the cache may hold "
         f"{room:g} GB: those not used for the longest time will go. Its size can be changed in "

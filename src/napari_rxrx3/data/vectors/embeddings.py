@@ -21,7 +21,8 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import Table, TableError, reason
+from napari_rxrx3.data.files.table import Table, TableError, reason
+from napari_rxrx3.data.files.tables import RULE
 from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.tars import iter_members
 from napari_rxrx3.data.problems import Problem
@@ -42,6 +43,8 @@ Progress = Callable[[int, int, str], None]
 _PACKED = (".gz", ".zip")
 _TABLES = (".parquet", ".csv", ".tsv", ".txt")
 _ASKED_OF_A_TAR = 5
+_NAMED = 3
+_LOOKED_AT = 4096
 
 
 @dataclass
@@ -77,7 +80,11 @@ class EmbeddingTable:
 
     @property
     def vectors(self) -> Array:
-        """float32 (n, dimension), mapped into memory; rows as in `well_ids`. Do not write."""
+        """float32 (n, dimension), mapped into memory; rows as in `well_ids`. Do not write.
+
+        float64 if the file is in double precision, and single precision would lose what vectors
+        differ by.
+        """
         return self._loaded.vectors
 
     @property
@@ -164,7 +171,8 @@ class EmbeddingTable:
             prints = [self.storage.fingerprint(p) for p in sorted({f.path for f in self.files})]
         except OSError as error:
             raise MetadataError(f"{self.name} cannot be read ({reason(error)}).") from error
-        return "|".join([str(self.layout or self.name), str(self.dimension), *prints])
+        made_of = [str(RULE), str(self.layout or self.name), str(self.dimension)]
+        return "|".join([*made_of, *prints])
 
     def _read_all(self, progress: Progress | None, rows: VectorRows) -> None:
         for i, file in enumerate(self.files):
@@ -216,13 +224,28 @@ def own_embedding(
         what = f"columns that are no part of the vectors: {names}"
         table.problems.append(Problem("metadata_columns", detail=f"{path}: {what}"))
     n_unusable = int((~table.is_usable).sum())
+    where = _not_finite_in(table, layout) if n_unusable else ""
     if n_unusable == len(table.is_usable):
-        raise MetadataError(f"All vectors of {path} are zero or not finite.")
+        raise MetadataError(f"All vectors of {path} are zero or not finite{where}.")
     if n_unusable:
         n_all = len(table.is_usable)
-        what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}"
+        what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}{where}"
         table.problems.append(Problem("unusable_vectors", detail=f"{path}: {what}"))
     return table
+
+
+def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:
+    """Name the columns that make most vectors unusable, for the end of a sentence."""
+    if len(layout.features) != layout.dimension:
+        return ""
+    rows = np.flatnonzero(~table.is_usable)[:_LOOKED_AT]
+    counts = (~np.isfinite(table.vectors[rows])).sum(axis=0)
+    worst = [i for i in np.argsort(-counts, kind="stable")[:_NAMED].tolist() if counts[i]]
+    if not worst:
+        return ""
+    n_more = int((counts > 0).sum()) - len(worst)
+    more = f" and {n_more:,} more" if n_more else ""
+    return f" (not finite in {', '.join(layout.features[i][:40] for i in worst)}{more})"
 
 
 def find_embeddings(

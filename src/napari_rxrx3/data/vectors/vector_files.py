@@ -15,16 +15,8 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import (
-    As,
-    Block,
-    Table,
-    TableError,
-    Wanted,
-    open_table,
-    opened_table,
-    reason,
-)
+from napari_rxrx3.data.files.table import As, Block, Table, TableError, Wanted, reason
+from napari_rxrx3.data.files.tables import open_table, opened_table
 from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
@@ -106,8 +98,9 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
     candidates = [c for c in table.columns if c.name not in ids and not describes_wells(c.name)]
     features = tuple(c.name for c in candidates if c.kind == "list")
     if len(features) != 1:
-        numbers = {c.name for c in candidates if c.kind in ("float", "integer")}
-        numbers |= _with_numbers(table, [c.name for c in candidates if c.kind == "text"], tick)
+        numbers = {c.name for c in candidates if c.kind in ("float", "integer", "text")}
+        unsure = numbers & set(table.unsure())
+        numbers -= unsure - _with_numbers(table, sorted(unsure), tick)
         features = tuple(c.name for c in candidates if c.name in numbers)
     if not features:
         raise MetadataError(f"{path} has no column of numbers beside those that describe wells.")
@@ -117,7 +110,7 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
 
 
 def vector_blocks(table: Table, layout: Layout) -> Iterator[tuple[pa.Array, Array]]:
-    """Yield well ids and float32 vectors, block by block.
+    """Yield well ids and vectors, block by block: float32, or float64 where the file has more.
 
     Rows without an id are left out. A cell that is no number is NaN, and so is the whole vector
     where a list has another length. What was left out is in the table's `notes` at the end.
@@ -182,7 +175,7 @@ def _dimension(table: Table, features: tuple[str, ...]) -> int:
 
 
 def _with_numbers(table: Table, names: list[str], tick: Callable[[], None]) -> set[str]:
-    """Return those columns of text that are numbers, but for cells that say n/a or the like."""
+    """Return those columns that are numbers, but for cells that say n/a or the like."""
     counts = np.zeros((len(names), 2), dtype=np.int64)
     wanted = [(name, As.NUMBER) for name in names]
     for block in table.blocks(wanted, 65536) if names else ():
@@ -204,18 +197,17 @@ def _well_ids(columns: list[Any]) -> pa.Array:
 
 
 def _stacked(columns: list[Array]) -> Array:
-    block = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # too large for 32 bits is infinite, and so unusable
-        for k, column in enumerate(columns):
-            block[:, k] = column
+    """Vectors in the precision of the columns."""
+    block = np.empty((len(columns[0]), len(columns)), dtype=np.result_type(np.float32, *columns))
+    for k, column in enumerate(columns):
+        block[:, k] = column
     return block
 
 
 def _unpacked(lists: pa.Array, dimension: int) -> tuple[Array, int]:
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     fits = lengths == dimension
-    block = np.full((len(lists), dimension), np.nan, dtype=np.float32)
-    with np.errstate(over="ignore"):
-        flat = numbers_in(lists.filter(pa.array(fits)).flatten()).values.astype(np.float32)
+    flat = numbers_in(lists.filter(pa.array(fits)).flatten()).values
+    block = np.full((len(lists), dimension), np.nan, dtype=np.result_type(np.float32, flat))
     block[fits] = flat.reshape(-1, dimension)
     return block, int((~fits & (lengths > 0)).sum())

@@ -23,15 +23,17 @@ from napari_rxrx3.data.problems import Problem
 __all__ = ["StoredVectors", "VectorRows", "VectorStore"]
 
 Array = np.ndarray[Any, Any]
+Precision = type[np.float32] | type[np.float64]
 
 _HEADER = 128
 _BLOCK = 65536
 _LISTED_REPEATS = 1000
+_RUNS, _RUN, _BLUR = 16, 64, 1e-5
 _SCHEMA = pa.schema([("well_id", pa.string()), ("is_usable", pa.bool_())])
 
 
 class StoredVectors(NamedTuple):
-    """Vectors without repeats: ids (n), float32 (n, d), bool (n), and what was left out."""
+    """Vectors without repeats: ids (n), vectors (n, d), bool (n), and what was left out."""
 
     well_ids: pa.Array
     vectors: Array
@@ -43,12 +45,16 @@ class _CannotWrite(Exception):
     """The disk is full or the folder is locked; not an OSError, which bad tables raise."""
 
 
-class VectorRows:
-    """Takes in vectors block by block and passes them on to a file."""
+class _NeedsDouble(Exception):
+    """In single precision vectors would lose what they differ by."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+
+class VectorRows:
+    """Takes in vectors block by block and passes them on to a file, in one precision."""
+
+    def __init__(self, file: IO[bytes], precision: Precision) -> None:
         self.problems: list[Problem] = []
-        self._file = file
+        self._file, self._precision = file, precision
         self._ids: list[pa.Array] = []
         self._usable: list[Array] = []
         self._names: list[str] = []
@@ -64,11 +70,17 @@ class VectorRows:
         self._starts.append(self._n)
 
     def add(self, well_ids: pa.Array, vectors: Array) -> None:
+        with np.errstate(over="ignore"):  # too large for 32 bits is infinite, and so unusable
+            single = vectors.astype(np.float32, copy=False)
+        usable = np.isfinite(single).all(axis=1) & (single != 0).any(axis=1)
+        if self._precision is np.float32 and _is_too_coarse(vectors, single, usable):
+            raise _NeedsDouble
         self._ids.append(well_ids)
-        self._usable.append(np.isfinite(vectors).all(axis=1) & (vectors != 0).any(axis=1))
+        self._usable.append(usable)
         self._n += len(vectors)
+        kept = single if self._precision is np.float32 else vectors.astype(self._precision)
         try:
-            self._file.write(np.ascontiguousarray(vectors).data)
+            self._file.write(np.ascontiguousarray(kept).data)
         except OSError as error:
             raise _CannotWrite from error
 
@@ -120,35 +132,42 @@ class VectorStore:
     def build(self, read: Callable[[VectorRows], None]) -> StoredVectors:
         """Store what `read` adds; where nothing can be written, it is kept in memory.
 
-        `read` is called once more if the disk turns out to be full.
+        `read` is called once more if the disk turns out to be full, or single precision to be
+        too coarse.
         """
         try:
-            self._write(read)
-        except (OSError, _CannotWrite):
-            return self._in_memory(read)
-        return self.open() or self._in_memory(read)
+            return self._built(read, np.float32)
+        except _NeedsDouble:
+            return self._built(read, np.float64)
 
-    def _write(self, read: Callable[[VectorRows], None]) -> None:
+    def _built(self, read: Callable[[VectorRows], None], precision: Precision) -> StoredVectors:
+        try:
+            self._write(read, precision)
+        except (OSError, _CannotWrite):
+            return self._in_memory(read, precision)
+        return self.open() or self._in_memory(read, precision)
+
+    def _write(self, read: Callable[[VectorRows], None], precision: Precision) -> None:
         with self._cache.writing(self._vectors) as temporary:
             with temporary.open("wb") as file:
                 file.write(bytes(_HEADER))
-                rows = VectorRows(file)
+                rows = VectorRows(file, precision)
                 read(rows)
             ids, usable, keep = rows.finish()
             if not keep.all():
-                _cut_out(temporary, keep, self._dimension)
+                _cut_out(temporary, keep, self._dimension, precision)
             with temporary.open("r+b") as file:
-                file.write(_header((len(ids), self._dimension)))
+                file.write(_header((len(ids), self._dimension), precision))
         metadata = {"problems": json.dumps([(p.kind, p.well_id, p.detail) for p in rows.problems])}
         table = pa.table([ids, pa.array(usable)], schema=_SCHEMA.with_metadata(metadata))
         save_table(self._cache, self._rows, table)
 
-    def _in_memory(self, read: Callable[[VectorRows], None]) -> StoredVectors:
+    def _in_memory(self, read: Callable[[VectorRows], None], precision: Precision) -> StoredVectors:
         buffer = io.BytesIO()
-        rows = VectorRows(buffer)
+        rows = VectorRows(buffer, precision)
         read(rows)
         ids, usable, keep = rows.finish()
-        vectors = np.frombuffer(buffer.getbuffer(), np.float32).reshape(-1, self._dimension)
+        vectors = np.frombuffer(buffer.getbuffer(), precision).reshape(-1, self._dimension)
         _close_gaps(vectors, keep)
         vectors.flags.writeable = False
         return StoredVectors(ids, vectors[: len(ids)], usable, rows.problems)
@@ -163,13 +182,34 @@ def _first_occurrences(ids: pa.Array) -> Array:
     return np.asarray(codes > before)
 
 
-def _cut_out(path: Path, keep: Array, dimension: int) -> None:
+def _is_too_coarse(vectors: Array, single: Array, usable: Array) -> bool:
+    """Whether rounding to single precision blurs what vectors differ by, as large numbers do that
+    all of a column have in common.
+
+    Rows next to each other are compared, as they are mostly of one plate: numbers that a batch
+    has in common make other batches differ, and hide what wells do.
+    """
+    if vectors.dtype == single.dtype:
+        return False
+    rows = np.flatnonzero(usable)
+    length = min(len(rows), _RUN)
+    if length < 2:
+        return False
+    starts = np.linspace(0, len(rows) - length, _RUNS).astype(np.intp)
+    runs = rows[np.unique(starts)[:, None] + np.arange(length)]
+    steps = np.median(np.abs(np.diff(vectors[runs], axis=1)), axis=(0, 1))
+    rounding = np.abs(vectors[runs] - single[runs]).max(axis=(0, 1))
+    return bool(((rounding > _BLUR * steps) & (steps > 0)).any())
+
+
+def _cut_out(path: Path, keep: Array, dimension: int, precision: Precision) -> None:
     """Keep some rows of a file of vectors."""
-    vectors = np.memmap(path, np.float32, "r+", _HEADER, (len(keep), dimension))
+    vectors = np.memmap(path, precision, "r+", _HEADER, (len(keep), dimension))
     _close_gaps(vectors, keep)
     vectors.flush()
+    row = vectors.strides[0]
     del vectors  # Windows cuts off no file that is mapped
-    os.truncate(path, _HEADER + 4 * dimension * int(keep.sum()))
+    os.truncate(path, _HEADER + row * int(keep.sum()))
 
 
 def _close_gaps(vectors: Array, keep: Array) -> None:
@@ -181,8 +221,9 @@ def _close_gaps(vectors: Array, keep: Array) -> None:
             vectors[start : start + len(rows)] = vectors[rows]
 
 
-def _header(shape: tuple[int, int]) -> bytes:
+def _header(shape: tuple[int, int], precision: Precision) -> bytes:
     """Return the start of a .npy file, always of the same length."""
-    text = repr({"descr": "<f4", "fortran_order": False, "shape": shape}).encode()
+    descr = np.dtype(precision).newbyteorder("<").str
+    text = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
     room = _HEADER - 10
     return b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little") + text.ljust(room - 1) + b"\n"

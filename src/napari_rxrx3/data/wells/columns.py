@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from napari_rxrx3.data.files.tables import Column
+from napari_rxrx3.data.files.table import Column
 
 __all__ = [
     "canonical",

@@ -15,6 +15,7 @@ from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.files.tables import RULE
 from napari_rxrx3.data.images.catalog import ImageCatalog
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
@@ -52,7 +53,7 @@ def listed_wells(
         fingerprint = "|".join(storage.fingerprint(path) for path in contents.metadata)
     except OSError:  # gone since they were found: reading them says so
         return (*_in_a_list(*_read(storage, contents, progress)), "")
-    path = cache.path("wells", fingerprint, ".arrow")
+    path = cache.path("wells", f"{RULE}|{fingerprint}", ".arrow")
     kept = _kept(path) or _read_and_kept(storage, contents, cache, path, progress)
     return (*_in_a_list(*kept), fingerprint)
 

@@ -16,7 +16,8 @@ from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_o
 from napari_rxrx3.core.plate import parse_address
 from napari_rxrx3.data.files.arrays import names_in
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import As, Block, Table, open_table
+from napari_rxrx3.data.files.table import As, Block, Table, misread
+from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import canonical, is_metadata
 
@@ -164,7 +165,7 @@ class _Parts:
             self._n_odd += len(cells)
             for row, text in named:
                 where = f"{self._path}, {row_word} {block.lines[row]:,}"
-                what = f"{where}: {list(names)[i]} is {text[:40]!r}, not a number"
+                what = misread(where, list(names)[i], text, "not a number")
                 self._problems.append(Problem("not_a_number", detail=what))
 
     def joined(self) -> tuple[pd.DataFrame, list[Problem]]:

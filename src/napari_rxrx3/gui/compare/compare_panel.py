@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.compare.comparison import (
     TwoAnswers,
     TwoMaps,
@@ -202,7 +203,7 @@ class ComparePanel(QWidget):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.to_csv("\t"))
-        self._session.say(f"Copied {len(self.table.rows())} rows.")
+        self._session.say(f"Copied {count(len(self.table.rows()), 'row')}.")
 
     def _save(self) -> None:
         path = QFileDialog.getSaveFileName(

@@ -69,13 +69,17 @@ class QueueMenu(QMenu):
         self.listed = self._entry(
             "Hits as listed", "The rows of the table of hits", self._use_listed
         )
-        self.file = self.addAction("From a file …")
-        self.file.setToolTip("A list or table of well ids, genes, guides or compounds")
-        self.file.triggered.connect(self._choose_file)
+        self.file = self._entry(
+            "From a file …",
+            "A list or table of well ids, genes, guides or compounds",
+            self._choose_file,
+        )
         self.addSeparator()
-        self.here = self.addAction("Go on from this well")
-        self.here.setToolTip("Move to the place in the queue where the well on screen is")
-        self.here.triggered.connect(self._go_on_from_here)
+        self.here = self._entry(
+            "Go on from this well",
+            "Move to the place in the queue where the well on screen is",
+            self._go_on_from_here,
+        )
         self.end = self.addAction("End this queue")
         self.end.triggered.connect(lambda: self.made.emit(Queue()))
         self.aboutToShow.connect(self._update)
@@ -112,9 +116,11 @@ class QueueMenu(QMenu):
         self._make(work, f"looking at {title}")
 
     def _entry(self, text: str, tip: str, use: Callable[[], None]) -> QAction:
-        action = self.addAction(text)
+        # one that Qt made may be taken for an older one at the same address, and go with that
+        action = QAction(text, self)
         action.setToolTip(tip)
         action.triggered.connect(use)
+        self.addAction(action)
         return action
 
     def _score_menu(self, order: str) -> QMenu:

@@ -57,7 +57,7 @@ class AgreementWindow(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"{names[0]} and {names[1]}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._connections = Connections(self)
+        self.connections = Connections(self)
         self._table, self._names = agreement.disagreements, names
         self.words = QLabel(_in_words(agreement, names))
         self.words.setTextFormat(Qt.TextFormat.PlainText)
@@ -147,7 +147,7 @@ def compare_with(
         window.well_chosen.connect(session.open_well)
         window.saved.connect(session.say)
         window.queue_wanted.connect(lambda wells: begin(_queue(wells, name)))
-        window.following.connect(session.dataset_changed, window.on_dataset)
+        window.connections.connect(session.dataset_changed, window.on_dataset)
         window.show()
 
     def _queue(wells: list[str], name: str) -> Queue:

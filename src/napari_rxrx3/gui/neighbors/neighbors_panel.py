@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.core.words import KINDS_IN_WORDS, file_name, key_in_words
+from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name, key_in_words
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in_words, judged
 from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
@@ -373,7 +373,7 @@ class NeighborsPanel(QWidget):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.to_csv("\t"))
-        self._session.say(f"Copied {len(self.model.neighbors)} rows.")
+        self._session.say(f"Copied {count(len(self.model.neighbors), 'row')}.")
 
     def _save(self) -> None:
         if self._answer is None:

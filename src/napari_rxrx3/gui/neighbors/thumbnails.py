@@ -18,6 +18,8 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.images.tiles import cause_of
+from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.widgets import OnDestroyed
 
 if TYPE_CHECKING:
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Thumbnails"]
 
-Planes = list[np.ndarray[Any, Any] | None]
-
 _log = logging.getLogger(__name__)
+
+Planes = list[np.ndarray[Any, Any] | None]
 
 _KEPT = 300
 """Wells whose pictures stay at hand; the data set keeps more of them."""
@@ -49,6 +51,7 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rxrx3-thumbnail")
         self._kept = LruCache(_KEPT, one)
+        self._causes: set[str] = set()
         self._wanted: object = None
         self._dataset: Dataset | None = None
         self._n_changed = 0
@@ -65,6 +68,7 @@ class Thumbnails(QObject):
         state = dataset, dataset.images.stamps.n_changed if dataset is not None else 0
         if state != (self._dataset, self._n_changed):
             self._kept.clear()
+            self._causes = set()
             self._dataset, self._n_changed = state
         wanted = self._wanted = object()
         asked = list(dict.fromkeys(well_ids))
@@ -103,12 +107,22 @@ class Thumbnails(QObject):
         for channel in range(1, N_CHANNELS + 1):
             try:
                 planes.append(dataset.preview(well_id, channel))
-            except RxRx3Error:  # shown as missing; the well's own picture says why
+            except Exception as error:  # a missing picture is shown as missing, whatever the cause
                 planes.append(None)
-            except Exception:  # nobody is to wait for it
-                _log.exception("channel %d of %s cannot be read", channel, well_id)
-                planes.append(None)
+                self._log_once(error)
         self._keep(wanted, dataset, well_id, _Thumbnail(planes, _note(dataset, well_id)))
+
+    def _log_once(self, error: Exception) -> None:
+        """Log why a picture is missing, once for all wells of which the cause is the same."""
+        said = cause_of(error) if isinstance(error, RxRx3Error) else str(error)
+        cause = f"{type(error).__name__}: {said}"
+        if cause in self._causes:
+            return
+        self._causes.add(cause)
+        if isinstance(error, RxRx3Error):
+            note(f"There is no picture: {error}")
+        else:
+            _log.error("a picture cannot be made", exc_info=error)
 
     @ensure_main_thread
     def _keep(self, wanted: object, dataset: Dataset, well_id: str, read: _Thumbnail) -> None:

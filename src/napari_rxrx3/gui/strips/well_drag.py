@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QMimeData, QObject, QPoint, QRect, Qt
 from qtpy.QtGui import QDrag, QFontMetrics, QPainter, QPixmap
 from qtpy.QtWidgets import QWidget
 
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.session import Session
 
@@ -36,7 +37,7 @@ def drag_wells(source: QWidget, wells: Sequence[str]) -> None:
     """Let the user drag wells away from a widget; returns when they were dropped."""
     drag = QDrag(source)
     drag.setMimeData(mime_of(wells))
-    drag.setPixmap(_badge(source, f"{len(wells)} wells"))
+    drag.setPixmap(_badge(source, count(len(wells), "well")))
     drag.setHotSpot(QPoint(-8, -8))
     drag.exec(Qt.DropAction.CopyAction)
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.files.tables import As, Block, Table, TableError, open_table
+from napari_rxrx3.data.files.table import As, Block, Table, TableError, misread, where
+from napari_rxrx3.data.files.tables import open_table
 
 __all__ = ["distinct_pairs", "kind_of_known", "read_interactions", "read_pairs"]
 
@@ -99,28 +100,28 @@ def read_interactions(path: str | os.PathLike[str]) -> pd.DataFrame:
     with _opened(path) as table:
         is_stated = _place(table, _ACTIVE[0]) is not None
         rows = list(_rows(table, _TREATMENT, _GENE, _ACTIVE if is_stated else _VALUE))
-    filled = [(where, cells) for where, cells in rows if "" not in cells]
+    filled = [(place, cells) for place, cells in rows if "" not in cells]
     if not filled:
         raise MetadataError(f"{path} has no row with a compound, a gene and a value.")
     named = [cells[:2] for _, cells in filled]
     made = pd.DataFrame(named, columns=["treatment", "gene_symbol"]).astype("str")
     if is_stated:
-        made["active"] = [_truth(where, str(cells[2])) for where, cells in filled]
+        made["active"] = [_truth(place, str(cells[2])) for place, cells in filled]
     else:
-        made["nM_value"] = [_concentration(where, cells[2]) for where, cells in filled]
+        made["nM_value"] = [_concentration(place, cells[2]) for place, cells in filled]
     return made
 
 
-def _truth(where: str, text: str) -> bool:
+def _truth(place: str, text: str) -> bool:
     if text.casefold() not in _TRUTH:
-        raise MetadataError(f"{where}: active is {text[:40]!r}, neither 0 nor 1.")
+        raise MetadataError(f"{misread(place, 'active', text, 'neither 0 nor 1')}.")
     return _TRUTH[text.casefold()]
 
 
-def _concentration(where: str, said: str | float) -> float:
+def _concentration(place: str, said: str | float) -> float:
     if isinstance(said, str) or not said >= 0:
         text = said if isinstance(said, str) else f"{said:g}"
-        raise MetadataError(f"{where}: nM_value is {text[:40]!r}, not a number from 0 on.")
+        raise MetadataError(f"{misread(place, 'nM_value', text, 'not a number from 0 on')}.")
     return said
 
 
@@ -150,7 +151,7 @@ def _rows(table: Table, *columns: _Wanted) -> Iterator[tuple[str, list[str | flo
         cells = [_cells(block, i) for i in range(len(wanted))]
         for line, row in zip(block.lines, zip(*cells, strict=True), strict=True):
             has_rows = True
-            yield f"{table.name}, {table.row_word} {line}", list(row)
+            yield where(table, line), list(row)
     if table.notes:
         raise TableError(table.name, table.notes[0])
     if not has_rows:

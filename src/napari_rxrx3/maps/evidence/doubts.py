@@ -162,7 +162,8 @@ class Judge:
     def _average(self, null: NullOfPairs, row: int) -> Array:
         wells = np.searchsorted(null.space.positions, self._map.positions_of(row)[:2000])
         average = np.median if self._map.spec.average == "median" else np.mean
-        return np.asarray(average(null.space.aligned(np.sort(wells)), axis=0))
+        aligned = null.space.aligned(np.sort(wells)).astype(np.float64)
+        return np.asarray(average(aligned, axis=0))
 
 
 class _Where:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.core.perturbation import gene_of_guide
-from napari_rxrx3.maps.evidence.significance import add_one_p
+from napari_rxrx3.maps.evidence.significance import add_one_p, n_as_large
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
@@ -23,11 +24,12 @@ Progress = Callable[[int, int, str], None]
 _DRAWS = 2000
 _ODD = 0.05
 _BLOCK = 32768
+_SETS = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class _Guides:
-    """Average vectors of guides, scaled to length 1, gene by gene.
+    """Average vectors of guides, scaled to length 1 (kept as float32), gene by gene.
 
     `entry` is the gene's row of the map, `experiment` the first experiment the guide is in.
     """
@@ -36,6 +38,10 @@ class _Guides:
     entry: Array
     experiment: Array
     names: list[str]
+
+    def of(self, guides: Array) -> Array:
+        """Vectors of some guides, which are to be added and subtracted: float64 (..., d)."""
+        return np.asarray(self.units[guides], dtype=np.float64)
 
 
 def guide_agreement(phenomap: Entries, progress: Progress) -> pd.DataFrame:
@@ -60,12 +66,13 @@ def guide_agreement(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     for count in sorted({len(g) for g in genes}):
         together = np.array([g for g in genes if len(g) == count])
         null, without_worst, foreign = _nulls(guides, genes, count)
-        agreement = _agreement(guides.units[together])
+        agreement = np.concatenate([_agreement(guides.of(part)) for part in _some_of(together)])
         rows = guides.entry[together[:, 0]]
         table.loc[rows, "agreement"] = agreement
         table.loc[rows, "agreement_p"] = _p(agreement, null)
         if count > 2:
-            odd = _odd_ones(guides, together, without_worst, foreign)
+            parts = _some_of(together)
+            odd = np.concatenate([_odd_ones(guides, g, without_worst, foreign) for g in parts])
             for row, guide in zip(rows, odd, strict=True):
                 if guide >= 0:
                     table.loc[row, "odd_guide"] = guides.names[guide]
@@ -100,6 +107,11 @@ def _averaged(phenomap: Entries, progress: Progress) -> _Guides:
     return _Guides(units, entry[starts], space.experiment[wells[starts]], names)
 
 
+def _some_of(sets: Array) -> Iterator[Array]:
+    """A few sets of guides at a time."""
+    return (sets[start : start + _SETS] for start in range(0, len(sets), _SETS))
+
+
 def _starts(entry: Array) -> Array:
     return np.flatnonzero(entry[1:] != entry[:-1]) + 1
 
@@ -125,15 +137,15 @@ def _nulls(guides: _Guides, genes: list[Array], count: int) -> tuple[Array, Arra
     sets = stranger(patterns)
     ordered = np.sort(guides.entry[sets], axis=1)
     of_different = (ordered[:, 1:] != ordered[:, :-1]).all(axis=1)
-    strangers = guides.units[sets[of_different]]
+    strangers = guides.of(sets[of_different])
     null = np.sort(_agreement(strangers))
     without_worst = null
     if count > 2:
         without_worst = np.sort(_agreement(_without(strangers, _worst(strangers)[0])))
     other = stranger(patterns[:, 0])
     is_other = guides.entry[other] != guides.entry[patterns[:, 0]]
-    rest = _direction(guides.units[patterns[is_other, 1:]].sum(axis=1))
-    foreign = np.sort(np.einsum("ij,ij->i", guides.units[other[is_other]], rest))
+    rest = directions(guides.of(patterns[is_other, 1:]).sum(axis=1))
+    foreign = np.sort(np.einsum("ij,ij->i", guides.of(other[is_other]), rest))
     return null, without_worst, foreign
 
 
@@ -142,7 +154,7 @@ def _odd_ones(guides: _Guides, together: Array, null: Array, foreign: Array) -> 
 
     `null` is the agreement of sets without their worst: the worst is taken out here as well.
     """
-    units = guides.units[together]
+    units = guides.of(together)
     worst, likeness = _worst(units)
     others_agree = _p(_agreement(_without(units, worst)), null) <= _ODD
     is_foreign = _p(likeness, foreign) > _ODD
@@ -152,7 +164,7 @@ def _odd_ones(guides: _Guides, together: Array, null: Array, foreign: Array) -> 
 
 def _worst(units: Array) -> tuple[Array, Array]:
     """Which of each set is least like the rest of it, and its cosine to the rest."""
-    rest = _direction(units.sum(axis=1, keepdims=True) - units)
+    rest = directions(units.sum(axis=1, keepdims=True) - units)
     likeness = np.einsum("ijk,ijk->ij", units, rest)
     return likeness.argmin(axis=1), likeness.min(axis=1)
 
@@ -167,15 +179,10 @@ def _without(units: Array, left_out: Array) -> Array:
 def _agreement(units: Array) -> Array:
     """Mean cosine of all pairs: (sets, n, d) to (sets,)."""
     n = units.shape[1]
-    total = (units.sum(axis=1, dtype=np.float64) ** 2).sum(axis=1)
-    own = (units**2).sum(axis=(1, 2), dtype=np.float64)
+    total = (units.sum(axis=1) ** 2).sum(axis=1)
+    own = (units**2).sum(axis=(1, 2))
     return np.asarray((total - own) / (n * (n - 1)))
 
 
-def _direction(vectors: Array) -> Array:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1))
-
-
 def _p(values: Array, null: Array) -> Array:
-    return add_one_p(len(null) - np.searchsorted(null, values, side="left"), len(null))
+    return add_one_p(n_as_large(null, values), len(null))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.maps.evidence.significance import ROUNDING
 from napari_rxrx3.maps.vector_search import NO_DIRECTION
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Replicates:
         mine = self._experiments_of(asked.query)
         theirs = [self._experiments_of(int(row)) for row in found]
         experiments = sorted(mine.union(*theirs))
-        products = self._map.vectors @ self._map.vectors[asked.query]
+        products = self._map.vector_search.products(self._map.vectors[asked.query])
         for done, experiment in enumerate(experiments):
             report(done, len(experiments), "asking one experiment after the other")
             changes = np.array([experiment in mine or experiment in own for own in theirs])
@@ -60,7 +61,9 @@ class Replicates:
             searched = closeness[asked.searched & ~np.isnan(closeness)]
             alone += changes
             if len(searched):
-                back += changes & (closeness[found] >= np.quantile(searched, 1 - _BACK))
+                least = float(np.quantile(searched, 1 - _BACK))
+                least -= ROUNDING * (1 if asked.metric == "cosine" else abs(least))
+                back += changes & (closeness[found] >= least)
         return back, alone
 
     def _experiments_of(self, row: int) -> set[int]:
@@ -82,11 +85,13 @@ class Replicates:
         entries = parts.entry[rows]
         place = np.flatnonzero(entries == asked.query)
         query = parts.vectors[rows[place[0]]] if len(place) else phenomap.vectors[asked.query]
-        products = phenomap.vectors @ query if len(place) else products.copy()
-        products[entries] = parts.vectors[rows] @ query
+        query = query.astype(np.float64)
+        products = phenomap.vector_search.products(query) if len(place) else products.copy()
+        vectors = parts.vectors[rows].astype(np.float64)
+        products[entries] = vectors @ query
         squares = phenomap.squared_norms.copy()
-        squares[entries] = np.einsum("ij,ij->i", parts.vectors[rows], parts.vectors[rows])
-        own = float(query.astype(np.float64) @ query)
+        squares[entries] = np.einsum("ij,ij->i", vectors, vectors)
+        own = float(query @ query)
         if asked.metric == "cosine":
             shortest = NO_DIRECTION**2 * float(np.median(phenomap.squared_norms))
             has_direction = (squares > shortest) & (own > shortest)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_rxrx3.core.geometry import cosine_distances, mean_distances
 from napari_rxrx3.maps.evidence.guides import guide_agreement
 from napari_rxrx3.maps.evidence.permutation import strength_p
 from napari_rxrx3.maps.evidence.plate_nulls import PlateDraws
-from napari_rxrx3.maps.evidence.significance import SIZES, add_one_p, size_below
+from napari_rxrx3.maps.evidence.significance import SIZES, add_one_p, n_as_large, size_below
 from napari_rxrx3.maps.space import WellSpace
 
 if TYPE_CHECKING:
@@ -143,9 +144,7 @@ def _distance_from_controls(
     to_controls = np.empty(len(space))
     for block in _blocks(len(space), _BLOCK):
         progress(block.start, len(space), f"measuring the strength of {len(n_wells):,} entries")
-        # in single precision: millions of wells, each against a thousand controls
-        distances = _distances(space.aligned(block), sample)
-        to_controls[block] = distances.mean(axis=1, dtype=np.float64)
+        to_controls[block] = mean_distances(space.aligned(block), sample)
     total = np.bincount(phenomap.member_entry, to_controls[phenomap.member_wells], len(n_wells))
     return np.asarray(2 * total / n_wells - _mean_within(sample))
 
@@ -158,8 +157,7 @@ def _cosine_strength(phenomap: Entries, space: WellSpace, progress: Progress) ->
     for block in _blocks(len(space), _BLOCK):
         progress(block.start, len(space), text)
         vectors = space.vectors(block)
-        products = np.einsum("ij,ij->i", vectors, centers[space.plate[block]])
-        distance[block] = 1 - products / np.linalg.norm(vectors, axis=1)
+        distance[block] = cosine_distances(vectors, centers[space.plate[block]])
     distance[(lengths == 0)[space.plate]] = np.nan  # a plate without controls
     known = ~np.isnan(distance[phenomap.member_wells])
     entry = phenomap.member_entry[known]
@@ -169,7 +167,7 @@ def _cosine_strength(phenomap: Entries, space: WellSpace, progress: Progress) ->
 
 
 def _centers_of_controls(space: WellSpace, progress: Progress) -> tuple[Array, Array]:
-    """Direction of the sum of each plate's controls, float32 (plates, d), and its length."""
+    """Sum of each plate's controls, float64 (plates, d), and its length."""
     centers = np.zeros((int(space.plate.max()) + 1, space.raw.shape[1]))
     controls = np.flatnonzero(space.is_control)
     controls = controls[np.argsort(space.plate[controls], kind="stable")]
@@ -178,9 +176,7 @@ def _centers_of_controls(space: WellSpace, progress: Progress) -> tuple[Array, A
         plates, starts = np.unique(space.plate[controls[block]], return_index=True)
         vectors = space.vectors(controls[block])
         centers[plates] += np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
-    lengths = np.linalg.norm(centers, axis=1)
-    units = centers / np.where(lengths > 0, lengths, 1)[:, None]
-    return units.astype(np.float32), lengths
+    return centers, np.linalg.norm(centers, axis=1)
 
 
 # -- agreement of the wells ------------------------------------------------------------------------
@@ -212,32 +208,26 @@ def _consistency_p(phenomap: Entries, consistency: Array, progress: Progress) ->
             continue
         null = np.sort(_mean_cosine(space.aligned(sets.ravel()).reshape(*sets.shape, -1)))
         of_size = np.flatnonzero((sizes == size) & (n_wells > 1))
-        n_as_consistent = len(null) - np.searchsorted(null, consistency[of_size], side="left")
-        p[of_size] = add_one_p(n_as_consistent, len(null))
+        p[of_size] = add_one_p(n_as_large(null, consistency[of_size]), len(null))
     return p
 
 
 def _mean_cosine(sets: Array) -> Array:
     """Mean cosine of all pairs within each set of vectors: (sets, n, d) to (sets,)."""
-    norms = np.linalg.norm(sets, axis=2, keepdims=True)
-    units = sets / np.where(norms > 0, norms, 1)
-    n = sets.shape[1]
-    total = (units.sum(axis=1, dtype=np.float64) ** 2).sum(axis=1)
-    own = (units**2).sum(axis=(1, 2), dtype=np.float64)
-    return np.asarray((total - own) / (n * (n - 1)))
+    n_sets, n, d = sets.shape
+    total, n_directed = np.zeros((n_sets, d)), np.zeros(n_sets)
+    for block in _blocks(n, _BLOCK):  # there may be very many controls
+        vectors = sets[:, block].astype(np.float64)
+        lengths = np.sqrt(np.einsum("snd,snd->sn", vectors, vectors))
+        weights = (lengths > 0) / np.where(lengths > 0, lengths, 1)
+        total += np.einsum("snd,sn->sd", vectors, weights)
+        n_directed += (lengths > 0).sum(axis=1)
+    return np.asarray(((total**2).sum(axis=1) - n_directed) / (n * (n - 1)))
 
 
 def _mean_within(vectors: Array) -> float:
-    vectors = vectors.astype(np.float64)
-    return float(_distances(vectors, vectors).mean())
-
-
-def _distances(x: Array, y: Array) -> Array:
-    """Euclidean distances (n, m), in the precision of the vectors."""
-    squared = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None, :] - 2 * (x @ y.T)
-    if x is y:
-        np.fill_diagonal(squared, 0)
-    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+    """Mean Euclidean distance of all pairs of vectors, those of each with itself included."""
+    return float(mean_distances(vectors, vectors).mean())
 
 
 def _aligned_entries(
@@ -252,7 +242,7 @@ def _aligned_entries(
         begin = ends[row] - n_wells[row]
         last = max(row + 1, int(np.searchsorted(ends, begin + _BLOCK, side="right")))
         wells = phenomap.member_wells[begin : ends[last - 1]]
-        aligned = np.empty((len(wells), space.dimension), dtype=np.float32)
+        aligned = np.empty((len(wells), space.dimension), dtype=space.raw.dtype)
         for block in _blocks(len(wells), _BLOCK):  # there may be very many controls
             progress(row, len(n_wells), text)
             aligned[block] = space.aligned(wells[block])

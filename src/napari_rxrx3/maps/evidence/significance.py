@@ -15,15 +15,18 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.space import WellSpace
 
 __all__ = [
+    "ROUNDING",
     "SIZES",
     "NullOfPairs",
     "NullOnPlates",
     "add_one_p",
     "benjamini_hochberg",
+    "n_as_large",
     "size_below",
 ]
 
@@ -35,10 +38,18 @@ SIZES = np.array(
 )
 """Classes of numbers of wells: others belong to the next one below."""
 
+ROUNDING = 1e-6
+"""Values that differ by this part of their size are equal: vectors have seven digits."""
+
 _POOL, _SMALL_POOL = 1500, 600
 _COMMON = 0.05
 _MIN_GROUPS, _DRAWS_OF_LARGE = 12, 5
 _BINS = 1 << 15
+_INTO_NEXT_BIN = 0.01
+"""How much of a bin is counted to the next, so that rounding does not tear apart what is equal at
+the edge between them: the cosines 0 and 1/2 are at one."""
+
+_BLOCK = 4096
 _PLATE_PAIRS = 200_000
 
 
@@ -51,6 +62,15 @@ def add_one_p(n_as_extreme: Array, n_null: Array | int) -> Array:
     """(1 + values of the null that are as extreme) / (1 + values of the null); NaN without any."""
     n_null = np.asarray(n_null)
     return np.where(n_null > 0, (1.0 + n_as_extreme) / (1.0 + n_null), np.nan)
+
+
+def n_as_large(null: Array, values: Array, scale: Array | float = 1.0) -> Array:
+    """How many values of a sorted null are at least as large as each, ties included: int (n,).
+
+    Values are equal that differ by less than `ROUNDING` of `scale`, 1 for cosines.
+    """
+    below = np.searchsorted(null, values - ROUNDING * np.asarray(scale), side="left")
+    return np.asarray(len(null) - below)
 
 
 def benjamini_hochberg(p: Array) -> Array:
@@ -67,7 +87,7 @@ def benjamini_hochberg(p: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Averages of a given number of wells: float32 (m, d), and what was perturbed in each."""
+    """Averages of a given number of wells: float64 (m, d), and what was perturbed in each."""
 
     vectors: Array
     group: Array
@@ -119,8 +139,7 @@ class NullOfPairs:
         # too few perturbations have as many wells: compare averages over as many as enough have
         draws = []
         for draw in range(_DRAWS_OF_LARGE):
-            vectors = self._reduced(asked, draw)
-            redrawn = self._closeness(vectors[-1:], vectors[:-1])[0]
+            redrawn = self._redrawn(asked, closeness, draw)
             draws.append(self._compared(query, rows, redrawn, opposite, progress))
         return np.asarray(np.median(draws, axis=0))
 
@@ -154,33 +173,51 @@ class NullOfPairs:
         ordered = largest.sort_values(ascending=False).to_numpy()
         return int(ordered[min(_MIN_GROUPS, len(ordered)) - 1]) if len(ordered) else 1
 
-    def _reduced(self, rows: Array, draw: int) -> Array:
-        """Vectors of entries, those of too many wells averaged over a part of them, float (n, d).
+    def _redrawn(self, asked: Array, closeness: Array, draw: int) -> Array:
+        """Closeness of entries to the last of them, those of too many wells averaged over a part
+        of them: float64 (n - 1,).
 
-        Of length 1 where cosines are compared.
+        Parameters
+        ----------
+        asked : int (n,)
+        closeness : float (n - 1,)
+            As it is over all of their wells, in the space of the map.
         """
-        phenomap, space = self.phenomap, self.space
-        rng = np.random.default_rng(draw)
-        large = np.flatnonzero(phenomap.n_wells[rows] > self._largest)
-        own = space is phenomap.space
-        vectors = np.array(phenomap.vectors[rows]) if own else self._averages(rows, rng)
-        if own:
-            vectors[large] = self._averages(rows[large], rng)
-        if self.metric == "cosine":
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors /= np.where(norms > 0, norms, 1)
-        return vectors
+        phenomap, rng = self.phenomap, np.random.default_rng(draw)
+        if self.space is not phenomap.space:
+            vectors = self._comparable(self._averages(asked, rng))
+            return np.asarray(self._closeness(vectors[-1:], vectors[:-1])[0])
+        large = np.flatnonzero(phenomap.n_wells[asked] > self._largest)
+        drawn = self._comparable(self._averages(asked[large], rng))
+        query = self._comparable(phenomap.vectors[asked[-1:]])
+        redrawn = np.array(closeness, dtype=np.float64)
+        if large[-1] == len(redrawn):
+            query, drawn, large = drawn[-1:], drawn[:-1], large[:-1]
+            for start in range(0, len(redrawn), _BLOCK):
+                part = slice(start, min(start + _BLOCK, len(redrawn)))
+                others = self._comparable(phenomap.vectors[asked[part]])
+                redrawn[part] = self._closeness(query, others)[0]
+        redrawn[large] = self._closeness(query, drawn)[0]
+        return redrawn
+
+    def _comparable(self, vectors: Array) -> Array:
+        """Vectors in double precision, at length 1 where cosines are compared."""
+        return directions(vectors) if self.metric == "cosine" else vectors.astype(np.float64)
+
+    def _average(self, aligned: Array, axis: int) -> Array:
+        if self.phenomap.spec.average == "median":
+            return np.asarray(np.median(aligned, axis=axis))
+        return np.asarray(aligned.mean(axis=axis, dtype=np.float64))
 
     def _averages(self, rows: Array, rng: np.random.Generator) -> Array:
         """Averages of entries over as many wells as enough others have at most."""
-        averages = np.empty((len(rows), self.space.dimension), dtype=np.float32)
-        average = np.median if self.phenomap.spec.average == "median" else np.mean
+        averages = np.empty((len(rows), self.space.dimension))
         for i, row in enumerate(rows.tolist()):
             positions = self.phenomap.positions_of(row)
             if len(positions) > self._largest:
                 positions = rng.choice(positions, self._largest, replace=False)
             wells = np.searchsorted(self.space.positions, positions)
-            averages[i] = average(self.space.aligned(wells), axis=0)
+            averages[i] = self._average(self.space.aligned(wells), axis=0)
         return averages
 
     def _counts_without(self, size: int, other: int, group: int) -> Array:
@@ -220,7 +257,7 @@ class NullOfPairs:
     def _bins(self, closeness: Array) -> Array:
         low, high = (-1.0, 1.0) if self.metric == "cosine" else (-self._reach, 0.0)
         share = (closeness - low) / (high - low)
-        return np.clip((share * _BINS).astype(np.int64), 0, _BINS - 1)
+        return np.clip((share * _BINS + _INTO_NEXT_BIN).astype(np.int64), 0, _BINS - 1)
 
     @cached_property
     def _reach(self) -> float:
@@ -252,16 +289,12 @@ class NullOfPairs:
         ]
         positions = np.array(drawn, dtype=np.int64).reshape(-1, n)
         wells = np.searchsorted(self.space.positions, positions)
-        vectors = np.empty((len(entries), self.space.dimension), dtype=np.float32)
-        average = np.median if self.phenomap.spec.average == "median" else np.mean
+        vectors = np.empty((len(entries), self.space.dimension))
         for start in range(0, len(entries), max(1, 65536 // n)):
             part = slice(start, start + max(1, 65536 // n))
             aligned = self.space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
-            vectors[part] = average(aligned, axis=1)
-        if self.metric == "cosine":
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors /= np.where(norms > 0, norms, 1)
-        return _Pool(vectors, self.phenomap.groups[entries], n)
+            vectors[part] = self._average(aligned, axis=1)
+        return _Pool(self._comparable(vectors), self.phenomap.groups[entries], n)
 
 
 @dataclass(eq=False)
@@ -286,11 +319,13 @@ class NullOnPlates:
         for i, row in enumerate(rows):
             if shared[i] <= 0:
                 continue  # they share no plate
-            on_plates = without & (pairs.overlap >= np.floor(4 * shared[i]) / 4)
+            quarter = np.floor(4 * shared[i] + ROUNDING) / 4
+            on_plates = without & (pairs.overlap >= quarter - ROUNDING)
             alike = on_plates & pairs.are_of_sizes(mine, sizes[row])
             null = pairs.closeness[alike]
-            as_extreme = null <= closeness[i] if opposite else null >= closeness[i]
-            p[i] = add_one_p(as_extreme.sum(), len(null))
+            rounding = ROUNDING * (1 if self.metric == "cosine" else abs(closeness[i]))
+            excess = closeness[i] - null if opposite else null - closeness[i]
+            p[i] = add_one_p((excess >= -rounding).sum(), len(null))
         return p
 
     @cached_property
@@ -298,7 +333,7 @@ class NullOnPlates:
         """How many wells of each entry are on each plate, each row scaled to length 1."""
         space, phenomap = self.phenomap.space, self.phenomap
         wells, entry = phenomap.member_wells, phenomap.member_entry
-        ones = np.ones(len(wells), dtype=np.float32)
+        ones = np.ones(len(wells))
         shape = (len(phenomap.labels), int(space.plate.max()) + 1)
         counts = sparse.csr_array(sparse.coo_array((ones, (entry, space.plate[wells])), shape))
         lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
@@ -323,7 +358,8 @@ class NullOnPlates:
         )
         a, b, overlap = a[overlap > 0], b[overlap > 0], overlap[overlap > 0]
         sizes = size_below(self.phenomap.n_wells)
-        return _Pairs(a, b, overlap, self._closeness(a, b), sizes[a], sizes[b])
+        closeness = self.phenomap.vector_search.closeness_of_pairs(a, b, self.metric)
+        return _Pairs(a, b, overlap, closeness, sizes[a], sizes[b])
 
     def _neighbors_on_plates(self) -> tuple[Array, Array]:
         """Entries of two wells of a plate, drawn at random."""
@@ -337,19 +373,6 @@ class NullOnPlates:
         plate = space.plate[wells[order[first]]]
         second = begin[plate] + rng.integers(n_on[plate])
         return entry[order[first]], entry[order[second]]
-
-    def _closeness(self, a: Array, b: Array) -> Array:
-        closeness = np.empty(len(a), dtype=np.float32)
-        vectors, phenomap = self.phenomap.vectors, self.phenomap
-        for start in range(0, len(a), 16384):
-            part = slice(start, start + 16384)
-            if self.metric == "cosine":
-                products = np.einsum("ij,ij->i", vectors[a[part]], vectors[b[part]])
-                scale = phenomap.inverse_norms[a[part]] * phenomap.inverse_norms[b[part]]
-                closeness[part] = products * scale
-            else:
-                closeness[part] = -np.linalg.norm(vectors[a[part]] - vectors[b[part]], axis=1)
-        return closeness
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.maps.projection.projection import Projection
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.files.tables import Block, Column, Table
+    from napari_rxrx3.data.files.table import Block, Column, Table
     from napari_rxrx3.maps.entries import Entries
 
 __all__ = ["read_coordinates"]
@@ -159,7 +159,7 @@ def _called_as_a_pair(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _found(table: Table, columns: _Columns, phenomap: Entries, progress: Progress | None) -> _Found:
-    from napari_rxrx3.data.files.tables import As
+    from napari_rxrx3.data.files.table import As
 
     all_rows, all_places, n_strangers, first = [], [], 0, ""
     wanted = list(zip(columns, (As.NAME, As.NUMBER, As.NUMBER), strict=True))
@@ -184,12 +184,14 @@ def _found(table: Table, columns: _Columns, phenomap: Entries, progress: Progres
 
 def _refuse_odd(table: Table, columns: _Columns, block: Block, is_entry: Array) -> None:
     """Name the first entry whose place is no number, or one that cannot be drawn."""
+    from napari_rxrx3.data.files.table import misread, where
+
     for i in (1, 2):
         said = {row: text for row, text in block.odd.get(i, ()) if is_entry[row]}
         large = np.flatnonzero(is_entry & (np.abs(block.columns[i]) > _LARGEST)).tolist()
         for row in sorted({*said, *large}):
             name, line = block.columns[0][row].as_py(), block.lines[row]
-            value = repr(said[row][:40]) if row in said else f"{block.columns[i][row]:g}"
+            value = said[row] if row in said else f"{block.columns[i][row]:g}"
             what = "not a number" if row in said else "too large to draw"
-            where = f"{table.name}, {table.row_word} {line:,}, {name!r}"
-            raise MetadataError(f"{where}: {columns[i]} is {value}, {what}.")
+            place = f"{where(table, line)}, {name!r}"
+            raise MetadataError(f"{misread(place, columns[i], value, what)}.")

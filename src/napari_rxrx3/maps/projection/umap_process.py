@@ -24,7 +24,7 @@ _STAGES = {
 }
 _COUNTED = re.compile(r"(\d+)\s*/\s*(\d+)")
 _LINE_END = re.compile(r"[\r\n]")
-_FEW, _BLOCK = 30_000, 1_024
+_FEW, _BLOCK = 30_000, 512
 
 
 def work(channel: Channel) -> None:
@@ -71,9 +71,11 @@ def _nearest(vectors: Any, k: int, spoken: _Spoken) -> tuple[Any, Any, None]:
         return None, None, None
     found = np.empty((len(vectors), k), dtype=np.int64)
     distances = np.empty((len(vectors), k), dtype=np.float32)
+    units = vectors.astype(np.float64)  # of what is nearly alike, 1 - cosine has few digits
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
     for start in range(0, len(vectors), _BLOCK):
         spoken.say(start, len(vectors), "nearest neighbors")
-        cosines = vectors[start : start + _BLOCK] @ vectors.T
+        cosines = units[start : start + _BLOCK] @ units.T
         own = np.arange(len(cosines))
         cosines[own, start + own] = 2
         nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.core.words import count, key_in_words
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.map.chosen_set.entries import (
     MOST_WELLS,
@@ -160,7 +160,7 @@ class ChosenBar(QWidget):
 
     def _take_copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self._session.say(f"Copied {len(self._session.chosen):,} rows.")
+        self._session.say(f"Copied {count(len(self._session.chosen), 'row')}.")
 
     def _save(self) -> None:
         name = "chosen set.csv"

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.core.words import count, key_in_words
 from napari_rxrx3.gui.map.pairs.answer import (
     PairQuestion,
     PairsAnswer,
@@ -292,7 +292,7 @@ class PairsPage(QWidget):
 
         def done(text: str) -> None:
             QGuiApplication.clipboard().setText(text)
-            self._session.say(f"Copied {len(answer.table):,} pairs.")
+            self._session.say(f"Copied {count(len(answer.table), 'pair')}.")
 
         say = self._session.say
         self._tasks.run(_FILE, lambda _: as_csv(answer, "\t"), done, say, "copying pairs")
