@@ -13,7 +13,7 @@ asked for that (`Channel.end_at_eof`), and on Linux even in the middle of compil
 from __future__ import annotations
 
 import importlib.util
-import json
+import marshal
 import os
 import queue
 import signal
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "Message", "Worker", "WorkerFailed", "WorkerProcessError"]
 
 _FRAME = struct.Struct("<IQ")
-"""Lengths of the words of a message, as JSON, and of the bytes that follow them."""
+"""Lengths of the words of a message, and of the bytes that follow them.
+
+The words are written by `marshal`: both sides are the same Python, and JSON takes longer than all
+else that is done here for an image.
+"""
 _PATIENCE_S = 10
 _DEATH_SIGNAL, _KILL = 1, 9
 
@@ -56,10 +60,9 @@ class Channel:
         self._source, self._sink = source, sink
 
     def send(self, words: dict[str, Any], content: bytes = b"") -> None:
-        """Send what JSON can hold, and bytes; raises OSError if nobody is there."""
-        text = json.dumps(words).encode()
-        self._sink.write(_FRAME.pack(len(text), len(content)) + text)
-        self._sink.write(content)
+        """Send plain values by name, and bytes; raises OSError if nobody is there."""
+        text = marshal.dumps(words)
+        self._sink.write(b"".join((_FRAME.pack(len(text), len(content)), text, content)))
         self._sink.flush()
 
     def receive(self) -> Message | None:
@@ -68,9 +71,10 @@ class Channel:
         if len(frame) < _FRAME.size:
             return None
         n_text, n_content = _FRAME.unpack(frame)
-        text, content = self._source.read(n_text), self._source.read(n_content)
-        is_whole = len(text) == n_text and len(content) == n_content
-        return Message(json.loads(text), content) if is_whole else None
+        data = self._source.read(n_text + n_content)
+        if len(data) < n_text + n_content:
+            return None
+        return Message(marshal.loads(data[:n_text]), data[n_text:])  # noqa: S302 - from our own child
 
     def end_at_eof(self) -> None:
         """From now on no message is expected: end this process once the pipe is closed."""
