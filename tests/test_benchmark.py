@@ -499,7 +499,7 @@ def test_the_command_takes_the_options_of_maps(
     [
         ([], ["--pairs", "--interactions"]),
         (["--pairs", "nowhere.csv"], ["nowhere.csv cannot be read"]),
-        (["--pairs", "ONE", "--pairs", "EMPTY"], ["empty.csv is empty"]),
+        (["--pairs", "ONE", "--pairs", "EMPTY"], ["empty.csv cannot be read (it is empty)"]),
         (["--pairs", "ONE", "--pairs", "OTHER"], ["None of the 1 pairs", "other.csv"]),
         (["--interactions", "ONE"], ["one.csv has no column treatment"]),
         (["--pairs", "ONE", "--embedding", "X"], ["no embedding 'X'"]),
