@@ -15,7 +15,7 @@ import builders as b
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.geometry import cosine_distances, directions, mean_distances
-from napari_rxrx3.maps.evidence.significance import n_as_large
+from napari_rxrx3.maps.evidence.p_values import n_as_large
 from napari_rxrx3.maps.heat_map import heat_map
 from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.strips.distances import from_controls

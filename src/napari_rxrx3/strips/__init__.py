@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from napari_rxrx3.strips.kinds import arrange
+    from napari_rxrx3.strips.arrangement import arrange
     from napari_rxrx3.strips.strip import DoseCurve, NothingToCompare, Strip
 
 __all__ = ["DoseCurve", "NothingToCompare", "Strip", "arrange"]
@@ -16,7 +16,7 @@ __all__ = ["DoseCurve", "NothingToCompare", "Strip", "arrange"]
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "kinds": ["arrange"],
+        "arrangement": ["arrange"],
         "strip": ["DoseCurve", "NothingToCompare", "Strip"],
     },
 )

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, benjamini_hochberg
 from napari_rxrx3.maps.evidence.replicates import Replicates
-from napari_rxrx3.maps.evidence.significance import NullOfPairs, NullOnPlates, benjamini_hochberg
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries, NeighborSearch

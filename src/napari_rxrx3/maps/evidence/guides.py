@@ -11,7 +11,7 @@ import pandas as pd
 
 from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.core.perturbation import gene_of_guide
-from napari_rxrx3.maps.evidence.significance import add_one_p, n_as_large
+from napari_rxrx3.maps.evidence.p_values import add_one_p, n_as_large
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries

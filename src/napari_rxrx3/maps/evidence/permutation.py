@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.maps.align import controls_needed
-from napari_rxrx3.maps.evidence.significance import add_one_p, n_as_large
+from napari_rxrx3.maps.evidence.p_values import add_one_p, n_as_large
 from napari_rxrx3.maps.space import WellSpace
 
 if TYPE_CHECKING:

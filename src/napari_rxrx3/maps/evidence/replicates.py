@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.maps.evidence.significance import ROUNDING
+from napari_rxrx3.maps.evidence.p_values import ROUNDING
 from napari_rxrx3.maps.vector_search import NO_DIRECTION
 
 if TYPE_CHECKING:

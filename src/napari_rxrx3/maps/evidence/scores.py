@@ -16,9 +16,9 @@ import pandas as pd
 
 from napari_rxrx3.core.geometry import cosine_distances, mean_distances
 from napari_rxrx3.maps.evidence.guides import guide_agreement
+from napari_rxrx3.maps.evidence.p_values import SIZES, add_one_p, n_as_large, size_below
 from napari_rxrx3.maps.evidence.permutation import strength_p
 from napari_rxrx3.maps.evidence.plate_nulls import PlateDraws
-from napari_rxrx3.maps.evidence.significance import SIZES, add_one_p, n_as_large, size_below
 from napari_rxrx3.maps.space import WellSpace
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import screens as s
-from napari_rxrx3.maps.evidence.significance import NullOfPairs, add_one_p, benjamini_hochberg
+from napari_rxrx3.maps.evidence.p_values import NullOfPairs, add_one_p, benjamini_hochberg
 
 ALL = 10**6
 PLACES = [(experiment, plate) for experiment in s.PAIR for plate in (1, 2, 3)]

@@ -1,4 +1,4 @@
-"""The kinds of strips: choosing what a well is compared with."""
+"""Where a strip is arranged: choosing what a well is compared with."""
 
 from __future__ import annotations
 
