@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS = ("Haswell", "SkylakeX", "Zen", "Prescott")
 TESTS = (
-    *("alignment", "scores", "precision", "vector_search", "significance", "doubts", "heat_map"),
+    *("alignment", "scores", "precision", "vector_search", "p_values", "doubts", "heat_map"),
     *("pairs", "strips", "phenomap", "reference", "benchmark", "projection"),
 )
 _PROBE = """
