@@ -6,12 +6,21 @@
 .NOTPARALLEL:
 
 CODE := src tests scripts benchmarks
+# What is tested, and when: CONTRIBUTING.md, "Tests".
+STAGES := ready lint types manifest docs test-pyqt5 test-pyqt6
+MORE_STAGES := ready test-soak test-pyqt6-all package bench-quick
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile
+SOURCE_TESTS = $(shell grep -l 'mark\.source' tests/test_*.py)
+ON_PYQT6 := $(patsubst %,tests/test_%.py,bindings widgets tasks explorer reader)
+
 heading = @printf '\n--- %s ---\n' '$(1)'
 
-export PYTHON
+export PYTHON JOBS
 
-.PHONY: help demo test setup setup-pyqt6 system lint format types manifest package \
-	test-pyqt5 test-pyqt6 test-kernels soak fuzz matrix bench bench-quick docs setup-docs docs-pictures clean clean-all
+.PHONY: help demo test test-all ready setup setup-pyqt6 system lint format types manifest package \
+	test-pyqt5 test-pyqt6 test-pyqt6-all test-soak test-kernels soak fuzz matrix bench bench-quick \
+	docs setup-docs docs-pictures clean clean-all
 
 help: ## say what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -20,10 +29,16 @@ help: ## say what can be made
 demo: setup ## open napari on the demo data; without a display, save the picture demo.png
 	@scripts/demo.sh
 
-test: lint types manifest package docs test-pyqt5 test-pyqt6 bench-quick ## everything that CI runs
+test: ## what every change has to pass, in ten minutes: says what each stage took
+	@scripts/stages.sh $(STAGES)
+
+test-all: ## the rest of what CI runs, in half an hour more
+	@scripts/stages.sh $(MORE_STAGES)
 
 setup: system ## make .venv (PyQt5) ready: the environment for everyday work
 	@scripts/setup.sh pyqt5
+
+ready: setup setup-pyqt6 setup-docs
 
 setup-pyqt6: system
 	@scripts/setup.sh pyqt6
@@ -31,11 +46,13 @@ setup-pyqt6: system
 system:
 	@scripts/system.sh
 
-lint: setup ## ruff: style rules and formatting
+lint: setup ## ruff: style rules and formatting; and what the tests read in the sources
 	$(call heading,ruff check)
 	@.venv/bin/ruff check $(CODE)
 	$(call heading,ruff format --check)
 	@.venv/bin/ruff format --check $(CODE)
+	$(call heading,pytest on the sources)
+	@scripts/run.sh pyqt5 python -m pytest -q -m source $(SOURCE_TESTS)
 
 format: setup ## let ruff mend what it can
 	@.venv/bin/ruff check --fix $(CODE)
@@ -55,11 +72,21 @@ package: setup ## build sdist and wheel; install, start and draw with what was b
 
 test-pyqt5: setup ## pytest on PyQt5; ARGS="tests/test_plate.py -k address" narrows it
 	$(call heading,pytest on PyQt5)
-	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m pytest $(ARGS)
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m pytest \
+		$(or $(ARGS),-q $(PARALLEL) -m "not source and not soak")
 
-test-pyqt6: setup-pyqt6 ## pytest on PyQt6, in .venv-pyqt6
+test-pyqt6: setup-pyqt6 ## pytest on PyQt6, some of what depends on Qt; ARGS as above
 	$(call heading,pytest on PyQt6)
-	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest $(ARGS)
+	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest \
+		$(or $(ARGS),-q $(PARALLEL) -m "qt and not source and not soak" $(ON_PYQT6))
+
+test-pyqt6-all: setup-pyqt6 ## pytest on PyQt6, all that depends on Qt
+	$(call heading,all of pytest on PyQt6)
+	@scripts/run.sh pyqt6 scripts/xvfb.sh python -m pytest -q $(PARALLEL) -m "qt and not source"
+
+test-soak: setup ## pytest on PyQt5, what takes long
+	$(call heading,long tests on PyQt5)
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m pytest -q $(PARALLEL) -m soak
 
 test-kernels: setup ## tests of numbers with the BLAS of other processors; ARGS="--only Haswell" one of them
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/kernels.py $(ARGS)

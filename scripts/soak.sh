@@ -33,7 +33,7 @@ main() {
 let_the_monkey_in() {
     local log=$logs/monkey-$1.log lost=nothing
     printf '\n--- a monkey on %s, seed %s ---\n' "$1" "$MONKEY_SEED"
-    run "$1" "$log" -q -s --show-capture=no tests/test_monkey.py || lost="something: see $log"
+    run "$1" "$log" -q -s --show-capture=no -m soak tests/test_monkey.py || lost="something: see $log"
     {
         printf 'a monkey at the window, %s\n' "$1"
         grep -E 'actions \(seed|^at rest' "$log" | sed '1s/: .*//; 2,$d; s/^/  /' || true
@@ -71,7 +71,7 @@ break_files() {
 run() {
     local lane=$1 log=$2
     shift 2
-    scripts/run.sh "$lane" scripts/xvfb.sh python -X faulthandler -m pytest "$@" 2>&1 |
+    scripts/run.sh "$lane" scripts/xvfb.sh python -X faulthandler -m pytest --timeout 0 "$@" 2>&1 |
         tee "$log" || {
         failed=1
         return 1

@@ -5,20 +5,47 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from builders import Screen
-from window import Window, standing_viewer
+pytest.register_assert_rewrite("standing", "window")
+
+from builders import Screen  # noqa: E402
+from displays import take_own_display  # noqa: E402
+from standing import Standing  # noqa: E402
+from window import WINDOW_SIZE, Window  # noqa: E402
 
 # What every run tries is the same, so that a run fails only for what was changed. To look for
 # more: HYPOTHESIS_PROFILE=explore, where each run tries something else.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # one of the processes of pytest-xdist
+        config.add_cleanup(take_own_display())
+
+
+@pytest.hookimpl(tryfirst=True)  # before anybody looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (
+            "qapp" in item.fixturenames or uses_qt(item.module)
+        ):
+            item.add_marker(pytest.mark.qt)
+
+
+@cache
+def uses_qt(module: ModuleType) -> bool:
+    owners = (getattr(value, "__module__", "") or "" for value in vars(module).values())
+    return any(str(owner).startswith(("PyQt", "PySide", "napari.")) for owner in owners)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -47,29 +74,60 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="session")
+def standing(qapp: Any) -> Iterator[Standing]:
+    made = Standing()
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def open_window(
+def make_napari_viewer(
+    _no_standing_window: None, make_napari_viewer: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Napari's own, which bears no other window beside those that it makes."""
+    return make_napari_viewer
+
+
+@pytest.fixture
+def _no_standing_window(standing: Standing) -> None:
+    standing.end()
+
+
+@pytest.fixture
+def open_window(standing: Standing, qtbot: Any) -> Iterator[Callable[..., Window]]:
+    """Open a data set in a window that is as new; see `standing` for what that means."""
+
+    def make(path: Path | None = None, screen: Screen | None = None) -> Window:
+        window = standing.dock(qtbot, screen)
+        if path is not None:
+            window.open(path)
+        return window
+
+    yield make
+    standing.clean(qtbot)
+
+
+@pytest.fixture
+def standing_window(standing: Standing, qtbot: Any, request: pytest.FixtureRequest) -> Window:
+    """The same for all tests of a module: each gives it a state that it knows."""
+    return standing.of(request.module.__name__, qtbot)
+
+
+@pytest.fixture
+def new_window(
     make_napari_viewer: Callable[..., Any], qtbot: Any
 ) -> Iterator[Callable[..., Window]]:
+    """Open a new window: for the first start, for several of them, and for closing one."""
+
     def make(path: Path | None = None, screen: Screen | None = None) -> Window:
         viewer = make_napari_viewer(show=True)
-        viewer.window.resize(1280, 800)
+        viewer.window.resize(*WINDOW_SIZE)
         _, explorer = viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
         window = Window(viewer, explorer, screen or Screen(), qtbot)
         if path is not None:
-            explorer.open_path(str(path))
-            qtbot.waitUntil(lambda: explorer.session.dataset is not None, timeout=20_000)
-            window.settle()
+            window.open(path)
         return window
 
     yield make
     gc.collect()
-
-
-@pytest.fixture(scope="module")
-def standing_window(qapp: Any) -> Iterator[Window]:
-    """One window for all tests of a module; each gives it its own `qtbot` and a known state."""
-    with standing_viewer() as viewer:
-        _, explorer = viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
-        yield Window(viewer, explorer, Screen(), None)
-        del viewer, explorer

@@ -24,7 +24,7 @@ from napari_rxrx3.data.demo.demo_compounds import COMPOUNDS
 from napari_rxrx3.gui.neighbors.card import Card, Number, PerturbationCard
 from napari_rxrx3.gui.neighbors.structure import draw_structure, why_no_picture
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
-from window import own_browser, rgba_of
+from window import Window, own_browser, rgba_of
 
 LEFT = Qt.MouseButton.LeftButton
 DARK, LIGHT = ("#f0f1f2", "#23242b"), ("#1e1e21", "#ebe7e6")
@@ -506,9 +506,9 @@ def test_drawing_never_raises(smiles: str, dark: bool) -> None:
 
 @needs_rdkit
 def test_the_card_follows_naparis_theme_in_a_dock(
-    make_napari_viewer: Callable[..., Any], qtbot: QtBot
+    open_window: Callable[..., Window], qtbot: QtBot
 ) -> None:
-    viewer = make_napari_viewer(show=True)
+    viewer = open_window().viewer
     card = PerturbationCard()
     viewer.window.add_dock_widget(card, name="card")
     for theme in ("dark", "light", "dark"):
@@ -519,3 +519,4 @@ def test_the_card_follows_naparis_theme_in_a_dock(
             picture = rgba_of(part.grab().toImage())[..., :3].reshape(-1, 3)
             assert (contrast(picture, paper) > 7).sum() > 20, (theme, part)
     card.structure.drawing.close(wait=True)
+    card.deleteLater()

@@ -429,6 +429,7 @@ def windows(data: str, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     }
 
 
+@pytest.mark.qt
 @pytest.mark.parametrize(("name", "size"), [("well", (800, 1280)), ("neighbors", (700, 1000))])
 def test_a_screenshot_shows_the_window(windows: Runs, name: str, size: tuple[int, int]) -> None:
     out, err, code, folder = windows[name]
@@ -442,6 +443,7 @@ def test_a_screenshot_shows_the_window(windows: Runs, name: str, size: tuple[int
     assert middle.max(axis=-1).mean() > 40
 
 
+@pytest.mark.qt
 def test_an_unknown_perturbation_closes_the_window_with_a_sentence(
     windows: Runs,
 ) -> None:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from demo_data import Call, written_demo
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.demo.demo_screen import DOSES, DemoWell, lay_out
 from napari_rxrx3.data.demo.screen_files import DEMO_VERSION, write_demo
@@ -46,14 +47,18 @@ class Stop(Exception):
 
 
 @pytest.fixture(scope="module")
-def calls() -> list[tuple[int, int, str]]:
-    return []
+def made() -> tuple[Path, list[Call]]:
+    return written_demo()
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[int, int, str]]) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "demo"
-    return write_demo(folder, progress=lambda *call: calls.append(call))
+def demo(made: tuple[Path, list[Call]]) -> Path:
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def calls(made: tuple[Path, list[Call]]) -> list[Call]:
+    return made[1]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +137,7 @@ def test_second_call_does_nothing(demo: Path) -> None:
     assert (demo / "demo.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.soak
 def test_stopped_work_leaves_nothing_and_was_the_same(demo: Path, tmp_path: Path) -> None:
     seen: dict[str, bytes] = {}
 

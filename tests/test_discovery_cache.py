@@ -235,6 +235,7 @@ print(ds.embeddings["embeddings"].vectors.sum())
 """
 
 
+@pytest.mark.soak
 def test_processes_may_open_with_one_cache_at_once(data: Path, cache: Path) -> None:
     command = [sys.executable, "-c", _OPEN, str(data), str(cache)]
     running = [

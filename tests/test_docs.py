@@ -59,10 +59,15 @@ def blocks_of(page: Path) -> Iterator[Block]:
         yield Block(page.relative_to(ROOT).as_posix(), line, match[1], match[2])
 
 
-def with_blocks(*languages: str) -> list[pytest.param]:
+def with_blocks(*languages: str, soak: bool = False) -> list[pytest.param]:
+    """The pages that have such blocks; with `soak`, all but README are left for later."""
     found = ((page, [x for x in blocks_of(page) if x.language in languages]) for page in PAGES)
     return [
-        pytest.param(blocks, id=page.relative_to(ROOT).as_posix())
+        pytest.param(
+            blocks,
+            id=page.relative_to(ROOT).as_posix(),
+            marks=[pytest.mark.soak] if soak and page.name != "README.md" else [],
+        )
         for page, blocks in found
         if blocks
     ]
@@ -127,7 +132,10 @@ def save_what_came_before(desk: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _at_the_desk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _at_the_desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("source"):
+        return
+    desk = request.getfixturevalue("desk")
     monkeypatch.chdir(desk)
     for name in ("figure.pdf", "rxrx3"):
         shutil.rmtree(desk / name, ignore_errors=True)
@@ -148,13 +156,15 @@ def test_python_runs_from_top_to_bottom(blocks: list[Block]) -> None:
 # --- commands ---------------------------------------------------------------------------------
 
 
+@pytest.mark.source
 def test_every_language_is_run() -> None:
     known = PLAIN | {"python", "sh", "console", "json", "csv"}
     found = {(x.page, x.line, x.language) for page in PAGES for x in blocks_of(page)}
     assert [where for where in sorted(found) if where[2] not in known] == []
 
 
-@pytest.mark.parametrize("blocks", with_blocks("sh", "console"))
+@pytest.mark.qt
+@pytest.mark.parametrize("blocks", with_blocks("sh", "console", soak=True))
 def test_commands_run(blocks: list[Block], capfd: pytest.CaptureFixture[str]) -> None:
     for block in blocks:
         for line in block.text.splitlines():
@@ -263,6 +273,7 @@ RULES: dict[str, Callable[[list[str]], None]] = {
 }
 
 
+@pytest.mark.source
 def test_the_page_of_the_command_line_names_every_option() -> None:
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     commands = next(a.choices for a in _parser()._actions if a.dest == "COMMAND" or a.choices)
@@ -279,6 +290,7 @@ def test_the_page_of_the_command_line_names_every_option() -> None:
 # --- tables -----------------------------------------------------------------------------------
 
 
+@pytest.mark.source
 @pytest.mark.parametrize("blocks", with_blocks("json"))
 def test_json_can_be_read(blocks: list[Block]) -> None:
     for block in blocks:
@@ -311,6 +323,7 @@ def kind_of_table(path: Path) -> str:
 # --- links and words --------------------------------------------------------------------------
 
 
+@pytest.mark.source
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     text = BLOCK.sub("", page.read_text(encoding="utf-8"))
@@ -331,6 +344,7 @@ def headings_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in found}
 
 
+@pytest.mark.source
 def test_messages_that_are_explained_are_ours() -> None:
     """What troubleshooting quotes is what the program says, word for word."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

@@ -64,8 +64,8 @@ def window(open_window: Callable[..., Window], screen: Screen, tmp_path: Path) -
     return open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
 
 
-def test_a_first_time_user_is_told_what_to_do(open_window: Callable[..., Window]) -> None:
-    window = open_window()
+def test_a_first_time_user_is_told_what_to_do(new_window: Callable[..., Window]) -> None:
+    window = new_window()
     welcome = window.explorer.welcome
     window.qtbot.waitUntil(welcome.isVisible)
     assert welcome.folder_button.isVisible()
@@ -467,8 +467,11 @@ def actions_under(actions: list[Any]) -> Iterator[Any]:
             yield action
 
 
-def test_two_viewers_are_independent(window: Window, open_window: Callable[..., Window]) -> None:
-    second = open_window()
+def test_two_viewers_are_independent(
+    new_window: Callable[..., Window], screen: Screen, tmp_path: Path
+) -> None:
+    window = new_window(screen.write_rxrx3(tmp_path / "screen"), screen)
+    second = new_window()
     assert second.session is not window.session
     assert second.session.dataset is None
     window.click_well("D05")
@@ -572,7 +575,7 @@ def assert_closes(
 
 @needs_aiohttp
 def test_the_window_can_be_closed_while_a_data_set_is_opened(
-    open_window: Callable[..., Window],
+    new_window: Callable[..., Window],
     screen: Screen,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -580,7 +583,7 @@ def test_the_window_can_be_closed_while_a_data_set_is_opened(
     screen.write_rxrx3(tmp_path / "screen")
     store, before = Store(held={"metadata.csv"}), our_threads()
     with served(tmp_path, True, store) as url:
-        window = open_window()
+        window = new_window()
         window.explorer.open_path(f"{url}/screen")
         window.qtbot.waitUntil(lambda: store.was_asked("metadata.csv"), timeout=20_000)
         assert our_threads() > before
@@ -590,7 +593,7 @@ def test_the_window_can_be_closed_while_a_data_set_is_opened(
 
 @needs_aiohttp
 def test_the_window_can_be_closed_while_it_measures_contrast_and_makes_a_map(
-    open_window: Callable[..., Window],
+    new_window: Callable[..., Window],
     screen: Screen,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -601,7 +604,7 @@ def test_the_window_can_be_closed_while_it_measures_contrast_and_makes_a_map(
     screen.write_folders(root)
     store, before = Store(held={"Plate1/C12"}), our_threads()
     with served(tmp_path, True, store) as url:
-        window = open_window()
+        window = new_window()
         window.explorer.open_path(f"{url}/screen")
         tasks, model = window.explorer.workspace.tasks, window.explorer.neighbors.model
         window.qtbot.waitUntil(lambda: store.was_asked("Plate1/C12"), timeout=20_000)

@@ -28,11 +28,12 @@ from napari_rxrx3.data.images.decode import (
 )
 from napari_rxrx3.data.wells.metadata import read_metadata
 from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+from samples import sample
 
 N_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", sample(TARGETS, every=4))
 def test_whatever_it_is_fed_with_it_takes_or_refuses(name: str) -> None:
     target = TARGETS[name]
     seeds = target.seeds()

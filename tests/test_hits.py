@@ -372,6 +372,7 @@ while True:
 """
 
 
+@pytest.mark.soak
 def test_a_review_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
     addresses = [f"{row}{column:02d}" for row in "BCDEF" for column in range(2, 42)]
     rows = [b.guide_row("gene-001", 1, address, f"GENE{address}") for address in addresses]

@@ -24,6 +24,7 @@ from monkey.world import World
 from napari_rxrx3.core.display import display
 from napari_rxrx3.data.cache.disk_cache import default_cache_folder
 from napari_rxrx3.gui.share.reopening import set_reopens_last
+from samples import soak
 from window import Window
 
 N_ACTIONS = int(os.environ.get("MONKEY_ACTIONS", "120"))
@@ -110,20 +111,22 @@ def worlds(tmp_path: Path) -> list[World]:
 @pytest.mark.filterwarnings(  # napari's word on strips of large wells that are turned to 3D
     "ignore:data shape .* exceeds GL_MAX_TEXTURE_SIZE:UserWarning"
 )
+@pytest.mark.parametrize("n_actions", [60, soak(N_ACTIONS)])
 def test_a_monkey_breaks_nothing(
-    open_window: Callable[..., Window],
+    n_actions: int,
+    new_window: Callable[..., Window],
     worlds: list[World],
     tmp_path: Path,
     qtbot: Any,
     qtlog: Any,
 ) -> None:
     trouble: list[str] = []
-    window = open_window()
+    window = new_window()
     monkey = Monkey(window, worlds, SEED, trouble, default_cache_folder())
     started = time.monotonic()
     with watched(trouble), answered(tmp_path, Random(SEED)):
         try:
-            monkey.run(N_ACTIONS, max(30, N_ACTIONS // 12))
+            monkey.run(n_actions, max(30, n_actions // 12))
         finally:
             display.reset()
             set_reopens_last(False)

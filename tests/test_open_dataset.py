@@ -155,17 +155,17 @@ def test_columns_have_the_types_that_the_design_names(
 @pytest.mark.parametrize(
     "parts",
     [
-        {"metadata"},
-        {"images"},
-        {"embeddings"},
-        {"metadata", "images"},
-        {"metadata", "embeddings"},
-        {"images", "embeddings"},
+        ("metadata",),
+        ("images",),
+        ("embeddings",),
+        ("metadata", "images"),
+        ("metadata", "embeddings"),
+        ("images", "embeddings"),
     ],
     ids="+".join,
 )
 def test_any_part_of_a_data_set_opens(
-    parts: set[str], mixed: b.Screen, root: Path, cache: Path
+    parts: tuple[str, ...], mixed: b.Screen, root: Path, cache: Path
 ) -> None:
     if "metadata" in parts:
         mixed.write_metadata(root / "metadata.csv")

@@ -31,6 +31,7 @@ from napari_rxrx3.data.thumbnails.plate_thumbnails import (
 )
 from napari_rxrx3.data.thumbnails.prepare import plates_named, prepare
 from napari_rxrx3.dataset import Dataset
+from samples import soak
 
 GENE, COMPOUND = "gene-001", "compound-001"
 PLATE, CORE_PLATE = PlateId(GENE, 1), PlateId(COMPOUND, 1)
@@ -320,7 +321,7 @@ def test_two_programs_lose_nothing(tars: tuple[Dataset, b.Screen], root: Path, c
     assert kept_file(cache).stat().st_size < (len(expected) + 1) * record  # nothing twice
 
 
-@pytest.mark.parametrize("spoil", ["cut off", "flipped", "empty", "of another kind"])
+@pytest.mark.parametrize("spoil", ["cut off", *map(soak, ("flipped", "empty", "of another kind"))])
 def test_a_damaged_file_costs_no_more_than_what_is_damaged(
     tars: tuple[Dataset, b.Screen], root: Path, cache: Path, spoil: str
 ) -> None:
@@ -435,7 +436,7 @@ def test_what_failed_is_tried_again_when_the_plate_is_asked_for(root: Path, cach
     assert (thumbnails.state == KNOWN).sum() == 24
 
 
-@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("ranges", [True, soak(False)])
 def test_a_plate_on_a_server(root: Path, cache: Path, ranges: bool) -> None:
     screen = a_screen(LARGE)
     screen.write_metadata(root / "metadata.csv")
@@ -572,7 +573,7 @@ def hear_ctrl_c() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is set by a variable")
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGKILL, soak(signal.SIGINT)])
 def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: int) -> None:
     screen = a_screen(64)
     screen.write_metadata(root / "metadata.csv")
@@ -606,6 +607,7 @@ def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: i
     )
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is set by a variable")
 def test_two_programs_prepare_one_plate_at_once(root: Path, tmp_path: Path) -> None:
     core(root)

@@ -96,9 +96,7 @@ class Page:
 
 
 @pytest.fixture
-def window(
-    plugin: Any, make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path
-) -> Window:
+def window(plugin: Any, open_window: Callable[..., Window], tmp_path: Path) -> Window:
     """A window on three wells; its control comes first."""
     screen = b.Screen.of(
         [
@@ -108,20 +106,15 @@ def window(
         ],
         SIZE,
     )
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1280, 800)
-    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "RxRx3 Explorer")
-    window = Window(viewer, explorer, screen, qtbot)
-    window.open(screen.write_rxrx3(tmp_path / "screen"))
-    return window
+    follow_preferences()  # as a new window does
+    return open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
 
 
 @pytest.fixture
-def page(plugin: Any, make_napari_viewer: Callable[..., Any], qtbot: Any) -> Page:
+def page(plugin: Any, open_window: Callable[..., Window], qtbot: Any) -> Page:
     """The page of a window without data."""
-    viewer = make_napari_viewer(show=True)
-    viewer.window.add_plugin_dock_widget(PLUGIN, "RxRx3 Explorer")
-    return open_page(viewer, qtbot)
+    follow_preferences()  # as a new window does
+    return open_page(open_window().viewer, qtbot)
 
 
 def open_page(viewer: Any, qtbot: Any) -> Page:
@@ -314,22 +307,22 @@ def test_tags_have_other_names_and_colors_at_once(window: Window) -> None:
 
 
 def test_the_contrast_rule_holds_for_open_and_for_new_windows(
-    window: Window, make_napari_viewer: Callable[..., Any]
+    plugin: Any, new_window: Callable[..., Window]
 ) -> None:
+    window = new_window()
     settings().display.contrast_rule = "from this well"
     assert window.session.contrast_rule == "from this well"
     assert window.explorer.stains.rule.currentText() == "contrast from this well"
-    another = make_napari_viewer(show=True)
-    _, explorer = another.window.add_plugin_dock_widget(PLUGIN, "RxRx3 Explorer")
-    assert explorer.session.contrast_rule == "from this well"
+    assert new_window().session.contrast_rule == "from this well"
 
 
 def test_a_window_that_was_closed_is_left_alone(
-    plugin: Any, make_napari_viewer: Callable[..., Any], qtbot: Any
+    plugin: Any, new_window: Callable[..., Window], qtbot: Any
 ) -> None:
-    viewer = make_napari_viewer(show=True)
-    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "RxRx3 Explorer")
-    session, n_before = explorer.session, len(display.palette_changed)
+    window = new_window()
+    viewer, session = window.viewer, window.session
+    n_before = len(display.palette_changed)
+    del window
     closed = viewer.window._qt_window
     viewer.close()
     gone: list[int] = []

@@ -203,11 +203,13 @@ def bad_things(file: Path) -> Iterator[str]:
         yield "openUrl"
 
 
+@pytest.mark.source
 def test_no_code_of_ours_unpickles_evaluates_unpacks_or_calls_home() -> None:
     assert len(FILES) > 250
     assert [f"{file}: {bad}" for file in FILES for bad in bad_things(file)] == []
 
 
+@pytest.mark.source
 @pytest.mark.parametrize(
     "code",
     [

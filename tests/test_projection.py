@@ -28,6 +28,7 @@ from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.umap import UmapSettings, has_umap, how_long, umap
 from napari_rxrx3.maps.projection.umap_worker import run_umap
+from samples import soak
 
 GENES = tuple(f"GENE{i}" for i in range(30))
 DIM = 12
@@ -280,6 +281,7 @@ def test_umap_shows_the_groups_says_how_and_is_kept(tmp_path: Path) -> None:
             umap(phenomap, other, stop_at("starting"))
 
 
+@pytest.mark.soak
 @needs_umap
 def test_umap_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     vectors = unit_vectors(300)
@@ -291,6 +293,7 @@ def test_umap_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.soak
 @needs_umap
 def test_umap_of_almost_nothing_still_gives_places() -> None:
     few = [np.abs(unit_vectors(n, dimension)) for n, dimension in ((3, 4), (16, 1))]
@@ -316,7 +319,13 @@ def taken(tmp_path: Path) -> Callable[[str], list[str]]:
 
 @needs_umap
 @pytest.mark.parametrize(
-    "words", ["starting", "handing over", "loading umap-learn", "nearest neighbors", "layout"]
+    "words",
+    [
+        "starting",
+        soak("handing over"),
+        "loading umap-learn",
+        *map(soak, ("nearest neighbors", "layout")),
+    ],
 )
 def test_a_cancelled_umap_leaves_no_process_no_thread_and_no_file(
     taken: Callable[[str], list[str]], words: str
@@ -342,7 +351,7 @@ run_umap([vectors], vectors.shape, {"n_neighbors": 15, "min_dist": 0.1, "seed": 
 
 @needs_umap
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals")
-@pytest.mark.parametrize("words", ["loading umap-learn", "descent"])
+@pytest.mark.parametrize("words", ["loading umap-learn", soak("descent")])
 def test_a_umap_ends_with_the_program_that_wanted_it(words: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OTHER_PROGRAM, words], stdout=subprocess.PIPE

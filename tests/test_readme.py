@@ -20,6 +20,8 @@ from napari_rxrx3.gui.explorer import _TABS
 from napari_rxrx3.gui.keys import KEYS
 from test_scripts import script
 
+pytestmark = pytest.mark.source
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"\]\([^)]*\)", "]", re.sub(r"^```.*?^```$", "", README, flags=re.M | re.S))

@@ -70,6 +70,7 @@ def test_core_data_and_maps_load_no_qt_and_no_napari() -> None:
     assert not loaded & GUI
 
 
+@pytest.mark.source
 def test_imports_lead_inward_only() -> None:
     outward = [
         f"{name} -> {other}"
@@ -80,6 +81,7 @@ def test_imports_lead_inward_only() -> None:
     assert not outward
 
 
+@pytest.mark.source
 def test_no_imports_lead_in_a_circle() -> None:
     ours = {name: imported & FILES.keys() for name, imported in IMPORTS.items()}
     assert not list(circles(ours))
@@ -98,6 +100,7 @@ def circles(graph: dict[str, set[str]]) -> Iterator[str]:
             return
 
 
+@pytest.mark.source
 def test_a_circle_is_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}}
     assert sorted(sorted(set(circle.split(" <- "))) for circle in circles(graph)) == [
@@ -144,6 +147,7 @@ os._exit(0)  # a window that was never shown has nothing to save
 """
 
 
+@pytest.mark.qt
 def test_the_explorer_is_docked_without_what_reads_tables_and_images() -> None:
     run = subprocess.run(
         [sys.executable, "-c", DOCK], capture_output=True, text=True, check=True, timeout=120
@@ -154,6 +158,7 @@ def test_the_explorer_is_docked_without_what_reads_tables_and_images() -> None:
     assert not loaded & NEEDED_LATER
 
 
+@pytest.mark.source
 def test_the_manifest_names_reader_sample_data_and_commands() -> None:
     assert manifest_modules() == [
         f"napari_rxrx3.{name}" for name in ("_commands", "_reader", "_sample_data", "_writer")
@@ -199,6 +204,7 @@ def private_of_napari(code: str) -> set[str]:
     return found
 
 
+@pytest.mark.source
 def test_what_a_rule_forbids_is_found() -> None:
     code = """
 window = viewer.window._qt_window
@@ -213,17 +219,20 @@ self._qt = self._viewer
     }
 
 
+@pytest.mark.source
 def test_the_window_imports_no_edge() -> None:
     assert len(WINDOW) > 80
     edges = {f"{_OURS}{n}" for n in ("cli", "_reader", "_writer", "_commands", "_sample_data")}
     assert not [f"{name} -> {other}" for name in WINDOW for other in IMPORTS[name] & edges]
 
 
+@pytest.mark.source
 def test_what_is_private_to_napari_is_reached_in_one_module() -> None:
     reached = {n: private_of_napari(f.read_text(encoding="utf-8")) for n, f in WINDOW.items()}
     assert [name for name, found in reached.items() if found] == [f"{_OURS}gui.napari_window"]
 
 
+@pytest.mark.source
 def test_layers_are_made_in_one_module() -> None:
     calls = {
         f"{name} calls {ast.unparse(node.func)}"

@@ -23,6 +23,7 @@ from napari_rxrx3.maps.evidence import scores as scores_module
 from napari_rxrx3.maps.evidence.scores import ScoreStore
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import Query
+from samples import sample, soak
 
 COLUMNS = [
     "strength",
@@ -163,7 +164,7 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("design", SILENT)
+@pytest.mark.parametrize("design", sample(SILENT, every=2))
 def test_without_effect_the_p_of_strength_is_uniform(design: str, new_folder: Folder) -> None:
     """On average over screens: those of one screen hang together by the controls they share."""
     small = []
@@ -220,7 +221,7 @@ def test_an_effect_makes_wells_consistent(dataset: Any) -> None:
     assert (p[s.gene_names(14)[8:]] > 0.05).sum() >= 4
 
 
-@pytest.mark.parametrize("plate", [0.0, 1.0])
+@pytest.mark.parametrize("plate", [soak(0.0), 1.0])
 def test_without_effect_the_p_of_consistency_is_uniform(plate: float, new_folder: Folder) -> None:
     """What plates do to their wells makes no perturbation consistent: the null has it too."""
     p = []
@@ -289,6 +290,7 @@ def test_the_odd_guide_is_named(guided: Any) -> None:
     assert odd[ACTIVE].drop(["GENE003", "GENE006"]).isna().all()
 
 
+@pytest.mark.soak
 def test_without_effect_no_guide_is_the_odd_one(new_folder: Folder) -> None:
     """More often than by the chance of one in twenty."""
     named = []

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 import tarfile
 import zipfile
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+
+pytestmark = pytest.mark.source
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -153,3 +158,75 @@ def test_workflows_ask_for_what_there_is() -> None:
     made = set(re.findall(r"run: make ([\w-]+)", text))
     assert made
     assert made <= targets
+
+
+# --- what make runs ---------------------------------------------------------------------------
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+MARKS = ("qt", "soak", "source")
+
+
+def stages(name: str) -> list[str]:
+    (found,) = re.findall(rf"^{name} := (.+)$", MAKEFILE, re.MULTILINE)
+    return str(found).split()
+
+
+def marks_wanted(stage: str) -> tuple[str, str]:
+    """Which environment a stage runs pytest in, and which marks it asks for."""
+    recipe = re.split(rf"^{stage}:", MAKEFILE, flags=re.MULTILINE)[1].split("\n\n")[0]
+    (lane,) = re.findall(r"run\.sh (pyqt\d)", recipe)
+    (wanted,) = re.findall(r'-m "?([\w ]+)"?', recipe.rsplit("pytest", 1)[1])
+    return lane, wanted.strip()
+
+
+def runs_of(marks: set[str], stages: list[str]) -> list[str]:
+    """The environments in which a test of these marks is run."""
+    given = {mark: mark in marks for mark in MARKS}
+    asked = [marks_wanted(stage) for stage in stages if stage.startswith(("test-", "lint"))]
+    return [lane for lane, wanted in asked if eval(wanted, {}, given)]  # noqa: S307
+
+
+@pytest.mark.parametrize("n_marks", range(len(MARKS) + 1))
+def test_every_test_is_run(n_marks: int) -> None:
+    """By one stage or the other on PyQt5, and on PyQt6 if it depends on Qt."""
+    for marks in map(set, combinations(MARKS, n_marks)):
+        runs = runs_of(marks, stages("STAGES") + stages("MORE_STAGES"))
+        assert "pyqt5" in runs, marks
+        assert "pyqt6" in runs or "qt" not in marks or "source" in marks, marks
+
+
+def test_stages_are_targets_and_each_target_that_checks_is_a_stage() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
+    run = {*stages("STAGES"), *stages("MORE_STAGES")}
+    assert run <= targets
+    checks = {target for target in targets if target.startswith("test-")} - {"test-all"}
+    assert {*checks, "lint", "types", "manifest", "docs", "package", "bench-quick"} <= run
+
+
+@pytest.mark.parametrize("file", [".ci/run", ".github/workflows/test.yml"])
+def test_both_parts_run_in_continuous_integration(file: str) -> None:
+    made = re.findall(r"make (test[\w-]*)(?: <|$)", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+    assert made == ["test", "test-all"]
+
+
+def test_files_that_are_named_in_the_makefile_are_there() -> None:
+    (listed,) = re.findall(r"^ON_PYQT6 := .*test_%\.py,(.+)\)$", MAKEFILE, re.MULTILINE)
+    files = [ROOT / "tests" / f"test_{name}.py" for name in listed.split()]
+    assert files
+    assert [file for file in files if not file.is_file()] == []
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or shutil.which("make") is None, reason="there is no make here"
+)
+def test_stages_are_timed_and_the_first_that_fails_is_the_last(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=lambda *_: ["__pycache__"])
+    rules = "good:\n\t@echo done\nbad:\n\t@exit 3\nnever:\n\t@echo never\n"
+    (tmp_path / "Makefile").write_text(rules, encoding="utf-8")
+    command = [tmp_path / "scripts" / "stages.sh", "good", "bad", "never"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert re.search(r"^good +\d+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^bad +\d+  failed$", done.stdout, re.MULTILINE)
+    assert re.search(r"^all +\d+  failed$", done.stdout, re.MULTILINE)
+    assert "never" not in done.stdout

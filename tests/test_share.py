@@ -30,6 +30,7 @@ from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.review import open_review
+from samples import soak
 from window import Window
 
 SIZE = 64
@@ -236,7 +237,7 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("difference", [False, True])
+@pytest.mark.parametrize("difference", [False, soak(True)])
 def test_the_script_shows_the_same_six_layers(
     window: Window, tmp_path: Path, difference: bool
 ) -> None:
@@ -264,7 +265,7 @@ def test_the_script_shows_the_same_six_layers(
 # --- sessions ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("difference", [False, True])
+@pytest.mark.parametrize("difference", [soak(False), True])
 def test_a_saved_session_brings_everything_back(
     window: Window,
     share: ShareMenu,
@@ -552,6 +553,7 @@ napari.run()
 """
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a signal that cannot be caught")
 def test_a_killed_program_has_kept_its_session(folder: Path, tmp_path: Path) -> None:
     places = {f"XDG_{k}_HOME": str(tmp_path / k) for k in ("STATE", "CACHE", "DATA")}
@@ -568,6 +570,7 @@ def test_a_killed_program_has_kept_its_session(folder: Path, tmp_path: Path) -> 
     assert record.dataset.address == str(folder)
 
 
+@pytest.mark.soak
 def test_the_command_line_opens_a_session(window: Window, tmp_path: Path) -> None:
     window.session.show([(MTOR, "mine"), (PLK1, "its neighbor")])
     window.settle()

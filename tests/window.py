@@ -26,6 +26,10 @@ from napari_rxrx3.core.plate import N_COLUMNS, parse_address
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 
+WINDOW_SIZE = 1280, 800
+PATIENCE_MS = 60_000
+"""Other work on the machine takes time as well."""
+
 
 def kept_maps(data: Any) -> Any:
     """Return the lock that whoever asks a data set for a map waits for."""
@@ -90,13 +94,13 @@ class Window:
         return self.explorer.workspace.labels.title
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.explorer.is_settled, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.explorer.is_settled, timeout=PATIENCE_MS)
 
     def open(self, path: Path) -> None:
         """Open a data set in the place of the one that is open."""
         before = self.session.dataset
         self.explorer.open_path(str(path))
-        self.qtbot.waitUntil(lambda: self.session.dataset is not before, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.session.dataset is not before, timeout=PATIENCE_MS)
         self.settle()
 
     def click(self, widget: QWidget, place: QPoint | None = None) -> None:
@@ -134,7 +138,7 @@ def standing_viewer() -> Iterator[Any]:
         patch.setattr(NapariApplication, "get_app_model", lambda *_: application)
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
-        viewer.window.resize(1000, 800)
+        viewer.window.resize(*WINDOW_SIZE)
         window = viewer.window._qt_window
         yield viewer
         patch.setattr(window, "_save_current_window_settings", lambda *_: None)
