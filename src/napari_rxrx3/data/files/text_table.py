@@ -97,7 +97,8 @@ class TextTable:
         if arrays is None and numbers:
             arrays = self._parsed(text, kinds, set())
             if arrays is not None:
-                self._untidy |= {place for place in numbers if not is_plain(arrays[place])}
+                quoted = self._form.quotes_texts  # pyarrow takes "" for no number
+                self._untidy |= {p for p in numbers if quoted or not is_plain(arrays[p])}
         if arrays is None:
             return None
         n_rows = len(next(iter(arrays.values())))
@@ -215,8 +216,10 @@ def _is_quoted_oddly(text: bytes, separator: str) -> bool:
     data = np.frombuffer(text, np.uint8)
     quotes, ends = np.flatnonzero(data == ord('"')), np.flatnonzero(data == ord("\n"))
     is_open = np.searchsorted(quotes, ends) % 2
+    if is_open.any():
+        return True
     before = rf'(?:^|[{re.escape(separator)}\n]) +"'
-    return bool(is_open.any()) or re.search(before.encode(), text) is not None
+    return b' "' in text and re.search(before.encode(), text) is not None
 
 
 def _lines_with_rows(text: bytes, first: int, n_lines: int, n_rows: int) -> Sequence[int] | Array:
