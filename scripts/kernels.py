@@ -1,4 +1,4 @@
-"""Run the tests of numbers with the BLAS of other processors: ``make test-kernels``.
+"""Run the tests of numbers with the BLAS of other processors: ``make kernels``.
 
 OpenBLAS, which comes with numpy, has a kernel for each family of processors, and their last digits
 differ. Each that this processor can run is asked for, in a process of its own; what really runs is

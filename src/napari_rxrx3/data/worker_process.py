@@ -13,7 +13,7 @@ asked for that (`Channel.end_at_eof`), and on Linux even in the middle of compil
 from __future__ import annotations
 
 import importlib.util
-import marshal
+import json
 import os
 import queue
 import signal
@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "Message", "Worker", "WorkerFailed", "WorkerProcessError"]
 
 _FRAME = struct.Struct("<IQ")
-"""Lengths of the words of a message, and of the bytes that follow them.
-
-The words are written by `marshal`: both sides are the same Python, and JSON takes longer than all
-else that is done here for an image.
-"""
+"""Lengths of the words of a message, and of the bytes that follow them."""
 _PATIENCE_S = 10
 _DEATH_SIGNAL, _KILL = 1, 9
 
@@ -61,7 +57,7 @@ class Channel:
 
     def send(self, words: dict[str, Any], content: bytes = b"") -> None:
         """Send plain values by name, and bytes; raises OSError if nobody is there."""
-        text = marshal.dumps(words)
+        text = json.dumps(words).encode()
         self._sink.write(b"".join((_FRAME.pack(len(text), len(content)), text, content)))
         self._sink.flush()
 
@@ -74,7 +70,7 @@ class Channel:
         data = self._source.read(n_text + n_content)
         if len(data) < n_text + n_content:
             return None
-        return Message(marshal.loads(data[:n_text]), data[n_text:])  # noqa: S302 - from our own child
+        return Message(json.loads(data[:n_text]), data[n_text:])
 
     def end_at_eof(self) -> None:
         """From now on no message is expected: end this process once the pipe is closed."""
