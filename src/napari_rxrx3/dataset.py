@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
+from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.check import CheckReport, check_wells
 from napari_rxrx3.data.discovery import Contents, discover
 from napari_rxrx3.data.files.storage import Storage
@@ -75,7 +75,7 @@ class Dataset(WellData):
         progress: Progress | None = None,
     ) -> None:
         super().__init__(storage, root, contents, cache, progress)
-        self._maps = _Maps(self)
+        self._maps = LruCache(_KEPT_MAPS, one)
 
     def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
         """List every disagreement between metadata, images and embeddings.
@@ -140,7 +140,13 @@ class Dataset(WellData):
         """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
         self.read_vectors(progress)
         spec = replace(spec, embedding=self.embedding_named(spec.embedding))
-        return self._maps.get(spec, progress)
+
+        def build() -> PhenoMap:
+            from napari_rxrx3.maps.build import build_phenomap
+
+            return build_phenomap(self, spec, progress)
+
+        return self._maps.get(spec, build, shares_failure=False)  # who builds it may stop
 
     def map_or_fallback(
         self, spec: MapSpec, progress: Progress | None = None
@@ -159,34 +165,3 @@ class Dataset(WellData):
             if spec.align == "none" or not self.embeddings:
                 raise
             return self.map_of(replace(spec, align="none"), progress), f"Not aligned: {error}"
-
-
-class _Maps:
-    """Builds each map once while it is among the last few; safe to use from many threads."""
-
-    def __init__(self, wells: WellData) -> None:
-        self._wells = wells
-        self._maps: dict[MapSpec, PhenoMap] = {}
-        self._building: dict[MapSpec, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
-        """The map of a spec whose embedding is named."""
-        from napari_rxrx3.maps.build import build_phenomap
-
-        with self._lock:
-            alone = self._building.setdefault(spec, threading.Lock())
-        with alone:  # one builds this map, who else wants it waits
-            phenomap = self._taken(spec) or build_phenomap(self._wells, spec, progress)
-            self._keep(spec, phenomap)
-            return phenomap
-
-    def _taken(self, spec: MapSpec) -> PhenoMap | None:
-        with self._lock:
-            return self._maps.pop(spec, None)
-
-    def _keep(self, spec: MapSpec, phenomap: PhenoMap) -> None:
-        with self._lock:
-            self._maps[spec] = phenomap
-            while len(self._maps) > _KEPT_MAPS:
-                del self._maps[next(iter(self._maps))]
