@@ -216,8 +216,7 @@ def test_a_map_that_cannot_be_asked_is_said(
         (b"entity1,other\n1,2\n", "no column entity2"),
         (b"treatment,gene,nM_value\nBortezomib,GENE01,much\n", "line 2"),
         (b"", "is empty"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\xff", "not a table in plain text"),
-        ("entity1,entity2\nA,B\n".encode("utf-16"), "not a table in plain text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\xff", "it is neither parquet nor text"),
         (None, "cannot be read"),
     ],
 )
