@@ -178,7 +178,7 @@ def reset_layers(viewer: Any, stains: StainLayers) -> None:
     for layer in there[len(kept) :]:
         viewer.layers.remove(layer)
     for stain, layer in zip(STAINS, kept, strict=True):
-        look = layer_options(stain, DEFAULT_LIMITS[stain.number - 1]) | {"gamma": 1.0, "rotate": 0}
+        look = layer_options(stain, DEFAULT_LIMITS[stain.number - 1]) | {"gamma": 1.0}
         for name in look.keys() - {"metadata", "contrast_limits"}:
             if not np.array_equal(getattr(layer, name), look[name]):
                 setattr(layer, name, look[name])
@@ -196,7 +196,6 @@ def reset_viewer(viewer: Any) -> None:
     viewer.dims.ndisplay = 2  # which their reset leaves
     viewer.theme = get_settings().appearance.theme
     viewer.title = "napari"
-    viewer.help = ""
     viewer.status = "Ready"
     viewer.scene.camera.reset()
 
@@ -220,6 +219,11 @@ def look_of(layer: Any) -> tuple[str, ...]:
     return tuple(f"{name} {getattr(layer, name, None)}" for name in names)
 
 
+def plain_model(model: Any) -> dict[str, Any]:
+    """What a model holds, but where it is on axes that nobody sees."""
+    return {name: plain(value) for name, value in model.model_dump().items() if name != "point"}
+
+
 def plain(value: Any) -> Any:
     """What can be compared."""
     if isinstance(value, dict):
@@ -236,8 +240,8 @@ def state_of_window(window: Window) -> dict[str, Any]:
         "session": state_of(workspace.session) | {"history": None},
         "layers": [look_of(layer) for layer in viewer.layers],
         "stains": (workspace.layers.shown, workspace.layers.solo, workspace.layers.is_apart),
-        **{name: plain(model.model_dump()) for name, model in models_of(viewer).items()},
-        "words": (viewer.theme, viewer.title, viewer.help, window.title),
+        **{name: plain_model(model) for name, model in models_of(viewer).items()},
+        "words": (viewer.theme, viewer.title, window.title),
         "size": (main.size().width(), main.size().height()),
         "docks": sorted(viewer.window.dock_widgets),
         "windows": sorted(type(w).__name__ for w in visible),

@@ -479,6 +479,7 @@ def test_without_umap_the_choice_says_how_to_get_it(
     assert page(window).controls.method.currentText() == "PCA"
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not umap_module.has_umap(), reason="umap-learn is not installed")
 def test_umap_is_made_in_the_background_and_stops_when_asked(window: Window) -> None:
     box = page(window).controls.method

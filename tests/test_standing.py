@@ -51,7 +51,7 @@ def use(window: Window, folder: Path) -> None:
     viewer.scene.camera.zoom = 17
     viewer.canvas.grid.enabled = True
     viewer.canvas.overlays.text.visible = True
-    viewer.theme, viewer.title, viewer.help = "light", "mine", "help"
+    viewer.theme, viewer.title = "light", "mine"
     viewer.window.resize(900, 700)
     viewer.window.add_dock_widget(QLabel("mine"), name="mine")
     window.click(window.explorer.help_button)
