@@ -90,7 +90,7 @@ class Standing:
         reset_session(workspace.session)
         reset_layers(viewer, workspace.layers)
         reset_viewer(viewer)
-        qtbot.waitUntil(lambda: workspace.is_idle, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: workspace.is_settled, timeout=PATIENCE_MS)
         assert [len(listed) for listed in callbacks_of(viewer)] == self._callbacks
         self._main.showNormal()
         self._main.restoreState(self._arrangement)
@@ -163,6 +163,7 @@ def state_of(session: Session) -> dict[str, Any]:
     """All that a session knows."""
     values = {name: value for name, value in vars(session).items() if not callable(value)}
     values["history"] = vars(session.history)
+    del values["_n_chosen"]  # counts how often, not what
     return values
 
 

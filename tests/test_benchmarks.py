@@ -365,7 +365,10 @@ class TestCommit:
         (checkout / changed).write_text("2\n")
         assert current_commit(checkout).is_dirty is is_dirty
 
-    def test_code_of_no_commit_is_never_clean(self, tmp_path: Path) -> None:
+    def test_code_of_no_commit_is_never_clean(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
         assert current_commit(tmp_path) == Commit("unknown", True)
 
     def test_every_part_says_what_it_measured(

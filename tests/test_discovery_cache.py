@@ -21,6 +21,7 @@ from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents, discover
 from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.files.tables import RULE
 
 PLATES = [("gene-001", 1), ("gene-001", 2), ("gene-002", 1)]
 
@@ -146,7 +147,7 @@ def test_a_remote_listing_that_tells_times_is_enough(data: Path, cache: Path) ->
     url = b.to_memory(data, "memory://known-files")
     before = found(url, cache)
     storage, inner = Storage.of(url)
-    kept = DiskCache(cache).load("files", f"{storage.name}|{inner}")
+    kept = DiskCache(cache).load("files", f"{storage.name}|{inner}|{RULE}")
     assert kept is not None
     assert len(json.loads(kept["json"].tobytes())) == 7
     assert found(url, cache) == before

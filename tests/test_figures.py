@@ -875,7 +875,7 @@ def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     window.qtbot.keyClick(window.map, Qt.Key.Key_S, both)
     dialog = window.explorer.share.figure_dialog
     assert dialog.isVisible()
-    assert Path(dialog.file.value).name == "PLK1 guide 2 gene-001 plate 1 B02.png"
+    assert Path(dialog.file.value).name == "PLK1 guide 2 gene-001 plate 1, B02.png"
     assert [box.value for box in dialog.stains] == [True, True, False, True, True, True]
     window.qtbot.mouseClick(dialog.stains[0].native, Qt.MouseButton.LeftButton)
     dialog.dpi.value = 100

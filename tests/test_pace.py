@@ -112,7 +112,7 @@ def test_a_chosen_completion_is_taken(box: FindBox, qtbot: Any, heard: list[str]
     qtbot.mouseClick(popup.viewport(), Qt.MouseButton.LeftButton, pos=place)
     settle(qtbot, box)
     assert heard == ["PLK1_guide_2"]
-    assert box.text() == "PLK1_guide_2"
+    assert box.text() == "PLK1 guide 2"
 
 
 def test_typing_does_not_wait_for_a_search_and_a_stale_answer_is_dropped(

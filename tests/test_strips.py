@@ -487,7 +487,7 @@ def test_a_dose_that_few_compounds_have_is_no_gap_of_the_others(dataset: Any) ->
     assert wells(strip) == [f"compound-001_1_{a}" for a in ("P02", "M03", "M02")]
 
 
-@pytest.mark.parametrize(("n_others", "title"), [(3, "X: 2 doses"), (4, "X: 1 doses")])
+@pytest.mark.parametrize(("n_others", "title"), [(3, "X: 2 doses"), (4, "X: 1 dose")])
 def test_a_dose_that_half_of_the_compounds_have_is_a_gap_of_the_others(
     n_others: int, title: str, tmp_path: Path
 ) -> None:

@@ -140,7 +140,7 @@ class Session:
         self.chosen: tuple[str, ...] = ()
         self.chosen_title = ""
         self.chosen_spec = MapSpec()
-        self._n_changing = 0
+        self._n_changing = self._n_chosen = 0
         self._untold: list[str] = []
 
     @contextmanager
@@ -348,6 +348,8 @@ class Session:
     def choose_entries(self, keys: Iterable[str], title: str = "") -> None:
         """Choose a set of entries of the map that is asked now; without keys, none.
 
+        To choose the same again is news too: its wells may not be lit any more.
+
         Parameters
         ----------
         keys : iterable of str
@@ -358,6 +360,7 @@ class Session:
         with self.changing():
             self.chosen, self.chosen_title = tuple(keys), title
             self.chosen_spec = spec_of(self.query)
+            self._n_chosen += 1
 
     def set_contrast_rule(self, rule: str) -> None:
         if rule not in CONTRAST_RULES:
@@ -478,7 +481,7 @@ _TOLD = {
     "tiles": ("tiles", "strip", "_unflickered"),
     "difference": ("difference",),
     "query": ("query",),
-    "chosen": ("chosen", "chosen_title", "chosen_spec"),
+    "chosen": ("chosen", "_n_chosen"),
     "contrast_rule": ("contrast_rule",),
     "limits": ("limits",),
 }

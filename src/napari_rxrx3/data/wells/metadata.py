@@ -98,6 +98,8 @@ def read_metadata(
         progress(0, 0, "telling controls, guides and compounds apart")
     wells, problems = parts.joined()
     problems += [Problem("malformed_row", detail=f"{path}: {note}") for note in notes]
+    if not len(wells) and not problems:
+        raise MetadataError(f"{path} cannot be read (it has names of columns and no row).")
     return wells, problems
 
 

@@ -128,7 +128,7 @@ class HitsPanel(QWidget):
         if review is not None:
             self._of_review.connect(review.moved, self._on_moved)
             self._of_review.connect(review.trouble_changed, self._on_trouble)
-            self._on_trouble(review.trouble)
+        self._on_trouble(review.trouble if review is not None else "")
         self._on_moved()
         self._on_tags()
 
