@@ -21,6 +21,7 @@ from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.cache.budgets import MEMORY_BYTES, budgets
 from napari_rxrx3.gui.canvas.layers import StainLayers, layer_options
 from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.napari_window import close_notices
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.workspace import Workspace, workspace_of
 from napari_rxrx3.session import CROPS, VIEWS, Query, Session
@@ -83,6 +84,7 @@ class Standing:
     def _clean(self, qtbot: Any) -> None:
         viewer, workspace = self._viewer, workspace_of(self._viewer)
         empty(workspace)
+        close_notices(viewer)
         viewer.window.remove_dock_widget("all")
         close_windows_but(self._main)
         qtbot.waitUntil(lambda: nothing_is_left(self._main), timeout=PATIENCE_MS)

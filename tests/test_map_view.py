@@ -68,8 +68,9 @@ def view(qtbot: QtBot) -> Iterator[MapView]:
     qtbot.addWidget(widget)
     theme(widget, DARK)
     widget.resize(400, 320)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitActive(widget):  # or its keys go to a window that another test left open
+        widget.show()
+        widget.activateWindow()
     yield widget
     qtbot.waitUntil(lambda: widget.rendering.is_idle, timeout=20_000)
 

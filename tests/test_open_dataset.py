@@ -857,7 +857,7 @@ def test_images_of_another_experiment_are_not_taken_for_this_one(
 def test_metadata_without_a_row_is_our_error(root: Path, cache: Path) -> None:
     row = b.guide_row("gene-001", 1, "B02", "PLK1")
     b.write(root / "metadata.csv", (",".join(row) + "\n").encode())
-    with pytest.raises(DatasetNotFound, match="no well"):
+    with pytest.raises(MetadataError, match="has names of columns and no row"):
         rx.open_dataset(root, cache_dir=cache)
 
 
