@@ -19,7 +19,7 @@ heading = @printf '\n--- %s ---\n' '$(1)'
 export PYTHON JOBS
 
 .PHONY: help demo test test-all ready setup setup-pyqt6 system lint format types manifest package \
-	test-pyqt5 test-pyqt6 test-pyqt6-all test-soak kernels soak fuzz matrix bench bench-quick \
+	test-pyqt5 test-pyqt6 test-pyqt6-all test-soak kernels mutants soak fuzz matrix bench bench-quick \
 	docs setup-docs docs-pictures clean clean-all
 
 help: ## say what can be made
@@ -87,6 +87,10 @@ test-pyqt6-all: setup-pyqt6 ## pytest on PyQt6, all that depends on Qt
 test-soak: setup ## pytest on PyQt5, what takes long
 	$(call heading,long tests on PyQt5)
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m pytest -q $(PARALLEL) -m soak
+
+mutants: setup ## change the code a little in 200 places and see that a test notices; ARGS="--only maps"
+	@.venv/bin/python -m pip install -qq --group mutants
+	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/mutants.py $(ARGS)
 
 kernels: setup ## tests of numbers with the BLAS of other processors; ARGS="--only Haswell" one of them
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python scripts/kernels.py $(ARGS)

@@ -6,7 +6,9 @@ the first start, about two windows and about closing one take new ones (`new_win
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,7 @@ class Standing:
         self._owner = ""
         self._arrangement = QByteArray()
         self._callbacks: list[int] = []
+        self._there: list[QWidget] = []
 
     def of(self, owner: str, qtbot: Any) -> Window:
         """Return the window with the explorer of a module, whose tests make it as they want it."""
@@ -55,6 +58,8 @@ class Standing:
         assert self._window is None, "a test that needs two windows takes new ones"
         if self._viewer is None:
             self._begin()
+        # tests that have windows of their own leave some to Python's collector
+        self._there = [w for w in QApplication.topLevelWidgets() if is_ours(w)]
         _, explorer = self._viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
         qtbot.waitUntil(explorer.isVisible, timeout=PATIENCE_MS)
         self._window = Window(self._viewer, explorer, screen or Screen(), qtbot)
@@ -87,7 +92,7 @@ class Standing:
         close_notices(viewer)
         viewer.window.remove_dock_widget("all")
         close_windows_but(self._main)
-        qtbot.waitUntil(lambda: nothing_is_left(self._main), timeout=PATIENCE_MS)
+        qtbot.waitUntil(partial(nothing_is_left, self._main, self._there), timeout=PATIENCE_MS)
         reset_preferences()
         reset_session(workspace.session)
         reset_layers(viewer, workspace.layers)
@@ -125,13 +130,13 @@ def close_windows_but(main: QWidget) -> None:
             window.deleteLater()
 
 
-def nothing_is_left(main: QWidget) -> None:
-    """Docks of ours have gone, and their windows with them.
+def nothing_is_left(main: QWidget, there: Sequence[QWidget] = ()) -> None:
+    """Docks of ours have gone, and their windows with them, but for those that were there before.
 
     Menus without a parent wait for Python's collector, which is too slow to be called each time.
     """
     found = [*main.findChildren(ExplorerWidget), *QApplication.topLevelWidgets()]
-    left = [type(widget).__name__ for widget in found if is_ours(widget)]
+    left = [type(w).__name__ for w in found if is_ours(w) and not any(w is old for old in there)]
     assert left == []
 
 

@@ -68,11 +68,16 @@ def view(qtbot: QtBot) -> Iterator[MapView]:
     qtbot.addWidget(widget)
     theme(widget, DARK)
     widget.resize(400, 320)
-    with qtbot.waitActive(widget):  # or its keys go to a window that another test left open
-        widget.show()
-        widget.activateWindow()
+    widget.show()
+    qtbot.waitExposed(widget)
     yield widget
     qtbot.waitUntil(lambda: widget.rendering.is_idle, timeout=20_000)
+
+
+def activate(qtbot: QtBot, view: MapView) -> None:
+    """Or keys are taken by the shortcuts of a window that another test left open."""
+    with qtbot.waitActive(view):
+        view.activateWindow()
 
 
 def settle(qtbot: QtBot, view: MapView) -> None:
@@ -361,6 +366,7 @@ def test_dragging_moves_the_map(qtbot: QtBot, view: MapView, mode: str, button: 
 
 def test_keys_move_zoom_and_show_all(qtbot: QtBot, view: MapView) -> None:
     fill(view)
+    activate(qtbot, view)
     settle(qtbot, view)
     home = view.viewport
     assert home is not None
@@ -485,6 +491,7 @@ def test_a_box_takes_what_is_in_it_whichever_way_it_is_drawn(qtbot: QtBot, view:
 
 def test_escape_drops_the_lasso_that_is_being_drawn(qtbot: QtBot, view: MapView) -> None:
     fill(view)
+    activate(qtbot, view)
     settle(qtbot, view)
     view.set_mode("lasso")
     marked, before = heard(view.marked), image_of(view)

@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 
 import builders as b
 import napari_rxrx3 as rx
-from napari_rxrx3.core.errors import DatasetNotFound, ImageUnavailable, RxRx3Error, UnknownWell
+from napari_rxrx3.core.errors import (
+    DatasetNotFound,
+    ImageUnavailable,
+    MetadataError,
+    RxRx3Error,
+    UnknownWell,
+)
 from napari_rxrx3.core.plate import format_address, parse_address, parse_well_id
 
 WELL_COLUMNS = {
