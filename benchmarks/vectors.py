@@ -74,7 +74,8 @@ def map_of(vectors: Array) -> PhenoMap:
     n = len(vectors)
     keys = pd.Index(np.char.add("w", np.arange(n).astype(str)))
     kinds = pd.Categorical.from_codes(np.zeros(n, np.int8), ["CRISPR", "COMPOUND"])
-    labels = pd.DataFrame({"perturbation_type": kinds, "n_wells": np.ones(n, int)}, index=keys)
+    columns = {"perturbation_type": kinds, "gene": "", "treatment": "", "concentration": np.nan}
+    labels = pd.DataFrame({**columns, "n_wells": np.ones(n, int)}, index=keys)
     needed = [field for field in fields(PhenoMap) if field.init]
     unused = {field.name: None for field in needed if field.default_factory is MISSING}
     given = {

@@ -45,6 +45,8 @@ def find_entries(phenomap: Entries, names: Sequence[str]) -> list[Array]:
 
 def _series(phenomap: Entries, names: list[str]) -> dict[str, Array]:
     """All entries of genes and treatments, the lowest dose first."""
+    if not names:
+        return {}
     labels = phenomap.labels
     doses = labels["concentration"].to_numpy(np.float64)
     found = rows_with(labels["gene"], names) | rows_with(labels["treatment"], names)
