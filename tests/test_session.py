@@ -247,6 +247,7 @@ def test_a_change_that_fails_half_way_changes_nothing(session: Session, heard: H
     def change() -> None:
         with session.changing():
             session.select_well("gene-001_2_B02")
+            session.choose_entries(["PLK1"], "one")
             session.set_crop(512)
             session.select_well("gene-001_2_B03")
 
@@ -254,6 +255,7 @@ def test_a_change_that_fails_half_way_changes_nothing(session: Session, heard: H
         change()
     assert heard == []
     assert (session.plate, session.well, session.crop) == (GENE_1, "gene-001_1_B02", 0)
+    assert (session.chosen, session.chosen_title) == ((), "")
 
 
 def test_another_data_set_is_news_of_all_that_is_called_the_same_in_it(

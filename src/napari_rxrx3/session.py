@@ -92,7 +92,8 @@ class Session:
     """State of one viewer. Every attribute is changed by a method.
 
     A change is whole before anybody hears of it: its signals are told when everything is set, in
-    the order of `_TOLD`, each once and only if there is news. A change that fails changes nothing.
+    the order of `_TOLD`, each once and only if there is news. Where a change fails, all of these
+    are as before, and nothing is told.
     """
 
     dataset_changed = Signal(object)
@@ -481,7 +482,7 @@ _TOLD = {
     "tiles": ("tiles", "strip", "_unflickered"),
     "difference": ("difference",),
     "query": ("query",),
-    "chosen": ("chosen", "_n_chosen"),
+    "chosen": ("chosen", "chosen_title", "chosen_spec", "_n_chosen"),
     "contrast_rule": ("contrast_rule",),
     "limits": ("limits",),
 }
