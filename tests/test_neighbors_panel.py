@@ -352,7 +352,7 @@ def test_judging_can_be_stopped(window: Window) -> None:
     phenomap = window.session.dataset.phenomap()
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
         window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
-        window.qtbot.waitUntil(lambda: status.work.text().startswith("checking how far"))
+        wait_for_work(window, "checking how far")
         window.click(status.cancel)
         assert not status.cancel.isVisible()
         assert status.message.text() == "Stopped: how far to trust the list was not checked."
@@ -374,7 +374,7 @@ def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) 
     choose(window, "average", "median")
     with held(lambda hold: window.session.dataset.phenomap(**asked, progress=hold)):
         in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
-        window.qtbot.waitUntil(lambda: status.work.text().startswith("comparing PLK1"))
+        wait_for_work(window, "comparing PLK1")
         window.click(status.cancel)
         assert not status.cancel.isVisible()
         assert panel.note.text().startswith("Stopped.")
@@ -473,6 +473,14 @@ def held(work: Callable[[Callable[..., None]], Any]) -> Iterator[None]:
     finally:
         may_end.set()
         thread.join()
+
+
+def wait_for_work(window: Window, text: str) -> None:
+    """Wait until the line below says so of work under way: it keeps the words of the last one."""
+    status = window.explorer.status
+    window.qtbot.waitUntil(
+        lambda: status.cancel.isVisible() and status.work.text().startswith(text)
+    )
 
 
 def address_of(window: Window, treatment: str) -> str:
