@@ -19,11 +19,13 @@ from napari.layers import Image
 from napari.plugins import _initialize_plugins
 from qtpy.QtCore import QObject, QPoint, Qt, QUrl, Slot
 from qtpy.QtGui import QDesktopServices, QImage
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QTabWidget, QWidget
 
 from builders import Screen
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.gui.docks import dock_neighbors
 from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 
 WINDOW_SIZE = 1280, 800
@@ -81,6 +83,21 @@ class Window:
         return self.explorer.session
 
     @property
+    def neighbors(self) -> NeighborsWidget:
+        """The dock below the canvas."""
+        return dock_neighbors(self.viewer)
+
+    def turn_to(self, panel: QWidget) -> None:
+        """Bring a panel of either dock, or of the window about the embedding, to the front."""
+        tabs = panel.parentWidget()
+        while not isinstance(tabs, QTabWidget):
+            tabs = tabs.parentWidget()
+        held = (tabs.widget(at) for at in range(tabs.count()))
+        tabs.setCurrentWidget(next(w for w in held if w is panel or w.isAncestorOf(panel)))
+        if tabs.window() is not self.explorer.window():
+            self.neighbors.show_embedding()
+
+    @property
     def map(self) -> PlateMap:
         return self.explorer.plate_panel.map
 
@@ -120,10 +137,12 @@ class Window:
             self.settle()
 
     def shows(self, well_id: str) -> bool:
-        """Whether the six layers hold exactly the well's planes, each stain in its layer."""
+        """Whether the well is the first in the canvas, alone or beside another: each stain's layer
+        holds exactly its plane there.
+        """
         planes = self.screen.planes[well_id]
         return all(
-            np.array_equal(layer.data, plane)
+            np.array_equal(layer.data[: plane.shape[0], : plane.shape[1]], plane)
             for layer, plane in zip(self.stains, planes, strict=True)
         )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QComboBox,
@@ -21,9 +21,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name, key_in_words
+from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows, first_answer, in_words, judged
-from napari_rxrx3.gui.neighbors.card import PerturbationCard
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
@@ -33,6 +34,7 @@ from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.debounce import LeadingDebounce
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.maps.card import Card, summary_of
 from napari_rxrx3.maps.neighbors import Neighbor
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, NEIGHBOR_ORDERS
 from napari_rxrx3.session import Query, Session
@@ -43,11 +45,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NeighborsPanel"]
 
+_KEY_WIDTH = 170
 _NOT_READ = "The vectors were not read. Press Enter above to read them and to see the neighbors."
 
 
 class NeighborsPanel(QWidget):
     """Lists what looks most like, or unlike, the perturbation that is asked about."""
+
+    embedding_wanted = Signal()
+    """The user wants to know more of the embedding itself."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +71,7 @@ class NeighborsPanel(QWidget):
         self._lay_out()
         self._connect()
         self._on_limits(session.limits)
+        self._on_card(session.card)
         self._on_dataset(session.dataset)
         self._on_query(session.query)
 
@@ -96,8 +103,10 @@ class NeighborsPanel(QWidget):
         self.kind.addItems(KINDS_IN_WORDS.values())
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
-        self.card = PerturbationCard()
-        self._tasks.add(self.card.structure.drawing)
+        self.embedding = tool_button(
+            "vector_polyline", "The embedding: compare two maps, and see what is known found again"
+        )
+        self.summary = Line()
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
@@ -108,24 +117,21 @@ class NeighborsPanel(QWidget):
     def _lay_out(self) -> None:
         let_shrink(self.order)
         let_shrink(self.kind)
-        top, middle, below = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        self.key.setMaximumWidth(_KEY_WIDTH)
+        top, below = QHBoxLayout(), QHBoxLayout()
         for widget in (self.back, self.forward):
             top.addWidget(widget)
         top.addWidget(self.key, 1)
-        top.addWidget(self.copy)
-        top.addWidget(self.save)
-        middle.addWidget(self.order, 1)
-        middle.addWidget(self.kind, 1)
-        middle.addWidget(self.settings)
+        top.addWidget(self.summary, 2)
+        for widget in (self.order, self.kind, self.settings, self.embedding, self.copy, self.save):
+            top.addWidget(widget)
         below.addWidget(self.note, 1)
         below.addWidget(self.leave_out)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        for row in (top, middle):
-            row.setSpacing(4)
-            layout.addLayout(row)
-        layout.addWidget(self.card)
+        layout.setContentsMargins(4, 2, 0, 0)
+        layout.setSpacing(2)
+        top.setSpacing(4)
+        layout.addLayout(top)
         layout.addLayout(below)
         layout.addWidget(self.table, 1)
 
@@ -145,7 +151,9 @@ class NeighborsPanel(QWidget):
         self.settings.vectors_wanted.connect(self._choose_vectors)
         self._tasks.stopped.connect(self._on_stopped)
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
-        self.card.link_failed.connect(session.say)
+        follow(session.card_changed, self._on_card)
+        follow(display.palette_changed, self._on_palette)
+        self.embedding.clicked.connect(self.embedding_wanted)
         self.table.chosen.connect(self._show)
         self.table.activated_neighbor.connect(self._go_to)
         self.copy.clicked.connect(self._copy)
@@ -245,7 +253,6 @@ class NeighborsPanel(QWidget):
         self._show_answer(answer)
         if answer.card is not None:
             self.key.setText(key_in_words(answer.key))  # as the map calls it
-        self.card.set_busy(answer.card is not None)
         self._judge(answer)
 
     def _judge(self, answer: Answer) -> None:
@@ -264,10 +271,10 @@ class NeighborsPanel(QWidget):
         if not answer.is_scored:
             self._score(answer.phenomap)
             return
-        self.card.set_busy(False)
-        self.card.set_card(answer.card)
-        if answer.card is not None:
-            self._session.set_phenomap(answer.phenomap)
+        with self._session.changing():
+            self._session.set_card(answer.card)
+            if answer.card is not None:
+                self._session.set_phenomap(answer.phenomap)
 
     def _score(self, phenomap: PhenoMap) -> None:
         """Score the whole map; that goes on while other questions are asked of it."""
@@ -289,7 +296,8 @@ class NeighborsPanel(QWidget):
     def _on_not_judged(self, sentence: str) -> None:
         """What tells how far to trust the list cannot be had; the list stays."""
         self._asked = self._scored = None
-        self.card.set_busy(False)
+        card = self._session.card
+        self._session.set_card(replace(card, is_scored=True) if card is not None else None)
         self.model.update([], True)
         self._session.say(sentence)
 
@@ -298,8 +306,7 @@ class NeighborsPanel(QWidget):
         self.copy.setEnabled(answer is not None)
         self.save.setEnabled(answer is not None)
         self.leave_out.setVisible(answer is not None and answer.is_other_map)
-        self.card.set_busy(False)
-        self.card.set_card(answer.card if answer is not None else None)
+        self._session.set_card(answer.card if answer is not None else None)
         neighbors = answer.neighbors if answer is not None else []
         self.model.set_neighbors(neighbors, _value_name(answer))
         if answer is None:
@@ -336,6 +343,13 @@ class NeighborsPanel(QWidget):
             self._on_failed(_NOT_READ)
         elif task in ("judging", "scores"):
             self._on_not_judged("Stopped: how far to trust the list was not checked.")
+
+    def _on_card(self, card: Card | None) -> None:
+        """Say in one line what the tab of numbers says at length."""
+        self.summary.setText(summary_of(card) if card is not None else "")
+
+    def _on_palette(self, palette: str) -> None:
+        self.table.viewport().update()  # its pictures are composed when they are drawn
 
     def _on_limits(self, limits: object) -> None:
         self.model.set_limits(self._session.limits)

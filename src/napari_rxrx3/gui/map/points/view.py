@@ -25,8 +25,8 @@ from napari_rxrx3.gui.map.points.overlay import (
     paint_ring,
 )
 from napari_rxrx3.gui.map.points.points_view import AT_ONCE, PointsView
+from napari_rxrx3.gui.numbers.inks import ink, paper
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.gui.words import wrapped_tooltip
 
 __all__ = ["MODES", "MapView"]
