@@ -22,10 +22,10 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.cache.budgets import MEMORY_BYTES, budgets
 from napari_rxrx3.gui.canvas.layers import StainLayers, layer_options
-from napari_rxrx3.gui.docks import dock_explorer
+from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.explorer import ExplorerWidget
-from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.napari_window import close_notices
+from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.workspace import Workspace, workspace_of
 from napari_rxrx3.session import CROPS, VIEWS, Query, Session

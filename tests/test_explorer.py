@@ -222,9 +222,7 @@ def test_a_chosen_neighbor_stands_beside_query_and_control(window: Window, scree
         top, left = tiles.origin(tile)
         for layer, plane in zip(window.stains, screen.planes[tile.well_id], strict=True):
             assert np.array_equal(layer.data[top : top + SIZE, left : left + SIZE], plane)
-    window.neighbors.panel.table.activated_neighbor.emit(
-        window.neighbors.panel.model.neighbors[0]
-    )
+    window.neighbors.panel.table.activated_neighbor.emit(window.neighbors.panel.model.neighbors[0])
     window.settle()
     assert window.session.well == neighbor
     assert window.shows(neighbor)

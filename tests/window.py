@@ -23,7 +23,7 @@ from qtpy.QtWidgets import QTabWidget, QWidget
 
 from builders import Screen
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.docks import dock_neighbors
+from napari_rxrx3.gui.docking import dock_neighbors
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.plate.plate_map import PlateMap

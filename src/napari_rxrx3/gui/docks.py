@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -10,11 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_rxrx3.gui.napari_window import layer_docks_of, main_window_of, prefer_dock_area
 from napari_rxrx3.gui.widgets import call_later
 
-if TYPE_CHECKING:
-    from napari_rxrx3.gui.explorer import ExplorerWidget
-    from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
-
-__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "dock_explorer", "dock_neighbors"]
+__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "docked"]
 
 EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 """The names by which the manifest offers them."""
@@ -26,20 +22,8 @@ _WIDTH, _HEIGHT = 392, 262
 _AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
 
 
-def dock_explorer(viewer: Any) -> ExplorerWidget:
-    """Return the viewer's explorer, docked, with the neighbors below; again, the same ones."""
-    explorer: ExplorerWidget = _docked(viewer, EXPLORER)
-    dock_neighbors(viewer)
-    return explorer
-
-
-def dock_neighbors(viewer: Any) -> NeighborsWidget:
-    """Return the viewer's dock of neighbors; again, the same one."""
-    neighbors: NeighborsWidget = _docked(viewer, NEIGHBORS)
-    return neighbors
-
-
-def _docked(viewer: Any, name: str) -> Any:
+def docked(viewer: Any, name: str) -> Any:
+    """Return the widget of a dock of ours, opened if it is not, and to be seen."""
     _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, name)
     widget.parentWidget().show()
     return widget
@@ -64,7 +48,7 @@ class Docks(QObject):
 
     def open_neighbors(self) -> None:
         """Open the dock of neighbors, if it is not there."""
-        dock_neighbors(self._viewer)
+        docked(self._viewer, NEIGHBORS)
 
     @property
     def are_layers_shown(self) -> bool:

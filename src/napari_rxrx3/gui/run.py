@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.dataset import Dataset
-from napari_rxrx3.gui.docks import dock_explorer, dock_neighbors
+from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.napari_window import close_notices
 
