@@ -136,15 +136,19 @@ class Window:
         if settled:
             self.settle()
 
+    def pixels_of(self, well_id: str) -> list[Any]:
+        """What the six layers hold where a well is, alone or beside others."""
+        mosaic = self.explorer.workspace.picture.mosaic
+        tile = next(tile for tile in mosaic.tiles if tile.well_id == well_id)
+        (top, left), (height, width) = mosaic.origin(tile), mosaic.tile_shape
+        return [layer.data[top : top + height, left : left + width] for layer in self.stains]
+
     def shows(self, well_id: str) -> bool:
-        """Whether the well is the first in the canvas, alone or beside another: each stain's layer
-        holds exactly its plane there.
-        """
-        planes = self.screen.planes[well_id]
-        return all(
-            np.array_equal(layer.data[: plane.shape[0], : plane.shape[1]], plane)
-            for layer, plane in zip(self.stains, planes, strict=True)
-        )
+        """Whether the well comes first in the canvas, and each layer holds exactly its plane."""
+        picture = self.explorer.workspace.picture
+        if picture is None or picture.mosaic.tiles[0].well_id != well_id:
+            return False
+        return all(map(np.array_equal, self.pixels_of(well_id), self.screen.planes[well_id]))
 
 
 @contextmanager

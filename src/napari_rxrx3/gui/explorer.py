@@ -112,6 +112,8 @@ class ExplorerWidget(QWidget):
             call_later(self.cheat_sheet, self.cheat_sheet.deleteLater)
 
     def _take_place(self) -> None:
+        if not self.isVisible():  # closed in the meantime
+            return
         docks = self.workspace.docks
         docks.place(self, EXPLORER)
         docks.open_neighbors()

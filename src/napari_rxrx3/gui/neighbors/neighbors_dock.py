@@ -74,7 +74,8 @@ class NeighborsWidget(QWidget):
         self.embedding.raise_()
 
     def _take_place(self) -> None:
-        self.workspace.docks.place(self, NEIGHBORS)
+        if self.isVisible():  # not closed in the meantime
+            self.workspace.docks.place(self, NEIGHBORS)
 
     def _end(self) -> None:
         """The dock was closed: napari only orphans its widget, so it ends itself."""
