@@ -40,7 +40,7 @@ class Docks(QObject):
         window = main_window_of(viewer)
         super().__init__(window)
         self._viewer, self._window = viewer, window
-        self._folded: list[QDockWidget] = []
+        self._folded: list[str] = []
         window.installEventFilter(self)
         for name, area in _AREAS.items():
             prefer_dock_area(f"{name} ({_PLUGIN})", area)
@@ -72,14 +72,17 @@ class Docks(QObject):
     def fold_layers(self) -> None:
         """Hide napari's panels of layers in a narrow window."""
         if self._window.width() < WIDE:
-            self._folded = [dock for dock in layer_docks_of(self._viewer) if dock.isVisible()]
-            for dock in self._folded:
+            shown = [dock for dock in layer_docks_of(self._viewer) if dock.isVisible()]
+            for dock in shown:
                 dock.hide()
+            # by name: the docks themselves would keep napari's window alive
+            self._folded = [dock.objectName() for dock in shown]
 
     def unfold_layers(self) -> None:
         """Show what was folded away."""
-        for dock in self._folded:
-            dock.show()
+        for dock in layer_docks_of(self._viewer) if self._folded else ():
+            if dock.objectName() in self._folded:
+                dock.show()
         self._folded = []
 
     def toggle_layers(self) -> None:
