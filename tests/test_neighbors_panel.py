@@ -348,7 +348,7 @@ def test_the_list_does_not_jump_when_work_begins_and_ends(window: Window) -> Non
 
 
 def test_judging_can_be_stopped(window: Window) -> None:
-    panel, status = window.neighbors.panel, window.explorer.status
+    status = window.explorer.status
     click(window, "PLK1_guide_1")
     phenomap = window.session.dataset.phenomap()
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
@@ -415,7 +415,8 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     phenomap = window.session.dataset.phenomap(align="centerscale")
     with held(lambda hold: phenomap.score_store.get(hold)):
         in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
-        window.qtbot.waitUntil(lambda: window.explorer.numbers.card.head.text().endswith(", centerscale"))
+        head = window.explorer.numbers.card.head
+        window.qtbot.waitUntil(lambda: head.text().endswith(", centerscale"))
         for key, near in (("PLK1", BOLD), (BOLD, "PLK1")):
             window.click_well(address_of(window, f"{key}_guide_1"), settled=False)
             window.qtbot.waitUntil(lambda near=near: keys(window)[:1] == [near])

@@ -39,12 +39,17 @@ class Docks(QObject):
     def __init__(self, viewer: Any) -> None:
         window = main_window_of(viewer)
         super().__init__(window)
-        self._viewer, self._window = viewer, window
+        self._viewer = viewer
         self._folded: list[str] = []
         window.installEventFilter(self)
         for name, area in _AREAS.items():
             prefer_dock_area(f"{name} ({_PLUGIN})", area)
         self._share_corners()
+
+    @property
+    def _window(self) -> QMainWindow:
+        """Not kept: its wrapper would keep all of napari's window."""
+        return main_window_of(self._viewer)
 
     def open_neighbors(self) -> None:
         """Open the dock of neighbors, if it is not there."""
@@ -75,7 +80,7 @@ class Docks(QObject):
             shown = [dock for dock in layer_docks_of(self._viewer) if dock.isVisible()]
             for dock in shown:
                 dock.hide()
-            # by name: the docks themselves would keep napari's window alive
+            # by name: the docks would keep napari's window, too
             self._folded = [dock.objectName() for dock in shown]
 
     def unfold_layers(self) -> None:
@@ -99,7 +104,7 @@ class Docks(QObject):
 
     def _share_corners(self) -> None:
         """Leave the dock at the right its full height; in a wide window the neighbors go first."""
-        window: QMainWindow = self._window
+        window = self._window
         right, bottom = (
             Qt.DockWidgetArea.RightDockWidgetArea,
             Qt.DockWidgetArea.BottomDockWidgetArea,
