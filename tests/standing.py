@@ -230,7 +230,7 @@ def look_of(layer: Any) -> tuple[str, ...]:
     """All about a layer but its pixels."""
     names = ("name", "visible", "opacity", "blending", "contrast_limits", "scale", "translate")
     names += ("rotate", "units", "interpolation2d", "gamma", "colormap")
-    return tuple(f"{name} {getattr(layer, name, None)}" for name in names)
+    return tuple(f"{name} {plain(np.array(getattr(layer, name, None)))}" for name in names)
 
 
 def plain_model(model: Any) -> dict[str, Any]:
