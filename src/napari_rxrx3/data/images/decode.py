@@ -243,7 +243,8 @@ def _sums_of_rows(plane: Plane, n: int) -> Plane:
 def _enlarged(plane: Plane, size: int) -> Plane:
     image = Image.fromarray(plane.astype(np.float32))
     enlarged = np.asarray(image.resize((size, size), Image.Resampling.BOX))
-    return np.rint(enlarged).astype(plane.dtype)
+    large: Plane = np.rint(enlarged).astype(plane.dtype)
+    return large
 
 
 def _binned(plane: Plane, high: int, wide: int) -> Plane:
