@@ -62,7 +62,8 @@ class Display:
     palette_changed = Signal(str)
     pixel_size_changed = Signal(float)
     tile_size_changed = Signal(int)
-    candidates_changed = Signal()
+    candidate_size_changed = Signal(int)
+    whole_candidates_changed = Signal(bool)
     contrast_rule_changed = Signal(str)
     tags_changed = Signal(object)
 
@@ -135,7 +136,7 @@ class Display:
             raise ValueError(f"A candidate of {size} points is not one of {low} to {high}.")
         if size != self._candidate_size:
             self._candidate_size = int(size)
-            self.candidates_changed.emit()
+            self.candidate_size_changed.emit(self._candidate_size)
 
     @property
     def shows_whole_candidates(self) -> bool:
@@ -146,7 +147,7 @@ class Display:
     def shows_whole_candidates(self, whole: bool) -> None:
         if whole != self._shows_whole_candidates:
             self._shows_whole_candidates = bool(whole)
-            self.candidates_changed.emit()
+            self.whole_candidates_changed.emit(self._shows_whole_candidates)
 
     @property
     def contrast_rule(self) -> str:

@@ -199,7 +199,7 @@ def _gray(plane: Plane) -> Plane:
 
 def _decode_reduced(data: bytes, size: int) -> Plane:
     width, height, _ = _check_size(data, "JPEG 2000")
-    if min(width, height) < 4 * size:  # no level would be left out, and this leaves Python's lock
+    if min(width, height) < 8 * size:  # no more work, and it lets go of Python's lock
         return decode(data)
     try:
         # twice the size: the reduced image is sharper than a mean, and half a pixel off

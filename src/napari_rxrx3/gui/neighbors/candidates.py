@@ -128,6 +128,9 @@ class CandidateModel(QAbstractListModel):
     def rowCount(self, parent: QModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.candidates)
 
+    def flags(self, index: QModelIndex) -> Any:
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         if not index.isValid():
             return None
@@ -436,7 +439,8 @@ class CandidateStrip(QWidget):
         self.pictures.more.connect(self.view.viewport().update)
         self._connections = tasks.connections(self)
         follow = self._connections.connect
-        follow(display.candidates_changed, self._on_look)
+        follow(display.candidate_size_changed, self._on_look)
+        follow(display.whole_candidates_changed, self._on_look)
         follow(display.palette_changed, self._draw_anew)
         follow(display.pixel_size_changed, self._read_anew)
         follow(display.tags_changed, self._draw_anew)
