@@ -61,18 +61,23 @@ def straightforward_picture(kind: str, file: bytes) -> np.ndarray[Any, Any]:
 def core_candidates(settings: Settings) -> PartResult:
     """Wells scattered over a plate in shards; and what scrolling through many of them takes."""
     names, folder = datasets.addresses(settings.core_wells), datasets.core(settings)
+    application = QApplication.instance() or QApplication([])
     rows = _pictures(CORE, folder, names, settings)
-    return PartResult([*rows, _scrolling(folder, names)])
+    rows.append(_scrolling(folder, names))
+    del application
+    return PartResult(rows)
 
 
 def tar_candidates(settings: Settings) -> PartResult:
     """Wells of a tar."""
-    names = datasets.block(settings.tar_wells)
-    return PartResult(_pictures(TARS, datasets.tars(settings), names, settings))
+    names, folder = datasets.block(settings.tar_wells), datasets.tars(settings)
+    application = QApplication.instance() or QApplication([])
+    rows = _pictures(TARS, folder, names, settings)
+    del application
+    return PartResult(rows)
 
 
 def _pictures(kind: str, folder: Path, names: Sequence[str], settings: Settings) -> list[Row]:
-    application = QApplication.instance() or QApplication([])
     rng = np.random.default_rng(5)
     n, repeats = settings.neighbors, settings.repeats
     chosen = [[names[i] for i in rng.permutation(len(names))[:n]] for _ in range(repeats)]
@@ -97,7 +102,6 @@ def _pictures(kind: str, folder: Path, names: Sequence[str], settings: Settings)
 
     floor(0)
     found = interleaved(repeats, {"ours": ours, "floor": floor, "naive": naive})
-    del application
     notes = (
         fastest(kind, whole=kind == CORE).note,
         f"floor only decodes what pieces need, from memory; straightforward: imageio decodes whole "
