@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from qtpy.QtGui import QColor, QContextMenuEvent, QDrag, QImage, QKeyEvent
+from qtpy.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDrag,
+    QFocusEvent,
+    QImage,
+    QKeyEvent,
+    QPainter,
+    QPixmap,
+)
 from qtpy.QtWidgets import QApplication, QMenu, QVBoxLayout, QWidget
 
 import builders as b
@@ -21,6 +30,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
 from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.gui.neighbors.candidate_painting import paint_picture
 from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateStrip, CandidateView
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
@@ -257,6 +267,22 @@ def test_a_picture_is_drawn_pixel_by_pixel(
         assert np.array_equal(pixels(shown.drawn(row)), wanted)
 
 
+@pytest.mark.parametrize(("scale", "size"), [(1.0, 150), (1.25, 188), (1.5, 225), (2.0, 300)])
+def test_a_screen_of_any_density_gets_the_pixels_as_they_are(
+    qapp: Any, scale: float, size: int
+) -> None:
+    colors = np.ascontiguousarray(b.noise("picture", size, "uint8")[:3].transpose(1, 2, 0))
+    picture = QImage(colors.data, size, size, 3 * size, QImage.Format.Format_RGB888)
+    screen = QPixmap(400, 400)
+    screen.setDevicePixelRatio(scale)
+    painter = QPainter(screen)
+    paint_picture(painter, QRect(4, 8, 150, 150), picture)
+    painter.end()
+    left, top = round(4 * scale), round(8 * scale)
+    drawn = pixels(screen.toImage())[top : top + size, left : left + size]
+    assert np.array_equal(drawn, colors)
+
+
 def test_contrast_stains_and_palette_change_pictures_without_reading(
     shown: Shown, core: Any
 ) -> None:
@@ -415,6 +441,18 @@ def test_a_click_chooses_also_what_is_current_and_two_activate(shown: Shown, cor
     assert shown.heard == [("chosen", "key 2")] * 2
     shown.double_click(3)
     assert shown.heard[2:] == [("chosen", "key 3"), ("activated_candidate", "key 3")]
+
+
+def test_the_focus_alone_chooses_nothing(shown: Shown, core: Any) -> None:
+    shown.open(core, candidates_of(core, 5))
+    focus = QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason)
+    QApplication.sendEvent(shown.view, focus)
+    assert (shown.heard, shown.view.current) == ([], None)
+    shown.key(Qt.Key.Key_Right)
+    assert shown.heard == [("chosen", "key 0")]
+    QApplication.sendEvent(shown.view, focus)
+    assert shown.heard == [("chosen", "key 0")]
+    assert shown.view.current is not None
 
 
 def test_what_the_program_makes_current_is_not_told(shown: Shown, core: Any) -> None:

@@ -18,7 +18,7 @@ from napari_rxrx3.hits.hit import Tag, tags_in_use
 if TYPE_CHECKING:
     from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 
-__all__ = ["CandidateDelegate"]
+__all__ = ["CandidateDelegate", "paint_picture"]
 
 _MARGIN, _GAP = 4, 3
 _BLACK = QColor(0, 0, 0)
@@ -79,7 +79,7 @@ class CandidateDelegate(QStyledItemDelegate):
             return
         picture = self._model.pictures.picture(candidate.well)
         if picture is not None:
-            _paint_image(painter, box, picture)
+            paint_picture(painter, box, picture)
         elif self._model.is_missing(candidate):
             painter.fillRect(box, QBrush(_HATCH, Qt.BrushStyle.BDiagPattern))
         else:
@@ -139,9 +139,13 @@ class CandidateDelegate(QStyledItemDelegate):
         return self._tags[tag]
 
 
-def _paint_image(painter: QPainter, box: QRect, picture: QImage) -> None:
-    """Pixel by pixel where a picture was made for this size of this screen."""
+def paint_picture(painter: QPainter, box: QRect, picture: QImage) -> None:
+    """Pixel by pixel where a picture was made for this size of this screen, else scaled."""
     scale = painter.device().devicePixelRatioF()
-    is_exact = picture.width() == round(box.width() * scale)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not is_exact)
-    painter.drawImage(QRectF(box), picture)
+    if picture.width() == round(box.width() * scale):
+        exact = QImage(picture)
+        exact.setDevicePixelRatio(scale)
+        painter.drawImage(box.topLeft(), exact)
+    else:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(QRectF(box), picture)

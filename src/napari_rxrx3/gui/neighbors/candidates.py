@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QAbstractListModel, QEvent, QModelIndex, QPoint, QSize, Qt, Signal
 from qtpy.QtGui import (
     QContextMenuEvent,
+    QFocusEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -286,6 +287,15 @@ class CandidateView(QListView):
             bar = self.horizontalScrollBar()
             bar.setValue(bar.value() - step)
         event.accept()  # nothing behind it is to scroll
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Without a candidate of Qt's choice: nobody has asked for one."""
+        had_current = self.currentIndex().isValid()
+        self._is_following = True
+        super().focusInEvent(event)
+        if not had_current:
+            self.setCurrentIndex(QModelIndex())
+        self._is_following = False
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pressed = self.currentIndex().row()

@@ -36,6 +36,8 @@ Planes = list[np.ndarray[Any, Any] | None]
 _ALL_SHOWN = (True,) * N_CHANNELS
 _KEPT_BYTES = 64 * 2**20
 """Planes that stay at hand, at least; the data set keeps more of them."""
+_SMALLEST = 1024
+"""Size of what is known of a well without a picture."""
 _STAND_INS = 4
 """So many sizes before are looked through for a picture until there is one of the right size."""
 _THREADS = min(4, max(2, os.cpu_count() or 2))
@@ -56,7 +58,7 @@ class _Thumbnail(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        return sum(plane.nbytes for plane in self.planes if plane is not None)
+        return max(_SMALLEST, sum(plane.nbytes for plane in self.planes if plane is not None))
 
 
 class Thumbnails(QObject):
