@@ -20,7 +20,7 @@ from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
-from napari_rxrx3.strips.neighbors import beside_control, beside_query
+from napari_rxrx3.strips.neighbors import beside_control, beside_query, beside_well
 from napari_rxrx3.strips.strip import STRIP_KINDS, Strip
 from napari_rxrx3.strips.wells import (
     best_plate,
@@ -46,7 +46,13 @@ __all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "W
 class WellsByPlate(Protocol):
     """Wells that were found or chosen, of which those of a plate can be told."""
 
-    def on(self, plate: PlateId | None) -> list[str]: ...
+    def on(self, plate: PlateId | None) -> list[str]:
+        """Ids of those on a plate."""
+        ...
+
+    def everywhere(self) -> list[str]:
+        """Ids of all, in the order of the table of wells; may take long."""
+        ...
 
 
 class History:
@@ -112,7 +118,7 @@ class Session:
     highlight_changed = Signal(object)
     tiles_changed = Signal(object)
     strip_wanted = Signal(str, object)
-    review_wanted = Signal()
+    review_wanted = Signal(object)
     crop_changed = Signal(int)
     difference_changed = Signal(bool)
     view_changed = Signal(str)
@@ -349,11 +355,15 @@ class Session:
                 self.select_well(well_id)
             self.set_view("well")
 
-    def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
-        """Show the query's well, a control of its plate, and a neighbor's well."""
+    def show_beside_query(self, key: str, well: str | None) -> None:
+        """Show the query's well beside that of one of its neighbors, which is told by its key."""
         if self.dataset is not None and self.query.key:
-            beside = beside_query(self.dataset, self.query, neighbor_key, neighbor_well)
-            self.show_strip(beside)
+            self.show_strip(beside_query(self.dataset, self.query, key, well))
+
+    def show_beside_well(self, well: str, label: str) -> None:
+        """Show the current well beside another one, under a label of one line or two."""
+        if self.dataset is not None and self.well is not None:
+            self.show_strip(beside_well(self.dataset, self.well, well, label))
 
     def ask(self, **changes: object) -> None:
         """Change the question to the map. A new key is a step in the history."""
@@ -423,9 +433,9 @@ class Session:
         with self.changing():
             self.card = card
 
-    def want_review(self) -> None:
-        """Ask whoever reviews for a queue of the chosen entries."""
-        self.review_wanted.emit()
+    def want_review(self, wells: Iterable[str] | None = None) -> None:
+        """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries."""
+        self.review_wanted.emit(None if wells is None else tuple(wells))
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""

@@ -18,7 +18,7 @@ EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 WIDE = 1500
 """In a window of this width there is room for napari's panels beside ours."""
 _PLUGIN = "napari-rxrx3"
-_WIDTH, _HEIGHT = 392, 262
+_WIDTH, _HEIGHT = 392, 276
 _AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
 
 

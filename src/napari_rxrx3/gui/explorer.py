@@ -191,7 +191,7 @@ class ExplorerWidget(QWidget):
         session, workspace = self.session, self.workspace
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self.find.set_plate)
-        follow(session.review_wanted, self._review_chosen)
+        follow(session.review_wanted, self._review)
         follow(session.message_changed, self._on_message)
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
@@ -260,9 +260,12 @@ class ExplorerWidget(QWidget):
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
-    def _review_chosen(self) -> None:
-        self.hits.queue_menu.use_chosen()
-        self._show_hits()
+    def _review(self, wells: tuple[str, ...] | None) -> None:
+        if wells is None:
+            self.hits.queue_menu.use_chosen()
+            self._show_hits()
+        else:
+            self.hits.queue_menu.add(wells)
 
     def _show_hits(self) -> None:
         self.tabs.setCurrentWidget(self.hits)

@@ -20,7 +20,7 @@ from napari_rxrx3.strips.wells import nearest_controls, picture_of, plate_of
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["beside_control", "beside_query", "neighbor_strip"]
+__all__ = ["beside_control", "beside_query", "beside_well", "neighbor_strip"]
 
 _SHOWN, _ASKED = 6, 30
 
@@ -58,6 +58,14 @@ def beside_query(dataset: Dataset, query: Query, key: str, well: str | None) -> 
         first = Tile(query.well, f"query: {name_of_well(dataset.row(query.well))}", role=QUERY)
     title = f"{key_in_words(query.key)} and {key_in_words(key)}"
     return Strip("neighbors", title, (first, neighbor))
+
+
+def beside_well(dataset: Dataset, well: str, other: str, label: str) -> Strip:
+    """A well beside another one."""
+    name, address = name_of_well(dataset.row(well)), dataset.row(well)["address"]
+    title = f"{name} and {label.splitlines()[0]}"
+    tiles = (Tile(well, f"{name}\n{address}", role=QUERY), Tile(other, label, role=NEIGHBOR))
+    return Strip("wells", title, tiles)
 
 
 def neighbor_strip(request: StripRequest) -> Strip:

@@ -135,7 +135,7 @@ class MapPanel(QWidget):
         for name, button in self.buttons.items():
             button.clicked.connect(partial(self._turn_to, name))
         self.detach_button.clicked.connect(self.detached.toggle)
-        self.chosen.queue_wanted.connect(self._session.want_review)
+        self.chosen.queue_wanted.connect(lambda: self._session.want_review())
         self.chosen.found.connect(self._light)
         self.chosen.heat_map_wanted.connect(self._compare_chosen)
 

@@ -95,6 +95,9 @@ class NeighborsWidget(QWidget):
         layout.addWidget(self.tabs)
 
     def _connect(self) -> None:
+        layers, strip = self.workspace.layers, self.panel.strip
+        self._connections.connect(layers.shown_changed, strip.set_shown)
+        strip.set_shown(layers.shown)
         self.panel.embedding_wanted.connect(self.show_embedding)
         shortcut(self, "M", self.show_map)
         shortcut(self, "Alt+Left", self.session.back)

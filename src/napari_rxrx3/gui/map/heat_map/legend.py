@@ -10,7 +10,7 @@ from qtpy.QtGui import QBrush, QColor, QFontMetrics, QLinearGradient, QPainter, 
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.diverging import diverging
-from napari_rxrx3.gui.numbers.inks import ink, paper
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.words import elided
 

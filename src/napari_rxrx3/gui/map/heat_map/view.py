@@ -17,10 +17,10 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.gui.inks import ink
 from napari_rxrx3.gui.map.heat_map.frame import Frame
 from napari_rxrx3.gui.map.heat_map.legend import legend_room
 from napari_rxrx3.gui.map.heat_map.painter import HeatMapPainter
-from napari_rxrx3.gui.numbers.inks import ink
 from napari_rxrx3.gui.plate.legend import small_font
 
 if TYPE_CHECKING:
