@@ -19,9 +19,9 @@ from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.gui.inks import legible
 from napari_rxrx3.gui.numbers.dose_curve import DoseCurveView
 from napari_rxrx3.gui.numbers.histogram_view import HistogramView
-from napari_rxrx3.gui.numbers.inks import legible
 from napari_rxrx3.gui.numbers.intensities import ControlLevels, asked_of, compare_intensities
 from napari_rxrx3.gui.numbers.side_panel import SidePanel
 from napari_rxrx3.gui.strips.well_drag import mime_of, wells_in

@@ -21,10 +21,10 @@ import napari_rxrx3 as rx
 import screens as s
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
+from napari_rxrx3.gui.inks import legible, paper
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
 from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
-from napari_rxrx3.gui.numbers.inks import legible, paper
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.compare.pairs import compare_pairs, compare_replicates
