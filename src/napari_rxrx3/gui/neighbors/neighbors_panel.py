@@ -248,6 +248,8 @@ class NeighborsPanel(QWidget):
         self.thumbnails.request(None, [])
         self.strip.set_dataset(dataset)
         self._show_answer(None)
+        if dataset is None:
+            self._say("Open a data set in RxRx3 Explorer.")
 
     def _on_wells(self, dataset: Dataset | None) -> None:
         """Offer the vectors that could be read, and the default among them."""
