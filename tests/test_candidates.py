@@ -31,7 +31,8 @@ from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.gui.neighbors.candidate_painting import paint_picture
-from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateStrip, CandidateView
+from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip, CandidateView
+from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 

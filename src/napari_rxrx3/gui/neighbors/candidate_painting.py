@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fonticon_mdi7 import MDI7
 from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
@@ -11,12 +11,10 @@ from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.gui.hits.tag_buttons import ICON_SIZE, tag_icon
+from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.gui.words import elided
 from napari_rxrx3.hits.hit import Tag, tags_in_use
-
-if TYPE_CHECKING:
-    from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 
 __all__ = ["CandidateDelegate", "paint_picture"]
 
