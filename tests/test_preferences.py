@@ -312,7 +312,7 @@ def test_another_tile_size_is_read_at_once(window: Window) -> None:
 
 
 def test_tags_have_other_names_and_colors_at_once(window: Window) -> None:
-    window.explorer.tabs.setCurrentWidget(window.explorer.hits)
+    window.turn_to(window.explorer.hits)
     page = open_page(window.viewer, window.qtbot)
     page.enter("Tag 2", "round cells")
     page.choose("Color of tag 2", "gray")

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.gui.hits.tag_buttons import ICON_SIZE, tag_icon
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
-from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.gui.words import elided
 from napari_rxrx3.hits.hit import Tag, tags_in_use
 
