@@ -118,10 +118,14 @@ def elided(
 ) -> str:
     """Cut a text to a width in pixels, but never a dose at its end: 2.5 µM must not read 5 µM."""
     metrics = QFontMetrics(font)
+    if metrics.horizontalAdvance(text) <= width:
+        return text
     dose = _DOSE.search(text)
     room = width - metrics.horizontalAdvance(dose[0]) if dose else 0
-    if dose is None or room < _MIN_WIDTH:
+    if dose is None:
         return metrics.elidedText(text, mode, width)
+    if room < _MIN_WIDTH:
+        return metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
     return metrics.elidedText(text[: dose.start()], mode, room) + dose[0]
 
 
