@@ -330,7 +330,8 @@ class CandidateStrip(QWidget):
         self.view.seen_changed.connect(self._ask_soon)
         self.view.size_wanted.connect(self._set_size)
         self.controls.changed.connect(self._set_look)
-        self.pictures.more.connect(self.view.viewport().update)
+        self.pictures.arrived.connect(self._draw_again)
+        self.pictures.more.connect(self._draw_again)
         self._connections = tasks.connections(self)
         follow = self._connections.connect
         follow(display.candidate_size_changed, self._on_look)
@@ -358,12 +359,12 @@ class CandidateStrip(QWidget):
     def set_limits(self, limits: Limits) -> None:
         """Draw in another contrast."""
         self.pictures.set_limits(limits)
-        self.model.draw_again()
+        self._draw_again()
 
     def set_shown(self, shown: tuple[bool, ...]) -> None:
         """Draw these of the six stains."""
         self.pictures.set_shown(shown)
-        self.model.draw_again()
+        self._draw_again()
 
     def picture(self, candidate: Candidate) -> QImage | None:
         """The picture of a candidate as it is shown; None if there is none."""
@@ -385,9 +386,12 @@ class CandidateStrip(QWidget):
         self.view.fit()
         self._ask_soon()
 
+    def _draw_again(self) -> None:
+        self.view.viewport().update()
+
     def _draw_anew(self) -> None:
         self.pictures.renew()
-        self.model.draw_again()
+        self._draw_again()
 
     def _read_anew(self) -> None:
         self.pictures.forget()

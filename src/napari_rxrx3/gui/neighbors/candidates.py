@@ -54,7 +54,10 @@ class Candidate:
 
 
 class CandidateModel(QAbstractListModel):
-    """Candidates in their order; pictures and verdicts come later."""
+    """Candidates in their order; pictures and verdicts come later.
+
+    Pictures are no data of it: Qt's lists lay out all rows again whenever data change.
+    """
 
     def __init__(self, pictures: CandidatePictures, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,8 +65,6 @@ class CandidateModel(QAbstractListModel):
         self.candidates: list[Candidate] = []
         self.n_lines = 1
         """Lines of text below the name that there has to be room for."""
-        self._rows_of: dict[str, list[int]] = {}
-        pictures.arrived.connect(self._on_arrived)
 
     def set_candidates(self, candidates: Iterable[Candidate]) -> None:
         """List others."""
@@ -75,10 +76,6 @@ class CandidateModel(QAbstractListModel):
         """Take what is new about those that are listed, by their keys."""
         new = {candidate.key: candidate for candidate in candidates}
         self._take([new.get(candidate.key, candidate) for candidate in self.candidates])
-        self.draw_again()
-
-    def draw_again(self) -> None:
-        """Have all that is seen drawn once more."""
         if self.candidates:
             self.dataChanged.emit(self.index(0), self.index(len(self.candidates) - 1))
 
@@ -122,11 +119,3 @@ class CandidateModel(QAbstractListModel):
     def _take(self, candidates: list[Candidate]) -> None:
         self.candidates = candidates
         self.n_lines = max([1, *(len(candidate.lines) for candidate in candidates)])
-        self._rows_of = {}
-        for row, candidate in enumerate(candidates):
-            if candidate.well is not None:
-                self._rows_of.setdefault(candidate.well, []).append(row)
-
-    def _on_arrived(self, well_id: str) -> None:
-        for row in self._rows_of.get(well_id, ()):
-            self.dataChanged.emit(self.index(row), self.index(row))
