@@ -20,11 +20,11 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHBoxLayout,
     QListView,
     QMenu,
     QSlider,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -260,10 +260,7 @@ class CandidateControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.whole = QToolButton(self)
-        self.whole.setText("whole well")
-        self.whole.setCheckable(True)
-        self.whole.setAutoRaise(True)
+        self.whole = QCheckBox("whole well", self)
         self.whole.setToolTip(
             wrapped_tooltip(
                 "Show each well as a whole. Otherwise a piece of it is shown, the same in all "
