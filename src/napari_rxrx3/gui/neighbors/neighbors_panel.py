@@ -34,7 +34,8 @@ from napari_rxrx3.gui.neighbors.candidate_lists import (
     well_candidates,
     with_neighbors,
 )
-from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateStrip
+from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip
+from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
