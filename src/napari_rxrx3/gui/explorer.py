@@ -35,6 +35,7 @@ from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
+from napari_rxrx3.gui.opening import Opening, paths_of
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
@@ -107,6 +108,8 @@ class ExplorerWidget(QWidget):
         self.status = StatusLine()
         self.share = ShareMenu(self.workspace, tasks, self)
         self.diagnostics = CopyDiagnostics(self.workspace, tasks, self)
+        self.opening = Opening(napari_viewer, self, self.open_path, self.session.say)
+        tasks.at_end(self.opening.end)
         self._make_header()
         self._lay_out()
         self._connect()
@@ -362,7 +365,7 @@ class ExplorerWidget(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         urls = event.mimeData().urls()
         if urls:
-            self.open_path(urls[0].toLocalFile() or urls[0].toString())
+            self.opening.open(paths_of(urls))
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:
