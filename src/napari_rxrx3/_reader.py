@@ -50,7 +50,8 @@ def read(path: str | Sequence[str]) -> list[LayerData] | list[NoLayer]:
     if call.by_hand and _goes_to_explorer(call, paths[0]):
         return [(None,)]
     part = next(part for part in belong_together(call.paths) if paths[0] in part)
-    if part[0] != paths[0] or _asked.again(call, paths[0]):
+    is_there = _asked.again(call, paths[0])
+    if is_there or part[0] != paths[0]:
         return [(None,)]
     return _layers_of([part], call)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from napari_rxrx3.core.plate import parse_image_name
+from napari_rxrx3.core.plate import natural_key, parse_image_name
 
 __all__ = ["belong_together", "looks_like_ours", "stands_for", "with_pixels_first"]
 
@@ -59,8 +59,8 @@ def belong_together(paths: Sequence[str]) -> list[list[str]]:
 
 
 def with_pixels_first(paths: Sequence[str]) -> list[str]:
-    """The same paths, those first that may hold pixels themselves."""
-    return sorted(paths, key=lambda path: not _may_hold_pixels(path))
+    """The same paths in the order of their names, those first that may hold pixels themselves."""
+    return sorted(paths, key=lambda path: (not _may_hold_pixels(path), natural_key(path)))
 
 
 def stands_for(paths: Sequence[str]) -> tuple[str, list[str]]:

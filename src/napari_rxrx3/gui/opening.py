@@ -45,7 +45,7 @@ class Opening:
     ) -> None:
         self._viewer, self._widget = unwrapped(viewer), widget
         self._open_path, self._say = open_path, say
-        self._give_back = take_first(viewer, self.take)
+        self._give_back = take_first(self._viewer, self.take)
         self._at_end = OnDestroyed(widget, self.end)
         _of_viewer[self._viewer] = self
 
