@@ -170,14 +170,11 @@ def _open_in_explorer(call: OpenCall, paths: Sequence[str]) -> bool:
     """Show in the explorer what has no layers; whether there is a window for it."""
     if not hasattr(call.viewer, "window"):
         return False
-    from napari_rxrx3.gui.explorer import dock_explorer
-    from napari_rxrx3.gui.opening import opening_of
+    from napari_rxrx3.gui.docking import dock_explorer
+    from napari_rxrx3.gui.opening import open_in
 
-    dock_explorer(call.viewer)
-    opening = opening_of(call.viewer)
-    if opening is not None:
-        opening.open(paths)
-    return opening is not None
+    open_in(dock_explorer(call.viewer), paths)
+    return True
 
 
 def _is_session(path: str) -> bool:

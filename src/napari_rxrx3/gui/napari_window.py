@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakMethod, ref
 
 if TYPE_CHECKING:  # who only makes layers works without Qt
-    from qtpy.QtWidgets import QMainWindow, QWidget
+    from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 __all__ = [
     "OpenCall",
     "canvas_of",
     "close_notices",
     "drop_target_of",
+    "layer_docks_of",
     "main_window_of",
     "make_current",
     "open_call",
+    "prefer_dock_area",
     "take_first",
     "unwrapped",
 ]
@@ -42,6 +44,29 @@ def drop_target_of(viewer: Any) -> QWidget:
 def canvas_of(viewer: Any) -> QWidget:
     """The widget that napari draws in."""
     return viewer.window._qt_viewer.canvas.native
+
+
+def layer_docks_of(viewer: Any) -> list[QDockWidget]:
+    """The two panels of layers at the left: their list, and what can be set of one."""
+    qt_viewer = viewer.window._qt_viewer
+    return [qt_viewer.dockLayerControls, qt_viewer.dockLayerList]
+
+
+def prefer_dock_area(name: str, area: str) -> None:
+    """Have napari put a dock of a plugin somewhere, as long as the user has not moved it.
+
+    Parameters
+    ----------
+    name : str
+        As napari calls the dock.
+    area : {"left", "right", "top", "bottom"}
+    """
+    from napari.settings import get_settings
+
+    # napari does not look at `default_dock_area` of the manifest (0.9)
+    application = get_settings().application
+    if name not in application.plugin_widget_positions:
+        application.plugin_widget_positions = application.plugin_widget_positions | {name: area}
 
 
 def make_current(viewer: Any) -> None:
@@ -93,33 +118,26 @@ def _is_viewer(thing: Any) -> bool:
     return isinstance(thing, ViewerModel)
 
 
-def take_first(viewer: Any, take: Callable[[list[str]], list[str]]) -> Callable[[], None]:
-    """Have a function take what it wants of whatever napari's window opens; it returns the rest.
+def take_first(viewer: Any, take: Callable[[list[str]], list[str]]) -> None:
+    """Have a method take what it wants of whatever napari's window opens; it returns the rest.
 
     That is what the menu File opens, what is dropped, links from the clipboard. napari has no
     place for it: a reader is asked only after the user was, which one it shall be. Where she wants
     to be asked, or a reader is named, nothing is taken.
 
-    Returns
-    -------
-    callable
-        Ends it.
+    Ends with the object whose method it is.
     """
     target = drop_target_of(viewer)
-    napari_opens, target_of = type(target)._qt_open, weakref.ref(target)
+    # nothing here may keep the window, nor what belongs to it
+    napari_opens, target_of, take_of = type(target)._qt_open, ref(target), WeakMethod(take)
 
     def open_rest(
         filenames: Any, stack: Any, choose_plugin: bool = False, plugin: Any = None, **more: Any
     ) -> None:
-        rest = filenames
-        if not (choose_plugin or plugin or isinstance(stack, list)):
-            rest = take([os.fspath(name) for name in filenames])
+        rest, takes = filenames, take_of()
+        if takes is not None and not (choose_plugin or plugin or isinstance(stack, list)):
+            rest = takes([os.fspath(name) for name in filenames])
         if rest:
             napari_opens(target_of(), rest, stack, choose_plugin, plugin, **more)
 
-    def end() -> None:
-        if (there := target_of()) is not None and there.__dict__.get("_qt_open") is open_rest:
-            del there._qt_open
-
     target._qt_open = open_rest
-    return end

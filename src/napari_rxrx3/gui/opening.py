@@ -1,20 +1,21 @@
-"""What napari is asked to open while the explorer is open goes to the explorer."""
+"""What napari is asked to open while a dock of ours is open goes to the explorer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
-from qtpy.QtWidgets import QDockWidget, QWidget
+from napari.utils.notifications import show_info
 
 from napari_rxrx3.data.recognition import looks_like_ours, stands_for
 from napari_rxrx3.figures.record import is_record_file
+from napari_rxrx3.gui.docks import EXPLORER, NEIGHBORS, dock_of, docked
 from napari_rxrx3.gui.napari_window import take_first, unwrapped
-from napari_rxrx3.gui.widgets import OnDestroyed
 
-__all__ = ["Opening", "opening_of", "paths_of"]
+__all__ = ["Opening", "open_in", "opening_of", "paths_of"]
 
-_of_viewer: dict[Any, Opening] = {}
+_of_viewer: WeakValueDictionary[Any, Opening] = WeakValueDictionary()
 
 
 def opening_of(viewer: Any) -> Opening | None:
@@ -24,36 +25,21 @@ def opening_of(viewer: Any) -> Opening | None:
 
 
 class Opening:
-    """Shows what is of RxRx3 in a dock: layers of napari's own would lie over those of the dock.
+    """Shows what is of RxRx3 in the explorer: layers of napari's own would lie over its layers.
 
-    What else is opened is napari's, and everything is while the dock is hidden.
-
-    Parameters
-    ----------
-    open_path : callable
-        Opens a data set, or what was saved of a session, in the dock.
-    say : callable
-        Tells the user something.
+    What else is opened is napari's, and everything is while our docks are closed or hidden.
     """
 
-    def __init__(
-        self,
-        viewer: Any,
-        widget: QWidget,
-        open_path: Callable[[str], None],
-        say: Callable[[str], None],
-    ) -> None:
-        self._viewer, self._widget = unwrapped(viewer), widget
-        self._open_path, self._say = open_path, say
-        self._give_back = take_first(self._viewer, self.take)
-        self._at_end = OnDestroyed(widget, self.end)
-        _of_viewer[self._viewer] = self
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        take_first(viewer, self.take)
+        _of_viewer[viewer] = self
 
     @property
     def is_open(self) -> bool:
-        """Whether the dock is; one that lies below another one is."""
-        dock = self._widget.parentWidget()
-        return isinstance(dock, QDockWidget) and not dock.isHidden()
+        """Whether one of our docks is; one that lies below another one is."""
+        docks = (dock_of(self._viewer, name) for name in (EXPLORER, NEIGHBORS))
+        return any(dock is not None and not dock.isHidden() for dock in docks)
 
     def take(self, paths: Sequence[str]) -> list[str]:
         """Open what is of RxRx3; returns the rest."""
@@ -63,18 +49,17 @@ class Opening:
         return [path for path in paths if path not in ours]
 
     def open(self, paths: Sequence[str]) -> None:
-        """Open what was chosen at once: a saved session, or one data set."""
-        saved = [path for path in paths if is_record_file(path)]
-        path, left = (saved[0], []) if saved else stands_for(paths)
-        self._open_path(path)
-        if left:
-            self._say(f"Only {path} is opened: the others lie elsewhere.")
+        """Open what was chosen at once in the explorer."""
+        open_in(docked(self._viewer, EXPLORER), paths)
 
-    def end(self) -> None:
-        """Leave everything to napari again."""
-        self._give_back()
-        if _of_viewer.get(self._viewer) is self:
-            del _of_viewer[self._viewer]
+
+def open_in(explorer: Any, paths: Sequence[str]) -> None:
+    """Open what was chosen at once: a saved session, or one data set."""
+    saved = [path for path in paths if is_record_file(path)]
+    path, left = (saved[0], []) if saved else stands_for(paths)
+    explorer.open_path(path)
+    if left:
+        show_info(f"Only {path} is opened: the others lie elsewhere.")
 
 
 def paths_of(urls: Sequence[Any]) -> list[str]:

@@ -26,7 +26,9 @@ from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.docks import Docks
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
+from napari_rxrx3.gui.opening import Opening
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
@@ -88,11 +90,13 @@ class Workspace(QObject):
         super().__init__(window)
         self.viewer = viewer
         self.session = Session()
+        self.session.set_beside_control(True)
         self.tasks, self.loader = Tasks(self), PictureLoader(self)
         self.background = TaskGroup(self.tasks)
         """All that goes on for the window; a dock has a part of it."""
         for worker in (self.tasks, self.loader):
             self.background.add(worker)
+        self.docks = Docks(viewer)
         self.layers = StainLayers(viewer)
         canvas = canvas_of(viewer)
         self.labels = CanvasLabels(viewer, canvas)
@@ -100,6 +104,7 @@ class Workspace(QObject):
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
         WellDrop(drop_target_of(viewer), self.session)
+        self.opening = Opening(viewer)
         self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
         self.contrast = PlateContrast(self.session, self.background)
@@ -388,8 +393,9 @@ class Workspace(QObject):
         if dataset is None or well is None:
             return
         near = wells_around(dataset, well)
-        control = self.session.control_of(well)  # to flicker with
-        self.loader.prefetch(dataset, [*near, control] if control is not None else near)
+        controls = (self.session.control_of(each) for each in (well, *near))
+        beside = [control for control in controls if control is not None]
+        self.loader.prefetch(dataset, list(dict.fromkeys([*near, *beside])))
 
     def _set_title(self, text: str, more: str = "") -> None:
         self.labels.set_title(text, more)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidg
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.core.words import are, file_name
-from napari_rxrx3.gui.numbers import finish_typing, read_plain_numbers
+from napari_rxrx3.gui.number_boxes import finish_typing, read_plain_numbers
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.files import Paper

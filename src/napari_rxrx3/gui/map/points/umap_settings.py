@@ -6,7 +6,7 @@ from magicgui.widgets import Container, FloatSpinBox, PushButton, SpinBox
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QToolButton, QWidget
 
-from napari_rxrx3.gui.numbers import finish_typing, read_plain_numbers
+from napari_rxrx3.gui.number_boxes import finish_typing, read_plain_numbers
 from napari_rxrx3.gui.widgets import form_menu, tool_button
 
 __all__ = ["UmapSettingsButton"]

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QDoubleSpinBox, QSpin
 from superqt import QLargeIntSpinBox
 
 from napari_rxrx3.gui.map.points.umap_settings import UmapSettingsButton
-from napari_rxrx3.gui.numbers import read_plain_numbers
+from napari_rxrx3.gui.number_boxes import read_plain_numbers
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog
 from window import Window
 
