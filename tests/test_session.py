@@ -511,7 +511,9 @@ def test_who_looks_for_a_picture_keeps_the_data_set_that_was_open(
     assert well not in other_dataset.wells.index
 
 
-def test_a_neighbor_is_shown_beside_the_query(session: Session, heard: Heard) -> None:
+def test_a_neighbor_is_shown_beside_the_query(
+    session: Session, heard: Heard
+) -> None:
     session.show_beside_query("MTOR", "gene-001_2_C03")
     assert session.tiles == (
         Tile("gene-001_1_B02", "query: PLK1 guide 1", role="query"),

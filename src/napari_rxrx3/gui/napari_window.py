@@ -128,8 +128,11 @@ def take_first(viewer: Any, take: Callable[[list[str]], list[str]]) -> None:
     Ends with the object whose method it is.
     """
     target = drop_target_of(viewer)
+    napari_opens = getattr(type(target), "_qt_open", None)
+    if napari_opens is None:  # a later napari: there its own way holds
+        return
     # nothing here may keep the window, nor what belongs to it
-    napari_opens, target_of, take_of = type(target)._qt_open, ref(target), WeakMethod(take)
+    target_of, take_of = ref(target), WeakMethod(take)
 
     def open_rest(
         filenames: Any, stack: Any, choose_plugin: bool = False, plugin: Any = None, **more: Any

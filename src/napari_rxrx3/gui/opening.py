@@ -1,4 +1,4 @@
-"""What napari is asked to open while a dock of ours is open goes to the explorer."""
+"""What napari is asked to open while the explorer is open goes to the explorer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari.utils.notifications import show_info
 
 from napari_rxrx3.data.recognition import looks_like_ours, stands_for
 from napari_rxrx3.figures.record import is_record_file
-from napari_rxrx3.gui.docks import EXPLORER, NEIGHBORS, dock_of, docked
+from napari_rxrx3.gui.docks import EXPLORER, dock_of, docked
 from napari_rxrx3.gui.napari_window import take_first, unwrapped
 
 __all__ = ["Opening", "open_in", "opening_of", "paths_of"]
@@ -19,7 +19,7 @@ _of_viewer: WeakValueDictionary[Any, Opening] = WeakValueDictionary()
 
 
 def opening_of(viewer: Any) -> Opening | None:
-    """Who takes what a viewer is asked to open; None while no dock of ours is open."""
+    """Who takes what a viewer is asked to open; None while the explorer is closed."""
     opening = _of_viewer.get(unwrapped(viewer))
     return opening if opening is not None and opening.is_open else None
 
@@ -27,7 +27,7 @@ def opening_of(viewer: Any) -> Opening | None:
 class Opening:
     """Shows what is of RxRx3 in the explorer: layers of napari's own would lie over its layers.
 
-    What else is opened is napari's, and everything is while our docks are closed or hidden.
+    What else is opened is napari's, and everything is while the explorer is closed or hidden.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -37,9 +37,9 @@ class Opening:
 
     @property
     def is_open(self) -> bool:
-        """Whether one of our docks is; one that lies below another one is."""
-        docks = (dock_of(self._viewer, name) for name in (EXPLORER, NEIGHBORS))
-        return any(dock is not None and not dock.isHidden() for dock in docks)
+        """Whether the explorer is, even if its dock lies below another one."""
+        dock = dock_of(self._viewer, EXPLORER)
+        return dock is not None and not dock.isHidden()
 
     def take(self, paths: Sequence[str]) -> list[str]:
         """Open what is of RxRx3; returns the rest."""
