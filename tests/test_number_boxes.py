@@ -156,15 +156,16 @@ def boxes_of(window: Window) -> list[Any]:
     """Every box for a number in the window, and in the dialogs that it opens."""
     umap = umap_form(window)
     figure = FigureDialog(window.explorer.workspace, window.explorer)
-    boxes = window.explorer.findChildren(QAbstractSpinBox)
+    docks = (window.explorer, window.neighbors)
+    boxes = [box for dock in docks for box in dock.findChildren(QAbstractSpinBox)]
     named = (figure.dpi, figure.width_mm, umap.n_neighbors, umap.min_dist, umap.seed)
     assert {box.native for box in named} <= set(boxes)
     return boxes
 
 
 def umap_form(window: Window) -> UmapSettingsButton:
-    window.explorer.map.show_page("map")
-    return window.explorer.findChild(UmapSettingsButton)
+    window.neighbors.map.show_page("map")
+    return window.neighbors.findChild(UmapSettingsButton)
 
 
 def test_no_box_of_the_window_takes_one_number_for_another(
