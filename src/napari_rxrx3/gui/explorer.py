@@ -29,6 +29,7 @@ from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.numbers.numbers_panel import NumbersPanel
+from napari_rxrx3.gui.opening import open_in, paths_of
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
@@ -294,7 +295,7 @@ class ExplorerWidget(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         urls = event.mimeData().urls()
         if urls:
-            self.open_path(urls[0].toLocalFile() or urls[0].toString())
+            open_in(self, paths_of(urls))
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:

@@ -28,6 +28,7 @@ from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.docks import Docks
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
+from napari_rxrx3.gui.opening import Opening
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
@@ -103,6 +104,7 @@ class Workspace(QObject):
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
         WellDrop(drop_target_of(viewer), self.session)
+        self.opening = Opening(viewer)
         self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
         self.contrast = PlateContrast(self.session, self.background)
