@@ -152,7 +152,7 @@ def test_keys_toggle_stains_and_show_one_alone(window: Window) -> None:
     window.qtbot.keyClick(canvas, Qt.Key.Key_5, Qt.KeyboardModifier.ShiftModifier)
     assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]
     assert window.stains[4].colormap.name != "gray"
-    button = window.explorer.stains.buttons[2]
+    button = window.explorer.workspace.stains.buttons[2]
     assert not button.isChecked()
     window.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert window.stains[2].visible
@@ -190,7 +190,7 @@ def test_contrast_by_hand_is_kept_and_can_be_reset(window: Window) -> None:
     assert window.session.contrast_rule == "by hand"
     window.click_well("D04")
     assert tuple(window.stains[1].contrast_limits) == (100, 2000)
-    window.qtbot.mouseClick(window.explorer.stains.reset, Qt.MouseButton.LeftButton)
+    window.explorer.workspace.stains.reset.trigger()
     window.settle()
     assert tuple(window.stains[1].contrast_limits) == before
     assert window.session.contrast_rule == "from controls"
@@ -551,8 +551,8 @@ def test_a_reopened_dock_shows_the_state_of_the_session(window: Window) -> None:
     window.session.set_contrast_rule("by hand")
     window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
     _, explorer = window.viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
-    assert explorer.stains.rule.currentText() == "contrast by hand"
-    assert not explorer.stains.buttons[1].isChecked()
+    assert explorer.workspace.stains.rule == "by hand"
+    assert not explorer.workspace.stains.buttons[1].isChecked()
 
 
 # --- closing the window while something is under way ------------------------------------------

@@ -867,7 +867,7 @@ def save(window: Window, dialog: FigureDialog, path: Path) -> None:
 
 
 def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
-    window.qtbot.mouseClick(window.explorer.stains.buttons[2], Qt.MouseButton.LeftButton)
+    window.qtbot.mouseClick(window.explorer.workspace.stains.buttons[2], Qt.MouseButton.LeftButton)
     main = window.viewer.window._qt_window
     main.activateWindow()
     window.qtbot.waitUntil(main.isActiveWindow, timeout=5000)

@@ -1,4 +1,4 @@
-"""The one dock: data set, search, plate, stains and answers, wired to one session."""
+"""The one dock: data set, search, plate and answers, wired to one session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.figures.record import is_record_file
-from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare.compare_panel import ComparePanel
@@ -96,7 +95,6 @@ class ExplorerWidget(QWidget):
         self.welcome = Welcome()
         self.find = FindBox(tasks)
         self.plate_panel = PlatePanel(self.session, tasks)
-        self.stains = StainBar()
         self.neighbors = NeighborsPanel(self.session, tasks)
         self.map = MapPanel(self.session, tasks)
         self.side_by_side = SidePanel(self.session, tasks, self.workspace.arranger)
@@ -112,8 +110,6 @@ class ExplorerWidget(QWidget):
         self._connect()
         self._on_dataset(self.session.dataset)
         self.find.set_plate(self.session.plate)
-        self.stains.set_rule(self.session.contrast_rule)
-        self.stains.set_shown(self.workspace.layers.shown)
         self._on_tasks()
 
     def sizeHint(self) -> QSize:
@@ -209,7 +205,6 @@ class ExplorerWidget(QWidget):
         inner.setSpacing(4)
         inner.addLayout(header)
         inner.addWidget(splitter, 1)
-        inner.addWidget(self.stains)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
         self.pages.addWidget(browser)
@@ -225,9 +220,7 @@ class ExplorerWidget(QWidget):
         follow(session.plate_changed, self._on_plate)
         follow(session.highlight_changed, self._on_highlight)
         follow(session.message_changed, self._on_message)
-        follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
-        follow(workspace.layers.shown_changed, self.stains.set_shown)
         follow(display.palette_changed, self._on_palette)
         self.welcome.path_chosen.connect(self._open)
         self.welcome.last_chosen.connect(self.share.sessions.open_last)
@@ -240,9 +233,6 @@ class ExplorerWidget(QWidget):
         self.map.queue_wanted.connect(self._review_chosen)
         self.map.chosen.found.connect(self._on_chosen_wells)
         self.tabs.currentChanged.connect(self._share_room)
-        self.stains.toggled.connect(workspace.layers.toggle)
-        self.stains.rule_chosen.connect(session.set_contrast_rule)
-        self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         shortcut(self, "?", self._show_keys)
         shortcut(self, "F5", self.share.sessions.reopen)
@@ -308,7 +298,6 @@ class ExplorerWidget(QWidget):
             self._light(wells)
 
     def _on_palette(self, palette: str) -> None:
-        self.stains.recolor()
         self.neighbors.table.viewport().update()  # its pictures are composed when they are drawn
 
     def _focus_find(self) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:  # who only makes layers works without Qt
     from qtpy.QtWidgets import QMainWindow, QWidget
 
 __all__ = [
+    "after_drawing",
     "canvas_of",
     "close_notices",
+    "corners_in_scene",
     "drop_target_of",
     "main_window_of",
     "make_current",
+    "unit_scale_of",
     "unwrapped",
 ]
 
@@ -40,6 +46,35 @@ def canvas_of(viewer: Any) -> QWidget:
 def make_current(viewer: Any) -> None:
     """Have OpenGL answer for the canvas."""
     viewer.window._qt_viewer.canvas._scene_canvas.set_current()
+
+
+def after_drawing(viewer: Any, act: Callable[[Any], None]) -> None:
+    """Call a method whenever the canvas was drawn and napari's camera says what is seen in it."""
+    viewer.window._qt_viewer.canvas.events.draw.connect(act, position="last")
+
+
+def corners_in_scene(viewer: Any) -> tuple[np.ndarray[Any, Any], tuple[float, float]]:
+    """The upper left, upper right and lower left corner of the canvas, and its size (y, x).
+
+    The corners (3, n) are in napari's world, on all its axes; in its grid, they are those of the
+    first cell.
+    """
+    canvas = viewer.window._qt_viewer.canvas
+    in_grid = viewer.canvas.grid.enabled and canvas.grid_views
+    view = canvas.grid_views[0] if in_grid else canvas.view
+    width, height = map(float, view.rect.size)
+    corners = [canvas._map_canvas2world(at, view) for at in ((0, 0), (width, 0), (0, height))]
+    return np.array(corners, dtype=float), (height, width)
+
+
+def unit_scale_of(viewer: Any, layer: Any) -> np.ndarray[Any, Any]:
+    """By how much places (y, x) in a layer's unit are multiplied where another layer has another.
+
+    Of all layers napari takes one unit for the world.
+    """
+    drawn = viewer.window._qt_viewer.canvas.layer_to_visual.get(unwrapped(layer))
+    scale = getattr(drawn, "_world_to_layer_units_scale", (1.0, 1.0))
+    return np.array(scale[-2:], dtype=float)
 
 
 def close_notices(viewer: Any) -> None:

@@ -16,14 +16,15 @@ from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
+from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
+from napari_rxrx3.gui.canvas.canvas_map import is_transposed, shows_last_axes
 from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
-from napari_rxrx3.gui.canvas.layers import Place, StainLayers
+from napari_rxrx3.gui.canvas.layers import Margins, Place, StainLayers
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
-from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["Workspace", "workspace_of", "workspaces"]
 
 _AHEAD_MS = 150
+_ROOM_MS = 60  # while a dock is dragged, the canvas gets another size many times
+_SIDE = 8  # points of the canvas on both sides of a picture
 
 _of_viewer: dict[Any, Workspace] = {}
 
@@ -95,8 +98,9 @@ class Workspace(QObject):
             self.background.add(worker)
         self.layers = StainLayers(viewer)
         canvas = canvas_of(viewer)
-        self.labels = CanvasLabels(viewer, canvas)
-        self.view_switch = ViewSwitch(canvas)
+        self.labels = CanvasLabels(viewer, canvas, self.layers)
+        self.bottom_row = BottomRow(canvas)
+        self.stains, self.view_switch = self.bottom_row.stains, self.bottom_row.view_switch
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
         WellDrop(drop_target_of(viewer), self.session)
@@ -109,6 +113,7 @@ class Workspace(QObject):
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._ahead_timer.timeout.connect(self._read_ahead)
+        self._room_timer = self.background.timer(self, _ROOM_MS, self._on_room)
         self._connect()
         self._bind_keys(window)
         follow_preferences()
@@ -182,14 +187,30 @@ class Workspace(QObject):
         self.difference.shown.connect(self._label_difference)
         self.difference.failed.connect(self._on_no_difference)
         self.view_switch.chosen.connect(self._choose_view)
+        self._connect_stains()
+        self.labels.resized.connect(self._room_timer.start)
+        self.viewer.events.reset_view.connect(self._on_reset_view)
         self.layers.limits_edited.connect(self.contrast.take_from_user)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
         self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
+
+    def _connect_stains(self) -> None:
+        session, stains, layers = self.session, self.stains, self.layers
+        stains.toggled.connect(layers.toggle)
+        stains.again_wanted.connect(layers.make_again)
+        stains.set_chosen.connect(layers.show_only)
+        stains.rule_chosen.connect(session.set_contrast_rule)
+        stains.reset_asked.connect(self.show_contrast_from_controls)
+        session.contrast_rule_changed.connect(stains.set_rule)
+        layers.shown_changed.connect(stains.set_shown)
+        layers.removed_changed.connect(stains.set_removed)
+        stains.set_rule(session.contrast_rule)
 
     def _follow_display(self) -> None:
         """Draw as the user prefers, and anew when that changes, until the window is closed."""
         follow = self._connections.connect
         follow(display.palette_changed, self.layers.recolor)
+        follow(display.palette_changed, self._on_palette)
         follow(display.pixel_size_changed, self.draw_again)
         follow(display.tile_size_changed, self.draw_again)
         follow(display.contrast_rule_changed, self.session.set_contrast_rule)
@@ -248,7 +269,7 @@ class Workspace(QObject):
         self.labels.set_mosaic(None, {})
         self.layers.clear()
         self._set_title("")
-        self.view_switch.setVisible(dataset is not None)
+        self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
 
     def _on_plate(self, plate: PlateId | None) -> None:
@@ -301,10 +322,9 @@ class Workspace(QObject):
             self._ahead_timer.stop()
             self.contrast.expect()  # what was shown is not what the session has now
             return
-        canvas, strip = self.labels.size(), self.session.strip
-        aspect = canvas.width() / max(1, canvas.height())
+        strip = self.session.strip
         keep = strip is not None and strip.is_arranged
-        placed = arranged(tiles, aspect, keep=keep)
+        placed = arranged(tiles, self._aspect, keep=keep)
         asked, self._asked = self._asked, (placed, self.session.crop)
         if asked == self._asked:  # tiles and view may have changed at once
             return
@@ -314,6 +334,42 @@ class Workspace(QObject):
         self.zoom_view.leave()
         self.loader.request(self.session.dataset, placed, self.session.crop)
         self.contrast.follow_plate()
+
+    @property
+    def _aspect(self) -> float:
+        """Width over height of what the canvas has for pictures, if only a title is above them."""
+        size = self.labels.height(), self.labels.width()
+        height, width = self._margins.room(size)
+        return height / width if is_transposed(self.viewer) else width / height
+
+    @property
+    def _margins(self) -> Margins:
+        return Margins(self.labels.title_height, _SIDE, self.bottom_row.height, _SIDE)
+
+    def _set_margins(self) -> None:
+        margins = self._margins
+        self.layers.margins = margins._replace(top=margins.top + self.labels.subtitle_height)
+
+    def _on_room(self) -> None:
+        """Use the room of a canvas of another size, unless the user looks at a part of it."""
+        if self.session.dataset is None:
+            return
+        self._set_margins()
+        was_fitted = self.layers.is_fitted
+        if self.session.view != "plate":
+            self._on_tiles(self.session.tiles)
+            if was_fitted:
+                self.difference.arrange_again()
+        if was_fitted:
+            self.layers.fit_again()
+
+    def _on_reset_view(self) -> None:
+        """Napari shows all of the layers; ours fill the canvas as they do at first."""
+        if self.labels.title and self.layers.is_alone and self.viewer.dims.ndisplay == 2:
+            self.layers.fit_again()
+
+    def _on_palette(self) -> None:
+        self.stains.recolor()
 
     def _on_picture(self, picture: Picture) -> None:
         if not picture.is_first:
@@ -334,8 +390,8 @@ class Workspace(QObject):
         self.layers.show(picture.stains, self.session.shown_limits, place)
         height, width = picture.mosaic.shape
         size_um = height * place.pixel_um, width * place.pixel_um
-        self.layers.fit(size_um, size_um)
         self._set_title(title_of(self.session, picture), crop_in_words(picture))
+        self.layers.fit(size_um, size_um)
         self.labels.set_mosaic(picture.mosaic, picture.notes, place)
         if self.session.dataset is not None:
             self.zoom_view.follow(self.session.dataset, picture)
@@ -393,12 +449,11 @@ class Workspace(QObject):
 
     def _set_title(self, text: str, more: str = "") -> None:
         self.labels.set_title(text, more)
+        self._set_margins()
         self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
     def _tile_under(self, position: Any) -> Tile | None:
-        if self.viewer.dims.ndisplay != 2:
-            return None
-        return self.labels.tile_at(position)
+        return self.labels.tile_at(position) if shows_last_axes(self.viewer) else None
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
@@ -410,6 +465,7 @@ class Workspace(QObject):
 
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
+        self.labels.set_hovered(tile)
         if tile is None or tile.well_id is None:
             return
         if self.overview.scene is not None or len(self.session.tiles) > 1:

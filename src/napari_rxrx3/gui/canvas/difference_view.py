@@ -14,6 +14,7 @@ from napari_rxrx3.core.mosaic import Mosaic
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.tiles import CHANNELS, Plane
+from napari_rxrx3.gui.canvas.canvas_map import is_transposed
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -28,7 +29,6 @@ __all__ = ["Difference", "DifferenceView"]
 
 _TASK = "difference"
 _TEXT = "comparing with the controls"
-_MARGIN = 0.18  # two lines are written above the picture
 _TOGETHER = "\N{NO-BREAK SPACE}"
 _FLOAT = np.dtype(np.float32)
 
@@ -85,6 +85,11 @@ class DifferenceView(QObject):
 
         self._tasks.run(_TASK, work, self._show, self.failed.emit, _TEXT)
 
+    def arrange_again(self) -> None:
+        """Put the stains where they are largest in a canvas of another size."""
+        if self.difference is not None:
+            self._show(self.difference)
+
     def leave(self) -> None:
         """Stop; the layers are left to others."""
         self._tasks.cancel(_TASK)
@@ -98,10 +103,13 @@ class DifferenceView(QObject):
         place = Place.of_pixels(difference.reduction)
         height, width = (extent * place.pixel_um for extent in difference.mosaic.shape)
         self.difference = difference
-        self.places = StainPlaces.fitting((height, width), self._viewer.canvas.size)
+        room = self._layers.margins.room(self._viewer.canvas.size)
+        if is_transposed(self._viewer):
+            room = room[::-1]
+        self.places = StainPlaces.fitting((height, width), room)
         limits = symmetric(self._session.shown_limits)
         self._layers.show(difference.stains, limits, place, self.places)
-        self._layers.fit(("difference", self.places), self.places.whole, _MARGIN)
+        self._layers.fit(("difference", self.places), self.places.whole)
         self.shown.emit(difference)
 
 

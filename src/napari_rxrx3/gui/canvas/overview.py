@@ -13,6 +13,7 @@ from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.words import name_of_well
+from napari_rxrx3.gui.canvas.canvas_map import room_of, seen_box
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -119,7 +120,7 @@ class PlateOverview(QObject):
         self, dataset: Dataset, plate: PlateId, done: Callable[[_Plate], None], text: str = ""
     ) -> None:
         height, width = PlateFrame(1.0).size_um
-        room_y, room_x = self._viewer.canvas.size
+        room_y, room_x = room_of(self._viewer)
         tile = tile_size(min(room_y / height, room_x / width), *_SMALL)
 
         def work(progress: Progress) -> _Plate:
@@ -203,12 +204,10 @@ class PlateOverview(QObject):
         plate, scene = self._plate, self.scene
         if plate is None or scene is None:
             return
-        camera = self._viewer.scene.camera
-        zoom = float(camera.zoom)
-        size = [extent / zoom for extent in self._viewer.canvas.size]
+        box = self._layers.to_scene().inverse.box(seen_box(self._viewer))
         frame = PlateFrame(scene.span * display.pixel_size_um)
-        seen = frame.block_in(camera.center[-2:], size)
-        on_screen = frame.slot_um * zoom
+        seen = frame.block_in(box.center, box.size)
+        on_screen = frame.slot_um * float(self._viewer.scene.camera.zoom)
         if not len(seen) or on_screen < (_PIECE_FROM if plate.is_piece else _WHOLE_FROM):
             self._change(seen, Block.whole(), tile_size(on_screen, *_SMALL))
             return

@@ -14,6 +14,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatched
 from napari_rxrx3.data.images.tiles import CHANNELS, Plane, TileReader
+from napari_rxrx3.gui.canvas.canvas_map import seen_box
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -164,11 +165,9 @@ class ZoomView(QObject):
 
     def _seen(self) -> Region:
         """What is on screen."""
-        camera, place = self._viewer.scene.camera, Place.of_pixels(1)
-        half = [extent / float(camera.zoom) / 2 for extent in self._viewer.canvas.size]
-        pairs = list(zip(camera.center[-2:], half, strict=True))
-        top, left = place.to_pixels([at - by for at, by in pairs])
-        bottom, right = place.to_pixels([at + by for at, by in pairs])
+        box, place = self._layers.to_scene().inverse.box(seen_box(self._viewer)), Place.of_pixels(1)
+        top, left = place.to_pixels(box[:2])
+        bottom, right = place.to_pixels(box[2:])
         return Region(top, left, bottom, right)
 
     def _wanted_reduction(self, whole: Picture) -> int:
