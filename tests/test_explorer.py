@@ -15,6 +15,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from builders import Screen, Store, control_row, dose_row, guide_row, noise, served, smooth
+from napari_rxrx3.core.mosaic import hatch_level
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from window import Window
@@ -342,7 +343,9 @@ def test_what_is_missing_is_hatched_and_said(
     planes = screen.planes["compound-001_1_D05"]
     assert all(np.array_equal(window.stains[i].data, planes[i]) for i in (0, 1, 3, 4, 5))
     hatch = window.stains[2].data
-    assert 0 < (hatch == 65535).mean() < 0.5
+    level = round(hatch_level(window.stains[2].contrast_limits))
+    assert set(np.unique(hatch)) == {0, level}
+    assert 0 < (hatch == level).mean() < 0.5
     message = window.explorer.status.message.text()
     for word in ("compound-001_1_D05", "channel 3", "D05_s1_w3.png", "not a PNG"):
         assert word in message

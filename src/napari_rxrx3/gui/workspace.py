@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.words import count
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
@@ -25,6 +27,7 @@ from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
+from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
@@ -98,6 +101,7 @@ class Workspace(QObject):
             self.background.add(worker)
         self.layers = StainLayers(viewer)
         canvas = canvas_of(viewer)
+        self.user_layers = UserLayers(viewer, self.layers, self.session)
         self.labels = CanvasLabels(viewer, canvas, self.layers)
         self.bottom_row = BottomRow(canvas)
         self.stains, self.view_switch = self.bottom_row.stains, self.bottom_row.view_switch
@@ -267,6 +271,7 @@ class Workspace(QObject):
         self.picture = self._asked = None
         self.overview.close()
         self.labels.set_mosaic(None, {})
+        self.user_layers.follow(None)
         self.layers.clear()
         self._set_title("")
         self.bottom_row.set_visible(dataset is not None)
@@ -309,6 +314,7 @@ class Workspace(QObject):
     def _on_scene(self, scene: PlateScene) -> None:
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
+        self._follow_content((self.session.plate, scene.span), (), str(self.session.plate))
         piece = round(scene.span * display.pixel_size_um)
         what = f"   {piece} µm of each well" if scene.is_piece else ""
         self._set_title(f"{self.session.plate}{what}")
@@ -364,9 +370,13 @@ class Workspace(QObject):
             self.layers.fit_again()
 
     def _on_reset_view(self) -> None:
-        """Napari shows all of the layers; ours fill the canvas as they do at first."""
+        """Napari shows all of the layers; if they are ours, they will fill the canvas as at first.
+
+        Not at once: napari's own export of figures looks at all of them only for a moment.
+        """
         if self.labels.title and self.layers.is_alone and self.viewer.dims.ndisplay == 2:
-            self.layers.fit_again()
+            self.layers.note_home()
+            self._room_timer.start()
 
     def _on_palette(self) -> None:
         self.stains.recolor()
@@ -387,12 +397,14 @@ class Workspace(QObject):
 
     def _show_picture(self, picture: Picture) -> None:
         place = Place.of_pixels(picture.reduction)
-        self.layers.show(picture.stains, self.session.shown_limits, place)
+        limits, hatches = self.session.shown_limits, picture.hatches
+        self.layers.show(picture.stains, limits, place, hatches=hatches)
         height, width = picture.mosaic.shape
         size_um = height * place.pixel_um, width * place.pixel_um
         self._set_title(title_of(self.session, picture), crop_in_words(picture))
         self.layers.fit(size_um, size_um)
         self.labels.set_mosaic(picture.mosaic, picture.notes, place)
+        self._follow_picture(picture)
         if self.session.dataset is not None:
             self.zoom_view.follow(self.session.dataset, picture)
 
@@ -416,6 +428,21 @@ class Workspace(QObject):
         )
         places = self.difference.places
         self.labels.set_mosaic(difference.mosaic, difference.notes, place, apart=places)
+        self._follow_picture(picture)
+
+    def _follow_picture(self, picture: Picture) -> None:
+        tiles = picture.mosaic.tiles
+        extent = max(picture.mosaic.tile_shape) * picture.reduction
+        alone = tiles[0].well_id if len(tiles) == 1 else None
+        self._follow_content((extent, picture.crop), tiles, alone or count(len(tiles), "well"))
+
+    def _follow_content(self, of: tuple[object, ...], tiles: Iterable[Tile], name: str) -> None:
+        """Show of the user's layers those that belong to what the canvas shows now."""
+        dataset = self.session.dataset
+        if dataset is not None:
+            of = (dataset.address, display.pixel_size_um, *of)
+            wells = frozenset((tile.well_id, tile.row, tile.column) for tile in tiles)
+            self.user_layers.follow(CanvasContent(of, wells, name))
 
     def _on_no_difference(self, why: str) -> None:
         self.session.say(why)

@@ -43,6 +43,8 @@ class Difference:
         What they were made from.
     mosaic : Mosaic
     stains : six float32 (Y, X) arrays
+    hatches : six arrays of flat indices
+        Which of their pixels are lines of the hatching.
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
     notes : mapping of well_id to str
@@ -54,6 +56,7 @@ class Difference:
     picture: Picture
     mosaic: Mosaic
     stains: tuple[Plane, ...]
+    hatches: tuple[Plane, ...]
     reduction: int
     notes: dict[str, str]
     text: str
@@ -108,7 +111,7 @@ class DifferenceView(QObject):
             room = room[::-1]
         self.places = StainPlaces.fitting((height, width), room)
         limits = symmetric(self._session.shown_limits)
-        self._layers.show(difference.stains, limits, place, self.places)
+        self._layers.show(difference.stains, limits, place, self.places, difference.hatches)
         self._layers.fit(("difference", self.places), self.places.whole)
         self.shown.emit(difference)
 
@@ -132,15 +135,17 @@ def _differences(dataset: Dataset, picture: Picture, progress: Progress) -> Diff
         raise RxRx3Error(f"There is no difference to show: {why}.")
     height, width = picture.mosaic.tile_shape
     mosaic = Mosaic(picture.mosaic.tiles, (height // found.times, width // found.times))
-    stains = []
+    stains, hatches = [], []
     for channel in CHANNELS:
         progress(channel, N_CHANNELS, _TEXT)
-        stains.append(mosaic.render(found.of_stain(channel), _FLOAT))
+        planes = found.of_stain(channel)
+        stains.append(mosaic.render(planes, _FLOAT))
+        hatches.append(mosaic.hatch(planes))
     why_not = {well: found.means[plate].why for well, plate in found.plates.items()}
     notes = picture.notes | {well: why for well, why in why_not.items() if why}
     text = _in_words([means for means in found.means.values() if not means.why])
     reduction = found.times * picture.reduction
-    return Difference(picture, mosaic, tuple(stains), reduction, notes, text)
+    return Difference(picture, mosaic, tuple(stains), tuple(hatches), reduction, notes, text)
 
 
 def _in_words(means: list[PlateMeans]) -> str:

@@ -15,6 +15,7 @@ from psygnal import Signal
 from napari_rxrx3.core.contrast import STRENGTH, Limits
 from napari_rxrx3.core.difference import BRIGHTER, DARKER, StainPlaces, symmetric
 from napari_rxrx3.core.display import display, stain_color
+from napari_rxrx3.core.mosaic import hatch_level, paint_hatch
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.gui.canvas.canvas_map import Affine, camera_place, is_transposed, point_camera
 from napari_rxrx3.gui.napari_window import unit_scale_of, unwrapped
@@ -167,11 +168,13 @@ class StainLayers:
         self._before_solo: tuple[bool, ...] = (True,) * len(STAINS)
         self._fitted: object = None
         self._fitted_size = (0.0, 0.0)
-        self._fitted_view: tuple[float, float, float] | None = None
+        self._fitted_views: list[tuple[float, float, float]] = []
         self.margins = Margins()
         """What a picture that fills the canvas leaves free."""
         self._stains: tuple[Plane, ...] = ()
         self._limits: Limits = ()
+        self._hatches: tuple[Plane, ...] = ()
+        self._hatched_at: list[float | None] = [None] * len(STAINS)
         self._place = Place()
         self._apart: StainPlaces | None = None
         self._looks: dict[int, _Look] = {}
@@ -230,6 +233,7 @@ class StainLayers:
         limits: Limits,
         place: Place | None = None,
         apart: StainPlaces | None = None,
+        hatches: Sequence[Plane] = (),
     ) -> None:
         """Show six planes of one shape in the six layers, where they belong.
 
@@ -238,9 +242,13 @@ class StainLayers:
         apart : StainPlaces, optional
             In micrometers: each stain goes to its own place, as planes of differences. Colors are
             as before when something is shown without it.
+        hatches : six arrays of flat indices, optional
+            Pixels that are drawn as bright as hatching is in the contrast, whatever it comes to be.
         """
         place = place or Place()
         self._stains = tuple(stains)
+        self._hatches, self._hatched_at = tuple(hatches), [None] * len(STAINS)
+        self._paint_hatches(limits)
         with self._quietly():
             self._take_look(apart)
             for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
@@ -327,20 +335,20 @@ class StainLayers:
         )
         y, x = reversed(shift) if is_transposed(viewer) else shift
         point_camera(viewer, (height / 2 - y, width / 2 - x), zoom)
-        self.note_fit()
+        self._fitted_views = [self._view()]
 
-    def note_fit(self) -> None:
-        """Take what the camera sees now for a picture that fills the canvas."""
-        self._fitted_view = self._view()
+    def note_home(self) -> None:
+        """Take what the camera sees now for a picture that fills the canvas, too."""
+        self._fitted_views.append(self._view())
 
     @property
     def is_fitted(self) -> bool:
         """The camera is where it was when a picture was made to fill the canvas."""
-        if self._fitted is None or self._fitted_view is None:
-            return False
-        (y, x, zoom), (top, left, before) = self._view(), self._fitted_view
-        moved = max(abs(y - top), abs(x - left)) * zoom
-        return moved < 1 and abs(zoom - before) < _SAME_VIEW * before
+        y, x, zoom = self._view()
+        return self._fitted is not None and any(
+            max(abs(y - top), abs(x - left)) * zoom < 1 and abs(zoom - before) < _SAME_VIEW * before
+            for top, left, before in self._fitted_views
+        )
 
     @property
     def is_alone(self) -> bool:
@@ -363,7 +371,7 @@ class StainLayers:
 
     def clear(self) -> None:
         """Show nothing: the layers stay, black and of one pixel."""
-        self._fitted, self._stains = None, ()
+        self._fitted, self._stains, self._hatches = None, (), ()
         with self._quietly():
             self._take_look(None)
             for layer in self._present():
@@ -458,8 +466,20 @@ class StainLayers:
                 # not added: there is nothing below but the canvas, which may be white
                 _Look(difference_colormap(), 1.0, "translucent", 1.0).put_on(layer)
 
+    def _paint_hatches(self, limits: Limits) -> list[int]:
+        """Draw hatching as this contrast has it; returns in which stains (1..6) it changed."""
+        changed = []
+        for i, (lines, pair) in enumerate(zip(self._hatches, limits, strict=False)):
+            level = hatch_level(pair)
+            if lines.size and level != self._hatched_at[i]:
+                paint_hatch(self._stains[i], lines, level)
+                changed.append(i + 1)
+            self._hatched_at[i] = level
+        return changed
+
     def _apply_limits(self, limits: Limits) -> None:
         self._limits = limits
+        self.refresh(self._paint_hatches(limits))
         for layer, pair in zip(self._layers, limits, strict=True):
             if layer is not None and tuple(layer.contrast_limits) != tuple(pair):
                 top = max(_top(layer.data, pair), pair[1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
@@ -107,6 +108,7 @@ class PlateOverview(QObject):
             event.connect(self._on_camera)
         viewer.events.reset_view.connect(self._on_reset_view)
         layers.shown_changed.connect(self._on_stains)
+        session.limits_changed.connect(self._on_limits)
         tasks.stopped.connect(self._on_stopped)
 
     def open(self, dataset: Dataset, plate: PlateId) -> None:
@@ -170,6 +172,7 @@ class PlateOverview(QObject):
         before, self.scene = self.scene, None  # the camera's moves are ours
         if before is not None and before.span != span:
             self._magnify(span / before.span)
+        picture.set_contrast(self._session.shown_limits)
         picture.take_dirty()
         self._layers.show(picture.stains, self._session.shown_limits, place)
         mosaic = Mosaic(_tiles(plate, picture.block), (picture.tile, picture.tile))
@@ -191,6 +194,11 @@ class PlateOverview(QObject):
     def _on_stains(self, shown: object) -> None:
         if self.scene is not None:
             self._look()
+
+    def _on_limits(self, limits: Limits) -> None:
+        if self._picture is not None:
+            self._picture.set_contrast(limits)
+            self._layers.refresh(self._picture.take_dirty())
 
     def _on_reset_view(self) -> None:
         """Show all of the plate: napari fits what the layers hold, which may be a few wells."""
