@@ -308,6 +308,7 @@ class Workspace(QObject):
         self._ahead_timer.stop()
         self.zoom_view.leave()
         self.difference.leave()
+        self._set_margins()
         self.overview.open(dataset, plate)
         self.contrast.follow_plate()
 
@@ -354,7 +355,11 @@ class Workspace(QObject):
 
     def _set_margins(self) -> None:
         margins = self._margins
-        self.layers.margins = margins._replace(top=margins.top + self.labels.subtitle_height)
+        margins = margins._replace(top=margins.top + self.labels.subtitle_height)
+        if self.session.view == "plate":
+            above, beside = self.labels.edge_size
+            margins = margins._replace(top=margins.top + above, left=margins.left + beside)
+        self.layers.margins = margins
 
     def _on_room(self) -> None:
         """Use the room of a canvas of another size, unless the user looks at a part of it."""

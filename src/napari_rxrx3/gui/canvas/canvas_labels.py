@@ -138,6 +138,12 @@ class CanvasLabels(QWidget):
         lines = _wrapped(self._subtitle, usual, self.width() - 4 * _PAD, 2)
         return sum(usual.height() + _PAD for line in lines if line)
 
+    @property
+    def edge_size(self) -> tuple[int, int]:
+        """Height and width of the names of rows and columns beside a plate."""
+        metrics = QFontMetrics(self.font())
+        return metrics.height() + 2 * _PAD, metrics.horizontalAdvance("00") + 2 * _PAD
+
     def set_title(self, title: str, subtitle: str = "") -> None:
         """Say in the upper left corner what is shown.
 

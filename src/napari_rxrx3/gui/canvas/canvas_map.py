@@ -119,7 +119,7 @@ def canvas_map(viewer: Any) -> Affine | None:
 def shows_last_axes(viewer: Any) -> bool:
     """Whether the canvas shows a plane, that of the last two axes of the world."""
     ndim = viewer.dims.ndim
-    return set(viewer.dims.displayed) == {ndim - 2, ndim - 1}
+    return viewer.dims.ndisplay == 2 and set(viewer.dims.displayed) == {ndim - 2, ndim - 1}
 
 
 def seen_box(viewer: Any) -> Box:
