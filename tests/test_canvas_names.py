@@ -209,11 +209,16 @@ def test_rows_and_columns_are_named_beside_the_wells(window: Window) -> None:
         )
         is_below = abs(last.y() - first.y()) > abs(last.x() - first.x())
         assert is_below != transposed
-        ink, plate = painted(labels)[..., 3] > 0, first.united(last)
-        if transposed:  # the letters are above the plate, the numbers on its left
-            assert ink[round(plate.top()) - 8, round(first.center().x())]
-        assert ink[:, : int(plate.left())].any()
-        assert ink[int(plate.top()) - 10 : int(plate.top())].any()
+        ink, pitch = painted(labels)[..., 3] > 0, first.height() * 17 / 16
+        middle = first.center()  # of A02, the second position: the plate begins one before it
+        if transposed:
+            letter = ink[round(first.top() - pitch) - 12, round(middle.x())]
+            number = ink[round(middle.y() + pitch), : round(first.left()) - 4].any()
+        else:
+            letter = ink[round(middle.y()), : round(first.left() - pitch) - 4].any()
+            number = ink[round(first.top()) - 12, : round(first.right() + 3 * pitch)].any()
+        assert letter
+        assert number
 
 
 def test_rolled_axes_have_no_names_till_they_are_back(window: Window) -> None:
@@ -344,3 +349,9 @@ def test_the_frame_of_the_current_well_shows_on_dark_and_on_light(window: Window
     solid = row[row[:, 3] > 200][:, :3].mean(axis=1)
     assert solid.max() > 200
     assert solid.min() < 60
+    light = np.argwhere(picture[..., :3].min(axis=-1) * (picture[..., 3] > 200) > 200)
+    near = light[np.abs(light - [place.center().y(), place.center().x()]).max(axis=1) < 40]
+    frame = place.adjusted(-2.5, -2.5, 2.5, 2.5)
+    away = [abs(near[:, 0] - edge) for edge in (frame.top(), frame.bottom())]
+    away += [abs(near[:, 1] - edge) for edge in (frame.left(), frame.right())]
+    assert np.min(away, axis=0).max() < 2, "a rectangle around the well"

@@ -366,13 +366,12 @@ class Workspace(QObject):
         if self.session.dataset is None:
             return
         self._set_margins()
-        was_fitted = self.layers.is_fitted
+        if not self.layers.is_fitted:
+            return
         if self.session.view != "plate":
             self._on_tiles(self.session.tiles)
-            if was_fitted:
-                self.difference.arrange_again()
-        if was_fitted:
-            self.layers.fit_again()
+            self.difference.arrange_again()
+        self.layers.fit_again()
 
     def _on_reset_view(self) -> None:
         """Napari shows all of the layers; if they are ours, they will fill the canvas as at first.

@@ -418,11 +418,9 @@ def _are_alike(one: Affine | None, other: Affine | None) -> bool:
 def _grown(outline: QPolygonF, by: float) -> QPolygonF:
     """A rectangle, however it is turned, so many points larger on each side."""
     corners = np.array([(corner.x(), corner.y()) for corner in outline])
-    for n in (1, -1):
-        side = np.asarray(corners - np.roll(corners, n, axis=0))
-        length = np.linalg.norm(side, axis=1, keepdims=True).clip(1e-6)
-        corners = corners + by * side / length
-    return QPolygonF([QPointF(*map(float, corner)) for corner in corners])
+    sides = np.stack([corners - np.roll(corners, n, axis=0) for n in (1, -1)])
+    sides /= np.linalg.norm(sides, axis=2, keepdims=True).clip(1e-6)
+    return QPolygonF([QPointF(*map(float, at)) for at in corners + by * sides.sum(axis=0)])
 
 
 def _wrapped(text: str, metrics: QFontMetrics, room: int, most: int) -> list[str]:

@@ -15,7 +15,7 @@ from napari_rxrx3.session import CONTRAST_RULES
 
 __all__ = ["StainBar"]
 
-_HEIGHT, _PAD = 24, 7
+_HEIGHT, _PAD = 24, 5
 _GROUND, _ON_GROUND = QColor(0, 0, 0, 170), QColor(255, 255, 255)
 """Of what is hidden: the canvas may have any picture below."""
 
@@ -43,7 +43,7 @@ class StainBar(QWidget):
         self.menu_button.setMenu(self._make_menu())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
+        layout.setSpacing(2)
         for button in self.buttons:
             layout.addWidget(button)
             button.clicked.connect(self._on_click)
