@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -355,3 +358,21 @@ def test_the_frame_of_the_current_well_shows_on_dark_and_on_light(window: Window
     away = [abs(near[:, 0] - edge) for edge in (frame.top(), frame.bottom())]
     away += [abs(near[:, 1] - edge) for edge in (frame.left(), frame.right())]
     assert np.min(away, axis=0).max() < 2, "a rectangle around the well"
+
+
+# --- other screens --------------------------------------------------------------------------------
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("factor", ["1.5", "2"])
+def test_names_lie_on_their_wells_on_finer_screens(factor: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    run = subprocess.run(
+        [*command, "-k", "on_its_well or small_tile"],
+        env=os.environ | {"QT_SCALE_FACTOR": factor},
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout

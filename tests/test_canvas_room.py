@@ -15,6 +15,7 @@ from builders import Screen, control_row, guide_row
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.stains import STAIN_SETS, STAINS
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
+from napari_rxrx3.gui.share.view_record import record_of_window, take_look
 from napari_rxrx3.session import CONTRAST_RULES
 from napari_rxrx3.strips.strip import Strip
 from window import WINDOW_SIZE, Window
@@ -381,3 +382,56 @@ def test_a_click_on_a_chip_hits_it(window: Window) -> None:
     button = stains_of(window).buttons[0]
     at = button.mapTo(canvas_of(window), QPoint(5, 5))
     assert canvas_of(window).childAt(at) is button
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_chips_fit_at_other_font_sizes(window: Window, sized: Any, points: int) -> None:
+    application = QApplication.instance()
+    before = application.font()
+    font = application.font()
+    font.setPointSize(points)
+    try:
+        application.setFont(font)
+        for width in (560, 860):
+            sized(width, 465)
+            show(window, 1)
+            workspace = window.explorer.workspace
+            assert not workspace.stains.geometry().intersects(workspace.view_switch.geometry())
+            for button in workspace.stains.buttons:
+                assert button.width() >= button.fontMetrics().horizontalAdvance(button.text())
+    finally:
+        application.setFont(before)
+
+
+def test_what_filled_the_canvas_fills_another_one_when_it_is_restored(window: Window) -> None:
+    workspace = window.explorer.workspace
+    show(window, 1)
+    record = record_of_window(workspace)
+    for dock in layer_docks(window):
+        dock.hide()
+    QApplication.processEvents()
+    window.settle()
+    fitted = places(window)
+    window.viewer.scene.camera.zoom *= 3
+    take_look(workspace, record)
+    window.settle()
+    assert places(window) == fitted
+    window.viewer.scene.camera.zoom *= 3
+    closer = record_of_window(workspace)
+    workspace.layers.fit_again()
+    take_look(workspace, closer)
+    assert places(window)[0].width() == pytest.approx(3 * fitted[0].width(), abs=4)
+
+
+def test_in_a_grid_each_stain_fills_its_cell(window: Window) -> None:
+    viewer = window.viewer
+    try:
+        viewer.canvas.grid.enabled = True
+        viewer.screenshot(canvas_only=True, flash=False)
+        show(window, 2)
+        picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].max(axis=-1)
+        edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+        assert not any(edge.max() > 30 for edge in edges), "all of it is seen"
+        assert (picture > 30).mean() > 0.2
+    finally:
+        viewer.canvas.grid.enabled = False

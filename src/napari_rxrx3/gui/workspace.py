@@ -123,6 +123,7 @@ class Workspace(QObject):
         follow_preferences()
         self._connections = self.background.connections(window)
         self._follow_display()
+        self._connect_stains()
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
@@ -191,7 +192,6 @@ class Workspace(QObject):
         self.difference.shown.connect(self._label_difference)
         self.difference.failed.connect(self._on_no_difference)
         self.view_switch.chosen.connect(self._choose_view)
-        self._connect_stains()
         self.labels.resized.connect(self._room_timer.start)
         self.viewer.events.reset_view.connect(self._on_reset_view)
         self.layers.limits_edited.connect(self.contrast.take_from_user)
@@ -205,16 +205,17 @@ class Workspace(QObject):
         stains.set_chosen.connect(layers.show_only)
         stains.rule_chosen.connect(session.set_contrast_rule)
         stains.reset_asked.connect(self.show_contrast_from_controls)
-        session.contrast_rule_changed.connect(stains.set_rule)
-        layers.shown_changed.connect(stains.set_shown)
-        layers.removed_changed.connect(stains.set_removed)
+        follow = self._connections.connect  # layers may change after their window has gone
+        follow(session.contrast_rule_changed, stains.set_rule)
+        follow(layers.shown_changed, stains.set_shown)
+        follow(layers.removed_changed, stains.set_removed)
+        follow(display.palette_changed, stains.recolor)
         stains.set_rule(session.contrast_rule)
 
     def _follow_display(self) -> None:
         """Draw as the user prefers, and anew when that changes, until the window is closed."""
         follow = self._connections.connect
         follow(display.palette_changed, self.layers.recolor)
-        follow(display.palette_changed, self._on_palette)
         follow(display.pixel_size_changed, self.draw_again)
         follow(display.tile_size_changed, self.draw_again)
         follow(display.contrast_rule_changed, self.session.set_contrast_rule)
@@ -378,12 +379,10 @@ class Workspace(QObject):
 
         Not at once: napari's own export of figures looks at all of them only for a moment.
         """
-        if self.labels.title and self.layers.is_alone and self.viewer.dims.ndisplay == 2:
+        is_flat = shows_last_axes(self.viewer) and not self.viewer.canvas.grid.enabled
+        if self.labels.title and self.layers.is_alone and is_flat:
             self.layers.note_home()
             self._room_timer.start()
-
-    def _on_palette(self) -> None:
-        self.stains.recolor()
 
     def _on_picture(self, picture: Picture) -> None:
         if not picture.is_first:

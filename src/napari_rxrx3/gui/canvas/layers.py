@@ -322,6 +322,10 @@ class StainLayers:
         """Let the picture that was fitted last fill the canvas, wherever the camera is."""
         if not all(extent > 0 for extent in self._fitted_size):
             return
+        if self._viewer.canvas.grid.enabled:  # of which napari knows how large a cell is
+            self._viewer.fit_to_view()
+            self._fitted_views = [self._view()]
+            return
         margins, viewer, (height, width) = self.margins, self._viewer, self._fitted_size
         room = margins.room(viewer.canvas.size)
         extents = (width, height) if is_transposed(viewer) else (height, width)
