@@ -172,17 +172,18 @@ class CanvasLabels(QWidget):
         return False
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        self._painted_at = self._mapped()
+        to_canvas = canvas_map(self._viewer)
+        self._painted_at = self._um_to_canvas(to_canvas)
         if self._mosaic is None:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         title = self._paint_title(painter)
         painter.setClipRegion(QRegion(self.rect()) - title)
-        mapping = self._mapping()
-        if mapping is not None:
+        mapping = self._mapping(to_canvas)
+        if mapping is not None and to_canvas is not None:
             if self._apart is not None:
-                self._paint_stains(painter, self._mosaic)
+                self._paint_stains(painter, self._mosaic, to_canvas)
             elif not mapping.affine.is_upright:
                 self._paint_frame(painter, mapping)
             elif self._block is None:
@@ -217,11 +218,11 @@ class CanvasLabels(QWidget):
         large.setPointSizeF(_TITLE_SIZE * large.pointSizeF())
         return large
 
-    def _paint_stains(self, painter: QPainter, mosaic: Mosaic) -> None:
+    def _paint_stains(self, painter: QPainter, mosaic: Mosaic, to_canvas: Affine) -> None:
         """Label the tiles once for each stain, and name the stain at the first of them."""
         first, *others = mosaic.tiles
         for stain in STAINS:
-            mapping = self._mapping(stain.number)
+            mapping = self._mapping(to_canvas, stain.number)
             if mapping is None or not mapping.affine.is_upright:
                 continue
             name, place = f"{stain.number} {stain.name}", mapping.place(first)
@@ -300,47 +301,42 @@ class CanvasLabels(QWidget):
         rows = [(i * (height + gap) + height / 2, width / 2) for i in range(len(block.rows))]
         columns = [(height / 2, i * (width + gap) + width / 2) for i in range(len(block.columns))]
         y, x = len(block.rows) * (height + gap) - gap, len(block.columns) * (width + gap) - gap
-        plate = mapping.affine.box(Box(0, 0, y, x))
-        self._paint_edge(painter, mapping, plate, [ROW_NAMES[i] for i in block.rows], rows)
-        numbers = [str(i + 1) for i in block.columns]
-        self._paint_edge(painter, mapping, plate, numbers, columns)
+        plate, is_turned = mapping.affine.box(Box(0, 0, y, x)), mapping.affine.is_turned
+        letters = [(ROW_NAMES[i], at) for i, at in zip(block.rows, rows, strict=True)]
+        numbers = [(str(i + 1), at) for i, at in zip(block.columns, columns, strict=True)]
+        self._paint_edge(painter, mapping, plate, letters, not is_turned)
+        self._paint_edge(painter, mapping, plate, numbers, is_turned)
 
     def _paint_edge(
         self,
         painter: QPainter,
         mapping: _Mapping,
         plate: Box,
-        names: Sequence[str],
-        middles: Sequence[tuple[float, float]],
+        names: Sequence[tuple[str, tuple[float, float]]],
+        is_below_each_other: bool,
     ) -> None:
-        """Write names on the left, or above if that is how they follow each other."""
+        """Write names, each with the middle of its wells, on the left of a plate or above it."""
         metrics = QFontMetrics(painter.font())
         height, width = metrics.height(), metrics.horizontalAdvance("00") + 2
-        places = mapping.affine(middles)
-        way = np.abs(places[-1] - places[0])
-        is_below_each_other = bool(way[0] > way[1])
-        pitch = float(way.max()) / max(1, len(names) - 1)
+        pitch = (mapping.mosaic.tile_shape[0] + mapping.mosaic.gap) * mapping.affine.magnification
         needed = height if is_below_each_other else width + 2
         step = max(1, -int(-needed // max(pitch, 1e-6)))
         # what lies over the margins of the canvas stays in it
         left = min(max(plate.left - width - _PAD, 2.0), self.width() - width)
         above = min(max(plate.top - height - _PAD, 2.0), self.height() - height)
-        for name, (y, x) in list(zip(names, places.tolist(), strict=True))[::step]:
+        for name, middle in names[::step]:
+            y, x = mapping.affine(middle).tolist()
             if is_below_each_other:
                 place = QRectF(left, y - height / 2, width, height)
             else:
                 place = QRectF(x - width / 2, above, width, height)
             _write(painter, place, name)
 
-    def _mapped(self) -> Affine | None:
+    def _um_to_canvas(self, to_canvas: Affine | None) -> Affine | None:
         """From micrometers to points of this widget; None if there is no such map."""
-        if self._mosaic is None:
-            return None
-        to_canvas = canvas_map(self._viewer)
         return None if to_canvas is None else self._layers.to_scene().then(to_canvas)
 
-    def _mapping(self, stain: int | None = None) -> _Mapping | None:
-        to_canvas = canvas_map(self._viewer)
+    def _mapping(self, to_canvas: Affine | None, stain: int | None = None) -> _Mapping | None:
         if self._mosaic is None or to_canvas is None:
             return None
         pixels = self._picture_to_scene(stain).then(to_canvas)
@@ -358,7 +354,7 @@ class CanvasLabels(QWidget):
 
     def place_of(self, tile: Tile) -> QRectF:
         """Where a tile is in this widget; empty where napari shows it as something else."""
-        mapping = self._mapping()
+        mapping = self._mapping(canvas_map(self._viewer))
         return QRectF() if mapping is None else mapping.place(tile)
 
     def tile_at(self, position: Sequence[float]) -> Tile | None:
@@ -405,8 +401,10 @@ class CanvasLabels(QWidget):
 
     def _on_drawn(self, event: object) -> None:
         """Follow the picture, whatever moved it."""
-        if self._mosaic is not None and not _are_alike(self._mapped(), self._painted_at):
-            self.update()
+        if self._mosaic is not None:
+            now = self._um_to_canvas(canvas_map(self._viewer))
+            if not _are_alike(now, self._painted_at):
+                self.update()
 
 
 def _are_alike(one: Affine | None, other: Affine | None) -> bool:

@@ -111,7 +111,7 @@ def canvas_map(viewer: Any) -> Affine | None:
     corners, (height, width) = corners_in_scene(viewer)
     if not (height > 0 and width > 0 and np.isfinite(corners).all()):
         return None
-    first, right, down = corners[:, -2:]
+    first, right, down = corners[:, ::-1] if is_transposed(viewer) else corners
     scene = Affine(np.stack([(down - first) / height, (right - first) / width], axis=1), first)
     return scene.inverse if scene.has_inverse else None
 
