@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
 from builders import Screen, control_row, guide_row
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.stains import STAIN_SETS, STAINS
+from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAIN_SETS, STAINS
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.share.view_record import record_of_window, take_look
 from napari_rxrx3.session import CONTRAST_RULES
@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Screen, Path]:
 @pytest.fixture
 def window(open_window: Callable[..., Window], folder: tuple[Screen, Path]) -> Iterator[Window]:
     window = open_window(folder[1], folder[0])
+    window.session.set_beside_control(False)
     window.session.select_well(PLK1)
     window.settle()
     yield window
@@ -322,6 +323,7 @@ def test_points_stay_with_their_well_beside_others(window: Window) -> None:
     show(window, 2)
     assert points.visible, "the well is where it was"
     of_pair = add_points(window, "of both")
+    of_pair.data = np.array([[5.0, 5.0], [5.0, 5.0 + 1.5 * SIZE * PIXEL_SIZE_UM]])
     window.session.flicker()
     window.settle()
     assert (points.visible, of_pair.visible) == (False, False)
@@ -337,6 +339,25 @@ def test_points_stay_with_their_well_beside_others(window: Window) -> None:
     window.session.set_view("well")
     window.settle()
     assert points.visible
+
+
+def test_points_on_a_control_stay_with_it_whatever_is_beside_it(window: Window) -> None:
+    sides = (PLK1, CONTROL), (TUBB, CONTROL), (TUBB, PLK1)
+    strips = [
+        Strip("wells", "a pair", tuple(Tile(w, w, 0, i) for i, w in enumerate(pair)))
+        for pair in sides
+    ]
+    window.session.show_strip(strips[0])
+    window.settle()
+    points = add_points(window)
+    is_wide = places(window)[1].x() > places(window)[0].x()
+    points.data = np.array([[9.0, 50.0]]) if is_wide else np.array([[50.0, 9.0]])
+    for strip, is_visible in zip(strips[1:] + strips[:1], (True, False, True), strict=True):
+        window.session.show_strip(strip)
+        window.settle()
+        assert points.visible == is_visible
+        if not is_visible:
+            assert f"spots (of {CONTROL})" in window.session.message
 
 
 def test_who_makes_points_visible_again_has_them_everywhere(window: Window) -> None:

@@ -958,7 +958,7 @@ def test_what_was_found_becomes_a_queue(window: Window) -> None:
 
 def test_the_tab_fits_the_dock_and_a_closed_one_is_quiet(window: Window, tmp_path: Path) -> None:
     panel = window.explorer.hits
-    window.explorer.tabs.setCurrentWidget(panel)
+    window.turn_to(panel)
     window.click_well("B03")
     panel.tags.buttons[0].click()
     window.settle()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:  # who only makes layers works without Qt
-    from qtpy.QtWidgets import QMainWindow, QWidget
+    from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 __all__ = [
     "after_drawing",
@@ -16,8 +16,10 @@ __all__ = [
     "close_notices",
     "corners_in_scene",
     "drop_target_of",
+    "layer_docks_of",
     "main_window_of",
     "make_current",
+    "prefer_dock_area",
     "unit_scale_of",
     "unwrapped",
 ]
@@ -41,6 +43,29 @@ def drop_target_of(viewer: Any) -> QWidget:
 def canvas_of(viewer: Any) -> QWidget:
     """The widget that napari draws in."""
     return viewer.window._qt_viewer.canvas.native
+
+
+def layer_docks_of(viewer: Any) -> list[QDockWidget]:
+    """The two panels of layers at the left: their list, and what can be set of one."""
+    qt_viewer = viewer.window._qt_viewer
+    return [qt_viewer.dockLayerControls, qt_viewer.dockLayerList]
+
+
+def prefer_dock_area(name: str, area: str) -> None:
+    """Have napari put a dock of a plugin somewhere, as long as the user has not moved it.
+
+    Parameters
+    ----------
+    name : str
+        As napari calls the dock.
+    area : {"left", "right", "top", "bottom"}
+    """
+    from napari.settings import get_settings
+
+    # napari does not look at `default_dock_area` of the manifest (0.9)
+    application = get_settings().application
+    if name not in application.plugin_widget_positions:
+        application.plugin_widget_positions = application.plugin_widget_positions | {name: area}
 
 
 def make_current(viewer: Any) -> None:

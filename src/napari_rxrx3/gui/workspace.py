@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +16,20 @@ from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.core.words import count
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
-from napari_rxrx3.gui.canvas.canvas_map import is_transposed, shows_last_axes
+from napari_rxrx3.gui.canvas.canvas_map import Box, is_transposed, shows_last_axes
 from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
 from napari_rxrx3.gui.canvas.layers import Margins, Place, StainLayers
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
-from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers
+from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers, WellPlace
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.docks import Docks
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
@@ -94,11 +94,13 @@ class Workspace(QObject):
         super().__init__(window)
         self.viewer = viewer
         self.session = Session()
+        self.session.set_beside_control(True)
         self.tasks, self.loader = Tasks(self), PictureLoader(self)
         self.background = TaskGroup(self.tasks)
         """All that goes on for the window; a dock has a part of it."""
         for worker in (self.tasks, self.loader):
             self.background.add(worker)
+        self.docks = Docks(viewer)
         self.layers = StainLayers(viewer)
         canvas = canvas_of(viewer)
         self.user_layers = UserLayers(viewer, self.layers, self.session)
@@ -316,7 +318,7 @@ class Workspace(QObject):
     def _on_scene(self, scene: PlateScene) -> None:
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
-        self._follow_content((self.session.plate, scene.span), (), str(self.session.plate))
+        self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
         piece = round(scene.span * display.pixel_size_um)
         what = f"   {piece} µm of each well" if scene.is_piece else ""
         self._set_title(f"{self.session.plate}{what}")
@@ -434,17 +436,22 @@ class Workspace(QObject):
         self._follow_picture(picture)
 
     def _follow_picture(self, picture: Picture) -> None:
-        tiles = picture.mosaic.tiles
-        extent = max(picture.mosaic.tile_shape) * picture.reduction
-        alone = tiles[0].well_id if len(tiles) == 1 else None
-        self._follow_content((extent, picture.crop), tiles, alone or count(len(tiles), "well"))
+        mosaic, pixel = picture.mosaic, picture.reduction * display.pixel_size_um
+        height, width = (pixel * extent for extent in mosaic.tile_shape)
+        wells = {}
+        for tile in mosaic.tiles:
+            top, left = (pixel * at for at in mosaic.origin(tile))
+            place = (tile.well_id, tile.row, tile.column)
+            wells[place] = Box(top, left, top + height, left + width)
+        self._follow_content((height, width, picture.crop), wells)
 
-    def _follow_content(self, of: tuple[object, ...], tiles: Iterable[Tile], name: str) -> None:
+    def _follow_content(
+        self, of: tuple[object, ...], wells: Mapping[WellPlace, Box], name: str = ""
+    ) -> None:
         """Show of the user's layers those that belong to what the canvas shows now."""
         dataset = self.session.dataset
         if dataset is not None:
             of = (dataset.address, display.pixel_size_um, *of)
-            wells = frozenset((tile.well_id, tile.row, tile.column) for tile in tiles)
             self.user_layers.follow(CanvasContent(of, wells, name))
 
     def _on_no_difference(self, why: str) -> None:
@@ -474,8 +481,9 @@ class Workspace(QObject):
         if dataset is None or well is None:
             return
         near = wells_around(dataset, well)
-        control = self.session.control_of(well)  # to flicker with
-        self.loader.prefetch(dataset, [*near, control] if control is not None else near)
+        controls = (self.session.control_of(each) for each in (well, *near))
+        beside = [control for control in controls if control is not None]
+        self.loader.prefetch(dataset, list(dict.fromkeys([*near, *beside])))
 
     def _set_title(self, text: str, more: str = "") -> None:
         self.labels.set_title(text, more)

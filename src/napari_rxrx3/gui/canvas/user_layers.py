@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_rxrx3.core.words import count
+from napari_rxrx3.gui.canvas.canvas_map import Box
 
 if TYPE_CHECKING:
     from napari_rxrx3.gui.canvas.layers import StainLayers
     from napari_rxrx3.session import Session
 
-__all__ = ["CanvasContent", "UserLayers"]
+__all__ = ["CanvasContent", "UserLayers", "WellPlace"]
+
+
+WellPlace = tuple[str | None, int, int]
+"""Well id, row and column."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +30,34 @@ class CanvasContent:
     ----------
     of : tuple
         The data set, and what of its wells is shown: what differs in it is not in the same place.
-    wells : frozenset of (well id, row, column)
+    wells : mapping of (well id, row, column) to Box
+        Where, in napari's world.
     name : str
-        What it is, in words.
+        What it is, where it is not wells side by side.
     """
 
     of: tuple[object, ...]
-    wells: frozenset[tuple[str | None, int, int]]
-    name: str
+    wells: Mapping[WellPlace, Box]
+    name: str = ""
+
+    def __str__(self) -> str:
+        names = [str(well) for well, _, _ in self.wells]
+        return names[0] if len(names) == 1 else self.name or count(len(names), "well")
 
     def holds(self, other: CanvasContent) -> bool:
         """All of another content is in this one, at the same place."""
-        return self.of == other.of and other.wells <= self.wells
+        return self.of == other.of and other.wells.keys() <= self.wells.keys()
+
+    def under(self, layer: Any) -> CanvasContent:
+        """Those of the wells that a layer lies on; all, if it lies on none."""
+        extent = np.asarray(layer.extent.world, float)[:, -2:]
+        (top, left), (bottom, right) = extent
+        touched = {
+            place: box
+            for place, box in self.wells.items()
+            if top < box.bottom and bottom > box.top and left < box.right and right > box.left
+        }
+        return replace(self, wells=touched) if touched else self
 
 
 @dataclass
@@ -43,7 +68,7 @@ class _Note:
 
 
 class UserLayers:
-    """Hides a layer while other wells are shown than those that it was added to.
+    """Hides a layer while other wells are shown than those that it was added to and lies on.
 
     It comes back with them. Whoever makes it visible before wants it over all wells: from then on
     it is left alone.
@@ -59,6 +84,9 @@ class UserLayers:
 
     def follow(self, content: CanvasContent | None) -> None:
         """Show what was added to these wells, and nothing that was added to others."""
+        for note in self._notes:
+            if self._content is not None and not note.is_hidden and self._holds(note):
+                note.content = self._content.under(note.layer)
         self._content = content
         self._quiet = True
         try:
@@ -70,7 +98,7 @@ class UserLayers:
 
     def _put(self, note: _Note) -> bool:
         """Show or hide a layer; returns whether it was hidden just now."""
-        fits = self._content is not None and self._content.holds(note.content)
+        fits = self._holds(note)
         if fits and note.is_hidden:
             note.layer.visible, note.is_hidden = True, False
         elif not fits and note.layer.visible:
@@ -79,6 +107,9 @@ class UserLayers:
             self._viewer.layers.selection.discard(note.layer)
             return True
         return False
+
+    def _holds(self, note: _Note) -> bool:
+        return self._content is not None and self._content.holds(note.content)
 
     def _on_added(self, layer: Any) -> None:
         if self._content is not None:
@@ -102,6 +133,6 @@ class UserLayers:
 def _in_words(notes: Iterable[_Note]) -> str:
     by_content: dict[str, list[str]] = {}
     for note in notes:
-        by_content.setdefault(note.content.name, []).append(note.layer.name)
+        by_content.setdefault(str(note.content), []).append(note.layer.name)
     parts = (f"{', '.join(names)} (of {content})" for content, names in by_content.items())
     return f"Hidden: {'; '.join(parts)}"
