@@ -166,7 +166,7 @@ def test_the_list_of_disagreements_explains_itself(qtbot: Any) -> None:
 def test_a_stain_says_its_structure_its_dye_and_its_keys(
     open_window: Callable[..., Window],
 ) -> None:
-    for stain, button in zip(STAINS, open_window().explorer.stains.buttons, strict=True):
+    for stain, button in zip(STAINS, open_window().explorer.workspace.stains.buttons, strict=True):
         for word in (stain.name, stain.structure, stain.dye, f"Shift+{stain.number}"):
             assert word in button.toolTip()
 

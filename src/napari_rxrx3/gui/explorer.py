@@ -17,10 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.figures.record import is_record_file
-from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.docks import EXPLORER
@@ -72,7 +70,6 @@ class ExplorerWidget(QWidget):
         self.welcome = Welcome()
         self.find = FindBox(tasks)
         self.plate_panel = PlatePanel(self.session, tasks)
-        self.stains = StainBar()
         self.hits = HitsPanel(self.session, tasks)
         self.numbers = NumbersPanel(self.session, tasks, self.workspace.arranger)
         self.found = FoundPanel()
@@ -84,8 +81,6 @@ class ExplorerWidget(QWidget):
         self._connect()
         self._on_dataset(self.session.dataset)
         self.find.set_plate(self.session.plate)
-        self.stains.set_rule(self.session.contrast_rule)
-        self.stains.set_shown(self.workspace.layers.shown)
         self._on_tasks()
 
     def sizeHint(self) -> QSize:
@@ -178,7 +173,6 @@ class ExplorerWidget(QWidget):
         inner.addLayout(header)
         inner.addWidget(self.plate_panel)
         inner.addWidget(self.tabs, 1)
-        inner.addWidget(self.stains)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
         self.pages.addWidget(browser)
@@ -194,10 +188,7 @@ class ExplorerWidget(QWidget):
         follow(session.plate_changed, self.find.set_plate)
         follow(session.review_wanted, self._review)
         follow(session.message_changed, self._on_message)
-        follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
-        follow(workspace.layers.shown_changed, self.stains.set_shown)
-        follow(display.palette_changed, self._on_palette)
         self.welcome.path_chosen.connect(self._open)
         self.welcome.last_chosen.connect(self.share.sessions.open_last)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
@@ -206,9 +197,6 @@ class ExplorerWidget(QWidget):
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
         self.found.well_chosen.connect(session.select_well)
-        self.stains.toggled.connect(workspace.layers.toggle)
-        self.stains.rule_chosen.connect(session.set_contrast_rule)
-        self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         shortcut(self, "?", self._show_keys)
         shortcut(self, "F5", self.share.sessions.reopen)
@@ -253,9 +241,6 @@ class ExplorerWidget(QWidget):
             here = found.plates[0]
         if here is not None:
             self.session.select_well(here.first)
-
-    def _on_palette(self, palette: str) -> None:
-        self.stains.recolor()
 
     def _focus_find(self) -> None:
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakMethod, ref
 
+import numpy as np
+
 if TYPE_CHECKING:  # who only makes layers works without Qt
     from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 __all__ = [
     "OpenCall",
+    "after_drawing",
     "canvas_of",
     "close_notices",
+    "corners_in_scene",
     "drop_target_of",
     "layer_docks_of",
     "main_window_of",
@@ -22,6 +26,7 @@ __all__ = [
     "open_call",
     "prefer_dock_area",
     "take_first",
+    "unit_scale_of",
     "unwrapped",
 ]
 
@@ -72,6 +77,34 @@ def prefer_dock_area(name: str, area: str) -> None:
 def make_current(viewer: Any) -> None:
     """Have OpenGL answer for the canvas."""
     viewer.window._qt_viewer.canvas._scene_canvas.set_current()
+
+
+def after_drawing(viewer: Any, act: Callable[[Any], None]) -> None:
+    """Call a method whenever the canvas was drawn and napari's camera says what is seen in it."""
+    viewer.window._qt_viewer.canvas.events.draw.connect(act, position="last")
+
+
+def corners_in_scene(viewer: Any) -> tuple[np.ndarray[Any, Any], tuple[float, float]]:
+    """The upper left, upper right and lower left corner of the canvas, and its size (y, x).
+
+    The corners (3, 2) are in napari's world, on the two axes that are displayed.
+    """
+    view = viewer.window._qt_viewer.canvas.view
+    width, height = map(float, view.rect.size)
+    # as napari does for each place of the mouse, which takes three times as long for three
+    transform = view.transform * view.scene.transform
+    corners = transform.imap(np.array([(0, 0), (width, 0), (0, height)], float))
+    return np.asarray(corners, float)[:, 1::-1], (height, width)
+
+
+def unit_scale_of(viewer: Any, layer: Any) -> np.ndarray[Any, Any]:
+    """By how much places (y, x) in a layer's unit are multiplied where another layer has another.
+
+    Of all layers napari takes one unit for the world.
+    """
+    drawn = viewer.window._qt_viewer.canvas.layer_to_visual.get(unwrapped(layer))
+    scale = getattr(drawn, "_world_to_layer_units_scale", (1.0, 1.0))
+    return np.array(scale[-2:], dtype=float)
 
 
 def close_notices(viewer: Any) -> None:
