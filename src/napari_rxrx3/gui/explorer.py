@@ -41,7 +41,7 @@ from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import OnDestroyed, call_later, shortcut, tool_button
+from napari_rxrx3.gui.widgets import OnDestroyed, call_later, tool_button
 from napari_rxrx3.gui.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -244,14 +244,18 @@ class ExplorerWidget(QWidget):
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
-        shortcut(self, "?", self._show_keys)
-        shortcut(self, "F5", self.share.sessions.reopen)
-        shortcut(self, "Ctrl+F", self._focus_find)
-        shortcut(self, "H", self._show_hits)
-        shortcut(self, "M", self._show_map)
-        bind_review_keys(self, self.hits.reviewing)
-        shortcut(self, "Alt+Left", session.back)
-        shortcut(self, "Alt+Right", session.forward)
+        bind = workspace.keys.bind
+        bind(self, "?", self._show_keys)
+        bind(self, "F5", self.share.sessions.reopen)
+        bind(self, "Ctrl+F", self._focus_find)
+        bind(self, "H", self._show_hits)
+        bind(self, "M", self._show_map)
+        bind_review_keys(workspace.keys, self, self.hits.reviewing)
+        self.hits.follow_keys(workspace.keys)
+        bind(self, "PgUp", lambda: session.step_plate(-1))
+        bind(self, "PgDown", lambda: session.step_plate(1))
+        bind(self, "Alt+Left", session.back)
+        bind(self, "Alt+Right", session.forward)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)

@@ -7,8 +7,8 @@ from typing import Any
 
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from qtpy.QtGui import QHelpEvent, QKeyEvent, QKeySequence, QPalette, QShortcut
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, QTimer
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QPalette
 from qtpy.QtWidgets import (
     QComboBox,
     QMenu,
@@ -28,7 +28,6 @@ __all__ = [
     "form_menu",
     "is_key_override",
     "let_shrink",
-    "shortcut",
     "tool_button",
 ]
 
@@ -51,13 +50,6 @@ def let_shrink(box: QComboBox) -> None:
     """Let a combo box be narrower than its longest entry, so that the dock can be narrow."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(6)
-
-
-def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
-    """Call a function when a key is pressed anywhere in the widget's window."""
-    bound = QShortcut(QKeySequence(key), widget)
-    bound.setContext(Qt.ShortcutContext.WindowShortcut)
-    bound.activated.connect(act)
 
 
 def call_later(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:

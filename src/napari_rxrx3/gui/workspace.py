@@ -26,12 +26,12 @@ from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
@@ -94,6 +94,7 @@ class Workspace(QObject):
         for worker in (self.tasks, self.loader):
             self.background.add(worker)
         self.layers = StainLayers(viewer)
+        self.keys = Keys(viewer, window, self.session, self.layers.holds)
         canvas = canvas_of(viewer)
         self.labels = CanvasLabels(viewer, canvas)
         self.view_switch = ViewSwitch(canvas)
@@ -196,14 +197,16 @@ class Workspace(QObject):
         self.session.set_contrast_rule(display.contrast_rule)
 
     def _bind_keys(self, window: QWidget) -> None:
-        bind_strip_keys(window, self.session)
-        shortcut(window, "0", self._toggle_view)
+        keys = self.keys
+        bind_strip_keys(keys, window, self.session)
+        keys.bind_digit(window, "0", 0, self._toggle_view)
         for stain in STAINS:
-            key = str(stain.number)
-            shortcut(window, key, partial(self.layers.toggle, stain.number))
-            # Shift+1 arrives as the sign above the 1, which differs from keyboard to keyboard
-            for alone in (f"Shift+{key}", "!@#$%^"[stain.number - 1]):
-                shortcut(window, alone, partial(self.layers.show_alone, stain.number))
+            key, alone = str(stain.number), partial(self.layers.show_alone, stain.number)
+            keys.bind_digit(window, key, stain.number, partial(self.layers.toggle, stain.number))
+            # Shift+1 arrives as the sign above the 1, which differs from keyboard to keyboard,
+            # but where digits are above Shift
+            keys.bind_digit(window, f"Shift+{key}", stain.number, alone)
+            keys.bind(window, "!@#$%^"[stain.number - 1], alone)
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
