@@ -42,7 +42,9 @@ from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
 from napari_rxrx3.gui.widgets import OnDestroyed, call_later, tool_button
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.gui.workspace import workspace_of
+from napari_rxrx3.strips.wells import typical_well
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, SearchIndex
@@ -236,6 +238,7 @@ class ExplorerWidget(QWidget):
         self.find.found.connect(self._on_found)
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
+        self.plate_panel.map.clicked.connect(self._on_clicked)
         self.found.well_chosen.connect(session.select_well)
         self.map.queue_wanted.connect(self._review_chosen)
         self.map.chosen.found.connect(self._on_chosen_wells)
@@ -264,6 +267,7 @@ class ExplorerWidget(QWidget):
         name = f"in {printable(dataset.name)}" if dataset is not None else ""
         self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
         self.find.set_index(None)
+        self.background.cancel("typical")
         if dataset is not None:
             names, say = self.find.set_index, self.session.say
             self.background.run("names", lambda _: _names_of(dataset), names, say)
@@ -287,11 +291,30 @@ class ExplorerWidget(QWidget):
         self.hits.queue_menu.set_found(found)
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
         self.tabs.setCurrentWidget(self.found)
-        here = found.plate(self.session.plate)
-        if here is None and found.match.kind == "well":
-            here = found.plates[0]
-        if here is not None:
-            self.session.select_well(here.first)
+        self._show_typical(found)
+
+    def _show_typical(self, found: Found) -> None:
+        """Show a typical well of what was found, on its plate, and ask for its neighbors."""
+        session, dataset = self.session, self.session.dataset
+        if dataset is None:
+            return
+        plate, phenomap = session.plate, session.phenomap
+
+        def work(progress: Progress) -> str:
+            return typical_well(dataset, found.positions, plate, phenomap)
+
+        def show(well: str) -> None:
+            with session.changing():
+                session.select_well(well)
+                session.set_view("well")
+
+        self.background.run("typical", work, show, session.say)
+
+    def _on_clicked(self, position: int) -> None:
+        """A single well that was found has been seen: nothing else is dimmed for it any more."""
+        found = self._found
+        if found is not None and self._lit is found and len(found.positions) == 1:
+            self._light(None)
 
     def _on_plate(self, plate: PlateId | None) -> None:
         """Light up what is found or chosen of this plate: all of it can be half of the screen."""

@@ -51,6 +51,7 @@ class PlateMap(TooltipByPlace):
 
     currentChanged = Signal(int)
     selectionChanged = Signal(object)  # frozenset of positions
+    clicked = Signal(int)  # any position, with a well or not; once for each click, at its end
     activated = Signal(int)  # double-click or Enter
     plateStepped = Signal(int)  # Page Down (+1) or Page Up (-1)
     dragged = Signal(object)  # frozenset of positions that the mouse has begun to take elsewhere
@@ -58,7 +59,7 @@ class PlateMap(TooltipByPlace):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._describer: Callable[[int], str] | None = None
-        self._hovered = -1
+        self._hovered = self._pressed = -1
         self._contours: tuple[object, QPixmap] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -158,6 +159,7 @@ class PlateMap(TooltipByPlace):
         position = self._position(event.pos())
         if event.button() != Qt.MouseButton.LeftButton or position < 0:
             return
+        self._pressed = position
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._act(self._chosen.extend, position)
         elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
@@ -182,7 +184,7 @@ class PlateMap(TooltipByPlace):
 
     def _take_along(self, way: QPoint) -> None:
         if way.manhattanLength() >= QApplication.startDragDistance():
-            self._grip = None
+            self._grip, self._pressed = None, -1
             self.dragged.emit(self._chosen.wells)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -192,6 +194,13 @@ class PlateMap(TooltipByPlace):
         elif event.button() == Qt.MouseButton.LeftButton and self._band is not None:
             band, self._band = self._band, None
             self._act(self._chosen.span, *band)
+        self._end_click(event)
+
+    def _end_click(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            pressed, self._pressed = self._pressed, -1
+            if pressed >= 0 and pressed == self._position(event.pos()):
+                self.clicked.emit(pressed)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         position = self._position(event.pos())

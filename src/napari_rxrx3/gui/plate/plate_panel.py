@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId, format_address
 from napari_rxrx3.core.plate_colors import (
     CategoricalLegend,
     NumericLegend,
@@ -105,6 +105,7 @@ class PlatePanel(QWidget):
         self.map.currentChanged.connect(self._choose_well)
         self.map.activated.connect(lambda position: session.open_well(self._well_at(position)))
         self.map.selectionChanged.connect(self._choose_wells)
+        self.map.clicked.connect(self._say_if_empty)
         self.map.dragged.connect(self._drag_wells)
         self.map.setDescriber(self._describe)
 
@@ -240,6 +241,11 @@ class PlatePanel(QWidget):
 
     def _choose_well(self, position: int) -> None:
         self._session.select_well(self._well_at(position))
+
+    def _say_if_empty(self, position: int) -> None:
+        if self._session.plate is not None and not self._view.is_listed(position):
+            address = format_address(*divmod(position, N_COLUMNS))
+            self._session.say(f"{address}: nothing was screened here.")
 
     def _choose_wells(self, positions: frozenset[int]) -> None:
         self._session.select_wells(self._well_at(p) for p in positions)
