@@ -19,12 +19,12 @@ from window import Window
 
 Key = Qt.Key
 GENE = PlateId("gene-001", 1)
-OFF = {"D05": -5.0, "D06": 0.5, "D07": 5.0}
-"""How far each well of PLK1 on the first plate is from what PLK1 does."""
+STRENGTH = {"D05": 0.7, "D06": 1.3, "D07": 0.9}
+"""How much of what PLK1 does each of its wells shows: a map has the strongest ones first."""
 
 
 def a_screen() -> b.Screen:
-    """PLK1 on two plates; on the first D06 is the most typical, but D05 and D07 are before it."""
+    """PLK1 on two plates, where D06 shows it best but D05 comes first, and more."""
     rows = []
     for plate in (1, 2, 3):
         rows += [b.control_row("gene-001", plate, f"C{c:02d}") for c in range(3, 13)]
@@ -47,14 +47,12 @@ def a_screen() -> b.Screen:
     rng = np.random.default_rng(3)
     directions = {name: rng.normal(size=16) * 12 for name in ("PLK1", "TUBB", "LONE", "NONE")}
     directions["Bortezomib"] = directions["TUBB"]
-    aside = rng.normal(size=16)
     for row in rows:
         name = row["treatment"].split("_guide_")[0]
-        vector = directions.get(name, 0) + rng.normal(size=16) * 0.01 + 5
-        if name == "PLK1":
-            vector = vector + aside * OFF[row["address"]] * (1 if row["plate"] == 1 else 2)
+        effect = directions.get(name, 0) * (STRENGTH[row["address"]] if name == "PLK1" else 1)
+        vector = effect + rng.normal(size=16) * 0.3 + 5
         if name == "Bortezomib":
-            vector = vector * (row["concentration"] + 1)
+            vector = vector + effect * row["concentration"]
         screen.vectors[row["well_id"]] = vector.astype("float32")
         if row["treatment"] not in ("NONE_guide_1",) and row["address"] != "D04":
             screen.planes[row["well_id"]] = b.noise(row["well_id"], 32, "uint16")
