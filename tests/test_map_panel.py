@@ -545,15 +545,6 @@ def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Windo
     assert panel.detached.window is None
 
 
-def test_the_plate_gives_room_to_the_map_and_takes_it_back(window: Window) -> None:
-    tabs, splitter = window.explorer.tabs, window.explorer.splitter
-    with_map = splitter.sizes()
-    tabs.setCurrentWidget(window.explorer.neighbors)
-    window.qtbot.waitUntil(lambda: splitter.sizes()[0] > with_map[0])
-    tabs.setCurrentWidget(window.explorer.map)
-    window.qtbot.waitUntil(lambda: splitter.sizes() == with_map)
-
-
 def test_all_tabs_can_be_read_beside_each_other(window: Window) -> None:
     bar = window.explorer.tabs.tabBar()
     assert bar.sizeHint().width() <= 400 - 12

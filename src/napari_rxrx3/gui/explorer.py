@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QMenu,
     QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QTabWidget,
     QToolButton,
@@ -41,7 +40,7 @@ from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import OnDestroyed, call_later, tool_button
+from napari_rxrx3.gui.widgets import Column, OnDestroyed, call_later, tool_button
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.gui.workspace import workspace_of
 from napari_rxrx3.strips.wells import typical_well
@@ -56,9 +55,7 @@ __all__ = ["ExplorerWidget", "dock_explorer"]
 _PLUGIN, _DOCK = "napari-rxrx3", "RxRx3 Explorer"
 """The names by which the manifest offers it."""
 
-_WIDTH, _MAP_HEIGHT = 400, 362
-_LEAST_MAP_HEIGHT, _HEIGHT_OF_POINTS = 150, 390
-"""The tab of the map has so much, if the plate can be smaller for it."""
+_WIDTH = 400
 
 _TABS = {
     "Neighbors": "Perturbations that look most like, or unlike, the one that is asked for",
@@ -87,7 +84,6 @@ class ExplorerWidget(QWidget):
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None
-        self._given: tuple[list[int], list[int]] | None = None
         self._lit: Found | ChosenWells | None = None
         self.background = tasks = self.workspace.background.part()
         self._at_end = OnDestroyed(self, self.background.close)
@@ -198,23 +194,17 @@ class ExplorerWidget(QWidget):
         )
         for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
             self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
-        splitter = self.splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.addWidget(self.plate_panel)
-        splitter.addWidget(self.tabs)
-        self.plate_panel.map.setMinimumHeight(_LEAST_MAP_HEIGHT)  # of wells that can still be hit
-        splitter.setStretchFactor(1, 1)
-        splitter.setSizes([_MAP_HEIGHT, 1000])
-        splitter.setChildrenCollapsible(False)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(4)
         inner.addLayout(header)
-        inner.addWidget(splitter, 1)
+        inner.addWidget(self.plate_panel)
+        inner.addWidget(self.tabs, 1)
         inner.addWidget(self.stains)
         self.pages = QStackedWidget()
-        self.pages.addWidget(self.welcome)
-        self.pages.addWidget(browser)
+        self.pages.addWidget(Column(self.welcome))
+        self.pages.addWidget(Column(browser))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self.pages, 1)
@@ -242,7 +232,6 @@ class ExplorerWidget(QWidget):
         self.found.well_chosen.connect(session.select_well)
         self.map.queue_wanted.connect(self._review_chosen)
         self.map.chosen.found.connect(self._on_chosen_wells)
-        self.tabs.currentChanged.connect(self._share_room)
         self.stains.toggled.connect(workspace.layers.toggle)
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
@@ -345,18 +334,6 @@ class ExplorerWidget(QWidget):
     def _show_map(self) -> None:
         self.tabs.setCurrentWidget(self.map)
         self.map.take_focus()
-
-    def _share_room(self, tab: int) -> None:
-        """Make the plate smaller for the map of all entries, and as it was for the other tabs."""
-        sizes, given = self.splitter.sizes(), self._given
-        self._given = None
-        if self.tabs.widget(tab) is self.map:
-            missing = _HEIGHT_OF_POINTS - sizes[1]
-            if missing > 0 and sizes[0] > 0:
-                self.splitter.setSizes([max(1, sizes[0] - missing), sizes[1] + missing])
-                self._given = sizes, self.splitter.sizes()
-        elif given is not None and given[1] == sizes:  # nobody has moved it since
-            self.splitter.setSizes(given[0])
 
     def _review_chosen(self) -> None:
         self.hits.queue_menu.use_chosen()

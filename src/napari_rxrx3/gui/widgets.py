@@ -7,11 +7,13 @@ from typing import Any
 
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent, QObject, QPoint, QSize, QTimer
-from qtpy.QtGui import QHelpEvent, QKeyEvent, QPalette
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
+    QFrame,
     QMenu,
+    QScrollArea,
     QToolButton,
     QToolTip,
     QVBoxLayout,
@@ -21,6 +23,7 @@ from qtpy.QtWidgets import (
 from superqt.fonticon import icon
 
 __all__ = [
+    "Column",
     "Connections",
     "OnDestroyed",
     "TooltipByPlace",
@@ -30,6 +33,8 @@ __all__ = [
     "let_shrink",
     "tool_button",
 ]
+
+_LEAST_HEIGHT = 160
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -87,6 +92,55 @@ def is_key_override(event: QEvent) -> bool:
     the last press of the mouse, Python may take a new one at the same address for that one.
     """
     return event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+
+
+class Column(QScrollArea):
+    """Scrolls what is higher than the room there is, so that no window has to be.
+
+    It is as wide as what it holds at least, and lets it fill it.
+    """
+
+    def __init__(self, held: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(_Held(held))
+
+    def sizeHint(self) -> QSize:
+        return self.widget().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.widget().minimumSizeHint().width(), _LEAST_HEIGHT)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+            self.updateGeometry()  # it may need another width
+        return bool(super().eventFilter(watched, event))
+
+
+class _Held(QWidget):
+    """Gives a widget all room, and asks for as much as it needs at least.
+
+    It has no layout: of one with words that wrap a scroll area takes the height that it would like
+    to have, and scrolls although there is room enough.
+    """
+
+    def __init__(self, held: QWidget) -> None:
+        super().__init__()
+        self._held = held
+        held.setParent(self)
+
+    def sizeHint(self) -> QSize:
+        return self._held.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self._held.minimumSizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._held.setGeometry(self.rect())
 
 
 class TooltipByPlace(QWidget):

@@ -26,6 +26,7 @@ from napari_rxrx3.gui.widgets import TooltipByPlace
 __all__ = ["PlateMap"]
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 20, 15, 8, 4  # around the wells; labels stand left and above
+_LEAST_HEIGHT = 179
 _STEPS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -244,14 +245,14 @@ class PlateMap(TooltipByPlace):
         return QSize(372, self.heightForWidth(372))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(300, 200)
+        return QSize(300, _LEAST_HEIGHT)
 
     def hasHeightForWidth(self) -> bool:
         return True
 
     def heightForWidth(self, width: int) -> int:
         pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
-        return max(200, _TOP + pitch * N_ROWS + _BOTTOM)
+        return max(_LEAST_HEIGHT, _TOP + pitch * N_ROWS + _BOTTOM)
 
     def _grid(self) -> PlateGrid:
         """Fit the plate into the widget, in pixels of the screen."""

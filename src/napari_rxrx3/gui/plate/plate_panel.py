@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, format_address
@@ -36,9 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PlatePanel"]
 
+_LEGEND_LINES = 3
+
 
 class PlatePanel(QWidget):
-    """Follows the session's plate, well, selection and highlight, and sets them."""
+    """Follows the session's plate, well, selection and highlight, and sets them.
+
+    Its height follows from its width alone: nothing that it shows moves the wells.
+    """
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +61,7 @@ class PlatePanel(QWidget):
         self.next = tool_button("chevron_right", "Next plate (Page Down in the map)")
         self.map = PlateMap()
         self.color_by = QComboBox()
-        self.legend = Legend()
+        self.legend = Legend(n_lines=_LEGEND_LINES)
         self.facts = Line()
         self._lay_out()
         self._connect()
@@ -74,14 +80,21 @@ class PlatePanel(QWidget):
         pick.addWidget(self.next)
         color.addWidget(QLabel("color by"))
         color.addWidget(self.color_by, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(pick)
-        layout.addWidget(self.map, 1)
+        layout.addWidget(self.map)
         layout.addLayout(color)
         layout.addWidget(self.legend)
         layout.addWidget(self.facts)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        height = self.map.heightForWidth(self.width())
+        if self.map.minimumHeight() != height:
+            self.map.setFixedHeight(height)
 
     def _connect(self) -> None:
         follow = self._connections.connect
