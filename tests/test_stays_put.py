@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,21 @@ def test_the_dock_forces_no_window_beyond_a_small_screen(window: Window, points:
     assert explorer.minimumSizeHint().width() <= 480
 
 
+def test_a_wider_dock_has_a_larger_plate_and_nothing_lies_over_it(window: Window) -> None:
+    main, dock = window.viewer.window._qt_window, window.explorer.parentWidget()
+    panel, explorer = window.explorer.plate_panel, window.explorer
+    before = window.map.wellRect(777).width()
+    for width in (520, 420, 640):
+        main.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+        window.qtbot.waitUntil(lambda w=width: abs(dock.width() - w) < 30)
+        fits = lambda: window.map.height() == window.map.heightForWidth(window.map.width())  # noqa: E731
+        window.qtbot.waitUntil(fits)
+        window.qtbot.waitUntil(lambda: panel.height() == panel.sizeHint().height())
+        assert panel.map.geometry().bottom() < panel.color_by.geometry().top()
+        assert panel.geometry().bottom() < explorer.tabs.geometry().top()
+    assert window.map.wellRect(777).width() > before
+
+
 def test_a_small_window_scrolls_rather_than_cuts(window: Window) -> None:
     explorer = window.explorer
     main = window.viewer.window._qt_window
@@ -122,7 +138,15 @@ def test_a_small_window_scrolls_rather_than_cuts(window: Window) -> None:
     assert column.verticalScrollBar().maximum() > 0
     column.ensureWidgetVisible(explorer.stains)
     assert not explorer.stains.visibleRegion().isEmpty()
+    column.ensureVisible(0, 0)
+    column.ensureWidgetVisible(window.explorer.plate_panel)
     assert window.map.wellRect(777).size() == place
+    panel = window.explorer.plate_panel
+    parts = (panel.plate, panel.map, panel.color_by, panel.legend, panel.facts)
+    for above, below in pairwise(parts):
+        assert above.geometry().bottom() < below.geometry().top()
+    for part in (panel.next, panel.map, panel.color_by, explorer.help_button):
+        assert part.visibleRegion().boundingRect().width() == part.width(), "nothing is cut"
 
 
 # -- messages -------------------------------------------------------------------------------------

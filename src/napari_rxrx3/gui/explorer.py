@@ -55,7 +55,7 @@ __all__ = ["ExplorerWidget", "dock_explorer"]
 _PLUGIN, _DOCK = "napari-rxrx3", "RxRx3 Explorer"
 """The names by which the manifest offers it."""
 
-_WIDTH = 400
+_WIDTH, _LEAST_TABS = 400, 220
 
 _TABS = {
     "Neighbors": "Perturbations that look most like, or unlike, the one that is asked for",
@@ -185,6 +185,7 @@ class ExplorerWidget(QWidget):
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumHeight(_LEAST_TABS)  # whichever is in front
         bar = self.tabs.tabBar()  # else napari's style paints what is left of it like one more tab
         bar.setExpanding(True)
         bar.setDrawBase(False)

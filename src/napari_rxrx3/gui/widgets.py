@@ -112,12 +112,21 @@ class Column(QScrollArea):
         return self.widget().sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.widget().minimumSizeHint().width(), _LEAST_HEIGHT)
+        least, room = self.widget().minimumSizeHint(), self.maximumViewportSize()
+        beside = self.width() - room.width()  # a frame, where the theme has one
+        if least.height() > room.height():
+            beside += self.verticalScrollBar().sizeHint().width()
+        return QSize(least.width() + beside, _LEAST_HEIGHT)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
-            self.updateGeometry()  # it may need another width
-        return bool(super().eventFilter(watched, event))
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().height() != event.oldSize().height():
+            self.updateGeometry()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # what it holds may need another width
+        return bool(super().event(event))
 
 
 class _Held(QWidget):
@@ -137,6 +146,11 @@ class _Held(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return self._held.minimumSizeHint()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # a layout would pass it on
+        return bool(super().event(event))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, QPointF, QRect, QSize, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -104,7 +104,9 @@ class Legend(TooltipByPlace):
         self._laid_out: tuple[object, list[_Item], list[QRect]] | None = None
         self._scale: NumericLegend | None = None
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
+        if n_lines is not None:
+            policy.setVerticalPolicy(QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(n_lines is None)
         self.setSizePolicy(policy)
         self.setAccessibleName(f"Legend of the {'plate ' * (counted == 'well')}map")
 
@@ -139,8 +141,13 @@ class Legend(TooltipByPlace):
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self._line_height() * (self._n_lines or 1))
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.updateGeometry()
+
     def hasHeightForWidth(self) -> bool:
-        return True
+        return self._n_lines is None
 
     def heightForWidth(self, width: int) -> int:
         if self._n_lines is not None:

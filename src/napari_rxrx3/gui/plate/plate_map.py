@@ -64,9 +64,7 @@ class PlateMap(TooltipByPlace):
         self._contours: tuple[object, QPixmap] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleDescription(_KEYS)
         self.clear()
 
@@ -247,10 +245,8 @@ class PlateMap(TooltipByPlace):
     def minimumSizeHint(self) -> QSize:
         return QSize(300, _LEAST_HEIGHT)
 
-    def hasHeightForWidth(self) -> bool:
-        return True
-
     def heightForWidth(self, width: int) -> int:
+        """Height in which wells are as large as the width allows; who holds the map gives it."""
         pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
         return max(_LEAST_HEIGHT, _TOP + pitch * N_ROWS + _BOTTOM)
 

@@ -23,7 +23,7 @@ from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.strips.well_drag import drag_wells
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import call_later, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
@@ -92,9 +92,11 @@ class PlatePanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        height = self.map.heightForWidth(self.width())
-        if self.map.minimumHeight() != height:
-            self.map.setFixedHeight(height)
+        if self.map.minimumHeight() != self.map.heightForWidth(self.width()):
+            call_later(self, self._fit_map)  # in the midst of a layout, Qt would not lay out again
+
+    def _fit_map(self) -> None:
+        self.map.setFixedHeight(self.map.heightForWidth(self.width()))
 
     def _connect(self) -> None:
         follow = self._connections.connect
