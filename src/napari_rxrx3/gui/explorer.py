@@ -29,6 +29,7 @@ from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.find_box import FindBox
+from napari_rxrx3.gui.focus import tab_in_reading_order
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
@@ -210,6 +211,7 @@ class ExplorerWidget(QWidget):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.status)
+        tab_in_reading_order(self)
 
     def _connect(self) -> None:
         follow = self._connections.connect

@@ -26,6 +26,7 @@ from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.focus import show_focus
 from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
 from napari_rxrx3.gui.preferences import follow_preferences
@@ -55,6 +56,7 @@ def workspace_of(viewer: Any) -> Workspace:
         window = main_window_of(viewer)
         window.destroyed.connect(partial(_end, viewer, workspace.background))
         _follow_quitting()
+        show_focus()
     return _of_viewer[viewer]
 
 
