@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from napari_rxrx3.gui.numbers.inks import legible
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QColor, QDrag, QDragEnterEvent, QDropEvent, QImage, QMouseEvent
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget

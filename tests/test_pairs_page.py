@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from napari_rxrx3.gui.numbers.inks import legible, paper
 from psygnal import SignalInstance
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication

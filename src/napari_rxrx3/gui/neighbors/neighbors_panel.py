@@ -557,8 +557,8 @@ class NeighborsPanel(QWidget):
 
         def done(name: str) -> None:
             self.settings.set_embeddings(list(dataset.embeddings))
-            self._session.say(dataset.describe_embedding(name))
             self._session.ask(embedding=name)
+            self._session.say(dataset.describe_embedding(name))
 
         def work(progress: Progress) -> str:
             return dataset.add_embedding(path, progress=progress)
