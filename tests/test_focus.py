@@ -151,9 +151,9 @@ def test_the_frame_goes_with_the_control_and_lets_the_mouse_through(window: Wind
     assert window.session.well != before
     explorer.tabs.currentWidget().setFocus()
     explorer.hits.note.setFocus()
-    explorer.tabs.setCurrentWidget(explorer.neighbors)
+    explorer.tabs.setCurrentWidget(explorer.numbers)
     QApplication.processEvents()
-    assert not frame.isVisible() or explorer.neighbors.isAncestorOf(QApplication.focusWidget())
+    assert not frame.isVisible() or explorer.numbers.isAncestorOf(QApplication.focusWidget())
 
 
 def test_a_widget_that_goes_with_the_focus_leaves_no_error(qtbot: Any) -> None:

@@ -136,8 +136,8 @@ def test_a_small_window_scrolls_rather_than_cuts(window: Window) -> None:
     place = window.map.wellRect(777).size()
     column = explorer.pages.currentWidget()
     assert column.verticalScrollBar().maximum() > 0
-    column.ensureWidgetVisible(explorer.stains)
-    assert not explorer.stains.visibleRegion().isEmpty()
+    column.ensureWidgetVisible(explorer.tabs)
+    assert not explorer.tabs.visibleRegion().isEmpty()
     column.ensureVisible(0, 0)
     column.ensureWidgetVisible(window.explorer.plate_panel)
     assert window.map.wellRect(777).size() == place
