@@ -30,7 +30,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import STRENGTH
 from napari_rxrx3.core.difference import BRIGHTER, DARKER
-from napari_rxrx3.core.mosaic import Tile, hatched
+from napari_rxrx3.core.mosaic import Tile, hatch_level, hatched
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures import FigureError, FigureExists, Paper, save_figure
 from napari_rxrx3.figures.caption import caption_of
@@ -333,7 +333,8 @@ def test_an_image_that_has_vanished_is_hatched_and_named(
     assert hatch == [WELLS[2]]
     assert re.search(rf"Hatched.*{WELLS[2]} \(Actin: ", description(tmp_path / "a.png"))
     planes = list(screen.planes[WELLS[2]])
-    planes[2] = hatched((SIZE, SIZE), np.dtype(np.uint16))
+    level = hatch_level(record.limits[2])
+    planes[2] = hatched((SIZE, SIZE), np.dtype(np.uint16), level)
     picture = pixels(tmp_path / "a.png")
     assert len(places_of(expected(planes, record), picture)) == 1
     assert len(places_of(expected(screen.planes[WELLS[0]], record), picture)) == 1
@@ -867,7 +868,7 @@ def save(window: Window, dialog: FigureDialog, path: Path) -> None:
 
 
 def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
-    window.qtbot.mouseClick(window.explorer.stains.buttons[2], Qt.MouseButton.LeftButton)
+    window.qtbot.mouseClick(window.explorer.workspace.stains.buttons[2], Qt.MouseButton.LeftButton)
     main = window.viewer.window._qt_window
     main.activateWindow()
     window.qtbot.waitUntil(main.isActiveWindow, timeout=5000)
