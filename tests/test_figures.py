@@ -42,6 +42,7 @@ from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, re
 from napari_rxrx3.figures.tiles import shape_of
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
+from napari_rxrx3.gui.strips.choices import show_alone
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window
@@ -235,8 +236,9 @@ def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
     window = open_window(root, screen_of(root))
-    window.session.set_beside_control(False)
     window.click_well("B02")
+    show_alone(window.session)
+    window.settle()
     window.session.set_limits(LIMITS)
     third, fifth = window.stains[2], window.stains[4]
     third.visible, fifth.gamma, fifth.opacity = False, 0.6, 0.8
@@ -948,7 +950,7 @@ def test_a_stain_alone_is_saved_as_it_is_seen(window: Window, tmp_path: Path) ->
     dialog = form(window)
     window.qtbot.mouseClick(dialog.stains[0].native, Qt.MouseButton.LeftButton)
     save(window, dialog, tmp_path / "two.svg")
-    (picture,) = embedded(tmp_path / "two.svg")
+    picture, _ = embedded(tmp_path / "two.svg")
     stains = read_record(tmp_path / "two.svg.json").stains
     assert stains.alone is None
     assert stains.visible == (True, False, False, False, True, False)

@@ -96,6 +96,7 @@ class CandidateView(QListView):
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Candidates")
+        self.setToolTip("A click: beside the query. Double-click, Enter: ask for it")
         self.selectionModel().currentChanged.connect(self._on_current)
         self.clicked.connect(self._on_clicked)
         self.doubleClicked.connect(lambda index: self._tell(self.activated_candidate, index))
