@@ -34,12 +34,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before anybody looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself."""
+    """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself.
+
+    Modules with a window come first: they take longest, and the others fill up what is left.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and (
             "qapp" in item.fixturenames or uses_qt(item.module)
         ):
             item.add_marker(pytest.mark.qt)
+    slow = {item.fspath for item in items if "standing" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.fspath not in slow)
 
 
 @cache

@@ -630,6 +630,7 @@ def drawn_anew(root: Path, cache: Path, out: Path, saved: str, seed: int) -> dic
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
+@pytest.mark.soak
 def test_two_runs_give_the_same_bytes_but_for_the_date(
     screen: b.Screen, root: Path, cache: Path, tmp_path: Path
 ) -> None:
