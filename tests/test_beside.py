@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from napari_rxrx3.gui.numbers.inks import legible
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QColor, QDrag, QDragEnterEvent, QDropEvent, QImage, QMouseEvent
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.gui.inks import legible
 from napari_rxrx3.gui.numbers.dose_curve import DoseCurveView
 from napari_rxrx3.gui.numbers.histogram_view import HistogramView
 from napari_rxrx3.gui.numbers.intensities import ControlLevels, asked_of, compare_intensities

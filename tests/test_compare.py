@@ -492,8 +492,10 @@ def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> 
 
 
 def open_tab(window: Window) -> None:
-    bar = window.explorer.tabs.tabBar()
-    place = bar.tabRect(window.explorer.tabs.indexOf(window.panel)).center()
+    window.click(window.neighbors.panel.embedding)
+    tabs = window.neighbors.embedding.tabs
+    bar = tabs.tabBar()
+    place = bar.tabRect(tabs.indexOf(window.panel)).center()
     window.qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=place)
     window.settle()
 

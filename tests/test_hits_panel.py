@@ -899,9 +899,11 @@ def test_keys_walk_and_tag_wherever_they_should(window: Window) -> None:
     for key, well in (("BracketLeft", wells[2]), ("BracketRight", wells[3])):
         press(window, key)
         assert window.shows(well)
+    window.turn_to(window.neighbors.panel)
+    window.click_well("B06")
     press(window, "2")
     assert [layer.visible for layer in window.stains] != shown, "elsewhere they are stains"
-    assert review.hit(wells[3]).tag == 0
+    assert review.hit(window.session.well).tag == 0
 
 
 def test_the_numbers_of_tags_are_shown_where_they_are_keys(window: Window) -> None:
@@ -912,7 +914,7 @@ def test_the_numbers_of_tags_are_shown_where_they_are_keys(window: Window) -> No
     window.map.setFocus()
     press(window, "H")
     with_number = image_of(panel.tags.buttons[0])
-    for widget, is_key in ((panel.note, False), (panel.tags.buttons[3], True), (window.map, False)):
+    for widget, is_key in ((panel.note, False), (panel.tags.buttons[3], True), (window.map, True)):
         widget.setFocus()
         is_alike = np.array_equal(image_of(panel.tags.buttons[0]), with_number)
         assert is_alike == is_key

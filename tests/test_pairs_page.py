@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from napari_rxrx3.gui.numbers.inks import legible, paper
 from psygnal import SignalInstance
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication
@@ -22,6 +21,7 @@ import napari_rxrx3 as rx
 import screens as s
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
+from napari_rxrx3.gui.inks import legible, paper
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
 from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot

@@ -646,3 +646,42 @@ def test_the_legend_wraps(legend: Legend) -> None:
     assert heights[0] > heights[-1]
     legend.resize(300, heights[1])
     assert len(words_of(legend)) == 7 + 1 + 4
+
+
+@pytest.mark.parametrize("width", [300, 370, 700])
+def test_a_legend_of_some_lines_keeps_its_height_and_lists_the_rest(
+    qtbot: QtBot, width: int
+) -> None:
+    legend = Legend(n_lines=3)
+    qtbot.addWidget(legend)
+    legend.resize(width, legend.heightForWidth(width))
+    legend.show()
+    height = legend.height()
+    wells = table(*(well(49 + n, f"Compound number {n}") for n in range(30)))
+    shown = legend_of(wells, "compound")
+    for what in (shown, legend_of(wells, "dose"), legend_of(wells, "well type"), None):
+        legend.setLegend(what, ALL_STATES, failed=True)
+        assert legend.heightForWidth(width) == height
+        told = words_of(legend)
+        if what is not None:
+            assert told[-1] == "an image that failed to read", "the key to the hatches stays"
+    legend.setLegend(shown, ALL_STATES, failed=True)
+    assert not any(legend.item_at(QPoint(x, height)) for x in range(0, width, 3))
+    told = words_of(legend)
+    more = next(text for text in told if "Hover over a well" in text).split("\n")
+    names = [f"{name}: {n} well" for name, _, n in shown.entries]
+    assert [text for text in told if text in names] + more[:-1] == names
+
+
+def test_a_click_tells_where_it_was_with_a_well_or_without(
+    qtbot: QtBot, plate_map: PlateMap
+) -> None:
+    told: list[int] = []
+    plate_map.clicked.connect(told.append)
+    listed = next(p for p in range(1536) if plate_map._view.is_listed(p))
+    for position in (listed, 0):
+        place = plate_map.wellRect(position).center()
+        qtbot.mouseClick(plate_map, Qt.MouseButton.LeftButton, pos=place)
+    assert told == [listed, 0]
+    drag(qtbot, plate_map, *(plate_map.wellRect(p).center() for p in (0, 120)))
+    assert told == [listed, 0], "a drag is no click"

@@ -272,8 +272,13 @@ def test_names_are_shown_as_they_are_everywhere(
     main = window.viewer.window._qt_window
     seen = 0
     window.click_well("C02")
-    for number in range(window.explorer.tabs.count()):
-        window.explorer.tabs.setCurrentIndex(number)
+    pages = [
+        (tabs, number)
+        for tabs in (window.explorer.tabs, window.neighbors.tabs)
+        for number in range(tabs.count())
+    ]
+    for tabs, number in pages:
+        tabs.setCurrentIndex(number)
         window.settle()
         assert obeyed(main) == []
         seen += sum(BOLD in label.text() for label in main.findChildren(QLabel))

@@ -112,7 +112,6 @@ def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
     for text in (facts(window), described(window, "D05"), key_of_legend(window)):
         assert UNKNOWN in text
         assert LACKING not in text
-    assert "not read yet" in window.session.message
     note = window.neighbors.panel.note
     assert note.isVisible()
     assert "still being read" in note.text()

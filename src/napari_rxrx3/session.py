@@ -161,6 +161,7 @@ class Session:
         self.chosen_title = ""
         self.chosen_spec = MapSpec()
         self._n_changing = self._n_chosen = 0
+        self._has_said = False
         self._untold: list[str] = []
 
     @contextmanager
@@ -173,11 +174,20 @@ class Session:
         except BaseException:
             if before is not None:
                 vars(self).update(before)
+                self._has_said = False
             raise
         finally:
             self._n_changing -= 1
         if before is not None:
+            self._end_message(before)
             self._tell(before)
+
+    def _end_message(self, before: dict[str, Any]) -> None:
+        """Take away what was said before what the user did now."""
+        has_said, self._has_said = self._has_said, False
+        is_ended = any(_is_new(before[name], getattr(self, name)) for name in _ENDS_MESSAGE)
+        if is_ended and self.message and not has_said:
+            self.say("")
 
     def _state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for names in _TOLD.values() for name in names}
@@ -453,8 +463,8 @@ class Session:
                 review.changed.connect(self._note_tags)
 
     def say(self, message: str) -> None:
-        """Show one line to the user, until the next one."""
-        self.message = message
+        """Show one line to the user, until the next one, the next well or the next question."""
+        self.message, self._has_said = message, self._n_changing > 0
         self.message_changed.emit(message)
 
     def well_row(self, well_id: str) -> pd.Series:
@@ -538,6 +548,9 @@ _OF_DATASET = {
     )
 }
 """What another data set is news of, even where it is called the same in both."""
+
+_ENDS_MESSAGE = ("dataset", "well", "query")
+"""Whose change ends a message: it is not about that."""
 
 _TOLD = {
     "dataset": ("dataset",),

@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEv
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.gui.diagnostics import copy_button
-from napari_rxrx3.gui.keys import KEYS, Key, KeyScope
+from napari_rxrx3.gui.keys import KEYS, RULE, Key, KeyScope
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 
 __all__ = ["CheatSheet"]
@@ -20,9 +20,6 @@ _N_LEFT = 4
 """Places in the left column."""
 _CAPS_WIDTH = 182
 _SHADE = QColor(0, 0, 0, 130)
-_FOOT = (
-    "Letters and digits work wherever the focus is, but not in a text field. Any key closes this."
-)
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta)
 
 
@@ -104,7 +101,8 @@ class _Card(QWidget):
         layout.setContentsMargins(24, 16, 24, 14)
         layout.setSpacing(10)
         layout.addLayout(columns)
-        foot = _label(_FOOT)
+        foot = _label(RULE)
+        foot.setWordWrap(True)
         foot.setFont(small_font(self.font()))
         self.diagnostics_button = copy_button()
         self.diagnostics_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # any key closes the sheet

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_rxrx3.gui.napari_window import layer_docks_of, main_window_of, prefer_dock_area
 from napari_rxrx3.gui.widgets import call_later
 
-__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "docked"]
+__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "dock_of", "docked"]
 
 EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 """The names by which the manifest offers them."""
@@ -27,6 +27,13 @@ def docked(viewer: Any, name: str) -> Any:
     _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, name)
     widget.parentWidget().show()
     return widget
+
+
+def dock_of(viewer: Any, name: str) -> QDockWidget | None:
+    """Return a dock of ours, if it is open or hidden."""
+    widget = viewer.window.dock_widgets.get(f"{name} ({_PLUGIN})")
+    dock = widget.parentWidget() if widget is not None else None
+    return dock if isinstance(dock, QDockWidget) else None
 
 
 class Docks(QObject):

@@ -23,23 +23,29 @@ from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.docks import EXPLORER
 from napari_rxrx3.gui.find_box import FindBox
+from napari_rxrx3.gui.focus import tab_in_reading_order
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.numbers.numbers_panel import NumbersPanel
+from napari_rxrx3.gui.opening import open_in, paths_of
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import OnDestroyed, call_later, shortcut, tool_button
+from napari_rxrx3.gui.widgets import Column, OnDestroyed, call_later, tool_button
+from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.gui.workspace import workspace_of
+from napari_rxrx3.strips.wells import typical_well
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, SearchIndex
     from napari_rxrx3.dataset import Dataset
 
 __all__ = ["ExplorerWidget"]
+
+_LEAST_TABS = 220
 
 _TABS = {
     "Hits": "Walk through wells, tag them and note what you see (H)",
@@ -159,6 +165,7 @@ class ExplorerWidget(QWidget):
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumHeight(_LEAST_TABS)  # whichever is in front
         bar = self.tabs.tabBar()  # else napari's style paints what is left of it like one more tab
         bar.setExpanding(True)
         bar.setDrawBase(False)
@@ -173,12 +180,13 @@ class ExplorerWidget(QWidget):
         inner.addWidget(self.plate_panel)
         inner.addWidget(self.tabs, 1)
         self.pages = QStackedWidget()
-        self.pages.addWidget(self.welcome)
-        self.pages.addWidget(browser)
+        self.pages.addWidget(Column(self.welcome))
+        self.pages.addWidget(Column(browser))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.status)
+        tab_in_reading_order(self)
 
     def _connect(self) -> None:
         follow = self._connections.connect
@@ -195,15 +203,20 @@ class ExplorerWidget(QWidget):
         self.find.found.connect(self._on_found)
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
+        self.plate_panel.map.clicked.connect(self._on_clicked)
         self.found.well_chosen.connect(session.select_well)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
-        shortcut(self, "?", self._show_keys)
-        shortcut(self, "F5", self.share.sessions.reopen)
-        shortcut(self, "Ctrl+F", self._focus_find)
-        shortcut(self, "H", self._show_hits)
-        bind_review_keys(self, self.hits.reviewing)
-        shortcut(self, "Alt+Left", session.back)
-        shortcut(self, "Alt+Right", session.forward)
+        bind = workspace.keys.bind
+        bind(self, "?", self._show_keys)
+        bind(self, "F5", self.share.sessions.reopen)
+        bind(self, "Ctrl+F", self._focus_find)
+        bind(self, "H", self._show_hits)
+        bind_review_keys(workspace.keys, self, self.hits.reviewing)
+        self.hits.follow_keys(workspace.keys)
+        bind(self, "PgUp", lambda: session.step_plate(-1))
+        bind(self, "PgDown", lambda: session.step_plate(1))
+        bind(self, "Alt+Left", session.back)
+        bind(self, "Alt+Right", session.forward)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)
@@ -212,6 +225,7 @@ class ExplorerWidget(QWidget):
         name = f"in {printable(dataset.name)}" if dataset is not None else ""
         self.find.setPlaceholderText(f"Find {name}: gene, compound, well …")
         self.find.set_index(None)
+        self.background.cancel("typical")
         if dataset is not None:
             names, say = self.find.set_index, self.session.say
             self.background.run("names", lambda _: _names_of(dataset), names, say)
@@ -235,11 +249,30 @@ class ExplorerWidget(QWidget):
         self.hits.queue_menu.set_found(found)
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
         self.tabs.setCurrentWidget(self.found)
-        here = found.plate(self.session.plate)
-        if here is None and found.match.kind == "well":
-            here = found.plates[0]
-        if here is not None:
-            self.session.select_well(here.first)
+        self._show_typical(found)
+
+    def _show_typical(self, found: Found) -> None:
+        """Show a typical well of what was found, on its plate, and ask for its neighbors."""
+        session, dataset = self.session, self.session.dataset
+        if dataset is None:
+            return
+        plate, phenomap = session.plate, session.phenomap
+
+        def work(progress: Progress) -> str:
+            return typical_well(dataset, found.positions, plate, phenomap)
+
+        def show(well: str) -> None:
+            with session.changing():
+                session.select_well(well)
+                session.set_view("well")
+
+        self.background.run("typical", work, show, session.say)
+
+    def _on_clicked(self, position: int) -> None:
+        """A single well that was found has been seen: nothing else is dimmed for it any more."""
+        found = self._found
+        if found is not None and self.session.lit is found and len(found.positions) == 1:
+            self.session.light_up(())
 
     def _focus_find(self) -> None:
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -279,7 +312,7 @@ class ExplorerWidget(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         urls = event.mimeData().urls()
         if urls:
-            self.open_path(urls[0].toLocalFile() or urls[0].toString())
+            open_in(self, paths_of(urls))
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:

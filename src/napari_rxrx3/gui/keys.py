@@ -1,13 +1,129 @@
-"""All keys of the window, by the place where they work: what the cheat sheet and the guide show.
+"""The keys of the window: when they act, and the table of them for the cheat sheet and the guide.
 
-The widgets bind their keys themselves; tests hold what they bind against this table.
+Who answers a key binds it by `Keys.bind`; tests hold what is bound against the table.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["KEYS", "Key", "KeyScope"]
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractScrollArea,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+
+from napari_rxrx3.session import Session
+
+__all__ = ["KEYS", "RULE", "Key", "KeyScope", "Keys", "is_text"]
+
+RULE = (
+    "These keys act while a data set is open. In a text they are typed, and while a layer of your "
+    "own is chosen, letters, digits and signs are napari's. Any key closes this."
+)
+
+_TEXTS = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox)
+_WITH_PAGES = (QAbstractScrollArea, QAbstractSlider, QComboBox)
+_CHORD = re.compile(r"(Ctrl|Alt|Meta)\+|F\d+$")
+_PAGES = ("PgUp", "PgDown")
+
+
+def is_text(widget: QWidget | None) -> bool:
+    """Whether what is typed there is text."""
+    return isinstance(widget, _TEXTS) or (isinstance(widget, QComboBox) and widget.isEditable())
+
+
+class Keys(QObject):
+    """Binds the keys of one window, and lets them act while they are ours.
+
+    They are if a data set is open, the focus is in no text, and no layer of the user's is active:
+    napari has keys of its own for each kind of layer. Keys with Ctrl or Alt, and F keys, act
+    whatever is active: a test holds that napari has none of them. Page keys are left to lists.
+    """
+
+    changed = Signal()
+    """Other keys act now."""
+
+    def __init__(
+        self, viewer: Any, window: QWidget, session: Session, is_ours: Callable[[Any], bool]
+    ) -> None:
+        super().__init__(window)
+        self._viewer, self._session, self._is_ours = viewer, session, is_ours
+        self.takes_digit: Callable[[int], bool] | None = None
+        """Is asked first what a digit means, and says whether it meant something."""
+        self._acting = self._who_acts(None)
+        session.dataset_changed.connect(self._look)
+        viewer.layers.selection.events.active.connect(self._look)
+        QApplication.instance().focusChanged.connect(self._look)
+
+    def bind(self, owner: QWidget, key: str, act: Callable[[], Any]) -> None:
+        """Call a function when a key is pressed anywhere in the window of `owner`.
+
+        Parameters
+        ----------
+        key : str
+            As Qt writes it: ``"Ctrl+F"``, ``"PgUp"``.
+        """
+        bound = _Bound(self, key, owner)
+        bound.setContext(Qt.ShortcutContext.WindowShortcut)
+        bound.activated.connect(act)
+
+    def bind_digit(self, owner: QWidget, key: str, number: int, act: Callable[[], Any]) -> None:
+        """Like `bind`, unless the digit means something else at the time: see `takes_digit`."""
+
+        def press() -> None:
+            if self.takes_digit is None or not self.takes_digit(number):
+                act()
+
+        self.bind(owner, key, press)
+
+    def acts(self, key: str = "A") -> bool:
+        """Whether a key acts now."""
+        return self._acting[_kind(key)]
+
+    def _look(self, *what: object) -> None:
+        acting = self._who_acts(QApplication.focusWidget())
+        if acting != self._acting:
+            self._acting = acting
+            self.changed.emit()
+
+    def _who_acts(self, focus: QWidget | None) -> dict[str, bool]:
+        """Which kinds of keys do."""
+        is_open = self._session.dataset is not None
+        active = self._viewer.layers.selection.active
+        typed = is_open and not is_text(focus) and (active is None or self._is_ours(active))
+        pages = typed and not isinstance(focus, _WITH_PAGES)
+        return {"chord": is_open, "typed": typed, "page": pages}
+
+
+class _Bound(QShortcut):
+    """Switched off where its key is somebody else's, who then gets it."""
+
+    def __init__(self, keys: Keys, key: str, owner: QWidget) -> None:
+        super().__init__(QKeySequence(key), owner)
+        self._keys, self._key = keys, key
+        keys.changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.setEnabled(self._keys.acts(self._key))
+
+
+def _kind(key: str) -> str:
+    if key in _PAGES:
+        return "page"
+    return "chord" if _CHORD.match(key) else "typed"
 
 
 @dataclass(frozen=True)
@@ -45,6 +161,7 @@ KEYS: tuple[KeyScope, ...] = (
         ("Alt+← Alt+→", "back to what was asked before, forward"),
         ("M", "the map of all perturbations"),
         ("0", "all wells of the plate, and back"),
+        ("Page↑ Page↓", "previous, next plate; in lists a page"),
         ("1…6", "show or hide a stain"),
         ("Shift+1…6", "one stain alone in gray, and back"),
         ("F5", "open the data set again, as its files are now"),
@@ -54,7 +171,6 @@ KEYS: tuple[KeyScope, ...] = (
         "On the plate map",
         ("← ↑ ↓ →", "next well"),
         ("Home End", "first, last well"),
-        ("Page↑ Page↓", "previous, next plate"),
         ("Enter", "open the well, as a double-click does"),
         ("Shift+click Ctrl+click", "several wells; also drag, Shift+arrows"),
     ),
@@ -85,8 +201,8 @@ KEYS: tuple[KeyScope, ...] = (
         "Hits",
         ("H", "the tab Hits"),
         ("[ ]", "previous, next in the queue"),
-        ("1…5", "in the tab Hits: tag the well, go on"),
-        ("0", "in the tab Hits: take the tag away"),
+        ("1…5", "in the tab Hits and its queue: tag the well, go on"),
+        ("0", "in the tab Hits and its queue: take the tag away"),
         ("Enter", "in the tab Hits: write a note"),
         ("Ctrl+Z Ctrl+Shift+Z", "in the tab Hits: undo, redo"),
     ),

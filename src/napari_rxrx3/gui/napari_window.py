@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakMethod, ref
 
 import numpy as np
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:  # who only makes layers works without Qt
     from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 __all__ = [
+    "OpenCall",
     "after_drawing",
     "canvas_of",
     "close_notices",
@@ -19,7 +23,9 @@ __all__ = [
     "layer_docks_of",
     "main_window_of",
     "make_current",
+    "open_call",
     "prefer_dock_area",
+    "take_first",
     "unit_scale_of",
     "unwrapped",
 ]
@@ -108,3 +114,66 @@ def close_notices(viewer: Any) -> None:
     for child in main_window_of(viewer).findChildren(QWidget):
         if type(child).__name__ == "NapariQtNotification":
             child.close()
+
+
+class OpenCall(NamedTuple):
+    """What napari is opening at the moment; `by_hand` if its window asked it to, not a script."""
+
+    viewer: Any
+    paths: tuple[str, ...]
+    by_hand: bool
+
+
+def open_call(path: str) -> OpenCall | None:
+    """Which call of `viewer.open` a reader is asked for a path by; None if by none.
+
+    napari hands a reader one path after the other, whatever was chosen together, and tells it
+    neither the others nor the viewer.
+    """
+    call: OpenCall | None = None
+    frame = sys._getframe(1)
+    while frame is not None:
+        name, there = frame.f_code.co_name, frame.f_locals
+        if call is None and name == "open" and _is_viewer(there.get("self")):
+            chosen = there.get("path", ())
+            many = [chosen] if isinstance(chosen, str | os.PathLike) else chosen
+            paths = tuple(os.fspath(one) for one in many)
+            call = OpenCall(there["self"], paths, by_hand=False) if path in paths else None
+        elif call is not None and name == "_qt_open":
+            return call._replace(by_hand=True)
+        frame = frame.f_back  # type: ignore[assignment]
+    return call
+
+
+def _is_viewer(thing: Any) -> bool:
+    from napari.components import ViewerModel
+
+    return isinstance(thing, ViewerModel)
+
+
+def take_first(viewer: Any, take: Callable[[list[str]], list[str]]) -> None:
+    """Have a method take what it wants of whatever napari's window opens; it returns the rest.
+
+    That is what the menu File opens, what is dropped, links from the clipboard. napari has no
+    place for it: a reader is asked only after the user was, which one it shall be. Where she wants
+    to be asked, or a reader is named, nothing is taken.
+
+    Ends with the object whose method it is.
+    """
+    target = drop_target_of(viewer)
+    napari_opens = getattr(type(target), "_qt_open", None)
+    if napari_opens is None:  # a later napari: there its own way holds
+        return
+    # nothing here may keep the window, nor what belongs to it
+    target_of, take_of = ref(target), WeakMethod(take)
+
+    def open_rest(
+        filenames: Any, stack: Any, choose_plugin: bool = False, plugin: Any = None, **more: Any
+    ) -> None:
+        rest, takes = filenames, take_of()
+        if takes is not None and not (choose_plugin or plugin or isinstance(stack, list)):
+            rest = takes([os.fspath(name) for name in filenames])
+        if rest:
+            napari_opens(target_of(), rest, stack, choose_plugin, plugin, **more)
+
+    target._qt_open = open_rest

@@ -8,10 +8,12 @@ from typing import Any
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from qtpy.QtGui import QHelpEvent, QKeyEvent, QKeySequence, QPalette, QShortcut
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
+    QFrame,
     QMenu,
+    QScrollArea,
     QToolButton,
     QToolTip,
     QVBoxLayout,
@@ -21,6 +23,7 @@ from qtpy.QtWidgets import (
 from superqt.fonticon import icon
 
 __all__ = [
+    "Column",
     "Connections",
     "OnDestroyed",
     "TooltipByPlace",
@@ -28,9 +31,10 @@ __all__ = [
     "form_menu",
     "is_key_override",
     "let_shrink",
-    "shortcut",
     "tool_button",
 ]
+
+_LEAST_HEIGHT = 160
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -51,13 +55,6 @@ def let_shrink(box: QComboBox) -> None:
     """Let a combo box be narrower than its longest entry, so that the dock can be narrow."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(6)
-
-
-def shortcut(widget: QWidget, key: str, act: Callable[[], Any]) -> None:
-    """Call a function when a key is pressed anywhere in the widget's window."""
-    bound = QShortcut(QKeySequence(key), widget)
-    bound.setContext(Qt.ShortcutContext.WindowShortcut)
-    bound.activated.connect(act)
 
 
 def call_later(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:
@@ -95,6 +92,69 @@ def is_key_override(event: QEvent) -> bool:
     the last press of the mouse, Python may take a new one at the same address for that one.
     """
     return event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+
+
+class Column(QScrollArea):
+    """Scrolls what is higher than the room there is, so that no window has to be.
+
+    It is as wide as what it holds at least, and lets it fill it.
+    """
+
+    def __init__(self, held: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(_Held(held))
+
+    def sizeHint(self) -> QSize:
+        return self.widget().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        least, room = self.widget().minimumSizeHint(), self.maximumViewportSize()
+        beside = self.width() - room.width()  # a frame, where the theme has one
+        if least.height() > room.height():
+            beside += self.verticalScrollBar().sizeHint().width()
+        return QSize(least.width() + beside, _LEAST_HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().height() != event.oldSize().height():
+            self.updateGeometry()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # what it holds may need another width
+        return bool(super().event(event))
+
+
+class _Held(QWidget):
+    """Gives a widget all room, and asks for as much as it needs at least.
+
+    It has no layout: of one with words that wrap a scroll area takes the height that it would like
+    to have, and scrolls although there is room enough.
+    """
+
+    def __init__(self, held: QWidget) -> None:
+        super().__init__()
+        self._held = held
+        held.setParent(self)
+
+    def sizeHint(self) -> QSize:
+        return self._held.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self._held.minimumSizeHint()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # a layout would pass it on
+        return bool(super().event(event))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._held.setGeometry(self.rect())
 
 
 class TooltipByPlace(QWidget):

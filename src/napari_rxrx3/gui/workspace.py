@@ -30,12 +30,14 @@ from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers, WellP
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.docks import Docks
+from napari_rxrx3.gui.focus import show_focus
+from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
+from napari_rxrx3.gui.opening import Opening
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
@@ -61,6 +63,7 @@ def workspace_of(viewer: Any) -> Workspace:
         window = main_window_of(viewer)
         window.destroyed.connect(partial(_end, viewer, workspace.background))
         _follow_quitting()
+        show_focus()
     return _of_viewer[viewer]
 
 
@@ -102,6 +105,7 @@ class Workspace(QObject):
             self.background.add(worker)
         self.docks = Docks(viewer)
         self.layers = StainLayers(viewer)
+        self.keys = Keys(viewer, window, self.session, self.layers.holds)
         canvas = canvas_of(viewer)
         self.user_layers = UserLayers(viewer, self.layers, self.session)
         self.labels = CanvasLabels(viewer, canvas, self.layers)
@@ -110,6 +114,7 @@ class Workspace(QObject):
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
         WellDrop(drop_target_of(viewer), self.session)
+        self.opening = Opening(viewer)
         self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
         self.contrast = PlateContrast(self.session, self.background)
@@ -224,14 +229,16 @@ class Workspace(QObject):
         self.session.set_contrast_rule(display.contrast_rule)
 
     def _bind_keys(self, window: QWidget) -> None:
-        bind_strip_keys(window, self.session)
-        shortcut(window, "0", self._toggle_view)
+        keys = self.keys
+        bind_strip_keys(keys, window, self.session)
+        keys.bind_digit(window, "0", 0, self._toggle_view)
         for stain in STAINS:
-            key = str(stain.number)
-            shortcut(window, key, partial(self.layers.toggle, stain.number))
-            # Shift+1 arrives as the sign above the 1, which differs from keyboard to keyboard
-            for alone in (f"Shift+{key}", "!@#$%^"[stain.number - 1]):
-                shortcut(window, alone, partial(self.layers.show_alone, stain.number))
+            key, alone = str(stain.number), partial(self.layers.show_alone, stain.number)
+            keys.bind_digit(window, key, stain.number, partial(self.layers.toggle, stain.number))
+            # Shift+1 arrives as the sign above the 1, which differs from keyboard to keyboard,
+            # but where digits are above Shift
+            keys.bind_digit(window, f"Shift+{key}", stain.number, alone)
+            keys.bind(window, "!@#$%^"[stain.number - 1], alone)
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)

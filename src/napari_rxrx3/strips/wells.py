@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_rxrx3.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [
     "best_plate",
@@ -24,11 +25,15 @@ __all__ = [
     "picture_of",
     "plate_of",
     "swapped",
+    "typical_well",
     "well_to_land_on",
     "wells_around",
 ]
 
 Array = np.ndarray[Any, Any]
+
+_MOST = 2_000
+"""Vectors that are read to find a typical one: a control has hundreds of thousands."""
 
 
 def key_of_well(row: pd.Series, level: str) -> str:
@@ -112,6 +117,74 @@ def picture_of(dataset: Dataset, positions: Array, experiment: str | None) -> st
         experiments = wells["experiment_name"].array[pictured]
         chosen = int(np.argmax(experiments == experiment))
     return str(wells.index[pictured[chosen]])
+
+
+def typical_well(
+    dataset: Dataset,
+    positions: Array,
+    plate: PlateId | None = None,
+    phenomap: PhenoMap | None = None,
+) -> str:
+    """The well to show for what was found: of those with an image, if any has one, a typical one.
+
+    It is on a plate if one of them is there, else in the plate's experiment, else anywhere. By a
+    map it is the most typical well of the strongest of its entries (a compound has one for each
+    dose); else, of the wells with vectors, the one that is nearest to their mean; else the first.
+
+    Parameters
+    ----------
+    positions : int (n,)
+        Places in the table of wells, ascending; at least one.
+    plate : PlateId, optional
+        Where the wells had better be.
+    """
+    pictured = positions[dataset.known_wells["has_image"].to_numpy()[positions]]
+    near = _nearest_place(dataset, pictured if len(pictured) else positions, plate)
+    if len(near) > 1:
+        near = _by_map(phenomap, near) if phenomap is not None else near
+        near = near if len(near) == 1 else _by_vectors(dataset, near)
+    return str(dataset.known_wells.index[near[0]])
+
+
+def _nearest_place(dataset: Dataset, positions: Array, plate: PlateId | None) -> Array:
+    """Those on the plate; if there are none, those of its experiment; if none, all."""
+    if plate is None:
+        return positions
+    piece = dataset.listed.slices.get(plate, slice(0, 0))
+    here = positions[(positions >= piece.start) & (positions < piece.stop)]
+    if not len(here):
+        experiments = dataset.known_wells["experiment_name"].array[positions]
+        here = positions[np.asarray(experiments == plate.experiment, dtype=bool)]
+    return here if len(here) else positions
+
+
+def _by_map(phenomap: PhenoMap, positions: Array) -> Array:
+    """The most typical well of the strongest entry, alone; all where each well is an entry."""
+    entries = np.unique(phenomap.entry_of_position[positions])
+    entries = entries[entries >= 0]
+    if phenomap.level == "well" or not len(entries):
+        return positions
+    strongest = int(entries[np.argmax(phenomap.squared_norms[entries])])
+    members = phenomap.positions_of(strongest)
+    return np.asarray(members[np.isin(members, positions)][:1])
+
+
+def _by_vectors(dataset: Dataset, positions: Array) -> Array:
+    """The well whose vector is nearest to their mean, alone; all where nothing is read yet."""
+    name = dataset.known_default if dataset.vectors_are_read else None
+    if name is None:
+        return positions
+    known, rows = dataset.rows_of(name)
+    positions = positions[:_MOST]
+    places = np.minimum(np.searchsorted(known, positions), max(len(known) - 1, 0))
+    has_vector = known[places] == positions if len(known) else np.zeros(len(positions), dtype=bool)
+    if not has_vector.any():
+        return positions
+    vectors = dataset.embeddings[name].vectors[rows[places[has_vector]]].astype(np.float64)
+    distance = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1)
+    nearest = int(np.argmin(distance))
+    one: Array = positions[has_vector][nearest : nearest + 1]
+    return one
 
 
 def swapped(dataset: Dataset, tiles: tuple[Tile, ...]) -> tuple[Tile, ...] | None:

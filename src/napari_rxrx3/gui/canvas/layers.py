@@ -196,6 +196,10 @@ class StainLayers:
         """Which stains are visible."""
         return tuple(layer is None or layer.visible for layer in self._layers)
 
+    def holds(self, layer: Any) -> bool:
+        """Whether a layer is one of the six."""
+        return any(unwrapped(layer) is unwrapped(own) for own in self._present())
+
     @property
     def removed(self) -> tuple[bool, ...]:
         """Which stains have no layer, though something is shown."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.gui.hits.hits_filter import HitsFilter
@@ -22,6 +22,7 @@ from napari_rxrx3.gui.hits.reviewers import compare_with
 from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.hits.tag_buttons import TagButtons
 from napari_rxrx3.gui.hits.trouble_row import TroubleRow
+from napari_rxrx3.gui.keys import Keys, is_text
 from napari_rxrx3.gui.widgets import is_key_override
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import NO_TAG, Hit, tags_in_use
@@ -41,12 +42,13 @@ _WITH_DIGITS = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftMod
 
 
 class HitsPanel(QWidget):
-    """Tags and notes on the well on screen; with the focus in it, digits are tags."""
+    """Tags and notes on the well on screen; while it is in front, digits are tags."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._review: Review | None = None
+        self._keys: Keys | None = None
         self._unsaved: list[Review] = []
         """Reviews of other data sets that could not be saved yet."""
         self._connections, self._of_review = tasks.connections(self), tasks.connections(self)
@@ -70,10 +72,27 @@ class HitsPanel(QWidget):
 
     def _end(self) -> None:
         self.note.keep()
-        QApplication.instance().focusChanged.disconnect(self._on_focus)
+        QApplication.instance().focusChanged.disconnect(self._show_keys)
+        if self._keys is not None:
+            self._keys.takes_digit = None
+
+    def follow_keys(self, keys: Keys) -> None:
+        """Take the digits of a window while they mean tags."""
+        self._keys = keys
+        keys.takes_digit = self.take_digit
+        keys.changed.connect(self._show_keys)
+        self._show_keys()
+
+    def take_digit(self, number: int) -> bool:
+        """Tag the well on screen, if this is in front or the well is the queue's current one."""
+        means_tag = self.isVisible() or self.reviewing.is_in_queue
+        if not means_tag or number > len(self.tags.buttons):
+            return False
+        self.reviewing.tag(number)
+        return True
 
     def take_focus(self) -> None:
-        """Let digits be tags."""
+        """Let keys of lists and of tags work here."""
         self.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _lay_out(self) -> None:
@@ -108,7 +127,7 @@ class HitsPanel(QWidget):
         self.opener.trouble.connect(self._on_trouble)
         self.trouble.retry_asked.connect(self._retry)
         self.trouble.place_asked.connect(self.more_menu.place.trigger)
-        QApplication.instance().focusChanged.connect(self._on_focus)
+        QApplication.instance().focusChanged.connect(self._show_keys)
 
     # -- what the session says -------------------------------------------------------------------
 
@@ -208,9 +227,10 @@ class HitsPanel(QWidget):
         self.note.keep()
         self._save()
 
-    def _on_focus(self, before: QWidget | None, now: QWidget | None) -> None:
-        is_here = now is not None and self.isAncestorOf(now)
-        self.tags.set_keys_work(is_here and not isinstance(now, QLineEdit))
+    def _show_keys(self, *focus: object) -> None:
+        now = QApplication.focusWidget()
+        is_here = now is not None and self.isAncestorOf(now) and not is_text(now)
+        self.tags.set_keys_work(is_here or (self._keys is not None and self._keys.acts()))
 
     def _begin(self, queue: Queue) -> None:
         if self._review is not None:

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.words import name_of_well
-from napari_rxrx3.gui.widgets import shortcut
+from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.hits.hit import NO_TAG, tag_name
 from napari_rxrx3.hits.queue import QueueItem
 from napari_rxrx3.hits.table import scores_of
@@ -29,24 +29,35 @@ class Reviewing:
         is_current = self._is_current(well)
         scores = scores_of(self._session.phenomap, well) if number != NO_TAG else None
         review.tag(well, number, self._session.limits, scores)
-        self._say(well, number)
+        said = self._decision(well, number)
         if is_current and number != NO_TAG:
-            self.step(1)
+            said = f"{said}. {why}" if (why := self._go_on(1)) else said
+        self._session.say(said)  # last: the next well ends what was said before
 
     def step(self, step: int) -> None:
         """Go on (+1) or back (-1) in the queue; from a well beside it, back to its current one."""
-        session, review = self._session, self._session.review
+        if why := self._go_on(step):
+            self._session.say(why)
+
+    def _go_on(self, step: int) -> str:
+        """Do that, or tell why not."""
+        review = self._session.review
         if review is None or review.queue.current is None:
-            session.say("There is no queue: choose one in the tab Hits.")
-            return
+            return "There is no queue: choose one in the tab Hits."
         queue = review.queue
-        if not self._is_current(session.well):
+        if not self.is_in_queue:
             self.show(queue.current)
         elif queue.has_next if step > 0 else queue.has_previous:
             self.show(review.go_to(queue.position + step))
         else:
             end = "last" if step > 0 else "first"
-            session.say(f"This is the {end} of {len(queue):,}: {queue.title}.")
+            return f"This is the {end} of {len(queue):,}: {queue.title}."
+        return ""
+
+    @property
+    def is_in_queue(self) -> bool:
+        """The well on screen is the one of the queue where the reviewer is."""
+        return self._is_current(self._session.well)
 
     def undo(self) -> None:
         """Take the last decision back and show its well."""
@@ -80,14 +91,13 @@ class Reviewing:
         said = f"{len(wells):,} hits changed." if len(wells) > 1 else ""
         self._session.say(said if wells else otherwise)
 
-    def _say(self, well: str, number: int) -> None:
+    def _decision(self, well: str, number: int) -> str:
         row = self._session.well_row(well)
         name = f"{name_of_well(row)}, {row['address']}"
-        said = f"{name}: {tag_name(number)}" if number != NO_TAG else f"{name}: no tag"
-        self._session.say(said)
+        return f"{name}: {tag_name(number)}" if number != NO_TAG else f"{name}: no tag"
 
 
-def bind_review_keys(window: QWidget, reviewing: Reviewing) -> None:
+def bind_review_keys(keys: Keys, window: QWidget, reviewing: Reviewing) -> None:
     """Let [ and ] walk the queue, wherever in the window the focus is."""
-    shortcut(window, "[", lambda: reviewing.step(-1))
-    shortcut(window, "]", lambda: reviewing.step(1))
+    keys.bind(window, "[", lambda: reviewing.step(-1))
+    keys.bind(window, "]", lambda: reviewing.step(1))

@@ -160,7 +160,7 @@ class TagButton(QAbstractButton):
         self.setToolTip(
             wrapped_tooltip(
                 f"Tag this well as “{name}” and go on to the next one of the queue "
-                f"(key {number} while this tab has the focus). Click again to take the tag away. "
+                f"(key {number}). Click again to take the tag away. "
                 f"{wells} of this data set have it."
             )
         )

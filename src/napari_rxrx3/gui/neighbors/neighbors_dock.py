@@ -12,7 +12,7 @@ from napari_rxrx3.gui.compare.embedding_window import EmbeddingWindow
 from napari_rxrx3.gui.docks import NEIGHBORS
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
-from napari_rxrx3.gui.widgets import OnDestroyed, call_later, shortcut
+from napari_rxrx3.gui.widgets import OnDestroyed, call_later
 from napari_rxrx3.gui.workspace import workspace_of
 
 __all__ = ["NeighborsWidget"]
@@ -99,6 +99,4 @@ class NeighborsWidget(QWidget):
         self._connections.connect(layers.shown_changed, strip.set_shown)
         strip.set_shown(layers.shown)
         self.panel.embedding_wanted.connect(self.show_embedding)
-        shortcut(self, "M", self.show_map)
-        shortcut(self, "Alt+Left", self.session.back)
-        shortcut(self, "Alt+Right", self.session.forward)
+        self.workspace.keys.bind(self, "M", self.show_map)

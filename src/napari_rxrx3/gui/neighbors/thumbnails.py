@@ -19,7 +19,6 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.cache.memory import LruCache
-from napari_rxrx3.data.images.decode import shrink
 from napari_rxrx3.data.images.tiles import cause_of
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.widgets import OnDestroyed
@@ -233,6 +232,8 @@ def _as_large(planes: Planes) -> Planes:
     sizes = {len(plane) for plane in planes if plane is not None}
     if len(sizes) < 2:
         return planes
+    from napari_rxrx3.data.images.decode import shrink  # loads codecs
+
     return [None if plane is None else shrink(plane, max(sizes)) for plane in planes]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, QPointF, QRect, QSize, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -88,15 +88,25 @@ class Legend(TooltipByPlace):
     ----------
     counted : str
         What has colors: "well", or "entry" of a map.
+    n_lines : int, optional
+        It has as many lines whatever it says, so that nothing around it moves; of names that do
+        not fit it says how many there are, and lists them on hovering. None: as many as it needs.
     """
 
-    def __init__(self, counted: str = "well", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, counted: str = "well", n_lines: int | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._counted = counted
-        self._items: list[_Item] = []
+        self._counted, self._n_lines = counted, n_lines
+        self._names: list[_Item] = []
+        self._keys: list[_Item] = []
+        self._n_more = 0
+        self._laid_out: tuple[object, list[_Item], list[QRect]] | None = None
         self._scale: NumericLegend | None = None
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
+        if n_lines is not None:
+            policy.setVerticalPolicy(QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(n_lines is None)
         self.setSizePolicy(policy)
         self.setAccessibleName(f"Legend of the {'plate ' * (counted == 'well')}map")
 
@@ -113,13 +123,14 @@ class Legend(TooltipByPlace):
         """
         height = self.heightForWidth(self.width())
         self._scale = legend if isinstance(legend, NumericLegend) else None
-        self._items = []
+        self._names, self._keys, self._n_more, self._laid_out = [], [], 0, None
         if isinstance(legend, CategoricalLegend):
-            self._items = _name_items(legend, self._counted)
+            self._names, self._n_more = _name_items(legend, self._counted), legend.n_more
         if legend is not None:
-            self._items += _key_items(legend.n_without, {*states_present}, failed, self._counted)
-            self._items += [_Item(note, note)] if note else []
-        self.setAccessibleDescription(", ".join(item.detail for item in self._items))
+            self._keys = _key_items(legend.n_without, {*states_present}, failed, self._counted)
+            self._keys += [_Item(note, note)] if note else []
+        items = self._items(len(self._names))
+        self.setAccessibleDescription(", ".join(item.detail for item in items))
         if self.heightForWidth(self.width()) != height:  # or the whole window is laid out again
             self.updateGeometry()
         self.update()
@@ -128,13 +139,20 @@ class Legend(TooltipByPlace):
         return QSize(372, self.heightForWidth(372))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, self._line_height())
+        return QSize(120, self._line_height() * (self._n_lines or 1))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.updateGeometry()
 
     def hasHeightForWidth(self) -> bool:
-        return True
+        return self._n_lines is None
 
     def heightForWidth(self, width: int) -> int:
-        places = self._places(width)
+        if self._n_lines is not None:
+            return self._n_lines * self._line_height()
+        _, places = self._lay_out(width)
         return places[-1].bottom() + 1 if places else self._line_height()
 
     def tooltip_at(self, place: QPoint) -> str:
@@ -143,9 +161,9 @@ class Legend(TooltipByPlace):
 
     def item_at(self, point: QPoint) -> str:
         """Return what the entry at a point says in full, or an empty text."""
-        places = self._places(self.width())[-len(self._items) :] if self._items else []
-        found = (i.detail for i, r in zip(self._items, places, strict=True) if r.contains(point))
-        return next(found, "")
+        items, places = self._lay_out(self.width())
+        found = zip(items, places[len(places) - len(items) :], strict=True)
+        return next((item.detail for item, place in found if place.contains(point)), "")
 
     # -- layout and painting ----------------------------------------------------------------------
 
@@ -155,10 +173,36 @@ class Legend(TooltipByPlace):
     def _line_height(self) -> int:
         return int(self._metrics().height()) + _LINE_GAP
 
-    def _places(self, width: int) -> list[QRect]:
+    def _items(self, n_names: int) -> list[_Item]:
+        """The first names, how many more there are, and the key to what is not data."""
+        n_more = self._n_more + len(self._names) - n_names
+        more = [_more_item(n_more, self._names[n_names:], self._counted)] if n_more else []
+        return [*self._names[:n_names], *more, *self._keys]
+
+    def _lay_out(self, width: int) -> tuple[list[_Item], list[QRect]]:
+        """What is shown, and the places of the color scale, if there is one, and of that."""
+        asked = width, self.font().key()
+        if self._laid_out is None or self._laid_out[0] != asked:
+            items, places = self._fitting(width)
+            self._laid_out = asked, items, places
+        return self._laid_out[1], self._laid_out[2]
+
+    def _fitting(self, width: int) -> tuple[list[_Item], list[QRect]]:
+        """As many names as there are lines for, and the key in any case."""
+        n_names = len(self._names)
+        while True:
+            items = self._items(n_names)
+            places = self._places(items, width)
+            if not n_names or not places or self._n_lines is None:
+                return items, places
+            if places[-1].bottom() < self._n_lines * self._line_height():
+                return items, places
+            n_names -= 1
+
+    def _places(self, items: list[_Item], width: int) -> list[QRect]:
         """Lay out the color scale, if there is one, and the items, line by line."""
         widths = [self._scale_width()] if self._scale else []
-        widths += [self._item_width(item) for item in self._items]
+        widths += [self._item_width(item) for item in items]
         x, y, height, places = 0, 0, self._line_height(), []
         for item_width in widths:
             if x and x + item_width > width:
@@ -195,10 +239,10 @@ class Legend(TooltipByPlace):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setFont(small_font(self.font()))
-        places = self._places(self.width())
+        items, places = self._lay_out(self.width())
         if self._scale:
-            self._paint_scale(painter, self._scale, places.pop(0))
-        for item, place in zip(self._items, places, strict=True):
+            self._paint_scale(painter, self._scale, places[0])
+        for item, place in zip(items, places[len(places) - len(items) :], strict=True):
             self._paint_item(painter, item, place)
         painter.end()
 
@@ -246,14 +290,17 @@ class Legend(TooltipByPlace):
 
 
 def _name_items(legend: CategoricalLegend, counted: str) -> list[_Item]:
-    items = [
+    return [
         _Item(name, f"{name}: {count(n, counted)}", f"{n:,}", (*rgb, 255))
         for name, rgb, n in legend.entries
     ]
-    if legend.n_more:
-        hover = f"Hover over {'an' if counted == 'entry' else 'a'} {counted} for its name"
-        items.append(_Item(f"and {legend.n_more:,} more", hover))
-    return items
+
+
+def _more_item(n: int, names: list[_Item], counted: str) -> _Item:
+    """Stand for names that are not shown: some of them have a color of their own."""
+    hover = f"Hover over {'an' if counted == 'entry' else 'a'} {counted} for its name"
+    listed = [item.detail for item in names]
+    return _Item(f"and {n:,} more", "\n".join([*listed, hover] if n > len(names) else listed))
 
 
 def _key_items(n_without: int, states: set[int], failed: bool, counted: str) -> list[_Item]:

@@ -26,6 +26,7 @@ from napari_rxrx3.gui.widgets import TooltipByPlace
 __all__ = ["PlateMap"]
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 20, 15, 8, 4  # around the wells; labels stand left and above
+_LEAST_HEIGHT = 179
 _STEPS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -51,6 +52,7 @@ class PlateMap(TooltipByPlace):
 
     currentChanged = Signal(int)
     selectionChanged = Signal(object)  # frozenset of positions
+    clicked = Signal(int)  # any position, with a well or not; once for each click, at its end
     activated = Signal(int)  # double-click or Enter
     plateStepped = Signal(int)  # Page Down (+1) or Page Up (-1)
     dragged = Signal(object)  # frozenset of positions that the mouse has begun to take elsewhere
@@ -58,13 +60,11 @@ class PlateMap(TooltipByPlace):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._describer: Callable[[int], str] | None = None
-        self._hovered = -1
+        self._hovered = self._pressed = -1
         self._contours: tuple[object, QPixmap] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleDescription(_KEYS)
         self.clear()
 
@@ -158,6 +158,7 @@ class PlateMap(TooltipByPlace):
         position = self._position(event.pos())
         if event.button() != Qt.MouseButton.LeftButton or position < 0:
             return
+        self._pressed = position
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._act(self._chosen.extend, position)
         elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
@@ -182,7 +183,7 @@ class PlateMap(TooltipByPlace):
 
     def _take_along(self, way: QPoint) -> None:
         if way.manhattanLength() >= QApplication.startDragDistance():
-            self._grip = None
+            self._grip, self._pressed = None, -1
             self.dragged.emit(self._chosen.wells)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -192,6 +193,13 @@ class PlateMap(TooltipByPlace):
         elif event.button() == Qt.MouseButton.LeftButton and self._band is not None:
             band, self._band = self._band, None
             self._act(self._chosen.span, *band)
+        self._end_click(event)
+
+    def _end_click(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            pressed, self._pressed = self._pressed, -1
+            if pressed >= 0 and pressed == self._position(event.pos()):
+                self.clicked.emit(pressed)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         position = self._position(event.pos())
@@ -235,14 +243,12 @@ class PlateMap(TooltipByPlace):
         return QSize(372, self.heightForWidth(372))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(300, 200)
-
-    def hasHeightForWidth(self) -> bool:
-        return True
+        return QSize(300, _LEAST_HEIGHT)
 
     def heightForWidth(self, width: int) -> int:
+        """Height in which wells are as large as the width allows; who holds the map gives it."""
         pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
-        return max(200, _TOP + pitch * N_ROWS + _BOTTOM)
+        return max(_LEAST_HEIGHT, _TOP + pitch * N_ROWS + _BOTTOM)
 
     def _grid(self) -> PlateGrid:
         """Fit the plate into the widget, in pixels of the screen."""

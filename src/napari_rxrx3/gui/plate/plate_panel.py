@@ -6,10 +6,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId, format_address
 from napari_rxrx3.core.plate_colors import (
     CategoricalLegend,
     NumericLegend,
@@ -22,7 +23,7 @@ from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.strips.well_drag import drag_wells
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import call_later, let_shrink, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
@@ -36,9 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PlatePanel"]
 
+_LEGEND_LINES = 3
+
 
 class PlatePanel(QWidget):
-    """Follows the session's plate, well, selection and highlight, and sets them."""
+    """Follows the session's plate, well, selection and highlight, and sets them.
+
+    Its height follows from its width alone: nothing that it shows moves the wells.
+    """
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +61,7 @@ class PlatePanel(QWidget):
         self.next = tool_button("chevron_right", "Next plate (Page Down in the map)")
         self.map = PlateMap()
         self.color_by = QComboBox()
-        self.legend = Legend()
+        self.legend = Legend(n_lines=_LEGEND_LINES)
         self.facts = Line()
         self._lay_out()
         self._connect()
@@ -74,14 +80,23 @@ class PlatePanel(QWidget):
         pick.addWidget(self.next)
         color.addWidget(QLabel("color by"))
         color.addWidget(self.color_by, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(pick)
-        layout.addWidget(self.map, 1)
+        layout.addWidget(self.map)
         layout.addLayout(color)
         layout.addWidget(self.legend)
         layout.addWidget(self.facts)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.map.minimumHeight() != self.map.heightForWidth(self.width()):
+            call_later(self, self._fit_map)  # in the midst of a layout, Qt would not lay out again
+
+    def _fit_map(self) -> None:
+        self.map.setFixedHeight(self.map.heightForWidth(self.width()))
 
     def _connect(self) -> None:
         follow = self._connections.connect
@@ -105,6 +120,7 @@ class PlatePanel(QWidget):
         self.map.currentChanged.connect(self._choose_well)
         self.map.activated.connect(lambda position: session.open_well(self._well_at(position)))
         self.map.selectionChanged.connect(self._choose_wells)
+        self.map.clicked.connect(self._say_if_empty)
         self.map.dragged.connect(self._drag_wells)
         self.map.setDescriber(self._describe)
 
@@ -240,6 +256,11 @@ class PlatePanel(QWidget):
 
     def _choose_well(self, position: int) -> None:
         self._session.select_well(self._well_at(position))
+
+    def _say_if_empty(self, position: int) -> None:
+        if self._session.plate is not None and not self._view.is_listed(position):
+            address = format_address(*divmod(position, N_COLUMNS))
+            self._session.say(f"{address}: nothing was screened here.")
 
     def _choose_wells(self, positions: frozenset[int]) -> None:
         self._session.select_wells(self._well_at(p) for p in positions)

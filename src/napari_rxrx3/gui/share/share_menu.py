@@ -14,7 +14,7 @@ from napari_rxrx3.gui.share.figure_dialog import FigureDialog
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import Sessions
 from napari_rxrx3.gui.share.view_record import record_of_window
-from napari_rxrx3.gui.widgets import shortcut, tool_button
+from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class ShareMenu(QObject):
         self.menu.aboutToShow.connect(self._enable)
         self.button.setMenu(self.menu)
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        shortcut(parent, FIGURE_KEY, self.save_figure)
-        shortcut(parent, SCRIPT_KEY, self.copy_script)
+        workspace.keys.bind(parent, FIGURE_KEY, self.save_figure)
+        workspace.keys.bind(parent, SCRIPT_KEY, self.copy_script)
 
     def start(self) -> None:
         """The dock was opened: show the last session, if that was chosen and nothing else is."""

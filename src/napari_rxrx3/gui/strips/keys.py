@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QApplication,
-    QLineEdit,
-    QPlainTextEdit,
-    QTextEdit,
-    QWidget,
-)
+from qtpy.QtWidgets import QWidget
 
+from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.gui.strips.choices import (
     CHOICES,
     next_crop,
@@ -21,19 +15,13 @@ from napari_rxrx3.gui.strips.choices import (
     show_alone,
     why_no_control,
 )
-from napari_rxrx3.gui.widgets import shortcut
 from napari_rxrx3.session import Session
 
 __all__ = ["bind_strip_keys", "flicker", "toggle_difference"]
 
-_TEXT = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox)
 
-
-def bind_strip_keys(window: QWidget, session: Session) -> None:
-    """Let keys choose what is shown beside the well, wherever in the window the focus is.
-
-    Letters that are typed into a text go there: Qt asks a text first.
-    """
+def bind_strip_keys(bound: Keys, window: QWidget, session: Session) -> None:
+    """Let keys choose what is shown beside the well, wherever in the window the focus is."""
     keys: dict[str, Callable[[], object]] = {
         choice.key: partial(session.want_strip, choice.kind) for choice in CHOICES.values()
     }
@@ -42,10 +30,10 @@ def bind_strip_keys(window: QWidget, session: Session) -> None:
         "B": partial(flicker, session),
         "D": partial(toggle_difference, session),
         "X": lambda: session.set_crop(next_crop(session.crop)),
-        "Escape": partial(_leave, session),
+        "Escape": partial(show_alone, session),
     }
     for key, act in keys.items():
-        shortcut(window, key, act)
+        bound.bind(window, key, act)
 
 
 def flicker(session: Session) -> None:
@@ -65,9 +53,3 @@ def toggle_difference(session: Session) -> None:
         session.say(why)
     else:
         session.set_difference(not session.difference)
-
-
-def _leave(session: Session) -> None:
-    """Go back to the single well; Escape is no letter, so a text has not kept it for itself."""
-    if not isinstance(QApplication.focusWidget(), _TEXT):
-        show_alone(session)
