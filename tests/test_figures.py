@@ -235,6 +235,7 @@ def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
     window = open_window(root, screen_of(root))
+    window.session.set_beside_control(False)
     window.click_well("B02")
     window.session.set_limits(LIMITS)
     third, fifth = window.stains[2], window.stains[4]
