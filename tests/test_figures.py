@@ -236,6 +236,7 @@ def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
     window = open_window(root, screen_of(root))
+    window.session.set_beside_control(False)
     window.click_well("B02")
     show_alone(window.session)
     window.settle()
