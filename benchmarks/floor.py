@@ -25,7 +25,16 @@ from napari_rxrx3.data.images.decode import decode, decode_prefix
 from napari_rxrx3.data.images.jpeg2000 import reduced_image
 from napari_rxrx3.data.images.previews import PREFIX_ROWS, PREVIEW_SIZE
 
-__all__ = ["DECODERS", "Fastest", "decode_all", "fastest", "planes_of", "small_seconds", "top_all"]
+__all__ = [
+    "DECODERS",
+    "Fastest",
+    "decode_all",
+    "fastest",
+    "piece_all",
+    "planes_of",
+    "small_seconds",
+    "top_all",
+]
 
 Plane = np.ndarray[Any, Any]
 Decoder = Callable[[bytes], Plane]
@@ -46,6 +55,17 @@ def decode_all(kind: str, files: Sequence[bytes]) -> list[Plane]:
 def top_all(kind: str, files: Sequence[bytes]) -> list[Plane]:
     """Decode the first rows of PNGs on all cores."""
     return list(_POOL.map(fastest(kind, whole=False).decode, files))
+
+
+def piece_all(kind: str, files: Sequence[bytes], n_rows: int) -> list[Plane]:
+    """Decode as little of each file as a piece of it at full resolution needs, on all cores.
+
+    That is all of a JPEG 2000, and of a PNG its first rows.
+    """
+    if kind == CORE:
+        return decode_all(kind, files)
+    way = _TOPS[fastest(kind, whole=False).name]
+    return list(_POOL.map(partial(way, n_rows=n_rows), files))
 
 
 def small_seconds(kind: str, files: Sequence[bytes]) -> float:
@@ -139,15 +159,15 @@ def _our_reduced(data: bytes) -> Plane:
     return np.asarray(reduced_image(data, PREVIEW_SIZE))
 
 
-def _our_top(data: bytes) -> Plane:
-    return decode_prefix(data, PREFIX_ROWS)
+def _our_top(data: bytes, n_rows: int = PREFIX_ROWS) -> Plane:
+    return decode_prefix(data, n_rows)
 
 
-def _png_top(data: bytes) -> Plane:
+def _png_top(data: bytes, n_rows: int = PREFIX_ROWS) -> Plane:
     """Inflate the first rows only, and have libpng undo the filters of these."""
     width = int.from_bytes(data[16:20], "big")
-    raw = _inflated(data, PREFIX_ROWS * (1 + 2 * width))
-    header = data[16:20] + PREFIX_ROWS.to_bytes(4, "big") + data[24:29]
+    raw = _inflated(data, n_rows * (1 + 2 * width))
+    header = data[16:20] + n_rows.to_bytes(4, "big") + data[24:29]
     stored = _chunk(b"IDAT", zlib.compress(raw, 0))
     start = data[:_PNG_START] + _chunk(b"IHDR", header)
     return np.asarray(imagecodecs.png_decode(start + stored + _chunk(b"IEND", b"")))
@@ -168,6 +188,11 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
 
 
+_TOPS: dict[str, Callable[..., Plane]] = {
+    "zlib and libpng": _png_top,
+    "our own decoder": _our_top,
+}
+
 DECODERS: dict[tuple[str, bool], dict[str, Decoder]] = {
     (CORE, True): {
         "imagecodecs (OpenJPEG)": imagecodecs.jpeg2k_decode,
@@ -180,6 +205,6 @@ DECODERS: dict[tuple[str, bool], dict[str, Decoder]] = {
         "our own decoder (libdeflate and libpng)": decode,
     },
     (CORE, False): {"Pillow, reduced 8 x": _pillow_reduced, "our own decoder": _our_reduced},
-    (TARS, False): {"zlib and libpng": _png_top, "our own decoder": _our_top},
+    (TARS, False): _TOPS,
 }
 """Ways to decode, for each kind of image whole or as little of it as an overview needs."""

@@ -23,6 +23,8 @@ PARTS = {
     "tar-overview": "benchmarks.thumbnails:tar_overview",
     "core-neighbors": "benchmarks.thumbnails:core_neighbors",
     "tar-neighbors": "benchmarks.thumbnails:tar_neighbors",
+    "core-candidates": "benchmarks.candidates:core_candidates",
+    "tar-candidates": "benchmarks.candidates:tar_candidates",
     "opening": "benchmarks.opening:opening",
     "growth": "benchmarks.opening:growth",
     "tar-index": "benchmarks.opening:tar_index",

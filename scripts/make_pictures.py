@@ -23,7 +23,8 @@ from napari_rxrx3.data.demo.screen_files import write_demo
 from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
-from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
+from napari_rxrx3.gui.docking import dock_explorer
+from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.hits.queue import queue_of_plate

@@ -22,8 +22,10 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.cache.budgets import MEMORY_BYTES, budgets
 from napari_rxrx3.gui.canvas.layers import StainLayers, layer_options
+from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.napari_window import close_notices
+from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.workspace import Workspace, workspace_of
 from napari_rxrx3.session import CROPS, VIEWS, Query, Session
@@ -60,7 +62,7 @@ class Standing:
             self._begin()
         # tests that have windows of their own leave some to Python's collector
         self._there = [w for w in QApplication.topLevelWidgets() if is_ours(w)]
-        _, explorer = self._viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
+        explorer = dock_explorer(self._viewer)
         qtbot.waitUntil(explorer.isVisible, timeout=PATIENCE_MS)
         self._window = Window(self._viewer, explorer, screen or Screen(), qtbot)
         return self._window
@@ -121,6 +123,7 @@ def empty(workspace: Workspace) -> None:
             workspace.layers.toggle(number)
     workspace.session.open(None)
     workspace.session.want_strip("")
+    workspace.session.set_beside_control(True)
 
 
 def close_windows_but(main: QWidget) -> None:
@@ -135,7 +138,8 @@ def nothing_is_left(main: QWidget, there: Sequence[QWidget] = ()) -> None:
 
     Menus without a parent wait for Python's collector, which is too slow to be called each time.
     """
-    found = [*main.findChildren(ExplorerWidget), *QApplication.topLevelWidgets()]
+    ours = [*main.findChildren(ExplorerWidget), *main.findChildren(NeighborsWidget)]
+    found = [*ours, *QApplication.topLevelWidgets()]
     left = [type(w).__name__ for w in found if is_ours(w) and not any(w is old for old in there)]
     assert left == []
 
@@ -163,7 +167,9 @@ def reset_session(session: Session) -> None:
     session.choose_entries(())
     session.history.clear()
     session.say("")
-    assert state_of(session) == state_of(Session())
+    new = Session()
+    new.set_beside_control(True)
+    assert state_of(session) == state_of(new)
 
 
 def state_of(session: Session) -> dict[str, Any]:
@@ -224,7 +230,7 @@ def look_of(layer: Any) -> tuple[str, ...]:
     """All about a layer but its pixels."""
     names = ("name", "visible", "opacity", "blending", "contrast_limits", "scale", "translate")
     names += ("rotate", "units", "interpolation2d", "gamma", "colormap")
-    return tuple(f"{name} {getattr(layer, name, None)}" for name in names)
+    return tuple(f"{name} {plain(np.array(getattr(layer, name, None)))}" for name in names)
 
 
 def plain_model(model: Any) -> dict[str, Any]:

@@ -356,8 +356,8 @@ def test_another_data_set_takes_the_result_away(side: Side, tmp_path: Path) -> N
 @pytest.fixture
 def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Window:
     window = open_window(root, screen)
-    window.panel = window.explorer.benchmark
-    window.explorer.tabs.setCurrentWidget(window.panel)
+    window.panel = window.neighbors.embedding.benchmark
+    window.turn_to(window.panel)
     return window
 
 

@@ -19,11 +19,11 @@ from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.strips.dose_curve import DoseCurveView
-from napari_rxrx3.gui.strips.histogram_view import HistogramView
-from napari_rxrx3.gui.strips.inks import legible
-from napari_rxrx3.gui.strips.intensities import ControlLevels, asked_of, compare_intensities
-from napari_rxrx3.gui.strips.side_panel import SidePanel
+from napari_rxrx3.gui.numbers.dose_curve import DoseCurveView
+from napari_rxrx3.gui.numbers.histogram_view import HistogramView
+from napari_rxrx3.gui.numbers.inks import legible
+from napari_rxrx3.gui.numbers.intensities import ControlLevels, asked_of, compare_intensities
+from napari_rxrx3.gui.numbers.side_panel import SidePanel
 from napari_rxrx3.gui.strips.well_drag import mime_of, wells_in
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import DoseCurve, Strip
@@ -92,7 +92,7 @@ def window(standing_window: Window, screen: b.Screen, data: Any, qtbot: Any) -> 
     session.say("")
     session.open(data)
     session.select_well(PLK1)
-    window.explorer.tabs.setCurrentWidget(window.explorer.side_by_side)
+    window.turn_to(window.explorer.numbers.side_by_side)
     window.settle()
     focus(window, window.map)
     yield window
@@ -113,7 +113,7 @@ def press(window: Window, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifi
 
 
 def beside(window: Window) -> SidePanel:
-    return window.explorer.side_by_side
+    return window.explorer.numbers.side_by_side
 
 
 def click(window: Window, button: QPushButton) -> None:
@@ -426,7 +426,7 @@ def test_the_dock_can_be_closed_and_opened_again(window: Window) -> None:
     viewer.window.remove_dock_widget(window.explorer.parentWidget())
     window.qtbot.wait(50)
     _, window.explorer = viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
-    window.explorer.tabs.setCurrentWidget(beside(window))
+    window.turn_to(beside(window))
     window.settle()
     assert beside(window).kinds["control"].isChecked()
     assert beside(window).keep.isChecked()
@@ -639,10 +639,10 @@ def test_the_panel_shows_the_brightness_of_the_well_on_screen(window: Window) ->
     window.click_well("E06")
     assert "E06 against 8 controls" in view.intensities().note
     assert view.intensities().note in view.accessibleDescription()
-    window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
+    window.turn_to(window.neighbors.panel)
     window.click_well("E07")
     assert "E06" in view.intensities().note, "nothing is read for what nobody sees"
-    window.explorer.tabs.setCurrentWidget(beside(window))
+    window.turn_to(beside(window))
     window.settle()
     assert "E07" in view.intensities().note
 

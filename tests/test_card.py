@@ -21,8 +21,8 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QToolTip, QWidg
 
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.data.demo.demo_compounds import COMPOUNDS
-from napari_rxrx3.gui.neighbors.card import Card, Number, PerturbationCard
-from napari_rxrx3.gui.neighbors.structure import draw_structure, why_no_picture
+from napari_rxrx3.gui.numbers.card import Card, Number, PerturbationCard
+from napari_rxrx3.gui.numbers.structure import draw_structure, why_no_picture
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from window import Window, own_browser, rgba_of
 
@@ -172,13 +172,12 @@ def test_without_a_perturbation_the_card_takes_no_room(
 
 
 def test_dots_stand_for_numbers_that_are_being_computed(card: PerturbationCard) -> None:
-    card.set_busy(True)
-    card.set_card(replace(GENE, numbers=()))
+    card.set_card(replace(GENE, numbers=(), is_scored=False))
     assert shown(*card.numbers) == ["…"]
     assert "being computed" in card.numbers[0].toolTip()
-    card.set_card(GENE)
+    card.set_card(replace(GENE, is_scored=False))
     assert shown(*card.numbers) == ["strength …", "consistency …", "guides …"]
-    card.set_busy(False)
+    card.set_card(GENE)
     assert shown(*card.numbers)[0] == "strength 0.42  p .002"
 
 

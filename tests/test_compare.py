@@ -485,7 +485,7 @@ def test_texts_of_files_are_never_markup(side: Side) -> None:
 @pytest.fixture
 def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Window:
     window = open_window(root, screen)
-    window.panel = window.explorer.compare
+    window.panel = window.neighbors.embedding.compare
     window.session.ask(key="GENE01", well=None)
     window.settle()
     return window

@@ -645,8 +645,8 @@ def test_from_a_chosen_set_by_clicks_to_the_wells_of_a_pair(
     open_window: Callable[..., Window], folder: Path, data: Any
 ) -> None:
     window = open_window(folder)
-    panel = window.explorer.map
-    window.explorer.tabs.setCurrentWidget(panel)
+    panel = window.neighbors.map
+    window.turn_to(panel)
     window.session.choose_entries(GENES[:5], "5 in the lasso")
     window.settle()
     window.click(panel.chosen.heat_map)

@@ -899,7 +899,7 @@ def test_keys_walk_and_tag_wherever_they_should(window: Window) -> None:
     for key, well in (("BracketLeft", wells[2]), ("BracketRight", wells[3])):
         press(window, key)
         assert window.shows(well)
-    window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
+    window.turn_to(window.explorer.numbers)
     window.click_well("B06")
     press(window, "2")
     assert [layer.visible for layer in window.stains] != shown, "elsewhere they are stains"
@@ -960,7 +960,7 @@ def test_what_was_found_becomes_a_queue(window: Window) -> None:
 
 def test_the_tab_fits_the_dock_and_a_closed_one_is_quiet(window: Window, tmp_path: Path) -> None:
     panel = window.explorer.hits
-    window.explorer.tabs.setCurrentWidget(panel)
+    window.turn_to(panel)
     window.click_well("B03")
     panel.tags.buttons[0].click()
     window.settle()

@@ -74,20 +74,20 @@ def window(standing_window: Window, qtbot: Any, root: Path) -> Window:
     window = standing_window
     window.qtbot = qtbot
     window.viewer.window._qt_window.showNormal()
-    window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
+    window.turn_to(window.neighbors.panel)
     window.open(root)
     window.session.ask(level="perturbation", align="none")
     window.session.select_well("gene-001_1_B40")
     page(window).controls.color_by.setCurrentIndex(0)
     click_mode(window, "pan")
-    window.explorer.map.show_page("map")
-    window.explorer.tabs.setCurrentWidget(window.explorer.map)
+    window.neighbors.map.show_page("map")
+    window.turn_to(window.neighbors.map)
     window.settle()
     return window
 
 
 def page(window: Window) -> MapPage:
-    return window.explorer.map.map_page
+    return window.neighbors.map.map_page
 
 
 def keys(window: Window) -> list[str]:
@@ -155,12 +155,12 @@ def test_every_entry_has_a_point_and_what_is_shown_is_said(window: Window) -> No
 
 
 def test_nothing_is_made_while_nobody_looks(window: Window) -> None:
-    window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
+    window.turn_to(window.neighbors.panel)
     before = page(window).scene
     window.session.ask(level="guide")
     window.settle()
     assert page(window).scene is before
-    window.explorer.tabs.setCurrentWidget(window.explorer.map)
+    window.turn_to(window.neighbors.map)
     window.settle()
     assert "guides" in page(window).view.accessibleName()
 
@@ -198,7 +198,7 @@ def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> N
     assert session.plate == PlateId("compound-001", 1)
     assert session.well_row(session.well)["treatment"] == "Alphanib"
     assert session.tiles[0].well_id == session.well
-    assert window.explorer.neighbors.key.text() == "Alphanib 2.5 µM"
+    assert window.neighbors.panel.key.text() == "Alphanib 2.5 µM"
     assert page(window).view._current == keys(window).index("Alphanib@2.5")
 
 
@@ -246,7 +246,7 @@ def test_a_lasso_chooses_a_set_that_the_plate_map_lights_up(window: Window) -> N
         assert lit == set(ALPHA)
         assert len(session.highlight) == 8
         assert {window.session.dataset.row(w)["plate"] for w in session.highlight} == {plate}
-    assert "chosen" in window.explorer.map.chosen.words.text()
+    assert "chosen" in window.neighbors.map.chosen.words.text()
 
 
 def test_shift_adds_and_ctrl_takes_away(window: Window) -> None:
@@ -256,11 +256,11 @@ def test_shift_adds_and_ctrl_takes_away(window: Window) -> None:
     assert set(window.session.chosen) == alone | set(BETA)
     enclose(window, ALPHA, Qt.KeyboardModifier.ControlModifier)
     assert set(window.session.chosen) == set(BETA)
-    window.click(window.explorer.map.chosen.clear)
+    window.click(window.neighbors.map.chosen.clear)
     window.settle()
     assert (window.session.chosen, window.session.highlight) == ((), frozenset())
     assert len(page(window).view.marks()) == 0
-    assert not window.explorer.map.chosen.isVisible()
+    assert not window.neighbors.map.chosen.isVisible()
 
 
 def test_a_search_takes_the_light_and_escape_takes_it_away(window: Window) -> None:
@@ -274,7 +274,7 @@ def test_a_search_takes_the_light_and_escape_takes_it_away(window: Window) -> No
     assert {session.well_row(w)["gene"] for w in session.highlight} == {"REST03"}
     session.step_plate(1)
     assert {session.well_row(w)["gene"] for w in session.highlight} == {"REST03"}
-    window.explorer.tabs.setCurrentWidget(window.explorer.map)
+    window.turn_to(window.neighbors.map)
     enclose(window, BETA)
     assert {session.well_row(w)["gene"] for w in session.highlight} == set(BETA)
     find.clear()
@@ -289,7 +289,7 @@ def test_a_search_takes_the_light_and_escape_takes_it_away(window: Window) -> No
 
 def test_the_set_becomes_a_strip_of_one_well_each(window: Window) -> None:
     enclose(window, BETA)
-    window.click(window.explorer.map.chosen.side_by_side)
+    window.click(window.neighbors.map.chosen.side_by_side)
     window.settle()
     strip = window.session.strip
     assert strip is not None
@@ -300,7 +300,7 @@ def test_the_set_becomes_a_strip_of_one_well_each(window: Window) -> None:
 
 def test_the_set_becomes_a_queue_and_a_tag_on_it_colors_its_point(window: Window) -> None:
     enclose(window, BETA)
-    window.click(window.explorer.map.chosen.queue)
+    window.click(window.neighbors.map.chosen.queue)
     window.settle()
     explorer, session = window.explorer, window.session
     assert explorer.tabs.currentWidget() is explorer.hits
@@ -345,9 +345,9 @@ def test_the_menu_of_queues_has_the_set_too(window: Window) -> None:
 
 def test_the_set_becomes_a_heat_map(window: Window) -> None:
     enclose(window, BETA)
-    window.click(window.explorer.map.chosen.heat_map)
+    window.click(window.neighbors.map.chosen.heat_map)
     window.settle()
-    panel = window.explorer.map
+    panel = window.neighbors.map
     assert panel.pages.currentWidget() is panel.heat_map
     assert panel.buttons["heat"].isChecked()
     assert panel.heat_map._answer is not None
@@ -356,7 +356,7 @@ def test_the_set_becomes_a_heat_map(window: Window) -> None:
 
 def test_the_set_is_listed_copied_and_saved(window: Window, tmp_path: Path) -> None:
     enclose(window, BETA)
-    bar = window.explorer.map.chosen
+    bar = window.neighbors.map.chosen
     window.click(bar.list)
     window.settle()
     assert bar.table is not None
@@ -396,7 +396,7 @@ def test_another_data_set_has_no_set_and_no_light(window: Window, root: Path) ->
     window.settle()
     assert page(window).scene is None
     assert window.session.chosen == ()
-    assert not window.explorer.map.chosen.isVisible()
+    assert not window.neighbors.map.chosen.isVisible()
 
 
 # --- colors --------------------------------------------------------------------------------------
@@ -503,10 +503,10 @@ def test_umap_is_made_in_the_background_and_stops_when_asked(window: Window) -> 
 
 
 def test_m_opens_the_tab_and_the_map_has_its_keys(window: Window) -> None:
-    window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
+    window.turn_to(window.neighbors.panel)
     press(window, window.map, Qt.Key.Key_M)
     window.qtbot.waitUntil(
-        lambda: window.explorer.tabs.currentWidget() is window.explorer.map, timeout=5_000
+        lambda: window.explorer.tabs.currentWidget() is window.neighbors.map, timeout=5_000
     )
     view = page(window).view
     assert view.hasFocus()
@@ -521,20 +521,20 @@ def test_m_opens_the_tab_and_the_map_has_its_keys(window: Window) -> None:
 
 
 def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Window) -> None:
-    panel = window.explorer.map
+    panel = window.neighbors.map
     window.click(panel.detach_button)
     window.settle()
     large = panel.detached.window
     assert large is not None
     assert panel.body.window() is large
     assert panel.detached.back.isVisible()
-    window.explorer.tabs.setCurrentWidget(window.explorer.neighbors)
+    window.turn_to(window.neighbors.panel)
     window.qtbot.waitUntil(page(window).view.isVisible)  # the map stays, whatever the tab
     window.click(page(window).view, place(window, "BETA0"))
     window.settle()
     assert window.session.query.key == "BETA0"
     large.close()
-    window.explorer.tabs.setCurrentWidget(panel)
+    window.turn_to(panel)
     window.settle()
     assert panel.detached.window is None
     assert panel.body.window() is panel.window()
@@ -553,7 +553,7 @@ def test_all_tabs_can_be_read_beside_each_other(window: Window) -> None:
 
 
 def test_every_control_says_what_it_is_for(window: Window) -> None:
-    assert not silent(window.explorer.map)
+    assert not silent(window.neighbors.map)
     assert not silent(page(window).controls.settings.form.native)
 
 
@@ -587,7 +587,7 @@ def test_a_session_without_data_and_one_without_vectors_work(
     window.settle()
     assert page(window).scene is None
     window.open(tmp_path / "bare")
-    tabs.setCurrentWidget(window.explorer.map)
+    tabs.setCurrentWidget(window.neighbors.map)
     window.settle()
     assert "no embeddings" in page(window).note.text()
     assert page(window).scene is None
@@ -596,7 +596,7 @@ def test_a_session_without_data_and_one_without_vectors_work(
     window.click(page(window).controls.fit)
     window.click(page(window).controls.save)
     assert "no map to save" in window.session.message
-    assert not silent(window.explorer.map)
+    assert not silent(window.neighbors.map)
 
 
 def test_a_page_that_is_ended_hears_nothing(qtbot: Any) -> None:

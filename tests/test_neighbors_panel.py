@@ -112,7 +112,8 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
     window.qtbot, window.screen = qtbot, screen
     if window.session.dataset is None:
         window.open(root)
-    window.explorer.neighbors.table.sortByColumn(RANK, Qt.SortOrder.AscendingOrder)
+    window.turn_to(window.explorer.numbers)
+    window.neighbors.panel.table.sortByColumn(RANK, Qt.SortOrder.AscendingOrder)
     named = {field.name: field.default for field in fields(Query)}
     del named["key"], named["well"]
     window.session.set_level(named.pop("level"))
@@ -162,7 +163,7 @@ def choose(window: Window, name: str, text: str) -> None:
 
 def in_form(window: Window, act: Callable[[MapSettings], None], settled: bool = True) -> None:
     """Open the form of the map with a click, do something in it and close it."""
-    settings = window.explorer.neighbors.settings
+    settings = window.neighbors.panel.settings
     left = [act]
 
     def act_once() -> None:
@@ -180,7 +181,7 @@ def in_form(window: Window, act: Callable[[MapSettings], None], settled: bool = 
 
 def rows(window: Window) -> list[tuple[str, ...]]:
     """Return what is written in the table."""
-    model = window.explorer.neighbors.table.model()
+    model = window.neighbors.panel.table.model()
     return [
         tuple(model.data(model.index(row, column), DISPLAY) for column in range(7))
         for row in range(model.rowCount())
@@ -192,7 +193,7 @@ def names(window: Window) -> list[str]:
 
 
 def keys(window: Window) -> list[str]:
-    return [neighbor.key for neighbor in window.explorer.neighbors.model.neighbors]
+    return [neighbor.key for neighbor in window.neighbors.panel.model.neighbors]
 
 
 def column(window: Window, number: int) -> list[str]:
@@ -200,13 +201,13 @@ def column(window: Window, number: int) -> list[str]:
 
 
 def click_heading(window: Window, number: int) -> None:
-    header = window.explorer.neighbors.table.horizontalHeader()
+    header = window.neighbors.panel.table.horizontalHeader()
     x = header.sectionViewportPosition(number) + header.sectionSize(number) // 2
     window.click(header.viewport(), QPoint(x, header.height() // 2))
 
 
 def click_row(window: Window, key: str) -> None:
-    table = window.explorer.neighbors.table
+    table = window.neighbors.panel.table
     index = table.model().index(keys(window).index(key), NAME)
     table.scrollTo(index)
     window.click(table.viewport(), table.visualRect(index).center())
@@ -214,7 +215,7 @@ def click_row(window: Window, key: str) -> None:
 
 
 def current_key(window: Window) -> str:
-    return keys(window)[window.explorer.neighbors.table.currentIndex().row()]
+    return keys(window)[window.neighbors.panel.table.currentIndex().row()]
 
 
 def plain(markup: str) -> str:
@@ -226,7 +227,7 @@ def plain(markup: str) -> str:
 
 def tip_of(window: Window, key: str, number: int) -> str:
     """Return the tooltip of a cell, after hovering over it."""
-    table = window.explorer.neighbors.table
+    table = window.neighbors.panel.table
     index = table.model().index(keys(window).index(key), number)
     table.scrollTo(index)
     place = table.visualRect(index).center()
@@ -271,7 +272,7 @@ def test_a_doubt_is_told_in_a_sentence(window: Window) -> None:
     told = tip_of(window, "LONE2", DOUBT).split("\n")
     assert told[:2] == sentences
     assert any(line.startswith("few wells: ") for line in told)
-    model = window.explorer.neighbors.model
+    model = window.neighbors.panel.model
     index = model.index(keys(window).index("LONE2"), DOUBT)
     assert not model.data(index, Qt.ItemDataRole.DecorationRole).isNull()
     spoken = model.data(index, Qt.ItemDataRole.AccessibleTextRole)
@@ -295,14 +296,14 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
 
 
 def test_a_heading_says_what_its_column_means(window: Window) -> None:
-    model = window.explorer.neighbors.model
+    model = window.neighbors.panel.model
     tips = [model.headerData(i, Qt.Orientation.Horizontal, TIP) for i in (Q, BACK, DOUBT)]
     for words, tip in zip(("false finds", "nearest 5 %", "doubt"), tips, strict=True):
         assert words in plain(tip)
 
 
 def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, data: Any) -> None:
-    panel, said = window.explorer.neighbors, []
+    panel, said = window.neighbors.panel, []
     click(window, "PLK1_guide_1")
     phenomap = window.session.dataset.phenomap()
 
@@ -314,7 +315,7 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
         window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
         window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
         assert set(column(window, Q)) == {"…"}
-        assert "…" in panel.card.numbers[0].text()
+        assert "…" in window.explorer.numbers.card.numbers[0].text()
         panel.model.dataChanged.connect(note)
         window.click_well(address_of(window, "TWIN_guide_1"), settled=False)
         window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
@@ -325,8 +326,8 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
     assert {key for key, _, _ in said} == {"TWIN"}
     assert all(right[key] == pytest.approx(p) for _, key, p in said)
     assert {key for _, key, _ in said} == set(right.index)
-    assert "TWIN" in panel.card.head.text()
-    assert "…" not in panel.card.numbers[0].text()
+    assert "TWIN" in window.explorer.numbers.card.head.text()
+    assert "…" not in window.explorer.numbers.card.numbers[0].text()
 
 
 def test_the_list_does_not_jump_when_work_begins_and_ends(window: Window) -> None:
@@ -347,7 +348,7 @@ def test_the_list_does_not_jump_when_work_begins_and_ends(window: Window) -> Non
 
 
 def test_judging_can_be_stopped(window: Window) -> None:
-    panel, status = window.explorer.neighbors, window.explorer.status
+    status = window.explorer.status
     click(window, "PLK1_guide_1")
     phenomap = window.session.dataset.phenomap()
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
@@ -364,11 +365,11 @@ def test_judging_can_be_stopped(window: Window) -> None:
     click(window, "PLK1_guide_1")
     assert column(window, BACK)[0] == "2/2"
     assert "strength" in numbers(window)
-    assert panel.card.head.text().startswith("PLK1 gene")
+    assert window.explorer.numbers.card.head.text().startswith("PLK1 gene")
 
 
 def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) -> None:
-    panel, status = window.explorer.neighbors, window.explorer.status
+    panel, status = window.neighbors.panel, window.explorer.status
     asked = {"average": "median", "align": "centerscale"}
     click(window, "PLK1_guide_1")
     choose(window, "average", "median")
@@ -388,7 +389,7 @@ def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) 
 
 
 def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: Any) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
     dataset = window.session.dataset
     phenomap = dataset.phenomap()
@@ -401,20 +402,21 @@ def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: An
             assert keys(window) == []
         window.qtbot.wait(300)  # verdicts that are too late would come in a few ms
         assert keys(window) == []
-        assert not panel.card.head.isVisible()
+        assert not window.explorer.numbers.card.head.isVisible()
         assert panel.to_csv() == ""
     window.settle()
     assert keys(window) == expected(data, "ODD", align="tvn").index.tolist()
-    assert panel.card.head.text().startswith("ODD gene")
+    assert window.explorer.numbers.card.head.text().startswith("ODD gene")
 
 
 def test_scores_may_come_later_than_the_answers(window: Window) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
     phenomap = window.session.dataset.phenomap(align="centerscale")
     with held(lambda hold: phenomap.score_store.get(hold)):
         in_form(window, lambda form: pick(window, form.align.native, "centerscale"), settled=False)
-        window.qtbot.waitUntil(lambda: panel.card.head.text().endswith(", centerscale"))
+        head = window.explorer.numbers.card.head
+        window.qtbot.waitUntil(lambda: head.text().endswith(", centerscale"))
         for key, near in (("PLK1", BOLD), (BOLD, "PLK1")):
             window.click_well(address_of(window, f"{key}_guide_1"), settled=False)
             window.qtbot.waitUntil(lambda near=near: keys(window)[:1] == [near])
@@ -511,7 +513,7 @@ def test_a_click_on_a_heading_sorts_and_keeps_the_current_row(window: Window, da
         click_heading(window, number)
         assert [in_order[key] for key in keys(window)] == in_order.tolist()[::-1]
         assert current_key(window) == "GENE005"
-    assert window.explorer.workspace.picture.mosaic.tiles[2].label == "neighbor: GENE005"
+    assert window.explorer.workspace.picture.mosaic.tiles[1].label == "neighbor: GENE005"
 
 
 @pytest.mark.parametrize(
@@ -525,7 +527,7 @@ def test_the_whole_map_is_listed_by_a_score(
     window: Window, data: Any, order: str, score: str, p: str
 ) -> None:
     click(window, "PLK1_guide_1")
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     pick(window, panel.order, order)
     window.settle()
     phenomap = data.phenomap()
@@ -569,12 +571,12 @@ def test_each_setting_changes_the_answer(
     after = list(zip(keys(window), column(window, VALUE), strict=True))
     assert after != before
     assert after == [(key, f"{value:.2f}") for key, value in values.items()]
-    assert window.explorer.neighbors.key.text() == key_in_words(key)
-    assert not window.explorer.neighbors.leave_out.isVisible()
+    assert window.neighbors.panel.key.text() == key_in_words(key)
+    assert not window.neighbors.panel.leave_out.isVisible()
 
 
 def test_a_batch_without_controls_is_named_and_can_be_left_out(window: Window, data: Any) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
     assert not panel.leave_out.isVisible()
     choose(window, "batch", "plate")
@@ -582,20 +584,20 @@ def test_a_batch_without_controls_is_named_and_can_be_left_out(window: Window, d
     assert panel.note.text() == (
         "Not aligned: No EMPTY_control well with a vector to align by in gene-143 plate 3."
     )
-    assert "not aligned" in panel.card.head.text()
+    assert "not aligned" in window.explorer.numbers.card.head.text()
     assert keys(window) == expected(data, "PLK1", align="none", batch="plate").index.tolist()
     assert panel.leave_out.isVisible()
     window.click(panel.leave_out)
     window.settle()
     assert not panel.leave_out.isVisible()
     assert "gene-143 plate 3: 2 wells are left out." in panel.note.text()
-    assert "16 wells, pca-centerscale" in panel.card.head.text()
+    assert "16 wells, pca-centerscale" in window.explorer.numbers.card.head.text()
     table = expected(data, "PLK1", batch="plate", leave_out=True)
     assert column(window, VALUE) == [f"{value:.2f}" for value in table["similarity"]]
 
 
 def test_other_controls_can_be_chosen(window: Window, data: Any) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     click(window, "Bortezomib", 2.5)
     choose(window, "control", "CRISPR_control")
     assert "No CRISPR_control well" in panel.note.text()
@@ -612,7 +614,7 @@ def test_other_controls_can_be_chosen(window: Window, data: Any) -> None:
 def test_vectors_of_ones_own_are_added_by_the_file_dialog(
     window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     path = tmp_path / "mine & <b>yours.csv"
     table = pd.DataFrame(own_vectors(window.screen)).T.rename_axis("well_id")
     table.add_prefix("v").assign(remark="text").to_csv(path)
@@ -683,7 +685,7 @@ LABELS = ("strength", "distance from controls", "consistency", "guide agreement"
 
 def numbers(window: Window) -> dict[str, str]:
     """Return label and text of the numbers on the card."""
-    lines = [line for line in window.explorer.neighbors.card.numbers if line.isVisible()]
+    lines = [line for line in window.explorer.numbers.card.numbers if line.isVisible()]
     texts = [line.text() for line in lines]
     labels = [next((n for n in LABELS if text.startswith(n)), "") for text in texts]
     return {n: text.removeprefix(n).strip() for n, text in zip(labels, texts, strict=True)}
@@ -699,7 +701,7 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
         "consistency": f"{scores['consistency']:.2f}",
         "guide agreement": f"{scores['agreement']:.2f}, not 4",
     }
-    card = window.explorer.neighbors.card
+    card = window.explorer.numbers.card
     assert "The odd one out: ODD_guide_4." in plain(card.numbers[3].toolTip())
     assert card.head.text() == "ODD gene, 16 wells, pca-centerscale"
     assert not card.doubts.isVisible()
@@ -710,7 +712,7 @@ def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) ->
     scores = data.phenomap().scores.loc["GENE000"]
     assert scores["strength_p"] > 0.05
     assert numbers(window)["strength"] == f"{scores['strength']:.2f} (chance)"
-    card = window.explorer.neighbors.card
+    card = window.explorer.numbers.card
     flags = expected(data, "PLK1").loc["GENE000", "flags"]
     assert card.doubts.text() == ", ".join(flags)
     assert plain(card.doubts.toolTip()) == "\n".join(f"{flag}: {DOUBTS[flag]}" for flag in flags)
@@ -720,7 +722,7 @@ def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) ->
 
 
 def test_links_open_on_click_only(window: Window, opened: list[str]) -> None:
-    card = window.explorer.neighbors.card
+    card = window.explorer.numbers.card
     click(window, "PLK1_guide_1")
     click_row(window, "Bortezomib@2.5")
     assert opened == []
@@ -736,7 +738,7 @@ def test_links_open_on_click_only(window: Window, opened: list[str]) -> None:
 
 def test_a_blinded_gene_is_said_to_be_blinded(window: Window, opened: list[str]) -> None:
     click(window, f"{BLINDED}_guide_1")
-    card = window.explorer.neighbors.card
+    card = window.explorer.numbers.card
     assert is_blinded(BLINDED)
     assert card.head.text() == f"{BLINDED} blinded gene, 16 wells, pca-centerscale"
     assert not any(link.isVisible() for link in card.links)
@@ -820,7 +822,7 @@ QUESTION = {
 def test_the_list_is_copied_and_saved_with_verdicts_and_question(
     window: Window, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
     choose(window, "average", "median")
     choose(window, "metric", "euclidean")
@@ -852,7 +854,7 @@ def test_the_list_is_copied_and_saved_with_verdicts_and_question(
 
 
 def test_a_gene_and_a_compound_of_one_name_are_told_apart(window: Window, data: Any) -> None:
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     for treatment, key in (("TWIN_guide_1", "TWIN (CRISPR)"), ("TWIN", "TWIN (COMPOUND)")):
         click(window, treatment)
         assert keys(window) == expected(data, key).index.tolist()

@@ -218,7 +218,7 @@ def test_a_held_key_ends_at_the_right_well_and_leaves_nothing_to_do(window: Wind
     compared = {text for text in asked if text.startswith("comparing")}
     assert len(compared) <= 3, "steps on the way are not compared with all others"
     assert window.shows(end)
-    panel = window.explorer.neighbors
+    panel = window.neighbors.panel
     assert panel.key.text() == window.session.query.key
     assert panel._answer is not None
     assert panel._answer.query == window.session.query

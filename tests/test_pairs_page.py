@@ -24,7 +24,7 @@ from napari_rxrx3.core.points.cloud import PointCloud
 from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
 from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
 from napari_rxrx3.gui.map.pairs.plot import PairsPlot
-from napari_rxrx3.gui.strips.inks import legible, paper
+from napari_rxrx3.gui.numbers.inks import legible, paper
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.compare.pairs import compare_pairs, compare_replicates
@@ -521,9 +521,9 @@ def test_a_click_shows_the_pair_in_both_experiments(
     open_window: Callable[..., Window], screen: b.Screen, root: Path
 ) -> None:
     window = open_window(root, screen)
-    window.explorer.tabs.setCurrentWidget(window.explorer.map)
-    window.explorer.map.show_page("pairs")
-    page = window.explorer.map.pairs
+    window.turn_to(window.neighbors.map)
+    window.neighbors.map.show_page("pairs")
+    page = window.neighbors.map.pairs
     window.session.choose_entries(GENES[:4])
     window.settle()
     tasks, group = window.explorer.workspace.tasks, window.explorer.background
@@ -550,9 +550,9 @@ def test_all_of_it_fits_the_dock(
     open_window: Callable[..., Window], screen: b.Screen, root: Path
 ) -> None:
     window = open_window(root, screen)
-    window.explorer.tabs.setCurrentWidget(window.explorer.map)
-    window.explorer.map.show_page("pairs")
-    page = window.explorer.map.pairs
+    window.turn_to(window.neighbors.map)
+    window.neighbors.map.show_page("pairs")
+    page = window.neighbors.map.pairs
     tasks, group = window.explorer.workspace.tasks, window.explorer.background
     side = Side(page, window.session, tasks, group, window.qtbot)
     side.settle()

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QDialog, QFormLayout, QWidget
 import builders as b
 from napari_rxrx3._reader import layers_of_well
 from napari_rxrx3.core.display import (
+    CANDIDATE_SIZES,
     DEFAULT_TAGS,
     PIXEL_SIZES_UM,
     START_RULES,
@@ -27,7 +28,7 @@ from napari_rxrx3.core.display import (
 from napari_rxrx3.core.stains import PALETTES, PIXEL_SIZE_UM, STAINS, TAG_COLORS
 from napari_rxrx3.data.cache.budgets import DISK_BYTES, MEMORY_BYTES, budgets
 from napari_rxrx3.dataset import open_dataset
-from napari_rxrx3.gui.preferences import follow_preferences
+from napari_rxrx3.gui.preferences import follow_preferences, remember_candidates
 from window import Window
 
 GB, MB = 10**9, 10**6
@@ -227,14 +228,29 @@ def test_the_manifest_offers_what_can_be_drawn(plugin: Any) -> None:
     assert chosen["palette"].enum == list(PALETTES)
     assert chosen["contrast_rule"].enum == list(START_RULES)
     size, pixel = chosen["tile_size"], chosen["pixel_size_nm"]
+    candidate = chosen["candidate_size"]
     assert (size.minimum, size.maximum) == TILE_SIZES
+    assert (candidate.minimum, candidate.maximum) == CANDIDATE_SIZES
     assert (pixel.minimum / 1000, pixel.maximum / 1000) == PIXEL_SIZES_UM
     tags = configurations["tags"].properties
     assert all(tags[f"color_{n}"].enum == list(TAG_COLORS) for n in range(1, 6))
     follow_preferences()
     at_first = Display()
-    for name in ("palette", "contrast_rule", "tile_size", "pixel_size_um", "tags"):
+    for name in (
+        "palette", "contrast_rule", "tile_size", "pixel_size_um", "tags", "candidate_size",
+        "shows_whole_candidates",
+    ):  # fmt: skip
         assert getattr(display, name) == getattr(at_first, name)
+
+
+def test_how_candidates_are_shown_is_kept_from_the_window(plugin: Any, tmp_path: Path) -> None:
+    follow_preferences()
+    remember_candidates(200, True)
+    assert "candidate_size: 200" in (tmp_path / f"{PLUGIN}.yaml").read_text()
+    start_anew()
+    assert (display.candidate_size, display.shows_whole_candidates) == (200, True)
+    remember_candidates(150, False)
+    assert (display.candidate_size, display.shows_whole_candidates) == (150, False)
 
 
 # -- an open window -------------------------------------------------------------------------------
@@ -296,7 +312,7 @@ def test_another_tile_size_is_read_at_once(window: Window) -> None:
 
 
 def test_tags_have_other_names_and_colors_at_once(window: Window) -> None:
-    window.explorer.tabs.setCurrentWidget(window.explorer.hits)
+    window.turn_to(window.explorer.hits)
     page = open_page(window.viewer, window.qtbot)
     page.enter("Tag 2", "round cells")
     page.choose("Color of tag 2", "gray")
@@ -346,6 +362,7 @@ def test_a_window_that_was_closed_is_left_alone(
         "cache:",
         "display: {palette: Rainbow}",
         "display: {pixel_size_nm: -5, tile_size: 7}",
+        "display: {candidate_size: 5000, whole_candidates: maybe}",
         "tags: {color_1: ultraviolet}",
         "tags: {name_1: 5}",
         "display: {contrast_rule: by hand}",
@@ -360,7 +377,10 @@ def test_settings_that_are_damaged_leave_the_defaults(
     assert budgets.memory_bytes == 512 * MB
     assert budgets.disk_bytes in (None, 2 * GB)
     at_first = Display()
-    for name in ("palette", "contrast_rule", "tile_size", "pixel_size_um", "tags"):
+    for name in (
+        "palette", "contrast_rule", "tile_size", "pixel_size_um", "tags", "candidate_size",
+        "shows_whole_candidates",
+    ):  # fmt: skip
         assert getattr(display, name) == getattr(at_first, name)
 
 

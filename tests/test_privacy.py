@@ -153,7 +153,7 @@ BAD_METHODS = {
     *("extractall", "extract", "read_pickle", "to_pickle", "system", "popen", "unpack_archive"),
     *("unsafe_load", "full_load", "literal", "mktemp", "setOpenExternalLinks", "read_html"),
 }
-OPENS_LINKS = {"gui/neighbors/card.py"}
+OPENS_LINKS = {"gui/numbers/card.py"}
 
 
 @cache

@@ -75,7 +75,7 @@ def test_a_click_on_real_input_shows_the_right_pixels_and_neighbors(
     assert window.session.well == treated["well_id"]
     assert window.shows(treated["well_id"])
     assert f"digitoxin {treated['concentration']:g} µM" in window.title
-    keys = [n.key.split("@")[0] for n in window.explorer.neighbors.model.neighbors]
+    keys = [n.key.split("@")[0] for n in window.neighbors.panel.model.neighbors]
     same = rows[rows["treatment"] == "digitoxin"]["concentration"].nunique() - 1
     assert keys[:same] == ["digitoxin"] * same
     picture = window.viewer.window.screenshot(canvas_only=True, flash=False)
@@ -84,7 +84,7 @@ def test_a_click_on_real_input_shows_the_right_pixels_and_neighbors(
 
 
 def assert_neighbor_stands_beside(window: Window, expected: dict[str, np.ndarray]) -> None:
-    table = window.explorer.neighbors.table
+    table = window.neighbors.panel.table
     table.setFocus()
     window.qtbot.keyClick(table, Qt.Key.Key_Down)
     window.settle()

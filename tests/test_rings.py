@@ -139,7 +139,7 @@ import napari
 
 viewer = napari.Viewer(show=False)
 before = set(sys.modules)  # napari may load some of it one day
-from napari_rxrx3.gui.explorer import dock_explorer
+from napari_rxrx3.gui.docking import dock_explorer
 assert dock_explorer(viewer).welcome.folder_button.text()
 print("loaded:", *(set(sys.modules) - before))
 sys.stdout.flush()

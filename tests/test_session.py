@@ -511,13 +511,10 @@ def test_who_looks_for_a_picture_keeps_the_data_set_that_was_open(
     assert well not in other_dataset.wells.index
 
 
-def test_a_neighbor_is_shown_beside_the_query_and_its_control(
-    session: Session, heard: Heard
-) -> None:
+def test_a_neighbor_is_shown_beside_the_query(session: Session, heard: Heard) -> None:
     session.show_beside_query("MTOR", "gene-001_2_C03")
     assert session.tiles == (
         Tile("gene-001_1_B02", "query: PLK1 guide 1", role="query"),
-        Tile("gene-001_1_B04", "control, same plate", role="control"),
         Tile("gene-001_2_C03", "neighbor: MTOR", role="neighbor"),
     )
     assert session.strip == Strip("neighbors", "PLK1 and MTOR", session.tiles)
@@ -527,10 +524,7 @@ def test_a_neighbor_is_shown_beside_the_query_and_its_control(
 def test_what_is_not_there_has_a_tile_that_says_so(session: Session) -> None:
     session.select_well("gene-001_10_Z48")
     session.show_beside_query("Voglibose@10", None)
-    assert session.tiles[1:] == (
-        Tile(None, "no control on this plate", role="control"),
-        Tile(None, "neighbor: Voglibose 10 µM", role="neighbor"),
-    )
+    assert session.tiles[1:] == (Tile(None, "neighbor: Voglibose 10 µM", role="neighbor"),)
 
 
 def test_a_query_without_an_image_has_a_tile_that_says_so(session: Session) -> None:

@@ -538,7 +538,7 @@ KILLED = """
 import sys
 import napari
 import napari_rxrx3 as rx
-from napari_rxrx3.gui.explorer import dock_explorer
+from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.run import wait_until
 from napari_rxrx3.gui.share.sessions import last_session_file
 

@@ -104,7 +104,7 @@ def test_few_pictures_stay_but_those_of_the_list_do(
     qtbot: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_KEPT", 4)
+    monkeypatch.setattr(module, "_KEPT_BYTES", 4 * N_CHANNELS * 64 * 64 * 2)
     screen = a_screen(root, 32, n_wells=8)
     dataset = rx.open_dataset(root, cache)
     ids = screen.ids

@@ -55,7 +55,7 @@ def window(folder: str) -> None:
     from qtpy.QtGui import QDesktopServices, QMouseEvent
     from qtpy.QtWidgets import QApplication, QWidget
 
-    from napari_rxrx3.gui.explorer import dock_explorer
+    from napari_rxrx3.gui.docking import dock_explorer
     from napari_rxrx3.gui.run import close_window
 
     class Browser(QObject):

@@ -19,11 +19,13 @@ from napari.layers import Image
 from napari.plugins import _initialize_plugins
 from qtpy.QtCore import QObject, QPoint, Qt, QUrl, Slot
 from qtpy.QtGui import QDesktopServices, QImage
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QTabWidget, QWidget
 
 from builders import Screen
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.gui.docking import dock_neighbors
 from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 
 WINDOW_SIZE = 1280, 800
@@ -81,6 +83,21 @@ class Window:
         return self.explorer.session
 
     @property
+    def neighbors(self) -> NeighborsWidget:
+        """The dock below the canvas."""
+        return dock_neighbors(self.viewer)
+
+    def turn_to(self, panel: QWidget) -> None:
+        """Bring a panel of either dock, or of the window about the embedding, to the front."""
+        tabs = panel.parentWidget()
+        while not isinstance(tabs, QTabWidget):
+            tabs = tabs.parentWidget()
+        held = (tabs.widget(at) for at in range(tabs.count()))
+        tabs.setCurrentWidget(next(w for w in held if w is panel or w.isAncestorOf(panel)))
+        if tabs.window() is not self.explorer.window():
+            self.neighbors.show_embedding()
+
+    @property
     def map(self) -> PlateMap:
         return self.explorer.plate_panel.map
 
@@ -119,13 +136,19 @@ class Window:
         if settled:
             self.settle()
 
+    def pixels_of(self, well_id: str) -> list[Any]:
+        """What the six layers hold where a well is, alone or beside others."""
+        mosaic = self.explorer.workspace.picture.mosaic
+        tile = next(tile for tile in mosaic.tiles if tile.well_id == well_id)
+        (top, left), (height, width) = mosaic.origin(tile), mosaic.tile_shape
+        return [layer.data[top : top + height, left : left + width] for layer in self.stains]
+
     def shows(self, well_id: str) -> bool:
-        """Whether the six layers hold exactly the well's planes, each stain in its layer."""
-        planes = self.screen.planes[well_id]
-        return all(
-            np.array_equal(layer.data, plane)
-            for layer, plane in zip(self.stains, planes, strict=True)
-        )
+        """Whether the well comes first in the canvas, and each layer holds exactly its plane."""
+        picture = self.explorer.workspace.picture
+        if picture is None or picture.mosaic.tiles[0].well_id != well_id:
+            return False
+        return all(map(np.array_equal, self.pixels_of(well_id), self.screen.planes[well_id]))
 
 
 @contextmanager

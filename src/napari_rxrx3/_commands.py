@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def open_folder(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a folder and open it in the explorer."""
-    from napari_rxrx3.gui.explorer import dock_explorer
+    from napari_rxrx3.gui.docking import dock_explorer
     from napari_rxrx3.gui.welcome import ask_for_folder
 
     explorer = dock_explorer(napari_viewer)
@@ -21,6 +21,6 @@ def open_folder(napari_viewer: napari.viewer.Viewer) -> None:
 
 def open_demo(napari_viewer: napari.viewer.Viewer) -> None:
     """Open the demo data in the explorer; they are made on first use."""
-    from napari_rxrx3.gui.explorer import dock_explorer
+    from napari_rxrx3.gui.docking import dock_explorer
 
     dock_explorer(napari_viewer).workspace.open_demo()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from psygnal import Signal
@@ -20,7 +20,7 @@ from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
-from napari_rxrx3.strips.neighbors import beside_query
+from napari_rxrx3.strips.neighbors import beside_control, beside_query, beside_well
 from napari_rxrx3.strips.strip import STRIP_KINDS, Strip
 from napari_rxrx3.strips.wells import (
     best_plate,
@@ -37,9 +37,22 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.hits.review import Review
+    from napari_rxrx3.maps.card import Card
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session"]
+__all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "WellsByPlate"]
+
+
+class WellsByPlate(Protocol):
+    """Wells that were found or chosen, of which those of a plate can be told."""
+
+    def on(self, plate: PlateId | None) -> list[str]:
+        """Ids of those on a plate."""
+        ...
+
+    def everywhere(self) -> list[str]:
+        """Ids of all, in the order of the table of wells; may take long."""
+        ...
 
 
 class History:
@@ -105,6 +118,7 @@ class Session:
     highlight_changed = Signal(object)
     tiles_changed = Signal(object)
     strip_wanted = Signal(str, object)
+    review_wanted = Signal(object)
     crop_changed = Signal(int)
     difference_changed = Signal(bool)
     view_changed = Signal(str)
@@ -113,6 +127,7 @@ class Session:
     contrast_rule_changed = Signal(str)
     limits_changed = Signal(object)
     failures_changed = Signal(object)
+    card_changed = Signal(object)
     phenomap_changed = Signal(object)
     review_changed = Signal(object)
     tags_changed = Signal(object)
@@ -126,6 +141,8 @@ class Session:
         self.highlight: frozenset[str] = frozenset()
         self.tiles: tuple[Tile, ...] = ()
         self.strip: Strip | None = None
+        self.beside_control = False
+        """Wells that are gone to are shown beside a control of their plate."""
         self.view = VIEWS[0]
         self.crop = CROPS[0]
         self.difference = False
@@ -134,9 +151,11 @@ class Session:
         self.limits: Limits | None = None
         self.failures: dict[str, str] = {}
         self.message = ""
+        self.card: Card | None = None
         self.phenomap: PhenoMap | None = None
         self.review: Review | None = None
         self._unflickered: tuple[Tile, ...] | None = None
+        self._lit: WellsByPlate | None = None
         self.history = History()
         self.chosen: tuple[str, ...] = ()
         self.chosen_title = ""
@@ -194,13 +213,14 @@ class Session:
             self.dataset = dataset
             self.plate, self.well = None, None
             self.selection = self.highlight = frozenset()
+            self._lit = None
             self.tiles, self.limits, self.failures = (), None, {}
             self.strip, self._unflickered = None, None
             self.view, self.difference = VIEWS[0], False
             self.history.clear()
             nothing = {"key": "", "well": None, "embedding": "", "control": EMPTY_CONTROL}
             self.query = replace(self.query, **nothing)  # type: ignore[arg-type]
-            self.phenomap = None
+            self.card, self.phenomap = None, None
             self.chosen, self.chosen_title = (), ""
             self.set_review(None)
             if dataset is not None and len(dataset.known_plates):
@@ -253,10 +273,26 @@ class Session:
         with self.changing():
             self.selection = frozenset(wells)
 
-    def light_up(self, wells: Iterable[str]) -> None:
-        """Highlight wells on the map, e.g. what a search found; none: the map is as usual."""
+    def light_up(self, wells: Iterable[str] | WellsByPlate) -> None:
+        """Highlight wells on the map, e.g. what a search found; none: the map is as usual.
+
+        Of wells that are known by plate those of each plate that is gone to are highlighted, until
+        others take over.
+        """
         with self.changing():
-            self.highlight = frozenset(wells)
+            self._lit = None if isinstance(wells, Iterable) else wells
+            self._light()
+            if isinstance(wells, Iterable):
+                self.highlight = frozenset(wells)
+
+    @property
+    def lit(self) -> WellsByPlate | None:
+        """What is highlighted on every plate."""
+        return self._lit
+
+    def _light(self) -> None:
+        if self._lit is not None:
+            self.highlight = frozenset(self._lit.on(self.plate))
 
     def show(self, wells: list[tuple[str | None, str]]) -> None:
         """Show wells side by side in the canvas: pairs of well id and label."""
@@ -267,6 +303,10 @@ class Session:
         with self.changing():
             self._show(strip.tiles, strip)
             self.set_view("well")
+
+    def set_beside_control(self, on: bool) -> None:
+        """Show the wells that are gone to from now on beside a control, or alone."""
+        self.beside_control = on
 
     def want_strip(self, kind: str, **options: object) -> None:
         """Ask whoever arranges strips for one of `STRIP_KINDS`; with an empty kind for none, even
@@ -325,11 +365,15 @@ class Session:
                 self.select_well(well_id)
             self.set_view("well")
 
-    def show_beside_query(self, neighbor_key: str, neighbor_well: str | None) -> None:
-        """Show the query's well, a control of its plate, and a neighbor's well."""
+    def show_beside_query(self, key: str, well: str | None) -> None:
+        """Show the query's well beside that of one of its neighbors, which is told by its key."""
         if self.dataset is not None and self.query.key:
-            beside = beside_query(self.dataset, self.query, neighbor_key, neighbor_well)
-            self.show_strip(beside)
+            self.show_strip(beside_query(self.dataset, self.query, key, well))
+
+    def show_beside_well(self, well: str, label: str) -> None:
+        """Show the current well beside another one, under a label of one line or two."""
+        if self.dataset is not None and self.well is not None:
+            self.show_strip(beside_well(self.dataset, self.well, well, label))
 
     def ask(self, **changes: object) -> None:
         """Change the question to the map. A new key is a step in the history."""
@@ -393,6 +437,15 @@ class Session:
         """Remember wells whose images could not be read, and why."""
         with self.changing():
             self.failures = {**self.failures, **failures}
+
+    def set_card(self, card: Card | None) -> None:
+        """What is known of the perturbation that is asked about; None: nothing yet."""
+        with self.changing():
+            self.card = card
+
+    def want_review(self, wells: Iterable[str] | None = None) -> None:
+        """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries."""
+        self.review_wanted.emit(None if wells is None else tuple(wells))
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""
@@ -470,11 +523,29 @@ class Session:
             if plate_of(row) != self.plate or well_id not in self.selection:
                 self.selection = frozenset([well_id])
             self.plate, self.well = plate_of(row), well_id
-            self.show([(well_id, name_of_well(row))])
+            self._light()
+            self._show_landed(well_id, name_of_well(row))
+
+    def _show_landed(self, well_id: str, name: str) -> None:
+        assert self.dataset is not None
+        strip = beside_control(self.dataset, well_id) if self.beside_control else None
+        tiles = (Tile(well_id, name),) if strip is None else strip.tiles
+        self._show(tiles, strip)
 
 
 _OF_DATASET = {
-    *("phenomap", "plate", "well", "selection", "highlight", "failures", "tiles", "query", "chosen")
+    *(
+        "phenomap",
+        "card",
+        "plate",
+        "well",
+        "selection",
+        "highlight",
+        "failures",
+        "tiles",
+        "query",
+        "chosen",
+    )
 }
 """What another data set is news of, even where it is called the same in both."""
 
@@ -485,10 +556,11 @@ _TOLD = {
     "dataset": ("dataset",),
     "review": ("review",),
     "phenomap": ("phenomap",),
+    "card": ("card",),
     "plate": ("plate",),
     "well": ("well",),
     "selection": ("selection",),
-    "highlight": ("highlight",),
+    "highlight": ("highlight", "_lit"),
     "failures": ("failures",),
     "crop": ("crop",),
     "view": ("view",),

@@ -10,6 +10,7 @@ from psygnal import Signal
 from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM, RGB, TAG_COLORS, Stain, rgb
 
 __all__ = [
+    "CANDIDATE_SIZES",
     "DEFAULT_TAGS",
     "PIXEL_SIZES_UM",
     "START_RULES",
@@ -28,6 +29,9 @@ PIXEL_SIZES_UM = (0.01, 100.0)
 
 TILE_SIZES = (64, 2048)
 """Least and largest `Display.tile_size`."""
+
+CANDIDATE_SIZES = (96, 320)
+"""Least and largest `Display.candidate_size`."""
 
 _LONGEST_NAME = 24
 
@@ -58,6 +62,8 @@ class Display:
     palette_changed = Signal(str)
     pixel_size_changed = Signal(float)
     tile_size_changed = Signal(int)
+    candidate_size_changed = Signal(int)
+    whole_candidates_changed = Signal(bool)
     contrast_rule_changed = Signal(str)
     tags_changed = Signal(object)
 
@@ -65,6 +71,8 @@ class Display:
         self._palette = OWN
         self._pixel_size_um = PIXEL_SIZE_UM
         self._tile_size = 512
+        self._candidate_size = 150
+        self._shows_whole_candidates = False
         self._contrast_rule = START_RULES[0]
         self._tags = DEFAULT_TAGS
 
@@ -117,6 +125,31 @@ class Display:
             self.tile_size_changed.emit(self._tile_size)
 
     @property
+    def candidate_size(self) -> int:
+        """Points of the screen, on a side, of a picture in the strip of candidates."""
+        return self._candidate_size
+
+    @candidate_size.setter
+    def candidate_size(self, size: int) -> None:
+        low, high = CANDIDATE_SIZES
+        if not low <= size <= high:
+            raise ValueError(f"A candidate of {size} points is not one of {low} to {high}.")
+        if size != self._candidate_size:
+            self._candidate_size = int(size)
+            self.candidate_size_changed.emit(self._candidate_size)
+
+    @property
+    def shows_whole_candidates(self) -> bool:
+        """Whether candidates are shown as whole wells, not as pieces in which cells are seen."""
+        return self._shows_whole_candidates
+
+    @shows_whole_candidates.setter
+    def shows_whole_candidates(self, whole: bool) -> None:
+        if whole != self._shows_whole_candidates:
+            self._shows_whole_candidates = bool(whole)
+            self.whole_candidates_changed.emit(self._shows_whole_candidates)
+
+    @property
     def contrast_rule(self) -> str:
         """Contrast rule that a window begins with, one of `START_RULES`."""
         return self._contrast_rule
@@ -153,6 +186,8 @@ class Display:
         start = Display()
         self.palette, self.contrast_rule = start.palette, start.contrast_rule
         self.pixel_size_um, self.tile_size = start.pixel_size_um, start.tile_size
+        self.candidate_size = start.candidate_size
+        self.shows_whole_candidates = start.shows_whole_candidates
         for number, tag in enumerate(DEFAULT_TAGS, start=1):
             self.set_tag(number, *tag)
 

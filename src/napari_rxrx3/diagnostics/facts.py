@@ -114,6 +114,8 @@ def of_settings() -> Facts:
         "Colors": display.palette,
         "Contrast at the start": display.contrast_rule,
         "Wells side by side": f"{display.tile_size} pixels",
+        "Candidates": f"{display.candidate_size} points, "
+        + ("whole wells" if display.shows_whole_candidates else "pieces of wells"),
         "Width of a pixel": f"{display.pixel_size_um:g} µm",
         "Tags": "as they come" if display.tags == DEFAULT_TAGS else "renamed or recolored",
         "Room on disk": "as chosen last, or 2 GB" if disk is None else f"{disk / 1e9:g} GB",

@@ -1,4 +1,4 @@
-"""The one dock: data set, search, plate, stains and answers, wired to one session."""
+"""RxRx3 Explorer, the dock at the right: data set, search, plate, hits and numbers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QDockWidget,
     QHBoxLayout,
-    QMainWindow,
     QMenu,
     QSizePolicy,
     QStackedWidget,
@@ -21,25 +19,21 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
-from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
-from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
-from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
+from napari_rxrx3.gui.docks import EXPLORER
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.focus import tab_in_reading_order
 from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
-from napari_rxrx3.gui.map.map_panel import MapPanel
-from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
+from napari_rxrx3.gui.numbers.numbers_panel import NumbersPanel
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
-from napari_rxrx3.gui.strips.side_panel import SidePanel
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
 from napari_rxrx3.gui.widgets import Column, OnDestroyed, call_later, tool_button
 from napari_rxrx3.gui.work.tasks import Progress
@@ -49,35 +43,23 @@ from napari_rxrx3.strips.wells import typical_well
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, SearchIndex
     from napari_rxrx3.dataset import Dataset
-    from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
 
-__all__ = ["ExplorerWidget", "dock_explorer"]
+__all__ = ["ExplorerWidget"]
 
-_PLUGIN, _DOCK = "napari-rxrx3", "RxRx3 Explorer"
-"""The names by which the manifest offers it."""
-
-_WIDTH, _LEAST_TABS = 400, 220
+_LEAST_TABS = 220
 
 _TABS = {
-    "Neighbors": "Perturbations that look most like, or unlike, the one that is asked for",
-    "Map": "All entries in one picture, a heat map of some, two screens (M)",
-    "Beside": "Side by side: the well beside controls, replicates, guides, doses; numbers",
     "Hits": "Walk through wells, tag them and note what you see (H)",
+    "Numbers": "The perturbation in numbers, and the well beside controls, replicates, doses",
     "Where it is": "The plates that hold what was found",
-    "Compare": "The nearest in two maps: other vectors, another alignment",
-    "Benchmark": "How much of what is known a map finds again",
 }
 
 
-def dock_explorer(viewer: Any) -> ExplorerWidget:
-    """Return the viewer's explorer, docked; a second call finds the first one."""
-    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, _DOCK)
-    widget.parentWidget().show()
-    return widget
-
-
 class ExplorerWidget(QWidget):
-    """RxRx3 Explorer. All docks of one viewer show the same session."""
+    """RxRx3 Explorer. All docks of one viewer show the same session.
+
+    Opened for the first time it brings the dock of neighbors along.
+    """
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,7 +67,6 @@ class ExplorerWidget(QWidget):
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None
-        self._lit: Found | ChosenWells | None = None
         self.background = tasks = self.workspace.background.part()
         self._at_end = OnDestroyed(self, self.background.close)
         self._connections = tasks.connections(self)
@@ -96,13 +77,9 @@ class ExplorerWidget(QWidget):
         self.find = FindBox(tasks)
         self.plate_panel = PlatePanel(self.session, tasks)
         self.stains = StainBar()
-        self.neighbors = NeighborsPanel(self.session, tasks)
-        self.map = MapPanel(self.session, tasks)
-        self.side_by_side = SidePanel(self.session, tasks, self.workspace.arranger)
         self.hits = HitsPanel(self.session, tasks)
+        self.numbers = NumbersPanel(self.session, tasks, self.workspace.arranger)
         self.found = FoundPanel()
-        self.compare = ComparePanel(self.session, tasks)
-        self.benchmark = BenchmarkPanel(self.session, tasks)
         self.status = StatusLine()
         self.share = ShareMenu(self.workspace, tasks, self)
         self.diagnostics = CopyDiagnostics(self.workspace, tasks, self)
@@ -116,13 +93,13 @@ class ExplorerWidget(QWidget):
         self._on_tasks()
 
     def sizeHint(self) -> QSize:
-        return QSize(_WIDTH, 720)
+        return QSize(392, 720)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
-            call_later(self, self._take_width)
+            call_later(self, self._take_place)
             call_later(self, self.share.start)
 
     def event(self, event: QEvent) -> bool:
@@ -134,16 +111,17 @@ class ExplorerWidget(QWidget):
     def _end(self) -> None:
         """The dock was closed: napari only orphans its widget, so it ends itself."""
         self.background.end()
+        self.workspace.docks.unfold_layers()
         call_later(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
             call_later(self.cheat_sheet, self.cheat_sheet.deleteLater)
 
-    def _take_width(self) -> None:
-        """Leave most of the window to the canvas: Qt gives a new dock more than it needs."""
-        dock = self.parentWidget()
-        window = self.window()
-        if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow):
-            window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
+    def _take_place(self) -> None:
+        if not self.isVisible():  # closed in the meantime
+            return
+        docks = self.workspace.docks
+        docks.place(self, EXPLORER)
+        docks.open_neighbors()
 
     def open_path(self, path: str) -> None:
         """Open a data set, or what was saved of a session, in the background."""
@@ -165,7 +143,7 @@ class ExplorerWidget(QWidget):
             ("Folder …", "A folder of a data set", lambda: self._open(ask_for_folder(self))),
             ("File …", "One file of it, or a session", lambda: self._open(ask_for_file(self))),
             ("Demo", "Synthetic plates, made once", lambda: self.workspace.open_demo()),
-            ("Again", "The same data set, as its files are now (F5)", self.share.sessions.reopen),
+            ("Reload", "The same data set, as its files are now (F5)", self.share.sessions.reopen),
         ):
             action = menu.addAction(words)
             action.setToolTip(tip)
@@ -176,11 +154,16 @@ class ExplorerWidget(QWidget):
             "help_circle_outline", "All keys, and what a bug report needs (?)"
         )
         self.help_button.clicked.connect(self._show_keys)
+        self.layers_button = tool_button(
+            "layers_outline", "napari's panels of layers: show or hide"
+        )
+        self.layers_button.clicked.connect(self.workspace.docks.toggle_layers)
         self.cheat_sheet: CheatSheet | None = None
 
     def _lay_out(self) -> None:
         header = QHBoxLayout()
         header.addWidget(self.find, 1)
+        header.addWidget(self.layers_button)
         header.addWidget(self.open_button)
         header.addWidget(self.share.button)
         header.addWidget(self.help_button)
@@ -190,10 +173,7 @@ class ExplorerWidget(QWidget):
         bar = self.tabs.tabBar()  # else napari's style paints what is left of it like one more tab
         bar.setExpanding(True)
         bar.setDrawBase(False)
-        panels = (
-            *(self.neighbors, self.map, self.side_by_side, self.hits),
-            *(self.found, self.compare, self.benchmark),
-        )
+        panels = (self.hits, self.numbers, self.found)
         for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
             self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
         browser = QWidget()
@@ -217,8 +197,8 @@ class ExplorerWidget(QWidget):
         follow = self._connections.connect
         session, workspace = self.session, self.workspace
         follow(session.dataset_changed, self._on_dataset)
-        follow(session.plate_changed, self._on_plate)
-        follow(session.highlight_changed, self._on_highlight)
+        follow(session.plate_changed, self.find.set_plate)
+        follow(session.review_wanted, self._review)
         follow(session.message_changed, self._on_message)
         follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
@@ -233,8 +213,7 @@ class ExplorerWidget(QWidget):
         self.find.cleared.connect(self._on_find_cleared)
         self.plate_panel.map.clicked.connect(self._on_clicked)
         self.found.well_chosen.connect(session.select_well)
-        self.map.queue_wanted.connect(self._review_chosen)
-        self.map.chosen.found.connect(self._on_chosen_wells)
+        self.tabs.tabBarClicked.connect(self._on_tab_clicked)
         self.stains.toggled.connect(workspace.layers.toggle)
         self.stains.rule_chosen.connect(session.set_contrast_rule)
         self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
@@ -244,13 +223,8 @@ class ExplorerWidget(QWidget):
         bind(self, "F5", self.share.sessions.reopen)
         bind(self, "Ctrl+F", self._focus_find)
         bind(self, "H", self._show_hits)
-        bind(self, "M", self._show_map)
         bind_review_keys(workspace.keys, self, self.hits.reviewing)
         self.hits.follow_keys(workspace.keys)
-        bind(self, "PgUp", lambda: session.step_plate(-1))
-        bind(self, "PgDown", lambda: session.step_plate(1))
-        bind(self, "Alt+Left", session.back)
-        bind(self, "Alt+Right", session.forward)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)
@@ -278,7 +252,7 @@ class ExplorerWidget(QWidget):
 
     def _on_found(self, found: Found) -> None:
         self._found = found
-        self._light(found)
+        self.session.light_up(found)
         self.found.set_found(found)
         self.hits.queue_menu.set_found(found)
         self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
@@ -305,50 +279,34 @@ class ExplorerWidget(QWidget):
     def _on_clicked(self, position: int) -> None:
         """A single well that was found has been seen: nothing else is dimmed for it any more."""
         found = self._found
-        if found is not None and self._lit is found and len(found.positions) == 1:
-            self._light(None)
-
-    def _on_plate(self, plate: PlateId | None) -> None:
-        """Light up what is found or chosen of this plate: all of it can be half of the screen."""
-        self.find.set_plate(plate)
-        if self._lit is not None:
-            self._light(self._lit)
-
-    def _light(self, wells: Found | ChosenWells | None) -> None:
-        """Light up wells on the map, on every plate that is gone to, until others take over."""
-        self.session.light_up(wells.on(self.session.plate) if wells is not None else ())
-        self._lit = wells
-
-    def _on_highlight(self, wells: frozenset[str]) -> None:
-        self._lit = None
-
-    def _on_chosen_wells(self, wells: ChosenWells | None) -> None:
-        if wells is not None or self._lit is not self._found:
-            self._light(wells)
+        if found is not None and self.session.lit is found and len(found.positions) == 1:
+            self.session.light_up(())
 
     def _on_palette(self, palette: str) -> None:
         self.stains.recolor()
-        self.neighbors.table.viewport().update()  # its pictures are composed when they are drawn
 
     def _focus_find(self) -> None:
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
-    def _show_map(self) -> None:
-        self.tabs.setCurrentWidget(self.map)
-        self.map.take_focus()
+    def _review(self, wells: tuple[str, ...] | None) -> None:
+        if wells is None:
+            self.hits.queue_menu.use_chosen()
+            self._show_hits()
+        else:
+            self.hits.queue_menu.add(wells)
 
-    def _review_chosen(self) -> None:
-        self.hits.queue_menu.use_chosen()
-        self._show_hits()
+    def _on_tab_clicked(self, tab: int) -> None:
+        if self.tabs.widget(tab) is self.hits:
+            self.hits.turn_to()
 
     def _show_hits(self) -> None:
         self.tabs.setCurrentWidget(self.hits)
         self.hits.take_focus()
 
     def _on_find_cleared(self) -> None:
-        if self._lit is self._found:
-            self._light(None)
+        if self._found is not None and self.session.lit is self._found:
+            self.session.light_up(())
         self._found = None
         self.found.set_found(None)
         self.hits.queue_menu.set_found(None)

@@ -42,5 +42,6 @@ class Line(QWidget):
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
         baseline = QFontMetrics(self.font()).ascent()
-        painter.drawText(0, baseline, elided(self.font(), self._text, self.width()))
+        text = " ".join(self._text.splitlines())
+        painter.drawText(0, baseline, elided(self.font(), text, self.width()))
         painter.end()

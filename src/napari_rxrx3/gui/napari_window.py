@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # who only makes layers works without Qt
-    from qtpy.QtWidgets import QMainWindow, QWidget
+    from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 __all__ = [
     "canvas_of",
     "close_notices",
     "drop_target_of",
+    "layer_docks_of",
     "main_window_of",
     "make_current",
+    "prefer_dock_area",
     "unwrapped",
 ]
 
@@ -35,6 +37,29 @@ def drop_target_of(viewer: Any) -> QWidget:
 def canvas_of(viewer: Any) -> QWidget:
     """The widget that napari draws in."""
     return viewer.window._qt_viewer.canvas.native
+
+
+def layer_docks_of(viewer: Any) -> list[QDockWidget]:
+    """The two panels of layers at the left: their list, and what can be set of one."""
+    qt_viewer = viewer.window._qt_viewer
+    return [qt_viewer.dockLayerControls, qt_viewer.dockLayerList]
+
+
+def prefer_dock_area(name: str, area: str) -> None:
+    """Have napari put a dock of a plugin somewhere, as long as the user has not moved it.
+
+    Parameters
+    ----------
+    name : str
+        As napari calls the dock.
+    area : {"left", "right", "top", "bottom"}
+    """
+    from napari.settings import get_settings
+
+    # napari does not look at `default_dock_area` of the manifest (0.9)
+    application = get_settings().application
+    if name not in application.plugin_widget_positions:
+        application.plugin_widget_positions = application.plugin_widget_positions | {name: area}
 
 
 def make_current(viewer: Any) -> None:

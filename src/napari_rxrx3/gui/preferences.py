@@ -11,7 +11,7 @@ from napari_rxrx3.core.display import DEFAULT_TAGS, display
 from napari_rxrx3.core.stains import TAG_COLORS
 from napari_rxrx3.data.cache.budgets import budgets
 
-__all__ = ["follow_preferences"]
+__all__ = ["follow_preferences", "remember_candidates"]
 
 _PLUGIN = "napari-rxrx3"
 
@@ -30,6 +30,14 @@ def follow_preferences() -> None:
         follow(getattr(getattr(chosen, group), name))
         # napari keeps no two connections of one function
         getattr(getattr(chosen, group).events, name).connect(_LISTENERS[group, name])
+
+
+def remember_candidates(size: int, whole: bool) -> None:
+    """Keep how candidates are shown, for all windows and for the next start."""
+    display.candidate_size, display.shows_whole_candidates = size, whole
+    chosen = _chosen()
+    if chosen is not None:
+        chosen.display.candidate_size, chosen.display.whole_candidates = size, whole
 
 
 def _chosen() -> Any:
@@ -65,6 +73,14 @@ def _set_tile_size(pixels: int) -> None:
     display.tile_size = pixels
 
 
+def _set_candidate_size(points: int) -> None:
+    display.candidate_size = points
+
+
+def _set_whole_candidates(whole: bool) -> None:
+    display.shows_whole_candidates = whole
+
+
 def _set_pixel_size(nanometers: int) -> None:
     display.pixel_size_um = nanometers / 1000
 
@@ -85,6 +101,8 @@ _FOLLOWERS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("display", "palette"): _set_palette,
     ("display", "contrast_rule"): _set_contrast_rule,
     ("display", "tile_size"): _set_tile_size,
+    ("display", "candidate_size"): _set_candidate_size,
+    ("display", "whole_candidates"): _set_whole_candidates,
     ("display", "pixel_size_nm"): _set_pixel_size,
     **{("tags", f"name_{number}"): partial(_set_tag_name, number) for number in _TAGS},
     **{("tags", f"color_{number}"): partial(_set_tag_color, number) for number in _TAGS},

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import QApplication
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.dataset import Dataset
-from napari_rxrx3.gui.explorer import ExplorerWidget, dock_explorer
+from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
+from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.gui.napari_window import close_notices
 
 if TYPE_CHECKING:
@@ -98,9 +99,10 @@ def show_neighbors(explorer: ExplorerWidget, key: str) -> None:
     """
     explorer.session.ask(key=key, well=None)
     wait_until(lambda: explorer.is_settled)
-    if not explorer.neighbors.model.neighbors:
-        raise RxRx3Error(explorer.neighbors.note.text())
-    explorer.neighbors.table.selectRow(0)
+    panel = dock_neighbors(explorer.workspace.viewer).panel
+    if not panel.model.neighbors:
+        raise RxRx3Error(panel.note.text())
+    panel.table.selectRow(0)
 
 
 def save_window(viewer: napari.Viewer, path: Path) -> None:

@@ -113,14 +113,16 @@ class Words(QLabel):
         return QFontMetrics(self.font()).height() + _GAP // 2 if self._glyph else 0
 
 
-def elided(font: QFont, text: str, width: int) -> str:
+def elided(
+    font: QFont, text: str, width: int, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+) -> str:
     """Cut a text to a width in pixels, but never a dose at its end: 2.5 µM must not read 5 µM."""
-    metrics, right = QFontMetrics(font), Qt.TextElideMode.ElideRight
+    metrics = QFontMetrics(font)
     dose = _DOSE.search(text)
     room = width - metrics.horizontalAdvance(dose[0]) if dose else 0
     if dose is None or room < _MIN_WIDTH:
-        return metrics.elidedText(text, right, width)
-    return metrics.elidedText(text[: dose.start()], right, room) + dose[0]
+        return metrics.elidedText(text, mode, width)
+    return metrics.elidedText(text[: dose.start()], mode, room) + dose[0]
 
 
 def _draw(painter: QPainter, box: QRect, font: QFont, color: QColor, text: str) -> None:

@@ -26,6 +26,7 @@ from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
+from napari_rxrx3.gui.docks import Docks
 from napari_rxrx3.gui.focus import show_focus
 from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
@@ -90,11 +91,13 @@ class Workspace(QObject):
         super().__init__(window)
         self.viewer = viewer
         self.session = Session()
+        self.session.set_beside_control(True)
         self.tasks, self.loader = Tasks(self), PictureLoader(self)
         self.background = TaskGroup(self.tasks)
         """All that goes on for the window; a dock has a part of it."""
         for worker in (self.tasks, self.loader):
             self.background.add(worker)
+        self.docks = Docks(viewer)
         self.layers = StainLayers(viewer)
         self.keys = Keys(viewer, window, self.session, self.layers.holds)
         canvas = canvas_of(viewer)
@@ -201,6 +204,10 @@ class Workspace(QObject):
     def _bind_keys(self, window: QWidget) -> None:
         keys = self.keys
         bind_strip_keys(keys, window, self.session)
+        for key, act in (("Alt+Left", self.session.back), ("Alt+Right", self.session.forward)):
+            keys.bind(window, key, act)
+        for key, step in (("PgUp", -1), ("PgDown", 1)):
+            keys.bind(window, key, partial(self.session.step_plate, step))
         keys.bind_digit(window, "0", 0, self._toggle_view)
         for stain in STAINS:
             key, alone = str(stain.number), partial(self.layers.show_alone, stain.number)
@@ -393,8 +400,9 @@ class Workspace(QObject):
         if dataset is None or well is None:
             return
         near = wells_around(dataset, well)
-        control = self.session.control_of(well)  # to flicker with
-        self.loader.prefetch(dataset, [*near, control] if control is not None else near)
+        controls = (self.session.control_of(each) for each in (well, *near))
+        beside = [control for control in controls if control is not None]
+        self.loader.prefetch(dataset, list(dict.fromkeys([*near, *beside])))
 
     def _set_title(self, text: str, more: str = "") -> None:
         self.labels.set_title(text, more)

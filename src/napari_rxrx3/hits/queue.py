@@ -116,6 +116,12 @@ class Queue:
             return self.position
         return self._places.get(well_id)
 
+    def with_items(self, items: Iterable[QueueItem]) -> Queue:
+        """The same with more at its end; what is in it already is not added again."""
+        new = [item for item in items if self.find(item.well_id) is None]
+        title = self.title or "wells put here one by one"
+        return replace(self, items=(*self.items, *new), title=title)
+
     @cached_property
     def _places(self) -> dict[str, int]:
         """The first position of each well."""

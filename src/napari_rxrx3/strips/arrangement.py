@@ -13,10 +13,9 @@ from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.distances import Progress
 from napari_rxrx3.strips.doses import dose_strip
 from napari_rxrx3.strips.guides import guide_strip
-from napari_rxrx3.strips.neighbors import neighbor_strip
+from napari_rxrx3.strips.neighbors import beside_control, neighbor_strip
 from napari_rxrx3.strips.request import StripRequest
 from napari_rxrx3.strips.strip import CONTROL, STRIP_KINDS, NothingToCompare, Strip
-from napari_rxrx3.strips.wells import nearest_controls
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -84,16 +83,12 @@ def arrange(
 
 
 def _control_strip(request: StripRequest) -> Strip:
-    controls = nearest_controls(request.dataset, request.well_id)
-    title = f"{request.name} and control"
-    query = request.tile(request.well_id)
-    if not controls:
-        missing = Tile(None, "no control with an image\non this plate", role=CONTROL)
-        return Strip("control", title, (query, missing))
-    chosen = request.turn % len(controls)
-    note = f"Control {chosen + 1} of {len(controls)} on this plate, the nearest first."
-    control = request.tile(controls[chosen], "control", CONTROL)
-    return Strip("control", title, (query, control), note=note)
+    strip = beside_control(request.dataset, request.well_id, request.turn)
+    if strip is not None:
+        return strip
+    missing = Tile(None, "no control with an image\non this plate", role=CONTROL)
+    tiles = (request.tile(request.well_id), missing)
+    return Strip("control", f"{request.name} and control", tiles)
 
 
 def _replicate_strip(request: StripRequest) -> Strip:

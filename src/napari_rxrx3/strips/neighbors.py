@@ -1,4 +1,4 @@
-"""A query, a control of its plate, and what is most like the query."""
+"""A query beside what is most like it."""
 
 from __future__ import annotations
 
@@ -20,23 +20,52 @@ from napari_rxrx3.strips.wells import nearest_controls, picture_of, plate_of
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["beside_query", "neighbor_strip"]
+__all__ = ["beside_control", "beside_query", "beside_well", "neighbor_strip"]
 
 _SHOWN, _ASKED = 6, 30
 
 
+def beside_control(dataset: Dataset, well: str, turn: int = 0) -> Strip | None:
+    """A well beside a control of its plate, the nearest first; None if it has none with an image.
+
+    Raises
+    ------
+    UnknownWell
+    """
+    controls = nearest_controls(dataset, well)
+    if not controls:
+        return None
+    name, chosen = name_of_well(dataset.row(well)), turn % len(controls)
+    address = dataset.row(controls[chosen])["address"]
+    return Strip(
+        "control",
+        f"{name} and control",
+        (
+            Tile(well, f"{name}\n{dataset.row(well)['address']}", role=QUERY),
+            Tile(controls[chosen], f"control\n{address}", role=CONTROL),
+        ),
+        note=f"Control {chosen + 1} of {len(controls)} on this plate, the nearest first.",
+    )
+
+
 def beside_query(dataset: Dataset, query: Query, key: str, well: str | None) -> Strip:
-    """The query's well, a control of its plate, and the well of one neighbor."""
+    """The query's well beside the well of one neighbor."""
     neighbor = Tile(well, f"neighbor: {key_in_words(key)}", role=NEIGHBOR)
     if query.well is None:
         label = f"query: {key_in_words(query.key)} (no image of it is here)"
-        tiles: tuple[Tile, ...] = (Tile(None, label, role=QUERY), neighbor)
+        first = Tile(None, label, role=QUERY)
     else:
-        control = next(iter(nearest_controls(dataset, query.well)), None)
-        beside = "control, same plate" if control else "no control on this plate"
         first = Tile(query.well, f"query: {name_of_well(dataset.row(query.well))}", role=QUERY)
-        tiles = (first, Tile(control, beside, role=CONTROL), neighbor)
-    return Strip("neighbors", f"{key_in_words(query.key)} and {key_in_words(key)}", tiles)
+    title = f"{key_in_words(query.key)} and {key_in_words(key)}"
+    return Strip("neighbors", title, (first, neighbor))
+
+
+def beside_well(dataset: Dataset, well: str, other: str, label: str) -> Strip:
+    """A well beside another one."""
+    name, address = name_of_well(dataset.row(well)), dataset.row(well)["address"]
+    title = f"{name} and {label.splitlines()[0]}"
+    tiles = (Tile(well, f"{name}\n{address}", role=QUERY), Tile(other, label, role=NEIGHBOR))
+    return Strip("wells", title, tiles)
 
 
 def neighbor_strip(request: StripRequest) -> Strip:

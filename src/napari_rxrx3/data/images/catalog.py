@@ -24,12 +24,13 @@ from napari_rxrx3.data.images.decode import (
     decode_small,
     image_kind,
     image_layout,
+    shrink,
 )
 from napari_rxrx3.data.images.folders import FolderSource
 from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.images.plate_names import PlateNamer
-from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of
+from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
 from napari_rxrx3.data.images.shards import ShardSource
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.parallel import in_threads
@@ -169,6 +170,32 @@ class ImageCatalog:
             return _read_only(self.new_preview(well, channel))
 
         return self.memory.get(self._key(well, channel, "preview"), compute)
+
+    def piece(self, well: WellId, channel: int, span: int, size: int) -> Plane:
+        """The piece of `span` pixels of a plane at (size, size), or less where it has less.
+
+        See `PrefixReader.piece` for its place; read-only, area means of full resolution.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+
+        def shrunk() -> Plane:
+            full = self.memory.get(self._key(well, channel, f"piece {span}"), cut_out)
+            return _read_only(shrink(full, size)) if size < len(full) else full
+
+        def cut_out() -> Plane:
+            whole = self.memory.find(self._key(well, channel, None))
+            if whole is None:
+                return _read_only(self._first_good(well, channel, read))
+            form = self.preview_form(well.plate_id)
+            return _read_only(piece_of(whole, span, form is not None and form.is_piece).copy())
+
+        def read(source: ImageSource, row: int) -> Plane:
+            return self._prefixes[source.path].piece(row, span)
+
+        return self.memory.get(self._key(well, channel, f"piece {span} at {size}"), shrunk)
 
     def new_preview(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
         """Make a preview and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""

@@ -1,4 +1,4 @@
-"""The quickest honest small view of a plane, from as few bytes of its file as that takes."""
+"""Small views of a plane, and pieces of it, from as few bytes of its file as that takes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,17 @@ from napari_rxrx3.data.images.decode import (
     image_layout,
     shrink,
 )
+from napari_rxrx3.data.images.png import png_header
 
-__all__ = ["PREFIX_ROWS", "PREVIEW_SIZE", "PrefixReader", "PreviewForm", "form_of", "preview_of"]
+__all__ = [
+    "PREFIX_ROWS",
+    "PREVIEW_SIZE",
+    "PrefixReader",
+    "PreviewForm",
+    "form_of",
+    "piece_of",
+    "preview_of",
+]
 
 Plane = np.ndarray[Any, Any]
 Reduce = Callable[[bytes, int], Plane | None]
@@ -73,16 +82,26 @@ def preview_of(plane: Plane) -> Plane:
     """
     if min(plane.shape) < _PIECE_FROM:
         return shrink(plane, PREVIEW_SIZE)
-    return _piece(plane)
+    return _top_preview(plane)
 
 
-def _piece(rows: Plane) -> Plane:
-    left = (rows.shape[1] - PREFIX_ROWS) // 2
-    return shrink(rows[:PREFIX_ROWS, left : left + PREFIX_ROWS], PREVIEW_SIZE)
+def piece_of(plane: Plane, span: int, is_at_top: bool) -> Plane:
+    """The square of `span` pixels in the middle of a plane, or at its top middle.
+
+    Smaller where the plane is.
+    """
+    height, width = plane.shape
+    span = min(span, height, width)
+    top, left = 0 if is_at_top else (height - span) // 2, (width - span) // 2
+    return plane[top : top + span, left : left + span]
+
+
+def _top_preview(rows: Plane) -> Plane:
+    return shrink(piece_of(rows, PREFIX_ROWS, is_at_top=True), PREVIEW_SIZE)
 
 
 class PrefixReader:
-    """Reads and decodes prefixes and previews of the files of one container.
+    """Reads and decodes prefixes, previews and pieces of the files of one container.
 
     The first file teaches how much of the others is to be read.
 
@@ -94,7 +113,8 @@ class PrefixReader:
 
     def __init__(self, read: Callable[[int, int | None], bytes]) -> None:
         self._read = read
-        self._n_bytes: int | None = _HEADER  # enough to see how much is needed
+        self._n_bytes: dict[int, int | None] = {}
+        """How much of a file holds so many rows; None: all of it."""
 
     def prefix(self, row: int) -> Plane | None:
         """The first rows of a plane; None where they cost as much as the whole.
@@ -103,12 +123,12 @@ class PrefixReader:
         ------
         OSError, UndecodableImage
         """
-        if self._n_bytes is None:
+        if self._n_bytes.get(PREFIX_ROWS, 0) is None:
             return None  # it was so with the file before; to be wrong costs a picture in advance
-        data = self._first_part(row)
+        data = self._first_part(row, PREFIX_ROWS)
         if bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM) is None:
             return None
-        return self._rows(row, data)
+        return self._rows(row, data, PREFIX_ROWS)
 
     def preview(self, row: int, reduce: Reduce) -> Plane:
         """The preview of a plane; `reduce` decodes a JPEG 2000 at reduced resolution.
@@ -117,30 +137,47 @@ class PrefixReader:
         ------
         OSError, UndecodableImage
         """
-        data = self._first_part(row)
+        data = self._first_part(row, PREFIX_ROWS)
         if bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM) is not None:
-            return _piece(self._rows(row, data))
+            return _top_preview(self._rows(row, data, PREFIX_ROWS))
         if image_kind(data) == "JPEG 2000":
             small = reduce(data, PREVIEW_SIZE)
             if small is not None:
                 return shrink(small, PREVIEW_SIZE)
         return preview_of(decode(data))
 
-    def _first_part(self, row: int) -> bytes:
+    def piece(self, row: int, span: int) -> Plane:
+        """The piece of `span` x `span` pixels of a plane, at full resolution.
+
+        Where previews show a piece, it lies at the top middle as theirs, else in the middle.
+
+        Raises
+        ------
+        OSError, UndecodableImage
+        """
+        data = self._first_part(row, span)
+        if bytes_for_prefix(data, span, _PIECE_FROM) is not None:
+            return piece_of(self._rows(row, data, span), span, is_at_top=True)
+        plane = decode(data)
+        is_at_top = min(plane.shape) >= _PIECE_FROM and image_kind(data) != "JPEG 2000"
+        return piece_of(plane, span, is_at_top).copy()  # else all of the plane would be kept
+
+    def _first_part(self, row: int, n_rows: int) -> bytes:
         """So much of a file as holds its first rows, or all of it where that does not do."""
-        asked = self._n_bytes
+        asked = self._n_bytes.get(n_rows, _HEADER)  # enough to see how much is needed
         data = self._read(row, asked)
-        needed = bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM)
+        needed = bytes_for_prefix(data, n_rows, _PIECE_FROM)
         if needed is not None or asked == _HEADER:  # an odd file does not speak for the others
-            self._n_bytes = needed
+            self._n_bytes[n_rows] = needed
         if asked is None or len(data) != asked:  # all of it
             return data
         return data if needed is not None and needed <= asked else self._read(row, needed)
 
-    def _rows(self, row: int, data: bytes) -> Plane:
-        rows = decode_prefix(data, PREFIX_ROWS)
-        if len(rows) < PREFIX_ROWS:  # something long lies before the pixels, or the file is cut off
-            rows = decode_prefix(self._read(row, None), PREFIX_ROWS)
-        if len(rows) < PREFIX_ROWS:
+    def _rows(self, row: int, data: bytes, n_rows: int) -> Plane:
+        n_rows = min(n_rows, png_header(data).height)
+        rows = decode_prefix(data, n_rows)
+        if len(rows) < n_rows:  # something long lies before the pixels, or the file is cut off
+            rows = decode_prefix(self._read(row, None), n_rows)
+        if len(rows) < n_rows:
             raise UndecodableImage("damaged PNG image: it is cut off")
         return rows

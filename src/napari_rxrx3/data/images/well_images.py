@@ -6,19 +6,20 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
 import numpy as np
 
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import ImageUnavailable, UnknownWell
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, parse_well_id
 from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
 from napari_rxrx3.data.wells.well_list import WellList
 
-__all__ = ["WellImages"]
+__all__ = ["PIECE_UM", "WellImages", "WellPiece"]
 
 Plane = np.ndarray[Any, Any]
 ReadPlane = Callable[[int], Plane]
@@ -27,6 +28,24 @@ Locate = Callable[[int], str]
 """Says where one is."""
 
 _POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
+
+
+PIECE_UM = 166.4
+"""Width in micrometers of the piece of a well that shows what its cells look like."""
+
+
+class WellPiece(NamedTuple):
+    """A square part of a well.
+
+    Attributes
+    ----------
+    span : int
+        Its side, in pixels of the well's image.
+    place : {"top", "middle"}
+    """
+
+    span: int
+    place: str
 
 
 class WellImages:
@@ -115,6 +134,47 @@ class WellImages:
             thumbnails.add(well.position, channel, plane)
         return plane
 
+    def piece(self, well_id: str, channel: int, size: int, whole: bool = False) -> Plane:
+        """A channel (1..6) of a well, to be looked at closely at (size, size) pixels.
+
+        By default that is a piece of `PIECE_UM`, or of two pixels of the image for each pixel
+        shown if that is less: in the middle of the well, or of images whose first rows are had
+        sooner than the rest, at the top. `piece_of_well` says which. Made smaller by area mean of
+        what has as many pixels or more, never enlarged: where the image has fewer, so has this.
+        Native dtype, read-only.
+
+        Parameters
+        ----------
+        whole : bool
+            Show the whole well instead.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        well = self.well(well_id)
+        try:
+            if not whole:
+                return self.images.piece(well, channel, _span(size), size)
+            form = self.images.preview_form(well.plate_id)
+            most = form.well_size if form is not None else size
+            return self.images.plane(well, channel, min(size, most))
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+
+    def piece_of_well(self, well_id: str, size: int) -> WellPiece | None:
+        """What `piece` shows of a well at a size; None where that is all of it, or nothing tells.
+
+        Raises
+        ------
+        UnknownWell
+        """
+        form = self.images.preview_form(self.well(well_id).plate_id)
+        span = _span(size)
+        if form is None or span >= form.well_size:
+            return None
+        return WellPiece(span, "top" if form.is_piece else "middle")
+
     def preview_width(self, well_id: str) -> int:
         """Side of the square that a preview shows, in pixels of the well; 0 if nothing tells."""
         form = self.images.preview_form(self.well(well_id).plate_id)
@@ -165,6 +225,11 @@ class WellImages:
 
     def _locator(self, well: WellId) -> Callable[[int], str]:
         return partial(self.images.locate, well)
+
+
+def _span(size: int) -> int:
+    """Pixels of the well, on a side, of a piece that is shown at `size` pixels."""
+    return max(1, min(round(PIECE_UM / display.pixel_size_um), 2 * size))
 
 
 def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:

@@ -27,7 +27,7 @@ Job = tuple[int, int]
 
 UNKNOWN, KNOWN, MISSING, DAMAGED = range(4)
 
-_VERSION = 1
+_VERSION = 2
 """Raise it when previews are made in another way."""
 _SAVED_AFTER_S = 60.0
 """What is learned of a plate from wells that are looked at is kept on disk some time later."""

@@ -96,6 +96,10 @@ class Found:
         here = self.positions[start : start + self.plates[number].n_wells]
         return [str(i) for i in self.well_ids.take(pa.array(here)).to_pylist()]
 
+    def everywhere(self) -> list[str]:
+        """Ids of all found wells, in the order of the table."""
+        return [str(i) for i in self.well_ids.take(pa.array(self.positions)).to_pylist()]
+
 
 class SearchIndex:
     """All names of a table of wells. The search ignores case; names keep it.

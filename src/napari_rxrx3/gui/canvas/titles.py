@@ -18,14 +18,20 @@ def title_of(session: Session, picture: Picture) -> str:
     tiles, strip = picture.mosaic.tiles, session.strip
     # a picture that comes late is not of the strip that has been asked for since
     if strip is not None and len(tiles) > 1 and _wells(tiles) == _wells(strip.tiles):
-        return strip.title
+        if strip.kind != "control" or session.well is None:
+            return strip.title
+        return f"{strip.title}   {_place_of(session, session.well)}"
     well_id = tiles[0].well_id or session.well
     if well_id is None:
         return ""
-    row = session.well_row(well_id)
-    plate = PlateId(row["experiment_name"], int(row["plate"]))
     flickered = "control: " if session.is_flickered else ""
-    return f"{flickered}{name_of_well(row)}   {plate}, {row['address']}"
+    name = name_of_well(session.well_row(well_id))
+    return f"{flickered}{name}   {_place_of(session, well_id)}"
+
+
+def _place_of(session: Session, well_id: str) -> str:
+    row = session.well_row(well_id)
+    return f"{PlateId(row['experiment_name'], int(row['plate']))}, {row['address']}"
 
 
 def crop_in_words(picture: Picture) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
-from napari_rxrx3.core.words import KINDS_IN_WORDS, count, key_in_words
+from napari_rxrx3.core.words import KINDS_IN_WORDS, count, key_in_words, name_of_well
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -87,6 +87,22 @@ class QueueMenu(QMenu):
     def set_found(self, found: Found | None) -> None:
         """What the find box has found."""
         self._found = found
+
+    def add(self, wells: Iterable[str]) -> None:
+        """Put wells at the end of the queue that there is."""
+        from napari_rxrx3.hits.queue import QueueItem
+
+        session = self._session
+        if session.review is None:
+            session.say("There is no queue yet: the hits are still being read.")
+            return
+        items = [QueueItem(well, name_of_well(session.well_row(well))) for well in wells]
+        queue = session.review.queue.with_items(items)
+        if len(queue) == len(session.review.queue):
+            session.say("It is in the queue already.")
+            return
+        session.review.set_queue(queue)
+        session.say(f"{items[-1].label} is number {len(queue):,} of the queue.")
 
     def use_file(self, path: str) -> None:
         """Make a queue of the names in a file."""

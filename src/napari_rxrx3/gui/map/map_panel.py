@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -24,6 +24,7 @@ from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
+    from napari_rxrx3.gui.map.chosen_set.entries import ChosenWells
     from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
     from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
     from napari_rxrx3.gui.map.points.map_page import MapPage
@@ -49,13 +50,11 @@ class MapPanel(QWidget):
     No window waits for what nobody looks at: each page is made when it is first turned to.
     """
 
-    queue_wanted = Signal()
-    """The user wants to review the chosen set."""
-
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._page = "map"
+        self._lit: ChosenWells | None = None
         self._connections = tasks.connections(self)
         self.chosen = ChosenBar(session, tasks)
         self.buttons = {name: _button(word, tip) for name, (word, tip) in _PAGES.items()}
@@ -136,8 +135,17 @@ class MapPanel(QWidget):
         for name, button in self.buttons.items():
             button.clicked.connect(partial(self._turn_to, name))
         self.detach_button.clicked.connect(self.detached.toggle)
-        self.chosen.queue_wanted.connect(self.queue_wanted)
+        self.chosen.queue_wanted.connect(lambda: self._session.want_review())
+        self.chosen.found.connect(self._light)
         self.chosen.heat_map_wanted.connect(self._compare_chosen)
+
+    def _light(self, wells: ChosenWells | None) -> None:
+        """Light up the wells of the chosen set, until others take over."""
+        before, self._lit = self._lit, wells
+        if wells is not None:
+            self._session.light_up(wells)
+        elif before is not None and self._session.lit is before:
+            self._session.light_up(())
 
     def _compare_chosen(self) -> None:
         self.show_page("heat")

@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QPlainTextEdit, QWidget
 
-from napari_rxrx3.gui.strips.inks import ink
+from napari_rxrx3.gui.inks import ink
 from napari_rxrx3.gui.words import wrapped_tooltip
 
 __all__ = ["NamesEdit"]

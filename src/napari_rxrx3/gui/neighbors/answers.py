@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
-from napari_rxrx3.core.words import (
-    SCORES_IN_WORDS,
-    count,
-    kind_in_words,
-    name_of_well,
-    name_with_dose,
-)
-from napari_rxrx3.gui.neighbors.card import Card, Number
 from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.maps.card import Card, card_of, scored_card
 from napari_rxrx3.maps.neighbors import (
     Neighbor,
     judge_neighbors,
@@ -77,7 +68,7 @@ def first_answer(
     neighbors = list_neighbors(phenomap, replace(query, key=key), picture_of, progress)
     if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
         note = note or f"No entry of this map can be ordered by {query.order}: too few wells each."
-    card = _card(dataset, phenomap, key, wells)
+    card = card_of(dataset, phenomap, key, wells)
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
 
 
@@ -94,17 +85,9 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
         neighbors = judge_neighbors(phenomap, query, neighbors, progress)
     if is_scored := phenomap.score_store.is_ready:
         neighbors = score_neighbors(phenomap, neighbors, progress)
-        card = _scored_card(card, phenomap, answer.key)
+        card = scored_card(card, phenomap, answer.key)
     neighbors = _pictured(phenomap, neighbors, picture_of)
     return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
-
-
-def _scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
-    from napari_rxrx3.maps.evidence.doubts import DOUBTS
-
-    phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
-    doubts = tuple((name, DOUBTS[name]) for name in phenomap.doubts_of(key))
-    return replace(card, numbers=_numbers(phenomap, key), doubts=doubts)
 
 
 def _pictured(
@@ -148,86 +131,3 @@ def _why_not_in_map(dataset: Dataset, query: Query) -> str:
     if row["has_embedding"]:
         return f"{query.key} is not in this map."
     return f"{query.key} has no vector, so it has no neighbors."
-
-
-def _card(dataset: Dataset, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
-    label = phenomap.labels.iloc[phenomap.row(key)]
-    row = dataset.known_wells.iloc[wells[0]]
-    name = key
-    if phenomap.level == "well":
-        name = f"{name_of_well(row)}, {key}"
-    elif label["perturbation_type"] == "COMPOUND":
-        name = name_with_dose(label["treatment"], label["concentration"])
-    text = {name: value if isinstance(value, str) else "" for name, value in row.items()}
-    kind = text["perturbation_type"]
-    return Card(
-        name,
-        kind,
-        text["gene"],
-        text["treatment"],
-        text["SMILES"],
-        note=", ".join([_kind_words(kind, text), *_how_made(phenomap, len(wells))]),
-    )
-
-
-def _kind_words(kind: str, text: dict[str, str]) -> str:
-    if is_blinded(text["gene"]):
-        return "blinded gene"
-    return CONTROL_MEANING.get(text["treatment"]) or kind_in_words(kind)
-
-
-def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
-    align = phenomap.align if phenomap.align != "none" else "not aligned"
-    return count(n_wells, "well"), align
-
-
-def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
-    scores = phenomap.scores.loc[key]
-    strength = Number(
-        "strength",
-        _with_p(scores["strength"], scores["strength_p"]),
-        "Energy distance of its wells from the control wells: the larger, the further. It takes "
-        "five wells, and few wells score high without any effect. "
-        + _p_words(scores["strength_p"], "swaps of its wells with controls give as much"),
-    )
-    cosine = scores["strength_cosine"]
-    raw = Number(
-        SCORES_IN_WORDS["strength_cosine"],
-        "" if isnan(cosine) else f"{cosine:.2g}",
-        "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
-        "come, not aligned.",
-    )
-    consistency = Number(
-        "consistency",
-        _with_p(scores["consistency"], scores["consistency_p"]),
-        "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
-        + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
-    )
-    numbers = [strength, raw, consistency]
-    if not isnan(scores["agreement"]):
-        odd = scores["odd_guide"]
-        odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
-        agreement = _with_p(scores["agreement"], scores["agreement_p"])
-        tip = "Mean cosine of all pairs of its guides. "
-        tip += _p_words(scores["agreement_p"], "sets of guides of different genes agree as")
-        tip += odd_words or " No single guide stands out."
-        number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
-        text = f"{agreement}, not {number}" if number else agreement
-        numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
-    return tuple(numbers)
-
-
-def _with_p(value: float, p: float) -> str:
-    """A number; what is no more than chance is said to be."""
-    from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
-
-    chance = " (chance)" if p > LEVEL_OF_DOUBT else ""
-    if isnan(value):
-        return "" if isnan(p) else f"p {p:.2g}"
-    return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{value:.2f}{chance}"
-
-
-def _p_words(p: float, what: str) -> str:
-    if isnan(p):
-        return "There are too few wells to compare it with."
-    return f"Of random {what}: {100 * p:.2g} %, which is p."

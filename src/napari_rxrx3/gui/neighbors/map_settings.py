@@ -101,7 +101,11 @@ class MapSettings(QPushButton):
             with widget.changed.blocked():
                 if not isinstance(widget, ComboBox) or value in widget.choices:
                     widget.value = value
-        self.setText(f"by {query.level}")
+        align = "not aligned" if query.align == "none" else query.align
+        words = [f"by {query.level}", align, "" if query.metric == "cosine" else query.metric]
+        if len(self.embedding.choices) > 1:
+            words.insert(0, query.embedding or embedding)
+        self.setText(", ".join(filter(None, words)))
 
     def _offer(self, box: ComboBox, choices: list[str]) -> None:
         with box.changed.blocked():

@@ -18,7 +18,7 @@ from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["NeighborModel", "NeighborTable"]
+__all__ = ["NeighborModel", "NeighborTable", "about", "small"]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
@@ -224,7 +224,7 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
         kind = dose_in_words(neighbor.dose)
     wells = count(neighbor.n_wells, "well")
     about = f"{kind} · {wells}" if kind else wells
-    q = "" if math.isnan(neighbor.q_value) else _small(neighbor.q_value)
+    q = "" if math.isnan(neighbor.q_value) else small(neighbor.q_value)
     back = f"{neighbor.n_back}/{neighbor.n_alone}" if neighbor.n_alone else ""
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
     picture = "" if neighbor.well else "none"
@@ -232,7 +232,7 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     return str(neighbor.rank), picture, name, f"{neighbor.value:.2f}", q, back, doubts
 
 
-def _small(value: float) -> str:
+def small(value: float) -> str:
     """A probability in as few signs as possible."""
     if value >= 0.0995:
         return f"{value:.1f}".lstrip("0")
@@ -252,6 +252,11 @@ def _tip(neighbor: Neighbor, column: int, note: str = "") -> str:
         )
 
         return "\n".join(f"{name}: {DOUBTS[name]}" for name in neighbor.flags)
+    return "\n".join(about(neighbor, note))
+
+
+def about(neighbor: Neighbor, note: str = "") -> list[str]:
+    """All that is known of a neighbor, in lines."""
     lines = [neighbor.key, _shown(neighbor.well, note)]
     if not math.isnan(neighbor.p_value):
         lines += [
@@ -265,7 +270,7 @@ def _tip(neighbor: Neighbor, column: int, note: str = "") -> str:
         lines.append(f"comes back in {neighbor.n_back} of {neighbor.n_alone} experiments")
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
         lines += [] if math.isnan(value) else [f"{name} {value:.2f}"]
-    return "\n".join(lines)
+    return lines
 
 
 def _scaled(image: QImage) -> QIcon:

@@ -13,7 +13,7 @@ from napari_rxrx3.gui.work.debounce import LeadingDebounce
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.strip import Strip
+from napari_rxrx3.strips.strip import CONTROL, Strip
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -74,6 +74,7 @@ class Arranger(QObject):
         if kind == "wells":
             options.setdefault("wells", self._selected(dataset))
         if kind == "control":
+            session.set_beside_control(True)
             options.setdefault("turn", self._turn(well))
         self._kind, self._well = kind, well
         self._run(dataset, kind, well, options)
@@ -117,7 +118,7 @@ class Arranger(QObject):
         if self._said and self._said == self._session.message:
             self._session.say("")  # it is not about that
         self._said = ""
-        if self.is_keeping and self._kind and self._is_alone:
+        if self.is_keeping and self._kind and self._is_landed:
             if self._session.well == self._well:
                 self.keep(False)
             else:
@@ -128,12 +129,14 @@ class Arranger(QObject):
             self._tasks.cancel(_TASK)  # a strip that comes late would take the plate away
 
     @property
-    def _is_alone(self) -> bool:
-        """The current well is shown and nothing beside it."""
+    def _is_landed(self) -> bool:
+        """The current well is shown as it is when it was just gone to."""
         session = self._session
-        shown = [tile.well_id for tile in session.tiles]
-        return shown == [session.well] and session.strip is None and session.view == "well"
+        shown = [tile.well_id for tile in session.tiles if tile.role != CONTROL]
+        kind = session.strip.kind if session.strip is not None else ""
+        usual = "control" if session.beside_control else ""
+        return shown == [session.well] and kind in ("", usual) and session.view == "well"
 
     def _arrange_again(self) -> None:
-        if self.is_keeping and self._is_alone and not why_not(self._session, self._kind):
+        if self.is_keeping and self._is_landed and not why_not(self._session, self._kind):
             self.arrange(self._kind, {})

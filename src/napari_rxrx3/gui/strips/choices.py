@@ -156,8 +156,12 @@ def next_crop(crop: int) -> int:
 
 
 def show_alone(session: Session) -> None:
-    """Show the current well and nothing else, as it is; the question to the map stays."""
+    """Show the current well and nothing else, as it is; the question to the map stays.
+
+    Wells that are gone to are shown alone as well, until a control is asked for.
+    """
     session.want_strip("")
+    session.set_beside_control(False)
     session.set_difference(False)
     if session.chosen:
         session.light_up(())  # the set stays

@@ -9,7 +9,7 @@ from qtpy.QtGui import QDrag, QFontMetrics, QPainter, QPixmap
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.words import count
-from napari_rxrx3.gui.strips.inks import ink, paper
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.session import Session
 
 __all__ = ["WellDrop", "drag_wells", "mime_of", "wells_in"]

@@ -58,6 +58,10 @@ class ChosenWells:
         first, last = np.searchsorted(self.positions, [here.start, here.stop])
         return [str(i) for i in self.dataset.known_wells.index[self.positions[first:last]]]
 
+    def everywhere(self) -> list[str]:
+        """Ids of all of them."""
+        return [str(i) for i in self.dataset.known_wells.index[self.positions]]
+
 
 def find_wells(dataset: Dataset, chosen: Chosen, progress: Progress) -> ChosenWells:
     """All wells that the entries of a set were made of."""

@@ -10,8 +10,8 @@ from qtpy.QtGui import QBrush, QColor, QFontMetrics, QLinearGradient, QPainter, 
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.diverging import diverging
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.gui.words import elided
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
 from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.map.heat_map.legend import is_dark, paint_legend, paint_words
-from napari_rxrx3.gui.strips.inks import ink, paper
 
 if TYPE_CHECKING:
     from napari_rxrx3.gui.map.heat_map.frame import Frame

@@ -17,11 +17,11 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.gui.inks import ink
 from napari_rxrx3.gui.map.heat_map.frame import Frame
 from napari_rxrx3.gui.map.heat_map.legend import legend_room
 from napari_rxrx3.gui.map.heat_map.painter import HeatMapPainter
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.strips.inks import ink
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.heat_map import HeatMap

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.points.viewport import Viewport
-from napari_rxrx3.gui.strips.inks import ink, paper
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.words import elided
 
 __all__ = ["paint_axes", "paint_caption", "paint_legend"]

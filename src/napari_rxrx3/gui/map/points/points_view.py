@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_rxrx3.core.points.cloud import nearest
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
-from napari_rxrx3.gui.strips.inks import paper
+from napari_rxrx3.gui.inks import paper
 from napari_rxrx3.gui.widgets import OnDestroyed, TooltipByPlace
 from napari_rxrx3.gui.work.latest_only import LatestOnly
 

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_rxrx3.core.points.cloud import in_box, in_polygon
 from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Scene
+from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.map.points.overlay import (
     Inked,
     caption_in,
@@ -26,7 +27,6 @@ from napari_rxrx3.gui.map.points.overlay import (
 )
 from napari_rxrx3.gui.map.points.points_view import AT_ONCE, PointsView
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.strips.inks import ink, paper
 from napari_rxrx3.gui.words import wrapped_tooltip
 
 __all__ = ["MODES", "MapView"]

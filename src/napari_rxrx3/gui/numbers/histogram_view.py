@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.histograms import N_SD, StainHistogram
 from napari_rxrx3.core.stains import STAINS, Stain
+from napari_rxrx3.gui.inks import ink, legible, paper
+from napari_rxrx3.gui.numbers.intensities import Intensities
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.strips.inks import ink, legible, paper
-from napari_rxrx3.gui.strips.intensities import Intensities
 from napari_rxrx3.gui.widgets import TooltipByPlace
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
 from fonticon_mdi7 import MDI7
@@ -25,57 +25,15 @@ from qtpy.QtWidgets import (
 from napari_rxrx3.core.links import Link, links_for, plain_smiles
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
 from napari_rxrx3.core.words import kind_in_words
-from napari_rxrx3.gui.neighbors.structure import StructureView, why_no_picture
+from napari_rxrx3.gui.numbers.structure import StructureView, why_no_picture
 from napari_rxrx3.gui.words import Words, wrapped_tooltip
+from napari_rxrx3.maps.card import Card, Number
 
-__all__ = ["Card", "Number", "PerturbationCard"]
+__all__ = ["PerturbationCard"]
 
 BLINDED_NOTE = "blinded gene: its name is withheld"
 _NONE, _NO_NUMBER = "–", "This perturbation has no such number."
 _MAX_LINKS = 2
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number of a perturbation, e.g. ``Number("strength", "0.42  p .002", "How far ...")``.
-
-    Attributes
-    ----------
-    text : str
-        Empty if the number is missing; `tip` then says why.
-    tip : str
-        What it means, in a sentence or two.
-    """
-
-    label: str
-    text: str
-    tip: str = ""
-
-
-@dataclass(frozen=True)
-class Card:
-    """What is said of a perturbation.
-
-    Attributes
-    ----------
-    name : str
-        As people read it, e.g. ``"Bortezomib 2.5 µM"``.
-    kind : str
-        ``"CRISPR"``, ``"COMPOUND"`` or empty.
-    note : str
-        What else has to be said of it; empty: that a gene is blinded, or what a control is.
-    doubts : tuple of (str, str)
-        Short name and sentence of each reason to doubt.
-    """
-
-    name: str
-    kind: str = ""
-    gene: str = ""
-    treatment: str = ""
-    smiles: str = ""
-    note: str = ""
-    numbers: tuple[Number, ...] = ()
-    doubts: tuple[tuple[str, str], ...] = ()
 
 
 class PerturbationCard(QWidget):
@@ -89,7 +47,6 @@ class PerturbationCard(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._card: Card | None = None
-        self._busy = False
         self._drawable = True
         self._make_parts()
         self._lay_out()
@@ -110,11 +67,6 @@ class PerturbationCard(QWidget):
         self._show_doubts(shown.doubts)
         self._show_molecule(plain_smiles(shown.smiles))
         self._body.setVisible(card is not None)
-
-    def set_busy(self, busy: bool) -> None:
-        """Show dots in the place of the numbers while they are computed."""
-        self._busy = busy
-        self._show_numbers()
 
     def _make_parts(self) -> None:
         # in the order in which Tab goes through them
@@ -162,7 +114,7 @@ class PerturbationCard(QWidget):
 
     def _show_numbers(self) -> None:
         numbers = self._card.numbers if self._card else ()
-        if self._busy:
+        if self._card is not None and not self._card.is_scored:
             numbers = tuple(replace(number, text="…") for number in numbers)
             numbers = numbers or (Number("", "…", "The numbers are being computed."),)
         while len(self.numbers) < len(numbers):

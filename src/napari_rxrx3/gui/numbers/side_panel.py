@@ -19,17 +19,17 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.gui.line import Line
-from napari_rxrx3.gui.strips.arranger import Arranger
-from napari_rxrx3.gui.strips.choices import CHOICES, series_of, show_alone, why_no_control, why_not
-from napari_rxrx3.gui.strips.dose_curve import DoseCurveView
-from napari_rxrx3.gui.strips.histogram_view import HistogramView
-from napari_rxrx3.gui.strips.intensities import (
+from napari_rxrx3.gui.numbers.dose_curve import DoseCurveView
+from napari_rxrx3.gui.numbers.histogram_view import HistogramView
+from napari_rxrx3.gui.numbers.intensities import (
     ControlLevels,
     Intensities,
     IntensityRequest,
     asked_of,
     compare_intensities,
 )
+from napari_rxrx3.gui.strips.arranger import Arranger
+from napari_rxrx3.gui.strips.choices import CHOICES, series_of, show_alone, why_no_control, why_not
 from napari_rxrx3.gui.strips.keys import flicker, toggle_difference
 from napari_rxrx3.gui.strips.well_drag import WellDrop
 from napari_rxrx3.gui.widgets import tool_button

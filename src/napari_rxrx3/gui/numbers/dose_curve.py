@@ -9,8 +9,8 @@ from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_rxrx3.gui.inks import ink, legible, paper
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.strips.inks import ink, legible, paper
 from napari_rxrx3.gui.widgets import TooltipByPlace
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from napari_rxrx3.strips.strip import DoseCurve

@@ -1,0 +1,37 @@
+"""The window about the embedding itself: two maps compared, and what is known found again."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
+from napari_rxrx3.gui.compare.compare_panel import ComparePanel
+from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.session import Session
+
+__all__ = ["EmbeddingWindow"]
+
+_SIZE = QSize(560, 620)
+_TIPS = {
+    "Compare": "The nearest in two maps: other vectors, another alignment",
+    "Benchmark": "How much of what is known a map finds again",
+}
+
+
+class EmbeddingWindow(QWidget):
+    """Goes with the window of a dock, whose keys work in it; closing it keeps what it shows."""
+
+    def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget) -> None:
+        flags = Qt.WindowType.Tool | Qt.WindowType.WindowMaximizeButtonHint
+        super().__init__(parent, flags | Qt.WindowType.WindowCloseButtonHint)
+        self.compare = ComparePanel(session, tasks)
+        self.benchmark = BenchmarkPanel(session, tasks)
+        self.setWindowTitle("RxRx3: embedding")
+        self.tabs = QTabWidget()
+        for panel, (name, tip) in zip((self.compare, self.benchmark), _TIPS.items(), strict=True):
+            self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.tabs)
+        self.resize(_SIZE.boundedTo(self.screen().availableSize()))

@@ -1,0 +1,117 @@
+"""The two docks of a viewer, and the room that napari's own panels leave them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from napari_rxrx3.gui.napari_window import layer_docks_of, main_window_of, prefer_dock_area
+from napari_rxrx3.gui.widgets import call_later
+
+__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "docked"]
+
+EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
+"""The names by which the manifest offers them."""
+
+WIDE = 1500
+"""In a window of this width there is room for napari's panels beside ours."""
+_PLUGIN = "napari-rxrx3"
+_WIDTH, _HEIGHT = 392, 276
+_AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
+
+
+def docked(viewer: Any, name: str) -> Any:
+    """Return the widget of a dock of ours, opened if it is not, and to be seen."""
+    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, name)
+    widget.parentWidget().show()
+    return widget
+
+
+class Docks(QObject):
+    """Gives each dock of ours its place when it is first shown, and the canvas the most room.
+
+    In a narrow window napari's two panels of layers are folded away for as long as the explorer is
+    open; whoever shows them again has them.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        window = main_window_of(viewer)
+        super().__init__(window)
+        self._viewer = viewer
+        self._folded: list[str] = []
+        window.installEventFilter(self)
+        for name, area in _AREAS.items():
+            prefer_dock_area(f"{name} ({_PLUGIN})", area)
+        self._share_corners()
+
+    @property
+    def _window(self) -> QMainWindow:
+        """Not kept: its wrapper would keep all of napari's window."""
+        return main_window_of(self._viewer)
+
+    def open_neighbors(self) -> None:
+        """Open the dock of neighbors, if it is not there."""
+        docked(self._viewer, NEIGHBORS)
+
+    @property
+    def are_layers_shown(self) -> bool:
+        """Any of napari's panels of layers is to be seen."""
+        return any(dock.isVisible() for dock in layer_docks_of(self._viewer))
+
+    def place(self, widget: QWidget, name: str) -> None:
+        """Give a dock that was just opened its size, and the canvas the room of the layers."""
+        dock = widget.parentWidget()
+        if not isinstance(dock, QDockWidget) or dock.isFloating():
+            return
+        if name == EXPLORER:
+            self.fold_layers()
+        size, way = (
+            (_WIDTH, Qt.Orientation.Horizontal)
+            if name == EXPLORER
+            else (_HEIGHT, Qt.Orientation.Vertical)
+        )
+        self._window.resizeDocks([dock], [size], way)
+
+    def fold_layers(self) -> None:
+        """Hide napari's panels of layers in a narrow window."""
+        if self._window.width() < WIDE:
+            shown = [dock for dock in layer_docks_of(self._viewer) if dock.isVisible()]
+            for dock in shown:
+                dock.hide()
+            # by name: the docks would keep napari's window, too
+            self._folded = [dock.objectName() for dock in shown]
+
+    def unfold_layers(self) -> None:
+        """Show what was folded away."""
+        for dock in layer_docks_of(self._viewer) if self._folded else ():
+            if dock.objectName() in self._folded:
+                dock.show()
+        self._folded = []
+
+    def toggle_layers(self) -> None:
+        """Show napari's panels of layers, or hide them."""
+        shown = self.are_layers_shown
+        for dock in layer_docks_of(self._viewer):
+            dock.setVisible(not shown)
+        self._folded = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            call_later(self, self._share_corners)
+        return False
+
+    def _share_corners(self) -> None:
+        """Leave the dock at the right its full height; in a wide window the neighbors go first."""
+        window = self._window
+        right, bottom = (
+            Qt.DockWidgetArea.RightDockWidgetArea,
+            Qt.DockWidgetArea.BottomDockWidgetArea,
+        )
+        area = right if window.width() < WIDE else bottom
+        corner = Qt.Corner.BottomRightCorner
+        if window.corner(corner) != area:
+            window.setCorner(corner, area)
+        if window.corner(Qt.Corner.BottomLeftCorner) != bottom:
+            window.setCorner(Qt.Corner.BottomLeftCorner, bottom)

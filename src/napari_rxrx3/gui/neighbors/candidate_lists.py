@@ -1,0 +1,120 @@
+"""What is listed as candidates: neighbors of the map, or wells that belong to the query's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import isnan
+from typing import TYPE_CHECKING
+
+from napari_rxrx3.core.words import decimals, name_with_dose
+from napari_rxrx3.gui.neighbors.candidates import Candidate
+from napari_rxrx3.gui.neighbors.neighbor_table import about, small
+from napari_rxrx3.maps.spec import Query
+from napari_rxrx3.strips.strip import QUERY, Strip
+
+if TYPE_CHECKING:
+    from napari_rxrx3.dataset import Dataset
+    from napari_rxrx3.maps.neighbors import Neighbor
+
+__all__ = ["LISTS", "ORDERS", "WELLS", "tagged", "well_candidates", "with_neighbors"]
+
+ORDERS = {
+    "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
+    "opposite": ("most unlike", "The perturbations that look least like it"),
+    "strongest": ("strongest", "Of the whole map those with the strongest effect"),
+    "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
+}
+"""Lists that the map answers, by the orders of a `Query`: what they are called, and are."""
+
+WELLS = {
+    "replicates": ("replicates", "The other wells that received the same"),
+    "series": ("guides or doses", "All guides of the gene, or all doses of the compound"),
+    "position": ("same position", "The wells at the same place of other plates"),
+    "wells": ("selected wells", "The wells that are selected on the plate"),
+    "found": ("what was found", "The wells that were searched for, or chosen on the map"),
+}
+"""Lists of single wells."""
+
+LISTS = ORDERS | WELLS
+_MOST_FOUND = 2_000
+
+Progress = Callable[[int, int, str], None]
+
+
+def with_neighbors(neighbors: Sequence[Neighbor], value_name: str) -> list[Candidate]:
+    """Candidates for the answer of a map, as far as it is known."""
+    return [_of_neighbor(neighbor, value_name) for neighbor in neighbors]
+
+
+def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
+    numbers = [f"{value_name} {decimals(neighbor.value)}"]
+    if not isnan(neighbor.q_value):
+        numbers.append(f"q {small(neighbor.q_value)}")
+    if neighbor.n_alone:
+        numbers.append(f"{neighbor.n_back}/{neighbor.n_alone}")
+    doubts: tuple[str, ...] = ()
+    if neighbor.flags:
+        from napari_rxrx3.maps.evidence.doubts import DOUBTS  # loaded by then
+
+        doubts = tuple(f"{name}: {DOUBTS[name]}" for name in neighbor.flags)
+    return Candidate(
+        neighbor.rank,
+        neighbor.key,
+        name_with_dose(neighbor.name, neighbor.dose),
+        neighbor.well,
+        ("  ".join(numbers),),
+        doubts,
+        about=tuple(about(neighbor)),
+    )
+
+
+def well_candidates(
+    kind: str,
+    dataset: Dataset,
+    well: str,
+    query: Query,
+    wells: Sequence[str],
+    progress: Progress,
+) -> tuple[list[Candidate], str]:
+    """Candidates of one of the lists of `WELLS`, and what is to be said of it.
+
+    Parameters
+    ----------
+    wells : sequence of str
+        Those of the lists "wells" and "found".
+
+    Raises
+    ------
+    RxRx3Error
+        If there is nothing to list.
+    """
+    from napari_rxrx3.strips import arrange
+
+    if kind == "series":
+        kind = "doses" if dataset.row(well)["well_type"] == "compound" else "guides"
+    if kind == "found":
+        kind, wells = "wells", wells[:_MOST_FOUND]
+    strip = arrange(kind, dataset, well, query=query, wells=wells, progress=progress)
+    return _of_strip(strip, well), strip.note
+
+
+def _of_strip(strip: Strip, well: str) -> list[Candidate]:
+    shown = [tile for tile in strip.tiles if tile.well_id != well and tile.role != QUERY]
+    candidates = []
+    for rank, tile in enumerate(shown, start=1):
+        name, *lines = tile.label.split("\n")
+        key = tile.well_id or f"{rank}: {tile.label}"
+        candidates.append(Candidate(rank, key, name, tile.well_id, (" ".join(lines),)))
+    return candidates
+
+
+def tagged(candidates: Sequence[Candidate], tags: Mapping[str, int]) -> list[Candidate]:
+    """The same candidates with the tags of their wells.
+
+    Parameters
+    ----------
+    tags : mapping
+        Well id -> number of its tag.
+    """
+    return [replace(each, tag=tags.get(each.well or "", 0)) for each in candidates]

@@ -1,0 +1,151 @@
+"""How a candidate is painted: its picture, and below it what it is and how far to trust it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fonticon_mdi7 import MDI7
+from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
+from qtpy.QtGui import QBrush, QColor, QFontMetrics, QIcon, QImage, QPainter
+from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QWidget
+from superqt.fonticon import icon
+
+from napari_rxrx3.gui.hits.tag_buttons import ICON_SIZE, tag_icon
+from napari_rxrx3.gui.inks import ink, paper
+from napari_rxrx3.gui.words import elided
+from napari_rxrx3.hits.hit import Tag, tags_in_use
+
+if TYPE_CHECKING:
+    from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
+
+__all__ = ["CandidateDelegate", "paint_picture"]
+
+_MARGIN, _GAP = 4, 3
+_BLACK = QColor(0, 0, 0)
+_HATCH, _QUIET, _WAITING = QColor(105, 105, 105), QColor(150, 150, 150), QColor(90, 90, 90)
+_SINGLE = Qt.TextFlag.TextSingleLine
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | _SINGLE
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | _SINGLE
+_WRAPPED = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+
+
+class CandidateDelegate(QStyledItemDelegate):
+    """Paints the candidates of a model, all of one size."""
+
+    def __init__(self, model: CandidateModel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model, self._view = model, parent
+        self.side = 0
+        """Points of the screen on a side of a picture."""
+        self._warnings: dict[str, QIcon] = {}
+        self._tags: dict[Tag, QIcon] = {}
+
+    def size(self) -> QSize:
+        """Room that a candidate takes."""
+        return QSize(self.side + 2 * _MARGIN, self.side + self.height_of_words())
+
+    def height_of_words(self) -> int:
+        """Height of a candidate without its picture."""
+        line = QFontMetrics(self._view.font()).height()
+        return 2 * _MARGIN + _GAP + line * (1 + self._model.n_lines)
+
+    def sizeHint(self, option: Any, index: QModelIndex) -> QSize:
+        return self.size()
+
+    def paint(self, painter: QPainter, option: Any, index: QModelIndex) -> None:
+        candidate = self._model.candidates[index.row()]
+        box = QRect(option.rect.left() + _MARGIN, option.rect.top() + _MARGIN, self.side, self.side)
+        painter.save()
+        room = QRect(option.rect.topLeft(), self.size())
+        is_current = bool(option.state & QStyle.StateFlag.State_Selected)
+        if is_current:
+            painter.fillRect(room, ink(self._view, 0.16))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(room, ink(self._view, 0.07))
+        self._paint_picture(painter, box, candidate)
+        if candidate.tag:
+            self._tag(candidate.tag).paint(
+                painter, QRect(box.right() - ICON_SIZE - 2, box.top() + 4, ICON_SIZE, ICON_SIZE)
+            )
+        if is_current:
+            self._paint_frame(painter, box)
+        self._paint_words(painter, box, candidate)
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, box: QRect, candidate: Candidate) -> None:
+        painter.fillRect(box, _BLACK)
+        if candidate.well is None:
+            self._paint_note(painter, box, "no image here", _QUIET)
+            return
+        picture = self._model.pictures.picture(candidate.well)
+        if picture is not None:
+            paint_picture(painter, box, picture)
+        elif self._model.is_missing(candidate):
+            painter.fillRect(box, QBrush(_HATCH, Qt.BrushStyle.BDiagPattern))
+        else:
+            self._paint_note(painter, box, "…", _WAITING)
+
+    def _paint_note(self, painter: QPainter, box: QRect, text: str, color: QColor) -> None:
+        painter.setPen(color)
+        painter.drawRect(box.adjusted(0, 0, -1, -1))
+        painter.setFont(self._view.font())
+        painter.drawText(box.adjusted(8, 8, -8, -8), _WRAPPED, text)
+
+    def _paint_frame(self, painter: QPainter, box: QRect) -> None:
+        """Two tones, one of which is seen on any picture; thicker with the focus."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(paper(self._view))
+        painter.drawRect(box.adjusted(0, 0, -1, -1))
+        painter.setPen(ink(self._view))
+        for i in range(1, 4 if self._view.hasFocus() else 3):
+            painter.drawRect(box.adjusted(-i, -i, i - 1, i - 1))
+
+    def _paint_words(self, painter: QPainter, box: QRect, candidate: Candidate) -> None:
+        font = self._view.font()
+        height = QFontMetrics(font).height()
+        line = QRect(box.left(), box.bottom() + 1 + _GAP, box.width(), height)
+        painter.setFont(font)
+        painter.setPen(ink(self._view, 0.65))
+        rank = str(candidate.rank)
+        painter.drawText(line, _LEFT, rank)
+        room = line.adjusted(QFontMetrics(font).horizontalAdvance(f"{rank} ") + 2, 0, 0, 0)
+        if candidate.doubts:
+            room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
+        painter.setPen(ink(self._view))
+        middle = Qt.TextElideMode.ElideMiddle
+        painter.drawText(room, _LEFT, elided(font, candidate.name, room.width(), middle))
+        painter.setPen(ink(self._view, 0.8))
+        for text in candidate.lines:
+            line.translate(0, height)
+            painter.drawText(line, _LEFT, QFontMetrics(font).elidedText(text, middle, line.width()))
+
+    def _paint_doubts(self, painter: QPainter, line: QRect, n: int) -> int:
+        """Paint a sign of doubt at the end of a line, with the number of several; its left edge."""
+        left = line.right() - line.height()
+        if n > 1:
+            painter.drawText(line, _RIGHT, str(n))
+            left -= QFontMetrics(painter.font()).horizontalAdvance(str(n))
+        color = ink(self._view).name()
+        if color not in self._warnings:
+            self._warnings[color] = icon(MDI7.alert_outline, color=color)
+        square = QRect(left, line.top(), line.height(), line.height()).adjusted(1, 1, -1, -1)
+        self._warnings[color].paint(painter, square)
+        return left - 2
+
+    def _tag(self, number: int) -> QIcon:
+        tag = tags_in_use()[number - 1]
+        if tag not in self._tags:
+            self._tags[tag] = tag_icon(tag)
+        return self._tags[tag]
+
+
+def paint_picture(painter: QPainter, box: QRect, picture: QImage) -> None:
+    """Pixel by pixel where a picture was made for this size of this screen, else scaled."""
+    scale = painter.device().devicePixelRatioF()
+    if picture.width() == round(box.width() * scale):
+        exact = QImage(picture)
+        exact.setDevicePixelRatio(scale)
+        painter.drawImage(box.topLeft(), exact)
+    else:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(QRectF(box), picture)

@@ -1,0 +1,170 @@
+"""What is known of one perturbation, in words and numbers: what the window says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.core.words import (
+    SCORES_IN_WORDS,
+    count,
+    kind_in_words,
+    name_of_well,
+    name_with_dose,
+)
+
+if TYPE_CHECKING:  # the window needs the names below before any table
+    from napari_rxrx3.data.welldata import WellData
+    from napari_rxrx3.maps.phenomap import PhenoMap
+
+__all__ = ["Card", "Number", "card_of", "scored_card", "summary_of"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a perturbation, e.g. ``Number("strength", "0.42  p .002", "How far ...")``.
+
+    Attributes
+    ----------
+    text : str
+        Empty if the number is missing; `tip` then says why.
+    tip : str
+        What it means, in a sentence or two.
+    """
+
+    label: str
+    text: str
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is said of a perturbation.
+
+    Attributes
+    ----------
+    name : str
+        As people read it, e.g. ``"Bortezomib 2.5 µM"``.
+    kind : str
+        ``"CRISPR"``, ``"COMPOUND"`` or empty.
+    note : str
+        What else has to be said of it; empty: that a gene is blinded, or what a control is.
+    doubts : tuple of (str, str)
+        Short name and sentence of each reason to doubt.
+    is_scored : bool
+        False while numbers and doubts are being computed.
+    """
+
+    name: str
+    kind: str = ""
+    gene: str = ""
+    treatment: str = ""
+    smiles: str = ""
+    note: str = ""
+    numbers: tuple[Number, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
+    is_scored: bool = True
+
+
+def card_of(data: WellData, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
+    """What is known of an entry of a map before the map is scored."""
+    label = phenomap.labels.iloc[phenomap.row(key)]
+    row = data.known_wells.iloc[wells[0]]
+    name = key
+    if phenomap.level == "well":
+        name = f"{name_of_well(row)}, {key}"
+    elif label["perturbation_type"] == "COMPOUND":
+        name = name_with_dose(label["treatment"], label["concentration"])
+    text = {name: value if isinstance(value, str) else "" for name, value in row.items()}
+    kind = text["perturbation_type"]
+    return Card(
+        name,
+        kind,
+        text["gene"],
+        text["treatment"],
+        text["SMILES"],
+        note=", ".join([_kind_words(kind, text), *_how_made(phenomap, len(wells))]),
+        is_scored=False,
+    )
+
+
+def scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
+    """The card with the numbers and doubts of a map that is scored."""
+    from napari_rxrx3.maps.evidence.doubts import DOUBTS
+
+    phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
+    doubts = tuple((name, DOUBTS[name]) for name in phenomap.doubts_of(key))
+    return replace(card, numbers=_numbers(phenomap, key), doubts=doubts, is_scored=True)
+
+
+def summary_of(card: Card) -> str:
+    """The card in one line: what it is, and its numbers as far as they are known."""
+    numbers = [f"{number.label} {number.text}" for number in card.numbers if number.text]
+    return "   ".join(filter(None, [card.note, ", ".join(numbers)]))
+
+
+def _kind_words(kind: str, text: dict[str, str]) -> str:
+    if is_blinded(text["gene"]):
+        return "blinded gene"
+    return CONTROL_MEANING.get(text["treatment"]) or kind_in_words(kind)
+
+
+def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
+    align = phenomap.align if phenomap.align != "none" else "not aligned"
+    return count(n_wells, "well"), align
+
+
+def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
+    scores = phenomap.scores.loc[key]
+    strength = Number(
+        "strength",
+        _with_p(scores["strength"], scores["strength_p"]),
+        "Energy distance of its wells from the control wells: the larger, the further. It takes "
+        "five wells, and few wells score high without any effect. "
+        + _p_words(scores["strength_p"], "swaps of its wells with controls give as much"),
+    )
+    cosine = scores["strength_cosine"]
+    raw = Number(
+        SCORES_IN_WORDS["strength_cosine"],
+        "" if isnan(cosine) else f"{cosine:.2g}",
+        "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
+        "come, not aligned.",
+    )
+    consistency = Number(
+        "consistency",
+        _with_p(scores["consistency"], scores["consistency_p"]),
+        "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
+        + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
+    )
+    numbers = [strength, raw, consistency]
+    if not isnan(scores["agreement"]):
+        odd = scores["odd_guide"]
+        odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
+        agreement = _with_p(scores["agreement"], scores["agreement_p"])
+        tip = "Mean cosine of all pairs of its guides. "
+        tip += _p_words(scores["agreement_p"], "sets of guides of different genes agree as")
+        tip += odd_words or " No single guide stands out."
+        number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
+        text = f"{agreement}, not {number}" if number else agreement
+        numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
+    return tuple(numbers)
+
+
+def _with_p(value: float, p: float) -> str:
+    """A number; what is no more than chance is said to be."""
+    from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
+
+    chance = " (chance)" if p > LEVEL_OF_DOUBT else ""
+    if isnan(value):
+        return "" if isnan(p) else f"p {p:.2g}"
+    return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{value:.2f}{chance}"
+
+
+def _p_words(p: float, what: str) -> str:
+    if isnan(p):
+        return "There are too few wells to compare it with."
+    return f"Of random {what}: {100 * p:.2g} %, which is p."
