@@ -28,7 +28,8 @@ from benchmarks.settings import Settings
 from benchmarks.synthetic_images import CORE, TARS, files_of
 from benchmarks.window import pump
 from napari_rxrx3.dataset import open_dataset
-from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateStrip
+from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip
+from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.thumbnails import PictureForm, Thumbnails
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks

@@ -23,8 +23,9 @@ from napari_rxrx3.data.demo.screen_files import write_demo
 from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
-from napari_rxrx3.gui.docking import dock_explorer
+from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
 from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.hits.queue import queue_of_plate
@@ -118,24 +119,26 @@ def keep(made: Path, folder: Path, every: bool) -> int:
 
 
 def save_tabs(demo: Path, folder: Path, theme: str) -> None:
-    """Save the tabs beside the list of neighbors."""
+    """Save the window about the embedding."""
     viewer = napari.Viewer()
     viewer.theme = theme
     explorer = dock_explorer(viewer)
     viewer.window.resize(1280, 800)
     explorer.session.open(open_dataset(write_demo(demo)))
     show_neighbors(explorer, "PLK1")
-    explorer.tabs.setCurrentWidget(explorer.compare)
+    window = dock_neighbors(viewer).embedding
+    window.show()
+    window.tabs.setCurrentWidget(window.compare)
     wait_until(lambda: explorer.is_settled)
-    save_window(viewer, folder / f"compare-{theme}-{SMALL}.png")
-    explorer.tabs.setCurrentWidget(explorer.benchmark)
+    window.grab().save(str(folder / f"compare-{theme}-{SMALL}.png"))
+    window.tabs.setCurrentWidget(window.benchmark)
     with tempfile.TemporaryDirectory() as temporary:
         pairs = Path(temporary, "pairs.csv")
         pairs.write_text("entity1,entity2\n" + "".join(f"{a},{b}\n" for a, b in PAIRS))
-        explorer.benchmark.set_file(str(pairs))
-        explorer.benchmark.run.click()
+        window.benchmark.set_file(str(pairs))
+        window.benchmark.run.click()
         wait_until(lambda: explorer.is_settled)
-    save_window(viewer, folder / f"benchmark-{theme}-{SMALL}.png")
+    window.grab().save(str(folder / f"benchmark-{theme}-{SMALL}.png"))
     close_window(viewer, explorer)
 
 
@@ -160,7 +163,7 @@ def save_side_by_side(demo: Path, folder: Path) -> None:
 def show_strip(explorer: ExplorerWidget, well: str, kind: str) -> None:
     """Show wells beside a well, and the tab that tells about them."""
     session = explorer.session
-    explorer.tabs.setCurrentWidget(explorer.side_by_side)
+    explorer.tabs.setCurrentWidget(explorer.numbers)
     session.select_well(well)
     wait_until(lambda: explorer.is_settled)
     session.want_strip(kind)
@@ -188,9 +191,10 @@ def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidge
 def save_map(demo: Path, folder: Path) -> None:
     """Save the map of all entries, a lasso around a group and where it leads, two screens."""
     viewer, explorer = window_on_demo(demo, "dark")
-    panel = explorer.map
+    neighbors = dock_neighbors(viewer)
+    panel = neighbors.map
     show_neighbors(explorer, "PLK1")
-    explorer.tabs.setCurrentWidget(panel)
+    neighbors.show_map()
     wait_until(lambda: explorer.is_settled)
     save_window(viewer, folder / f"map-dark-{SMALL}.png")
     save_larger(explorer, folder / "map-larger-dark.png")
@@ -205,7 +209,7 @@ def save_map(demo: Path, folder: Path) -> None:
         review_chosen(explorer)
         save_window(viewer, folder / f"lasso-hits-dark-{SMALL}.png")
         explorer.session.set_review(None)
-    explorer.tabs.setCurrentWidget(panel)
+    neighbors.show_map()
     panel.chosen.clear.click()
     panel.show_page("pairs")
     wait_until(lambda: explorer.is_settled)
@@ -217,12 +221,12 @@ def save_umap_and_heat_map(demo: Path, folder: Path) -> None:
     """Save the map laid out by UMAP, and a heat map with a pair of it side by side."""
     viewer, explorer = window_on_demo(demo, "light")
     show_neighbors(explorer, "PLK1")
-    explorer.tabs.setCurrentWidget(explorer.map)
-    explorer.map.map_page.controls.method_chosen.emit("umap")
+    dock_neighbors(viewer).show_map()
+    map_of(explorer).map_page.controls.method_chosen.emit("umap")
     wait_until(lambda: explorer.is_settled)
     save_larger(explorer, folder / "umap-light.png")
-    explorer.map.show_page("heat")
-    explorer.map.heat_map.show_text("\n".join(ALIKE))
+    map_of(explorer).show_page("heat")
+    map_of(explorer).heat_map.show_text("\n".join(ALIKE))
     wait_until(lambda: explorer.is_settled)
     choose_cell(explorer, "PSMB5", "PSMA1")
     save_window(viewer, folder / f"heat-map-light-{SMALL}.png")
@@ -232,7 +236,7 @@ def save_umap_and_heat_map(demo: Path, folder: Path) -> None:
 
 def save_larger(explorer: ExplorerWidget, path: Path) -> None:
     """Save the map in a window of its own, and bring it back."""
-    larger = explorer.map.detached
+    larger = map_of(explorer).detached
     larger.take_out()
     wait_until(lambda: explorer.is_settled)
     larger.window.grab().save(str(path))
@@ -240,9 +244,13 @@ def save_larger(explorer: ExplorerWidget, path: Path) -> None:
     wait_until(lambda: explorer.is_settled)
 
 
+def map_of(explorer: ExplorerWidget) -> MapPanel:
+    return dock_neighbors(explorer.workspace.viewer).map
+
+
 def draw_lasso(explorer: ExplorerWidget, keys: tuple[str, ...]) -> None:
     """Draw with the mouse around entries of the map, as a person does."""
-    page = explorer.map.map_page
+    page = map_of(explorer).map_page
     page.controls.modes["lasso"].click()
     rows = [page.scene.phenomap.row(key) for key in keys]
     outline = QPolygonF([page.view.place_of(row) for row in rows]).boundingRect()
@@ -258,7 +266,7 @@ def draw_lasso(explorer: ExplorerWidget, keys: tuple[str, ...]) -> None:
 
 def review_chosen(explorer: ExplorerWidget) -> None:
     """Go through the chosen set in the tab Hits, and tag the first two."""
-    explorer.map.chosen.queue.click()
+    map_of(explorer).chosen.queue.click()
     wait_until(lambda: explorer.is_settled)
     review = explorer.session.review
     for tag in (1, 1):
@@ -270,7 +278,7 @@ def review_chosen(explorer: ExplorerWidget) -> None:
 
 def choose_cell(explorer: ExplorerWidget, row: str, column: str) -> None:
     """Click on a pair of the heat map, which shows both, and leave the mouse there."""
-    view = explorer.map.heat_map.view
+    view = map_of(explorer).heat_map.view
     place = view.middle_of(*(view.heat_map.keys.index(key) for key in (row, column)))
     QTest.mouseMove(view, place)
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)

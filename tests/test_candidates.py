@@ -17,6 +17,7 @@ from qtpy.QtGui import (
     QContextMenuEvent,
     QDrag,
     QFocusEvent,
+    QFontMetrics,
     QImage,
     QKeyEvent,
     QPainter,
@@ -31,7 +32,9 @@ from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.gui.neighbors.candidate_painting import paint_picture
-from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateStrip, CandidateView
+from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip, CandidateView
+from napari_rxrx3.gui.neighbors.candidates import Candidate
+from napari_rxrx3.gui.words import elided
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 
@@ -81,8 +84,9 @@ class Shown:
         return int(self.view.horizontalScrollBar().value())
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
-        QApplication.processEvents()
+        for _ in range(2):  # what is read is drawn, and what has to wait for that is waited for
+            self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
+            QApplication.processEvents()
 
     def open(self, dataset: Any, candidates: Sequence[Candidate], dtype: str = "uint8") -> None:
         self.strip.set_dataset(dataset)
@@ -404,6 +408,18 @@ def test_a_tag_is_marked_in_its_color(shown: Shown, core: Any) -> None:
     shown.settle()
     assert has_mark(0)
     assert not has_mark(1)
+
+
+@pytest.mark.parametrize("name", ["Lorlatinib?(PF-6463922) 12.5 µM", "a very long name 2.5 µM"])
+def test_a_name_that_is_cut_never_has_another_dose(qapp: Any, name: str) -> None:
+    dose = name[name.rindex(" ", 0, -3) :]
+    font = QApplication.font()
+    whole = QFontMetrics(font).horizontalAdvance(name)
+    for width in range(10, whole + 1):
+        cut = elided(font, name, width, Qt.TextElideMode.ElideMiddle)
+        assert cut.endswith(dose) or "µM" not in cut
+    assert elided(font, name, whole, Qt.TextElideMode.ElideMiddle) == name
+    assert "…" in elided(font, name, whole - 5, Qt.TextElideMode.ElideMiddle)
 
 
 # -- what the user does ---------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from builders import Screen, Store, control_row, dose_row, guide_row, noise, served, smooth
+from napari_rxrx3.core.mosaic import hatch_level
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from window import Window
@@ -152,7 +153,7 @@ def test_keys_toggle_stains_and_show_one_alone(window: Window) -> None:
     window.qtbot.keyClick(canvas, Qt.Key.Key_5, Qt.KeyboardModifier.ShiftModifier)
     assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]
     assert window.stains[4].colormap.name != "gray"
-    button = window.explorer.stains.buttons[2]
+    button = window.explorer.workspace.stains.buttons[2]
     assert not button.isChecked()
     window.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert window.stains[2].visible
@@ -190,7 +191,7 @@ def test_contrast_by_hand_is_kept_and_can_be_reset(window: Window) -> None:
     assert window.session.contrast_rule == "by hand"
     window.click_well("D04")
     assert tuple(window.stains[1].contrast_limits) == (100, 2000)
-    window.qtbot.mouseClick(window.explorer.stains.reset, Qt.MouseButton.LeftButton)
+    window.explorer.workspace.stains.reset.trigger()
     window.settle()
     assert tuple(window.stains[1].contrast_limits) == before
     assert window.session.contrast_rule == "from controls"
@@ -343,13 +344,17 @@ def test_what_is_missing_is_hatched_and_said(
     pixels = window.pixels_of("compound-001_1_D05")
     assert all(np.array_equal(pixels[i], planes[i]) for i in (0, 1, 3, 4, 5))
     hatch = pixels[2]
-    assert 0 < (hatch == 65535).mean() < 0.5
+    level = round(hatch_level(window.stains[2].contrast_limits))
+    assert set(np.unique(hatch)) == {0, level}
+    assert 0 < (hatch == level).mean() < 0.5
     message = window.explorer.status.message.text()
     for word in ("compound-001_1_D05", "channel 3", "D05_s1_w3.png", "not a PNG"):
         assert word in message
     assert "compound-001_1_D05" in window.session.failures
     window.click_well("E04")
-    assert all((layer.data == 65535).any() for layer in window.stains)
+    for layer in window.stains:
+        level = round(hatch_level(layer.contrast_limits))
+        assert set(np.unique(layer.data)) == {0, level}
     window.click_well("D04")
     assert window.shows("compound-001_1_D04"), "the rest keeps working"
 
@@ -553,8 +558,8 @@ def test_a_reopened_dock_shows_the_state_of_the_session(window: Window) -> None:
     window.session.set_contrast_rule("by hand")
     window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
     _, explorer = window.viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
-    assert explorer.stains.rule.currentText() == "contrast by hand"
-    assert not explorer.stains.buttons[1].isChecked()
+    assert explorer.workspace.stains.rule == "by hand"
+    assert not explorer.workspace.stains.buttons[1].isChecked()
 
 
 # --- closing the window while something is under way ------------------------------------------

@@ -227,7 +227,7 @@ def test_f5_keeps_what_is_looked_at_and_finds_what_is_new(window: Window, root: 
 def test_the_menu_opens_again_as_f5_does(window: Window, root: Path) -> None:
     open_place(window, Place(root, "tar"))
     before = window.session.dataset
-    entry = next(a for a in window.explorer.open_button.menu().actions() if a.text() == "Again")
+    entry = next(a for a in window.explorer.open_button.menu().actions() if a.text() == "Reload")
     assert isinstance(entry, QAction)
     assert "F5" in entry.toolTip()
     entry.trigger()

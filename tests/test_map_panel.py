@@ -308,7 +308,6 @@ def test_the_set_becomes_a_queue_and_a_tag_on_it_colors_its_point(window: Window
     assert session.review.queue.title.endswith("chosen on the map")
     first = session.review.queue.items[0]
     session.review.tag(first.well_id, 1)
-    explorer.tabs.setCurrentWidget(explorer.map)
     color_by(window, "tags")
     coloring = page(window)._coloring
     assert coloring is not None
@@ -506,7 +505,7 @@ def test_m_opens_the_tab_and_the_map_has_its_keys(window: Window) -> None:
     window.turn_to(window.neighbors.panel)
     press(window, window.map, Qt.Key.Key_M)
     window.qtbot.waitUntil(
-        lambda: window.explorer.tabs.currentWidget() is window.neighbors.map, timeout=5_000
+        lambda: window.neighbors.tabs.currentWidget() is window.neighbors.map, timeout=5_000
     )
     view = page(window).view
     assert view.hasFocus()
@@ -546,10 +545,9 @@ def test_larger_is_a_window_of_its_own_that_goes_back_into_the_tab(window: Windo
 
 
 def test_all_tabs_can_be_read_beside_each_other(window: Window) -> None:
-    bar = window.explorer.tabs.tabBar()
-    assert bar.sizeHint().width() <= 400 - 12
-    scrolling = [button for button in bar.findChildren(QToolButton) if button.isVisible()]
-    assert not scrolling
+    for tabs in (window.explorer.tabs, window.neighbors.tabs):
+        bar = tabs.tabBar()
+        assert not [button for button in bar.findChildren(QToolButton) if button.isVisible()]
 
 
 def test_every_control_says_what_it_is_for(window: Window) -> None:
@@ -582,12 +580,11 @@ def test_a_session_without_data_and_one_without_vectors_work(
     screen = made_screen()
     screen.write_metadata(tmp_path / "bare" / "metadata.csv")
     screen.write_tars(tmp_path / "bare")
-    tabs = window.explorer.tabs
     window.session.open(None)
     window.settle()
     assert page(window).scene is None
     window.open(tmp_path / "bare")
-    tabs.setCurrentWidget(window.neighbors.map)
+    window.turn_to(window.neighbors.map)
     window.settle()
     assert "no embeddings" in page(window).note.text()
     assert page(window).scene is None

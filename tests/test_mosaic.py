@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_rxrx3.core.mosaic import Mosaic, Tile, cropped, hatched, in_grid, reduction_for
+from napari_rxrx3.core.mosaic import (
+    Mosaic,
+    Tile,
+    cropped,
+    hatch_level,
+    hatched,
+    in_grid,
+    reduction_for,
+)
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 70))
 UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
@@ -131,14 +139,14 @@ def test_each_tile_shows_its_plane_and_a_missing_one_is_hatched(
         for i, tile in enumerate(mosaic.tiles)
         if i not in missing
     }
-    picture = mosaic.render(planes, UINT16)
+    picture = mosaic.render(planes, UINT16, level=900)
     assert (picture.shape, picture.dtype) == (mosaic.shape, UINT16)
     between = np.ones(picture.shape, dtype=bool)
     for tile in mosaic.tiles:
         part_of(between, mosaic, tile)[:] = False
         expected = planes.get(str(tile.well_id))
         if expected is None:
-            expected = hatched(shape, UINT16)
+            expected = hatched(shape, UINT16, 900)
         np.testing.assert_array_equal(part_of(picture, mosaic, tile), expected)
     assert not picture[between].any()
 
@@ -147,12 +155,12 @@ def test_each_tile_shows_its_plane_and_a_missing_one_is_hatched(
     shape=st.tuples(st.integers(1, 600), st.integers(1, 600)),
     dtype=st.sampled_from([UINT8, UINT16]),
 )
-def test_hatching_is_bright_thin_and_crosses_the_whole_tile(
+def test_hatching_is_thin_and_crosses_the_whole_tile(
     shape: tuple[int, int], dtype: np.dtype
 ) -> None:
-    picture = hatched(shape, dtype)
+    picture = hatched(shape, dtype, 90)
     assert (picture.shape, picture.dtype) == (shape, dtype)
-    assert set(np.unique(picture)) <= {0, np.iinfo(dtype).max}
+    assert set(np.unique(picture)) <= {0, 90}
     assert picture.any()
     if min(shape) >= 100:
         assert 0.02 < (picture > 0).mean() < 0.25
@@ -160,10 +168,29 @@ def test_hatching_is_bright_thin_and_crosses_the_whole_tile(
             assert corner.any()
 
 
+@given(low=st.floats(-500, 60_000), width=st.floats(5, 60_000))
+def test_hatching_is_seen_in_every_contrast_and_is_dimmer_than_data(
+    low: float, width: float
+) -> None:
+    level = hatched((40, 40), UINT16, hatch_level((low, low + width))).max()
+    at = (level - low) / width
+    assert level >= 1
+    if low >= 0 and low + width < 65_535:
+        assert 0.05 < at < 0.5
+
+
+def test_hatching_among_wells_follows_from_their_pixels() -> None:
+    planes = {"gene-001_1_B02": np.full((40, 40), 50, np.uint16)}
+    planes["gene-001_1_B02"][::2] = 150
+    mosaic = row_of(2, (40, 40))
+    lines = part_of(mosaic.render(planes, UINT16), mosaic, mosaic.tiles[1])
+    assert 50 < lines.max() < 150
+
+
 def test_a_tile_without_a_well_is_hatched_whatever_else_is_there() -> None:
     mosaic = Mosaic((Tile("gene-001_1_B02", "query"), Tile(None, "no control", column=1)), (40, 40))
-    picture = mosaic.render({"gene-001_1_B02": np.full((40, 40), 7, np.uint8)}, UINT8)
-    np.testing.assert_array_equal(picture[:, -40:], hatched((40, 40), UINT8))
+    picture = mosaic.render({"gene-001_1_B02": np.full((40, 40), 7, np.uint8)}, UINT8, level=9)
+    np.testing.assert_array_equal(picture[:, -40:], hatched((40, 40), UINT8, 9))
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (50, 60), (20, 60), (1, 1)])
@@ -172,8 +199,9 @@ def test_a_plane_of_another_shape_is_cropped_and_hatched_where_it_ends(
 ) -> None:
     mosaic = row_of(2, (40, 40))
     plane = np.full(shape, 7, np.uint8)
-    part = part_of(mosaic.render({"gene-001_1_B02": plane}, UINT8), mosaic, mosaic.tiles[0])
-    expected = hatched((40, 40), UINT8)
+    picture = mosaic.render({"gene-001_1_B02": plane}, UINT8, level=9)
+    part = part_of(picture, mosaic, mosaic.tiles[0])
+    expected = hatched((40, 40), UINT8, 9)
     expected[: shape[0], : shape[1]] = 7
     np.testing.assert_array_equal(part, expected)
 

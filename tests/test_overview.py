@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from builders import Screen, control_row, guide_row, noise, smooth
-from napari_rxrx3.core.mosaic import hatched
+from napari_rxrx3.core.mosaic import hatch_level, hatched
 from napari_rxrx3.core.plate import parse_address
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from window import Window
@@ -181,7 +181,7 @@ def test_a_click_on_the_map_stays_in_the_plate_and_a_neighbor_leaves_it(window: 
     window.neighbors.panel.table.selectRow(0)
     window.settle()
     assert window.session.view == "well"
-    assert len(window.explorer.workspace.picture.mosaic.tiles) == 3
+    assert len(window.explorer.workspace.picture.mosaic.tiles) == 2
 
 
 def test_another_plate_is_shown_in_its_turn(window: Window) -> None:
@@ -234,8 +234,9 @@ def test_missing_and_damaged_wells_are_hatched(
     damage(root / "images" / "gene-001" / "Plate1.tar", "C03_s1_w2")
     window = open_window(root, screen)
     show_plate(window)
-    lines = hatched((FAR, FAR), np.dtype("u1"))
     for stain, address in ((1, "D05"), (6, "D05"), (4, "C05"), (2, "C03")):
+        level = hatch_level(window.stains[stain - 1].contrast_limits)
+        lines = hatched((FAR, FAR), np.dtype("u1"), level)
         np.testing.assert_array_equal(slot(window, stain, address), lines)
     for stain, address in ((3, "C05"), (1, "C03")):
         plane = screen.planes[f"gene-001_1_{address}"][stain - 1]

@@ -9,6 +9,7 @@ import numpy as np
 
 import napari_rxrx3 as rx
 from builders import Screen, control_row, noise, png, write, write_tar
+from napari_rxrx3.core.mosaic import hatch_level
 from napari_rxrx3.core.overview import Block
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.files.storage import Storage
@@ -85,7 +86,11 @@ def test_a_plate_without_images_is_hatched_in_any_contrast(root: Path, cache: Pa
     screen.planes = {}
     screen.write_rxrx3(root)
     fill = filled(rx.open_dataset(root, cache))
-    assert slot(fill, 1, ADDRESSES[0]).max() == 65535
+    for limits in ((0, 40), (200, 3000), (9000, 65000)):
+        fill.whole(64).set_contrast((limits,) * 6)
+        level = int(slot(fill, 1, ADDRESSES[0]).max())
+        assert level == round(hatch_level(limits))
+        assert limits[0] < level < sum(limits) / 2
 
 
 def test_pixels_of_another_depth_and_size_are_shown_close_up(root: Path, cache: Path) -> None:

@@ -258,7 +258,7 @@ def test_how_candidates_are_shown_is_kept_from_the_window(plugin: Any, tmp_path:
 
 def test_another_palette_recolors_an_open_window(window: Window) -> None:
     before = window.viewer.screenshot(canvas_only=True, flash=False)
-    swatches = window.explorer.stains.grab().toImage()
+    swatches = window.explorer.workspace.stains.grab().toImage()
     page = open_page(window.viewer, window.qtbot)
     page.choose("Colors of the stains", "Okabe-Ito")
     page.click(page.dialog._button_ok)
@@ -266,7 +266,7 @@ def test_another_palette_recolors_an_open_window(window: Window) -> None:
         expected = PALETTES["Okabe-Ito"].colors[stain.number - 1]
         np.testing.assert_allclose(layer.colormap.colors[-1][:3], expected, atol=1e-6)
     assert not np.array_equal(window.viewer.screenshot(canvas_only=True, flash=False), before)
-    assert window.explorer.stains.grab().toImage() != swatches
+    assert window.explorer.workspace.stains.grab().toImage() != swatches
     window.click_well("B03")
     assert window.shows("gene-001_1_B03")
 
@@ -307,6 +307,7 @@ def test_another_tile_size_is_read_at_once(window: Window) -> None:
     settings().display.tile_size = SIZE // 2
     window.settle()
     assert window.explorer.workspace.picture.mosaic.tile_shape == (SIZE // 2, SIZE // 2)
+    window.session.set_beside_control(False)
     window.click_well("B04")
     assert window.shows("gene-001_1_B04")  # alone, a well is shown in full
 
@@ -328,7 +329,7 @@ def test_the_contrast_rule_holds_for_open_and_for_new_windows(
     window = new_window()
     settings().display.contrast_rule = "from this well"
     assert window.session.contrast_rule == "from this well"
-    assert window.explorer.stains.rule.currentText() == "contrast from this well"
+    assert window.explorer.workspace.stains.rule == "from this well"
     assert new_window().session.contrast_rule == "from this well"
 
 

@@ -93,7 +93,7 @@ def test_the_window_reaches_for_nothing_until_a_link_is_clicked(
     assert strangers(result) == []
     used, links = result["said"]
     assert used[0] == "the window was used"
-    assert used[2] == 6  # it has answered: the other genes, three doses and the control
+    assert used[2] == 4  # it has answered: the other genes, a compound and the control
     _, n_links, before, after = links
     assert n_links == 2
     assert before == []
@@ -272,8 +272,13 @@ def test_names_are_shown_as_they_are_everywhere(
     main = window.viewer.window._qt_window
     seen = 0
     window.click_well("C02")
-    for number in range(window.explorer.tabs.count()):
-        window.explorer.tabs.setCurrentIndex(number)
+    pages = [
+        (tabs, number)
+        for tabs in (window.explorer.tabs, window.neighbors.tabs)
+        for number in range(tabs.count())
+    ]
+    for tabs, number in pages:
+        tabs.setCurrentIndex(number)
         window.settle()
         assert obeyed(main) == []
         seen += sum(BOLD in label.text() for label in main.findChildren(QLabel))

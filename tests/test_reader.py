@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,139 @@ def test_data_behind_a_url_are_read(folder: Path) -> None:
     assert_shows(read(f"{url}/train-00000-of-00001.parquet"), FIRST, core=True)
 
 
+# --- several at once -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which one can choose several files that belong together."""
+    folder = tmp_path_factory.mktemp("many")
+    rows = [b.guide_row("gene-001", plate, "B02", "PLK1") for plate in range(1, 7)]
+    screen = b.Screen(rows, {row["well_id"]: SCREEN.planes[FIRST] for row in rows})
+    screen.write_tars(folder)
+    shards = b.Screen(
+        rows,
+        {row["well_id"]: CORE.planes[FIRST] for row in rows},
+        {row["well_id"]: SCREEN.vectors[FIRST] for row in rows},
+    )
+    shards.write_core(folder, cuts=range(6, 36, 6))
+    for place in (folder, folder / "data", folder / "images" / "gene-001"):
+        screen.write_metadata(place / "metadata.csv")
+    SCREEN.write_folders(folder / "png")
+    SCREEN.write_metadata(folder / "png" / PLATE / "metadata.csv")
+    shards.write_embeddings(folder / "data" / "embeddings.parquet")
+    return folder
+
+
+def files_of(many: Path, which: str) -> list[Path]:
+    plate, tars = many / "png" / PLATE, many / "images" / "gene-001"
+    shards = sorted((many / "data").glob("train-*.parquet"))
+    first = sorted(plate.glob("B02*"))
+    return {
+        "an image": first[2:3],
+        "five images": first[1:],
+        "six images": first,
+        "six images from the last": first[::-1],
+        "images and metadata": [plate / "metadata.csv", *first],
+        "images, then metadata": [*first, plate / "metadata.csv"],
+        "two shards": shards[:2],
+        "six shards": shards,
+        "six tars": sorted(tars.glob("*.tar")),
+        "metadata and tars": [tars / "metadata.csv", *sorted(tars.glob("*.tar"))],
+        "metadata and shards": [many / "data" / "metadata.csv", *shards],
+        "shards, then metadata": [*shards, many / "data" / "metadata.csv"],
+        "embeddings and shards": [many / "data" / "embeddings.parquet", *shards],
+    }[which]
+
+
+TOGETHER = [
+    *("an image", "five images", "six images", "six images from the last"),
+    *("images and metadata", "images, then metadata", "two shards", "six shards", "six tars"),
+    *("metadata and tars", "metadata and shards", "shards, then metadata"),
+    "embeddings and shards",
+]
+
+
+@pytest.mark.parametrize("which", TOGETHER)
+def test_files_that_are_opened_together_give_one_well(many: Path, viewer: Any, which: str) -> None:
+    """Napari hands them to the reader one after the other."""
+    viewer.open(files_of(many, which), plugin="napari-rxrx3")
+    assert [layer.name for layer in viewer.layers] == [f"{FIRST} {s.name}" for s in STAINS]
+    core = "shard" in which
+    expected = b.decoded_jp2(CORE.planes[FIRST]) if core else SCREEN.planes[FIRST]
+    for layer, plane in zip(viewer.layers, expected, strict=True):
+        np.testing.assert_array_equal(layer.data, plane)
+
+
+@pytest.mark.parametrize("which", ["six images", "six shards", "six tars", "images and metadata"])
+def test_a_stack_of_them_is_one_well_too(many: Path, viewer: Any, which: str) -> None:
+    paths = [str(path) for path in files_of(many, which)]
+    reader = get_reader(paths)
+    assert reader is not None
+    assert len(reader(paths)) == 6
+    if which != "images and metadata":  # npe2 stacks files of one ending
+        viewer.open(paths, plugin="napari-rxrx3", stack=True)
+        assert len(viewer.layers) == 6
+
+
+def test_twelve_files_of_two_wells_give_both(many: Path, viewer: Any) -> None:
+    files = sorted((many / "png" / PLATE).glob("B0?_*"), key=lambda p: p.name[-5:] + p.name)
+    assert len(files) == 12
+    viewer.open(files, plugin="napari-rxrx3")
+    names = [f"{well} {stain.name}" for well in (FIRST, SECOND) for stain in STAINS]
+    assert [layer.name for layer in viewer.layers] == names
+
+
+def test_two_folders_give_a_well_each(folder: Path, viewer: Any) -> None:
+    paths = [folder / "png" / PLATE, folder / "tars" / "images" / "gene-002"]
+    viewer.open(paths, plugin="napari-rxrx3")
+    assert len(viewer.layers) == 12
+
+
+def test_what_is_opened_again_is_added_again(many: Path, viewer: Any) -> None:
+    """As napari does with any file: only within one choice do files bring each other."""
+    files = files_of(many, "six images")
+    viewer.open(files, plugin="napari-rxrx3")
+    viewer.open(files, plugin="napari-rxrx3")
+    viewer.open(files[0], plugin="napari-rxrx3")
+    viewer.open(files[1], plugin="napari-rxrx3")
+    assert len(viewer.layers) == 24
+
+
+def test_a_broken_one_of_several_does_not_hide_the_others(
+    many: Path, viewer: Any, tmp_path: Path
+) -> None:
+    paths = [tmp_path / path.name for path in files_of(many, "six tars")]
+    for source, path in zip(files_of(many, "six tars"), paths, strict=True):
+        shutil.copy(source, path)
+    b.write(paths[0], paths[0].read_bytes()[:10_000])
+    viewer.open(paths, plugin="napari-rxrx3")
+    assert len(viewer.layers) > 0
+    assert len({layer.metadata["well_id"] for layer in viewer.layers}) == 1
+
+
+def test_napari_begins_anew_when_a_later_file_has_two_readers(many: Path, viewer: Any) -> None:
+    """Shards have one reader, tables two: the user is asked when the shards are open already."""
+    from napari.errors import MultipleReaderError
+
+    files = files_of(many, "shards, then metadata")
+    for _ in range(2):
+        with pytest.raises(MultipleReaderError):
+            viewer.open(files, plugin=None)
+        assert len(viewer.layers) == 6
+    viewer.open(files, plugin="napari-rxrx3")
+    assert len(viewer.layers) == 6
+    viewer.open(files, plugin="napari-rxrx3")
+    assert len(viewer.layers) == 12
+    viewer.layers.clear()
+    with pytest.raises(MultipleReaderError):
+        viewer.open(files, plugin=None)
+    assert len(viewer.layers) == 6
+    viewer.layers.clear()
+    viewer.open(files, plugin="napari-rxrx3")
+    assert len(viewer.layers) == 6
+
+
 # --- what is not there -----------------------------------------------------------------------
 
 
@@ -301,6 +436,70 @@ def test_a_folder_without_permission_is_left_to_others(locked_folder: Path) -> N
     assert locked_folder.is_dir()
     assert get_reader(str(locked_folder)) is None
     assert get_reader(str(locked_folder.parent)) is None
+
+
+# --- whom napari asks ------------------------------------------------------------------------
+
+OTHERS = [
+    *("photo.png", "screenshot_2026-01-01.png", "stack.tif", "labels.tiff", "cells.ome.tif"),
+    *("img_s1_w2.png", "Exp_A01_s1_w1.TIF", "well_t1_z2.png", "DSC01234.png", "slide.jp2"),
+    *("points.csv", "measurements.csv", "cell_metadata.csv", "hits.csv", "umap.csv"),
+    *("cats.zip", "pictures.zip", "table.parquet", "data.json", "settings.json", "a.npy"),
+    *("https://host/metadata/points.csv", "https://host/rxrx3/points.csv", "s3://a/photo.png"),
+]
+OURS = [
+    *("metadata.csv", "metadata.CSV", "Metadata.csv", "metadata_rxrx3.csv", "metadata.csv.gz"),
+    *("metadata_rxrx3_core.csv", "metadata_rxrx3_public.csv", "metadata_rxrx3.csv.zip"),
+    *("metadata.zip", "metadata_rxrx3.zip", "rxrx3_core_metadata.csv", "RxRx3_metadata.csv"),
+    *("train-00000-of-00035.parquet", "train-00034-of-00035.parquet"),
+    *("Plate1.tar", "Plate48.tar", "plate.TAR", "embeddings.tar", "embeddings.parquet"),
+    *("OpenPhenom_rxrx3_core_embeddings.parquet", "phenom1.parquet", "metadata_trimmed.parquet"),
+    *("AA02_s1_w3.png", "AF48_s1_w1.PNG", "B02_s1_w6.tif", "B02_s2_w6.tiff", "A1_s1_w3.png"),
+    *("AA15_s1_1.jp2", "M23_s2_w3.png", "rxrx3-session.json", "demo-session.json"),
+]
+AWAY = [f"s3://bucket/folder/{name}" for name in OURS if name == name.lower()]
+
+
+def asked_for(path: str) -> list[str]:
+    import npe2
+
+    manager = npe2.PluginManager.instance()
+    manager.discover()
+    return [reader.plugin_name for reader in manager.iter_compatible_readers([path])]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_napari_does_not_ask_this_plugin_for_other_files(name: str) -> None:
+    assert "napari-rxrx3" not in asked_for(name if "://" in name else f"/a folder/rxrx3/{name}")
+
+
+@pytest.mark.parametrize("name", [*OURS, *AWAY, "s3://bucket/AA02_s1_w3.png"])
+def test_napari_asks_this_plugin_for_what_people_have(name: str) -> None:
+    assert "napari-rxrx3" in asked_for(name if "://" in name else f"/a folder/{name}")
+
+
+def patterns() -> list[str]:
+    import npe2
+
+    manager = npe2.PluginManager.instance()
+    manager.discover()
+    (reader,) = manager.get_manifest("napari-rxrx3").contributions.readers or []
+    return reader.filename_patterns
+
+
+@pytest.mark.parametrize("name", [*OTHERS, *OURS])
+def test_the_same_is_asked_on_windows(name: str) -> None:
+    """There, npe2 takes the drive for the scheme of a URL, and compares the whole path."""
+    if "://" in name:
+        return
+    path = ntpath.normcase(f"C:\\Users\\Ada\\rxrx3\\metadata\\{name}")
+    matches = [fnmatchcase(path, ntpath.normcase(pattern.lower())) for pattern in patterns()]
+    assert any(matches) == (name in OURS)
+
+
+@pytest.mark.parametrize("url", ["https://host/points.csv", "s3://a/cats.zip", "s3://a/b.parquet"])
+def test_other_urls_are_left_to_others(url: str) -> None:
+    assert get_reader(url) is None
 
 
 # --- within napari ---------------------------------------------------------------------------

@@ -577,7 +577,8 @@ def test_pixels_that_are_missing_are_hatched_and_said(folder: Path, tmp_path: Pa
     (first, *rest) = pixels.failures
     assert first.startswith(f"{PLK1}, channel 3: ")
     assert len(rest) == 6
-    assert pixels.stains[2, :SIZE, :SIZE].max() == 65535
+    low, level = np.unique(pixels.stains[2, :SIZE, :SIZE])
+    assert low == 0 < level < pixels.stains[1, :SIZE, :SIZE].max() / 2
     np.testing.assert_array_equal(pixels.stains[1, :SIZE, :SIZE], SCREEN.planes[PLK1][1])
     less = difference_pixels(data, [Tile(PLK1, "")])
     assert len(less.failures) == 1

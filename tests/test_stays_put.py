@@ -144,8 +144,8 @@ def test_a_small_window_scrolls_rather_than_cuts(window: Window) -> None:
     place = window.map.wellRect(777).size()
     column = explorer.pages.currentWidget()
     assert column.verticalScrollBar().maximum() > 0
-    column.ensureWidgetVisible(explorer.stains)
-    assert not explorer.stains.visibleRegion().isEmpty()
+    column.ensureWidgetVisible(explorer.tabs)
+    assert not explorer.tabs.visibleRegion().isEmpty()
     column.verticalScrollBar().setValue(0)
     assert window.map.wellRect(777).size() == place
     panel = window.explorer.plate_panel

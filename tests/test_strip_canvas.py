@@ -12,7 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.mosaic import Mosaic, Tile, arranged, hatched
+from napari_rxrx3.core.mosaic import Mosaic, Tile, arranged, hatch_level, hatched
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.canvas.titles import title_of
 from napari_rxrx3.session import CONTRAST_RULES
@@ -124,11 +124,17 @@ def pixels(window: Window, tile: Tile, stain: int, size: int = SIZE) -> np.ndarr
     return data[top : top + size, left : left + size]
 
 
+def hatching_of(window: Window, stain: int, size: int = SIZE) -> np.ndarray:
+    """Hatching as the contrast of a stain has it."""
+    layer = window.stains[stain - 1]
+    return hatched((size, size), layer.data.dtype, hatch_level(layer.contrast_limits))
+
+
 def assert_shown(window: Window, size: int = SIZE) -> None:
     """Check that every tile holds all planes of its well, and hatching if there is none."""
-    hatching = hatched((size, size), window.stains[0].data.dtype)
     for tile in tiles_of(window):
-        planes = window.screen.planes.get(tile.well_id, [hatching] * 6)
+        hatching = [hatching_of(window, stain, size) for stain in range(1, 7)]
+        planes = window.screen.planes.get(tile.well_id, hatching)
         for stain, plane in enumerate(planes, start=1):
             np.testing.assert_array_equal(pixels(window, tile, stain, size), plane)
 
@@ -239,9 +245,7 @@ def test_wells_whose_images_vanish_are_hatched_and_the_rest_stays(
     assert (here.well_id, there.well_id) == (QUERY_WELL, OTHER_PLATE)
     for stain, plane in enumerate(window.screen.planes[QUERY_WELL], start=1):
         np.testing.assert_array_equal(pixels(window, here, stain), plane)
-        np.testing.assert_array_equal(
-            pixels(window, there, stain), hatched((SIZE, SIZE), plane.dtype)
-        )
+        np.testing.assert_array_equal(pixels(window, there, stain), hatching_of(window, stain))
     notes = window.explorer.workspace.picture.notes
     assert notes == {OTHER_PLATE: "all six stains: the file is not there any more"}
     assert OTHER_PLATE in window.session.message
@@ -363,7 +367,7 @@ def test_a_tile_that_vanished_is_hatched_closer_up_too(large: Window, folder: Pa
     for path in (folder / "images" / "gene-001" / "Plate1").glob(f"{address}_*_w4*"):
         path.unlink()
     zoom_to(large, tile, 1500)
-    hatching = hatched((LARGE, LARGE), large.stains[3].data.dtype)
+    hatching = hatching_of(large, 4, LARGE)
     assert assert_part_of(large, tile, 4, hatching) > 1000
     assert assert_part_of(large, tile, 3, large.screen.planes[tile.well_id][2]) > 1000
     assert tile.well_id in large.session.message
@@ -545,8 +549,7 @@ def test_in_a_strip_each_well_is_compared_with_its_own_plate(window: Window) -> 
     plane = window.screen.planes[QUERY_WELL][5]
     expected = plane - mean_of_controls(window, 6)
     np.testing.assert_allclose(pixels(window, here, 6), expected, atol=0.05)
-    missing = hatched((SIZE, SIZE), np.dtype(np.float32))
-    np.testing.assert_array_equal(pixels(window, there, 6), missing)
+    np.testing.assert_array_equal(pixels(window, there, 6), hatching_of(window, 6))
     notes = window.explorer.workspace.difference.difference.notes
     assert notes == {OTHER_PLATE: "no control with an image is on gene-001 plate 2"}
 

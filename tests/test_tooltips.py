@@ -107,18 +107,19 @@ def test_every_control_of_every_tab_explains_itself(
     open_window: Callable[..., Window], folder: Path
 ) -> None:
     window = open_window(folder)
-    tabs = window.explorer.tabs
+    docks = (window.explorer, window.neighbors)
     for well in ("gene-001_1_C02", "gene-001_1_E02"):
         window.session.select_well(well)
         window.explorer.find.setFocus()
         window.qtbot.keyClicks(window.explorer.find, "PLK1")
         window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
-        for number in range(tabs.count()):
-            tabs.setCurrentIndex(number)
-            window.settle()
-            assert len(tabs.tabToolTip(number)) > 20
-        assert not silent(window.explorer)  # some tips depend on what is shown
-    assert len(list(controls(window.explorer))) > 70
+        for dock in docks:
+            for number in range(dock.tabs.count()):
+                dock.tabs.setCurrentIndex(number)
+                window.settle()
+                assert len(dock.tabs.tabToolTip(number)) > 20
+            assert not silent(dock)  # some tips depend on what is shown
+    assert sum(len(list(controls(dock))) for dock in docks) > 70
 
 
 def test_the_buttons_on_the_canvas_explain_themselves(
@@ -165,7 +166,7 @@ def test_the_list_of_disagreements_explains_itself(qtbot: Any) -> None:
 def test_a_stain_says_its_structure_its_dye_and_its_keys(
     open_window: Callable[..., Window],
 ) -> None:
-    for stain, button in zip(STAINS, open_window().explorer.stains.buttons, strict=True):
+    for stain, button in zip(STAINS, open_window().explorer.workspace.stains.buttons, strict=True):
         for word in (stain.name, stain.structure, stain.dye, f"Shift+{stain.number}"):
             assert word in button.toolTip()
 

@@ -108,7 +108,6 @@ def test_wells_and_search_work_before_the_vectors_are_in(window: Window) -> None
 
 
 def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
-    assert "not read yet" in window.session.message
     window.click_well("D07", settled=False)
     for text in (facts(window), described(window, "D05"), key_of_legend(window)):
         assert UNKNOWN in text

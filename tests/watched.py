@@ -55,7 +55,7 @@ def window(folder: str) -> None:
     from qtpy.QtGui import QDesktopServices, QMouseEvent
     from qtpy.QtWidgets import QApplication, QWidget
 
-    from napari_rxrx3.gui.docking import dock_explorer
+    from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
     from napari_rxrx3.gui.run import close_window
 
     class Browser(QObject):
@@ -80,19 +80,24 @@ def window(folder: str) -> None:
     viewer.show()
     QDesktopServices.setUrlHandler("https", browser.take)
     explorer = dock_explorer(viewer)
+    neighbors = dock_neighbors(viewer)
     spin()
     explorer.open_path(folder)
     spin(lambda: explorer.session.dataset is not None, 60)
     settle()
     explorer.session.select_well(explorer.session.dataset.known_wells.index[-3])
     settle()
-    for number in range(explorer.tabs.count()):
-        explorer.tabs.setCurrentIndex(number)
-        settle()
+    neighbors.show_embedding()
+    for tabs in (explorer.tabs, neighbors.tabs, neighbors.embedding.tabs):
+        for number in range(tabs.count()):
+            tabs.setCurrentIndex(number)
+            settle()
+        tabs.setCurrentIndex(0)
+    neighbors.embedding.close()
     explorer.session.ask(key="PLK1", well=None)
-    explorer.tabs.setCurrentIndex(0)
+    explorer.tabs.setCurrentWidget(explorer.numbers)
     settle()
-    explorer.neighbors.table.selectRow(0)
+    neighbors.panel.table.selectRow(0)
     settle()
     for kind in ("guides", "neighbors"):
         explorer.session.want_strip(kind)
@@ -106,9 +111,9 @@ def window(folder: str) -> None:
     preferences = viewer.window._open_preferences_dialog()
     spin()
     preferences.close()
-    done("the window was used", explorer.session.message, len(explorer.neighbors.model.neighbors))
+    done("the window was used", explorer.session.message, len(neighbors.panel.model.neighbors))
     before = list(clicked)
-    links = [button for button in explorer.neighbors.card.links if button.isVisible()]
+    links = [button for button in explorer.numbers.card.links if button.isVisible()]
     click(links[0])
     done("links", len(links), before, list(clicked))
     close_window(viewer, explorer)

@@ -27,6 +27,7 @@ from mouse import wheel
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.core.stains import PALETTES
+from napari_rxrx3.gui.neighbors.candidate_lists import LISTS
 from napari_rxrx3.gui.strips.well_drag import mime_of
 
 if TYPE_CHECKING:
@@ -204,8 +205,9 @@ def find(monkey: Monkey) -> str:
 
 def ask_for_neighbors(monkey: Monkey) -> str:
     text = monkey.dice.choice((*monkey.names, *JUNK))
-    key = monkey.explorer.neighbors.key
-    monkey.explorer.tabs.setCurrentWidget(monkey.explorer.neighbors)
+    panel = monkey.neighbors.panel
+    key = panel.key
+    monkey.neighbors.tabs.setCurrentWidget(panel)
     monkey.type(key, text)
     monkey.press(key, Key.Key_Return)
     return repr(text)
@@ -213,7 +215,17 @@ def ask_for_neighbors(monkey: Monkey) -> str:
 
 def look_at_a_neighbor(monkey: Monkey) -> str:
     """A click shows it beside the query, a double-click asks for it."""
-    return monkey.click_a_row(monkey.explorer.neighbors.table, monkey.explorer.neighbors)
+    panel = monkey.neighbors.panel
+    monkey.neighbors.tabs.setCurrentWidget(panel)
+    as_pictures = monkey.dice.random() < 0.5
+    panel._turn_to(panel.strip if as_pictures else panel.table)
+    return monkey.click_a_row(panel.strip.view if as_pictures else panel.table)
+
+
+def list_other_candidates(monkey: Monkey) -> str:
+    name = monkey.dice.choice(tuple(LISTS))
+    monkey.neighbors.panel.show_list(name)
+    return name
 
 
 def go_back(monkey: Monkey) -> str:
@@ -252,7 +264,8 @@ def note(monkey: Monkey) -> str:
 
 
 def look_at_a_hit(monkey: Monkey) -> str:
-    return monkey.click_a_row(monkey.explorer.hits.table, monkey.explorer.hits)
+    monkey.explorer.tabs.setCurrentWidget(monkey.explorer.hits)
+    return monkey.click_a_row(monkey.explorer.hits.table)
 
 
 # --- anything that can be clicked ----------------------------------------------------------------
@@ -271,7 +284,7 @@ def trigger_anything(monkey: Monkey) -> str:
 
 
 def turn_to_a_tab(monkey: Monkey) -> str:
-    tabs = monkey.explorer.tabs
+    tabs = monkey.dice.choice((monkey.explorer.tabs, monkey.neighbors.tabs))
     tabs.setCurrentIndex(monkey.dice.randrange(tabs.count()))
     return str(tabs.tabText(tabs.currentIndex()))
 
@@ -350,6 +363,7 @@ ACTIONS: dict[Action, float] = {
     find: 4,
     ask_for_neighbors: 3,
     look_at_a_neighbor: 5,
+    list_other_candidates: 3,
     go_back: 3,
     tag: 5,
     take_back: 2,

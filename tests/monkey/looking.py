@@ -110,7 +110,7 @@ def _is_wrong(seen: Plane, plane: Plane | None, crop: int, is_exact: bool) -> st
 def _is_drawn(seen: Plane) -> bool:
     """Hatched or dotted, rather than an image."""
     values = np.unique(seen)
-    return len(values) <= 2 and values[0] == 0 and values[-1] == np.iinfo(seen.dtype).max
+    return len(values) == 2 and values[0] == 0 and bool(np.mean(seen > 0) < 0.5)
 
 
 def _middle(plane: Plane, crop: int) -> Plane:

@@ -30,6 +30,7 @@ from monkey.resources import Resources
 from monkey.world import World
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, parse_address
+from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.workspace import Workspace
 from window import Window
@@ -78,6 +79,10 @@ class Monkey(Hands):
     @property
     def explorer(self) -> Any:
         return self.window.explorer
+
+    @property
+    def neighbors(self) -> Any:
+        return self.window.neighbors
 
     @property
     def session(self) -> Any:
@@ -132,7 +137,8 @@ class Monkey(Hands):
         for world in self.worlds:
             world.is_disturbed = False
         self._open(self.worlds[0])
-        self.explorer.tabs.setCurrentIndex(0)
+        for tabs in (self.explorer.tabs, self.neighbors.tabs):
+            tabs.setCurrentIndex(0)
         self.session.select_well(self.worlds[0].screen.ids[0])
         self.settle_and_look()
         self._wait(lambda: not self.workspace.is_reading_ahead, "reading ahead")
@@ -205,8 +211,7 @@ class Monkey(Hands):
 
     # -- what is there to be clicked -------------------------------------------------------------
 
-    def click_a_row(self, table: QAbstractItemView, panel: QWidget) -> str:
-        self.explorer.tabs.setCurrentWidget(panel)
+    def click_a_row(self, table: QAbstractItemView) -> str:
         n = table.model().rowCount()
         if not n:
             return ""
@@ -257,12 +262,14 @@ class Monkey(Hands):
     # -- the dock and what is open ---------------------------------------------------------------
 
     def close_the_dock(self) -> None:
+        """Close the explorer, and often the neighbors, too."""
+        if self.dice.random() < 0.6:
+            self.viewer.window.remove_dock_widget(self.neighbors.parentWidget())
         self.viewer.window.remove_dock_widget(self.explorer.parentWidget())
         QApplication.processEvents()
 
     def open_the_dock(self) -> None:
-        _, explorer = self.viewer.window.add_plugin_dock_widget("napari-rxrx3", "RxRx3 Explorer")
-        self.window.explorer = explorer
+        self.window.explorer = dock_explorer(self.viewer)
 
     def open_another(self) -> str:
         world = self.dice.choice(self.worlds)
@@ -302,7 +309,7 @@ class Monkey(Hands):
     def _seen(self, kind: Any) -> list[Any]:
         """Enabled widgets of a kind that the user sees in a window of ours."""
         tops = [w for w in QApplication.topLevelWidgets() if w.isVisible() and holds_ours(w)]
-        parts = [self.explorer, *tops]
+        parts = [self.explorer, self.neighbors, *tops]
         found = {id(w): w for part in parts for w in part.findChildren(kind)}
         return [w for w in found.values() if w.isVisible() and w.isEnabled()]
 

@@ -72,8 +72,8 @@ def _picture(monkey: Monkey) -> QWidget:
 
 
 def _the_panel(monkey: Monkey, page: str = "") -> Any:
-    panel = monkey.explorer.map
-    monkey.explorer.tabs.setCurrentWidget(panel)
+    panel = monkey.neighbors.map
+    monkey.neighbors.tabs.setCurrentWidget(panel)
     panel.show_page(page or panel._page)
     return panel
 

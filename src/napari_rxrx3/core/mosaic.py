@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_rxrx3.core.contrast import limits_of
+
 __all__ = [
     "MOST_PIXELS",
     "Mosaic",
@@ -16,8 +18,11 @@ __all__ = [
     "arranged",
     "cropped",
     "grid_of",
+    "hatch_level",
+    "hatch_lines",
     "hatched",
     "in_grid",
+    "paint_hatch",
     "reduction_for",
 ]
 
@@ -25,10 +30,14 @@ Plane = np.ndarray[Any, Any]
 
 _NEARLY_AS_LARGE = 0.8
 _SMALL = 32
+_HATCH = 0.3
+"""Of the range of the contrast: dim, and seen on black."""
 MOST_PIXELS = 1 << 24
 """Of one stain, in one picture: those of six stains of 16 bits take 200 MB."""
 _BRIGHTEST_FLOAT = 1e6
 """Brighter than any difference of two images of 16 bits."""
+_FULL = 255.0
+"""End of the contrast of differences, as long as nothing is known of it."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,12 @@ class Mosaic:
         return {(tile.row, tile.column): tile for tile in self.tiles}
 
     def render(
-        self, planes: Mapping[str, Plane], dtype: np.dtype[Any], waiting: Collection[str] = ()
+        self,
+        planes: Mapping[str, Plane],
+        dtype: np.dtype[Any],
+        waiting: Collection[str] = (),
+        *,
+        level: float | None = None,
     ) -> Plane:
         """Put one stain's planes in place.
 
@@ -109,6 +123,8 @@ class Mosaic:
             is cropped, or hatched where it ends.
         waiting : collection of well_id
             Wells that are still being read: a dot in the middle, unless their plane is there.
+        level : float, optional
+            Of the hatching, see `hatch_level`; without one, it follows from the planes.
         """
         alone = planes.get(self.tiles[0].well_id or "") if len(self.tiles) == 1 else None
         if alone is not None and alone.shape == self.shape and alone.dtype == dtype:
@@ -120,12 +136,30 @@ class Mosaic:
             plane = planes.get(tile.well_id) if tile.well_id is not None else None
             if plane is None and tile.well_id in waiting:
                 target[:] = _dotted(self.tile_shape, dtype)
-            elif plane is None or plane.shape != self.tile_shape:
-                target[:] = hatched(self.tile_shape, dtype)
             if plane is not None:
                 part = plane[: self.tile_shape[0], : self.tile_shape[1]]
                 target[: part.shape[0], : part.shape[1]] = part
+        lines = self.hatch(planes, waiting)
+        if lines.size and level is None and planes:
+            level = hatch_level(limits_of(list(planes.values())))
+        paint_hatch(picture, lines, level)
         return picture
+
+    def hatch(self, planes: Mapping[str, Plane], waiting: Collection[str] = ()) -> Plane:
+        """Which pixels of a stain's picture are the lines of the hatching, as flat indices."""
+        found = [np.empty(0, np.intp)]
+        for tile in self.tiles:
+            plane = planes.get(tile.well_id) if tile.well_id is not None else None
+            if plane is None and tile.well_id in waiting:
+                continue
+            if plane is None or plane.shape != self.tile_shape:
+                y, x = np.nonzero(hatch_lines(self.tile_shape))
+                if plane is not None:
+                    beyond = (y >= plane.shape[0]) | (x >= plane.shape[1])
+                    y, x = y[beyond], x[beyond]
+                top, left = self.origin(tile)
+                found.append((top + y) * self.shape[1] + left + x)
+        return np.concatenate(found)
 
 
 def grid_of(tiles: Sequence[Tile]) -> tuple[int, int]:
@@ -214,13 +248,47 @@ def cropped(plane: Plane, crop: int) -> Plane:
     return plane[top : top + crop, left : left + crop].copy()  # else all of it stays in memory
 
 
-def hatched(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
-    """Thin diagonal lines at the brightest value, so that no contrast hides them."""
+def hatch_level(limits: tuple[float, float]) -> float:
+    """How bright hatching is in this contrast: plain to see, and dimmer than what is shown.
+
+    Parameters
+    ----------
+    limits : (low, high)
+        Of images, or of differences, which are around zero.
+    """
+    low, high = max(limits[0], 0.0), limits[1]
+    return low + _HATCH * (high - low)
+
+
+def hatch_lines(shape: tuple[int, int]) -> Plane:
+    """Where the thin diagonal lines of a hatched tile are, as bools."""
     # a small tile has one line: more of them would blind on a plate with few images
     period = max(shape) if max(shape) <= _SMALL else max(6, max(shape) // 16)
     y, x = np.ogrid[: shape[0], : shape[1]]
-    lines = (y + x) % period < max(1, period // 12)
-    return np.where(lines, _brightest(dtype), 0).astype(dtype)
+    lines: Plane = (y + x) % period < max(1, period // 12)
+    return lines
+
+
+def hatched(shape: tuple[int, int], dtype: np.dtype[Any], level: float | None = None) -> Plane:
+    """A tile of diagonal lines; see `Mosaic.render` for their level."""
+    picture = np.zeros(shape, dtype)
+    paint_hatch(picture, np.flatnonzero(hatch_lines(shape)), level)
+    return picture
+
+
+def paint_hatch(picture: Plane, lines: Plane, level: float | None = None) -> None:
+    """Draw the lines of the hatching into a picture.
+
+    Parameters
+    ----------
+    lines : flat indices
+    """
+    if lines.size:
+        top = _brightest(picture.dtype)
+        if level is None:
+            level = hatch_level((0, top if picture.dtype.kind in "iu" else _FULL))
+        value = min(max(level, 1.0), top)
+        picture.reshape(-1)[lines] = round(value) if picture.dtype.kind in "iu" else value
 
 
 def _dotted(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from napari_rxrx3.core.mosaic import hatched
+from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.mosaic import hatch_level, hatched
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_ROWS
 
 __all__ = ["Block", "PlateFrame", "PlatePicture", "first_of", "shrunk", "tile_size"]
@@ -115,6 +117,9 @@ class PlatePicture:
         self.dirty = [False] * N_CHANNELS
         """Stains that were painted on since somebody looked."""
         self._listed = np.asarray(listed)
+        self._gone = np.zeros((N_CHANNELS, N_ROWS * N_COLUMNS), bool)
+        self._levels = [hatch_level((0, float(np.iinfo(dtype).max)))] * N_CHANNELS
+        self._lock = Lock()  # wells are painted while the contrast changes
         for channel in range(1, N_CHANNELS + 1):
             self._fill(channel, self._listed, self._pending)
 
@@ -128,9 +133,20 @@ class PlatePicture:
         tile[dot, dot] = np.iinfo(dtype).max
         return tile
 
-    @cached_property
-    def _missing(self) -> Array:
-        return hatched((self.tile, self.tile), self.stains[0].dtype)
+    def set_contrast(self, limits: Limits) -> None:
+        """Hatch what is missing as this contrast has it."""
+        with self._lock:
+            for channel, pair in enumerate(limits, start=1):
+                level = hatch_level(pair)
+                if level != self._levels[channel - 1]:
+                    self._levels[channel - 1] = level
+                    if self._gone[channel - 1].any():
+                        self._fill(channel, self._gone[channel - 1], self._missing(channel))
+                        self.dirty[channel - 1] = True
+
+    def _missing(self, channel: int) -> Array:
+        dtype = self.stains[0].dtype
+        return hatched((self.tile, self.tile), dtype, self._levels[channel - 1])
 
     def scale_um(self, frame: PlateFrame) -> float:
         """Micrometers a pixel of `stains`."""
@@ -147,11 +163,15 @@ class PlatePicture:
         """
         if position not in self.block:
             return
-        if plane is None or plane.shape != (self.tile, self.tile):
-            plane = self._missing
-        elif not np.can_cast(plane.dtype, self.stains[0].dtype):
-            plane = np.minimum(plane, np.iinfo(self.stains[0].dtype).max)
-        self._slots(channel)[self._place(position)] = plane
+        if plane is not None and plane.shape != (self.tile, self.tile):
+            plane = None
+        with self._lock:
+            self._gone[channel - 1, position] = plane is None
+            if plane is None:
+                plane = self._missing(channel)
+            elif not np.can_cast(plane.dtype, self.stains[0].dtype):
+                plane = np.minimum(plane, np.iinfo(self.stains[0].dtype).max)
+            self._slots(channel)[self._place(position)] = plane
         self.dirty[channel - 1] = True
 
     def paint_all(self, channel: int, planes: Array, known: Array, missing: Array) -> None:
@@ -173,8 +193,10 @@ class PlatePicture:
             part = part[..., nearest[:, np.newaxis], nearest]
         else:
             part = shrunk(part, n // self.tile)
-        np.copyto(self._slots(channel), part, where=known[:, :, np.newaxis, np.newaxis])
-        self._fill(channel, missing, self._missing)
+        with self._lock:
+            np.copyto(self._slots(channel), part, where=known[:, :, np.newaxis, np.newaxis])
+            self._gone[channel - 1] |= missing
+            self._fill(channel, missing, self._missing(channel))
         self.dirty[channel - 1] = True
 
     def take_dirty(self) -> list[int]:

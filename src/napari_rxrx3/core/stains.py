@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["OWN", "PALETTES", "PIXEL_SIZE_UM", "STAINS", "TAG_COLORS", "Palette", "Stain", "rgb"]
+__all__ = [
+    "OWN",
+    "PALETTES",
+    "PIXEL_SIZE_UM",
+    "STAINS",
+    "STAIN_SETS",
+    "TAG_COLORS",
+    "Palette",
+    "Stain",
+    "rgb",
+]
 
 PIXEL_SIZE_UM = 0.65
 """Width of a pixel in micrometers (10X): the 512 px images of RxRx3-core are crops."""
@@ -31,6 +41,14 @@ STAINS: tuple[Stain, ...] = (
     Stain(6, "Golgi", "Golgi and plasma membrane", "Alexa Fluor 555 WGA", (1.0, 0.9, 0.0)),
 )
 """The six, in the order of the channels."""
+
+STAIN_SETS: dict[str, tuple[int, ...]] = {
+    "all six": tuple(stain.number for stain in STAINS),
+    "DNA, actin, Golgi": (1, 3, 6),
+    "DNA, ER, mito": (1, 2, 5),
+    **{f"{stain.name} alone": (stain.number,) for stain in STAINS},
+}
+"""Stains that are looked at together, by name."""
 
 RGB = tuple[float, float, float]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.mosaic import Mosaic, Tile
+from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_level
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.images.controls import Differences
@@ -180,10 +180,12 @@ def _sorted_out(
 def _put_together(tiles: Sequence[Tile], planes: Planes, failures: tuple[str, ...]) -> Pixels:
     shape, dtype = common_layout(planes.values(), _USUAL)
     mosaic = Mosaic(tuple(tiles), shape)
-    stains = [
-        mosaic.render({w: p for (w, c), p in planes.items() if c == stain.number}, dtype)
-        for stain in STAINS
-    ]
+    stains = []
+    for stain in STAINS:
+        of_stain = {w: p for (w, c), p in planes.items() if c == stain.number}
+        known = list((of_stain or planes).values())  # those of other stains are of like brightness
+        level = hatch_level(limits_of(known)) if known else None
+        stains.append(mosaic.render(of_stain, dtype, level=level))
     return Pixels(mosaic, np.stack(stains), failures)
 
 

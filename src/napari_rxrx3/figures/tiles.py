@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_rxrx3.core.difference import BRIGHTER, DARKER
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.mosaic import Mosaic, Tile, in_grid
+from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_level, in_grid
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.controls import PlateMeans, control_means
 from napari_rxrx3.data.images.tiles import TileReader, cause_of
@@ -84,7 +84,8 @@ class WellTiles:
         for look in self._looks:
             plane = found.get(look.stain.number)
             here = {well_id or "": plane} if isinstance(plane, np.ndarray) else {}
-            planes.append(mosaic.render(here, self._dtype))
+            level = hatch_level(look.limits)
+            planes.append(mosaic.render(here, self._dtype, level=level))
         return blended(planes, self._looks), failures
 
 
@@ -150,7 +151,8 @@ class DifferenceTiles:
             except RxRx3Error as error:
                 why = cause_of(error)
         mosaic = Mosaic((replace(tile, row=0, column=0),), self.shape)
-        picture = blended([mosaic.render(planes, _FLOAT)], [look])
+        plane = mosaic.render(planes, _FLOAT, level=hatch_level(look.limits))
+        picture = blended([plane], [look])
         return picture, {number: why} if why else {}
 
     def _difference(self, well_id: str, channel: int) -> Array:

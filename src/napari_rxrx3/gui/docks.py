@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_rxrx3.gui.napari_window import layer_docks_of, main_window_of, prefer_dock_area
 from napari_rxrx3.gui.widgets import call_later
 
-__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "docked"]
+__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "dock_of", "docked"]
 
 EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 """The names by which the manifest offers them."""
@@ -29,6 +29,13 @@ def docked(viewer: Any, name: str) -> Any:
     return widget
 
 
+def dock_of(viewer: Any, name: str) -> QDockWidget | None:
+    """Return a dock of ours, if it is open or hidden."""
+    widget = viewer.window.dock_widgets.get(f"{name} ({_PLUGIN})")
+    dock = widget.parentWidget() if widget is not None else None
+    return dock if isinstance(dock, QDockWidget) else None
+
+
 class Docks(QObject):
     """Gives each dock of ours its place when it is first shown, and the canvas the most room.
 
@@ -42,9 +49,12 @@ class Docks(QObject):
         self._viewer = viewer
         self._folded: list[str] = []
         window.installEventFilter(self)
+        self._share_corners()
+
+    def prefer_areas(self) -> None:
+        """Before a dock of ours is opened: have napari put it where it belongs."""
         for name, area in _AREAS.items():
             prefer_dock_area(f"{name} ({_PLUGIN})", area)
-        self._share_corners()
 
     @property
     def _window(self) -> QMainWindow:

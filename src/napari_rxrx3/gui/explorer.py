@@ -17,10 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.figures.record import is_record_file
-from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.docks import EXPLORER
@@ -30,6 +28,7 @@ from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.numbers.numbers_panel import NumbersPanel
+from napari_rxrx3.gui.opening import open_in, paths_of
 from napari_rxrx3.gui.plate.plate_panel import PlatePanel
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
@@ -64,6 +63,7 @@ class ExplorerWidget(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace_of(napari_viewer)
+        self.workspace.docks.prefer_areas()
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None
@@ -76,7 +76,6 @@ class ExplorerWidget(QWidget):
         self.welcome = Welcome()
         self.find = FindBox(tasks)
         self.plate_panel = PlatePanel(self.session, tasks)
-        self.stains = StainBar()
         self.hits = HitsPanel(self.session, tasks)
         self.numbers = NumbersPanel(self.session, tasks, self.workspace.arranger)
         self.found = FoundPanel()
@@ -88,8 +87,6 @@ class ExplorerWidget(QWidget):
         self._connect()
         self._on_dataset(self.session.dataset)
         self.find.set_plate(self.session.plate)
-        self.stains.set_rule(self.session.contrast_rule)
-        self.stains.set_shown(self.workspace.layers.shown)
         self._on_tasks()
 
     def sizeHint(self) -> QSize:
@@ -183,7 +180,6 @@ class ExplorerWidget(QWidget):
         inner.addLayout(header)
         inner.addWidget(self.plate_panel)
         inner.addWidget(self.tabs, 1)
-        inner.addWidget(self.stains)
         self.pages = QStackedWidget()
         self.pages.addWidget(Column(self.welcome))
         self.pages.addWidget(Column(browser))
@@ -200,10 +196,7 @@ class ExplorerWidget(QWidget):
         follow(session.plate_changed, self.find.set_plate)
         follow(session.review_wanted, self._review)
         follow(session.message_changed, self._on_message)
-        follow(session.contrast_rule_changed, self.stains.set_rule)
         workspace.tasks.changed.connect(self._on_tasks)
-        follow(workspace.layers.shown_changed, self.stains.set_shown)
-        follow(display.palette_changed, self._on_palette)
         self.welcome.path_chosen.connect(self._open)
         self.welcome.last_chosen.connect(self.share.sessions.open_last)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
@@ -214,9 +207,6 @@ class ExplorerWidget(QWidget):
         self.plate_panel.map.clicked.connect(self._on_clicked)
         self.found.well_chosen.connect(session.select_well)
         self.tabs.tabBarClicked.connect(self._on_tab_clicked)
-        self.stains.toggled.connect(workspace.layers.toggle)
-        self.stains.rule_chosen.connect(session.set_contrast_rule)
-        self.stains.reset_asked.connect(workspace.show_contrast_from_controls)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         bind = workspace.keys.bind
         bind(self, "?", self._show_keys)
@@ -282,9 +272,6 @@ class ExplorerWidget(QWidget):
         if found is not None and self.session.lit is found and len(found.positions) == 1:
             self.session.light_up(())
 
-    def _on_palette(self, palette: str) -> None:
-        self.stains.recolor()
-
     def _focus_find(self) -> None:
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
@@ -327,7 +314,7 @@ class ExplorerWidget(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         urls = event.mimeData().urls()
         if urls:
-            self.open_path(urls[0].toLocalFile() or urls[0].toString())
+            open_in(self, paths_of(urls))
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:

@@ -16,6 +16,8 @@ from napari_rxrx3.gui.widgets import call_later
 __all__ = ["Words", "elided", "in_menu", "wrapped_tooltip"]
 
 _GAP, _MIN_WIDTH, _MAX_HINT = 5, 40, 240
+_LEAST_NAME = 24
+"""Room for a name before a dose; with less, the dose is left out."""
 _FLAGS = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _DOSE = re.compile(r" [\d.]+ µM\Z")
 
@@ -118,10 +120,14 @@ def elided(
 ) -> str:
     """Cut a text to a width in pixels, but never a dose at its end: 2.5 µM must not read 5 µM."""
     metrics = QFontMetrics(font)
+    if metrics.horizontalAdvance(text) <= width:
+        return text
     dose = _DOSE.search(text)
     room = width - metrics.horizontalAdvance(dose[0]) if dose else 0
-    if dose is None or room < _MIN_WIDTH:
+    if dose is None:
         return metrics.elidedText(text, mode, width)
+    if room < _LEAST_NAME:
+        return metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
     return metrics.elidedText(text[: dose.start()], mode, room) + dose[0]
 
 

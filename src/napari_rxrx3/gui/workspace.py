@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +17,23 @@ from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
+from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
+from napari_rxrx3.gui.canvas.canvas_map import Box, is_transposed, shows_last_axes
 from napari_rxrx3.gui.canvas.difference_view import Difference, DifferenceView
-from napari_rxrx3.gui.canvas.layers import Place, StainLayers
+from napari_rxrx3.gui.canvas.layers import Margins, Place, StainLayers
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
-from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
+from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers, WellPlace
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.docks import Docks
 from napari_rxrx3.gui.focus import show_focus
 from napari_rxrx3.gui.keys import Keys
 from napari_rxrx3.gui.napari_window import canvas_of, drop_target_of, main_window_of, unwrapped
+from napari_rxrx3.gui.opening import Opening
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["Workspace", "workspace_of", "workspaces"]
 
 _AHEAD_MS = 150
+_ROOM_MS = 60  # while a dock is dragged, the canvas gets another size many times
+_SIDE = 8  # points of the canvas on both sides of a picture
 
 _of_viewer: dict[Any, Workspace] = {}
 
@@ -101,11 +107,14 @@ class Workspace(QObject):
         self.layers = StainLayers(viewer)
         self.keys = Keys(viewer, window, self.session, self.layers.holds)
         canvas = canvas_of(viewer)
-        self.labels = CanvasLabels(viewer, canvas)
-        self.view_switch = ViewSwitch(canvas)
+        self.user_layers = UserLayers(viewer, self.layers, self.session)
+        self.labels = CanvasLabels(viewer, canvas, self.layers)
+        self.bottom_row = BottomRow(canvas)
+        self.stains, self.view_switch = self.bottom_row.stains, self.bottom_row.view_switch
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
         WellDrop(drop_target_of(viewer), self.session)
+        self.opening = Opening(viewer)
         self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)
         self.difference = DifferenceView(viewer, self.layers, self.session, self.background, self)
         self.contrast = PlateContrast(self.session, self.background)
@@ -115,11 +124,13 @@ class Workspace(QObject):
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._ahead_timer.timeout.connect(self._read_ahead)
+        self._room_timer = self.background.timer(self, _ROOM_MS, self._on_room)
         self._connect()
         self._bind_keys(window)
         follow_preferences()
         self._connections = self.background.connections(window)
         self._follow_display()
+        self._connect_stains()
 
     def open_path(self, path: str) -> None:
         """Open a data set in the background and show its first plate."""
@@ -188,9 +199,25 @@ class Workspace(QObject):
         self.difference.shown.connect(self._label_difference)
         self.difference.failed.connect(self._on_no_difference)
         self.view_switch.chosen.connect(self._choose_view)
+        self.labels.resized.connect(self._room_timer.start)
+        self.viewer.events.reset_view.connect(self._on_reset_view)
         self.layers.limits_edited.connect(self.contrast.take_from_user)
         self.viewer.mouse_double_click_callbacks.append(self._on_double_click)
         self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
+
+    def _connect_stains(self) -> None:
+        session, stains, layers = self.session, self.stains, self.layers
+        stains.toggled.connect(layers.toggle)
+        stains.again_wanted.connect(layers.make_again)
+        stains.set_chosen.connect(layers.show_only)
+        stains.rule_chosen.connect(session.set_contrast_rule)
+        stains.reset_asked.connect(self.show_contrast_from_controls)
+        follow = self._connections.connect  # layers may change after their window has gone
+        follow(session.contrast_rule_changed, stains.set_rule)
+        follow(layers.shown_changed, stains.set_shown)
+        follow(layers.removed_changed, stains.set_removed)
+        follow(display.palette_changed, stains.recolor)
+        stains.set_rule(session.contrast_rule)
 
     def _follow_display(self) -> None:
         """Draw as the user prefers, and anew when that changes, until the window is closed."""
@@ -258,9 +285,10 @@ class Workspace(QObject):
         self.picture = self._asked = None
         self.overview.close()
         self.labels.set_mosaic(None, {})
+        self.user_layers.follow(None)
         self.layers.clear()
         self._set_title("")
-        self.view_switch.setVisible(dataset is not None)
+        self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
 
     def _on_plate(self, plate: PlateId | None) -> None:
@@ -294,12 +322,14 @@ class Workspace(QObject):
         self._ahead_timer.stop()
         self.zoom_view.leave()
         self.difference.leave()
+        self._set_margins()
         self.overview.open(dataset, plate)
         self.contrast.follow_plate()
 
     def _on_scene(self, scene: PlateScene) -> None:
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
+        self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
         piece = round(scene.span * display.pixel_size_um)
         what = f"   {piece} µm of each well" if scene.is_piece else ""
         self._set_title(f"{self.session.plate}{what}")
@@ -313,10 +343,9 @@ class Workspace(QObject):
             self._ahead_timer.stop()
             self.contrast.expect()  # what was shown is not what the session has now
             return
-        canvas, strip = self.labels.size(), self.session.strip
-        aspect = canvas.width() / max(1, canvas.height())
+        strip = self.session.strip
         keep = strip is not None and strip.is_arranged
-        placed = arranged(tiles, aspect, keep=keep)
+        placed = arranged(tiles, self._aspect, keep=keep)
         asked, self._asked = self._asked, (placed, self.session.crop)
         if asked == self._asked:  # tiles and view may have changed at once
             return
@@ -326,6 +355,47 @@ class Workspace(QObject):
         self.zoom_view.leave()
         self.loader.request(self.session.dataset, placed, self.session.crop)
         self.contrast.follow_plate()
+
+    @property
+    def _aspect(self) -> float:
+        """Width over height of what the canvas has for pictures, if only a title is above them."""
+        size = self.labels.height(), self.labels.width()
+        height, width = self._margins.room(size)
+        return height / width if is_transposed(self.viewer) else width / height
+
+    @property
+    def _margins(self) -> Margins:
+        return Margins(self.labels.title_height, _SIDE, self.bottom_row.height, _SIDE)
+
+    def _set_margins(self) -> None:
+        margins = self._margins
+        margins = margins._replace(top=margins.top + self.labels.subtitle_height)
+        if self.session.view == "plate":
+            above, beside = self.labels.edge_size
+            margins = margins._replace(top=margins.top + above, left=margins.left + beside)
+        self.layers.margins = margins
+
+    def _on_room(self) -> None:
+        """Use the room of a canvas of another size, unless the user looks at a part of it."""
+        if self.session.dataset is None:
+            return
+        self._set_margins()
+        if not self.layers.is_fitted:
+            return
+        if self.session.view != "plate":
+            self._on_tiles(self.session.tiles)
+            self.difference.arrange_again()
+        self.layers.fit_again()
+
+    def _on_reset_view(self) -> None:
+        """Napari shows all of the layers; if they are ours, they will fill the canvas as at first.
+
+        Not at once: napari's own export of figures looks at all of them only for a moment.
+        """
+        is_flat = shows_last_axes(self.viewer) and not self.viewer.canvas.grid.enabled
+        if self.labels.title and self.layers.is_alone and is_flat:
+            self.layers.note_home()
+            self._room_timer.start()
 
     def _on_picture(self, picture: Picture) -> None:
         if not picture.is_first:
@@ -343,12 +413,14 @@ class Workspace(QObject):
 
     def _show_picture(self, picture: Picture) -> None:
         place = Place.of_pixels(picture.reduction)
-        self.layers.show(picture.stains, self.session.shown_limits, place)
+        limits, hatches = self.session.shown_limits, picture.hatches
+        self.layers.show(picture.stains, limits, place, hatches=hatches)
         height, width = picture.mosaic.shape
         size_um = height * place.pixel_um, width * place.pixel_um
-        self.layers.fit(size_um, size_um)
         self._set_title(title_of(self.session, picture), crop_in_words(picture))
+        self.layers.fit(size_um, size_um)
         self.labels.set_mosaic(picture.mosaic, picture.notes, place)
+        self._follow_picture(picture)
         if self.session.dataset is not None:
             self.zoom_view.follow(self.session.dataset, picture)
 
@@ -372,6 +444,26 @@ class Workspace(QObject):
         )
         places = self.difference.places
         self.labels.set_mosaic(difference.mosaic, difference.notes, place, apart=places)
+        self._follow_picture(picture)
+
+    def _follow_picture(self, picture: Picture) -> None:
+        mosaic, pixel = picture.mosaic, picture.reduction * display.pixel_size_um
+        height, width = (pixel * extent for extent in mosaic.tile_shape)
+        wells = {}
+        for tile in mosaic.tiles:
+            top, left = (pixel * at for at in mosaic.origin(tile))
+            place = (tile.well_id, tile.row, tile.column)
+            wells[place] = Box(top, left, top + height, left + width)
+        self._follow_content((height, width, picture.crop), wells)
+
+    def _follow_content(
+        self, of: tuple[object, ...], wells: Mapping[WellPlace, Box], name: str = ""
+    ) -> None:
+        """Show of the user's layers those that belong to what the canvas shows now."""
+        dataset = self.session.dataset
+        if dataset is not None:
+            of = (dataset.address, display.pixel_size_um, *of)
+            self.user_layers.follow(CanvasContent(of, wells, name))
 
     def _on_no_difference(self, why: str) -> None:
         self.session.say(why)
@@ -406,12 +498,11 @@ class Workspace(QObject):
 
     def _set_title(self, text: str, more: str = "") -> None:
         self.labels.set_title(text, more)
+        self._set_margins()
         self.viewer.canvas.overlays.scale_bar.visible = bool(text)
 
     def _tile_under(self, position: Any) -> Tile | None:
-        if self.viewer.dims.ndisplay != 2:
-            return None
-        return self.labels.tile_at(position)
+        return self.labels.tile_at(position) if shows_last_axes(self.viewer) else None
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
@@ -423,6 +514,7 @@ class Workspace(QObject):
 
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         tile = self._tile_under(event.position)
+        self.labels.set_hovered(tile)
         if tile is None or tile.well_id is None:
             return
         if self.overview.scene is not None or len(self.session.tiles) > 1:

@@ -166,6 +166,20 @@ class Entries:
         searched[query] = False
         return searched
 
+    @cached_property
+    def families(self) -> Array:
+        """Which entries are doses of one compound, or guides of one gene: int32 (n,).
+
+        Entries of one family have one number; -1 stands alone, as genes and single wells do.
+        """
+        of = {"perturbation": "treatment", "guide": "gene"}.get(self.level)
+        if of is None:
+            return np.full(len(self.labels), -1, np.int32)
+        numbers: Array = pd.factorize(self.labels[of])[0].astype(np.int32)
+        is_compound = np.array(self.labels["perturbation_type"] == "COMPOUND", dtype=bool)
+        numbers[is_compound != (of == "treatment")] = -1
+        return numbers
+
     def row(self, key: str) -> int:
         """Row of an entry.
 

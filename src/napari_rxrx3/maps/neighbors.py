@@ -24,6 +24,9 @@ _SCORE_OF_ORDER = {
     "most consistent": ("consistency", "consistency_p"),
 }
 
+_DOSES_GUESSED = 4
+"""So many entries are asked for one that is listed, at first."""
+
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 PictureOf = Callable[[Array], str | None]
@@ -33,8 +36,9 @@ PictureOf = Callable[[Array], str | None]
 class Neighbor:
     """One row of the list.
 
-    `well` is the one to show, None if no image of it is here. What is not known, or not known
-    yet, is NaN; `flags` are names of `napari_rxrx3.maps.evidence.doubts.DOUBTS`.
+    `well` is the one to show, None if no image of it is here. `other_doses` of the same compound
+    are not listed, being less alike. What is not known, or not known yet, is NaN; `flags` are names
+    of `napari_rxrx3.maps.evidence.doubts.DOUBTS`.
     """
 
     rank: int
@@ -53,6 +57,7 @@ class Neighbor:
     flags: tuple[str, ...] = ()
     strength: float = np.nan
     consistency: float = np.nan
+    other_doses: int = 0
 
 
 def list_neighbors(
@@ -75,10 +80,17 @@ def list_neighbors(
     if query.order in _SCORE_OF_ORDER:
         rows, values = _by_score(phenomap, query, progress)
     else:
-        rows, values = phenomap.ranked(_search(phenomap, query), query.k)
+        rows, values = _by_likeness(phenomap, query)
     labels = phenomap.labels.iloc[rows]
     wells = [picture_of(phenomap.positions_of(row)) for row in rows.tolist()]
-    return _neighbors(labels, values, wells)
+    neighbors = _neighbors(labels, values, wells)
+    if query.all_doses or query.order in _SCORE_OF_ORDER or phenomap.level != "perturbation":
+        return neighbors
+    others = _n_of_family(phenomap, _search(phenomap, query).searched, rows) - 1
+    return [
+        replace(neighbor, other_doses=int(n)) if n > 0 else neighbor
+        for neighbor, n in zip(neighbors, others, strict=True)
+    ]
 
 
 def judge_neighbors(
@@ -150,8 +162,39 @@ def _neighbors(labels: pd.DataFrame, values: Array, wells: Sequence[str | None])
 
 
 def _search(phenomap: PhenoMap, query: Query) -> NeighborSearch:
+    """What is looked for: not the query's own doses or guides, unless all are asked for."""
     is_opposite, kind = query.order == "opposite", NEIGHBOR_KINDS[query.kind]
-    return phenomap.search_of(query.key, query.metric, is_opposite, kind)
+    search = phenomap.search_of(query.key, query.metric, is_opposite, kind)
+    own = phenomap.families[search.query]
+    if own < 0 or query.all_doses:
+        return search
+    return replace(search, searched=search.searched & (phenomap.families != own))
+
+
+def _by_likeness(phenomap: PhenoMap, query: Query) -> tuple[Array, Array]:
+    """Rows of the most alike entries and their values; of each compound its most alike dose."""
+    search, k = _search(phenomap, query), query.k
+    if query.all_doses or phenomap.level != "perturbation":
+        return phenomap.ranked(search, k)
+    n_asked, n_all = k * _DOSES_GUESSED, int(search.searched.sum())
+    while True:
+        rows, values = phenomap.ranked(search, n_asked)
+        family = phenomap.families[rows]
+        first = np.zeros(len(rows), dtype=bool)
+        first[np.unique(family, return_index=True)[1]] = True
+        kept = np.flatnonzero(first | (family < 0))[:k]
+        if len(kept) == k or n_asked >= n_all:
+            return rows[kept], values[kept]
+        n_asked *= 4
+
+
+def _n_of_family(phenomap: PhenoMap, searched: Array, rows: Array) -> Array:
+    """How many of the entries that are searched are of the family of each row, int like `rows`."""
+    families = phenomap.families
+    among = families[searched & (families >= 0)]
+    counts = np.bincount(among, minlength=int(families.max(initial=-1)) + 1)
+    family = families[rows]
+    return np.where(family < 0, 1, counts[family] if len(counts) else 1)
 
 
 def _by_score(phenomap: PhenoMap, query: Query, progress: Progress | None) -> tuple[Array, Array]:

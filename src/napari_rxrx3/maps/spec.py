@@ -66,8 +66,9 @@ class Query(MapSpec):
     """A question to the map: which perturbations look like, or unlike, this one.
 
     `well` is the well shown for it; None until one is chosen. `order` is one of
-    `NEIGHBOR_ORDERS`, `kind` a key of `NEIGHBOR_KINDS`; the rest says which map is asked, an empty
-    `embedding` being the data set's default.
+    `NEIGHBOR_ORDERS`, `kind` a key of `NEIGHBOR_KINDS`; with `all_doses` each dose of a compound is
+    listed, also those of the query's own, otherwise the most alike one of each other compound. The
+    rest says which map is asked, an empty `embedding` being the data set's default.
     """
 
     key: str = ""
@@ -76,6 +77,7 @@ class Query(MapSpec):
     kind: str = "all"
     k: int = 50
     metric: str = "cosine"
+    all_doses: bool = False
 
 
 def spec_of(query: Query) -> MapSpec:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QRegion
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF, QRegion
 from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.core.difference import StainPlaces
@@ -15,7 +16,9 @@ from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block
 from napari_rxrx3.core.plate import ROW_NAMES
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.gui.canvas.layers import Place
+from napari_rxrx3.gui.canvas.canvas_map import Affine, Box, canvas_map
+from napari_rxrx3.gui.canvas.layers import Place, StainLayers
+from napari_rxrx3.gui.napari_window import after_drawing
 
 __all__ = ["CanvasLabels"]
 
@@ -23,32 +26,69 @@ _PAD = 4
 _TITLE_SIZE = 1.5  # of the usual font
 _LEAST_ROOM = 24
 _SMALL_TILE, _SMALL_SIZE = 120, 0.8  # points of a tile, and then of the usual font
-_LABELED, _NOTED = 0.45, 0.95  # of the height of a tile, at most
-_LEAST_TILE, _LEAST_NAMED = 64, 120  # for a name of any use, and in the overview for all of it
+_LABELED, _NOTED = 0.34, 0.95  # of the height of a tile, at most
+_LEAST_TILE, _LEAST_NAMED = 100, 120  # for a name over it, and in the overview for all of it
+_FRAME = ((5.0, QColor(0, 0, 0)), (2.0, QColor(255, 255, 255)))
+"""Of the current well: dark, and light within it, so that one of them shows on any picture."""
+
+
+@dataclass(frozen=True)
+class _Mapping:
+    """Where the picture is in the widget now, from pixels (y, x) to points (y, x)."""
+
+    affine: Affine
+    mosaic: Mosaic
+
+    def box(self, tile: Tile) -> Box:
+        top, left = self.mosaic.origin(tile)
+        height, width = self.mosaic.tile_shape
+        return self.affine.box(Box(top, left, top + height, left + width))
+
+    def place(self, tile: Tile) -> QRectF:
+        box = self.box(tile)
+        height, width = box.size
+        return QRectF(box.left, box.top, width, height)
+
+    def outline(self, tile: Tile) -> QPolygonF:
+        top, left = self.mosaic.origin(tile)
+        bottom, right = (a + b for a, b in zip((top, left), self.mosaic.tile_shape, strict=True))
+        corners = self.affine([(top, left), (top, right), (bottom, right), (bottom, left)])
+        return QPolygonF([QPointF(float(x), float(y)) for y, x in corners])
+
+    @property
+    def tile_width(self) -> float:
+        """Points of a tile, at its narrowest."""
+        return min(self.mosaic.tile_shape) * self.affine.magnification
 
 
 class CanvasLabels(QWidget):
     """A transparent widget over the canvas that names the tiles and says what is missing.
 
     Drawn by Qt rather than as a layer: a text layer costs napari 0.15 s for each new picture.
+    napari itself says where a tile is, whatever its camera, its axes and the layers do; where it
+    has no answer, in 3D and in its grid, nothing is named but the whole.
     """
 
-    def __init__(self, viewer: Any, canvas: QWidget) -> None:
+    resized = Signal()
+    """The canvas has another size."""
+
+    def __init__(self, viewer: Any, canvas: QWidget, layers: StainLayers) -> None:
         super().__init__(canvas)
-        self._viewer = viewer
+        self._viewer, self._layers = viewer, layers
         self._mosaic: Mosaic | None = None
         self._notes: Mapping[str, str] = {}
         self._place = Place()
         self._block: Block | None = None
         self._apart: StainPlaces | None = None
         self._current: str | None = None
+        self._hovered: Tile | None = None
+        self._painted_at: Affine | None = None
         self._title = self._subtitle = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         canvas.installEventFilter(self)
-        for event in (viewer.scene.camera.events.zoom, viewer.scene.camera.events.center):
-            event.connect(self._moved)
+        after_drawing(viewer, self._on_drawn)
         self.setGeometry(canvas.rect())
         self.show()
 
@@ -73,6 +113,7 @@ class CanvasLabels(QWidget):
         """
         self._mosaic, self._notes, self._apart = mosaic, notes, apart
         self._place, self._block = place or Place(), block
+        self._hovered = None
         self.update()
 
     @property
@@ -85,6 +126,24 @@ class CanvasLabels(QWidget):
         """What is written below the title."""
         return self._subtitle
 
+    @property
+    def title_height(self) -> int:
+        """Points that a title takes."""
+        return QFontMetrics(self._large_font()).height() + 3 * _PAD
+
+    @property
+    def subtitle_height(self) -> int:
+        """Points that is written below the title now takes."""
+        usual = QFontMetrics(self.font())
+        lines = _wrapped(self._subtitle, usual, self.width() - 4 * _PAD, 2)
+        return sum(usual.height() + _PAD for line in lines if line)
+
+    @property
+    def edge_size(self) -> tuple[int, int]:
+        """Height and width of the names of rows and columns beside a plate."""
+        metrics = QFontMetrics(self.font())
+        return metrics.height() + 2 * _PAD, metrics.horizontalAdvance("00") + 2 * _PAD
+
     def set_title(self, title: str, subtitle: str = "") -> None:
         """Say in the upper left corner what is shown.
 
@@ -92,6 +151,12 @@ class CanvasLabels(QWidget):
         """
         self._title, self._subtitle = title, subtitle
         self.update()
+
+    def set_hovered(self, tile: Tile | None) -> None:
+        """Name this tile even if it is too small for a name."""
+        if tile != self._hovered:
+            self._hovered = tile
+            self.update()
 
     def set_current(self, well_id: str | None) -> None:
         """Frame this well in the overview of a plate."""
@@ -101,27 +166,36 @@ class CanvasLabels(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
             self.setGeometry(watched.rect())
+            self.resized.emit()
+        elif event.type() == QEvent.Type.Leave:
+            self.set_hovered(None)
         return False
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._mosaic is None or self._viewer.dims.ndisplay != 2:
+        to_canvas = canvas_map(self._viewer)
+        self._painted_at = self._um_to_canvas(to_canvas)
+        if self._mosaic is None:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         title = self._paint_title(painter)
         painter.setClipRegion(QRegion(self.rect()) - title)
-        if self._apart is not None:
-            self._paint_stains(painter, self._mosaic, self._apart)
-        elif self._block is None:
-            self._paint_tiles(painter, self._mosaic.tiles, len(self._mosaic.tiles) > 1)
-        else:
-            self._paint_plate(painter, self._mosaic, self._block)
+        mapping = self._mapping(to_canvas)
+        if mapping is not None and to_canvas is not None:
+            if self._apart is not None:
+                self._paint_stains(painter, self._mosaic, to_canvas)
+            elif not mapping.affine.is_upright:
+                self._paint_frame(painter, mapping)
+            elif self._block is None:
+                self._paint_tiles(painter, mapping, mapping.mosaic.tiles)
+            else:
+                self._paint_plate(painter, mapping, self._block)
+            self._paint_hovered(painter, mapping)
         painter.end()
 
     def _paint_title(self, painter: QPainter) -> QRegion:
         """Write the title and what is below it; returns the room that they take."""
-        usual, large = painter.font(), QFont(painter.font())
-        large.setPointSizeF(_TITLE_SIZE * usual.pointSizeF())
+        usual, large = painter.font(), self._large_font()
         taken, y = QRegion(), float(_PAD)
         room = self.width() - 4 * _PAD
         lines = [(self._title, large)]
@@ -139,97 +213,163 @@ class CanvasLabels(QWidget):
         painter.setFont(usual)
         return taken
 
-    def _paint_stains(self, painter: QPainter, mosaic: Mosaic, apart: StainPlaces) -> None:
+    def _large_font(self) -> QFont:
+        large = QFont(self.font())
+        large.setPointSizeF(_TITLE_SIZE * large.pointSizeF())
+        return large
+
+    def _paint_stains(self, painter: QPainter, mosaic: Mosaic, to_canvas: Affine) -> None:
         """Label the tiles once for each stain, and name the stain at the first of them."""
-        here, labeled = self._place, len(mosaic.tiles) > 1
         first, *others = mosaic.tiles
         for stain in STAINS:
-            self._place = here.shifted(apart.place(stain.number))
-            name = f"{stain.number} {stain.name}"
-            place = self.place_of(first)
-            if place.width() < _LEAST_TILE:  # over several tiles, which have no labels
+            mapping = self._mapping(to_canvas, stain.number)
+            if mapping is None or not mapping.affine.is_upright:
+                continue
+            name, place = f"{stain.number} {stain.name}", mapping.place(first)
+            if mapping.tile_width >= _LEAST_TILE:
+                label = f"{name}\n{first.label}" if others else name
+                self._paint_tiles(painter, mapping, [replace(first, label=label), *others], True)
+            else:  # over several tiles, which have no labels
                 metrics = QFontMetrics(painter.font())
                 width = metrics.horizontalAdvance(name) + 2 * _PAD
                 _write(painter, QRectF(place.x(), place.y(), width, metrics.height()), name)
-                continue
-            named = replace(first, label=f"{name}\n{first.label}" if labeled else name)
-            self._paint_tiles(painter, [named, *others] if labeled else [named], True)
-        self._place = here
 
-    def _paint_tiles(self, painter: QPainter, tiles: Iterable[Tile], labeled: bool) -> None:
+    def _paint_tiles(
+        self,
+        painter: QPainter,
+        mapping: _Mapping,
+        tiles: Iterable[Tile],
+        labeled: bool | None = None,
+    ) -> None:
+        if mapping.tile_width < _LEAST_TILE:
+            return  # the picture is worth more than its name, which the mouse brings
+        labeled = len(mapping.mosaic.tiles) > 1 if labeled is None else labeled
         for tile in tiles:
             note = self._notes.get(tile.well_id or "", "")
             label = tile.label.split("\n") if labeled else []
-            self._paint(painter, self.place_of(tile), label, note.split("\n") if note else [])
+            self._paint(painter, mapping.place(tile), label, note.split("\n") if note else [])
 
-    def _paint_plate(self, painter: QPainter, mosaic: Mosaic, block: Block) -> None:
-        on_screen = mosaic.tile_shape[0] * self._pixel_on_screen
+    def _paint_plate(self, painter: QPainter, mapping: _Mapping, block: Block) -> None:
+        mosaic, on_screen = mapping.mosaic, mapping.tile_width
         if on_screen < _LEAST_TILE:
-            self._paint_edges(painter, mosaic, block)
+            self._paint_edges(painter, mapping, block)
         else:
-            y, x = self._to_picture(0, 0)
-            bottom, right = self._to_picture(self.height(), self.width())
-            seen = mosaic.tiles_between(y, x, bottom, right)
+            seen = mosaic.tiles_between(*mapping.affine.inverse.box(self._whole_box()))
             if on_screen < _LEAST_NAMED:
                 seen = [replace(tile, label=tile.label.split(" ")[0]) for tile in seen]
-            self._paint_tiles(painter, seen, True)
-        for tile in mosaic.tiles:
+            self._paint_tiles(painter, mapping, seen, True)
+        self._paint_frame(painter, mapping)
+
+    def _paint_frame(self, painter: QPainter, mapping: _Mapping) -> None:
+        """Frame the current well of a plate around its picture."""
+        if self._block is None:
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for tile in mapping.mosaic.tiles:
             if tile.well_id == self._current:
-                painter.setPen(QColor(255, 255, 255))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRect(self.place_of(tile).adjusted(-1.5, -1.5, 1.5, 1.5))
+                for width, color in _FRAME:
+                    pen = QPen(color, width)
+                    pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+                    painter.setPen(pen)
+                    painter.drawPolygon(_grown(mapping.outline(tile), _FRAME[0][0] / 2))
 
-    def _paint_edges(self, painter: QPainter, mosaic: Mosaic, block: Block) -> None:
-        """Name rows on the left and columns above, as far apart as the names need."""
+    def _paint_hovered(self, painter: QPainter, mapping: _Mapping) -> None:
+        """Name the tile under the mouse below it, if it is too small for a name of its own."""
+        tile = self._hovered
+        if tile is None or mapping.tile_width >= _LEAST_TILE or len(mapping.mosaic.tiles) == 1:
+            return
+        if self._apart is not None:
+            return  # in six places
+        lines = [*tile.label.split("\n"), *self._notes.get(tile.well_id or "", "").split("\n")]
+        lines = [line for line in lines if line]
+        metrics, place = QFontMetrics(painter.font()), mapping.place(tile)
+        if not lines:
+            return
+        width = max(map(metrics.horizontalAdvance, lines)) + 2 * _PAD
+        height = metrics.height() + 1
+        x = min(max(place.center().x() - width / 2, 2.0), self.width() - width - 2.0)
+        y = place.bottom() + _PAD
+        if y + len(lines) * height > self.height():
+            y = place.top() - _PAD - len(lines) * height
+        painter.setClipping(False)
+        for i, line in enumerate(lines):
+            _write(painter, QRectF(x, y + i * height, width, height), line)
+
+    def _paint_edges(self, painter: QPainter, mapping: _Mapping, block: Block) -> None:
+        """Name rows and columns at the edges, as far apart as the names need."""
+        (height, width), gap = mapping.mosaic.tile_shape, mapping.mosaic.gap
+        rows = [(i * (height + gap) + height / 2, width / 2) for i in range(len(block.rows))]
+        columns = [(height / 2, i * (width + gap) + width / 2) for i in range(len(block.columns))]
+        y, x = len(block.rows) * (height + gap) - gap, len(block.columns) * (width + gap) - gap
+        plate, is_turned = mapping.affine.box(Box(0, 0, y, x)), mapping.affine.is_turned
+        letters = [(ROW_NAMES[i], at) for i, at in zip(block.rows, rows, strict=True)]
+        numbers = [(str(i + 1), at) for i, at in zip(block.columns, columns, strict=True)]
+        self._paint_edge(painter, mapping, plate, letters, not is_turned)
+        self._paint_edge(painter, mapping, plate, numbers, is_turned)
+
+    def _paint_edge(
+        self,
+        painter: QPainter,
+        mapping: _Mapping,
+        plate: Box,
+        names: Sequence[tuple[str, tuple[float, float]]],
+        is_below_each_other: bool,
+    ) -> None:
+        """Write names, each with the middle of its wells, on the left of a plate or above it."""
         metrics = QFontMetrics(painter.font())
-        pitch = (mosaic.tile_shape[0] + mosaic.gap) * self._pixel_on_screen
-        half = mosaic.tile_shape[0] * self._pixel_on_screen / 2
-        left, top = self._to_screen(0, 0)
         height, width = metrics.height(), metrics.horizontalAdvance("00") + 2
-        x = min(max(left - width - _PAD, 2.0), self.width() - width)
-        for i in range(0, len(block.rows), max(1, -int(-height // pitch))):
-            y = top + i * pitch + half - height / 2
-            _write(painter, QRectF(x, y, width, height), ROW_NAMES[block.rows[i]])
-        y = min(max(top - height - _PAD, 2.0), self.height() - height)
-        for i in range(0, len(block.columns), max(1, -int(-(width + 2) // pitch))):
-            place = QRectF(left + i * pitch + half - width / 2, y, width, height)
-            _write(painter, place, str(block.columns[i] + 1))
+        pitch = (mapping.mosaic.tile_shape[0] + mapping.mosaic.gap) * mapping.affine.magnification
+        needed = height if is_below_each_other else width + 2
+        step = max(1, -int(-needed // max(pitch, 1e-6)))
+        # what lies over the margins of the canvas stays in it
+        left = min(max(plate.left - width - _PAD, 2.0), self.width() - width)
+        above = min(max(plate.top - height - _PAD, 2.0), self.height() - height)
+        for name, middle in names[::step]:
+            y, x = mapping.affine(middle).tolist()
+            if is_below_each_other:
+                place = QRectF(left, y - height / 2, width, height)
+            else:
+                place = QRectF(x - width / 2, above, width, height)
+            _write(painter, place, name)
 
-    @property
-    def _pixel_on_screen(self) -> float:
-        return self._place.pixel_um * float(self._viewer.scene.camera.zoom)
+    def _um_to_canvas(self, to_canvas: Affine | None) -> Affine | None:
+        """From micrometers to points of this widget; None if there is no such map."""
+        return None if to_canvas is None else self._layers.to_scene().then(to_canvas)
 
-    def _to_screen(self, top: float, left: float) -> tuple[float, float]:
-        """From the corner of a pixel of the picture to (x, y) in this widget."""
-        zoom = float(self._viewer.scene.camera.zoom)
-        center_y, center_x = self._viewer.scene.camera.center[-2:]
-        (first_y, first_x), pixel = self._place.origin_um, self._place.pixel_um
-        # the origin is the middle of the first pixel
-        x = (first_x + pixel * (left - 0.5) - center_x) * zoom + self.width() / 2
-        y = (first_y + pixel * (top - 0.5) - center_y) * zoom + self.height() / 2
-        return x, y
+    def _mapping(self, to_canvas: Affine | None, stain: int | None = None) -> _Mapping | None:
+        if self._mosaic is None or to_canvas is None:
+            return None
+        pixels = self._picture_to_scene(stain).then(to_canvas)
+        return _Mapping(pixels, self._mosaic) if pixels.has_inverse else None
 
-    def _to_picture(self, y: float, x: float) -> tuple[float, float]:
-        """From a point of this widget to (y, x) in pixels of the picture."""
-        left, top = self._to_screen(0, 0)
-        return (y - top) / self._pixel_on_screen, (x - left) / self._pixel_on_screen
+    def _picture_to_scene(self, stain: int | None = None) -> Affine:
+        place = self._place
+        if self._apart is not None:
+            stain = stain or 1
+            place = place.shifted(self._apart.place(stain))
+        return place.to_um.then(self._layers.to_scene(stain))
+
+    def _whole_box(self) -> Box:
+        return Box(0, 0, self.height(), self.width())
 
     def place_of(self, tile: Tile) -> QRectF:
-        """Where a tile is in this widget."""
-        assert self._mosaic is not None
-        x, y = self._to_screen(*self._mosaic.origin(tile))
-        height, width = (extent * self._pixel_on_screen for extent in self._mosaic.tile_shape)
-        return QRectF(x, y, width, height)
+        """Where a tile is in this widget; empty where napari shows it as something else."""
+        mapping = self._mapping(canvas_map(self._viewer))
+        return QRectF() if mapping is None else mapping.place(tile)
 
     def tile_at(self, position: Sequence[float]) -> Tile | None:
-        """Tile at a position in the canvas (micrometers)."""
+        """Tile at a position in napari's world."""
         if self._mosaic is None:
             return None
-        if self._apart is not None:
-            if not self._apart.holds(position[-2], position[-1]):
-                return None
-            position = self._apart.within(position[-2], position[-1])
-        return self._mosaic.tile_at(*self._place.to_pixels(position))
+        place = position[-2], position[-1]
+        for stain in [None] if self._apart is None else [stain.number for stain in STAINS]:
+            to_scene = self._picture_to_scene(stain)
+            if to_scene.has_inverse:
+                y, x = to_scene.inverse(place).tolist()
+                tile = self._mosaic.tile_at(y, x)
+                if tile is not None:
+                    return tile
+        return None
 
     def _paint(self, painter: QPainter, place: QRectF, label: list[str], notes: list[str]) -> None:
         """Write as much of a label as leaves most of the tile visible, and notes over the rest."""
@@ -259,8 +399,26 @@ class CanvasLabels(QWidget):
             _write(painter, box, text)
             y += box.height()
 
-    def _moved(self) -> None:
-        self.update()
+    def _on_drawn(self, event: object) -> None:
+        """Follow the picture, whatever moved it."""
+        if self._mosaic is not None:
+            now = self._um_to_canvas(canvas_map(self._viewer))
+            if not _are_alike(now, self._painted_at):
+                self.update()
+
+
+def _are_alike(one: Affine | None, other: Affine | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.allclose(one.matrix, other.matrix) and np.allclose(one.offset, other.offset)
+
+
+def _grown(outline: QPolygonF, by: float) -> QPolygonF:
+    """A rectangle, however it is turned, so many points larger on each side."""
+    corners = np.array([(corner.x(), corner.y()) for corner in outline])
+    sides = np.stack([corners - np.roll(corners, n, axis=0) for n in (1, -1)])
+    sides /= np.linalg.norm(sides, axis=2, keepdims=True).clip(1e-6)
+    return QPolygonF([QPointF(*map(float, at)) for at in corners + by * sides.sum(axis=0)])
 
 
 def _wrapped(text: str, metrics: QFontMetrics, room: int, most: int) -> list[str]:

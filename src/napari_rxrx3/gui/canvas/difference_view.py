@@ -14,6 +14,7 @@ from napari_rxrx3.core.mosaic import Mosaic
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.tiles import CHANNELS, Plane
+from napari_rxrx3.gui.canvas.canvas_map import is_transposed
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -28,7 +29,6 @@ __all__ = ["Difference", "DifferenceView"]
 
 _TASK = "difference"
 _TEXT = "comparing with the controls"
-_MARGIN = 0.18  # two lines are written above the picture
 _TOGETHER = "\N{NO-BREAK SPACE}"
 _FLOAT = np.dtype(np.float32)
 
@@ -43,6 +43,8 @@ class Difference:
         What they were made from.
     mosaic : Mosaic
     stains : six float32 (Y, X) arrays
+    hatches : six arrays of flat indices
+        Which of their pixels are lines of the hatching.
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
     notes : mapping of well_id to str
@@ -54,6 +56,7 @@ class Difference:
     picture: Picture
     mosaic: Mosaic
     stains: tuple[Plane, ...]
+    hatches: tuple[Plane, ...]
     reduction: int
     notes: dict[str, str]
     text: str
@@ -85,6 +88,11 @@ class DifferenceView(QObject):
 
         self._tasks.run(_TASK, work, self._show, self.failed.emit, _TEXT)
 
+    def arrange_again(self) -> None:
+        """Put the stains where they are largest in a canvas of another size."""
+        if self.difference is not None:
+            self._show(self.difference)
+
     def leave(self) -> None:
         """Stop; the layers are left to others."""
         self._tasks.cancel(_TASK)
@@ -98,10 +106,13 @@ class DifferenceView(QObject):
         place = Place.of_pixels(difference.reduction)
         height, width = (extent * place.pixel_um for extent in difference.mosaic.shape)
         self.difference = difference
-        self.places = StainPlaces.fitting((height, width), self._viewer.canvas.size)
+        room = self._layers.margins.room(self._viewer.canvas.size)
+        if is_transposed(self._viewer):
+            room = room[::-1]
+        self.places = StainPlaces.fitting((height, width), room)
         limits = symmetric(self._session.shown_limits)
-        self._layers.show(difference.stains, limits, place, self.places)
-        self._layers.fit(("difference", self.places), self.places.whole, _MARGIN)
+        self._layers.show(difference.stains, limits, place, self.places, difference.hatches)
+        self._layers.fit(("difference", self.places), self.places.whole)
         self.shown.emit(difference)
 
 
@@ -124,15 +135,17 @@ def _differences(dataset: Dataset, picture: Picture, progress: Progress) -> Diff
         raise RxRx3Error(f"There is no difference to show: {why}.")
     height, width = picture.mosaic.tile_shape
     mosaic = Mosaic(picture.mosaic.tiles, (height // found.times, width // found.times))
-    stains = []
+    stains, hatches = [], []
     for channel in CHANNELS:
         progress(channel, N_CHANNELS, _TEXT)
-        stains.append(mosaic.render(found.of_stain(channel), _FLOAT))
+        planes = found.of_stain(channel)
+        stains.append(mosaic.render(planes, _FLOAT))
+        hatches.append(mosaic.hatch(planes))
     why_not = {well: found.means[plate].why for well, plate in found.plates.items()}
     notes = picture.notes | {well: why for well, why in why_not.items() if why}
     text = _in_words([means for means in found.means.values() if not means.why])
     reduction = found.times * picture.reduction
-    return Difference(picture, mosaic, tuple(stains), reduction, notes, text)
+    return Difference(picture, mosaic, tuple(stains), tuple(hatches), reduction, notes, text)
 
 
 def _in_words(means: list[PlateMeans]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,15 +15,31 @@ from psygnal import Signal
 from napari_rxrx3.core.contrast import STRENGTH, Limits
 from napari_rxrx3.core.difference import BRIGHTER, DARKER, StainPlaces, symmetric
 from napari_rxrx3.core.display import display, stain_color
+from napari_rxrx3.core.mosaic import hatch_level, paint_hatch
 from napari_rxrx3.core.stains import STAINS, Stain
-from napari_rxrx3.gui.napari_window import unwrapped
+from napari_rxrx3.gui.canvas.canvas_map import Affine, camera_place, is_transposed, point_camera
+from napari_rxrx3.gui.napari_window import unit_scale_of, unwrapped
 
-__all__ = ["Place", "StainLayers", "layer_options", "stain_colormap"]
+__all__ = ["Margins", "Place", "StainLayers", "layer_options", "stain_colormap"]
 
 Plane = np.ndarray[Any, Any]
 
 _MARK = "napari_rxrx3_stain"
-_MARGIN = 0.12  # room for the title above the picture
+_SAME_VIEW = 1e-3  # of the zoom
+
+
+class Margins(NamedTuple):
+    """Points of the canvas that a picture leaves free on each side, for what is written there."""
+
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+    left: float = 0.0
+
+    def room(self, size: Sequence[float]) -> tuple[float, float]:
+        """What is left of a canvas (height, width)."""
+        height, width = size[0] - self.top - self.bottom, size[1] - self.left - self.right
+        return max(height, size[0] / 4), max(width, size[1] / 4)
 
 
 def stain_colormap(stain: Stain) -> Colormap:
@@ -102,6 +118,12 @@ class Place:
         (top, left), scale = self.origin_um, self.pixel_um
         return (position[-2] - top) / scale + 0.5, (position[-1] - left) / scale + 0.5
 
+    @property
+    def to_um(self) -> Affine:
+        """From places (y, x) in the picture, counted from the corner of its first pixel."""
+        y, x = (at - self.pixel_um / 2 for at in self.origin_um)
+        return Affine.scaling(self.pixel_um, (y, x))
+
     def shifted(self, by_um: tuple[float, float]) -> Place:
         """The same picture elsewhere."""
         y, x = self.origin_um
@@ -126,13 +148,17 @@ class StainLayers:
     """Makes the six layers once and swaps their pixels.
 
     Contrast, color and visibility stay what they are while wells come and go. A layer that the
-    user removed comes back with the next picture.
+    user removed comes back with the next picture, or when it is asked for.
     """
 
     limits_edited = Signal(object)
     """The user moved a contrast slider: the limits of all six."""
     shown_changed = Signal(object)
     """Which stains are visible: six bools."""
+    removed_changed = Signal(object)
+    """Which stains the user removed: six bools."""
+    other_added = Signal(object)
+    """A layer that is none of ours came into the viewer."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -141,9 +167,19 @@ class StainLayers:
         self._solo: int | None = None
         self._before_solo: tuple[bool, ...] = (True,) * len(STAINS)
         self._fitted: object = None
+        self._fitted_size = (0.0, 0.0)
+        self._fitted_views: list[tuple[float, float, float]] = []
+        self.margins = Margins()
+        """What a picture that fills the canvas leaves free."""
+        self._stains: tuple[Plane, ...] = ()
+        self._limits: Limits = ()
+        self._hatches: tuple[Plane, ...] = ()
+        self._hatched_at: list[float | None] = [None] * len(STAINS)
         self._place = Place()
         self._apart: StainPlaces | None = None
         self._looks: dict[int, _Look] = {}
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def is_apart(self) -> bool:
@@ -163,6 +199,11 @@ class StainLayers:
     def holds(self, layer: Any) -> bool:
         """Whether a layer is one of the six."""
         return any(unwrapped(layer) is unwrapped(own) for own in self._present())
+
+    @property
+    def removed(self) -> tuple[bool, ...]:
+        """Which stains have no layer, though something is shown."""
+        return tuple(bool(self._stains) and layer is None for layer in self._layers)
 
     @property
     def solo(self) -> int | None:
@@ -196,6 +237,7 @@ class StainLayers:
         limits: Limits,
         place: Place | None = None,
         apart: StainPlaces | None = None,
+        hatches: Sequence[Plane] = (),
     ) -> None:
         """Show six planes of one shape in the six layers, where they belong.
 
@@ -204,10 +246,14 @@ class StainLayers:
         apart : StainPlaces, optional
             In micrometers: each stain goes to its own place, as planes of differences. Colors are
             as before when something is shown without it.
+        hatches : six arrays of flat indices, optional
+            Pixels that are drawn as bright as hatching is in the contrast, whatever it comes to be.
         """
         place = place or Place()
+        self._stains = tuple(stains)
+        self._hatches, self._hatched_at = tuple(hatches), [None] * len(STAINS)
+        self._paint_hatches(limits)
         with self._quietly():
-            self._adopt()
             self._take_look(apart)
             for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
                 layer = self._layers[stain.number - 1]
@@ -219,6 +265,43 @@ class StainLayers:
                 _put(layer, place if apart is None else place.shifted(apart.place(stain.number)))
             self._place = place
             self._apply_limits(limits)
+        self.removed_changed.emit(self.removed)
+
+    def make_again(self, number: int) -> None:
+        """Make the layer of a stain (1..6) that the user removed, with what the others show."""
+        if not self.removed[number - 1]:
+            return
+        place, apart = self._place, self._apart
+        with self._quietly():
+            self._add(STAINS[number - 1], self._stains[number - 1], self._limits[number - 1])
+            layer = self._layers[number - 1]
+            _put(layer, place if apart is None else place.shifted(apart.place(number)))
+        self.shown_changed.emit(self.shown)
+        self.removed_changed.emit(self.removed)
+
+    def to_scene(self, number: int | None = None) -> Affine:
+        """From where a picture was put (micrometers) to where it is in napari's world.
+
+        The two differ if the user moved a layer, or brought one with another unit.
+
+        Parameters
+        ----------
+        number : int, optional
+            A stain (1..6) to be asked; else one that is visible.
+        """
+        present = list(self._present())
+        layer = next((x for x in present if x.visible), next(iter(present), None))
+        place = self._place
+        if number is not None:
+            layer = self._layers[number - 1]
+            place = place if self._apart is None else place.shifted(self._apart.place(number))
+        if layer is None or layer.ndim != 2:
+            return Affine.scaling(1.0, (0.0, 0.0))
+        unit = unit_scale_of(self._viewer, layer)
+        corners = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
+        first, down, right = (unit * np.asarray(layer.data_to_world(at)) for at in corners)
+        expected = Affine.scaling(place.pixel_um, place.origin_um)
+        return expected.inverse.then(Affine.through(first, down, right))
 
     def refresh(self, channels: Iterable[int]) -> None:
         """Draw stains (1..6) anew whose pixels were changed in place."""
@@ -227,25 +310,68 @@ class StainLayers:
             if layer is not None:
                 layer.refresh(thumbnail=False, extent=False)
 
-    def fit(self, key: object, size_um: tuple[float, float], margin: float = _MARGIN) -> None:
+    def fit(self, key: object, size_um: tuple[float, float]) -> None:
         """Let a picture fill the canvas, unless one with the same key has just been there.
 
         Parameters
         ----------
         size_um : (height, width)
             From the corner at (0, 0).
-        margin : float
-            Share of the canvas that stays free.
         """
-        if key == self._fitted:
+        if key != self._fitted:
+            self._fitted, self._fitted_size = key, size_um
+            self.fit_again()
+
+    def fit_again(self) -> None:
+        """Let the picture that was fitted last fill the canvas, wherever the camera is."""
+        if not all(extent > 0 for extent in self._fitted_size):
             return
-        self._fitted = key
-        camera = self._viewer.scene.camera
-        camera.center = (0.0, *(extent / 2 for extent in size_um))
-        zooms = (
-            room / extent for room, extent in zip(self._viewer.canvas.size, size_um, strict=True)
+        if self._viewer.canvas.grid.enabled:  # of which napari knows how large a cell is
+            self._viewer.fit_to_view()
+            self._fitted_views = [self._view()]
+            return
+        margins, viewer, (height, width) = self.margins, self._viewer, self._fitted_size
+        room = margins.room(viewer.canvas.size)
+        extents = (width, height) if is_transposed(viewer) else (height, width)
+        zoom = min(free / extent for free, extent in zip(room, extents, strict=True))
+        # the middle of what is free is not that of the canvas, which the camera is pointed at
+        down, right = (margins.top - margins.bottom) / 2, (margins.left - margins.right) / 2
+        vertical, horizontal = viewer.scene.camera.orientation2d
+        shift = (
+            (down if vertical == "down" else -down) / zoom,
+            (right if horizontal == "right" else -right) / zoom,
         )
-        camera.zoom = min(zooms) * (1 - margin)
+        y, x = reversed(shift) if is_transposed(viewer) else shift
+        point_camera(viewer, (height / 2 - y, width / 2 - x), zoom)
+        self._fitted_views = [self._view()]
+
+    def note_home(self) -> None:
+        """Take what the camera sees now for a picture that fills the canvas, too."""
+        self._fitted_views.append(self._view())
+
+    @property
+    def is_fitted(self) -> bool:
+        """The camera is where it was when a picture was made to fill the canvas."""
+        y, x, zoom = self._view()
+        return self._fitted is not None and any(
+            max(abs(y - top), abs(x - left)) * zoom < 1 and abs(zoom - before) < _SAME_VIEW * before
+            for top, left, before in self._fitted_views
+        )
+
+    @property
+    def is_alone(self) -> bool:
+        """Nothing but the stains is visible, and they are not being changed just now."""
+        ours = {id(unwrapped(layer)) for layer in self._present()}
+        shown = (unwrapped(layer) for layer in self._viewer.layers if layer.visible)
+        return not self._quiet and all(id(layer) in ours for layer in shown)
+
+    @property
+    def fitted_size(self) -> tuple[float, float]:
+        """Height and width (micrometers) of the picture that was fitted last."""
+        return self._fitted_size
+
+    def _view(self) -> tuple[float, float, float]:
+        return (*camera_place(self._viewer), float(self._viewer.scene.camera.zoom))
 
     def forget_fit(self) -> None:
         """Let the next picture fill the canvas, whatever it is."""
@@ -253,11 +379,12 @@ class StainLayers:
 
     def clear(self) -> None:
         """Show nothing: the layers stay, black and of one pixel."""
-        self._fitted = None
+        self._fitted, self._stains, self._hatches = None, (), ()
         with self._quietly():
             self._take_look(None)
             for layer in self._present():
                 layer.data = np.zeros((1, 1), dtype=layer.data.dtype)
+        self.removed_changed.emit(self.removed)
 
     def set_limits(self, limits: Limits) -> None:
         with self._quietly():
@@ -270,6 +397,16 @@ class StainLayers:
         layer = self._layers[number - 1]
         if layer is not None:
             layer.visible = not layer.visible
+
+    def show_only(self, numbers: Collection[int]) -> None:
+        """Show these stains (1..6), in their colors, and no others."""
+        if self._solo is not None:
+            self.show_alone(self._solo)
+        with self._quietly():
+            for number, layer in enumerate(self._layers, start=1):
+                if layer is not None:
+                    layer.visible = number in numbers
+        self.shown_changed.emit(self.shown)
 
     def show_alone(self, number: int) -> None:
         """Show one stain in gray and no other; the second time, all as before."""
@@ -303,16 +440,12 @@ class StainLayers:
         layer.events.contrast_limits.connect(self._on_limits)
         layer.events.visible.connect(self._on_visible)
         self._layers[stain.number - 1] = layer
+        following = next((x for x in self._layers[stain.number :] if x is not None), None)
+        if following is not None:  # back to where it was
+            listed = self._viewer.layers
+            listed.move(listed.index(layer), listed.index(following))
         self._looks.pop(stain.number, None)
         self._take_look(self._apart)
-
-    def _adopt(self) -> None:
-        """Forget layers that the user removed."""
-        there = {id(layer) for layer in map(unwrapped, self._viewer.layers)}
-        for i, layer in enumerate(self._layers):
-            if layer is not None and id(unwrapped(layer)) not in there:
-                self._layers[i] = None
-                self._fitted = None
 
     def _present(self) -> Iterator[Image]:
         return (layer for layer in self._layers if layer is not None)
@@ -341,7 +474,20 @@ class StainLayers:
                 # not added: there is nothing below but the canvas, which may be white
                 _Look(difference_colormap(), 1.0, "translucent", 1.0).put_on(layer)
 
+    def _paint_hatches(self, limits: Limits) -> list[int]:
+        """Draw hatching as this contrast has it; returns in which stains (1..6) it changed."""
+        changed = []
+        for i, (lines, pair) in enumerate(zip(self._hatches, limits, strict=False)):
+            level = hatch_level(pair)
+            if lines.size and level != self._hatched_at[i]:
+                paint_hatch(self._stains[i], lines, level)
+                changed.append(i + 1)
+            self._hatched_at[i] = level
+        return changed
+
     def _apply_limits(self, limits: Limits) -> None:
+        self._limits = limits
+        self.refresh(self._paint_hatches(limits))
         for layer, pair in zip(self._layers, limits, strict=True):
             if layer is not None and tuple(layer.contrast_limits) != tuple(pair):
                 top = max(_top(layer.data, pair), pair[1])
@@ -355,6 +501,18 @@ class StainLayers:
             self.limits_edited.emit(
                 tuple((float(a), float(b)) for a, b in (x.contrast_limits for x in self._present()))
             )
+
+    def _on_inserted(self, event: Any) -> None:
+        if not self._quiet:
+            self.other_added.emit(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        gone = unwrapped(event.value)
+        for i, layer in enumerate(self._layers):
+            if layer is not None and unwrapped(layer) is gone:
+                self._layers[i] = None
+                self._fitted = self._fitted if any(self._present()) else None
+                self.removed_changed.emit(self.removed)
 
     def _on_visible(self) -> None:
         if not self._quiet:

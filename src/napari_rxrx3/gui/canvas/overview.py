@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.words import name_of_well
+from napari_rxrx3.gui.canvas.canvas_map import room_of, seen_box
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -106,6 +108,7 @@ class PlateOverview(QObject):
             event.connect(self._on_camera)
         viewer.events.reset_view.connect(self._on_reset_view)
         layers.shown_changed.connect(self._on_stains)
+        session.limits_changed.connect(self._on_limits)
         tasks.stopped.connect(self._on_stopped)
 
     def open(self, dataset: Dataset, plate: PlateId) -> None:
@@ -119,7 +122,7 @@ class PlateOverview(QObject):
         self, dataset: Dataset, plate: PlateId, done: Callable[[_Plate], None], text: str = ""
     ) -> None:
         height, width = PlateFrame(1.0).size_um
-        room_y, room_x = self._viewer.canvas.size
+        room_y, room_x = room_of(self._viewer)
         tile = tile_size(min(room_y / height, room_x / width), *_SMALL)
 
         def work(progress: Progress) -> _Plate:
@@ -169,6 +172,7 @@ class PlateOverview(QObject):
         before, self.scene = self.scene, None  # the camera's moves are ours
         if before is not None and before.span != span:
             self._magnify(span / before.span)
+        picture.set_contrast(self._session.shown_limits)
         picture.take_dirty()
         self._layers.show(picture.stains, self._session.shown_limits, place)
         mosaic = Mosaic(_tiles(plate, picture.block), (picture.tile, picture.tile))
@@ -191,6 +195,11 @@ class PlateOverview(QObject):
         if self.scene is not None:
             self._look()
 
+    def _on_limits(self, limits: Limits) -> None:
+        if self._picture is not None:
+            self._picture.set_contrast(limits)
+            self._layers.refresh(self._picture.take_dirty())
+
     def _on_reset_view(self) -> None:
         """Show all of the plate: napari fits what the layers hold, which may be a few wells."""
         if self.scene is None or self._picture is None:
@@ -203,12 +212,10 @@ class PlateOverview(QObject):
         plate, scene = self._plate, self.scene
         if plate is None or scene is None:
             return
-        camera = self._viewer.scene.camera
-        zoom = float(camera.zoom)
-        size = [extent / zoom for extent in self._viewer.canvas.size]
+        box = self._layers.to_scene().inverse.box(seen_box(self._viewer))
         frame = PlateFrame(scene.span * display.pixel_size_um)
-        seen = frame.block_in(camera.center[-2:], size)
-        on_screen = frame.slot_um * zoom
+        seen = frame.block_in(box.center, box.size)
+        on_screen = frame.slot_um * float(self._viewer.scene.camera.zoom)
         if not len(seen) or on_screen < (_PIECE_FROM if plate.is_piece else _WHOLE_FROM):
             self._change(seen, Block.whole(), tile_size(on_screen, *_SMALL))
             return

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.mosaic import Mosaic, Tile, hatched
+from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_lines, hatched
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, cause_of, common_layout
+from napari_rxrx3.data.images.tiles import (
+    CHANNELS,
+    Asked,
+    Plane,
+    TileReader,
+    cause_of,
+    common_layout,
+)
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.images.catalog import PlaneLayout
@@ -42,6 +49,8 @@ class Picture:
         So many pixels in the middle of each well are shown; 0 for all of it.
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
+    hatches : six arrays of flat indices
+        Which pixels of the stains are lines of the hatching.
     """
 
     mosaic: Mosaic
@@ -52,6 +61,7 @@ class Picture:
     waiting: frozenset[str] = field(default=frozenset())
     crop: int = 0
     reduction: int = 1
+    hatches: tuple[Plane, ...] = ()
 
     @property
     def notes(self) -> dict[str, str]:
@@ -94,11 +104,12 @@ def assembled(
     extents = reader.extent_of(height), reader.extent_of(width)
     shape, dtype = common_layout(planes.values(), (extents, dtype))
     mosaic = Mosaic(tuple(tiles), shape)
-    stains = []
+    stains, hatches = [], []
     for channel in range(1, N_CHANNELS + 1):
         of_stain = {w: p for (w, c), p in planes.items() if c == channel}
         pending = {w for w in waiting if (w, channel) not in failures}
         stains.append(mosaic.render(of_stain, dtype, pending))
+        hatches.append(mosaic.hatch(of_stain, pending))
     return Picture(
         mosaic,
         tuple(stains),
@@ -108,6 +119,7 @@ def assembled(
         waiting=waiting,
         crop=reader.crop,
         reduction=reader.reduction,
+        hatches=tuple(hatches),
     )
 
 
@@ -123,4 +135,7 @@ def first_picture(
         for channel in range(1, N_CHANNELS + 1)
     )
     shown = {(tiles[0].well_id or "", channel): rows for channel, rows in prefixes.items()}
-    return Picture(Mosaic(tiles, (shape[1], shape[1])), stains, shown, {}, is_first=True)
+    lines = np.flatnonzero(hatch_lines(shape))
+    hatches = tuple(lines[: 0 if channel in prefixes else None] for channel in CHANNELS)
+    mosaic = Mosaic(tiles, (shape[1], shape[1]))
+    return Picture(mosaic, stains, shown, {}, is_first=True, hatches=hatches)

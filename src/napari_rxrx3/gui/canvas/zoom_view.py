@@ -12,8 +12,9 @@ from qtpy.QtCore import QObject
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatched
+from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatch_lines, paint_hatch
 from napari_rxrx3.data.images.tiles import CHANNELS, Plane, TileReader
+from napari_rxrx3.gui.canvas.canvas_map import seen_box
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -76,6 +77,8 @@ class Part:
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
     stains : six (Y, X) arrays
+    hatches : six arrays of flat indices
+        Which of their pixels are lines of the hatching.
     failure : str
         What could not be read, and why: a sentence, or nothing.
     """
@@ -83,6 +86,7 @@ class Part:
     region: Region
     reduction: int
     stains: tuple[Plane, ...]
+    hatches: tuple[Plane, ...]
     failure: str
 
 
@@ -164,11 +168,9 @@ class ZoomView(QObject):
 
     def _seen(self) -> Region:
         """What is on screen."""
-        camera, place = self._viewer.scene.camera, Place.of_pixels(1)
-        half = [extent / float(camera.zoom) / 2 for extent in self._viewer.canvas.size]
-        pairs = list(zip(camera.center[-2:], half, strict=True))
-        top, left = place.to_pixels([at - by for at, by in pairs])
-        bottom, right = place.to_pixels([at + by for at, by in pairs])
+        box, place = self._layers.to_scene().inverse.box(seen_box(self._viewer)), Place.of_pixels(1)
+        top, left = place.to_pixels(box[:2])
+        bottom, right = place.to_pixels(box[2:])
         return Region(top, left, bottom, right)
 
     def _wanted_reduction(self, whole: Picture) -> int:
@@ -183,12 +185,14 @@ class ZoomView(QObject):
         if self.part is not None:
             self.part = None
             place = Place.of_pixels(whole.reduction)
-            self._layers.show(whole.stains, self._session.shown_limits, place)
+            limits = self._session.shown_limits
+            self._layers.show(whole.stains, limits, place, hatches=whole.hatches)
 
     def _show_part(self, part: Part) -> None:
         self.part = part
         place = Place.of_pixels(part.reduction, (part.region.top, part.region.left))
-        self._layers.show(part.stains, self._session.shown_limits, place)
+        limits = self._session.shown_limits
+        self._layers.show(part.stains, limits, place, hatches=part.hatches)
         if part.failure:
             self._session.say(part.failure)
 
@@ -208,9 +212,10 @@ def _read(reader: TileReader, whole: Picture, region: Region, progress: Progress
         else:
             planes[channel][well_id] = plane
     times = whole.reduction // reader.reduction
-    stains = tuple(_painted(whole, tiles, planes[channel], times, box) for channel in CHANNELS)
+    painted = [_painted(whole, tiles, planes[channel], times, box) for channel in CHANNELS]
+    stains, hatches = zip(*painted, strict=True)
     shown = Region(*(float(edge * whole.reduction) for edge in box))
-    return Part(shown, reader.reduction, stains, min(failures, default=""))
+    return Part(shown, reader.reduction, stains, hatches, min(failures, default=""))
 
 
 def _painted(
@@ -219,22 +224,30 @@ def _painted(
     planes: Mapping[str, Plane],
     times: int,
     box: tuple[int, int, int, int],
-) -> Plane:
-    """One stain of a box of a picture, `times` as large; the box is in pixels of the picture."""
+) -> tuple[Plane, Plane]:
+    """One stain of a box of a picture, `times` as large, and the lines of its hatching.
+
+    The box is in pixels of the picture.
+    """
     top, left, bottom, right = (times * edge for edge in box)
     height, width = (times * extent for extent in whole.mosaic.tile_shape)
     picture = np.zeros((bottom - top, right - left), whole.stains[0].dtype)
+    lines = np.zeros(picture.shape, bool)
     for tile in tiles:
         y, x = (times * at for at in whole.mosaic.origin(tile))
         rows = slice(max(y, top) - y, max(0, min(y + height, bottom) - y))
         columns = slice(max(x, left) - x, max(0, min(x + width, right) - x))
         plane = planes.get(tile.well_id or "")
-        target = picture[max(y - top, 0) :, max(x - left, 0) :]
+        here = np.s_[max(y - top, 0) :, max(x - left, 0) :]
         if plane is None or plane.shape != (height, width):
-            _put(target, hatched((height, width), picture.dtype)[rows, columns])
+            _put(lines[here], hatch_lines((height, width))[rows, columns])
         if plane is not None:
-            _put(target, plane[rows, columns])
-    return picture
+            part = plane[rows, columns]
+            _put(picture[here], part)
+            _put(lines[here], np.zeros(part.shape, bool))
+    hatch = np.flatnonzero(lines)
+    paint_hatch(picture, hatch)
+    return picture, hatch
 
 
 def _put(target: Plane, part: Plane) -> None:

@@ -12,6 +12,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
 from napari_rxrx3.core.words import KINDS_IN_WORDS, count, key_in_words, name_of_well
+from napari_rxrx3.gui.number_boxes import read_plain_numbers
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -145,6 +146,7 @@ class QueueMenu(QMenu):
         at_most = QSpinBox()
         at_most.setRange(1, _MOST)
         at_most.setValue(_AT_MOST)
+        read_plain_numbers(at_most)
         at_most.setToolTip("How many perturbations the queue has at most")
         menu.addAction(_row(menu, "at most", at_most))
         for kind, words in KINDS_IN_WORDS.items():
@@ -261,6 +263,7 @@ class QueueMenu(QMenu):
         self._make(work, f"comparing {query.key} with all others")
 
     def _use_score(self, order: str, kind: str, at_most: QSpinBox) -> None:
+        at_most.interpretText()  # the menu is chosen from while the box is being typed into
         query, plate, k = self._session.query, self._session.plate, at_most.value()
 
         def work(dataset: Dataset, progress: Progress) -> Queue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fonticon_mdi7 import MDI7
 from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
@@ -12,17 +12,18 @@ from superqt.fonticon import icon
 
 from napari_rxrx3.gui.hits.tag_buttons import ICON_SIZE, tag_icon
 from napari_rxrx3.gui.inks import ink, paper
+from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 from napari_rxrx3.gui.words import elided
 from napari_rxrx3.hits.hit import Tag, tags_in_use
-
-if TYPE_CHECKING:
-    from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 
 __all__ = ["CandidateDelegate", "paint_picture"]
 
 _MARGIN, _GAP = 4, 3
 _BLACK = QColor(0, 0, 0)
 _HATCH, _QUIET, _WAITING = QColor(105, 105, 105), QColor(150, 150, 150), QColor(90, 90, 90)
+_MIDDLE, _END = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
+_NARROW = 100
+"""Points of a line in which a letter from each end of a name would say nothing."""
 _SINGLE = Qt.TextFlag.TextSingleLine
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | _SINGLE
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | _SINGLE
@@ -112,12 +113,12 @@ class CandidateDelegate(QStyledItemDelegate):
         if candidate.doubts:
             room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
         painter.setPen(ink(self._view))
-        middle = Qt.TextElideMode.ElideMiddle
-        painter.drawText(room, _LEFT, elided(font, candidate.name, room.width(), middle))
+        mode = _MIDDLE if room.width() > _NARROW else _END
+        painter.drawText(room, _LEFT, elided(font, candidate.name, room.width(), mode))
         painter.setPen(ink(self._view, 0.8))
         for text in candidate.lines:
             line.translate(0, height)
-            painter.drawText(line, _LEFT, QFontMetrics(font).elidedText(text, middle, line.width()))
+            painter.drawText(line, _LEFT, QFontMetrics(font).elidedText(text, _END, line.width()))
 
     def _paint_doubts(self, painter: QPainter, line: QRect, n: int) -> int:
         """Paint a sign of doubt at the end of a line, with the number of several; its left edge."""

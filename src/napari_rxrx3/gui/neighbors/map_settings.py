@@ -58,6 +58,12 @@ class MapSettings(QPushButton):
             text="leave out batches without enough controls",
             tooltip="Otherwise nothing is aligned if a batch has too few controls",
         )
+        self.all_doses = CheckBox(
+            name="all_doses",
+            text="list every dose of a compound",
+            tooltip="Otherwise a compound is listed once, by its most alike dose, and the query's "
+            "own compound or gene not at all",
+        )
         self.add_vectors = PushButton(
             text="Add vectors …",
             tooltip="A parquet or CSV file with well_id and columns of numbers",
@@ -71,17 +77,18 @@ class MapSettings(QPushButton):
             self.average,
             self.measure,
         )
-        self.form = Container(widgets=[*self._choices, self.leave_out, self.add_vectors])
+        self._switches = (self.leave_out, self.all_doses)
+        self.form = Container(widgets=[*self._choices, *self._switches, self.add_vectors])
         self.setMenu(form_menu(self.form.native, self))
         self.setToolTip("Level, vectors, alignment and metric of the comparison")
-        for widget in (*self._choices, self.leave_out):
+        for widget in (*self._choices, *self._switches):
             widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
         self.add_vectors.changed.connect(self._on_add)
         # a combo box that Qt deletes loses its entries one by one, and says so
         self._at_end = OnDestroyed(self, self._hear_no_more)
 
     def _hear_no_more(self) -> None:
-        for widget in (*self._choices, self.leave_out):
+        for widget in (*self._choices, *self._switches):
             widget.changed.disconnect()
 
     def set_embeddings(self, names: list[str]) -> None:
@@ -94,7 +101,7 @@ class MapSettings(QPushButton):
 
     def set_query(self, query: Query, embedding: str) -> None:
         """Show the settings of a question; `embedding` is the one that an empty name stands for."""
-        for widget in (*self._choices, self.leave_out):
+        for widget in (*self._choices, *self._switches):
             value: Any = getattr(query, widget.name)
             if widget is self.embedding:
                 value = value or embedding

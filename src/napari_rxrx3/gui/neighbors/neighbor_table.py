@@ -223,7 +223,8 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     if not math.isnan(neighbor.dose):
         kind = dose_in_words(neighbor.dose)
     wells = count(neighbor.n_wells, "well")
-    about = f"{kind} · {wells}" if kind else wells
+    more = count(neighbor.other_doses, "more dose") if neighbor.other_doses else ""
+    about = " · ".join(filter(None, [kind, more, wells]))
     q = "" if math.isnan(neighbor.q_value) else small(neighbor.q_value)
     back = f"{neighbor.n_back}/{neighbor.n_alone}" if neighbor.n_alone else ""
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""

@@ -34,7 +34,8 @@ from napari_rxrx3.gui.neighbors.candidate_lists import (
     well_candidates,
     with_neighbors,
 )
-from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateStrip
+from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip
+from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings, controls_of
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
@@ -248,6 +249,8 @@ class NeighborsPanel(QWidget):
         self.thumbnails.request(None, [])
         self.strip.set_dataset(dataset)
         self._show_answer(None)
+        if dataset is None:
+            self._say("Open a data set in RxRx3 Explorer.")
 
     def _on_wells(self, dataset: Dataset | None) -> None:
         """Offer the vectors that could be read, and the default among them."""
@@ -290,7 +293,7 @@ class NeighborsPanel(QWidget):
 
         self._tasks.run("neighbors", work, self._on_first_answer, self._on_failed, text)
         if not dataset.vectors_are_read:
-            self._say("The vectors are still being read; the neighbors follow.")
+            self._say_of_map("The vectors are still being read; the neighbors follow.")
 
     def _cancel(self) -> None:
         self._asking.cancel()
@@ -362,9 +365,9 @@ class NeighborsPanel(QWidget):
         if not self._list:
             self.strip.set_candidates(self._candidates())
         if answer is None:
-            self._say("")
+            self._say_of_map("")
             return
-        self._say_note()
+        self._say_of_map(in_words(answer))
         self._request_thumbnails(neighbors)
         if answer.query.well is None and answer.well is not None:
             # only the picture is new, not the question
@@ -377,7 +380,12 @@ class NeighborsPanel(QWidget):
 
     def _on_failed(self, sentence: str) -> None:
         self._show_answer(None)
-        self._say(sentence)
+        self._say_of_map(sentence)
+
+    def _say_of_map(self, sentence: str) -> None:
+        """Say something about the answer of the map, if that is what is listed."""
+        if not self._list:
+            self._say(sentence)
 
     def _say(self, sentence: str) -> None:
         self.note.setText(sentence)
@@ -417,7 +425,7 @@ class NeighborsPanel(QWidget):
             self._list_wells()
             return
         self._tasks.cancel("candidates")
-        self._say_note()
+        self._say(in_words(self._answer) if self._answer is not None else "")
         self.strip.set_candidates(self._candidates())
         self._session.ask(order=name)
 
@@ -523,10 +531,6 @@ class NeighborsPanel(QWidget):
         button = self.as_pictures if view is self.strip else self.as_list
         button.setChecked(True)
         self.strip.controls.setVisible(view is self.strip)
-
-    def _say_note(self) -> None:
-        """What is to be said of the answer of the map."""
-        self._say(in_words(self._answer) if self._answer is not None else "")
 
     # -- the list --------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.data.cache.memory import LruCache
-from napari_rxrx3.data.images.decode import shrink
 from napari_rxrx3.data.images.tiles import cause_of
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.widgets import OnDestroyed
@@ -83,6 +82,7 @@ class Thumbnails(QObject):
         self._dataset: Dataset | None = None
         self._n_changed = 0
         self._left = 0
+        self._is_closed = False
         self._at_end = OnDestroyed(self, self.close)
 
     @property
@@ -119,7 +119,7 @@ class Thumbnails(QObject):
         new = [well_id for well_id in self._asked if self._kept.find((well_id, form)) is None]
         self._make_room()
         self._left = 0
-        if dataset is None:
+        if dataset is None or self._is_closed:  # a scroll may come late
             return
         self._left = len(new)
         for well_id in new:
@@ -169,6 +169,7 @@ class Thumbnails(QObject):
 
     def close(self, wait: bool = False) -> None:
         """Stop reading; what still comes is dropped. Works without its Qt part as well."""
+        self._is_closed = True
         self._wanted = self._dataset = None
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
@@ -233,6 +234,8 @@ def _as_large(planes: Planes) -> Planes:
     sizes = {len(plane) for plane in planes if plane is not None}
     if len(sizes) < 2:
         return planes
+    from napari_rxrx3.data.images.decode import shrink  # loads codecs
+
     return [None if plane is None else shrink(plane, max(sizes)) for plane in planes]
 
 

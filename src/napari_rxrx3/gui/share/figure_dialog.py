@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidg
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.core.words import are, file_name
+from napari_rxrx3.gui.number_boxes import finish_typing, read_plain_numbers
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.files import Paper
@@ -54,6 +55,7 @@ class FigureDialog(QDialog):
         self.dpi = SpinBox(
             value=300, min=50, max=1200, step=50, label="Resolution in dpi", tooltip=_TIPS["dpi"]
         )
+        read_plain_numbers(self.width_mm.native, self.dpi.native)
         self.stains = [_stain_box(stain.name, stain.structure) for stain in STAINS]
         self.labels = CheckBox(value=True, text="title and labels", tooltip=_TIPS["labels"])
         self.caption = CheckBox(value=True, text="caption", tooltip=_TIPS["caption"])
@@ -139,6 +141,7 @@ class FigureDialog(QDialog):
             )
 
     def _save(self) -> None:
+        finish_typing(self)
         workspace, is_agreed = self._workspace, self.save.text() == "Replace"
         from napari_rxrx3.gui.share.view_record import record_of_window
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.display import display
+from napari_rxrx3.gui.canvas.canvas_map import point_camera, room_of, seen_box
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
@@ -74,16 +75,17 @@ def _places(tiles: tuple[Tile, ...]) -> list[tuple[int, int]]:
 def _camera_of(workspace: Workspace) -> Camera | None:
     from napari_rxrx3.figures.record import Camera
 
-    camera, size = workspace.viewer.scene.camera, workspace.viewer.canvas.size
-    if not camera.zoom > 0:
+    if not workspace.viewer.scene.camera.zoom > 0:
         return None
-    y, x = (float(at) for at in tuple(camera.center)[-2:])
-    height, width = (float(extent / camera.zoom) for extent in size)
-    return Camera((y, x), (height, width)) if height > 0 and width > 0 else None
+    seen = seen_box(workspace.viewer)
+    return Camera(seen.center, seen.size) if min(seen.size) > 0 else None
 
 
 def _point(workspace: Workspace, camera: Camera) -> None:
-    size = workspace.viewer.canvas.size
-    zooms = (room / span for room, span in zip(size, camera.span, strict=True))
-    workspace.viewer.scene.camera.center = (0.0, *camera.center)
-    workspace.viewer.scene.camera.zoom = min(zooms)
+    """Look at what the camera on record saw; what was all of the picture fills this canvas."""
+    sides = zip(camera.center, camera.span, workspace.layers.fitted_size, strict=True)
+    if all(at - span / 2 <= 0 and at + span / 2 >= whole > 0 for at, span, whole in sides):
+        workspace.layers.fit_again()
+        return
+    rooms = zip(room_of(workspace.viewer), camera.span, strict=True)
+    point_camera(workspace.viewer, camera.center, min(room / span for room, span in rooms))

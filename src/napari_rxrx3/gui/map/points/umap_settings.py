@@ -6,6 +6,7 @@ from magicgui.widgets import Container, FloatSpinBox, PushButton, SpinBox
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QToolButton, QWidget
 
+from napari_rxrx3.gui.number_boxes import finish_typing, read_plain_numbers
 from napari_rxrx3.gui.widgets import form_menu, tool_button
 
 __all__ = ["UmapSettingsButton"]
@@ -47,6 +48,7 @@ class UmapSettingsButton(QWidget):
             max=_MOST_SEED,
             tooltip="The same seed gives the same picture; another one shows what is chance in it",
         )
+        read_plain_numbers(*(box.native for box in (self.n_neighbors, self.min_dist, self.seed)))
         self.make = PushButton(
             text="Make the map", tooltip="Compute UMAP with these parameters; it can be stopped"
         )
@@ -62,5 +64,6 @@ class UmapSettingsButton(QWidget):
         return self.n_neighbors.value, self.min_dist.value, self.seed.value
 
     def _ask(self) -> None:
+        finish_typing(self.form.native)
         self.button.menu().close()
         self.asked.emit()

@@ -1,0 +1,61 @@
+"""What lies over the canvas along its lower edge: stains on the left, views and scale bar right."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QWidget
+
+from napari_rxrx3.gui.canvas.stain_bar import StainBar
+from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
+
+__all__ = ["BottomRow"]
+
+_MARGIN = 8
+_SCALE_BAR = 172
+"""Points that napari's scale bar takes at most, in the lower right corner, with its margin."""
+
+
+_OF_CANVAS = (QEvent.Type.Resize,)
+_OF_OURS = (QEvent.Type.Show, QEvent.Type.FontChange, QEvent.Type.StyleChange)
+
+
+class BottomRow(QObject):
+    """Keeps the stains and the switch of views beside each other, and off napari's scale bar."""
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+        self.stains, self.view_switch = StainBar(canvas), ViewSwitch(canvas)
+        for widget in (canvas, self.stains, self.view_switch):
+            widget.installEventFilter(self)
+        self.set_visible(False)
+
+    def set_visible(self, visible: bool) -> None:
+        for widget in (self.stains, self.view_switch):
+            widget.setVisible(visible)
+        self._arrange()
+
+    @property
+    def height(self) -> int:
+        """Points along the lower edge that pictures leave free."""
+        heights = (self.stains.sizeHint().height(), self.view_switch.sizeHint().height())
+        return max(heights) + 2 * _MARGIN
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (_OF_CANVAS if watched is self._canvas else _OF_OURS):
+            self._arrange()
+        return False
+
+    def _arrange(self) -> None:
+        """Side by side; the switch above the stains where the canvas is too narrow for that."""
+        stains, switch = self.stains, self.view_switch
+        width, height = self._canvas.width(), self._canvas.height()
+        switch.adjustSize()
+        room = width - _SCALE_BAR - switch.width() - 3 * _MARGIN
+        stains.fit(room)
+        bottom = height - _MARGIN
+        stains.move(_MARGIN, bottom - stains.height())
+        if stains.width() <= room:
+            switch.move(width - _SCALE_BAR - switch.width(), bottom - switch.height())
+        else:
+            switch.move(_MARGIN, stains.y() - _MARGIN // 2 - switch.height())

@@ -1,0 +1,376 @@
+"""The dock below the canvas: candidates as pictures, beside the query, from every list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QDockWidget
+
+import builders as b
+import screens as s
+from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.gui.docks import NEIGHBORS, docked
+from napari_rxrx3.gui.napari_window import layer_docks_of
+from napari_rxrx3.strips import arrange
+from window import Window
+
+LEFT, TAB = Qt.MouseButton.LeftButton, Qt.Key.Key_Tab
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def screen() -> b.Screen:
+    """Twelve genes in two experiments, and a compound at four doses."""
+    direction = s.Wells(seed=5, dim=12).direction
+    effects = {"PLK1": 5 * direction("a"), "AURKB": 4 * direction("a")}
+    genes = [*effects, *s.gene_names(10)]
+    wells = s.gene_screen(genes, guides=2, plates=2, controls=12, effects=effects, seed=5, dim=12)
+    for plate in (1, 2):
+        wells.guide("gene-001", plate, "PLACED", plate, 0.0, address="Z40")
+    wells.control("compound-001", 1, 12)
+    for dose in (0.1, 1.0, 2.5, 10.0):
+        for _ in range(2):
+            wells.dose("compound-001", 1, "Bortezomib", dose, 5 * direction("a"))
+    planes = {row["well_id"]: b.noise(row["well_id"], SIZE) for row in wells.rows}
+    return b.Screen(wells.rows, planes, wells.vectors())
+
+
+@pytest.fixture(scope="module")
+def root(screen: b.Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return screen.write_rxrx3(tmp_path_factory.mktemp("dock") / "screen")
+
+
+@pytest.fixture
+def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) -> Window:
+    window = standing_window
+    window.qtbot, window.screen = qtbot, screen
+    if window.session.dataset is None:
+        window.open(root)
+    window.session.set_beside_control(True)
+    window.session.set_view("well")
+    window.neighbors.panel.show_list("similar")
+    window.session.select_well(first_well(window, "PLK1_guide_1"))
+    window.settle()
+    return window
+
+
+def first_well(window: Window, treatment: str) -> str:
+    wells = window.session.dataset.wells
+    return str(wells.index[wells["treatment"] == treatment][0])
+
+
+def candidates(window: Window) -> list[Any]:
+    return window.neighbors.panel.strip.model.candidates
+
+
+def shown(window: Window) -> list[str | None]:
+    return [tile.well_id for tile in window.explorer.workspace.picture.mosaic.tiles]
+
+
+def place_of(window: Window, row: int) -> QPoint:
+    view = window.neighbors.panel.strip.view
+    return view.visualRect(view.model().index(row, 0)).center()
+
+
+def click_candidate(window: Window, row: int) -> None:
+    view = window.neighbors.panel.strip.view
+    window.qtbot.mouseClick(view.viewport(), LEFT, pos=place_of(window, row))
+    window.settle()
+
+
+def choose_list(window: Window, words: str) -> None:
+    """Choose what is listed by arrow keys, as a person does who has reached the box by Tab."""
+    box = window.neighbors.panel.order
+    box.setFocus()
+    wanted = box.findText(words)
+    assert wanted >= 0
+    while box.currentIndex() != wanted:
+        below = wanted > box.currentIndex()
+        window.qtbot.keyClick(box, Qt.Key.Key_Down if below else Qt.Key.Key_Up)
+    window.settle()
+
+
+# --- the pair in the canvas -------------------------------------------------------------------
+
+
+def test_a_well_that_is_gone_to_stands_beside_its_control(window: Window) -> None:
+    well, control = shown(window)
+    wells = window.session.dataset.wells
+    assert well == window.session.well
+    assert wells.loc[control, "treatment"] == "EMPTY_control"
+    assert wells.loc[control, "plate"] == wells.loc[well, "plate"]
+    assert window.shows(well)
+    assert "and control" in window.title
+
+
+def test_escape_shows_wells_alone_until_a_control_is_asked_for(window: Window) -> None:
+    main = window.viewer.window._qt_window
+    main.activateWindow()
+    window.qtbot.waitUntil(main.isActiveWindow, timeout=5_000)
+    window.map.setFocus()
+    window.qtbot.keyClick(window.map, Qt.Key.Key_Escape)
+    window.settle()
+    assert shown(window) == [window.session.well]
+    window.session.select_well(first_well(window, "AURKB_guide_1"))
+    window.settle()
+    assert shown(window) == [window.session.well]
+    window.qtbot.keyClick(window.map, Qt.Key.Key_C)
+    window.settle()
+    assert len(shown(window)) == 2
+    window.session.select_well(first_well(window, "PLK1_guide_2"))
+    window.settle()
+    assert len(shown(window)) == 2
+
+
+def test_a_click_puts_a_candidate_in_the_place_of_the_control(window: Window) -> None:
+    query = window.session.well
+    click_candidate(window, 0)
+    first = candidates(window)[0]
+    assert first.key == "AURKB"
+    assert shown(window) == [query, first.well]
+    assert window.session.query.key == "PLK1", "the question stays"
+    view = window.neighbors.panel.strip.view
+    window.qtbot.keyClick(view, Qt.Key.Key_Right)
+    window.settle()
+    assert shown(window) == [query, candidates(window)[1].well]
+
+
+def test_a_double_click_or_enter_makes_a_candidate_the_query(window: Window) -> None:
+    query = window.session.well
+    view = window.neighbors.panel.strip.view
+    click_candidate(window, 0)
+    window.qtbot.mouseDClick(view.viewport(), LEFT, pos=place_of(window, 0))
+    window.settle()
+    assert window.session.query.key == "AURKB"
+    assert candidates(window)[0].key == "PLK1"
+    window.click(window.neighbors.panel.back)
+    window.settle()
+    assert window.session.well == query
+    click_candidate(window, 1)
+    key = candidates(window)[1].key
+    window.qtbot.keyClick(view, Qt.Key.Key_Return)
+    window.settle()
+    assert window.session.query.key == key
+
+
+# --- the lists --------------------------------------------------------------------------------
+
+
+def test_neighbors_are_listed_with_their_evidence(window: Window) -> None:
+    data = window.session.dataset
+    table = data.phenomap().nearest("PLK1", k=50)
+    listed = candidates(window)
+    genes = [key for key in table["key"] if "@" not in key]
+    assert [each.key for each in listed if "@" not in each.key] == genes
+    doses = [each for each in listed if "@" in each.key]
+    assert [each.name for each in doses] == [
+        key_in_words(next(key for key in table["key"] if "@" in key))
+    ]
+    assert "+3 doses" in doses[0].lines[0]
+    first = table.iloc[0]
+    assert listed[0].lines[0].startswith(f"cos {first['similarity']:.2f}")
+    assert f"q {first['q_value']:.1g}".lstrip("0")[:2] in listed[0].lines[0]
+    assert [bool(each.doubts) for each in listed if "@" not in each.key] == [
+        bool(flags) for flags in table.loc[~table["key"].str.contains("@"), "flags"]
+    ]
+
+
+def test_a_new_question_starts_at_its_first_candidate(window: Window) -> None:
+    view = window.neighbors.panel.strip.view
+    bar = view.horizontalScrollBar()
+    bar.setValue(bar.maximum())
+    assert bar.value() > 0
+    window.session.select_well(first_well(window, "AURKB_guide_1"))
+    window.settle()
+    assert bar.value() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "treatment"),
+    [
+        ("replicates", "replicates", "PLK1_guide_1"),
+        ("guides or doses", "guides", "PLK1_guide_1"),
+        ("same position", "position", "EMPTY_control"),
+        ("guides or doses", "doses", "Bortezomib"),
+    ],
+)
+def test_lists_of_wells_follow_the_well(
+    window: Window, words: str, kind: str, treatment: str
+) -> None:
+    choose_list(window, words)
+    wells = window.session.dataset.wells
+    first = first_well(window, treatment)
+    if kind == "position":  # one that there is on several plates
+        first = str(wells.index[wells["address"] == "Z40"][0])
+    others = [] if kind in ("doses", "position") else [first_well(window, "AURKB_guide_1")]
+    for well in (first, *others):
+        window.session.select_well(well)
+        window.settle()
+        strip = arrange(kind, window.session.dataset, well, query=window.session.query)
+        expected = [tile.well_id for tile in strip.tiles if tile.well_id != well]
+        assert [each.well for each in candidates(window)] == expected
+        assert window.neighbors.panel.order.currentText() == words
+    click_candidate(window, 0)
+    assert shown(window) == [window.session.well, candidates(window)[0].well]
+    choose_list(window, "nearest")
+    assert candidates(window)[0].key == "PLK1"
+
+
+def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
+    choose_list(window, "selected wells")
+    wells = window.session.dataset.wells_of_plate(window.session.plate).index[:4]
+    window.session.select_wells(wells)
+    window.settle()
+    assert [each.well for each in candidates(window)] == [
+        well for well in wells if well != window.session.well
+    ]
+    choose_list(window, "what was found")
+    assert candidates(window) == []
+    assert "Search" in window.neighbors.panel.note.text()
+    find = window.explorer.find
+    window.qtbot.keyClicks(find, "AURKB")
+    window.settle()
+    window.qtbot.keyClick(find, Qt.Key.Key_Return)
+    window.settle()
+    table = window.session.dataset.wells
+    found = set(table.index[table["gene"] == "AURKB"]) - {window.session.well}
+    assert {each.well for each in candidates(window)} == found
+    find.clear()
+    window.settle()
+
+
+def test_where_there_is_nothing_to_list_the_reason_is_said(window: Window) -> None:
+    choose_list(window, "guides or doses")
+    control = window.session.dataset.wells.index[
+        window.session.dataset.wells["treatment"] == "EMPTY_control"
+    ][0]
+    window.session.select_well(str(control))
+    window.settle()
+    assert candidates(window) == []
+    assert "not a guide of a gene" in window.neighbors.panel.note.text()
+
+
+# --- what can be done with a candidate -------------------------------------------------------
+
+
+def test_candidates_show_their_tags_and_go_into_the_queue(window: Window) -> None:
+    window.qtbot.waitUntil(lambda: window.session.review is not None)
+    first = candidates(window)[0]
+    window.session.review.tag(first.well, 3)
+    assert candidates(window)[0].tag == 3
+    window.session.review.tag(first.well, 0)
+    assert candidates(window)[0].tag == 0
+    view = window.neighbors.panel.strip.view
+    before = len(window.session.review.queue)
+    for each in candidates(window)[:2]:
+        view.queue_wanted.emit(each)
+    view.queue_wanted.emit(first)
+    queue = window.session.review.queue
+    assert [item.well_id for item in queue.items[before:]] == [
+        each.well for each in candidates(window)[:2]
+    ]
+    assert "already" in window.session.message
+    view.copy_wanted.emit(first)
+    assert first.well in QGuiApplication.clipboard().text()
+
+
+def test_all_candidates_can_be_seen_in_the_canvas(window: Window) -> None:
+    query = window.session.well
+    window.neighbors.panel.strip.view.all_wanted.emit()
+    window.settle()
+    assert shown(window)[0] == query
+    wells = [each.well for each in candidates(window) if each.well is not None]
+    assert set(shown(window)) & set(wells) == set(wells[:6])
+
+
+def test_the_list_has_the_same_order(window: Window) -> None:
+    panel = window.neighbors.panel
+    window.click(panel.as_list)
+    assert panel.table.isVisible()
+    assert not panel.strip.isVisible()
+    assert [n.key for n in panel.model.neighbors] == [each.key for each in candidates(window)]
+    window.click(panel.as_pictures)
+    assert panel.strip.isVisible()
+
+
+# --- docks ------------------------------------------------------------------------------------
+
+
+def area_of(window: Window, widget: Any) -> Any:
+    dock = widget.parentWidget()
+    assert isinstance(dock, QDockWidget)
+    return window.viewer.window._qt_window.dockWidgetArea(dock)
+
+
+def test_the_explorer_brings_the_neighbors_along(
+    new_window: Callable[..., Window], root: Path
+) -> None:
+    window = new_window()
+    window.qtbot.waitUntil(lambda: len(window.viewer.window.dock_widgets) == 2)
+    assert area_of(window, window.explorer) == Qt.DockWidgetArea.RightDockWidgetArea
+    assert area_of(window, window.neighbors) == Qt.DockWidgetArea.BottomDockWidgetArea
+    window.qtbot.waitUntil(lambda: not any(d.isVisible() for d in layer_docks_of(window.viewer)))
+    window.click(window.explorer.layers_button)
+    assert all(dock.isVisible() for dock in layer_docks_of(window.viewer))
+    window.click(window.explorer.layers_button)
+    assert not any(dock.isVisible() for dock in layer_docks_of(window.viewer))
+
+
+def test_closing_the_explorer_gives_napari_its_panels_back(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    window = open_window(root)
+    window.qtbot.waitUntil(lambda: not any(d.isVisible() for d in layer_docks_of(window.viewer)))
+    neighbors = window.neighbors
+    window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
+    assert all(dock.isVisible() for dock in layer_docks_of(window.viewer))
+    assert neighbors.isVisible(), "each dock is closed alone"
+    assert neighbors.panel.strip.model.candidates
+
+
+def test_the_neighbors_can_be_closed_and_opened_again(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    window = open_window(root)
+    listed = [each.key for each in candidates(window)]
+    window.viewer.window.remove_dock_widget(window.neighbors.parentWidget())
+    window.qtbot.wait(50)
+    assert window.explorer.isVisible()
+    window.click_well("C03")
+    again = docked(window.viewer, NEIGHBORS)
+    window.session.back()
+    window.settle()
+    assert [each.key for each in again.panel.strip.model.candidates] == listed
+
+
+def test_at_1280_by_800_likeness_can_be_judged(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    """Both wells, five candidates and the wells of the plate are large enough, nothing is cut."""
+    window = open_window(root)
+    window.viewer.window.resize(1280, 800)
+    window.qtbot.wait(100)
+    window.settle()
+    main = window.viewer.window._qt_window
+    assert (main.width(), main.height()) == (1280, 800)
+    view = window.neighbors.panel.strip.view
+    whole = [
+        row
+        for row in view.seen()
+        if view.viewport().rect().contains(view.visualRect(view.model().index(row, 0)))
+    ]
+    assert view.side >= 150
+    assert len(whole) >= 5
+    labels = window.explorer.workspace.labels
+    for tile in window.explorer.workspace.picture.mosaic.tiles:
+        box = labels.place_of(tile)
+        assert min(box.width(), box.height()) >= 360
+    assert window.map.wellRect(0).width() >= 6
+    for dock in (window.explorer, window.neighbors):
+        assert dock.width() >= dock.minimumSizeHint().width()
+        assert dock.height() >= dock.minimumSizeHint().height()
