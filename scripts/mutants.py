@@ -75,7 +75,7 @@ class Mutant:
     line: int
     end_line: int
     text: str
-    """The changed lines as they are."""
+    """The changed lines as they are, and which of those that are the same."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.line} {self.operator.removeprefix('core/')}"
@@ -220,9 +220,9 @@ def sample(number: int, seed: int, only: str) -> list[Mutant]:
     return chosen
 
 
-def lot(mutant: Mutant, seed: int) -> tuple[str, int]:
+def lot(mutant: Mutant, seed: int) -> str:
     words = f"{seed} {mutant.module} {mutant.operator} {mutant.text}"
-    return hashlib.sha256(words.encode()).hexdigest(), mutant.occurrence
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 def sources() -> list[Path]:
@@ -243,10 +243,12 @@ def mutants_of(path: Path) -> list[Mutant]:
     for name in sorted(operator_names()):
         if not name.endswith(OPERATORS):
             continue
+        same: Counter[str] = Counter()
         places = [p for node in _walk(tree) for p in get_operator(name)().mutation_positions(node)]
         for number, ((line, column), (end, _)) in enumerate(places):
             text = f"{column} " + "\n".join(lines[line - 1 : end])
-            found.append(Mutant(module, name, number, line, end, text))
+            same[text] += 1
+            found.append(Mutant(module, name, number, line, end, f"{text} {same[text]}"))
     return found
 
 
@@ -261,12 +263,10 @@ def _walk(node: object) -> list[object]:
 def changes_something(mutant: Mutant) -> bool:
     """Whether Python sees the change: annotations and texts that nobody reads are left out."""
     text = read_python_source(ROOT / mutant.module)
-    changed = mutate_code(text, get_operator(mutant.operator)(), mutant.occurrence)
-    if changed is None:
-        return False
     try:
-        return bare(text) != bare(changed)
-    except SyntaxError:
+        changed = mutate_code(text, get_operator(mutant.operator)(), mutant.occurrence)
+        return changed is not None and bare(text) != bare(changed)
+    except (SyntaxError, AttributeError):  # Cosmic Ray cannot replace `json.JSONDecodeError`
         return False
 
 
