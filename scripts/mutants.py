@@ -335,7 +335,8 @@ def try_one(
 
 def tests_for(mutant: Mutant, seconds: dict[str, float]) -> list[str]:
     """Those that run the changed line, the likeliest first; those of the whole module for what
-    runs only once, as it is imported, and for what runs in another process.
+    runs only once, as it is imported, and for what runs in another process. Then the other tests
+    of their files: what a fixture of a whole file runs is noted with the first that asks for it.
     """
     lines = lines_of(mutant.module)
     span = range(mutant.line, mutant.end_line + 1)
@@ -343,14 +344,22 @@ def tests_for(mutant: Mutant, seconds: dict[str, float]) -> list[str]:
     if in_function(mutant):
         found = set().union(*(lines.get(line, set()) for line in span))
     found = found or set().union(*lines.values())
+    files = {file_of(test) for test in found}
     stem = Path(mutant.module).stem
     given: Counter[str] = Counter()
     ranked = []
-    for test in sorted(found & set(seconds), key=lambda test: (seconds[test], test)):
+    for test in sorted(seconds, key=lambda test: (seconds[test], test)):
+        if file_of(test) not in files:
+            continue
         function = test.partition("[")[0]
-        ranked.append((stem not in function, given[function], len(ranked), test))
+        order = (test not in found, stem not in function, given[function], len(ranked))
+        ranked.append((*order, test))
         given[function] += 1
     return [test for *_, test in sorted(ranked)]
+
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def in_function(mutant: Mutant) -> bool:
