@@ -24,7 +24,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -59,6 +59,10 @@ OPERATORS = (
 )
 """Endings of the names of Cosmic Ray's operators that are used: of each kind of code, what people
 get wrong, rather than each operator in the place of each other."""
+NOT_NEEDED = [
+    part for name in ("napari", "npe2", "pytest-qt", "xdist") for part in ("-p", f"no:{name}")
+]
+"""Plugins of pytest for windows, which take three times as long to import as all else."""
 FIRST_S = 8
 """So long the first tests take: a mutant that is noticed is noticed by one of them as a rule."""
 ALL_S = 120
@@ -138,7 +142,8 @@ def copied(number: int) -> Path:
 
 def measured(where: list[str], tree: Path) -> dict[str, float]:
     """Node id of each test that passes -> its seconds; those that are new are measured."""
-    listed = run_pytest(["--collect-only", "-q", "-m", WITHOUT_WINDOW, *where], tree, 600)
+    wanted = ["--collect-only", "-q", "-m", WITHOUT_WINDOW]
+    listed = run_pytest([*wanted, *where], tree, 600, without=[])
     names = [line for line in listed.stdout.splitlines() if "::" in line]
     if listed.returncode:
         sys.exit(listed.stdout)
@@ -407,9 +412,11 @@ def failing(tests: list[str], tree: Path, seconds: float) -> str:
     return found[1] if found else f"exit code {run.returncode}: {run.stdout[-300:]}"
 
 
-def run_pytest(arguments: Iterable[str], tree: Path, limit: float) -> Any:
+def run_pytest(
+    arguments: Iterable[str], tree: Path, limit: float, without: Sequence[str] = NOT_NEEDED
+) -> Any:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *without]
         command += [f"--basetemp={folder}/base", *arguments]
         return subprocess.run(
             command,
