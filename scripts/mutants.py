@@ -65,7 +65,7 @@ NOT_NEEDED = [
 """Plugins of pytest for windows, which take three times as long to import as all else."""
 FIRST_S = 8
 """So long the first tests take: a mutant that is noticed is noticed by one of them as a rule."""
-ALL_S = 120
+ALL_S = 60
 """So long all tests of a mutant take. What only others would notice counts as not noticed."""
 MEMORY = 10 << 30
 """A mutant that takes more than so many bytes ends."""
@@ -300,6 +300,9 @@ def tried(
     for tree in trees:
         free.put(tree)
 
+    def cost(mutant: Mutant) -> float:
+        return max((tests[test] for test in tests_for(mutant, tests)[:3]), default=0.0)
+
     def work(mutant: Mutant) -> Outcome:
         tree = free.get()
         try:
@@ -310,7 +313,7 @@ def tried(
         return outcome
 
     with ThreadPoolExecutor(len(trees)) as pool:
-        return list(pool.map(work, mutants))
+        return list(pool.map(work, sorted(mutants, key=cost)))  # what is quick is known first
 
 
 def killed_before() -> dict[tuple[str, int], Outcome]:
