@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
 from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -454,9 +455,14 @@ def listed_in_file(tests: list[str]) -> Iterator[str]:
 
 
 def changed_lines(before: str, after: str) -> str:
-    old, new = before.splitlines(), after.splitlines()
-    pairs = [(a.strip(), b.strip()) for a, b in zip(old, new, strict=False) if a != b]
-    return " / ".join(f"{a}  ->  {b}" for a, b in pairs[:2])
+    old, new = ([line.strip() for line in text.splitlines()] for text in (before, after))
+    (first, *_, last) = [
+        c for c in SequenceMatcher(None, old, new, False).get_opcodes() if c[0] != "equal"
+    ] * 2
+    end_old, end_new = last[2], last[4]
+    if first[3] == end_new:  # a line that is gone is told by the one below it
+        end_old, end_new = end_old + 1, end_new + 1
+    return f"{' / '.join(old[first[1] : end_old])}  ->  {' / '.join(new[first[3] : end_new])}"
 
 
 # --- what came out ----------------------------------------------------------------------------
