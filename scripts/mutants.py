@@ -60,6 +60,8 @@ OPERATORS = (
 )
 """Endings of the names of Cosmic Ray's operators that are used: of each kind of code, what people
 get wrong, rather than each operator in the place of each other."""
+OF_ALL = "tests/test_rings.py"
+"""Looks at all modules, whichever lines it runs."""
 NOT_NEEDED = [
     part for name in ("napari", "npe2", "pytest-qt", "xdist") for part in ("-p", f"no:{name}")
 ]
@@ -344,27 +346,41 @@ def try_one(
 
 def tests_for(mutant: Mutant, seconds: dict[str, float]) -> list[str]:
     """Those that run the changed line, the likeliest first; those of the whole module for what
-    runs only once, as it is imported, and for what runs in another process. Then the other tests
-    of their files: what a fixture of a whole file runs is noted with the first that asks for it.
+    runs only once, as it is imported. Then the other tests of their files: what a fixture of a
+    whole file runs is noted with the first that asks for it. For what runs in another process
+    there are the files that speak of it.
     """
     lines = lines_of(mutant.module)
+    stem = Path(mutant.module).stem
     span = range(mutant.line, mutant.end_line + 1)
     found = set[str]()
     if in_function(mutant):
         found = set().union(*(lines.get(line, set()) for line in span))
     found = found or set().union(*lines.values())
-    files = {file_of(test) for test in found}
-    stem = Path(mutant.module).stem
+    files = {file_of(test) for test in found} or {f"tests/{name}" for name in speaking_of(stem)}
+    if not in_function(mutant):
+        files.add(OF_ALL)
     given: Counter[str] = Counter()
     ranked = []
     for test in sorted(seconds, key=lambda test: (seconds[test], test)):
         if file_of(test) not in files:
             continue
         function = test.partition("[")[0]
-        order = (test not in found, stem not in function, given[function], len(ranked))
+        order = (
+            test not in found and file_of(test) != OF_ALL,
+            stem not in function,
+            given[function],
+            len(ranked),
+        )
         ranked.append((*order, test))
         given[function] += 1
     return [test for *_, test in sorted(ranked)]
+
+
+@cache
+def speaking_of(name: str) -> list[str]:
+    files = sorted((ROOT / "tests").glob("test_*.py"))
+    return [file.name for file in files if name in file.read_text(encoding="utf-8")]
 
 
 def file_of(test: str) -> str:
