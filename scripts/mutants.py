@@ -345,20 +345,22 @@ def try_one(
 
 
 def tests_for(mutant: Mutant, seconds: dict[str, float]) -> list[str]:
-    """Those that run the changed line, the likeliest first; those of the whole module for what
-    runs only once, as it is imported. Then the other tests of their files: what a fixture of a
-    whole file runs is noted with the first that asks for it. For what runs in another process
-    there are the files that speak of it.
+    """Those that run the changed line, the likeliest first. Then the other tests of their files:
+    what a fixture of a whole file runs is noted with the first that asks for it. For what runs
+    only once, as it is imported, those that run a line that names it, then all of the module. For
+    what runs in another process, the files that speak of it.
     """
     lines = lines_of(mutant.module)
     stem = Path(mutant.module).stem
-    span = range(mutant.line, mutant.end_line + 1)
-    found = set[str]()
-    if in_function(mutant):
-        found = set().union(*(lines.get(line, set()) for line in span))
-    found = found or set().union(*lines.values())
-    files = {file_of(test) for test in found} or {f"tests/{name}" for name in speaking_of(stem)}
-    if not in_function(mutant):
+    span: Iterable[int] = range(mutant.line, mutant.end_line + 1)
+    is_once = not in_function(mutant)
+    if is_once:
+        span = lines_with_name_at(ROOT / mutant.module, mutant.line)
+    of_module = set[str]().union(*lines.values())
+    found = set[str]().union(*(lines.get(line, set()) for line in span)) or of_module
+    files = {file_of(test) for test in (of_module if is_once else found)}
+    files = files or {f"tests/{name}" for name in speaking_of(stem)}
+    if "Decorator" in mutant.operator or "@" in mutant.text:
         files.add(OF_ALL)
     given: Counter[str] = Counter()
     ranked = []
@@ -385,6 +387,16 @@ def speaking_of(name: str) -> list[str]:
 
 def file_of(test: str) -> str:
     return test.partition("::")[0]
+
+
+def lines_with_name_at(path: Path, line: int) -> list[int]:
+    """Lines, in functions, that hold a name that is given at a line outside of them."""
+    lines = read_python_source(path).splitlines()
+    names = re.findall(r"\w+", re.split(r"[=:(]", lines[line - 1].removeprefix("class "))[0])
+    if not names:
+        return []
+    named = re.compile(rf"\b({'|'.join(names)})\b")
+    return [n for n, text in enumerate(lines, 1) if n != line and named.search(text)]
 
 
 def in_function(mutant: Mutant) -> bool:
