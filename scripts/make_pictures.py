@@ -122,8 +122,8 @@ def save_tabs(demo: Path, folder: Path, theme: str) -> None:
     """Save the window about the embedding."""
     viewer = napari.Viewer()
     viewer.theme = theme
-    explorer = dock_explorer(viewer)
     viewer.window.resize(1280, 800)
+    explorer = dock_explorer(viewer)
     explorer.session.open(open_dataset(write_demo(demo)))
     show_neighbors(explorer, "PLK1")
     window = dock_neighbors(viewer).embedding
@@ -181,8 +181,8 @@ def save_the_figure(explorer: ExplorerWidget, path: Path) -> None:
 def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidget]:
     viewer = napari.Viewer()
     viewer.theme = theme
-    explorer = dock_explorer(viewer)
     viewer.window.resize(1280, 800)
+    explorer = dock_explorer(viewer)
     explorer.session.open(open_dataset(write_demo(demo)))
     wait_until(lambda: explorer.is_settled)
     return viewer, explorer
@@ -310,8 +310,8 @@ def save_preferences(demo: Path, folder: Path) -> None:
     """Save the page in napari's Preferences, the sheet of keys, and other colors of the stains."""
     viewer = napari.Viewer()
     viewer.theme = "dark"
-    explorer = dock_explorer(viewer)
     viewer.window.resize(1280, 800)
+    explorer = dock_explorer(viewer)
     explorer.session.open(open_dataset(write_demo(demo)))
     show_neighbors(explorer, "PLK1")
     wait_until(lambda: explorer.is_settled)
@@ -337,8 +337,8 @@ def save_closer(demo: Path, folder: Path, theme: str) -> None:
     """Save a part of the plate, as thumbnails and as full pictures."""
     viewer = napari.Viewer()
     viewer.theme = theme
-    explorer = dock_explorer(viewer)
     viewer.window.resize(1280, 800)
+    explorer = dock_explorer(viewer)
     explorer.session.open(open_dataset(write_demo(demo)))
     explorer.session.set_view("plate")
     wait_until(lambda: explorer.is_settled)
@@ -355,8 +355,8 @@ def save_welcome(folder: Path) -> None:
     for theme in THEMES:
         viewer = napari.Viewer()
         viewer.theme = theme
-        explorer = dock_explorer(viewer)
         viewer.window.resize(1280, 800)
+        explorer = dock_explorer(viewer)
         wait_until(explorer.welcome.isVisible)
         save_window(viewer, folder / f"welcome-{theme}-{SMALL}.png")
         viewer.close()

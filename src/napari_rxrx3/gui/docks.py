@@ -51,10 +51,15 @@ class Docks(QObject):
         window.installEventFilter(self)
         self._share_corners()
 
-    def prefer_areas(self) -> None:
-        """Before a dock of ours is opened: have napari put it where it belongs."""
-        for name, area in _AREAS.items():
-            prefer_dock_area(f"{name} ({_PLUGIN})", area)
+    def make_room(self, name: str) -> None:
+        """Before a dock of ours is opened: have napari put it where it belongs.
+
+        In a small window there would not be room for ours and all of napari's for a moment, and it
+        would grow.
+        """
+        if name == EXPLORER:
+            self.fold_layers()
+        prefer_dock_area(f"{name} ({_PLUGIN})", _AREAS[name])
 
     @property
     def _window(self) -> QMainWindow:
@@ -75,8 +80,6 @@ class Docks(QObject):
         dock = widget.parentWidget()
         if not isinstance(dock, QDockWidget) or dock.isFloating():
             return
-        if name == EXPLORER:
-            self.fold_layers()
         size, way = (
             (_WIDTH, Qt.Orientation.Horizontal)
             if name == EXPLORER
@@ -87,7 +90,7 @@ class Docks(QObject):
     def fold_layers(self) -> None:
         """Hide napari's panels of layers in a narrow window."""
         if self._window.width() < WIDE:
-            shown = [dock for dock in layer_docks_of(self._viewer) if dock.isVisible()]
+            shown = [dock for dock in layer_docks_of(self._viewer) if not dock.isHidden()]
             for dock in shown:
                 dock.hide()
             # by name: the docks would keep napari's window, too
@@ -114,14 +117,14 @@ class Docks(QObject):
 
     def _share_corners(self) -> None:
         """Leave the dock at the right its full height; in a wide window the neighbors go first."""
-        window = self._window
-        right, bottom = (
-            Qt.DockWidgetArea.RightDockWidgetArea,
-            Qt.DockWidgetArea.BottomDockWidgetArea,
-        )
-        area = right if window.width() < WIDE else bottom
-        corner = Qt.Corner.BottomRightCorner
-        if window.corner(corner) != area:
-            window.setCorner(corner, area)
-        if window.corner(Qt.Corner.BottomLeftCorner) != bottom:
-            window.setCorner(Qt.Corner.BottomLeftCorner, bottom)
+        window, areas, corners = self._window, Qt.DockWidgetArea, Qt.Corner
+        is_wide = window.width() >= WIDE
+        right = areas.BottomDockWidgetArea if is_wide else areas.RightDockWidgetArea
+        # at the left napari's panels of layers: with the neighbors below they would not fit
+        wanted = {
+            corners.BottomRightCorner: right,
+            corners.BottomLeftCorner: areas.LeftDockWidgetArea,
+        }
+        for corner, area in wanted.items():
+            if window.corner(corner) != area:
+                window.setCorner(corner, area)

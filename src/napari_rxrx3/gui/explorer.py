@@ -63,7 +63,7 @@ class ExplorerWidget(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace_of(napari_viewer)
-        self.workspace.docks.prefer_areas()
+        self.workspace.docks.make_room(EXPLORER)
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None

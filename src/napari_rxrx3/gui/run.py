@@ -55,8 +55,8 @@ def run_window(dataset: Dataset, request: WindowRequest) -> None:
     viewer.show()
     if request.theme:
         viewer.theme = request.theme
-    explorer = dock_explorer(viewer)
     viewer.window.resize(*request.size)
+    explorer = dock_explorer(viewer)
     try:
         _fill(explorer, dataset, request)
         if request.screenshot is None:

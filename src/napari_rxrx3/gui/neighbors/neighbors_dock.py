@@ -30,7 +30,7 @@ class NeighborsWidget(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace_of(napari_viewer)
-        self.workspace.docks.prefer_areas()
+        self.workspace.docks.make_room(NEIGHBORS)
         self.session = self.workspace.session
         self._was_shown = False
         self.background = tasks = self.workspace.background.part()
