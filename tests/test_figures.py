@@ -235,8 +235,8 @@ def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
     window = open_window(root, screen_of(root))
-    window.session.set_beside_control(False)
-    window.click_well("B02")
+    window.session.show([(WELLS[0], "alone")])
+    window.settle()
     window.session.set_limits(LIMITS)
     third, fifth = window.stains[2], window.stains[4]
     third.visible, fifth.gamma, fifth.opacity = False, 0.6, 0.8
