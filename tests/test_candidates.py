@@ -84,8 +84,9 @@ class Shown:
         return int(self.view.horizontalScrollBar().value())
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
-        QApplication.processEvents()
+        for _ in range(2):  # what is read is drawn, and what has to wait for that is waited for
+            self.qtbot.waitUntil(lambda: self.group.is_settled, timeout=20_000)
+            QApplication.processEvents()
 
     def open(self, dataset: Any, candidates: Sequence[Candidate], dtype: str = "uint8") -> None:
         self.strip.set_dataset(dataset)

@@ -42,6 +42,7 @@ from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, re
 from napari_rxrx3.figures.tiles import shape_of
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog, looks_on_screen
 from napari_rxrx3.gui.share.view_record import record_of_window
+from napari_rxrx3.gui.strips.choices import show_alone
 from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window
@@ -235,7 +236,9 @@ def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
     window = open_window(root, screen_of(root))
-    window.session.show([(WELLS[0], "alone")])
+    window.session.set_beside_control(False)
+    window.click_well("B02")
+    show_alone(window.session)
     window.settle()
     window.session.set_limits(LIMITS)
     third, fifth = window.stains[2], window.stains[4]
@@ -381,7 +384,7 @@ def test_title_labels_legend_bar_and_caption_are_text(session: Session, tmp_path
     session.show_beside_query("AURKB", WELLS[2])
     save_figure(tmp_path / "a.svg", session.dataset, recorded(session))
     text = text_of(tmp_path / "a.svg")
-    assert text.startswith("PLK1 and AURKB query: PLK1 guide 2 control, same plate neighbor: AURKB")
+    assert text.startswith("PLK1 and AURKB query: PLK1 guide 2 neighbor: AURKB")
     for part in (
         "DNA ER Actin RNA Mito Golgi",
         "compared by the cosine of their mean vectors",
@@ -628,6 +631,7 @@ def drawn_anew(root: Path, cache: Path, out: Path, saved: str, seed: int) -> dic
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
+@pytest.mark.soak
 def test_two_runs_give_the_same_bytes_but_for_the_date(
     screen: b.Screen, root: Path, cache: Path, tmp_path: Path
 ) -> None:
@@ -877,7 +881,7 @@ def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     window.qtbot.keyClick(window.map, Qt.Key.Key_S, both)
     dialog = window.explorer.share.figure_dialog
     assert dialog.isVisible()
-    assert Path(dialog.file.value).name == "PLK1 guide 2 gene-001 plate 1, B02.png"
+    assert Path(dialog.file.value).name == "PLK1 guide 2 and control gene-001 plate 1, B02.png"
     assert [box.value for box in dialog.stains] == [True, True, False, True, True, True]
     window.qtbot.mouseClick(dialog.stains[0].native, Qt.MouseButton.LeftButton)
     dialog.dpi.value = 100
@@ -941,13 +945,14 @@ def test_the_form_stays_when_a_figure_cannot_be_saved(window: Window, tmp_path: 
 def test_a_stain_alone_is_saved_as_it_is_seen(window: Window, tmp_path: Path) -> None:
     window.explorer.workspace.layers.show_alone(5)
     save(window, form(window), tmp_path / "out.svg")
-    (picture,) = embedded(tmp_path / "out.svg")
-    assert (picture[..., 0] == picture[..., 1]).all()
+    well, control = embedded(tmp_path / "out.svg")
+    for picture in (well, control):
+        assert (picture[..., 0] == picture[..., 1]).all()
     assert read_record(tmp_path / "out.svg.json").stains.alone == 5
     dialog = form(window)
     window.qtbot.mouseClick(dialog.stains[0].native, Qt.MouseButton.LeftButton)
     save(window, dialog, tmp_path / "two.svg")
-    (picture,) = embedded(tmp_path / "two.svg")
+    picture, _ = embedded(tmp_path / "two.svg")
     stains = read_record(tmp_path / "two.svg.json").stains
     assert stains.alone is None
     assert stains.visible == (True, False, False, False, True, False)

@@ -66,7 +66,7 @@ def place(widget: QWidget, root: QWidget) -> QRect:
     return QRect(widget.mapTo(root, QPoint()), widget.size())
 
 
-@pytest.mark.parametrize("tab", ["neighbors", "hits"])
+@pytest.mark.parametrize("tab", ["numbers", "hits"])
 def test_tab_goes_on_as_one_reads_and_misses_nothing(window: Window, tab: str) -> None:
     explorer = window.explorer
     explorer.tabs.setCurrentWidget(getattr(explorer, tab))
@@ -82,7 +82,7 @@ def test_tab_goes_on_as_one_reads_and_misses_nothing(window: Window, tab: str) -
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("tab", ["neighbors", "hits"])
+@pytest.mark.parametrize("tab", ["numbers", "hits"])
 def test_the_focus_is_seen_on_every_control(window: Window, theme: str, tab: str) -> None:
     window.viewer.theme = theme
     explorer = window.explorer
@@ -151,9 +151,9 @@ def test_the_frame_goes_with_the_control_and_lets_the_mouse_through(window: Wind
     assert window.session.well != before
     explorer.tabs.currentWidget().setFocus()
     explorer.hits.note.setFocus()
-    explorer.tabs.setCurrentWidget(explorer.neighbors)
+    window.turn_to(explorer.numbers)
     QApplication.processEvents()
-    assert not frame.isVisible() or explorer.neighbors.isAncestorOf(QApplication.focusWidget())
+    assert not frame.isVisible() or explorer.isAncestorOf(QApplication.focusWidget())
 
 
 def test_a_widget_that_goes_with_the_focus_leaves_no_error(qtbot: Any) -> None:

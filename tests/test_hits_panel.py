@@ -899,7 +899,7 @@ def test_keys_walk_and_tag_wherever_they_should(window: Window) -> None:
     for key, well in (("BracketLeft", wells[2]), ("BracketRight", wells[3])):
         press(window, key)
         assert window.shows(well)
-    window.turn_to(window.neighbors.panel)
+    window.turn_to(window.explorer.numbers)
     window.click_well("B06")
     press(window, "2")
     assert [layer.visible for layer in window.stains] != shown, "elsewhere they are stains"

@@ -58,6 +58,12 @@ def press(
     window.settle()
 
 
+def turn_to_hits(window: Window) -> None:
+    """Click on their tab."""
+    tabs = window.explorer.tabs
+    window.click(tabs.tabBar(), tabs.tabBar().tabRect(tabs.indexOf(window.explorer.hits)).center())
+
+
 def shown(window: Window) -> list[bool]:
     return [layer.visible for layer in window.stains]
 
@@ -70,7 +76,7 @@ def test_digits_tag_with_the_hits_in_front_wherever_the_focus_is(
     window: Window, place: str
 ) -> None:
     panel = window.explorer.hits
-    window.explorer.tabs.setCurrentWidget(panel)
+    turn_to_hits(window)
     window.click_well("B03")
     where = {
         "canvas": canvas_of(window),
@@ -94,7 +100,7 @@ def test_digits_tag_in_the_queue_whatever_is_in_front(window: Window) -> None:
     window.click_well("B02")
     window.explorer.hits.queue_menu.plate.trigger()
     window.settle()
-    window.turn_to(window.neighbors.panel)
+    window.turn_to(window.explorer.numbers)
     window.settle()
     first, review = window.session.well, window.session.review
     press(window, canvas_of(window), Key.Key_1)
@@ -108,8 +114,24 @@ def test_digits_tag_in_the_queue_whatever_is_in_front(window: Window) -> None:
     assert shown(window) == [False] + [True] * 5
 
 
+def test_digits_are_stains_until_somebody_turns_to_the_hits(window: Window) -> None:
+    panel = window.explorer.hits
+    assert panel.isVisible(), "it is in front when the dock opens"
+    window.click_well("B03")
+    press(window, canvas_of(window), Key.Key_1)
+    assert shown(window) == [False] + [True] * 5
+    assert not panel.tags.buttons[0]._keys_work
+    turn_to_hits(window)
+    assert panel.tags.buttons[0]._keys_work
+    press(window, canvas_of(window), Key.Key_1)
+    assert window.session.review.hit("gene-001_1_B03").tag == 1
+    window.turn_to(window.explorer.numbers)
+    press(window, canvas_of(window), Key.Key_1)
+    assert shown(window) == [True] * 6
+
+
 def test_digits_in_a_text_are_text(window: Window) -> None:
-    window.explorer.tabs.setCurrentWidget(window.explorer.hits)
+    turn_to_hits(window)
     window.click_well("B03")
     for text in (window.explorer.find, window.explorer.hits.note):
         press(window, text, Key.Key_2)
@@ -120,7 +142,7 @@ def test_digits_in_a_text_are_text(window: Window) -> None:
 
 def test_the_numbers_on_the_tags_say_when_digits_are_tags(window: Window) -> None:
     panel = window.explorer.hits
-    window.explorer.tabs.setCurrentWidget(panel)
+    turn_to_hits(window)
     window.click_well("B03")
     for where, is_key in (
         (canvas_of(window), True),
@@ -222,6 +244,12 @@ def test_keys_with_ctrl_work_whatever_layer_is_active(window: Window) -> None:
     assert window.explorer.find.hasFocus()
 
 
+def test_no_key_is_bound_twice(window: Window) -> None:
+    """Of two shortcuts with one key Qt does neither."""
+    bound = [s.key().toString(QKeySequence.SequenceFormat.PortableText) for s in ours(window)]
+    assert len(bound) == len(set(bound))
+
+
 def test_without_a_data_set_no_key_is_taken(open_window: Callable[..., Window]) -> None:
     window = open_window()
     bound = ours(window)
@@ -309,6 +337,6 @@ def test_page_keys_change_plates(window: Window, place: str) -> None:
 
 def test_page_keys_of_a_list_are_its_own(window: Window) -> None:
     window.click_well("B03")
-    window.turn_to(window.neighbors.panel)
-    press(window, window.neighbors.panel.table, Key.Key_PageDown)
+    turn_to_hits(window)
+    press(window, window.explorer.hits.table, Key.Key_PageDown)
     assert window.session.plate == ("gene-001", 1)

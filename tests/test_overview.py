@@ -181,7 +181,7 @@ def test_a_click_on_the_map_stays_in_the_plate_and_a_neighbor_leaves_it(window: 
     window.neighbors.panel.table.selectRow(0)
     window.settle()
     assert window.session.view == "well"
-    assert len(window.explorer.workspace.picture.mosaic.tiles) == 3
+    assert len(window.explorer.workspace.picture.mosaic.tiles) == 2
 
 
 def test_another_plate_is_shown_in_its_turn(window: Window) -> None:

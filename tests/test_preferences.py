@@ -307,6 +307,7 @@ def test_another_tile_size_is_read_at_once(window: Window) -> None:
     settings().display.tile_size = SIZE // 2
     window.settle()
     assert window.explorer.workspace.picture.mosaic.tile_shape == (SIZE // 2, SIZE // 2)
+    window.session.set_beside_control(False)
     window.click_well("B04")
     assert window.shows("gene-001_1_B04")  # alone, a well is shown in full
 

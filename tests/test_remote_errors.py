@@ -103,10 +103,10 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_shown(
     window.open(store.url)
     assert window.shows("compound-001_1_D05")
     window.click_well("D07")
-    for channel, (layer, plane) in enumerate(
-        zip(window.stains, screen.planes[well], strict=True), 1
+    for channel, (shown, plane) in enumerate(
+        zip(window.pixels_of(well), screen.planes[well], strict=True), 1
     ):
-        assert np.array_equal(layer.data, plane) == (channel not in broken)
+        assert np.array_equal(shown, plane) == (channel not in broken)
     failures = window.explorer.workspace.picture.failures
     assert {channel for _, channel in failures} == set(broken)
     causes = {

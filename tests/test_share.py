@@ -28,6 +28,7 @@ from napari_rxrx3.figures.record import RecordError, read_record
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
+from napari_rxrx3.gui.strips.choices import show_alone
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.review import open_review
 from samples import soak
@@ -640,6 +641,7 @@ def test_napari_saves_the_planes_of_the_shown_wells_and_reads_them(
     window: Window, tmp_path: Path
 ) -> None:
     window.session.set_crop(0)
+    show_alone(window.session)
     window.session.select_well(MTOR)
     window.settle()
     for layer in window.stains:

@@ -137,6 +137,16 @@ def test_an_image_that_is_not_there_leaves_no_picture(
     assert thumbnails.image(screen.ids[0], LIMITS) is not None
 
 
+def test_what_is_asked_for_after_the_end_is_not_read(
+    root: Path, cache: Path, thumbnails: Thumbnails, qtbot: Any
+) -> None:
+    screen = a_screen(root, 32)
+    dataset = rx.open_dataset(root, cache)
+    thumbnails.close(wait=True)
+    read(thumbnails, dataset, screen.ids, qtbot)
+    assert thumbnails.image(screen.ids[0], LIMITS) is None
+
+
 class Broken:
     """Fails as a mistake in the program would; a data set that is sound beside it."""
 

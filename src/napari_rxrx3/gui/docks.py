@@ -49,9 +49,12 @@ class Docks(QObject):
         self._viewer = viewer
         self._folded: list[str] = []
         window.installEventFilter(self)
+        self._share_corners()
+
+    def prefer_areas(self) -> None:
+        """Before a dock of ours is opened: have napari put it where it belongs."""
         for name, area in _AREAS.items():
             prefer_dock_area(f"{name} ({_PLUGIN})", area)
-        self._share_corners()
 
     @property
     def _window(self) -> QMainWindow:

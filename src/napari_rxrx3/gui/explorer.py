@@ -63,6 +63,7 @@ class ExplorerWidget(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace_of(napari_viewer)
+        self.workspace.docks.prefer_areas()
         self.session = self.workspace.session
         self._was_shown = False
         self._found: Found | None = None
@@ -205,6 +206,7 @@ class ExplorerWidget(QWidget):
         self.find.cleared.connect(self._on_find_cleared)
         self.plate_panel.map.clicked.connect(self._on_clicked)
         self.found.well_chosen.connect(session.select_well)
+        self.tabs.tabBarClicked.connect(self._on_tab_clicked)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         bind = workspace.keys.bind
         bind(self, "?", self._show_keys)
@@ -213,10 +215,6 @@ class ExplorerWidget(QWidget):
         bind(self, "H", self._show_hits)
         bind_review_keys(workspace.keys, self, self.hits.reviewing)
         self.hits.follow_keys(workspace.keys)
-        bind(self, "PgUp", lambda: session.step_plate(-1))
-        bind(self, "PgDown", lambda: session.step_plate(1))
-        bind(self, "Alt+Left", session.back)
-        bind(self, "Alt+Right", session.forward)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.pages.setCurrentIndex(0 if dataset is None else 1)
@@ -284,6 +282,10 @@ class ExplorerWidget(QWidget):
             self._show_hits()
         else:
             self.hits.queue_menu.add(wells)
+
+    def _on_tab_clicked(self, tab: int) -> None:
+        if self.tabs.widget(tab) is self.hits:
+            self.hits.turn_to()
 
     def _show_hits(self) -> None:
         self.tabs.setCurrentWidget(self.hits)

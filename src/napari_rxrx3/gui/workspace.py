@@ -231,6 +231,10 @@ class Workspace(QObject):
     def _bind_keys(self, window: QWidget) -> None:
         keys = self.keys
         bind_strip_keys(keys, window, self.session)
+        for key, act in (("Alt+Left", self.session.back), ("Alt+Right", self.session.forward)):
+            keys.bind(window, key, act)
+        for key, step in (("PgUp", -1), ("PgDown", 1)):
+            keys.bind(window, key, partial(self.session.step_plate, step))
         keys.bind_digit(window, "0", 0, self._toggle_view)
         for stain in STAINS:
             key, alone = str(stain.number), partial(self.layers.show_alone, stain.number)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QHideEvent, QKeyEvent, QKeySequence
+from qtpy.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShowEvent
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
@@ -42,13 +42,18 @@ _WITH_DIGITS = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftMod
 
 
 class HitsPanel(QWidget):
-    """Tags and notes on the well on screen; while it is in front, digits are tags."""
+    """Tags and notes on the well on screen.
+
+    Digits are tags once somebody has turned to it, until it is hidden: a dock that just opens with
+    it in front leaves them to the stains.
+    """
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
         self._review: Review | None = None
         self._keys: Keys | None = None
+        self._was_shown = self._is_in_use = False
         self._unsaved: list[Review] = []
         """Reviews of other data sets that could not be saved yet."""
         self._connections, self._of_review = tasks.connections(self), tasks.connections(self)
@@ -84,15 +89,24 @@ class HitsPanel(QWidget):
         self._show_keys()
 
     def take_digit(self, number: int) -> bool:
-        """Tag the well on screen, if this is in front or the well is the queue's current one."""
-        means_tag = self.isVisible() or self.reviewing.is_in_queue
-        if not means_tag or number > len(self.tags.buttons):
+        """Tag the well on screen, if this is in use or the well is the queue's current one."""
+        if not self._digits_are_tags or number > len(self.tags.buttons):
             return False
         self.reviewing.tag(number)
         return True
 
+    @property
+    def _digits_are_tags(self) -> bool:
+        return self._is_in_use or self.reviewing.is_in_queue
+
+    def turn_to(self) -> None:
+        """Let digits be tags: the user works with this."""
+        self._is_in_use = self.isVisible()
+        self._show_keys()
+
     def take_focus(self) -> None:
         """Let keys of lists and of tags work here."""
+        self.turn_to()
         self.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _lay_out(self) -> None:
@@ -163,6 +177,7 @@ class HitsPanel(QWidget):
 
     def _on_well(self, well: str | None) -> None:
         self._on_moved()
+        self._show_keys()
         self._show_hit()
 
     def _on_tags(self, wells: object = None) -> None:
@@ -222,15 +237,24 @@ class HitsPanel(QWidget):
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self._save()  # another window may have written to the file
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._was_shown and not event.spontaneous():
+            self.turn_to()
+        self._was_shown = True
+
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        self._is_in_use = False
         self.note.keep()
         self._save()
 
     def _show_keys(self, *focus: object) -> None:
         now = QApplication.focusWidget()
-        is_here = now is not None and self.isAncestorOf(now) and not is_text(now)
-        self.tags.set_keys_work(is_here or (self._keys is not None and self._keys.acts()))
+        is_inside = now is not None and self.isAncestorOf(now)
+        self._is_in_use = self._is_in_use or is_inside
+        acts = self._keys is not None and self._keys.acts() and self._digits_are_tags
+        self.tags.set_keys_work(acts or (is_inside and not is_text(now)))
 
     def _begin(self, queue: Queue) -> None:
         if self._review is not None:

@@ -50,13 +50,17 @@ class CandidatePictures(QObject):
         self._spent = 0.0
         self._turn = QTimer(self, interval=0, singleShot=True)
         self._turn.timeout.connect(self._on_turn)
-        self._has_left_some = False
+        self._waiting: set[str] = set()
         thumbnails.arrived.connect(self._on_arrived)
 
     @property
     def is_idle(self) -> bool:
-        """Nothing that was asked for waits to be composed."""
-        return not self._has_left_some
+        """Nothing that was to be drawn waits to be composed."""
+        return not self._waiting
+
+    def drop_waiting(self) -> None:
+        """What had to wait need not be in sight any more: who still draws it asks again."""
+        self._waiting.clear()
 
     def set_limits(self, limits: Limits) -> None:
         """Draw in another contrast, without reading again."""
@@ -93,8 +97,9 @@ class CandidatePictures(QObject):
         if made is not None and made.version == self._version:
             return made.image
         if self._spent > _AT_ONCE_S:
-            self._has_left_some = True
+            self._waiting.add(well_id)
             return made.image if made is not None else None
+        self._waiting.discard(well_id)
         begun = perf_counter()
         image = self.thumbnails.image(well_id, self._limits, self._shown)
         self._spent += perf_counter() - begun
@@ -111,6 +116,5 @@ class CandidatePictures(QObject):
 
     def _on_turn(self) -> None:
         self._spent = 0.0
-        if self._has_left_some:
-            self._has_left_some = False
+        if self._waiting:
             self.more.emit()

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, Signal
 from qtpy.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
+    QHideEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -95,6 +96,7 @@ class CandidateView(QListView):
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Candidates")
+        self.setToolTip("A click: beside the query. Double-click, Enter: ask for it")
         self.selectionModel().currentChanged.connect(self._on_current)
         self.clicked.connect(self._on_clicked)
         self.doubleClicked.connect(lambda index: self._tell(self.activated_candidate, index))
@@ -147,6 +149,10 @@ class CandidateView(QListView):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.fit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.seen_changed.emit()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -400,6 +406,7 @@ class CandidateStrip(QWidget):
     def _ask(self) -> None:
         """Ask for the pictures in sight, and for those that come into sight next."""
         self._asking.stop()
+        self.pictures.drop_waiting()
         if not self.isVisible():
             return
         at = self.view.horizontalScrollBar().value()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QTabWidget, QWidget
 
 from napari_rxrx3.gui.compare.embedding_window import EmbeddingWindow
 from napari_rxrx3.gui.docks import NEIGHBORS
+from napari_rxrx3.gui.focus import tab_in_reading_order
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
 from napari_rxrx3.gui.widgets import OnDestroyed, call_later
@@ -29,6 +30,7 @@ class NeighborsWidget(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace_of(napari_viewer)
+        self.workspace.docks.prefer_areas()
         self.session = self.workspace.session
         self._was_shown = False
         self.background = tasks = self.workspace.background.part()
@@ -93,6 +95,7 @@ class NeighborsWidget(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2, 0, 6, 2)
         layout.addWidget(self.tabs)
+        tab_in_reading_order(self)
 
     def _connect(self) -> None:
         layers, strip = self.workspace.layers, self.panel.strip

@@ -82,6 +82,7 @@ class Thumbnails(QObject):
         self._dataset: Dataset | None = None
         self._n_changed = 0
         self._left = 0
+        self._is_closed = False
         self._at_end = OnDestroyed(self, self.close)
 
     @property
@@ -118,7 +119,7 @@ class Thumbnails(QObject):
         new = [well_id for well_id in self._asked if self._kept.find((well_id, form)) is None]
         self._make_room()
         self._left = 0
-        if dataset is None:
+        if dataset is None or self._is_closed:  # a scroll may come late
             return
         self._left = len(new)
         for well_id in new:
@@ -168,6 +169,7 @@ class Thumbnails(QObject):
 
     def close(self, wait: bool = False) -> None:
         """Stop reading; what still comes is dropped. Works without its Qt part as well."""
+        self._is_closed = True
         self._wanted = self._dataset = None
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
