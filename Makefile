@@ -10,9 +10,9 @@ CODE := src tests scripts benchmarks
 STAGES := ready lint types manifest docs test-pyqt5 test-pyqt6
 MORE_STAGES := ready test-soak test-pyqt6-all package bench-quick
 JOBS ?= 2
-PARALLEL := -n $(JOBS) --dist loadfile
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 SOURCE_TESTS = $(shell grep -l 'mark\.source' tests/test_*.py)
-ON_PYQT6 := $(patsubst %,tests/test_%.py,bindings widgets tasks explorer reader)
+ON_PYQT6 := $(patsubst %,tests/test_%.py,bindings widgets tasks first_steps reader)
 
 heading = @printf '\n--- %s ---\n' '$(1)'
 

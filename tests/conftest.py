@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 pytest.register_assert_rewrite("standing", "window")
 
-from builders import Screen  # noqa: E402
 from displays import take_own_display  # noqa: E402
-from standing import Standing  # noqa: E402
-from window import WINDOW_SIZE, Window  # noqa: E402
+
+if TYPE_CHECKING:  # what needs no window starts in a third of the time without napari
+    from builders import Screen
+    from standing import Standing
+    from window import Window
 
 # What every run tries is the same, so that a run fails only for what was changed. To look for
 # more: HYPOTHESIS_PROFILE=explore, where each run tries something else.
@@ -34,12 +37,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before anybody looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself."""
+    """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself.
+
+    Modules with a window come first: they take longest, and the others fill up what is left.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and (
             "qapp" in item.fixturenames or uses_qt(item.module)
         ):
             item.add_marker(pytest.mark.qt)
+    slow = {item.fspath for item in items if "standing" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.fspath not in slow)
 
 
 @cache
@@ -55,8 +63,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
     for kind in ("cache", "data", "state"):
         patch.setenv(f"XDG_{kind.upper()}_HOME", str(folder / kind))
     patch.setenv("NAPARI_CONFIG", str(folder / "napari" / "settings.yaml"))
-    # napari has looked at the variable already; the settings of plugins are beside its own
-    patch.setattr("napari.settings._CFG_PATH", str(folder / "napari" / "settings.yaml"))
+    if "napari.settings" in sys.modules:
+        # napari has looked at the variable already; the settings of plugins are beside its own
+        patch.setattr("napari.settings._CFG_PATH", str(folder / "napari" / "settings.yaml"))
     yield
     patch.undo()
 
@@ -76,6 +85,8 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def standing(qapp: Any) -> Iterator[Standing]:
+    from standing import Standing
+
     made = Standing()
     yield made
     made.end()
@@ -119,6 +130,8 @@ def new_window(
     make_napari_viewer: Callable[..., Any], qtbot: Any
 ) -> Iterator[Callable[..., Window]]:
     """Open a new window: for the first start, for several of them, and for closing one."""
+    from builders import Screen
+    from window import WINDOW_SIZE, Window
 
     def make(path: Path | None = None, screen: Screen | None = None) -> Window:
         viewer = make_napari_viewer(show=True)

@@ -15,6 +15,7 @@ from builders import Screen, control_row, guide_row
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAIN_SETS, STAINS
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
+from napari_rxrx3.gui.docks import NEIGHBORS
 from napari_rxrx3.gui.share.view_record import record_of_window, take_look
 from napari_rxrx3.session import CONTRAST_RULES
 from napari_rxrx3.strips.strip import Strip
@@ -57,6 +58,13 @@ def layer_docks(window: Window) -> list[QDockWidget]:
     return [viewer.dockLayerControls, viewer.dockLayerList]
 
 
+def show_layer_docks(window: Window) -> None:
+    for dock in layer_docks(window):
+        dock.show()
+    QApplication.processEvents()
+    window.settle()
+
+
 def give_canvas(window: Window, width: int, height: int) -> None:
     """Make the window so large that its canvas is."""
     for dock in layer_docks(window):
@@ -72,11 +80,17 @@ def give_canvas(window: Window, width: int, height: int) -> None:
 def set_canvas(window: Window, width: int, height: int) -> None:
     """As `give_canvas`, where docks leave no window as low as that: a dock below takes the rest."""
     main = window.viewer.window._qt_window
-    below = QDockWidget("below", main)
-    below.setWidget(QWidget())
-    main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
+    for dock in main.findChildren(QDockWidget):
+        if NEIGHBORS in dock.windowTitle() or NEIGHBORS in dock.objectName():
+            dock.hide()
+    below = next((d for d in main.findChildren(QDockWidget) if d.windowTitle() == "below"), None)
+    if below is None:
+        below = QDockWidget("below", main)
+        below.setWidget(QWidget())
+        main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
     main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     give_canvas(window, width, max(height, 600))
+    assert canvas_of(window).width() == width
     taken = canvas_of(window).height() - height
     main.resizeDocks([below], [below.height() + taken], Qt.Orientation.Vertical)
     window.settle()
@@ -114,6 +128,16 @@ def grid(window: Window) -> list[tuple[int, int]]:
 # --- pictures fill the canvas ---------------------------------------------------------------------
 
 
+def test_at_first_both_wells_are_large(window: Window) -> None:
+    """In the window as it opens, at 1280 x 800 with both docks."""
+    window.session.set_beside_control(True)
+    window.click_well("E05")
+    assert len(places(window)) == 2
+    for place in places(window):
+        assert min(place.width(), place.height()) >= 360
+    assert_nothing_overlaps(window)
+
+
 @pytest.mark.parametrize(("canvas", "least"), [((860, 465), 360), ((1500, 715), 600)])
 def test_two_wells_fill_the_canvas(
     window: Window, sized: Any, canvas: tuple[int, int], least: int
@@ -140,6 +164,7 @@ def test_wells_lie_as_the_canvas_does(window: Window, sized: Any) -> None:
 
 
 def test_hiding_docks_fits_again_unless_somebody_zoomed(window: Window) -> None:
+    show_layer_docks(window)
     show(window, 2)
     narrow = places(window)[0].width()
     for dock in layer_docks(window):
@@ -172,6 +197,7 @@ def test_the_home_button_fits_as_at_first(window: Window) -> None:
 
 
 def test_a_plate_fits_beside_its_names(window: Window) -> None:
+    show_layer_docks(window)
     window.session.set_view("plate")
     window.settle()
     canvas, labels = canvas_of(window), window.explorer.workspace.labels
@@ -323,7 +349,9 @@ def test_points_stay_with_their_well_beside_others(window: Window) -> None:
     show(window, 2)
     assert points.visible, "the well is where it was"
     of_pair = add_points(window, "of both")
-    of_pair.data = np.array([[5.0, 5.0], [5.0, 5.0 + 1.5 * SIZE * PIXEL_SIZE_UM]])
+    away = 5.0 + 1.5 * SIZE * PIXEL_SIZE_UM
+    other = [5.0, away] if grid(window)[1] == (0, 1) else [away, 5.0]
+    of_pair.data = np.array([[5.0, 5.0], other])
     window.session.flicker()
     window.settle()
     assert (points.visible, of_pair.visible) == (False, False)

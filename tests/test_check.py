@@ -14,6 +14,7 @@ import pytest
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.data import check
+from napari_rxrx3.data.problems import Problem
 
 COLUMNS = ["kind", "experiment_name", "plate", "well_id", "channel", "detail"]
 ROWS = [
@@ -409,3 +410,11 @@ def test_of_many_problems_some_are_listed_and_all_are_counted(
     assert "15 more" in report.problems["detail"].iloc[-1]
     assert f"{kind}: 20, e.g." in report.summary()
     assert json.loads(report.to_json())["counts"] == {kind: 20}
+
+
+def test_ten_thousand_of_a_kind_are_listed() -> None:
+    counted = check._Counted()
+    counted.add(Problem("odd", detail=str(n)) for n in range(10_001))
+    details = counted.report("").problems["detail"].tolist()
+    assert details[:-1] == [str(n) for n in range(10_000)]
+    assert details[-1].startswith("1 more")

@@ -30,7 +30,7 @@ from napari_rxrx3.data.cache.disk_cache import (
     default_cache_folder,
     demo_folder,
 )
-from napari_rxrx3.data.cache.eviction import KINDS, clean, empty, kept_files
+from napari_rxrx3.data.cache.eviction import KINDS, clean, described, empty, kept_files
 from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.parallel import Background, background
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
@@ -684,6 +684,13 @@ def test_the_command_says_what_is_kept(
     assert [line.split() for line in lines] == [["all", "0", "0", "B", "of", "5.0", "GB"]]
     assert not kept_files(folder)
     assert demo.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "words"), [(999, "999 B"), (1000, "1.0 kB"), (10**6, "1.0 MB"), (10**9, "1.0 GB")]
+)
+def test_round_sizes_are_told_in_the_larger_unit(n_bytes: int, words: str) -> None:
+    assert described([], n_bytes).endswith(f"0 B of {words}")
 
 
 def test_emptying_spares_what_is_being_written(

@@ -160,3 +160,15 @@ def test_no_name_at_all_is_left_of_a_noted_place(name: str, sentence: str) -> No
     said = concealer.redact(sentence.format(place=f"/data/{secret}/file.tar"))
     assert "Q7" not in said
     assert "7Q" not in said
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("cannot be read: my plate.csv", f"cannot be read: {FILE}"),
+        ("(plate.csv, plate.tar)", f"({FILE}, {FILE})"),
+        ("plate.csv: no such file", f"{FILE}: no such file"),
+    ],
+)
+def test_what_is_around_a_name_stays_as_it_was(said: str, told: str) -> None:
+    assert Redactor().redact(said) == told

@@ -8,8 +8,9 @@ import os
 import re
 import tarfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -21,6 +22,7 @@ from PIL import Image
 
 from demo_data import Call, written_demo
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.data.demo.demo_images import PHENOTYPES, WellPainter
 from napari_rxrx3.data.demo.demo_screen import DOSES, DemoWell, lay_out
 from napari_rxrx3.data.demo.screen_files import DEMO_VERSION, write_demo
 
@@ -36,6 +38,7 @@ COLUMNS = [
     "perturbation_type",
     "cell_type",
 ]
+KEPT = Path(__file__).with_name("demo_of_version.json")
 TARS = ("gene-001/Plate1", "gene-143/Plate1")
 FOLDER = "gene-001/Plate2"
 MEMBER = re.compile(r"([A-Z]{1,2}\d\d)_s1_w([1-6])\.png\Z")
@@ -109,6 +112,50 @@ def _decode(data: bytes) -> np.ndarray:
     if data.startswith(b"\x89PNG"):
         return imagecodecs.png_decode(data)
     return imagecodecs.jpeg2k_decode(data)
+
+
+# --- what a version is -----------------------------------------------------------------------
+# Demo data are not written anew where those of the same version are. Who changes what is drawn or
+# planted raises the version, and writes the file of these numbers anew with `of_version`.
+
+
+def of_version() -> dict[str, Any]:
+    return {"version": DEMO_VERSION, "light": light_of_phenotypes(), "effects": effects_planted()}
+
+
+def light_of_phenotypes() -> dict[str, list[list[float]]]:
+    """Mean, spread and sharpness of each stain, by phenotype and strength."""
+    painter, found = WellPainter(), {}
+    for phenotype in ("", *PHENOTYPES):
+        for strength in (0.5, 1.0):
+            planes = painter.paint(7, phenotype, strength, np.ones(6), grain=strength == 1)
+            sharpness = np.abs(np.diff(planes)).mean((1, 2))
+            numbers = np.stack([planes.mean((1, 2)), planes.std((1, 2)), sharpness], axis=1)
+            found[f"{phenotype} {strength}"] = np.round(numbers, 4).tolist()
+    return found
+
+
+def effects_planted() -> dict[str, float]:
+    """Mean strength in the wells of each gene and compound that does something."""
+    strengths = defaultdict(list)
+    for well in lay_out():
+        if well.group:
+            strengths[well.perturbation].append(well.strength)
+    return {name: round(float(np.mean(found)), 4) for name, found in strengths.items()}
+
+
+def test_pictures_are_those_of_their_version() -> None:
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    assert kept["version"] == DEMO_VERSION
+    light = light_of_phenotypes()
+    assert light.keys() == kept["light"].keys()
+    for name, numbers in light.items():
+        np.testing.assert_allclose(numbers, kept["light"][name], rtol=2e-3, err_msg=name)
+
+
+def test_effects_are_those_of_their_version() -> None:
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    assert effects_planted() == pytest.approx(kept["effects"], abs=2e-4)
 
 
 # --- writing ---------------------------------------------------------------------------------

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import builders as b
 import napari_rxrx3 as rx
-from napari_rxrx3.core.difference import ControlMean, StainPlaces, symmetric
+from napari_rxrx3.core.difference import (
+    BRIGHTER,
+    DARKER,
+    ControlMean,
+    StainPlaces,
+    symmetric,
+)
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.images import controls
@@ -116,6 +122,19 @@ def test_each_stain_has_a_place_of_its_own(
 @pytest.mark.parametrize(("room", "columns"), [((700, 560), 2), ((600, 900), 3), ((100, 900), 6)])
 def test_stains_are_placed_as_the_canvas_has_room(room: tuple[int, int], columns: int) -> None:
     assert StainPlaces.fitting((100, 100), room).columns == columns
+
+
+def test_a_place_is_in_the_rectangle_of_all_pictures_or_not() -> None:
+    places = StainPlaces((10, 20), 3)
+    height, width = places.whole
+    for y, x in ((0, 0), (height - 0.1, 0), (0, width - 0.1)):
+        assert places.holds(y, x)
+    for y, x in ((-0.1, 0), (0, -0.1), (height, 0), (0, width)):
+        assert not places.holds(y, x)
+
+
+def test_what_is_brighter_or_darker_has_a_color_that_screens_can_show() -> None:
+    assert all(0 <= part <= 1 for part in (*BRIGHTER, *DARKER))
 
 
 # --- controls of a plate ---------------------------------------------------------------------

@@ -256,6 +256,7 @@ def test_files_of_odd_times_are_read_kept_and_cleaned_as_others(
 # --- several programs -------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 @pytest.mark.qt
 def test_two_windows_and_a_batch_share_one_cache(root: Path, tmp_path: Path) -> None:
     screen = a_screen()

@@ -16,6 +16,7 @@ from qtpy.QtGui import QAction
 import builders as b
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId
+from samples import soak
 from test_faults import (
     ADDRESSES,
     ELSEWHERE,
@@ -55,7 +56,7 @@ def window(standing_window: Window, qtbot: Any) -> Iterator[Window]:
     standing_window.session.open(None)
 
 
-@pytest.fixture(params=["tar", "folder", "shard"])
+@pytest.fixture(params=["tar", soak("folder"), "shard"])
 def place(request: pytest.FixtureRequest, root: Path) -> Place:
     return Place(root, request.param)
 
@@ -506,6 +507,7 @@ def test_a_slow_disk_holds_nothing_up_and_only_the_last_well_counts(
     assert len(overtaken) < 3 * 6, "what was overtaken was read nevertheless"
 
 
+@pytest.mark.soak
 def test_reading_a_plate_from_a_slow_disk_can_be_stopped(
     window: Window, slow: tuple[Place, SlowStore]
 ) -> None:

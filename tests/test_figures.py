@@ -236,6 +236,7 @@ def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
     window = open_window(root, screen_of(root))
+    window.session.set_beside_control(False)
     window.click_well("B02")
     show_alone(window.session)
     window.settle()
@@ -630,6 +631,7 @@ def drawn_anew(root: Path, cache: Path, out: Path, saved: str, seed: int) -> dic
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
+@pytest.mark.soak
 def test_two_runs_give_the_same_bytes_but_for_the_date(
     screen: b.Screen, root: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from napari_rxrx3.hits.places import hits_path, queue_path
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.hits.table import import_hits, read_hits_csv
 from napari_rxrx3.session import Session
+from samples import sample
 from test_record import CURVE, DOSE, LIMITS, MTOR, PLK1, SCREEN, SECOND
 
 KEPT = Path(__file__).with_name("kept_from_0_1")
@@ -122,7 +123,7 @@ def test_exported_hits_come_back(dataset: Any, tmp_path: Path) -> None:
     assert review.hits[PLK1].note == "rounded; =1+1"
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", sample(SCRIPTS, every=4))
 def test_a_saved_script_still_runs(dataset: Any, tmp_path: Path, name: str) -> None:
     """All of it but the window: what that needs is imported."""
     assert len(SCRIPTS) == 4

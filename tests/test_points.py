@@ -82,6 +82,19 @@ def test_what_is_fitted_is_wholly_in_view_in_the_middle(box: Any) -> None:
     assert (left + right, bottom + top) == pytest.approx((box[0] + box[2], box[1] + box[3]))
 
 
+@pytest.mark.parametrize(
+    ("box", "window"),
+    [((0, 0, 4, 1), (400, 300)), ((0, 5000, 4, 5002), (400, 300)), ((-1, -9, 0, 1), (50, 300))],
+)
+def test_what_is_fitted_is_as_large_as_there_is_room(
+    box: tuple[float, float, float, float], window: tuple[int, int]
+) -> None:
+    scale = Viewport.fit(box, *window).scale
+    shares = (box[2] - box[0]) * scale / window[0], (box[3] - box[1]) * scale / window[1]
+    square = Viewport.fit((0, 0, 1, 1), 100, 100).scale / 100
+    assert max(shares) == pytest.approx(square)
+
+
 def test_what_is_fitted_stands_above_a_footer() -> None:
     view = Viewport.fit((0, 0, 4, 4), 400, 300, footer=100)
     corners = view.pixels(np.array([(0, 0), (4, 4)]))
@@ -346,3 +359,33 @@ def test_the_first_label_gets_the_best_place_and_the_next_another() -> None:
     anchors = np.array([[100, 100], [100, 100], [290, 100]], float)
     placed = place_labels(anchors, lambda n: (40, 12), (300, 200), 5)
     assert placed == [(0, 105, 94), (1, 55, 94), (2, 245, 94)]
+
+
+@pytest.mark.parametrize("side", [(1, 0), (-1, 0), (0, -1), (0, 1)])
+def test_a_label_keeps_its_distance_on_each_side_of_its_point(side: tuple[int, int]) -> None:
+    width, height, gap = 40, 12, 5
+    x, y = 100, 100
+    sides = {
+        (1, 0): (x + gap, y - height / 2),
+        (-1, 0): (x - gap - width, y - height / 2),
+        (0, -1): (x - width / 2, y - gap - height),
+        (0, 1): (x - width / 2, y + gap),
+    }
+    taken = [
+        (left + width / 2, top + height / 2, left + width / 2 + 1, top + height / 2 + 1)
+        for key, (left, top) in sides.items()
+        if key != side
+    ]
+    point = np.array([[x, y]], float)
+    placed = place_labels(point, lambda n: (width, height), (300, 200), gap, taken)
+    assert placed == [(0, *sides[side])]
+
+
+@pytest.mark.parametrize("point", [(-0.5, 50), (50, -0.5), (300.5, 50), (50, 200.5)])
+def test_a_point_out_of_view_has_no_label(point: tuple[float, float]) -> None:
+    assert not place_labels(np.array([point]), lambda n: (40, 12), (300, 200), 5)
+
+
+@pytest.mark.parametrize("point", [(0, 50), (50, 0), (300, 50), (50, 200)])
+def test_a_point_at_the_edge_of_the_view_has_a_label(point: tuple[int, int]) -> None:
+    assert place_labels(np.array([point], float), lambda n: (40, 12), (300, 200), 5)

@@ -86,6 +86,7 @@ def is_known(event: str, what: str) -> bool:
     return ours or Path(program).name in OF_VISPY
 
 
+@pytest.mark.soak
 def test_the_window_reaches_for_nothing_until_a_link_is_clicked(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -16,8 +16,9 @@ from benchmarks.settings import N_WELLS
 from napari_rxrx3.cli import _parser
 from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS
 from napari_rxrx3.core.stains import PALETTES, STAINS
-from napari_rxrx3.gui.explorer import _TABS
+from napari_rxrx3.gui.explorer import _TABS as EXPLORER_TIPS
 from napari_rxrx3.gui.keys import KEYS
+from napari_rxrx3.gui.neighbors.neighbors_dock import _TIPS as NEIGHBORS_TIPS
 from test_scripts import script
 
 pytestmark = pytest.mark.source
@@ -144,9 +145,9 @@ def test_every_key_is_one_of_the_window() -> None:
 
 
 def test_tabs_are_called_as_in_the_window() -> None:
-    for name in ("Map", "Beside", "Hits"):
+    for name, tips in (("Map", NEIGHBORS_TIPS), ("Hits", EXPLORER_TIPS)):
         assert f"*{name}*" in PROSE
-        assert name in _TABS
+        assert name in tips
     assert "*Two screens*" in PROSE
     pages = (path.read_text("utf-8") for path in (ROOT / "src").rglob("gui/map/*.py"))
     assert any('"Two screens' in page for page in pages)
@@ -174,7 +175,7 @@ def test_extras_are_those_of_the_package() -> None:
 
 def test_names_are_those_of_the_manifest() -> None:
     manifest = yaml.safe_load((ROOT / "src/napari_rxrx3/napari.yaml").read_text("utf-8"))
-    (widget,) = manifest["contributions"]["widgets"]
+    widget, _ = manifest["contributions"]["widgets"]
     assert f"*Plugins > {widget['display_name']}*" in PROSE
     assert manifest["name"] == PROJECT["name"] == README.splitlines()[0].removeprefix("# ")
 

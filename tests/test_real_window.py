@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 import builders as b
+from samples import soak
 from test_real_data import METADATA, TEXT, WELL, placed, real_planes, shifted
 from window import Window
 
@@ -59,7 +60,7 @@ def write_tar(root: Path, rows: pd.DataFrame) -> dict[str, np.ndarray]:
     return stacks
 
 
-@pytest.mark.parametrize("layout", [write_core, write_tar])
+@pytest.mark.parametrize("layout", [write_core, soak(write_tar)])
 def test_a_click_on_real_input_shows_the_right_pixels_and_neighbors(
     layout: Callable[..., Any], open_window: Callable[..., Window], tmp_path: Path
 ) -> None:

@@ -299,6 +299,7 @@ def test_the_published_number_of_entries_counts(real_map: Any) -> None:
     assert not set(odd["concentration"]) & set(b.DOSES)
 
 
+@pytest.mark.soak
 def test_the_published_numbers_of_pairs_are_ranked(real_map: Any, annotations: Path) -> None:
     """Random vectors find again as many pairs as chance does."""
     pairs = {source: read_pairs(annotations / f"{source}.txt") for source in SOURCES}

@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,37 @@ def test_a_circle_is_found() -> None:
         ["a", "b", "c"],
         ["d", "e"],
     ]
+
+
+FILLED = {
+    *("Contents", "EmbeddingTable", "NullOfPairs", "NullOnPlates", "Prepared", "ScoreStore"),
+    *("_LazySpace", "_Report"),
+}
+"""Classes that grow while work goes on; all others are values, which threads and panels share."""
+
+
+def data_classes() -> dict[str, type]:
+    modules = [import_module(name) for name in INNER]
+    found = [c for module in modules for c in vars(module).values() if is_dataclass(c)]
+    return {c.__name__: c for c in found if isinstance(c, type)}
+
+
+def test_values_cannot_be_changed() -> None:
+    classes = data_classes()
+    assert len(classes) > 70
+    assert {name for name, c in classes.items() if not c.__dataclass_params__.frozen} == FILLED
+
+
+def test_what_holds_arrays_is_compared_as_a_whole() -> None:
+    """Two arrays have no single answer to whether they are equal: `==` would be an error."""
+    arrays = re.compile(r"Array|Floats|Indices|DataFrame|Series|\bPlanes?\b")
+    holding = {
+        name: c
+        for name, c in data_classes().items()
+        if any(arrays.search(str(f.type)) for f in fields(c))
+    }
+    assert len(holding) > 20
+    assert not [name for name, c in holding.items() if c.__dataclass_params__.eq]
 
 
 def manifest_modules() -> list[str]:

@@ -233,7 +233,12 @@ def seen(script: str, folder: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("view", "old"), [(tiles, OLD_TILES), (difference, OLD_DIFFERENCE), (plate, OLD_PLATE)]
+    ("view", "old"),
+    [
+        (tiles, OLD_TILES),
+        pytest.param(difference, OLD_DIFFERENCE, marks=pytest.mark.soak),
+        pytest.param(plate, OLD_PLATE, marks=pytest.mark.soak),
+    ],
 )
 def test_a_script_of_an_earlier_version_shows_what_one_of_today_does(
     session: Session, folder: Path, tmp_path: Path, view: Any, old: str

@@ -222,7 +222,8 @@ def test_na_without_quotes_is_no_name_where_texts_are_quoted() -> None:
         assert found["name"][:3] == ["PLK1", None, "NA"]
         assert found["number"][1:3] == [2.5, 1.0]
         assert not found["odd"]
-    assert read(b"name,text,number\nNA,x,1\n", WANTED)["name"] == ["NA"]
+    for heading in (b"name,text,number", b'"name",text,number'):
+        assert read(heading + b"\nNA,x,1\n", WANTED)["name"] == ["NA"]
 
 
 def test_bytes_that_are_not_utf_8_are_read_wherever_they_are() -> None:

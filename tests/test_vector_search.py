@@ -157,8 +157,11 @@ def test_vectors_that_are_no_numbers_come_last(metric: str) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_closeness_of_all_agrees_with_the_exact_one(metric: str) -> None:
-    vectors = np.random.default_rng(4).normal(size=(500, 32)).astype("float32")
+@pytest.mark.parametrize("middle", [0, 100])
+def test_closeness_of_all_agrees_with_the_exact_one(middle: int, metric: str) -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(middle, 1, size=(500, 32)).astype("float32")
+    vectors[30] = vectors[17] + rng.normal(0, 1e-3, 32).astype("float32")
     found = VectorSearch(vectors)
     rows, exact = found.nearest(17, 500, metric, False, np.ones(500, dtype=bool))
     np.testing.assert_allclose(found.closeness(17, metric)[rows], exact, rtol=1e-9, atol=1e-12)

@@ -158,6 +158,16 @@ def test_a_large_table_is_mapped_and_is_the_same(
     assert mapped["row"].iloc[0] == 0
 
 
+def test_a_small_table_needs_its_file_no_longer(root: Path, cache: Path) -> None:
+    ids = write_many(root, 2)
+    rx.open_dataset(root, cache_dir=cache)
+    kept = rx.open_dataset(root, cache_dir=cache).wells
+    (file,) = (cache / "wells").iterdir()
+    with file.open("r+b") as opened:
+        opened.write(bytes(file.stat().st_size))
+    assert kept.index.tolist() == ids
+
+
 def test_a_large_table_that_is_damaged_is_read_anew(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ Progress = Callable[[int, int, str], None]
 _LISTED = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CheckReport:
     """What `Dataset.check` found.
 

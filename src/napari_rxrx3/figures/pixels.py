@@ -41,7 +41,7 @@ Planes = dict[Asked, Plane]
 _USUAL = (512, 512), np.dtype(np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pixels:
     """Wells side by side, as six arrays.
 

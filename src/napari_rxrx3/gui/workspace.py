@@ -380,7 +380,7 @@ class Workspace(QObject):
         if self.session.dataset is None:
             return
         self._set_margins()
-        if not self.layers.is_fitted:
+        if not (self.layers.is_fitted and self.layers.is_in_place):
             return
         if self.session.view != "plate":
             self._on_tiles(self.session.tiles)

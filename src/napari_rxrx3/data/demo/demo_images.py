@@ -102,7 +102,7 @@ _PLAIN: _Kind = ("control", 0)
 _ORDER = {"giant": 0, "mitotic": 2, "dead": 3}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Stamp:
     """One cell cut to its box, whose corner is `top`, `left` from the cell's middle.
 

@@ -35,7 +35,7 @@ class PlaneRecord(NamedTuple):
     second: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlaneIndex:
     """The planes of a container, sorted so that one is found by bisection.
 

@@ -366,6 +366,12 @@ class StainLayers:
         return not self._quiet and all(id(layer) in ours for layer in shown)
 
     @property
+    def is_in_place(self) -> bool:
+        """The layers are where we put them: nobody has moved or turned them since."""
+        actual = self.to_scene()
+        return np.allclose(actual.matrix, np.eye(2)) and np.allclose(actual.offset, 0, atol=1e-6)
+
+    @property
     def fitted_size(self) -> tuple[float, float]:
         """Height and width (micrometers) of the picture that was fitted last."""
         return self._fitted_size

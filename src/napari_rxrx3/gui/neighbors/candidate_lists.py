@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING
 
-from napari_rxrx3.core.words import count, decimals, name_with_dose
+from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.neighbor_table import about, small
 from napari_rxrx3.maps.spec import Query
@@ -54,7 +54,7 @@ def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
     if neighbor.n_alone:
         numbers.append(f"{neighbor.n_back}/{neighbor.n_alone}")
     if neighbor.other_doses:
-        numbers.append(f"+{count(neighbor.other_doses, 'dose')}")
+        numbers.append(f"+{neighbor.other_doses}")
     doubts: tuple[str, ...] = ()
     if neighbor.flags:
         from napari_rxrx3.maps.evidence.doubts import DOUBTS  # loaded by then

@@ -267,6 +267,9 @@ def about(neighbor: Neighbor, note: str = "") -> list[str]:
             else "no other pairs share plates",
             f"q {neighbor.q_value:.2g}",
         ]
+    if neighbor.other_doses:
+        less = count(neighbor.other_doses, "more dose")
+        lines.append(f"+{neighbor.other_doses}: {less} of it, less alike")
     if neighbor.n_alone:
         lines.append(f"comes back in {neighbor.n_back} of {neighbor.n_alone} experiments")
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):

@@ -30,7 +30,7 @@ _MIN_INACTIVE = 20
 _ALL_DOSES = np.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PrecisionResult:
     """How well likeness to a gene tells which genes a compound acts on.
 
@@ -135,7 +135,7 @@ def _scored(
     return scored, counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Likeness:
     """Absolute cosines of compounds and the genes of a table.
 

@@ -49,7 +49,7 @@ _BLOCK = 8192
 _REPORTED = 8
 
 
-@dataclass
+@dataclass(eq=False)
 class ScoreStore:
     """Computes the scores of all entries once and keeps them."""
 
