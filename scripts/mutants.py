@@ -490,7 +490,9 @@ def changed_lines(before: str, after: str) -> str:
     end_old, end_new = last[2], last[4]
     if first[3] == end_new:  # a line that is gone is told by the one below it
         end_old, end_new = end_old + 1, end_new + 1
-    return f"{' / '.join(old[first[1] : end_old])}  ->  {' / '.join(new[first[3] : end_new])}"
+    removed = " / ".join(filter(None, old[first[1] : end_old]))
+    added = " / ".join(filter(None, new[first[3] : end_new]))
+    return f"{removed}  ->  {added}"
 
 
 # --- what came out ----------------------------------------------------------------------------
@@ -507,6 +509,9 @@ def report(outcomes: list[Outcome], tree: Path) -> int:
         reason = reasons.get(outcome.change, "")
         unexplained += not reason
         print(f"{outcome.verdict}: {outcome.name}", outcome.change, reason, sep="\n    ")
+    for outcome in killed:
+        if "::" not in outcome.noticed_by:
+            print(f"ended without a test that failed: {outcome.name}: {outcome.noticed_by}")
     sound = passes_unchanged({o.noticed_by for o in killed}, tree)
     return int(unexplained > 0 or len(killed) < 0.9 * len(outcomes) or not sound)
 

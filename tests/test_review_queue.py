@@ -91,6 +91,8 @@ def test_a_queue_knows_where_it_is() -> None:
     assert (queue.progress, queue.has_previous, queue.has_next) == ("1 of 5", False, True)
     last = queue.at(99)
     assert (last.progress, last.has_previous, last.has_next) == ("5 of 5", True, False)
+    assert [queue.at(n).has_previous for n in range(5)] == [False, True, True, True, True]
+    assert [queue.at(n).has_next for n in range(5)] == [True, True, True, True, False]
     assert last.at(-3).position == 0
     assert queue.find("b") == 1
     assert last.find("b") == 4  # where one is
@@ -187,6 +189,11 @@ def test_wells_that_are_unknown_are_counted_and_named(dataset: Dataset) -> None:
     queue = queue_of_wells(dataset, asked, "some")
     assert wells(queue) == ["gene-001_1_C03", "gene-001_1_C02"]
     assert queue.note == "Not in this data set: X, A, B, C, D and 2 more."
+
+
+def test_every_well_can_be_reviewed(dataset: Dataset) -> None:
+    for well in dataset.wells.index:
+        assert wells(queue_of_wells(dataset, [well], "one")) == [well]
 
 
 def test_what_was_found(dataset: Dataset) -> None:
