@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QDockWidget
 import builders as b
 import screens as s
 from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.docks import NEIGHBORS, docked
 from napari_rxrx3.gui.napari_window import layer_docks_of
 from napari_rxrx3.strips import arrange
@@ -375,3 +376,21 @@ def test_at_1280_by_800_likeness_can_be_judged(
     for dock in (window.explorer, window.neighbors):
         assert dock.width() >= dock.minimumSizeHint().width()
         assert dock.height() >= dock.minimumSizeHint().height()
+
+
+def test_at_1920_by_1080_nine_candidates_of_200_are_seen(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    window = open_window()
+    window.viewer.window.resize(1900, 1050)
+    for dock in ("explorer", "neighbors"):
+        widget = getattr(window, dock)
+        window.viewer.window.remove_dock_widget(widget.parentWidget())
+    window.explorer = dock_explorer(window.viewer)
+    window.open(root)
+    window.qtbot.wait(100)
+    window.settle()
+    view = window.neighbors.panel.strip.view
+    rects = [view.visualRect(view.model().index(row, 0)) for row in view.seen()]
+    assert view.side == 200
+    assert sum(view.viewport().rect().contains(rect) for rect in rects) >= 9

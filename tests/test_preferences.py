@@ -245,10 +245,10 @@ def test_the_manifest_offers_what_can_be_drawn(plugin: Any) -> None:
 
 def test_how_candidates_are_shown_is_kept_from_the_window(plugin: Any, tmp_path: Path) -> None:
     follow_preferences()
-    remember_candidates(200, True)
-    assert "candidate_size: 200" in (tmp_path / f"{PLUGIN}.yaml").read_text()
+    remember_candidates(180, True)
+    assert "candidate_size: 180" in (tmp_path / f"{PLUGIN}.yaml").read_text()
     start_anew()
-    assert (display.candidate_size, display.shows_whole_candidates) == (200, True)
+    assert (display.candidate_size, display.shows_whole_candidates) == (180, True)
     remember_candidates(150, False)
     assert (display.candidate_size, display.shows_whole_candidates) == (150, False)
 

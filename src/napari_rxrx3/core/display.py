@@ -71,7 +71,7 @@ class Display:
         self._palette = OWN
         self._pixel_size_um = PIXEL_SIZE_UM
         self._tile_size = 512
-        self._candidate_size = 150
+        self._candidate_size = 200
         self._shows_whole_candidates = False
         self._contrast_rule = START_RULES[0]
         self._tags = DEFAULT_TAGS

@@ -18,7 +18,9 @@ EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 WIDE = 1500
 """In a window of this width there is room for napari's panels beside ours."""
 _PLUGIN = "napari-rxrx3"
-_WIDTH, _HEIGHT = 392, 276
+_WIDTH = 392
+_HEIGHT, _HEIGHT_WIDE = 272, 322
+"""Of the neighbors: candidates of 150 points, or of 200."""
 _AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
 
 
@@ -66,6 +68,10 @@ class Docks(QObject):
         """Not kept: its wrapper would keep all of napari's window."""
         return main_window_of(self._viewer)
 
+    @property
+    def _is_wide(self) -> bool:
+        return self._window.width() >= WIDE
+
     def open_neighbors(self) -> None:
         """Open the dock of neighbors, if it is not there."""
         docked(self._viewer, NEIGHBORS)
@@ -80,16 +86,15 @@ class Docks(QObject):
         dock = widget.parentWidget()
         if not isinstance(dock, QDockWidget) or dock.isFloating():
             return
-        size, way = (
-            (_WIDTH, Qt.Orientation.Horizontal)
-            if name == EXPLORER
-            else (_HEIGHT, Qt.Orientation.Vertical)
-        )
-        self._window.resizeDocks([dock], [size], way)
+        if name == EXPLORER:
+            self._window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
+        else:
+            height = _HEIGHT_WIDE if self._is_wide else _HEIGHT
+            self._window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
     def fold_layers(self) -> None:
         """Hide napari's panels of layers in a narrow window."""
-        if self._window.width() < WIDE:
+        if not self._is_wide:
             shown = [dock for dock in layer_docks_of(self._viewer) if not dock.isHidden()]
             for dock in shown:
                 dock.hide()
@@ -118,12 +123,11 @@ class Docks(QObject):
     def _share_corners(self) -> None:
         """Leave the dock at the right its full height; in a wide window the neighbors go first."""
         window, areas, corners = self._window, Qt.DockWidgetArea, Qt.Corner
-        is_wide = window.width() >= WIDE
-        right = areas.BottomDockWidgetArea if is_wide else areas.RightDockWidgetArea
-        # at the left napari's panels of layers: with the neighbors below they would not fit
+        bottom, is_wide = areas.BottomDockWidgetArea, self._is_wide
+        # at the left napari's panels of layers: in a small window they need all of its height
         wanted = {
-            corners.BottomRightCorner: right,
-            corners.BottomLeftCorner: areas.LeftDockWidgetArea,
+            corners.BottomRightCorner: bottom if is_wide else areas.RightDockWidgetArea,
+            corners.BottomLeftCorner: bottom if is_wide else areas.LeftDockWidgetArea,
         }
         for corner, area in wanted.items():
             if window.corner(corner) != area:

@@ -93,7 +93,7 @@ class NeighborsWidget(QWidget):
         for panel, (name, tip) in zip((self.panel, self.map), _TIPS.items(), strict=True):
             self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(2, 0, 6, 2)
+        layout.setContentsMargins(0, 0, 2, 2)
         layout.addWidget(self.tabs)
         tab_in_reading_order(self)
 
