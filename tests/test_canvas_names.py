@@ -311,15 +311,15 @@ def test_a_layer_in_another_unit_moves_no_name(window: Window) -> None:
 
 @pytest.mark.parametrize("points", [40, 70, 95])
 def test_a_small_tile_is_named_by_the_mouse_only(window: Window, points: int) -> None:
-    well = WELLS[1]
+    well = WELLS[3]  # of two rows in the lower one: nothing is below it
     look(window, well, points)
     labels = labels_of(window)
     places = [labels.place_of(tile) for tile in labels._mosaic.tiles]
     assert not any(part(painted(labels), place)[..., 3].any() for place in places)
     hover(canvas_of(window), QPointF(point_of(window, well)))
     window.qtbot.waitUntil(lambda: part_below(labels, well).any())
-    assert not part(painted(labels), places[1])[..., 3].any(), "below it, not over it"
-    hover(canvas_of(window), QPointF(2, 2))
+    assert not part(painted(labels), places[3])[..., 3].any(), "below it, not over it"
+    hover(canvas_of(window), QPointF(40, 120))
     window.qtbot.waitUntil(lambda: not part_below(labels, well).any())
 
 

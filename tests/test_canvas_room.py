@@ -199,6 +199,7 @@ def test_the_home_button_fits_as_at_first(window: Window) -> None:
 
 
 def test_a_plate_fits_beside_its_names(window: Window) -> None:
+    window.viewer.window.resize(1280, 1150)  # so high that the width is what there is too little of
     show_layer_docks(window)
     window.session.set_view("plate")
     window.settle()

@@ -384,7 +384,7 @@ def test_without_vectors_it_says_so_and_goes_on(bare_side: Side, tmp_path: Path)
 
 
 def test_at_first_it_shows_the_query_and_its_neighbors(side: Side, data: Any) -> None:
-    side.session.ask(key="GENE02", well=None)
+    side.session.ask(key="GENE02", well=None, all_doses=True)
     side.settle()
     nearest = data.phenomap().nearest("GENE02", k=50, judged=False)["key"]
     assert set(side.keys) == {"GENE02", *nearest}

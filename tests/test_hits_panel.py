@@ -361,6 +361,7 @@ def test_lists_that_become_queues(side: Side, data: Any) -> None:
     side.press("12")
     side.choose(menu.listed)
     assert [item.well_id for item in side.review.queue.items] == [wells[5], wells[3]]
+    side.session.ask(all_doses=True)
     side.choose(menu.neighbors)
     expected = data.phenomap().nearest("GENE00", 50)["key"].tolist()
     assert [item.label for item in side.review.queue.items] == expected

@@ -250,6 +250,20 @@ def test_no_key_is_bound_twice(window: Window) -> None:
     assert len(bound) == len(set(bound))
 
 
+def test_keys_act_on_the_first_picture_wherever_the_focus_stays(
+    new_window: Callable[..., Window], tmp_path: Path
+) -> None:
+    """The stain layers become active before they are known as ours: that is looked at again."""
+    window = new_window()
+    main = window.viewer.window._qt_window
+    main.activateWindow()
+    window.qtbot.waitUntil(main.isActiveWindow, timeout=5_000)
+    canvas_of(window).setFocus()
+    rows = [b.control_row("gene-001", 1, f"B{c:02d}") for c in range(2, 6)]
+    window.open(b.Screen.of(rows).write_rxrx3(tmp_path / "screen"))
+    assert window.explorer.workspace.keys.acts("A")
+
+
 def test_without_a_data_set_no_key_is_taken(open_window: Callable[..., Window]) -> None:
     window = open_window()
     bound = ours(window)

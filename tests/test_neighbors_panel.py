@@ -117,7 +117,7 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
     named = {field.name: field.default for field in fields(Query)}
     del named["key"], named["well"]
     window.session.set_level(named.pop("level"))
-    window.session.ask(**named)
+    window.session.ask(**named | {"all_doses": True})
     window.session.say("")
     return window
 
@@ -628,7 +628,7 @@ def test_vectors_of_ones_own_are_added_by_the_file_dialog(
     assert window.explorer.status.message.text().startswith(
         f"mine & <b>yours: vectors of {len(table)} wells. "
     )
-    assert plain(panel.note.toolTip()) == "Vectors: mine & <b>yours"
+    assert "mine & <b>yours" in panel.settings.text()
 
 
 def add_vectors(window: Window, path: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:

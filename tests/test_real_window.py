@@ -76,6 +76,8 @@ def test_a_click_on_real_input_shows_the_right_pixels_and_neighbors(
     assert window.session.well == treated["well_id"]
     assert window.shows(treated["well_id"])
     assert f"digitoxin {treated['concentration']:g} µM" in window.title
+    window.session.ask(all_doses=True)
+    window.settle()
     keys = [n.key.split("@")[0] for n in window.neighbors.panel.model.neighbors]
     same = rows[rows["treatment"] == "digitoxin"]["concentration"].nunique() - 1
     assert keys[:same] == ["digitoxin"] * same

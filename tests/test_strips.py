@@ -588,7 +588,7 @@ def seen(dataset: Any, planes: Any, query: Query) -> list[tuple[str, str]]:
 
 
 def test_neighbors_follow_the_query_and_its_control_in_the_order_of_the_map(dataset: Any) -> None:
-    strip = arrange("neighbors", dataset, "gene-001_1_S03")
+    strip = arrange("neighbors", dataset, "gene-001_1_S03", query=Query(all_doses=True))
     assert strip.title == "GENE0 and its neighbors"
     assert strip.tiles[:2] == (
         Tile("gene-001_1_S03", "GENE0 guide 1\nS03", role="query"),

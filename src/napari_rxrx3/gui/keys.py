@@ -63,9 +63,9 @@ class Keys(QObject):
         self.takes_digit: Callable[[int], bool] | None = None
         """Is asked first what a digit means, and says whether it meant something."""
         self._acting = self._who_acts(None)
-        session.dataset_changed.connect(self._look)
-        viewer.layers.selection.events.active.connect(self._look)
-        QApplication.instance().focusChanged.connect(self._look)
+        session.dataset_changed.connect(self.look)
+        viewer.layers.selection.events.active.connect(self.look)
+        QApplication.instance().focusChanged.connect(self.look)
 
     def bind(self, owner: QWidget, key: str, act: Callable[[], Any]) -> None:
         """Call a function when a key is pressed anywhere in the window of `owner`.
@@ -92,7 +92,8 @@ class Keys(QObject):
         """Whether a key acts now."""
         return self._acting[_kind(key)]
 
-    def _look(self, *what: object) -> None:
+    def look(self, *what: object) -> None:
+        """Find out anew who acts, as when layers have become ours after they became active."""
         acting = self._who_acts(QApplication.focusWidget())
         if acting != self._acting:
             self._acting = acting

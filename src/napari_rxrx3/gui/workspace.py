@@ -327,6 +327,7 @@ class Workspace(QObject):
         self.contrast.follow_plate()
 
     def _on_scene(self, scene: PlateScene) -> None:
+        self.keys.look()
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
         self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
@@ -415,6 +416,7 @@ class Workspace(QObject):
         place = Place.of_pixels(picture.reduction)
         limits, hatches = self.session.shown_limits, picture.hatches
         self.layers.show(picture.stains, limits, place, hatches=hatches)
+        self.keys.look()
         height, width = picture.mosaic.shape
         size_um = height * place.pixel_um, width * place.pixel_um
         self._set_title(title_of(self.session, picture), crop_in_words(picture))

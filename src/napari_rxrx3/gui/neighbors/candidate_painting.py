@@ -18,7 +18,7 @@ from napari_rxrx3.hits.hit import Tag, tags_in_use
 
 __all__ = ["CandidateDelegate", "paint_picture"]
 
-_MARGIN, _GAP = 2, 3
+_MARGIN, _GAP = 1, 3
 _BLACK = QColor(0, 0, 0)
 _HATCH, _QUIET, _WAITING = QColor(105, 105, 105), QColor(150, 150, 150), QColor(90, 90, 90)
 _MIDDLE, _END = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
