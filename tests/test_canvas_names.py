@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import QImage, QRegion
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from builders import Screen, control_row, guide_row
 from mouse import hover
@@ -319,7 +319,7 @@ def test_a_small_tile_is_named_by_the_mouse_only(window: Window, points: int) ->
     hover(canvas_of(window), QPointF(point_of(window, well)))
     window.qtbot.waitUntil(lambda: part_below(labels, well).any())
     assert not part(painted(labels), places[3])[..., 3].any(), "below it, not over it"
-    hover(canvas_of(window), QPointF(40, 120))
+    QApplication.sendEvent(canvas_of(window), QEvent(QEvent.Type.Leave))
     window.qtbot.waitUntil(lambda: not part_below(labels, well).any())
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShowEvent
+from qtpy.QtGui import QHideEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
@@ -53,7 +53,7 @@ class HitsPanel(QWidget):
         self._session, self._tasks = session, tasks
         self._review: Review | None = None
         self._keys: Keys | None = None
-        self._was_shown = self._is_in_use = False
+        self._is_in_use = False
         self._unsaved: list[Review] = []
         """Reviews of other data sets that could not be saved yet."""
         self._connections, self._of_review = tasks.connections(self), tasks.connections(self)
@@ -236,12 +236,6 @@ class HitsPanel(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self._save()  # another window may have written to the file
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if self._was_shown and not event.spontaneous():
-            self.turn_to()
-        self._was_shown = True
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
