@@ -31,7 +31,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.gui.neighbors.candidate_painting import paint_picture
+from napari_rxrx3.gui.neighbors.candidate_painting import _MARGIN, paint_picture
 from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip, CandidateView
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.words import elided
@@ -102,7 +102,9 @@ class Shown:
 
     def square(self, row: int) -> QRect:
         """Where the picture of a row is in the view."""
-        corner = self.view.visualRect(self.strip.model.index(row)).topLeft() + QPoint(4, 4)
+        corner = self.view.visualRect(self.strip.model.index(row)).topLeft() + QPoint(
+            _MARGIN, _MARGIN
+        )
         return QRect(corner.x(), corner.y(), self.view.side, self.view.side)
 
     def drawn(self, row: int) -> QImage:
@@ -149,6 +151,7 @@ def shown(qtbot: Any) -> Iterator[Shown]:
     tasks = Tasks()
     group = TaskGroup(tasks)
     parent = QWidget()
+    display.candidate_size = 150
     strip = CandidateStrip(group, parent)
     QVBoxLayout(parent).addWidget(strip)
     parent.layout().setContentsMargins(0, 0, 0, 0)
@@ -526,9 +529,9 @@ def test_a_candidate_is_dragged_as_its_well(
 def test_the_wheel_scrolls_sideways(shown: Shown, core: Any) -> None:
     shown.open(core, candidates_of(core, 100))
     shown.wheel(-2)
-    assert shown.scrolled == 2 * (shown.view.side + 8)
+    assert shown.scrolled == 2 * (shown.view.side + 2 * _MARGIN)
     shown.wheel(1)
-    assert shown.scrolled == shown.view.side + 8
+    assert shown.scrolled == shown.view.side + 2 * _MARGIN
 
 
 def test_only_what_is_seen_and_a_screen_ahead_is_read(shown: Shown, core: Any) -> None:
@@ -542,7 +545,7 @@ def test_only_what_is_seen_and_a_screen_ahead_is_read(shown: Shown, core: Any) -
     assert set(dataset.read) == set(wells[:11])
     assert n_seen == 6
     dataset.read.clear()
-    shown.view.horizontalScrollBar().setValue(9_000 * (shown.view.side + 8))
+    shown.view.horizontalScrollBar().setValue(9_000 * (shown.view.side + 2 * _MARGIN))
     shown.settle()
     assert wells[11] in dataset.read
 
@@ -646,7 +649,7 @@ def test_pictures_fit_into_a_low_strip(shown: Shown, core: Any) -> None:
     assert shown.view.side < 150
     box = shown.view.visualRect(shown.strip.model.index(0))
     assert box.top() >= 0
-    below = shown.square(0).bottom() + shown.view._painting.height_of_words() - 8
+    below = shown.square(0).bottom() + shown.view._painting.height_of_words() - 2 * _MARGIN
     assert below <= shown.view.viewport().height()
     shown.parent.resize(855, 250)
     shown.settle()

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_rxrx3.gui.napari_window import layer_docks_of, main_window_of, prefer_dock_area
 from napari_rxrx3.gui.widgets import call_later
 
-__all__ = ["EXPLORER", "NEIGHBORS", "Docks", "dock_of", "docked"]
+__all__ = ["EXPLORER", "NEIGHBORS", "WIDTH", "Docks", "dock_of", "docked"]
 
 EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 """The names by which the manifest offers them."""
@@ -18,9 +18,8 @@ EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 WIDE = 1500
 """In a window of this width there is room for napari's panels beside ours."""
 _PLUGIN = "napari-rxrx3"
-_WIDTH = 392
-_HEIGHT, _HEIGHT_WIDE = 272, 322
-"""Of the neighbors: candidates of 150 points, or of 200."""
+WIDTH = 392
+"""Of the explorer: wells of the plate are 6 points wide."""
 _AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
 
 
@@ -69,7 +68,7 @@ class Docks(QObject):
         return main_window_of(self._viewer)
 
     @property
-    def _is_wide(self) -> bool:
+    def is_wide(self) -> bool:
         return self._window.width() >= WIDE
 
     def open_neighbors(self) -> None:
@@ -81,20 +80,17 @@ class Docks(QObject):
         """Any of napari's panels of layers is to be seen."""
         return any(dock.isVisible() for dock in layer_docks_of(self._viewer))
 
-    def place(self, widget: QWidget, name: str) -> None:
-        """Give a dock that was just opened its size, and the canvas the room of the layers."""
+    def place(self, widget: QWidget, name: str, size: int) -> None:
+        """Give a dock that was just opened its size: a width to the explorer, else a height."""
         dock = widget.parentWidget()
         if not isinstance(dock, QDockWidget) or dock.isFloating():
             return
-        if name == EXPLORER:
-            self._window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
-        else:
-            height = _HEIGHT_WIDE if self._is_wide else _HEIGHT
-            self._window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
+        ways = {EXPLORER: Qt.Orientation.Horizontal, NEIGHBORS: Qt.Orientation.Vertical}
+        self._window.resizeDocks([dock], [size], ways[name])
 
     def fold_layers(self) -> None:
         """Hide napari's panels of layers in a narrow window."""
-        if not self._is_wide:
+        if not self.is_wide:
             shown = [dock for dock in layer_docks_of(self._viewer) if not dock.isHidden()]
             for dock in shown:
                 dock.hide()
@@ -123,7 +119,7 @@ class Docks(QObject):
     def _share_corners(self) -> None:
         """Leave the dock at the right its full height; in a wide window the neighbors go first."""
         window, areas, corners = self._window, Qt.DockWidgetArea, Qt.Corner
-        bottom, is_wide = areas.BottomDockWidgetArea, self._is_wide
+        bottom, is_wide = areas.BottomDockWidgetArea, self.is_wide
         # at the left napari's panels of layers: in a small window they need all of its height
         wanted = {
             corners.BottomRightCorner: bottom if is_wide else areas.RightDockWidgetArea,

@@ -21,7 +21,7 @@ from napari_rxrx3.core.errors import printable
 from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
-from napari_rxrx3.gui.docks import EXPLORER
+from napari_rxrx3.gui.docks import EXPLORER, WIDTH
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.focus import tab_in_reading_order
 from napari_rxrx3.gui.found import FoundPanel
@@ -90,7 +90,7 @@ class ExplorerWidget(QWidget):
         self._on_tasks()
 
     def sizeHint(self) -> QSize:
-        return QSize(392, 720)
+        return QSize(WIDTH, 720)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -117,7 +117,7 @@ class ExplorerWidget(QWidget):
         if not self.isVisible():  # closed in the meantime
             return
         docks = self.workspace.docks
-        docks.place(self, EXPLORER)
+        docks.place(self, EXPLORER, WIDTH)
         docks.open_neighbors()
 
     def open_path(self, path: str) -> None:

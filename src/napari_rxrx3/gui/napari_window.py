@@ -20,6 +20,7 @@ __all__ = [
     "close_notices",
     "corners_in_scene",
     "drop_target_of",
+    "is_closed",
     "layer_docks_of",
     "main_window_of",
     "make_current",
@@ -39,6 +40,11 @@ def unwrapped(model: Any) -> Any:
 def main_window_of(viewer: Any) -> QMainWindow:
     """The main window, which has the keys and tells when it is closed."""
     return viewer.window._qt_window
+
+
+def is_closed(viewer: Any) -> bool:
+    """Whether the window is gone, of which parts may be there for a moment more."""
+    return not hasattr(viewer.window, "_qt_window")
 
 
 def drop_target_of(viewer: Any) -> QWidget:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_rxrx3.gui.napari_window import corners_in_scene
+from napari_rxrx3.gui.napari_window import corners_in_scene, is_closed
 
 __all__ = [
     "Affine",
@@ -104,9 +104,10 @@ class Affine:
 def canvas_map(viewer: Any) -> Affine | None:
     """From the last two axes of napari's world to points (y, x) of the canvas.
 
-    None where there is no such map: in 3D, in napari's grid, or if other axes are displayed.
+    None where there is no such map: in 3D, in napari's grid, if other axes are displayed, or after
+    the window was closed.
     """
-    if viewer.canvas.grid.enabled or not shows_last_axes(viewer):
+    if is_closed(viewer) or viewer.canvas.grid.enabled or not shows_last_axes(viewer):
         return None
     corners, (height, width) = corners_in_scene(viewer)
     if not (height > 0 and width > 0 and np.isfinite(corners).all()):

@@ -109,6 +109,11 @@ class CandidateView(QListView):
         return self._painting.side
 
     @property
+    def room(self) -> int:
+        """Points of the screen on a side that there is room for."""
+        return int(self.viewport().height() - self._painting.height_of_words())
+
+    @property
     def pixels(self) -> int:
         """Pixels of the screen on a side of a picture."""
         return round(self.side * self.devicePixelRatioF())
@@ -235,8 +240,7 @@ class CandidateView(QListView):
 
     def fit(self) -> None:
         """As large as was chosen, or as there is room for."""
-        room = self.viewport().height() - self._painting.height_of_words()
-        side = max(_SMALLEST, min(display.candidate_size, room))
+        side = max(_SMALLEST, min(display.candidate_size, self.room))
         if side != self._painting.side:
             first = self.seen().start if self._painting.side else 0
             self._painting.side = side

@@ -77,7 +77,9 @@ class NeighborsWidget(QWidget):
 
     def _take_place(self) -> None:
         if self.isVisible():  # not closed in the meantime
-            self.workspace.docks.place(self, NEIGHBORS)
+            side = 200 if self.workspace.docks.is_wide else 150
+            height = self.height() + side - self.panel.strip.view.room
+            self.workspace.docks.place(self, NEIGHBORS, height)
 
     def _end(self) -> None:
         """The dock was closed: napari only orphans its widget, so it ends itself."""
