@@ -95,6 +95,8 @@ class Window:
         _, self.explorer = self.viewer.window.add_plugin_dock_widget(
             "napari-rxrx3", "RxRx3 Explorer"
         )
+        # a well alone, as the straightforward way and the peers show one
+        self.explorer.session.set_beside_control(False)
         self.recorder.time_own_painting()
         self.recorder.watch(self.viewer.window._qt_window)
         QApplication.processEvents()
