@@ -88,7 +88,7 @@ def test_at_first_everything_is_as_the_data_set_has_it() -> None:
         ("palette", "Okabe-Ito", "palette_changed"),
         ("pixel_size_um", 0.325, "pixel_size_changed"),
         ("tile_size", 256, "tile_size_changed"),
-        ("candidate_size", 200, "candidate_size_changed"),
+        ("candidate_size", 180, "candidate_size_changed"),
         ("shows_whole_candidates", True, "whole_candidates_changed"),
         ("contrast_rule", "from this well", "contrast_rule_changed"),
     ],
