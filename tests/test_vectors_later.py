@@ -113,8 +113,8 @@ def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
         assert UNKNOWN in text
         assert LACKING not in text
     note = window.neighbors.panel.note
+    window.qtbot.waitUntil(lambda: "still being read" in note.text())
     assert note.isVisible()
-    assert "still being read" in note.text()
 
 
 def test_all_is_known_once_the_vectors_are_in(window: Window, store: Store) -> None:
