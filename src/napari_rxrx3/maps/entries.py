@@ -281,9 +281,30 @@ class Entries:
         return np.asarray(place[self.member_positions])
 
     @cached_property
+    def has_direction(self) -> Array:
+        """Which entries have a direction to compare: bool (n,).
+
+        The controls that a map is aligned by have none, whatever rounding or a median leaves.
+        """
+        directed = self.inverse_norms > 0
+        if self.align != "none" and self.level != "well":
+            directed &= np.array(self.labels["treatment"] != self.spec.control, dtype=bool)
+        return directed
+
+    def kept(self, name: str, build: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+        """What `build` makes of these entries, from the cache if it was made before."""
+        if not self.fingerprint:
+            return build()
+        return self.cache.arrays("nulls", f"{self.fingerprint}|{name}", build)
+
+    @cached_property
     def groups(self) -> Array:
         """Int (n,): what is perturbed in each entry, whatever guide or dose; -1 for controls."""
-        return np.asarray(self.space.group[self.member_wells[self.ends - 1]])
+
+        def build() -> dict[str, Array]:
+            return {"groups": self.space.group[self.member_wells[self.ends - 1]].astype(np.int32)}
+
+        return self.kept("groups", build)["groups"]
 
     @cached_property
     def _of_kind(self) -> dict[str, Array]:

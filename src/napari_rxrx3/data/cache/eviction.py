@@ -38,6 +38,7 @@ KINDS = {
     "map": "entries of maps",
     "map-vectors": "vectors of maps",
     "scores": "scores of maps",
+    "nulls": "what neighbors are compared with",
     "projections": "projections of maps",
     "thumbnails": "thumbnails of plates",
 }

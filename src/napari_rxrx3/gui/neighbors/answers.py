@@ -66,8 +66,8 @@ def first_answer(
         key = known
     wells = phenomap.positions_of(phenomap.row(key))
     neighbors = list_neighbors(phenomap, replace(query, key=key), picture_of, progress)
-    if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
-        note = note or f"No entry of this map can be ordered by {query.order}: too few wells each."
+    if not neighbors and len(phenomap.labels) > 1:
+        note = note or _why_empty(query.order, key)
     card = card_of(dataset, phenomap, key, wells)
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
 
@@ -88,6 +88,14 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
         card = scored_card(card, phenomap, answer.key)
     neighbors = _pictured(phenomap, neighbors, picture_of)
     return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
+
+
+def _why_empty(order: str, key: str) -> str:
+    if order == "across experiments":
+        return f"{key} and the others are in no two experiments that could be compared across."
+    if order in ("similar", "opposite"):
+        return ""
+    return f"No entry of this map can be ordered by {order}: too few wells each."
 
 
 def _pictured(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
-from napari_rxrx3.gui.neighbors.neighbor_table import about, small
+from napari_rxrx3.gui.neighbors.neighbor_table import about, percent, small
 from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.strip import QUERY, Strip
 
@@ -21,6 +21,10 @@ __all__ = ["LISTS", "ORDERS", "WELLS", "tagged", "well_candidates", "with_neighb
 
 ORDERS = {
     "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
+    "across experiments": (
+        "most alike across experiments",
+        "Those that look most like it where the two share no experiment, and so no controls",
+    ),
     "opposite": ("most unlike", "The perturbations that look least like it"),
     "strongest": ("strongest", "Of the whole map those with the strongest effect"),
     "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
@@ -51,8 +55,8 @@ def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
     numbers = [f"{value_name} {decimals(neighbor.value)}"]
     if not isnan(neighbor.q_value):
         numbers.append(f"q {small(neighbor.q_value)}")
-    if neighbor.n_alone:
-        numbers.append(f"{neighbor.n_back}/{neighbor.n_alone}")
+    if not isnan(neighbor.across_rank):
+        numbers.append(f"top {percent(neighbor.across_rank)}")
     if neighbor.other_doses:
         numbers.append(f"+{neighbor.other_doses}")
     doubts: tuple[str, ...] = ()

@@ -586,4 +586,4 @@ def _value_name(answer: Answer | None) -> str:
     if answer is None or answer.query.order in ("similar", "opposite"):
         is_cosine = answer is None or answer.query.metric == "cosine"
         return "cos" if is_cosine else "dist"
-    return "score"
+    return "across" if answer.query.order == "across experiments" else "score"

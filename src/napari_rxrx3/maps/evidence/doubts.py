@@ -1,4 +1,4 @@
-"""How far a similarity can be trusted: its p-value, its replicates, and the reasons to doubt it."""
+"""How far a likeness can be trusted: what chance makes, other experiments, reasons to doubt it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_across
+from napari_rxrx3.maps.evidence.comparable import Nulls
+from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, benjamini_hochberg
-from napari_rxrx3.maps.evidence.replicates import Replicates
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries, NeighborSearch
@@ -35,6 +37,8 @@ DOUBTS = {
     "place on the plate could be all that they have in common.",
     "one experiment": "All wells of both are from one experiment: nothing shows that the likeness "
     "would be seen again.",
+    "same experiments": "They are alike in the experiments that they share and not across "
+    "experiments: what is screened together shares the error of its controls, and looks alike.",
     "few wells": "It is the average of fewer than three wells.",
     "guides disagree": "The guides of this gene are no more alike than guides of different genes, "
     "so that their average stands for no common effect.",
@@ -55,8 +59,10 @@ class Judge:
     def __init__(self, phenomap: Entries) -> None:
         self._map = phenomap
         self._lock = threading.Lock()
-        self._replicates = Replicates(phenomap)
-        self._nulls: dict[str, NullOfPairs] = {}
+        self.across = Across(phenomap)
+        self._layout: Layout | None = None
+        self._nulls: dict[str, Nulls] = {}
+        self._shares: dict[str, NullOfPairs] = {}
         self._on_plates: dict[str, NullOnPlates] = {}
         self._other: dict[str, NullOfPairs | None] = {}
 
@@ -80,57 +86,123 @@ class Judge:
         Returns
         -------
         pandas.DataFrame
-            k rows: p_value, q_value, p_same_plate, n_back, n_alone, flags (tuple of names of
-            `DOUBTS`; see `with_doubts_of_scores` for the others).
+            k rows, NaN where there is none:
+
+            - percentile: share of all pairs of different perturbations that are as close.
+            - p_value, q_value: how often chance makes unrelated pairs as close that share
+              experiments and plates as much, and the share of false ones in the list searched
+              down to here (of n_searched); compared_with (those pairs in words) and n_compared
+              (how many).
+            - p_same_plate: share of the pairs that share plates as much.
+            - across, across_rank, n_across: likeness across experiments, the share of the
+              entries searched that are as alike across them, and the number of these entries.
+            - flags: tuple of names of `DOUBTS`; see `with_doubts_of_scores` for the others.
         """
         report = progress or (lambda done, total, text: None)
         with self._lock:
             self._map.open_space(report)
             closeness = self._map.closeness(asked.query, asked.metric)
-            verdicts = self._chances(asked, found, closeness, report)
-            verdicts["n_back"], verdicts["n_alone"] = self._replicates.count(asked, found, report)
-            flags = self._flags(asked, found, verdicts["p_value"].to_numpy())
-        return verdicts.assign(flags=pd.Series(flags, dtype=object))
+            across = self.across.of(asked.query)
+            verdicts = self._chances(asked, found, closeness, across, report)
+            verdicts |= self._across_experiments(asked, found, across)
+            verdicts["flags"] = self._flags(asked, found, across, verdicts)
+        flags = pd.Series(verdicts.pop("flags"), dtype=object)
+        return pd.DataFrame(verdicts).assign(flags=flags)
 
     def _chances(
-        self, asked: NeighborSearch, found: Array, closeness: Array, report: Progress
-    ) -> pd.DataFrame:
-        """p_value, q_value and p_same_plate of some neighbors."""
+        self,
+        asked: NeighborSearch,
+        found: Array,
+        closeness: Array,
+        across: AcrossExperiments,
+        report: Progress,
+    ) -> dict[str, Any]:
+        """percentile, p_value, q_value, what these compare with, and p_same_plate."""
+        query, opposite = asked.query, asked.opposite
         report(0, 0, "comparing with pairs of different perturbations")
+        share = self._share(asked.metric)
+        percentile = share.p_values(query, found, closeness[found], opposite, report)
+        directed = self._map.has_direction
+        percentile[~(directed[found] & directed[query])] = np.nan
         rows = np.flatnonzero(asked.searched)
-        p, q = np.full(len(closeness), np.nan), np.full(len(closeness), np.nan)
-        null = self._null(asked.metric)
-        p[rows] = null.p_values(asked.query, rows, closeness[rows], asked.opposite, report)
-        q[rows] = benjamini_hochberg(p[rows])
+        p, n, stratum = np.full(len(closeness), np.nan), *np.zeros((2, len(closeness)), int)
+        nulls = self._null(asked.metric)
+        p[rows], n[rows], stratum[rows] = nulls.p_values(
+            query, rows, closeness[rows], across, opposite, report
+        )
+        q = benjamini_hochberg(p)
         report(0, 0, "comparing with pairs on the same plates")
         plates = self._plate_null(asked.metric)
-        on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
-        return pd.DataFrame({"p_value": p[found], "q_value": q[found], "p_same_plate": on_plates})
+        return {
+            "percentile": percentile,
+            "p_value": p[found],
+            "q_value": q[found],
+            "n_searched": len(rows),
+            "compared_with": [nulls.in_words(each) for each in stratum[found].tolist()],
+            "n_compared": n[found],
+            "p_same_plate": plates.p_values(query, found, closeness[found], opposite),
+        }
 
-    def _null(self, metric: str) -> NullOfPairs:
+    @staticmethod
+    def _across_experiments(
+        asked: NeighborSearch, found: Array, across: AcrossExperiments
+    ) -> dict[str, Any]:
+        comparable = asked.searched & ~np.isnan(across.likeness)
+        rank = rank_across(across.likeness, comparable, asked.opposite)
+        return {
+            "across": across.likeness[found],
+            "across_rank": rank[found],
+            "n_across": np.where(np.isnan(rank[found]), 0, comparable.sum()),
+        }
+
+    @property
+    def layout(self) -> Layout:
+        """Where the entries of the map are; looked up once."""
+        if self._layout is None:
+            self._layout = Layout.of(self._map)
+        return self._layout
+
+    def _null(self, metric: str) -> Nulls:
         if metric not in self._nulls:
-            self._nulls[metric] = NullOfPairs(self._map, self._map.space, metric)
+            self._nulls[metric] = Nulls(self._map, self.layout, self.across, metric)
         return self._nulls[metric]
+
+    def _share(self, metric: str) -> NullOfPairs:
+        if metric not in self._shares:
+            space, align = self._map.space, self._map.align
+            self._shares[metric] = NullOfPairs(self._map, space, metric, align)
+        return self._shares[metric]
 
     def _plate_null(self, metric: str) -> NullOnPlates:
         if metric not in self._on_plates:
-            self._on_plates[metric] = NullOnPlates(self._map, metric)
+            self._on_plates[metric] = NullOnPlates(self._map, self.layout, metric)
         return self._on_plates[metric]
 
     # -- reasons to doubt --------------------------------------------------------------------------
 
-    def _flags(self, asked: NeighborSearch, found: Array, p: Array) -> list[tuple[str, ...]]:
+    def _flags(
+        self,
+        asked: NeighborSearch,
+        found: Array,
+        across: AcrossExperiments,
+        verdicts: Mapping[str, Any],
+    ) -> list[tuple[str, ...]]:
         mine = _Where(self._map, asked.query)
-        artifacts = self._only_unaligned(asked, found, p)
+        raised = {
+            "only unaligned": self._only_unaligned(asked, found, verdicts["percentile"]),
+            "same experiments": (across.n_shared[found] > 0)
+            & (verdicts["percentile"] <= LEVEL_OF_DOUBT)
+            & (verdicts["across_rank"] > LEVEL_OF_DOUBT),
+        }
         flags = []
-        for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
+        for place, row in enumerate(found.tolist()):
             shared = _Where(self._map, row).shared_with(mine)
-            also = ("only unaligned",) if is_artifact else ()
+            also = [name for name, is_raised in raised.items() if is_raised[place]]
             flags.append(in_order([*shared, *doubts_of_size(self._map, row), *also]))
         return flags
 
     def _only_unaligned(self, asked: NeighborSearch, found: Array, p: Array) -> Array:
-        """Which neighbors are near without alignment, by their p-value, and not with it."""
+        """Which neighbors are near without alignment, by their percentile, and not with it."""
         is_raw = self._map.align == "none"
         suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
         artifacts = np.zeros(len(found), dtype=bool)
@@ -156,7 +228,7 @@ class Judge:
             except MapError:  # too few controls: nothing to compare with
                 self._other[metric] = None
             else:
-                self._other[metric] = NullOfPairs(self._map, space, metric)
+                self._other[metric] = NullOfPairs(self._map, space, metric, how)
         return self._other[metric]
 
     def _average(self, null: NullOfPairs, row: int) -> Array:

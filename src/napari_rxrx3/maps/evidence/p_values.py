@@ -1,22 +1,24 @@
-"""How often chance alone makes two perturbations as alike as these two.
+"""How often two different perturbations of a map are as alike as these two.
 
-p-values use the add-one rule (Phipson and Smyth 2010, "Permutation p-values should never be
-zero"), q-values are those of Benjamini and Hochberg 1995. The nulls are our own, see docs/maps.md.
+All that is a share of pairs is counted here; what chance alone would make, in which the pairs that
+are truly related have no part, is in `comparable`. Shares use the add-one rule (Phipson and Smyth
+2010, "Permutation p-values should never be zero"), q-values are those of Benjamini and Hochberg
+1995. The rest is our own, see docs/maps.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.maps.entries import Entries
+from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.space import WellSpace
 
 __all__ = [
@@ -104,11 +106,14 @@ class NullOfPairs:
     space : WellSpace
         Whose vectors to compare; another alignment than that of the map is allowed.
     metric : {"cosine", "euclidean"}
+    align : str
+        How the space is aligned, if what is drawn of it is to be kept for the next time.
     """
 
     phenomap: Entries
     space: WellSpace
     metric: str
+    align: str = ""
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
@@ -225,7 +230,10 @@ class NullOfPairs:
         a, b = self._pool(size), self._pool(other)
         key = (min(a.size, b.size), max(a.size, b.size))
         if key not in self._counts:
-            self._counts[key] = self._histogram(a, b, same=a is b)
+            kept = self._kept(
+                f"counts {key}", lambda: {"counts": self._histogram(a, b, same=a is b)}
+            )
+            self._counts[key] = kept["counts"]
         counts = self._counts[key]
         if group < 0:
             return counts
@@ -276,10 +284,18 @@ class NullOfPairs:
             enough = (self.phenomap.n_wells >= size) & (self.phenomap.groups >= 0)
             is_common = (self.phenomap.n_wells == size).mean() >= _COMMON
             most = _POOL if is_common else _SMALL_POOL
-            self._pools[size] = self._drawn(np.flatnonzero(enough), size, most)
+            kept = self._kept(
+                f"pool {size}", lambda: self._drawn(np.flatnonzero(enough), size, most)
+            )
+            self._pools[size] = _Pool(kept["vectors"], kept["group"], size)
         return self._pools[size]
 
-    def _drawn(self, entries: Array, n: int, most: int) -> _Pool:
+    def _kept(self, name: str, build: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+        if not self.align:
+            return build()
+        return self.phenomap.kept(f"{name} {self.metric} {self.align}", build)
+
+    def _drawn(self, entries: Array, n: int, most: int) -> dict[str, Array]:
         rng = np.random.default_rng(n)
         if len(entries) > most:
             entries = np.sort(rng.choice(entries, most, replace=False))
@@ -294,7 +310,7 @@ class NullOfPairs:
             part = slice(start, start + max(1, 65536 // n))
             aligned = self.space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
             vectors[part] = self._average(aligned, axis=1)
-        return _Pool(self._comparable(vectors), self.phenomap.groups[entries], n)
+        return {"vectors": self._comparable(vectors), "group": self.phenomap.groups[entries]}
 
 
 @dataclass(eq=False)
@@ -307,11 +323,12 @@ class NullOnPlates:
     """
 
     phenomap: Entries
+    layout: Layout
     metric: str
 
     def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
         """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
-        pairs, groups = self._pairs, self.phenomap.groups
+        pairs, groups = self._pairs, self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
@@ -328,38 +345,35 @@ class NullOnPlates:
             p[i] = add_one_p((excess >= -rounding).sum(), len(null))
         return p
 
-    @cached_property
-    def _plates(self) -> sparse.csr_array:
-        """How many wells of each entry are on each plate, each row scaled to length 1."""
-        space, phenomap = self.phenomap.space, self.phenomap
-        wells, entry = phenomap.member_wells, phenomap.member_entry
-        ones = np.ones(len(wells))
-        shape = (len(phenomap.labels), int(space.plate.max()) + 1)
-        counts = sparse.csr_array(sparse.coo_array((ones, (entry, space.plate[wells])), shape))
-        lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
-        return sparse.csr_array(sparse.diags_array(1 / lengths) @ counts)
-
     def _overlap(self, a: Array, b: Array) -> Array:
         """How far the wells of two entries are on the same plates, 0 to 1."""
-        return np.asarray(self._plates[a].multiply(self._plates[b]).sum(axis=1)).ravel()
+        return self.layout.overlap(self.layout.plates, a, b)
 
     @cached_property
     def _pairs(self) -> _Pairs:
-        groups, n = self.phenomap.groups, len(self.phenomap.labels)
+        kept = self.phenomap.kept(f"plates {self.metric}", self._drawn)
+        return _Pairs(*(kept[field.name] for field in fields(_Pairs)))
+
+    def _drawn(self) -> dict[str, Array]:
+        groups, n = self.layout.groups, len(self.phenomap.labels)
         if n <= 1500:
             a, b = np.triu_indices(n, k=1)
         else:
             a, b = self._neighbors_on_plates()
         kept = (groups[a] != groups[b]) & (groups[a] >= 0) & (groups[b] >= 0)
-        a, b = a[kept], b[kept]
-        overlap = np.concatenate(
-            [self._overlap(a[s : s + 65536], b[s : s + 65536]) for s in range(0, len(a), 65536)]
-            or [np.zeros(0)]
-        )
+        a, b = a[kept].astype(np.int32), b[kept].astype(np.int32)
+        overlap = self._overlap(a, b)
         a, b, overlap = a[overlap > 0], b[overlap > 0], overlap[overlap > 0]
-        sizes = size_below(self.phenomap.n_wells)
+        sizes = size_below(self.phenomap.n_wells).astype(np.int8)
         closeness = self.phenomap.vector_search.closeness_of_pairs(a, b, self.metric)
-        return _Pairs(a, b, overlap, closeness, sizes[a], sizes[b])
+        return {
+            "a": a,
+            "b": b,
+            "overlap": overlap,
+            "closeness": closeness,
+            "size_a": sizes[a],
+            "size_b": sizes[b],
+        }
 
     def _neighbors_on_plates(self) -> tuple[Array, Array]:
         """Entries of two wells of a plate, drawn at random."""
