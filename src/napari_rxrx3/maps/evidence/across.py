@@ -8,6 +8,7 @@ the cosines. See docs/maps.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Across", "AcrossExperiments", "rank_across"]
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int, str], None]
 
 _BLOCK = 4096
 
@@ -56,26 +58,31 @@ class Across:
 
     def __init__(self, entries: Entries) -> None:
         self._entries = entries
+        self._sums: VectorSearch | None = None
 
     @property
     def is_known(self) -> bool:
         """False at the level of wells, each of which is in one experiment."""
         return self._entries.parts is not None
 
-    def of(self, query: int) -> AcrossExperiments:
-        """Likeness of an entry to all entries (to itself as well, which means nothing)."""
+    def of(self, query: int, progress: Progress | None = None) -> AcrossExperiments:
+        """Likeness of an entry to all entries (to itself as well, which means nothing).
+
+        `progress` is called with (done, total, text) the first time; it may raise to stop.
+        """
         n = len(self._entries.labels)
         parts = self._entries.parts
         if parts is None:
             empty = np.zeros(n, dtype=np.int64)
             return AcrossExperiments(np.full(n, np.nan), empty, empty)
-        total = self._sums.products(self._sums.vectors[query])
+        sums = self._opened(progress or (lambda done, total, text: None))
+        total = sums.products(sums.vectors[query])
         n_pairs = self._n_parts * self._n_parts[query]
         n_shared = np.zeros(n, dtype=np.int64)
         for part in self._parts_of(query):
             others = self._in_experiment[int(parts.experiment[part])]
             own = directions(parts.vectors[part])
-            np.subtract.at(total, parts.entry[others], directions(parts.vectors[others]) @ own)
+            total[parts.entry[others]] -= directions(parts.vectors[others]) @ own
             n_shared[parts.entry[others]] += 1
         n_pairs = n_pairs - n_shared
         return AcrossExperiments(_mean(total, n_pairs), n_pairs, n_shared)
@@ -84,9 +91,9 @@ class Across:
         """Likeness of the entries a (m,) to the entries b (m,)."""
         assert self._entries.parts is not None
         total = np.empty(len(a))
+        sums = self._opened(lambda done, total, text: None).vectors
         for start in range(0, len(a), _BLOCK):
             block = slice(start, start + _BLOCK)
-            sums = self._sums.vectors
             total[block] = np.einsum(
                 "ij,ij->i", sums[a[block]].astype(np.float64), sums[b[block]], dtype=np.float64
             )
@@ -106,6 +113,9 @@ class Across:
         assert parts is not None
         width = int(parts.experiment.max(initial=0)) + 1
         known = np.flatnonzero(self._is_directed)
+        nothing = np.zeros(0, dtype=np.int64)
+        if not len(known):
+            return nothing, nothing, nothing
         code = parts.entry[known].astype(np.int64) * width + parts.experiment[known]
         pairs, ones, others = [], [], []
         starts = np.searchsorted(parts.entry, np.arange(len(self._entries.labels) + 1))
@@ -114,13 +124,12 @@ class Across:
             pair = np.flatnonzero(n_of_a > nth)
             one = starts[a[pair]] + nth
             wanted = b[pair].astype(np.int64) * width + parts.experiment[one]
-            place = np.minimum(np.searchsorted(code, wanted), max(len(code) - 1, 0))
-            found = self._is_directed[one] & (code[place] == wanted if len(code) else False)
+            place = np.minimum(np.searchsorted(code, wanted), len(code) - 1)
+            found = self._is_directed[one] & (code[place] == wanted)
             pairs.append(pair[found])
             ones.append(one[found])
             others.append(known[place[found]])
-        empty = [np.zeros(0, dtype=np.int64)]
-        pair, one, other = (np.concatenate(found or empty) for found in (pairs, ones, others))
+        pair, one, other = (np.concatenate(found or [nothing]) for found in (pairs, ones, others))
         return pair, one, other
 
     def _parts_of(self, entry: int) -> Array:
@@ -161,13 +170,18 @@ class Across:
         experiments, starts = np.unique(parts.experiment[order], return_index=True)
         return dict(zip(experiments.tolist(), np.split(order, starts[1:]), strict=True))
 
-    @cached_property
-    def _sums(self) -> VectorSearch:
+    def _opened(self, progress: Progress) -> VectorSearch:
         """The sum of each entry's directions in its experiments, float32 (n, d)."""
+        if self._sums is None:
+            self._sums = self._summed(progress)
+        return self._sums
+
+    def _summed(self, progress: Progress) -> VectorSearch:
         parts, n = self._entries.parts, len(self._entries.labels)
         assert parts is not None
         sums = np.zeros((n, parts.vectors.shape[1]), dtype=np.float32)
         for start in range(0, len(parts.entry), _BLOCK):
+            progress(start, len(parts.entry), "comparing across experiments")
             block = slice(start, start + _BLOCK)
             units = directions(parts.vectors[block]) * self._is_directed[block, None]
             present, first = np.unique(parts.entry[block], return_index=True)

@@ -102,7 +102,7 @@ class Judge:
         with self._lock:
             self._map.open_space(report)
             closeness = self._map.closeness(asked.query, asked.metric)
-            across = self.across.of(asked.query)
+            across = self.across.of(asked.query, report)
             verdicts = self._chances(asked, found, closeness, across, report)
             verdicts |= self._across_experiments(asked, found, across)
             verdicts["flags"] = self._flags(asked, found, across, verdicts)
@@ -140,7 +140,7 @@ class Judge:
             "n_searched": len(rows),
             "compared_with": [nulls.in_words(each) for each in stratum[found].tolist()],
             "n_compared": n[found],
-            "p_same_plate": plates.p_values(query, found, closeness[found], opposite),
+            "p_same_plate": plates.p_values(query, found, closeness[found], opposite, report),
         }
 
     @staticmethod

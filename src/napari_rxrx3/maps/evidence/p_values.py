@@ -325,10 +325,19 @@ class NullOnPlates:
     phenomap: Entries
     layout: Layout
     metric: str
+    _pairs: _Pairs | None = None
 
-    def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
+    def p_values(
+        self,
+        query: int,
+        rows: Array,
+        closeness: Array,
+        opposite: bool,
+        progress: Progress | None = None,
+    ) -> Array:
         """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
-        pairs, groups = self._pairs, self.layout.groups
+        pairs = self._opened(progress or (lambda done, total, text: None))
+        groups = self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
@@ -349,12 +358,13 @@ class NullOnPlates:
         """How far the wells of two entries are on the same plates, 0 to 1."""
         return self.layout.overlap(self.layout.plates, a, b)
 
-    @cached_property
-    def _pairs(self) -> _Pairs:
-        kept = self.phenomap.kept(f"plates {self.metric}", self._drawn)
-        return _Pairs(*(kept[field.name] for field in fields(_Pairs)))
+    def _opened(self, progress: Progress) -> _Pairs:
+        if self._pairs is None:
+            kept = self.phenomap.kept(f"plates {self.metric}", lambda: self._drawn(progress))
+            self._pairs = _Pairs(*(kept[field.name] for field in fields(_Pairs)))
+        return self._pairs
 
-    def _drawn(self) -> dict[str, Array]:
+    def _drawn(self, progress: Progress) -> dict[str, Array]:
         groups, n = self.layout.groups, len(self.phenomap.labels)
         if n <= 1500:
             a, b = np.triu_indices(n, k=1)
@@ -362,10 +372,20 @@ class NullOnPlates:
             a, b = self._neighbors_on_plates()
         kept = (groups[a] != groups[b]) & (groups[a] >= 0) & (groups[b] >= 0)
         a, b = a[kept].astype(np.int32), b[kept].astype(np.int32)
-        overlap = self._overlap(a, b)
+        overlap = np.zeros(len(a))
+        for start in range(0, len(a), _BLOCK):
+            progress(start, len(a), "comparing with pairs on the same plates")
+            block = slice(start, start + _BLOCK)
+            overlap[block] = self._overlap(a[block], b[block])
         a, b, overlap = a[overlap > 0], b[overlap > 0], overlap[overlap > 0]
         sizes = size_below(self.phenomap.n_wells).astype(np.int8)
-        closeness = self.phenomap.vector_search.closeness_of_pairs(a, b, self.metric)
+        closeness = np.zeros(len(a))
+        for start in range(0, len(a), _BLOCK):
+            progress(start, len(a), "comparing with pairs on the same plates")
+            block = slice(start, start + _BLOCK)
+            closeness[block] = self.phenomap.vector_search.closeness_of_pairs(
+                a[block], b[block], self.metric
+            )
         return {
             "a": a,
             "b": b,
