@@ -42,8 +42,10 @@ def data(new_folder: Folder) -> Any:
     effects = {"ALIKE_A": alike, "ALIKE_B": alike, "ANTI_A": -alike}
     wells = s.gene_screen([*effects, *s.gene_names(36)], controls=40, effects=effects, seed=5)
     wells.control(THIRD, 1, 40)
-    for experiment in s.PAIR:
-        accident = 4 * wells.direction(f"accident in {experiment}")
+    first, second = wells.direction("accident"), wells.direction("another accident")
+    second -= (first @ second) * first  # the two have nothing in common
+    for experiment, direction in zip(s.PAIR, (first, second), strict=True):
+        accident = 4 * direction / np.linalg.norm(direction)
         for gene in ("CAUGHT_A", "CAUGHT_B"):
             for plate in (1, 2):
                 for guide in (1, 2, 3):

@@ -79,7 +79,7 @@ def test_of_unrelated_pairs_5_percent_have_a_small_p_in_each_class(
     assert shares.index.tolist() == list(CLASSES)
     assert (shares["n"] > 500).all()
     assert shares["p"].between(*SHARE).all(), shares
-    assert (shares["no_p"] == 0).all()
+    assert (shares["no_p"] < 0.03).all()  # a pair on the very same plates is the only one
     if effect == 0:  # what all pairs together would say
         assert shares.loc[CLASSES[0], "percentile"] > 0.1
 
@@ -134,17 +134,14 @@ def test_the_cache_answers_as_the_first_process_did(
 
 
 def test_where_no_null_fits_the_percentile_is_left(tmp_path: Path) -> None:
-    """Two crowds of genes at right angles: what is unrelated is no bell."""
-    wells = s.Wells(4, dim=8)
-    crowd = {i: 12 * wells.direction(f"crowd {i}") for i in range(3)}
-    effects = {gene: crowd[i % 3] for i, gene in enumerate(s.gene_names(30))}
-    m = s.gene_screen(30, effects=effects, seed=4, dim=8).open(tmp_path).phenomap()
-    table = m.nearest("GENE000", k=10, opposite=True, scored=False)
-    without = table["p_value"].isna()
-    assert without.any()
-    assert table.loc[without, "q_value"].isna().all()
-    assert table.loc[without, "percentile"].notna().all()
-    assert (table.loc[without, "n_compared"] >= MIN_PAIRS).all()
+    """Most are silent, and a few point two opposite ways: no half of that is half of a bell."""
+    wells = s.Wells(4, dim=96)
+    ways = {gene: (-1) ** i * 9 * wells.direction("way") for i, gene in enumerate(s.gene_names(9))}
+    m = s.gene_screen(40, effects=ways, seed=4, dim=96).open(tmp_path).phenomap()
+    table = m.nearest("GENE020", k=10, scored=False)
+    assert table[["p_value", "q_value"]].isna().all(axis=None)
+    assert table["percentile"].notna().all()
+    assert (table["n_compared"] >= MIN_PAIRS).all()
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -158,4 +155,5 @@ def test_the_other_end_and_the_other_metric_have_a_null_too(
         p.append(table["p_value"])
     pooled = pd.concat(p).dropna()
     assert len(pooled) > 1000
+    # the screen has a complex, and what is weak is near to all that is weak
     assert 0.01 < (pooled <= 0.05).mean() < 0.1

@@ -29,7 +29,7 @@ from napari_rxrx3.maps.evidence.empirical_null import (
     fit_null,
 )
 from napari_rxrx3.maps.evidence.layout import Layout
-from napari_rxrx3.maps.evidence.p_values import ROUNDING, size_below
+from napari_rxrx3.maps.evidence.p_values import ROUNDING, add_one_p, size_below
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
@@ -65,7 +65,8 @@ class Comparable:
     size, other : int
         Classes of the numbers of wells: the smaller first, or that of the gene.
     value : float
-        Fisher's z of what is compared, or the cosine where `inverse` is not 0.
+        Fisher's z of what is compared, or the cosine where `inverse` is not 0; or a distance,
+        negated.
     inverse : float
         1 over the product of the lengths, for pairs within one experiment; 0 for others.
     """
@@ -99,6 +100,7 @@ class Nulls:
         self._across, self._metric = across, metric
         self._sample: Comparable | None = None
         self._found: dict[tuple[int, int, int, bool], tuple[float, EmpiricalNull | None]] = {}
+        self._counted: dict[tuple[int, int, int], Array] = {}
 
     def p_values(
         self,
@@ -130,14 +132,18 @@ class Nulls:
             here = np.flatnonzero(code == each)
             one = pairs.some(here)
             at = int(one.stratum[0]), int(one.size[0]), int(one.other[0])
+            if self._metric != "cosine":
+                p[here], n[here] = self._share_of(sample, at, one.value, opposite)
+                continue
             product, null = self._null(sample, *at, opposite)
             if null is not None:
                 scaled[here] = (one.z(product) - null.center) / null.width
                 n[here], fits[here] = null.n, null.fits
         self._scale_by_own(query, rows, pairs.stratum, scaled, opposite)
-        known = ~np.isnan(scaled) & fits & self._entries.has_direction[rows]
-        if self._entries.has_direction[query]:
-            p[known] = EmpiricalNull(0.0, 1.0, 0, True).p_values(scaled[known], opposite)
+        known = ~np.isnan(scaled) & fits
+        p[known] = EmpiricalNull(0.0, 1.0, 0, True).p_values(scaled[known], opposite)
+        directed = self._entries.has_direction
+        p[~(directed[rows] & directed[query])] = np.nan
         return p, n, np.where(fits & (n > 0), pairs.stratum, -1 - pairs.stratum)
 
     @staticmethod
@@ -190,8 +196,7 @@ class Nulls:
         size, other = np.where(swap, size_b, size_a), np.where(swap, size_a, size_b)
         inverse = np.zeros(len(a))
         if not is_cosine:
-            value = -np.log(np.maximum(-closeness, 1e-12))
-            return Comparable(stratum, size, other, value, inverse)
+            return Comparable(stratum, size, other, closeness, inverse)
         within = sharing >= _WITHIN[0]
         norms = np.sqrt(self._entries.squared_norms)
         lengths = norms[a[within]] * norms[b[within]]
@@ -238,6 +243,27 @@ class Nulls:
                 product = float(np.median(pairs.value[within] / pairs.inverse[within]))
             self._found[key] = product, fit_null(pairs.z(product), opposite)
         return self._found[key]
+
+    def _share_of(
+        self, sample: Comparable, at: tuple[int, int, int], closeness: Array, opposite: bool
+    ) -> tuple[Array, int]:
+        """The share of pairs of a stratum that are as close, and their number.
+
+        Distances hang on how strong both are: what is unrelated is no bell.
+        """
+        if at not in self._counted:
+            stratum, size, other = at
+            pairs = _nearest_sizes(_of_stratum(sample, stratum), size, other)
+            self._counted[at] = np.sort(pairs.value)
+        null = self._counted[at]
+        if len(null) < MIN_PAIRS:
+            return np.full(len(closeness), np.nan), 0
+        rounding = np.abs(closeness) * ROUNDING
+        if opposite:
+            n_as_far = np.searchsorted(null, closeness + rounding, side="right")
+            return add_one_p(n_as_far, len(null)), len(null)
+        n_below = np.searchsorted(null, closeness - rounding, side="left")
+        return add_one_p(len(null) - n_below, len(null)), len(null)
 
     def _opened(self, progress: Progress) -> Comparable:
         if self._sample is None:

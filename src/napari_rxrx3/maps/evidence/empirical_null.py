@@ -21,18 +21,20 @@ MIN_PAIRS = 100
 """Fewer pairs show no width."""
 
 _LARGEST = 1 - 1e-12
-_TAILS = ((1.6449, 0.05, 0.10), (2.3263, 0.01, 0.03), (3.0902, 0.001, 0.006))
-"""Beyond so many widths lies this share of a normal distribution, and at most that one of a null
-that fits, but for the chance of counting few."""
-_CHANCE = 3.0
+_TAILS = ((2.3263, 0.01), (3.0902, 0.001))
+"""Beyond so many widths lies this share of a normal distribution."""
+_FEWEST = 20
+"""As many pairs have to be further out for a tail to be looked at."""
+_MEDIAN_AWAY = 0.6745
+_LARGEST_EXCESS = 2.0
 
 
 @dataclass(frozen=True)
 class EmpiricalNull:
     """Center and width of Fisher's z of unrelated pairs, from `n` pairs.
 
-    `fits` is False where the half that shows the width has too many pairs far out: then
-    probabilities from it would be too small.
+    `fits` is False where the half that shows the width is no half of a bell, but a crowd and
+    some far out: then probabilities from it would mean nothing.
     """
 
     center: float
@@ -56,24 +58,22 @@ def fisher_z(cosines: Array) -> Array:
 def fit_null(z: Array, opposite: bool) -> EmpiricalNull | None:
     """The null of some pairs, most of which are unrelated; None if they are too few.
 
-    The center is their median, the width the root mean square of the half below it (above it with
-    `opposite`), in which no related pairs are.
+    The center is their median. The half below it (above it with `opposite`), in which no related
+    pairs are, shows the width: its root mean square, or what its tail needs where that is longer
+    than a normal distribution's.
     """
     if len(z) < MIN_PAIRS:
         return None
     center = float(np.median(z))
-    away = (z - center) if opposite else (center - z)
-    away = away[away >= 0]
-    width = float(np.sqrt(np.mean(away**2)))
-    if width <= 0:
+    away = np.asarray((z - center) if opposite else (center - z), dtype=np.float64)
+    away = np.sort(away[away >= 0])[::-1]
+    spread = float(np.sqrt(np.mean(away**2)))
+    if spread <= 0:
         return EmpiricalNull(center, 1.0, len(z), False)
-    return EmpiricalNull(center, width, len(z), _fits(away / width))
-
-
-def _fits(away: Array) -> bool:
-    """Whether no more of one half is far out than of a normal distribution."""
-    n = 2 * len(away)  # a share of all, whose other half is not looked at
-    return all(
-        (away > reach).sum() <= most * n + _CHANCE * np.sqrt(share * n)
-        for reach, share, most in _TAILS
-    )
+    width = spread
+    for reach, share in _TAILS:
+        n_beyond = int(share * len(z))
+        if n_beyond >= _FEWEST:
+            width = max(width, float(away[n_beyond - 1]) / reach)
+    fits = spread <= _LARGEST_EXCESS * float(np.median(away)) / _MEDIAN_AWAY
+    return EmpiricalNull(center, width, len(z), fits)
