@@ -87,7 +87,7 @@ def test_of_unrelated_pairs_5_percent_have_a_small_p_in_each_class(
 @pytest.mark.parametrize("together", [False, True])
 def test_complexes_are_called_and_hardly_anything_else(together: bool) -> None:
     design = Design(
-        **SMALL, dimension=64, effect=0.3, related=1.5, complexes=(2, 4, 8), together=together
+        **SMALL, dimension=128, effect=0.3, related=1.5, complexes=(2, 4, 8), together=together
     )
     found = [found_complexes(Screen(seed, design), others=12) for seed in range(2)]
     assert np.mean([each.n_perfect for each in found]) > 10
@@ -136,7 +136,7 @@ def test_the_cache_answers_as_the_first_process_did(
 def test_where_no_null_fits_the_percentile_is_left(tmp_path: Path) -> None:
     """Most are silent, and a few point two opposite ways: no half of that is half of a bell."""
     wells = s.Wells(4, dim=96)
-    ways = {gene: (-1) ** i * 9 * wells.direction("way") for i, gene in enumerate(s.gene_names(9))}
+    ways = {gene: (-1) ** i * 40 * wells.direction("way") for i, gene in enumerate(s.gene_names(9))}
     m = s.gene_screen(40, effects=ways, seed=4, dim=96).open(tmp_path).phenomap()
     table = m.nearest("GENE020", k=10, scored=False)
     assert table[["p_value", "q_value"]].isna().all(axis=None)

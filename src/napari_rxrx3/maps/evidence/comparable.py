@@ -275,7 +275,7 @@ class Nulls:
     def _drawn(self, progress: Progress) -> dict[str, Array]:
         a, b = self._unrelated()
         found = []
-        for start in range(0, len(a), _BLOCK):
+        for start in range(0, max(len(a), 1), _BLOCK):
             progress(start, len(a), "comparing unrelated pairs")
             found.append(self._compared(a[start : start + _BLOCK], b[start : start + _BLOCK]))
         kinds = {"stratum": np.int16, "size": np.int16, "other": np.int16}
