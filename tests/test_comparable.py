@@ -137,7 +137,7 @@ def test_where_no_null_fits_the_percentile_is_left(tmp_path: Path) -> None:
     """Most are silent, and a few point two opposite ways: no half of that is half of a bell."""
     wells = s.Wells(4, dim=96)
     ways = {gene: (-1) ** i * 40 * wells.direction("way") for i, gene in enumerate(s.gene_names(9))}
-    m = s.gene_screen(40, effects=ways, seed=4, dim=96).open(tmp_path).phenomap()
+    m = s.gene_screen(40, controls=150, effects=ways, seed=4, dim=96).open(tmp_path).phenomap()
     table = m.nearest("GENE020", k=10, scored=False)
     assert table[["p_value", "q_value"]].isna().all(axis=None)
     assert table["percentile"].notna().all()

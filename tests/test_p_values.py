@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import screens as s
+from napari_rxrx3.maps.evidence.other_vectors import OwnVectors
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, add_one_p, benjamini_hochberg
 
 ALL = 10**6
@@ -71,7 +72,10 @@ def by_sizes(maps: list[Any], metric: str, opposite: bool) -> dict[tuple[str, st
     """
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for m in maps:
-        null, rows = NullOfPairs(m, m.space, metric), m.labels.index.get_indexer(perturbations(m))
+        null, rows = (
+            NullOfPairs(m, OwnVectors(m), metric),
+            m.labels.index.get_indexer(perturbations(m)),
+        )
         size = m.labels.index.str[:3].to_numpy()
         for query in rows:
             others = rows[rows != query]
@@ -311,7 +315,7 @@ def test_no_pair_of_the_query_is_in_the_null_whichever_of_its_guides_it_is(
     opposite: bool, of_two_sizes: Any
 ) -> None:
     m = of_two_sizes.phenomap("guide", align="none")
-    null = NullOfPairs(m, m.space, "cosine")
+    null = NullOfPairs(m, OwnVectors(m), "cosine")
     closeness, gene = closeness_of_all(m, "cosine"), m.labels["gene"].to_numpy()
     six = np.flatnonzero(m.labels["n_wells"] == 6)
     for query in np.flatnonzero(m.labels["n_wells"] == 3)[:5]:

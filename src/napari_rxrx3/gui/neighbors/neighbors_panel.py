@@ -111,6 +111,8 @@ class NeighborsPanel(QWidget):
         self.order = QComboBox()
         self.order.setToolTip("What is listed, the first one first")
         self.order.setAccessibleName("What is listed")
+        let_shrink(self.order)
+        self.order.setMinimumContentsLength(len("most consistent"))
         for name, (words, tip) in LISTS.items():
             if name == next(iter(WELLS)):
                 self.order.insertSeparator(self.order.count())

@@ -13,6 +13,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_across
 from napari_rxrx3.maps.evidence.comparable import Nulls
 from napari_rxrx3.maps.evidence.layout import Layout
+from napari_rxrx3.maps.evidence.other_vectors import OtherVectors, OwnVectors
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -100,12 +101,13 @@ class Judge:
         """
         report = progress or (lambda done, total, text: None)
         with self._lock:
-            self._map.open_space(report)
+            if self._layout is None and not self._map.is_kept("places"):
+                self._map.open_space(report)  # which takes seconds, and reports them
             closeness = self._map.closeness(asked.query, asked.metric)
             across = self.across.of(asked.query, report)
             verdicts = self._chances(asked, found, closeness, across, report)
             verdicts |= self._across_experiments(asked, found, across)
-            verdicts["flags"] = self._flags(asked, found, across, verdicts)
+            verdicts["flags"] = self._flags(asked, found, across, verdicts, report)
         flags = pd.Series(verdicts.pop("flags"), dtype=object)
         return pd.DataFrame(verdicts).assign(flags=flags)
 
@@ -121,9 +123,12 @@ class Judge:
         query, opposite = asked.query, asked.opposite
         report(0, 0, "comparing with pairs of different perturbations")
         share = self._share(asked.metric)
-        percentile = share.p_values(query, found, closeness[found], opposite, report)
+        percentile = np.full(len(found), np.nan)
         directed = self._map.has_direction
-        percentile[~(directed[found] & directed[query])] = np.nan
+        known = np.flatnonzero(directed[found] & directed[query])
+        percentile[known] = share.p_values(
+            query, found[known], closeness[found[known]], opposite, report
+        )
         rows = np.flatnonzero(asked.searched)
         p, n, stratum = np.full(len(closeness), np.nan), *np.zeros((2, len(closeness)), int)
         nulls = self._null(asked.metric)
@@ -169,8 +174,7 @@ class Judge:
 
     def _share(self, metric: str) -> NullOfPairs:
         if metric not in self._shares:
-            space, align = self._map.space, self._map.align
-            self._shares[metric] = NullOfPairs(self._map, space, metric, align)
+            self._shares[metric] = NullOfPairs(self._map, OwnVectors(self._map), metric)
         return self._shares[metric]
 
     def _plate_null(self, metric: str) -> NullOnPlates:
@@ -186,10 +190,11 @@ class Judge:
         found: Array,
         across: AcrossExperiments,
         verdicts: Mapping[str, Any],
+        report: Progress,
     ) -> list[tuple[str, ...]]:
         mine = _Where(self._map, asked.query)
         raised = {
-            "only unaligned": self._only_unaligned(asked, found, verdicts["percentile"]),
+            "only unaligned": self._only_unaligned(asked, found, verdicts["percentile"], report),
             "same experiments": (across.n_shared[found] > 0)
             & (verdicts["percentile"] <= LEVEL_OF_DOUBT)
             & (verdicts["across_rank"] > LEVEL_OF_DOUBT),
@@ -201,51 +206,49 @@ class Judge:
             flags.append(in_order([*shared, *doubts_of_size(self._map, row), *also]))
         return flags
 
-    def _only_unaligned(self, asked: NeighborSearch, found: Array, p: Array) -> Array:
+    def _only_unaligned(
+        self, asked: NeighborSearch, found: Array, p: Array, report: Progress
+    ) -> Array:
         """Which neighbors are near without alignment, by their percentile, and not with it."""
         is_raw = self._map.align == "none"
         suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
         artifacts = np.zeros(len(found), dtype=bool)
         if not suspects.any():
             return artifacts
-        null = self._other_null(asked.metric)
+        null = self._other_null(asked.metric, report)
         if null is None:
             return artifacts
         rows = found[suspects]
-        mine = self._average(null, asked.query)
-        closeness = [_closeness(mine, self._average(null, int(r)), asked.metric) for r in rows]
+        average = null.vectors.averages
+        mine = average(np.array([asked.query]))[0]
+        closeness = [_closeness(mine, other, asked.metric) for other in average(rows)]
         other = null.p_values(asked.query, rows, np.nan_to_num(np.array(closeness)), asked.opposite)
         is_near = other <= LEVEL_OF_DOUBT
         artifacts[suspects] = ~is_near if is_raw else is_near
         return artifacts
 
-    def _other_null(self, metric: str) -> NullOfPairs | None:
+    def _other_null(self, metric: str, report: Progress) -> NullOfPairs | None:
         """The null of the unaligned map for an aligned one, and the other way round."""
         if metric not in self._other:
             how = "pca-centerscale" if self._map.align == "none" else "none"
             try:
-                space = self._map.space.realigned(how)
+                vectors = OtherVectors(self._map, how, report)
             except MapError:  # too few controls: nothing to compare with
                 self._other[metric] = None
             else:
-                self._other[metric] = NullOfPairs(self._map, space, metric, how)
+                self._other[metric] = NullOfPairs(self._map, vectors, metric)
         return self._other[metric]
-
-    def _average(self, null: NullOfPairs, row: int) -> Array:
-        wells = np.searchsorted(null.space.positions, self._map.positions_of(row)[:2000])
-        average = np.median if self._map.spec.average == "median" else np.mean
-        aligned = null.space.aligned(np.sort(wells)).astype(np.float64)
-        return np.asarray(average(aligned, axis=0))
 
 
 class _Where:
     """On which plates, positions and experiments the wells of an entry are."""
 
     def __init__(self, phenomap: Entries, row: int) -> None:
-        wells = np.searchsorted(phenomap.space.positions, phenomap.positions_of(row))
-        self.plates = np.unique(phenomap.space.plate[wells])
-        self.places = np.unique(phenomap.space.place[wells])
-        self.experiments = np.unique(phenomap.space.experiment[wells])
+        where = phenomap.member_places
+        wells = slice(phenomap.ends[row] - phenomap.n_wells[row], phenomap.ends[row])
+        self.plates = np.unique(where.plate[wells])
+        self.places = np.unique(where.place[wells])
+        self.experiments = np.unique(where.experiment[wells])
 
     def shared_with(self, other: _Where) -> list[str]:
         same = {

@@ -36,16 +36,10 @@ class Layout:
 
     @classmethod
     def of(cls, entries: Entries) -> Layout:
-        """The layout of a map, from the cache if it was made before."""
-        kept = entries.kept("layout", lambda: _counted(entries))
-        n = len(entries.labels)
-        on_plates = kept["counts"].astype(np.float64), kept["indices"], kept["indptr"]
-        experiment = kept["experiment_of_plate"]
-        counts = sparse.csr_array(on_plates, shape=(n, len(experiment)))
-        into = sparse.csr_array(
-            (np.ones(len(experiment)), (np.arange(len(experiment)), experiment)),
-        )
-        return cls(entries.groups, _scaled(counts), _scaled(sparse.csr_array(counts @ into)))
+        """The layout of a map."""
+        where = entries.member_places
+        by = [_scaled(_counts(entries, what)) for what in (where.plate, where.experiment)]
+        return cls(entries.groups, *by)
 
     def overlap(self, what: sparse.csr_array, a: Array, b: Array) -> Array:
         """How far entries a and b share plates or experiments, 0 to 1: (m,)."""
@@ -65,22 +59,11 @@ class Layout:
         return np.asarray(what @ row)
 
 
-def _counted(entries: Entries) -> dict[str, Array]:
-    """How many wells of each entry are on each plate, from the wells themselves."""
-    space, wells = entries.space, entries.member_wells
-    plate, n_plates = space.plate[wells], int(space.plate.max()) + 1
-    shape = (len(entries.labels), n_plates)
-    ones = np.ones(len(wells), dtype=np.int32)
-    counts = sparse.csr_array(sparse.coo_array((ones, (entries.member_entry, plate)), shape))
-    counts.sum_duplicates()
-    experiment = np.zeros(n_plates, dtype=np.int32)
-    experiment[space.plate] = space.experiment
-    return {
-        "counts": counts.data.astype(np.int32),
-        "indices": counts.indices.astype(np.int32),
-        "indptr": counts.indptr.astype(np.int64),
-        "experiment_of_plate": experiment,
-    }
+def _counts(entries: Entries, what: Array) -> sparse.csr_array:
+    """How many wells of each entry are on each plate, or in each experiment."""
+    shape = (len(entries.labels), int(what.max(initial=0)) + 1)
+    ones = np.ones(len(what))
+    return sparse.csr_array(sparse.coo_array((ones, (entries.member_entry, what)), shape))
 
 
 def _scaled(counts: sparse.csr_array) -> sparse.csr_array:

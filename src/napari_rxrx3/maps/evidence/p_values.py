@@ -19,7 +19,7 @@ import pandas as pd
 from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.evidence.layout import Layout
-from napari_rxrx3.maps.space import WellSpace
+from napari_rxrx3.maps.evidence.other_vectors import AveragedVectors
 
 __all__ = [
     "ROUNDING",
@@ -96,6 +96,17 @@ class _Pool:
     size: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Large:
+    """Entries by row, and averages over a part of their wells: float64 (draws, m, d)."""
+
+    rows: Array
+    vectors: Array
+
+    def place(self, rows: Array) -> Array:
+        return np.searchsorted(self.rows, rows)
+
+
 @dataclass(eq=False)
 class NullOfPairs:
     """Pairs of different perturbations, averaged over as many wells as the pair in question.
@@ -103,17 +114,14 @@ class NullOfPairs:
     Parameters
     ----------
     phenomap : Entries
-    space : WellSpace
-        Whose vectors to compare; another alignment than that of the map is allowed.
+    vectors : AveragedVectors
+        In another alignment than that of the map, if that is asked for.
     metric : {"cosine", "euclidean"}
-    align : str
-        How the space is aligned, if what is drawn of it is to be kept for the next time.
     """
 
     phenomap: Entries
-    space: WellSpace
+    vectors: AveragedVectors
     metric: str
-    align: str = ""
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
@@ -186,24 +194,39 @@ class NullOfPairs:
         ----------
         asked : int (n,)
         closeness : float (n - 1,)
-            As it is over all of their wells, in the space of the map.
+            As it is over all of their wells.
         """
-        phenomap, rng = self.phenomap, np.random.default_rng(draw)
-        if self.space is not phenomap.space:
-            vectors = self._comparable(self._averages(asked, rng))
-            return np.asarray(self._closeness(vectors[-1:], vectors[:-1])[0])
-        large = np.flatnonzero(phenomap.n_wells[asked] > self._largest)
-        drawn = self._comparable(self._averages(asked[large], rng))
-        query = self._comparable(phenomap.vectors[asked[-1:]])
+        large = np.flatnonzero(self.phenomap.n_wells[asked] > self._largest)
+        drawn = self._comparable(self._large.vectors[draw, self._large.place(asked[large])])
+        query = self._comparable(self.vectors.averages(asked[-1:]))
         redrawn = np.array(closeness, dtype=np.float64)
         if large[-1] == len(redrawn):
             query, drawn, large = drawn[-1:], drawn[:-1], large[:-1]
             for start in range(0, len(redrawn), _BLOCK):
                 part = slice(start, min(start + _BLOCK, len(redrawn)))
-                others = self._comparable(phenomap.vectors[asked[part]])
+                others = self._comparable(self.vectors.averages(asked[:-1][part]))
                 redrawn[part] = self._closeness(query, others)[0]
         redrawn[large] = self._closeness(query, drawn)[0]
         return redrawn
+
+    @cached_property
+    def _large(self) -> _Large:
+        """The entries of too many wells, drawn over as many wells as enough others have."""
+        rows = np.flatnonzero(self.phenomap.n_wells > self._largest)
+        kept = self._kept("large", lambda: {"vectors": self._drawn_of(rows)})
+        return _Large(rows, kept["vectors"])
+
+    def _drawn_of(self, rows: Array) -> Array:
+        space = self.vectors.space()
+        drawn = np.empty((_DRAWS_OF_LARGE, len(rows), self.vectors.dimension))
+        for draw in range(_DRAWS_OF_LARGE):
+            rng = np.random.default_rng(draw)
+            for i, row in enumerate(rows.tolist()):
+                positions = self.phenomap.positions_of(row)
+                positions = rng.choice(positions, self._largest, replace=False)
+                wells = np.searchsorted(space.positions, positions)
+                drawn[draw, i] = self._average(space.aligned(wells), axis=0)
+        return drawn
 
     def _comparable(self, vectors: Array) -> Array:
         """Vectors in double precision, at length 1 where cosines are compared."""
@@ -213,17 +236,6 @@ class NullOfPairs:
         if self.phenomap.spec.average == "median":
             return np.asarray(np.median(aligned, axis=axis))
         return np.asarray(aligned.mean(axis=axis, dtype=np.float64))
-
-    def _averages(self, rows: Array, rng: np.random.Generator) -> Array:
-        """Averages of entries over as many wells as enough others have at most."""
-        averages = np.empty((len(rows), self.space.dimension))
-        for i, row in enumerate(rows.tolist()):
-            positions = self.phenomap.positions_of(row)
-            if len(positions) > self._largest:
-                positions = rng.choice(positions, self._largest, replace=False)
-            wells = np.searchsorted(self.space.positions, positions)
-            averages[i] = self._average(self.space.aligned(wells), axis=0)
-        return averages
 
     def _counts_without(self, size: int, other: int, group: int) -> Array:
         """Histogram of the pairs in which a perturbation has no part."""
@@ -291,9 +303,7 @@ class NullOfPairs:
         return self._pools[size]
 
     def _kept(self, name: str, build: Callable[[], dict[str, Array]]) -> dict[str, Array]:
-        if not self.align:
-            return build()
-        return self.phenomap.kept(f"{name} {self.metric} {self.align}", build)
+        return self.phenomap.kept(f"{name} {self.metric} {self.vectors.align}", build)
 
     def _drawn(self, entries: Array, n: int, most: int) -> dict[str, Array]:
         rng = np.random.default_rng(n)
@@ -303,12 +313,12 @@ class NullOfPairs:
             rng.choice(self.phenomap.positions_of(int(entry)), n, replace=False)
             for entry in entries
         ]
-        positions = np.array(drawn, dtype=np.int64).reshape(-1, n)
-        wells = np.searchsorted(self.space.positions, positions)
-        vectors = np.empty((len(entries), self.space.dimension))
+        positions, space = np.array(drawn, dtype=np.int64).reshape(-1, n), self.vectors.space()
+        wells = np.searchsorted(space.positions, positions)
+        vectors = np.empty((len(entries), self.vectors.dimension))
         for start in range(0, len(entries), max(1, 65536 // n)):
             part = slice(start, start + max(1, 65536 // n))
-            aligned = self.space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
+            aligned = space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
             vectors[part] = self._average(aligned, axis=1)
         return {"vectors": self._comparable(vectors), "group": self.phenomap.groups[entries]}
 
