@@ -122,7 +122,7 @@ class Judge:
         """percentile, p_value, q_value, what these compare with, and p_same_plate."""
         query, opposite = asked.query, asked.opposite
         report(0, 0, "comparing with pairs of different perturbations")
-        share = self._share(asked.metric)
+        share = self._share(asked.metric, report)
         percentile = np.full(len(found), np.nan)
         directed = self._map.has_direction
         known = np.flatnonzero(directed[found] & directed[query])
@@ -172,9 +172,11 @@ class Judge:
             self._nulls[metric] = Nulls(self._map, self.layout, self.across, metric)
         return self._nulls[metric]
 
-    def _share(self, metric: str) -> NullOfPairs:
+    def _share(self, metric: str, report: Progress) -> NullOfPairs:
         if metric not in self._shares:
-            self._shares[metric] = NullOfPairs(self._map, OwnVectors(self._map), metric)
+            share = NullOfPairs(self._map, OwnVectors(self._map), metric)
+            share.prepare(report)
+            self._shares[metric] = share
         return self._shares[metric]
 
     def _plate_null(self, metric: str) -> NullOnPlates:
@@ -213,10 +215,8 @@ class Judge:
         is_raw = self._map.align == "none"
         suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
         artifacts = np.zeros(len(found), dtype=bool)
-        if not suspects.any():
-            return artifacts
-        null = self._other_null(asked.metric, report)
-        if null is None:
+        null = self._other_null(asked.metric, report)  # at once, so that it is kept
+        if null is None or not suspects.any():
             return artifacts
         rows = found[suspects]
         average = null.vectors.averages
@@ -236,7 +236,9 @@ class Judge:
             except MapError:  # too few controls: nothing to compare with
                 self._other[metric] = None
             else:
-                self._other[metric] = NullOfPairs(self._map, vectors, metric)
+                other = NullOfPairs(self._map, vectors, metric)
+                other.prepare(report)
+                self._other[metric] = other
         return self._other[metric]
 
 

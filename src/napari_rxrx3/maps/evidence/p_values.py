@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -79,11 +80,11 @@ def benjamini_hochberg(p: Array) -> Array:
     """q-values of a list of p-values, float (n,): the smallest false discovery rate at which
     each would be called; NaN where p is, which do not count.
     """
-    from scipy.stats import false_discovery_control  # takes a second to load
-
     q = np.full(len(p), np.nan)
-    known = ~np.isnan(p)
-    q[known] = false_discovery_control(p[known], method="bh")
+    known = np.flatnonzero(~np.isnan(p))  # not scipy's, which takes a second to load
+    order = known[np.argsort(p[known], kind="stable")]
+    scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
+    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
     return q
 
 
@@ -124,6 +125,15 @@ class NullOfPairs:
     metric: str
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
+
+    def prepare(self, progress: Progress) -> None:
+        """Draw what most questions need, so that it is kept for all of them."""
+        sizes, counts = np.unique(self.phenomap.n_wells, return_counts=True)
+        is_common = (counts >= _COMMON * len(self.phenomap.n_wells)) & (sizes <= self._largest)
+        common = sizes[is_common].tolist()
+        for done, (size, other) in enumerate(combinations_with_replacement(common, 2)):
+            progress(done, len(common) * (len(common) + 1) // 2, "averaging fewer wells")
+            self._counts_without(size, other, -1)
 
     def p_values(
         self,
@@ -351,17 +361,21 @@ class NullOnPlates:
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
+        quarters = np.floor(4 * shared + ROUNDING) / 4
+        nulls: dict[tuple[int, float], Array] = {}
         p = np.full(len(rows), np.nan)
-        for i, row in enumerate(rows):
-            if shared[i] <= 0:
-                continue  # they share no plate
-            quarter = np.floor(4 * shared[i] + ROUNDING) / 4
-            on_plates = without & (pairs.overlap >= quarter - ROUNDING)
-            alike = on_plates & pairs.are_of_sizes(mine, sizes[row])
-            null = pairs.closeness[alike]
+        for i in np.flatnonzero(shared > 0).tolist():  # the others share no plate
+            key = int(sizes[rows[i]]), float(quarters[i])
+            if key not in nulls:
+                on_plates = without & (pairs.overlap >= key[1] - ROUNDING)
+                nulls[key] = np.sort(pairs.closeness[on_plates & pairs.are_of_sizes(mine, key[0])])
+            null = nulls[key]
             rounding = ROUNDING * (1 if self.metric == "cosine" else abs(closeness[i]))
-            excess = closeness[i] - null if opposite else null - closeness[i]
-            p[i] = add_one_p((excess >= -rounding).sum(), len(null))
+            if opposite:
+                n_as_extreme = np.searchsorted(null, closeness[i] + rounding, side="right")
+            else:
+                n_as_extreme = len(null) - np.searchsorted(null, closeness[i] - rounding)
+            p[i] = add_one_p(n_as_extreme, len(null))
         return p
 
     def _overlap(self, a: Array, b: Array) -> Array:
