@@ -101,7 +101,8 @@ class NeighborModel(QAbstractTableModel):
         neighbor, column = self.neighbors[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             text = _texts(neighbor)[column]
-            is_to_come = not self._is_scored and column in (_Q, _DOUBTS) and not text
+            is_judged = column == _Q and neighbor.compared_with
+            is_to_come = not (self._is_scored or text or is_judged) and column in (_Q, _DOUBTS)
             return "…" if is_to_come and not neighbor.flags else text
         if role == Qt.ItemDataRole.DecorationRole and column == _PICTURE:
             return self._icon(neighbor.well)
@@ -298,9 +299,9 @@ def _of_unrelated(neighbor: Neighbor) -> str:
     if not math.isnan(neighbor.p_value):
         share = percent(neighbor.p_value)
         return f"p {neighbor.p_value:.2g}: of unrelated {pairs}, {share} are as alike (n = {n:,})"
-    if n:
+    if n >= 100:
         return f"no p: the {n:,} pairs of {pairs} follow no null; the percentile alone is left"
-    return f"no p: there are too few pairs of {pairs} to compare with"
+    return f"no p: there are too few unrelated {pairs} to compare with (n = {n})"
 
 
 def comes_back(neighbor: Neighbor) -> str:

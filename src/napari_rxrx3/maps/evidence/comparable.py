@@ -48,7 +48,7 @@ _N_KINDS = 3
 
 _ALL_PAIRS_OF = 900
 _SAMPLE = 200_000
-_ENOUGH, _OWN = 1000, 200
+_ENOUGH, _OWN, _FEWEST = 1000, 200, 10
 _BLOCK = 16_384
 
 _KINDS_IN_WORDS = ("compounds", "pairs of a gene and a compound", "genes")
@@ -88,6 +88,28 @@ class Comparable:
         return z
 
 
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """Pairs of one sort: their median product, what is compared of them in order, and its null;
+    None where their shares are counted.
+    """
+
+    product: float
+    values: Array
+    null: EmpiricalNull | None
+
+    def share(self, values: Array, opposite: bool) -> Array:
+        """The share of these pairs that are as alike; NaN where they are too few to say that."""
+        if len(self.values) < _FEWEST:
+            return np.full(len(values), np.nan)
+        rounding = ROUNDING * np.maximum(np.abs(values), 1)
+        if opposite:
+            n = np.searchsorted(self.values, values + rounding, side="right")
+        else:
+            n = len(self.values) - np.searchsorted(self.values, values - rounding, side="left")
+        return add_one_p(n, len(self.values))
+
+
 class Nulls:
     """Empirical nulls of the strata of one map.
 
@@ -99,8 +121,7 @@ class Nulls:
         self._entries, self._layout = entries, layout
         self._across, self._metric = across, metric
         self._sample: Comparable | None = None
-        self._found: dict[tuple[int, int, int, bool], tuple[float, EmpiricalNull | None]] = {}
-        self._counted: dict[tuple[int, int, int], Array] = {}
+        self._found: dict[tuple[int, int, int, bool], _Compared] = {}
 
     def p_values(
         self,
@@ -118,7 +139,7 @@ class Nulls:
         p : float (m,)
             NaN where there are too few pairs to compare with, or no null fits them.
         n : int (m,)
-            Pairs that were compared with; 0 where they are too few.
+            Pairs that were compared with.
         stratum : int (m,)
             What `in_words` takes; negative where there is no null that fits.
         """
@@ -132,19 +153,19 @@ class Nulls:
             here = np.flatnonzero(code == each)
             one = pairs.some(here)
             at = int(one.stratum[0]), int(one.size[0]), int(one.other[0])
-            if self._metric != "cosine":
-                p[here], n[here] = self._share_of(sample, at, one.value, opposite)
-                continue
-            product, null = self._null(sample, *at, opposite)
-            if null is not None:
-                scaled[here] = (one.z(product) - null.center) / null.width
-                n[here], fits[here] = null.n, null.fits
+            with_these = self._compared_with(sample, *at, opposite)
+            z, n[here] = one.z(with_these.product), len(with_these.values)
+            if with_these.null is None:
+                p[here] = with_these.share(z, opposite)
+            else:
+                scaled[here] = (z - with_these.null.center) / with_these.null.width
+                fits[here] = with_these.null.fits
         self._scale_by_own(query, rows, pairs.stratum, scaled, opposite)
         known = ~np.isnan(scaled) & fits
         p[known] = EmpiricalNull(0.0, 1.0, 0, True).p_values(scaled[known], opposite)
         directed = self._entries.has_direction
         p[~(directed[rows] & directed[query])] = np.nan
-        return p, n, np.where(fits & (n > 0), pairs.stratum, -1 - pairs.stratum)
+        return p, n, np.where(fits, pairs.stratum, -1 - pairs.stratum)
 
     @staticmethod
     def in_words(stratum: int) -> str:
@@ -231,9 +252,9 @@ class Nulls:
 
     # -- the nulls ---------------------------------------------------------------------------------
 
-    def _null(
+    def _compared_with(
         self, sample: Comparable, stratum: int, size: int, other: int, opposite: bool
-    ) -> tuple[float, EmpiricalNull | None]:
+    ) -> _Compared:
         key = (stratum, size, other, opposite)
         if key not in self._found:
             pairs = _nearest_sizes(_of_stratum(sample, stratum), size, other)
@@ -241,29 +262,11 @@ class Nulls:
             product = 0.0
             if within.any():
                 product = float(np.median(pairs.value[within] / pairs.inverse[within]))
-            self._found[key] = product, fit_null(pairs.z(product), opposite)
+            z = np.sort(pairs.z(product))
+            # distances hang on how strong both are: what is unrelated is no bell
+            null = fit_null(z, opposite) if self._metric == "cosine" else None
+            self._found[key] = _Compared(product, z, null)
         return self._found[key]
-
-    def _share_of(
-        self, sample: Comparable, at: tuple[int, int, int], closeness: Array, opposite: bool
-    ) -> tuple[Array, int]:
-        """The share of pairs of a stratum that are as close, and their number.
-
-        Distances hang on how strong both are: what is unrelated is no bell.
-        """
-        if at not in self._counted:
-            stratum, size, other = at
-            pairs = _nearest_sizes(_of_stratum(sample, stratum), size, other)
-            self._counted[at] = np.sort(pairs.value)
-        null = self._counted[at]
-        if len(null) < MIN_PAIRS:
-            return np.full(len(closeness), np.nan), 0
-        rounding = np.abs(closeness) * ROUNDING
-        if opposite:
-            n_as_far = np.searchsorted(null, closeness + rounding, side="right")
-            return add_one_p(n_as_far, len(null)), len(null)
-        n_below = np.searchsorted(null, closeness - rounding, side="left")
-        return add_one_p(len(null) - n_below, len(null)), len(null)
 
     def _opened(self, progress: Progress) -> Comparable:
         if self._sample is None:
