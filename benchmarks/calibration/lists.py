@@ -209,7 +209,7 @@ def _complexes(seeds: Sequence[int]) -> Part:
     words = (
         f"Complexes of {sizes} genes of effect 1 among 160 genes of the effect that the row says. "
         "*power* is the share of members with q <= .05 in lists that have all members first; "
-        "*false* the share of others among what is called in the lists of members; *all lists* counts "
+        "*false* the share of others among what their lists call; *all lists* counts "
         f"those of {_OTHERS} other genes as well."
     )
     return Part("Planted complexes", words, rows)
