@@ -207,7 +207,7 @@ _COLUMN_TIPS = (
     "counts the whole list that was searched, not only the rows shown. Empty: no null fits, or "
     "there are too few pairs to compare with; the tooltip of the row says which",
     "Comes back: how near the top it is when the two are compared across experiments, where they "
-    "share no controls. Of unrelated ones 5 % are among the top 5 %. – : there are no two "
+    "share no controls. About 5 % of unrelated ones are among the top 5 %. – : there are no two "
     "experiments to compare across",
     "Reasons to doubt",
 )
