@@ -143,6 +143,7 @@ def test_what_shares_no_experiment_cannot_be_alike_only_in_those_it_shares(data:
         assert not is_doubted[~known].any()
         assert (table.loc[is_doubted, "across_rank"] > 0.05).all()
         assert (table.loc[is_doubted, "percentile"] <= 0.05).all()
+        assert not (table.loc[is_doubted, "q_value"] <= 0.05).any()
 
 
 # --- in order ----------------------------------------------------------------------------------

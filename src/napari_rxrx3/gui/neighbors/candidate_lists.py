@@ -22,8 +22,8 @@ __all__ = ["LISTS", "ORDERS", "WELLS", "tagged", "well_candidates", "with_neighb
 ORDERS = {
     "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
     "across experiments": (
-        "most alike across experiments",
-        "Those that look most like it where the two share no experiment, and so no controls",
+        "alike across experiments",
+        "The most alike across experiments, where the two share no controls",
     ),
     "opposite": ("most unlike", "The perturbations that look least like it"),
     "strongest": ("strongest", "Of the whole map those with the strongest effect"),
@@ -56,7 +56,7 @@ def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
     if not isnan(neighbor.q_value):
         numbers.append(f"q {small(neighbor.q_value)}")
     if not isnan(neighbor.across_rank):
-        numbers.append(f"top {percent(neighbor.across_rank)}")
+        numbers.append(percent(neighbor.across_rank))
     if neighbor.other_doses:
         numbers.append(f"+{neighbor.other_doses}")
     doubts: tuple[str, ...] = ()

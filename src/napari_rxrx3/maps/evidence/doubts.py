@@ -199,7 +199,8 @@ class Judge:
             "only unaligned": self._only_unaligned(asked, found, verdicts["percentile"], report),
             "same experiments": (across.n_shared[found] > 0)
             & (verdicts["percentile"] <= LEVEL_OF_DOUBT)
-            & (verdicts["across_rank"] > LEVEL_OF_DOUBT),
+            & (verdicts["across_rank"] > LEVEL_OF_DOUBT)
+            & ~(verdicts["q_value"] <= LEVEL_OF_DOUBT),
         }
         flags = []
         for place, row in enumerate(found.tolist()):
