@@ -492,7 +492,7 @@ def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> 
 
 
 def open_tab(window: Window) -> None:
-    window.click(window.neighbors.panel.embedding)
+    window.click(window.neighbors.panel.question.embedding)
     tabs = window.neighbors.embedding.tabs
     bar = tabs.tabBar()
     place = bar.tabRect(tabs.indexOf(window.panel)).center()

@@ -198,7 +198,7 @@ def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> N
     assert session.plate == PlateId("compound-001", 1)
     assert session.well_row(session.well)["treatment"] == "Alphanib"
     assert session.tiles[0].well_id == session.well
-    assert window.neighbors.panel.key.text() == "Alphanib 2.5 µM"
+    assert window.neighbors.panel.question.key.text() == "Alphanib 2.5 µM"
     assert page(window).view._current == keys(window).index("Alphanib@2.5")
 
 

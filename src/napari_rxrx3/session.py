@@ -491,6 +491,17 @@ class Session:
         """The well to show for a perturbation, of this experiment if there is one."""
         return self.picture_finder()(positions)
 
+    @property
+    def map_spec(self) -> MapSpec | None:
+        """The map that the query goes to, by the name of its vectors; None without a data set.
+
+        As long as it is not known which vectors are the default they have no name.
+        """
+        if self.dataset is None:
+            return None
+        spec = spec_of(self.query)
+        return replace(spec, embedding=spec.embedding or self.dataset.known_default or "")
+
     def picture_finder(self) -> Callable[[np.ndarray[Any, Any]], str | None]:
         """`picture_of` for threads: it stays with this data set when another is opened."""
         dataset = self.dataset

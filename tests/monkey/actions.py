@@ -206,7 +206,7 @@ def find(monkey: Monkey) -> str:
 def ask_for_neighbors(monkey: Monkey) -> str:
     text = monkey.dice.choice((*monkey.names, *JUNK))
     panel = monkey.neighbors.panel
-    key = panel.key
+    key = panel.question.key
     monkey.neighbors.tabs.setCurrentWidget(panel)
     monkey.type(key, text)
     monkey.press(key, Key.Key_Return)
@@ -215,8 +215,8 @@ def ask_for_neighbors(monkey: Monkey) -> str:
 
 def look_at_a_neighbor(monkey: Monkey) -> str:
     """A click shows it beside the query, a double-click asks for it."""
-    panel = monkey.neighbors.panel
-    monkey.neighbors.tabs.setCurrentWidget(panel)
+    monkey.neighbors.tabs.setCurrentWidget(monkey.neighbors.panel)
+    panel = monkey.neighbors.panel.candidates
     as_pictures = monkey.dice.random() < 0.5
     panel._turn_to(panel.strip if as_pictures else panel.table)
     return monkey.click_a_row(panel.strip.view if as_pictures else panel.table)
@@ -224,7 +224,7 @@ def look_at_a_neighbor(monkey: Monkey) -> str:
 
 def list_other_candidates(monkey: Monkey) -> str:
     name = monkey.dice.choice(tuple(LISTS))
-    monkey.neighbors.panel.show_list(name)
+    monkey.neighbors.panel.candidates.show_list(name)
     return name
 
 

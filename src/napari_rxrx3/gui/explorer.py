@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QMenu,
@@ -21,6 +21,7 @@ from napari_rxrx3.core.errors import printable
 from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
+from napari_rxrx3.gui.dock_widget import DockWidget
 from napari_rxrx3.gui.docks import EXPLORER, WIDTH
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.focus import tab_in_reading_order
@@ -34,9 +35,8 @@ from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import Column, OnDestroyed, call_later, tool_button
+from napari_rxrx3.gui.widgets import Column, add_tabs, call_later, tool_button
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.gui.workspace import workspace_of
 from napari_rxrx3.strips.wells import typical_well
 
 if TYPE_CHECKING:
@@ -47,29 +47,14 @@ __all__ = ["ExplorerWidget"]
 
 _LEAST_TABS = 220
 
-_TABS = {
-    "Hits": "Walk through wells, tag them and note what you see (H)",
-    "Numbers": "The perturbation in numbers, and the well beside controls, replicates, doses",
-    "Where it is": "The plates that hold what was found",
-}
 
-
-class ExplorerWidget(QWidget):
-    """RxRx3 Explorer. All docks of one viewer show the same session.
-
-    Opened for the first time it brings the dock of neighbors along.
-    """
+class ExplorerWidget(DockWidget):
+    """RxRx3 Explorer. Opened for the first time it brings the dock of neighbors along."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.workspace = workspace_of(napari_viewer)
-        self.workspace.docks.make_room(EXPLORER)
-        self.session = self.workspace.session
-        self._was_shown = False
+        super().__init__(napari_viewer, EXPLORER, parent)
+        tasks = self.background
         self._found: Found | None = None
-        self.background = tasks = self.workspace.background.part()
-        self._at_end = OnDestroyed(self, self.background.close)
-        self._connections = tasks.connections(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -92,33 +77,17 @@ class ExplorerWidget(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 720)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if not self._was_shown:
-            self._was_shown = True
-            call_later(self, self._take_place)
-            call_later(self, self.share.start)
-
-    def event(self, event: QEvent) -> bool:
-        closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
-        if closed and self._was_shown:
-            self._end()
-        return super().event(event)
-
     def _end(self) -> None:
-        """The dock was closed: napari only orphans its widget, so it ends itself."""
-        self.background.end()
+        super()._end()
         self.workspace.docks.unfold_layers()
-        call_later(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
             call_later(self.cheat_sheet, self.cheat_sheet.deleteLater)
 
     def _take_place(self) -> None:
-        if not self.isVisible():  # closed in the meantime
-            return
         docks = self.workspace.docks
         docks.place(self, EXPLORER, WIDTH)
         docks.open_neighbors()
+        self.share.start()
 
     def open_path(self, path: str) -> None:
         """Open a data set, or what was saved of a session, in the background."""
@@ -126,11 +95,6 @@ class ExplorerWidget(QWidget):
             self.share.sessions.open(path)
         else:
             self.workspace.open_path(path)
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        return self.workspace.is_settled
 
     def _make_header(self) -> None:
         self.open_button = tool_button("folder_open", "Open another data set")
@@ -165,14 +129,17 @@ class ExplorerWidget(QWidget):
         header.addWidget(self.share.button)
         header.addWidget(self.help_button)
         self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
         self.tabs.setMinimumHeight(_LEAST_TABS)  # whichever is in front
-        bar = self.tabs.tabBar()  # else napari's style paints what is left of it like one more tab
-        bar.setExpanding(True)
-        bar.setDrawBase(False)
-        panels = (self.hits, self.numbers, self.found)
-        for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
-            self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
+        self.tabs.tabBar().setExpanding(True)
+        numbers = "The perturbation in numbers, and the well beside controls, replicates, doses"
+        add_tabs(
+            self.tabs,
+            {
+                "Hits": (self.hits, "Walk through wells, tag them and note what you see (H)"),
+                "Numbers": (self.numbers, numbers),
+                "Where it is": (self.found, "The plates that hold what was found"),
+            },
+        )
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)

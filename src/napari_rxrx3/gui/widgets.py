@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fonticon_mdi7 import MDI7
@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QMenu,
     QScrollArea,
+    QTabWidget,
     QToolButton,
     QToolTip,
     QVBoxLayout,
@@ -27,6 +28,7 @@ __all__ = [
     "Connections",
     "OnDestroyed",
     "TooltipByPlace",
+    "add_tabs",
     "call_later",
     "form_menu",
     "is_key_override",
@@ -55,6 +57,14 @@ def let_shrink(box: QComboBox) -> None:
     """Let a combo box be narrower than its longest entry, so that the dock can be narrow."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(6)
+
+
+def add_tabs(tabs: QTabWidget, panels: Mapping[str, tuple[QWidget, str]]) -> None:
+    """Fill the tabs of a dock with panels and their tooltips, by name."""
+    tabs.setDocumentMode(True)
+    tabs.tabBar().setDrawBase(False)  # else napari's style paints the rest like one more tab
+    for name, (panel, tip) in panels.items():
+        tabs.setTabToolTip(tabs.addTab(panel, name), tip)
 
 
 def call_later(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication, QShowEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.compare.comparison import (
@@ -22,12 +22,13 @@ from napari_rxrx3.gui.compare.comparison import (
     rows_of,
 )
 from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
-from napari_rxrx3.gui.results import ResultTable, save_text
+from napari_rxrx3.gui.question_panel import QuestionPanel
+from napari_rxrx3.gui.results import ResultTable, ask_for_csv, save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec, spec_of
+from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
@@ -35,21 +36,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ComparePanel"]
 
-_TASK = "compare"
 _HINT = "Ask about a perturbation: what is nearest to it in two maps is set side by side here."
 
 
-class ComparePanel(QWidget):
+class ComparePanel(QuestionPanel):
     """Lists what is nearest to the session's query in two maps, A and B.
 
-    A starts as the map of the neighbor list and follows it, B as another one. Nothing is computed
-    while the panel is hidden.
+    A starts as the map of the neighbor list and follows it, B as another one.
     """
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._tasks = session, tasks
-        self._connections = tasks.connections(self)
+        super().__init__(session, tasks, "compare", parent)
         self._asked: TwoMaps | None = None
         self._answer: TwoAnswers | None = None
         self._followed: MapSpec | None = None
@@ -64,11 +61,7 @@ class ComparePanel(QWidget):
         self.table.setToolTip("The nearest of either map. A row: side by side. Enter: ask for it.")
         self._lay_out()
         self._connect()
-        self._on_dataset(session.dataset)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._refresh()
+        self._follow_session()
 
     def to_csv(self, delimiter: str = ",") -> str:
         """The rows as CSV, with the question and what came out in every row."""
@@ -94,34 +87,25 @@ class ComparePanel(QWidget):
         layout.addWidget(self.table, 1)
 
     def _connect(self) -> None:
-        self._connections.connect(self._session.query_changed, self._on_query)
-        self._connections.connect(self._session.dataset_changed, self._on_dataset)
-        self._connections.connect(self._session.wells_changed, self._on_wells)
         self.a.changed.connect(self._on_a)
         self.b.changed.connect(self._on_b)
         self.table.chosen.connect(self._show_beside)
         self.table.activated_row.connect(self._ask_about)
         self.copy.clicked.connect(self._copy)
-        self._tasks.stopped.connect(self._on_stopped)
         self.save.clicked.connect(self._save)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        self._tasks.cancel(_TASK)
+        self._tasks.cancel(self._task)
         self._asked = self._followed = None
         self._b_is_chosen = False
         self._show_nothing(_HINT)
         self._on_query(self._session.query)
 
-    def _on_wells(self, dataset: Dataset | None) -> None:
-        self._on_query(self._session.query)  # by now it is known which vectors are the default
-
     def _on_query(self, query: Query) -> None:
-        dataset = self._session.dataset
-        if dataset is None:
+        dataset, spec = self._session.dataset, self._session.map_spec
+        if dataset is None or spec is None:
             return
         names = list(dataset.embeddings)
-        default = dataset.known_default or ""
-        spec = replace(spec_of(query), embedding=query.embedding or default)
         for choice in (self.a, self.b):
             choice.set_embeddings(names)
         if spec != self._followed:
@@ -144,8 +128,8 @@ class ComparePanel(QWidget):
 
     def _refresh(self, again: bool = False) -> None:
         """Compare, if the panel is seen and this is another question than the last one."""
-        dataset, query = self._session.dataset, self._session.query
-        if not self.isVisible() or dataset is None or not query.key:
+        dataset, query = self._seen_dataset, self._session.query
+        if dataset is None or not query.key:
             return
         opposite = query.order == "opposite"
         if dataset.known_default is None and dataset.embeddings:
@@ -156,7 +140,7 @@ class ComparePanel(QWidget):
             return
         self._asked = question
         if question.a == question.b:
-            self._tasks.cancel(_TASK)
+            self._tasks.cancel(self._task)
             self._show_nothing("A and B are the same map: choose something else in one of them.")
             return
         self._run(dataset, question, query.well)
@@ -166,15 +150,13 @@ class ComparePanel(QWidget):
         picture_of = self._session.picture_finder()
 
         def work(progress: Progress) -> TwoAnswers:
-            progress(0, 0, text)  # stops a question that was overtaken while it waited
             return compared(dataset, question, well, picture_of, progress)
 
         self._show_nothing(f"Comparing by {question.key} …")
-        self._tasks.run(_TASK, work, self._show_answer, self._show_nothing, text)
+        self._ask(work, self._show_answer, self._show_nothing, text)
 
-    def _on_stopped(self, task: str) -> None:
-        if task == _TASK:
-            self._show_nothing("Stopped. Choose something in A or B to compare them.")
+    def _on_stopped(self) -> None:
+        self._show_nothing("Stopped. Choose something in A or B to compare them.")
 
     def _show_nothing(self, sentence: str) -> None:
         self._answer = None
@@ -206,11 +188,9 @@ class ComparePanel(QWidget):
         self._session.say(f"Copied {count(len(self.table.rows()), 'row')}.")
 
     def _save(self) -> None:
-        path = QFileDialog.getSaveFileName(
-            self, "Save the comparison", "two maps compared.csv", "CSV (*.csv)"
-        )[0]
-        if path:
-            self.save_csv(Path(path))
+        path = ask_for_csv(self, "Save the comparison", "two maps compared.csv")
+        if path is not None:
+            self.save_csv(path)
 
 
 def _with_rest_of(spec: MapSpec, query: MapSpec) -> MapSpec:
