@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QToolButton
 
 from builders import Screen, Store, control_row, dose_row, guide_row, noise, served, smooth
 from napari_rxrx3.core.mosaic import hatch_level
@@ -209,10 +209,14 @@ def test_neighbors_appear_with_pictures(window: Window) -> None:
     assert set(names[:2]) == {"Bortezomib@0.25", "PSMB5"}
     window.session.ask(all_doses=False)
     window.settle()
-    icon = model.data(model.index(0, 1), Qt.ItemDataRole.DecorationRole)
-    assert not icon.isNull()
-    window.neighbors.panel.candidates.kind.setCurrentIndex(1)
-    window.neighbors.panel.candidates.kind.activated.emit(1)
+    candidates = window.neighbors.panel.candidates
+    role = Qt.ItemDataRole.DecorationRole
+    assert model.data(model.index(0, 1), role) is None, "nothing is read for a list nobody sees"
+    window.click(candidates.as_list)
+    window.settle()
+    assert not model.data(model.index(0, 1), role).isNull()
+    candidates.kind.setCurrentIndex(1)
+    candidates.kind.activated.emit(1)
     window.settle()
     assert model.neighbors[0].key == "PSMB5"
     assert all(neighbor.kind == "CRISPR" for neighbor in model.neighbors)
@@ -324,19 +328,26 @@ def test_finding_lights_up_wells_and_lists_plates(window: Window) -> None:
     window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
     window.settle()
     assert window.explorer.find.text() == "TUBB"
-    found = window.explorer.found
-    assert [row.split(":")[0] for row in found.rows()] == ["gene-001 plate 1", "gene-001 plate 2"]
+    find = window.explorer.find
+    button = next(b for b in find.findChildren(QToolButton) if b.defaultAction() is find.where)
+    assert "on 2 plates" in button.toolTip()
+    popup = find._completer.popup()
     wells = window.session.dataset.wells
     tubb = wells[wells["gene"] == "TUBB"]
     for plate in (1, 2):
-        place = found.list.visualRect(found.list.model().index(plate - 1, 0)).center()
-        window.qtbot.mouseClick(found.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        window.click(button)
+        window.qtbot.waitUntil(popup.isVisible)
+        rows = ["gene-001 plate 1", "gene-001 plate 2"]
+        assert [row.split(":")[0] for row in find.rows()] == rows
+        place = popup.visualRect(popup.model().index(plate - 1, 0)).center()
+        window.qtbot.mouseClick(popup.viewport(), Qt.MouseButton.LeftButton, pos=place)
         window.settle()
         assert window.session.plate == ("gene-001", plate)
         assert window.shows(f"gene-001_{plate}_AA05")
         assert window.session.highlight == set(tubb.index[tubb["plate"] == plate])
-    window.explorer.find.clear()
+    find.clear()
     assert not window.session.highlight
+    assert not button.isVisible()
 
 
 def test_what_is_missing_is_hatched_and_said(

@@ -242,6 +242,7 @@ def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
     table = window.session.dataset.wells
     found = set(table.index[table["gene"] == "AURKB"]) - {window.session.well}
     assert {each.well for each in candidates(window)} == found
+    assert window.neighbors.panel.candidates.note.text().startswith("AURKB: ")
     find.clear()
     window.settle()
 

@@ -245,7 +245,9 @@ def test_what_was_found_lights_up_on_every_plate_that_one_looks_at(window: Windo
         window.qtbot.keyClick(window.map, Key.Key_PageDown)
         window.settle()
     assert len(set(seen)) == 3
-    assert len(window.explorer.found.rows()) == 3
+    window.explorer.find.show_plates()
+    assert len(window.explorer.find.rows()) == 3
+    window.explorer.find._completer.popup().hide()
     window.explorer.find.clear()
     assert not window.map._highlighted
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.compare.compare_panel import ComparePanel
+from napari_rxrx3.gui.compare.lists_page import ListsPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
@@ -191,7 +191,7 @@ def test_maps_of_unknown_vectors_are_not_compared(tmp_path: Path, qtbot: Any) ->
     screen.write_embeddings(tmp_path / "data" / "fewer.parquet")
     session, tasks = Session(), Tasks()
     group = TaskGroup(tasks)
-    panel = ComparePanel(session, group)
+    panel = ListsPage(session, group)
     qtbot.addWidget(panel)
     panel.show()
     dataset = rx.open_dataset(tmp_path / "data", tmp_path / "cache")
@@ -202,6 +202,6 @@ def test_maps_of_unknown_vectors_are_not_compared(tmp_path: Path, qtbot: Any) ->
     dataset.read_vectors()
     session.note_wells()
     qtbot.waitUntil(lambda: tasks.is_idle and bool(panel.table.rows()), timeout=20_000)
-    assert panel.a.spec.embedding == "embeddings"
+    assert panel.maps.a.spec.embedding == "embeddings"
     group.end()
     tasks.close(wait=True)

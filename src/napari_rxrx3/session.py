@@ -46,6 +46,11 @@ __all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "W
 class WellsByPlate(Protocol):
     """Wells that were found or chosen, of which those of a plate can be told."""
 
+    @property
+    def words(self) -> str:
+        """What they are, and how many."""
+        ...
+
     def on(self, plate: PlateId | None) -> list[str]:
         """Ids of those on a plate."""
         ...

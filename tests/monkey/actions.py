@@ -20,6 +20,7 @@ from monkey.files import (
 from monkey.on_the_map import (
     draw_around_points,
     point_at_a_picture,
+    point_at_pairs,
     press_a_key_of_the_map,
     turn_a_page,
 )
@@ -372,6 +373,7 @@ ACTIONS: dict[Action, float] = {
     turn_a_page: 3,
     draw_around_points: 3,
     point_at_a_picture: 3,
+    point_at_pairs: 1,
     press_a_key_of_the_map: 2,
     click_any_button: 8,
     choose_anything: 6,

@@ -25,7 +25,6 @@ from napari_rxrx3.gui.dock_widget import DockWidget
 from napari_rxrx3.gui.docks import EXPLORER, WIDTH
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.focus import tab_in_reading_order
-from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.numbers.numbers_panel import NumbersPanel
@@ -43,9 +42,14 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, SearchIndex
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["ExplorerWidget"]
+__all__ = ["TABS", "ExplorerWidget"]
 
 _LEAST_TABS = 220
+
+TABS = {
+    "Hits": "Walk through wells, tag them and note what you see (H)",
+    "Numbers": "The perturbation in numbers, and the well beside controls, replicates, doses",
+}
 
 
 class ExplorerWidget(DockWidget):
@@ -63,7 +67,6 @@ class ExplorerWidget(DockWidget):
         self.plate_panel = PlatePanel(self.session, tasks)
         self.hits = HitsPanel(self.session, tasks)
         self.numbers = NumbersPanel(self.session, tasks, self.workspace.arranger)
-        self.found = FoundPanel()
         self.status = StatusLine()
         self.share = ShareMenu(self.workspace, tasks, self)
         self.diagnostics = CopyDiagnostics(self.workspace, tasks, self)
@@ -131,15 +134,7 @@ class ExplorerWidget(DockWidget):
         self.tabs = QTabWidget()
         self.tabs.setMinimumHeight(_LEAST_TABS)  # whichever is in front
         self.tabs.tabBar().setExpanding(True)
-        numbers = "The perturbation in numbers, and the well beside controls, replicates, doses"
-        add_tabs(
-            self.tabs,
-            {
-                "Hits": (self.hits, "Walk through wells, tag them and note what you see (H)"),
-                "Numbers": (self.numbers, numbers),
-                "Where it is": (self.found, "The plates that hold what was found"),
-            },
-        )
+        add_tabs(self.tabs, (self.hits, self.numbers), TABS)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -172,7 +167,7 @@ class ExplorerWidget(DockWidget):
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
         self.plate_panel.map.clicked.connect(self._on_clicked)
-        self.found.well_chosen.connect(session.select_well)
+        self.find.well_chosen.connect(session.select_well)
         self.tabs.tabBarClicked.connect(self._on_tab_clicked)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         bind = workspace.keys.bind
@@ -210,10 +205,7 @@ class ExplorerWidget(DockWidget):
     def _on_found(self, found: Found) -> None:
         self._found = found
         self.session.light_up(found)
-        self.found.set_found(found)
         self.hits.queue_menu.set_found(found)
-        self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
-        self.tabs.setCurrentWidget(self.found)
         self._show_typical(found)
 
     def _show_typical(self, found: Found) -> None:
@@ -262,9 +254,7 @@ class ExplorerWidget(DockWidget):
         if self._found is not None and self.session.lit is self._found:
             self.session.light_up(())
         self._found = None
-        self.found.set_found(None)
         self.hits.queue_menu.set_found(None)
-        self.tabs.setTabVisible(self.tabs.indexOf(self.found), False)
 
     def _show_keys(self) -> None:
         """Lay the cheat sheet over the window, which the dock may have left for another one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fonticon_mdi7 import MDI7
@@ -59,11 +59,11 @@ def let_shrink(box: QComboBox) -> None:
     box.setMinimumContentsLength(6)
 
 
-def add_tabs(tabs: QTabWidget, panels: Mapping[str, tuple[QWidget, str]]) -> None:
-    """Fill the tabs of a dock with panels and their tooltips, by name."""
+def add_tabs(tabs: QTabWidget, panels: Sequence[QWidget], tips: Mapping[str, str]) -> None:
+    """Fill tabs with panels, with the name of each and what its tooltip says."""
     tabs.setDocumentMode(True)
     tabs.tabBar().setDrawBase(False)  # else napari's style paints the rest like one more tab
-    for name, (panel, tip) in panels.items():
+    for panel, (name, tip) in zip(panels, tips.items(), strict=True):
         tabs.setTabToolTip(tabs.addTab(panel, name), tip)
 
 

@@ -244,8 +244,11 @@ class CandidatesPanel(QWidget):
         lit = session.lit
 
         def work(progress: Progress) -> tuple[list[Candidate], str]:
-            listed = lit.everywhere() if name == "found" and lit is not None else wells
-            return well_candidates(name, dataset, well, query, listed, progress)
+            if name != "found" or lit is None:
+                return well_candidates(name, dataset, well, query, wells, progress)
+            found = lit.everywhere()
+            listed, note = well_candidates(name, dataset, well, query, found, progress)
+            return listed, f"{lit.words}. {note}".strip()
 
         def done(listed: tuple[list[Candidate], str]) -> None:
             self._show_candidates(*listed)
@@ -275,9 +278,13 @@ class CandidatesPanel(QWidget):
         button = self.as_pictures if view is self.strip else self.as_list
         button.setChecked(True)
         self.strip.controls.setVisible(view is self.strip)
+        self._request_thumbnails()
 
     def _request_thumbnails(self) -> None:
-        wells = [neighbor.well for neighbor in self._neighbors() if neighbor.well is not None]
+        """Read the pictures of the table, if it is what is turned to."""
+        is_seen = self.views.currentWidget() is self.table
+        listed = self._neighbors() if is_seen else []
+        wells = [neighbor.well for neighbor in listed if neighbor.well is not None]
         self.thumbnails.request(self._session.dataset, wells)
 
     def _on_limits(self, limits: object) -> None:

@@ -15,7 +15,12 @@ from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
 from napari_rxrx3.gui.widgets import add_tabs
 
-__all__ = ["NeighborsWidget"]
+__all__ = ["TABS", "NeighborsWidget"]
+
+TABS = {
+    "Neighbors": "Perturbations that look most like, or unlike, the one that is asked for",
+    "Map": "All entries in one picture, a heat map of some (M)",
+}
 
 
 class NeighborsWidget(DockWidget):
@@ -59,13 +64,7 @@ class NeighborsWidget(DockWidget):
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
         self.tabs.setTabPosition(QTabWidget.TabPosition.West)
-        add_tabs(
-            self.tabs,
-            {
-                "Neighbors": (self.panel, "Perturbations that look most like, or unlike, one"),
-                "Map": (self.map, "All entries in one picture, a heat map of some (M)"),
-            },
-        )
+        add_tabs(self.tabs, (self.panel, self.map), TABS)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 2, 2)
         layout.addWidget(self.tabs)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.words import count, key_in_words
-from napari_rxrx3.gui.map.pairs.answer import (
+from napari_rxrx3.gui.compare.pairs.answer import (
     PairQuestion,
     PairsAnswer,
     answered,
@@ -29,15 +29,15 @@ from napari_rxrx3.gui.map.pairs.answer import (
     in_words,
     wells_of,
 )
-from napari_rxrx3.gui.map.pairs.choice import PairsChoice
-from napari_rxrx3.gui.map.pairs.plot import PairsPlot
+from napari_rxrx3.gui.compare.pairs.choice import PairsChoice
+from napari_rxrx3.gui.compare.pairs.plot import PairsPlot
 from napari_rxrx3.gui.question_panel import QuestionPanel
 from napari_rxrx3.gui.results import ask_for_csv, save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec, Query
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ class PairsPage(QuestionPanel):
         super().__init__(session, tasks, "pairs", parent)
         self._asked: PairQuestion | None = None
         self._answer: PairsAnswer | None = None
-        self._followed: MapSpec | None = None
         self.choice, self.plot = PairsChoice(), PairsPlot()
         self.note = QLabel(_HINT)
         self.note.setWordWrap(True)
@@ -148,7 +147,6 @@ class PairsPage(QuestionPanel):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._tasks.cancel(_WELLS)
-        self._followed = None
         self.choice.forget()
         self.plot.show_all()
         self._show_nothing(_HINT)
@@ -163,9 +161,7 @@ class PairsPage(QuestionPanel):
         dataset, spec = self._session.dataset, self._session.map_spec
         if dataset is None or spec is None:
             return
-        if spec != self._followed:
-            self._followed = spec
-            self.choice.set_map(spec, list(dataset.embeddings))
+        if self.choice.maps.follow(spec, list(dataset.embeddings)):
             self._arrange()
         self._light_query()
         self._refresh()
