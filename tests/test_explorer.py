@@ -506,11 +506,13 @@ def test_two_viewers_are_independent(
     assert not second.viewer.layers
 
 
-def test_a_removed_layer_comes_back(window: Window) -> None:
+def test_a_removed_layer_comes_back_when_it_is_asked_for(window: Window) -> None:
     window.viewer.layers.remove(window.stains[2])
     window.click_well("D05")
-    assert len(window.stains) == 6
+    assert "3 Actin" not in [layer.name for layer in window.stains]
+    window.qtbot.keyClick(window.map, Qt.Key.Key_3)
     by_name = {layer.name: layer for layer in window.stains}
+    assert len(by_name) == 6
     planes = window.screen.planes["compound-001_1_D05"]
     assert np.array_equal(by_name["3 Actin"].data[:SIZE, :SIZE], planes[2])
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
@@ -18,7 +19,7 @@ from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.docks import NEIGHBORS, docked
 from napari_rxrx3.gui.napari_window import layer_docks_of
 from napari_rxrx3.strips import arrange
-from window import Window
+from window import Window, rgba_of
 
 LEFT, TAB = Qt.MouseButton.LeftButton, Qt.Key.Key_Tab
 SIZE = 64
@@ -289,6 +290,19 @@ def test_all_candidates_can_be_seen_in_the_canvas(window: Window) -> None:
     assert shown(window)[0] == query
     wells = [each.well for each in candidates(window) if each.well is not None]
     assert set(shown(window)) & set(wells) == set(wells[:6])
+
+
+def test_a_stain_alone_is_gray_as_in_the_canvas(window: Window) -> None:
+    strip = window.neighbors.panel.candidates.strip
+    colored = rgba_of(strip.picture(candidates(window)[0]))
+    assert not np.array_equal(colored[..., 0], colored[..., 2])
+    for _ in range(2):
+        window.qtbot.keyClick(window.map, Qt.Key.Key_2, Qt.KeyboardModifier.ShiftModifier)
+        window.settle()
+        pixels = rgba_of(strip.picture(candidates(window)[0]))
+        is_gray = bool((pixels[..., :1] == pixels[..., :3]).all())
+        assert is_gray == (window.explorer.workspace.layers.solo == 2)
+    assert np.array_equal(pixels, colored)
 
 
 def test_the_list_has_the_same_order(window: Window) -> None:

@@ -368,9 +368,9 @@ class CandidateStrip(QWidget):
         self.pictures.set_limits(limits)
         self._draw_again()
 
-    def set_shown(self, shown: tuple[bool, ...]) -> None:
-        """Draw these of the six stains."""
-        self.pictures.set_shown(shown)
+    def set_shown(self, shown: tuple[bool, ...], alone: int | None = None) -> None:
+        """Draw these of the six stains; the one that is shown alone, in gray."""
+        self.pictures.set_shown(shown, alone)
         self._draw_again()
 
     def picture(self, candidate: Candidate) -> QImage | None:

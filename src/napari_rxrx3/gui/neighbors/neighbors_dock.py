@@ -71,8 +71,12 @@ class NeighborsWidget(DockWidget):
         tab_in_reading_order(self)
 
     def _connect(self) -> None:
-        layers, strip = self.workspace.layers, self.panel.candidates.strip
-        self._connections.connect(layers.shown_changed, strip.set_shown)
-        strip.set_shown(layers.shown)
+        self._connections.connect(self.workspace.layers.shown_changed, self._on_shown)
+        self._on_shown()
         self.panel.question.embedding_wanted.connect(self.show_embedding)
         self.workspace.keys.bind(self, "M", self.show_map)
+
+    def _on_shown(self, shown: object = None) -> None:
+        """Draw the strip as the canvas is drawn."""
+        layers = self.workspace.layers
+        self.panel.candidates.strip.set_shown(layers.shown, layers.solo)
