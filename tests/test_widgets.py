@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt, QTimer
-from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QMouseEvent
+from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
 import napari_rxrx3
 from napari_rxrx3.gui.hits.note_line import NoteLine
+from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.neighbors.map_choice import MapChoice
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.gui.widgets import Connections, OnDestroyed, call_later
@@ -159,3 +160,22 @@ def test_an_event_that_is_taken_for_another_one_is_let_pass(qtbot: Any) -> None:
     escape.ignore()
     QApplication.sendEvent(line, escape)
     assert escape.isAccepted()
+
+
+def test_a_line_says_all_of_what_is_cut(qtbot: Any) -> None:
+    line, text = Line(), "strength 12.5, consistency 0.81, guide agreement 0.77"
+    qtbot.addWidget(line)
+    line.setText(text)
+    line.show()
+    for width, said in ((60, text), (1_000, "")):
+        line.resize(width, 20)
+        QToolTip.hideText()
+        place = QPoint(5, 5)
+        QApplication.sendEvent(
+            line, QHelpEvent(QEvent.Type.ToolTip, place, line.mapToGlobal(place))
+        )
+        assert said in QToolTip.text()
+        assert bool(QToolTip.text()) == bool(said)
+    line.setToolTip("something else")
+    line.resize(60, 20)
+    assert line.tooltip_at(QPoint()) == "something else"

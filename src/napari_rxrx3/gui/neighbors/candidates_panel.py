@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CandidatesPanel"]
 
+_LEAST_OF_LISTS = 90
+"""Width that the box with the names of the lists keeps."""
+
 
 class CandidatesPanel(QWidget):
     """Lists the answer of the map, or wells that belong to the current one.
@@ -110,6 +113,7 @@ class CandidatesPanel(QWidget):
 
     def _lay_out(self) -> None:
         let_shrink(self.kind)
+        self.order.setMinimumWidth(_LEAST_OF_LISTS)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.order)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MapQuestion"]
 
-_KEY_WIDTH = 170
+_KEY_WIDTHS = 90, 170
+"""Of the line for the perturbation, at least and at most."""
 _NOT_READ = "The vectors were not read. Press Enter above to read them and to see the neighbors."
 
 
@@ -76,7 +77,9 @@ class MapQuestion(QWidget):
         self.settings = MapSettings()
 
     def _lay_out(self) -> None:
-        self.key.setFixedWidth(_KEY_WIDTH)
+        least, most = _KEY_WIDTHS
+        self.key.setMinimumWidth(least)
+        self.key.setMaximumWidth(most)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
