@@ -286,6 +286,8 @@ def test_every_neighbor_has_the_picture_of_the_well_it_is_shown_by(
     window.qtbot.keyClicks(key, "GENE0")
     window.qtbot.keyClick(key, Qt.Key.Key_Return)
     window.settle()
+    window.click(window.neighbors.panel.candidates.as_list)
+    window.settle()
     model = window.neighbors.panel.candidates.model
     here = window.session.plate.experiment
     for row, neighbor in enumerate(model.neighbors):

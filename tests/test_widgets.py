@@ -16,9 +16,9 @@ from qtpy.QtGui import QHelpEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
 import napari_rxrx3
+from napari_rxrx3.gui.compare.map_choice import MapChoice
 from napari_rxrx3.gui.hits.note_line import NoteLine
 from napari_rxrx3.gui.line import Line
-from napari_rxrx3.gui.neighbors.map_choice import MapChoice
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.gui.widgets import Connections, OnDestroyed, call_later
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from superqt import QElidingLabel
 
 from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmarked
-from napari_rxrx3.gui.neighbors.map_choice import map_in_words
+from napari_rxrx3.gui.compare.map_choice import map_in_words
 from napari_rxrx3.gui.question_panel import QuestionPanel
 from napari_rxrx3.gui.results import ResultTable, ask_for_csv, save_text
 from napari_rxrx3.gui.widgets import tool_button

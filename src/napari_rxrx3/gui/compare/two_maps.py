@@ -8,7 +8,7 @@ from dataclasses import replace
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
+from napari_rxrx3.gui.compare.map_choice import MapChoice, another_map
 from napari_rxrx3.maps.spec import MapSpec
 
 __all__ = ["TwoMapsChoice"]
