@@ -21,6 +21,7 @@ from scipy.stats import spearmanr
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MapError, UnknownKey
+from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare.lists_page import ListsPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
@@ -551,6 +552,7 @@ def test_both_views_compare_the_same_maps(window: Window) -> None:
     compare = window.neighbors.embedding.compare
     pages, align = compare.pages, window.panel.maps.b.align
     assert not pages.is_made("pairs"), "nobody has looked at it"
+    assert not window.neighbors.embedding.findChildren(BenchmarkPanel)
     window.qtbot.keyClick(align, Qt.Key.Key_End)
     assert window.panel.maps.b.spec.align == "tvn"
     window.click(pages.buttons["pairs"])

@@ -512,6 +512,9 @@ def test_a_removed_layer_comes_back_when_it_is_asked_for(window: Window) -> None
     window.viewer.layers.remove(window.stains[2])
     window.click_well("D05")
     assert "3 Actin" not in [layer.name for layer in window.stains]
+    window.viewer.window._qt_window.activateWindow()
+    window.qtbot.waitUntil(window.viewer.window._qt_window.isActiveWindow, timeout=5000)
+    window.map.setFocus()
     window.qtbot.keyClick(window.map, Qt.Key.Key_3)
     by_name = {layer.name: layer for layer in window.stains}
     assert len(by_name) == 6

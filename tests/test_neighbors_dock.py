@@ -296,6 +296,10 @@ def test_a_stain_alone_is_gray_as_in_the_canvas(window: Window) -> None:
     strip = window.neighbors.panel.candidates.strip
     colored = rgba_of(strip.picture(candidates(window)[0]))
     assert not np.array_equal(colored[..., 0], colored[..., 2])
+    main = window.viewer.window._qt_window
+    main.activateWindow()
+    window.qtbot.waitUntil(main.isActiveWindow, timeout=5_000)
+    window.map.setFocus()
     for _ in range(2):
         window.qtbot.keyClick(window.map, Qt.Key.Key_2, Qt.KeyboardModifier.ShiftModifier)
         window.settle()

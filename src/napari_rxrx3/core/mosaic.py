@@ -68,7 +68,7 @@ class Mosaic:
     @property
     def gap(self) -> int:
         """Pixels between two tiles."""
-        return max(1, max(self.tile_shape) // 16) if len(self.tiles) > 1 else 0
+        return max(1, max(self.tile_shape) // 32) if len(self.tiles) > 1 else 0
 
     @property
     def shape(self) -> tuple[int, int]:
