@@ -61,6 +61,7 @@ class FindBox(QLineEdit):
         view = completer.popup()
         if isinstance(view, QListView):
             view.setUniformItemSizes(True)  # otherwise each of thousands of plates is measured
+            view.setParent(self, view.windowFlags())  # or it would not follow napari's theme
         self._completer = completer
         self.where = self.addAction(QIcon(), QLineEdit.ActionPosition.TrailingPosition)
         self.where.triggered.connect(self.show_plates)

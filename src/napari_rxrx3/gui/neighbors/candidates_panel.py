@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CandidatesPanel"]
 
-_LEAST_OF_LISTS = 90
-"""Width that the box with the names of the lists keeps."""
+_LEAST_WIDTHS = 110, 96
+"""That the boxes of lists and of kinds keep."""
 
 
 class CandidatesPanel(QWidget):
@@ -113,7 +113,8 @@ class CandidatesPanel(QWidget):
 
     def _lay_out(self) -> None:
         let_shrink(self.kind)
-        self.order.setMinimumWidth(_LEAST_OF_LISTS)
+        for box, least in zip((self.order, self.kind), _LEAST_WIDTHS, strict=True):
+            box.setMinimumWidth(least)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.order)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -23,6 +24,7 @@ from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
+from napari_rxrx3.gui.map.beside import BesideOrAbove
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
 from napari_rxrx3.gui.map.heat_map.sets import (
     HeatMapAnswer,
@@ -59,6 +61,8 @@ _HINT = (
     "How alike are they, each to each?\n\nType or paste genes, guides or compounds above and press "
     "Enter, or choose a set: what was chosen on the map, the neighbors, all doses of a compound."
 )
+_DIRECTIONS = (QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom)
+"""Of choices and tools, above the heat map and beside it."""
 _ORDER_WORDS = ("like beside like", "in the order given")
 _ORDER_TIP = (
     "Like beside like: hierarchical clustering (average linkage of 1 − cosine), its tree above the "
@@ -122,23 +126,29 @@ class HeatMapPage(QuestionPanel):
     # -- the widget -------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        top, middle = QHBoxLayout(), QHBoxLayout()
+        top, choice, tools = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.list, 1)
         top.addWidget(self.show_list)
         let_shrink(self.order)
-        middle.addWidget(self.sets)
-        middle.addWidget(self.order, 1)
+        choice.addWidget(self.sets)
+        choice.addWidget(self.order, 1)
         for button in (self.fit, self.copy, self.save_table, self.save_figure):
-            middle.addWidget(button)
+            tools.addWidget(button)
+        tools.addStretch(1)
+        middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        middle.addLayout(choice, 1)
+        middle.addLayout(tools)
+        parts = BesideOrAbove(self.view)
+        for row in (top, choice, middle):
+            row.setSpacing(4)
+        parts.column.addLayout(top)
+        parts.column.addLayout(middle)
+        parts.column.addWidget(self.note)
+        parts.column.addWidget(self.trouble)
+        parts.turned.connect(lambda beside: middle.setDirection(_DIRECTIONS[beside]))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for row in (top, middle):
-            row.setSpacing(4)
-            layout.addLayout(row)
-        layout.addWidget(self.note)
-        layout.addWidget(self.trouble)
-        layout.addWidget(self.view, 1)
+        layout.addWidget(parts)
 
     def _connect(self) -> None:
         self.list.entered.connect(self._show_list)

@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
+from napari_rxrx3.gui.map.beside import BesideOrAbove
 from napari_rxrx3.gui.map.points.coloring import (
     SIMILARITY,
     TAGS,
@@ -94,13 +95,13 @@ class MapPage(QuestionPanel):
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        parts = BesideOrAbove(self.view)
+        for widget in (self.controls, self.note, self.legend):
+            parts.column.addWidget(widget)
+        parts.turned.connect(self.controls.set_narrow)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.controls)
-        layout.addWidget(self.note)
-        layout.addWidget(self.view, 1)
-        layout.addWidget(self.legend)
+        layout.addWidget(parts)
 
     def _connect(self) -> None:
         follow, session = self._connections.connect, self._session
