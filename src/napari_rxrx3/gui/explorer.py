@@ -131,8 +131,7 @@ class ExplorerWidget(DockWidget):
         header.addWidget(self.open_button)
         header.addWidget(self.share.button)
         header.addWidget(self.help_button)
-        self.tabs = QTabWidget()
-        self.tabs.setMinimumHeight(_LEAST_TABS)  # whichever is in front
+        self.tabs = _Tabs()
         self.tabs.tabBar().setExpanding(True)
         add_tabs(self.tabs, (self.hits, self.numbers), TABS)
         browser = QWidget()
@@ -272,6 +271,13 @@ class ExplorerWidget(DockWidget):
         urls = event.mimeData().urls()
         if urls:
             open_in(self, paths_of(urls))
+
+
+class _Tabs(QTabWidget):
+    """As high as what needs most of it, whichever is in front: the plate above stays in place."""
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint().expandedTo(QSize(0, _LEAST_TABS))
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:
