@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QToolButton, QWidget
+from qtpy.QtWidgets import QApplication, QToolButton, QWidget
 
 import builders as b
 from mouse import drag, hover
@@ -188,6 +188,17 @@ def test_points_have_the_colors_of_what_they_are_colored_by(window: Window) -> N
 
 
 # --- one entry -----------------------------------------------------------------------------------
+
+
+def test_in_a_low_dock_the_picture_has_the_height(window: Window) -> None:
+    view, panel = page(window).view, window.neighbors.map
+    assert panel.width() > 2 * panel.height()
+    assert view.height() > 0.75 * panel.height()
+    assert view.x() + view.parentWidget().x() > page(window).controls.width()
+    window.click(panel.detach_button)
+    QApplication.processEvents()
+    assert view.width() > 0.95 * panel.body.width(), "in a window of its own the controls are above"
+    window.click(panel.detach_button)
 
 
 def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> None:

@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 _LEAST_HEIGHT = 160
+_SPARE = 4
+"""Pixels that a button can be narrower without its word being cut."""
 _SLACK = 40
 """What less width may make lower: with so much room to spare, nothing has to scroll."""
 
@@ -179,6 +181,7 @@ class FoldingRow(QWidget):
         self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._parts.setContentsMargins(0, 0, 0, 0)
         self._parts.setSpacing(apart)
+        self._spare = sum(map(len, parts)) * _SPARE
         for widgets in parts:
             part = QHBoxLayout()
             part.setSpacing(1)
@@ -190,7 +193,8 @@ class FoldingRow(QWidget):
         super().resizeEvent(event)
         parts, direction = self._parts, QBoxLayout.Direction
         hints = [parts.itemAt(i).sizeHint().width() for i in range(parts.count())]
-        fits = sum(hints) + (len(hints) - 1) * parts.spacing() <= event.size().width()
+        needed = sum(hints) + (len(hints) - 1) * parts.spacing() - self._spare
+        fits = needed <= event.size().width()
         parts.setDirection(direction.LeftToRight if fits else direction.TopToBottom)
 
 
