@@ -489,7 +489,7 @@ def test_a_script_makes_the_same_picture_where_it_is_pasted(
     session.set_limits(LIMITS)
     shown = Shown((True, True, False, True, True, False))
     arrays = pasted(record_of(session, shown), tmp_path)
-    height, gap = SIZE, 1
+    height, gap = SIZE, 2
     assert arrays["stains"].shape == (6, 2 * height + gap, 2 * height + gap)
     np.testing.assert_array_equal(arrays["stains"][:, :height, :height], SCREEN.planes[PLK1])
     low = slice(height + gap, None)
