@@ -328,10 +328,11 @@ def test_a_small_tile_is_named_by_the_mouse_only(window: Window, points: int) ->
 
 
 def beside_all(window: Window, places: list[QRectF]) -> QPointF:
-    """A point of the canvas on no tile."""
+    """A point of the canvas that is clearly on no tile."""
     size = canvas_of(window).size()
     points = (QPointF(x, size.height() / 2) for x in range(2, size.width(), 8))
-    return next(point for point in points if not any(place.contains(point) for place in places))
+    around = [place.adjusted(-8, -8, 8, 8) for place in places]
+    return next(point for point in points if not any(place.contains(point) for place in around))
 
 
 def part_below(labels: CanvasLabels, well: str) -> np.ndarray:
