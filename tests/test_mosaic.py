@@ -120,7 +120,7 @@ def test_one_tile_fills_the_picture() -> None:
 
 
 def test_a_gap_is_seen_at_every_size() -> None:
-    assert [row_of(2, (size, size)).gap for size in (1, 64, 512, 2048)] == [1, 4, 16, 64]
+    assert [row_of(2, (size, size)).gap for size in (1, 64, 512, 2048)] == [1, 4, 32, 128]
 
 
 # --- pixels ----------------------------------------------------------------------------------

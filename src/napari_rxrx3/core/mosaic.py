@@ -29,7 +29,7 @@ __all__ = [
 Plane = np.ndarray[Any, Any]
 
 _NEARLY_AS_LARGE = 0.8
-_SMALL, _LARGE = 32, 256
+_SMALL = 32
 _HATCH = 0.3
 """Of the range of the contrast: dim, and seen on black."""
 MOST_PIXELS = 1 << 24
@@ -67,9 +67,8 @@ class Mosaic:
 
     @property
     def gap(self) -> int:
-        """Pixels between two tiles: of small ones, as on a plate, more of their size."""
-        side = max(self.tile_shape)
-        return max(1, side // (16 if side < _LARGE else 32)) if len(self.tiles) > 1 else 0
+        """Pixels between two tiles."""
+        return max(1, max(self.tile_shape) // 16) if len(self.tiles) > 1 else 0
 
     @property
     def shape(self) -> tuple[int, int]:
