@@ -178,7 +178,7 @@ def test_a_click_on_the_map_stays_in_the_plate_and_a_neighbor_leaves_it(window: 
     assert window.session.well == "gene-001_1_D05"
     assert window.session.view == "plate"
     assert window.stains[0].data.shape == (32 * 17, 48 * 17)
-    window.neighbors.panel.table.selectRow(0)
+    window.neighbors.panel.candidates.table.selectRow(0)
     window.settle()
     assert window.session.view == "well"
     assert len(window.explorer.workspace.picture.mosaic.tiles) == 2

@@ -28,8 +28,13 @@ BATCHES = ("experiment", "plate")
 NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 """What is listed, and its perturbation type."""
 
-NEIGHBOR_ORDERS = ("similar", "opposite", "strongest", "most consistent")
-"""What comes first: by likeness to the query, or by a score of their own."""
+NEIGHBOR_ORDERS = {
+    "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
+    "opposite": ("most unlike", "The perturbations that look least like it"),
+    "strongest": ("strongest", "Of the whole map those with the strongest effect"),
+    "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
+}
+"""What comes first, by likeness to the query or by a score: how a list is called, what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
