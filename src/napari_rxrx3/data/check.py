@@ -18,6 +18,7 @@ from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
+from napari_rxrx3.data.vectors.odd_vectors import odd_vectors
 from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.data.wells.well_list import WellList
 
@@ -84,6 +85,7 @@ def check_wells(
     for table in dataset.embeddings.values():
         counted.add(table.problems)
         counted.add(_embedding_gaps(table, dataset.listed))
+        counted.add(odd_vectors(table))
     if decode:
         for source in dataset.images.sources:
             counted.add(_damaged_planes(dataset, source, progress))

@@ -51,6 +51,8 @@ from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_rxrx3.core.mosaic import Tile
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
@@ -195,6 +197,7 @@ class NeighborsPanel(QWidget):
         self.kind.activated.connect(lambda i: session.ask(kind=list(NEIGHBOR_KINDS)[i]))
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
+        self.settings.opened.connect(self._diagnose)
         self._tasks.stopped.connect(self._on_stopped)
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
         follow(session.card_changed, self._on_card)
@@ -234,7 +237,7 @@ class NeighborsPanel(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._cancel()
-        self._tasks.cancel("adding", "scores")
+        self._tasks.cancel("adding", "scores", "batches")
         self._asked = self._scored = None
         self._are_vectors_stopped = False
         self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
@@ -345,6 +348,24 @@ class NeighborsPanel(QWidget):
 
         self._tasks.run("scores", work, done, self._on_not_judged)
 
+    def _diagnose(self) -> None:
+        """Show in the form of settings what batches and places do to the controls of the map."""
+        batches, answer = self.settings.batches, self._answer
+        if answer is None:
+            batches.say("")
+            return
+        phenomap = answer.phenomap
+
+        def work(progress: Progress) -> pd.DataFrame:
+            return phenomap.diagnostics_store.get(progress)
+
+        def done(table: pd.DataFrame) -> None:
+            batches.show_table(table, phenomap.align)
+
+        text = "measuring what experiments, plates and places do to the controls"
+        batches.say(f"{text.capitalize()} …")
+        self._tasks.run("batches", work, done, batches.say, text)
+
     def _on_not_judged(self, sentence: str) -> None:
         """What tells how far to trust the list cannot be had; the list stays."""
         self._asked = self._scored = None
@@ -368,6 +389,8 @@ class NeighborsPanel(QWidget):
             self._say_of_map("")
             return
         self._say_of_map(in_words(answer))
+        if self.settings.is_open:
+            self._diagnose()
         self._request_thumbnails(neighbors)
         if answer.query.well is None and answer.well is not None:
             # only the picture is new, not the question
@@ -398,6 +421,8 @@ class NeighborsPanel(QWidget):
         elif task == "vectors":
             self._asked, self._are_vectors_stopped = None, True
             self._on_failed(_NOT_READ)
+        elif task == "batches":
+            self.settings.batches.say("Stopped. Open this form again to measure.")
         elif task in ("judging", "scores"):
             self._on_not_judged("Stopped: how far to trust the list was not checked.")
 
