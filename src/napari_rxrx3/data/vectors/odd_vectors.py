@@ -1,4 +1,4 @@
-"""Vectors that can be used and are suspicious: the same as another one, or far too large."""
+"""Vectors that can be used and are suspicious: the same as another one, or absurdly large."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from napari_rxrx3.core.words import some
-from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
 
 __all__ = ["odd_vectors"]
@@ -21,8 +20,8 @@ _TIMES = 10_000
 """So many times as far from the median as half of the values of a feature is no measurement."""
 
 
-def odd_vectors(table: EmbeddingTable) -> Iterator[Problem]:
-    """Tell which wells of an embedding have the same vector, and which have absurd values."""
+def odd_vectors(table: EmbeddingTable) -> Iterator[tuple[str, int, str]]:
+    """Yield the kind of each problem, the row of the vectors that it is of, and a sentence."""
     rows = np.flatnonzero(table.is_usable)
     if len(rows) < 2:
         return
@@ -30,10 +29,10 @@ def odd_vectors(table: EmbeddingTable) -> Iterator[Problem]:
     for group in _identical(table.vectors, rows):
         wells = table.well_ids[group].tolist()
         detail = f"{table.name} has one and the same vector for {len(wells):,} wells: {some(wells)}"
-        yield Problem("identical_vectors", well_id=wells[0], detail=detail)
+        yield "identical_vectors", int(group[0]), detail
 
 
-def _extreme(table: EmbeddingTable, rows: Array) -> Iterator[Problem]:
+def _extreme(table: EmbeddingTable, rows: Array) -> Iterator[tuple[str, int, str]]:
     vectors = table.vectors
     sample = vectors[rows[:: max(1, len(rows) // _SAMPLED)]].astype(np.float64)
     middle = np.median(sample, axis=0)
@@ -47,7 +46,7 @@ def _extreme(table: EmbeddingTable, rows: Array) -> Iterator[Problem]:
             value = float(vectors[part[i], int(np.argmax(is_far[i]))])
             well = str(table.well_ids[part[i]])
             detail = f"the vector of {well} in {table.name} holds {value:.3g}, far from all others"
-            yield Problem("extreme_vector", well_id=well, detail=detail)
+            yield "extreme_vector", int(part[i]), detail
 
 
 def _identical(vectors: Array, rows: Array) -> Iterator[Array]:

@@ -362,9 +362,8 @@ class NeighborsPanel(QWidget):
         def done(table: pd.DataFrame) -> None:
             batches.show_table(table, phenomap.align)
 
-        text = "measuring what experiments, plates and places do to the controls"
-        batches.say(f"{text.capitalize()} …")
-        self._tasks.run("batches", work, done, batches.say, text)
+        batches.say("Measuring what experiments, plates and places do to the controls …")
+        self._tasks.run("batches", work, done, batches.say)
 
     def _on_not_judged(self, sentence: str) -> None:
         """What tells how far to trust the list cannot be had; the list stays."""
