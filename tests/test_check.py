@@ -454,7 +454,7 @@ def test_of_many_problems_some_are_listed_and_all_are_counted(
 ) -> None:
     monkeypatch.setattr(check, "_LISTED", 5)
     for column in range(3, 23):
-        screen.vectors[f"gene-001_1_AE{column:02d}"] = np.ones(8, "float32")
+        screen.vectors[f"gene-001_1_AE{column:02d}"] = np.arange(8, dtype="float32") + column
     screen.write_rxrx3(root)
     report = rx.open_dataset(root, cache_dir=cache).check()
     kind = "embedding_without_metadata"

@@ -14,7 +14,11 @@ import pytest
 import screens as s
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.plate import N_COLUMNS
-from napari_rxrx3.maps.evidence.batch_diagnostics import SOURCES, diagnostics_in_words, is_doubtful
+from napari_rxrx3.maps.evidence.batch_diagnostics import (
+    SOURCES,
+    diagnostics_in_words,
+    is_more_than_chance,
+)
 from napari_rxrx3.maps.position import PlateLayout, fit_position, trend_of_wells
 
 DIM = 32
@@ -141,7 +145,7 @@ def false_share(m: Any) -> float:
 
 def test_a_place_that_passes_as_a_phenotype_is_subtracted(new_folder: Folder) -> None:
     wells = fixed_layout(1)
-    moved_ = wells.open(new_folder("moved"), moved(wells, 0.5))
+    moved_ = wells.open(new_folder("moved"), moved(wells, 1.0))
     still = wells.open(new_folder("still"))
     before, after = moved_.phenomap(), moved_.phenomap(position=True)
     assert false_share(before) > 0.6
@@ -273,7 +277,7 @@ def test_what_cannot_be_told_is_missing(new_folder: Folder) -> None:
     none = wells.open(new_folder("no controls")).phenomap(align="none").diagnostics
     assert none[["before", "after", "p"]].isna().all().all()
     assert diagnostics_in_words(none, "none").startswith("There are too few controls")
-    assert not is_doubtful(none)
+    assert not any(is_more_than_chance(row) for _, row in none.iterrows())
     alone = s.gene_screen(6, plates=1, experiments=("gene-001",)).open(new_folder("alone"))
     table = alone.phenomap().diagnostics.set_index("source")
     assert table.loc[["experiment", "plate"], "after"].isna().all()
@@ -286,7 +290,8 @@ def test_the_sentence_says_what_is_left(batched: Any) -> None:
     said = diagnostics_in_words(table, "tvn")
     assert said.startswith(f"Experiments explain {share:.0%}".replace("%", " %"))
     assert "of 360 controls' variance after tvn" in said
-    assert is_doubtful(table)
+    assert is_more_than_chance(table.loc[0])
     calm = batched.phenomap(align="tvn-centered").diagnostics
+    assert not is_more_than_chance(calm.loc[0])
     assert "after tvn-centered" in diagnostics_in_words(calm, "tvn-centered")
     assert "without alignment" in diagnostics_in_words(calm, "none")

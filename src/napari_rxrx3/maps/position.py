@@ -36,7 +36,7 @@ _EDGE = 2
 _SINGULAR = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PlateLayout:
     """The part of the plates that a screen uses: its first and last row and column.
 

@@ -199,7 +199,7 @@ def _is_too_coarse(vectors: Array, single: Array, usable: Array) -> bool:
     starts = np.linspace(0, len(rows) - length, _RUNS).astype(np.intp)
     runs = rows[np.unique(starts)[:, None] + np.arange(length)]
     steps = np.median(np.abs(np.diff(vectors[runs], axis=1)), axis=(0, 1))
-    values = np.sort(vectors[runs].reshape(-1, vectors.shape[1]), axis=0)
+    values = np.sort(vectors[np.unique(runs)], axis=0)
     apart = np.median(np.diff(values, axis=0), axis=0) * (len(values) / 2)
     steps = np.where(apart > 0, np.minimum(steps, apart), steps)
     rounding = np.abs(vectors[runs] - single[runs]).max(axis=(0, 1))

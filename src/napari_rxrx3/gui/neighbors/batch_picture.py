@@ -16,7 +16,7 @@ from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.evidence.batch_diagnostics import (
     SOURCES,
     diagnostics_in_words,
-    is_doubtful,
+    is_more_than_chance,
 )
 
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ _SHOWN = SOURCES[:5]
 _NAMES = {"experiment": "experiments", "plate": "plates", "row": "rows", "column": "columns"}
 _DOUBT, _CALM = (0.835, 0.369, 0.0), (0.0, 0.447, 0.698)
 _WIDTH, _LINE, _WORDS, _NUMBERS, _GAP = 320, 18, 84, 96, 6
+_LINES = 5
 _HOW = (
     "How much of what the controls differ by comes from experiments, from plates within an "
     "experiment, and within plates from rows, columns and the edge. Thin: before the alignment. "
-    "Thick: after it, of controls that it was not fitted to. The tick is what chance leaves. The "
-    "length is the square root of the share, so that small ones are seen. Controls got nothing: "
-    "whatever is left here may look like what perturbations have in common."
+    "Thick: after it, of controls that it was not fitted to; orange where that is more than "
+    "chance, which is the tick. The length is the square root of the share, so that small ones are "
+    "seen. Controls got nothing: whatever is left here may look like what perturbations have in "
+    "common."
 )
 
 
@@ -46,6 +48,11 @@ class BatchPicture(QWidget):
         self.words.setWordWrap(True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setFixedWidth(_WIDTH)
+        # the menu around it is as high as it was when it opened
+        self.words.setMinimumHeight(_LINES * self.words.fontMetrics().lineSpacing())
+        policy = self.bars.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bars.setSizePolicy(policy)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(9, 0, 9, 6)
         layout.setSpacing(2)
@@ -61,7 +68,7 @@ class BatchPicture(QWidget):
 
     def show_table(self, table: pd.DataFrame, align: str) -> None:
         """Show the diagnostics of a map that is aligned in some way."""
-        self.words.setText(diagnostics_in_words(table, align))
+        self.words.setText(diagnostics_in_words(table, align).replace(" %", "\u00a0%"))
         self.bars.set_table(table)
 
 
@@ -79,7 +86,6 @@ class _Bars(QWidget):
         self.setAccessibleDescription(
             "\n".join(f"{name}: {said}" for name, said in zip(names, words, strict=False))
         )
-        self._is_doubtful = table is not None and is_doubtful(table)
         self.updateGeometry()
         self.update()
 
@@ -94,10 +100,10 @@ class _Bars(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(small_font(self))
-        strong = legible(_DOUBT if self._is_doubtful else _CALM, paper(self))
+        painter.setFont(small_font(self.font()))
         for line, (name, row) in enumerate(self._table.iterrows()):
-            self._draw(painter, line * _LINE, str(name), row, strong)
+            color = legible(_DOUBT if is_more_than_chance(row) else _CALM, paper(self))
+            self._draw(painter, line * _LINE, str(name), row, color)
         painter.end()
 
     def _draw(self, painter: QPainter, y: int, name: str, row: pd.Series, strong: QColor) -> None:

@@ -25,7 +25,7 @@ from napari_rxrx3.maps.space import WellSpace
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
 
-__all__ = ["SOURCES", "DiagnosticsStore", "diagnostics_in_words", "is_doubtful"]
+__all__ = ["SOURCES", "DiagnosticsStore", "diagnostics_in_words", "is_more_than_chance"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -280,12 +280,11 @@ def _permuted(
 # -- in words --------------------------------------------------------------------------------------
 
 
-def is_doubtful(table: pd.DataFrame) -> bool:
-    """Whether more is left of experiments or places than chance leaves."""
-    rows = table.set_index("source")
-    of_experiments = rows.loc["experiment"]
-    left = of_experiments["after"] > max(_LEVEL, 2 * of_experiments["chance"])
-    return bool(left or rows.loc["position", "p"] <= _LEVEL)
+def is_more_than_chance(row: pd.Series) -> bool:
+    """Whether a source explains more in the map than chance does: by p, or twice as much."""
+    if np.isfinite(row["p"]):
+        return bool(row["p"] <= _LEVEL)
+    return bool(row["after"] > max(_LEVEL, 2 * row["chance"]))
 
 
 def diagnostics_in_words(table: pd.DataFrame, align: str) -> str:
