@@ -13,19 +13,20 @@ from napari_rxrx3.core.words import percent
 from napari_rxrx3.gui.inks import ink, legible, paper
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.words import wrapped_tooltip
-from napari_rxrx3.maps.evidence.batch_diagnostics import (
-    SOURCES,
-    diagnostics_in_words,
-    is_more_than_chance,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["BatchPicture"]
 
-_SHOWN = SOURCES[:5]
-_NAMES = {"experiment": "experiments", "plate": "plates", "row": "rows", "column": "columns"}
+_NAMES = {
+    "experiment": "experiments",
+    "plate": "plates",
+    "row": "rows",
+    "column": "columns",
+    "edge": "edge",
+}
+"""What is shown of `batch_diagnostics.SOURCES`, which nobody waits for who opens no map."""
 _DOUBT, _CALM = (0.835, 0.369, 0.0), (0.0, 0.447, 0.698)
 _WIDTH, _LINE, _WORDS, _NUMBERS, _GAP = 320, 18, 84, 96, 6
 _LINES = 5
@@ -68,6 +69,8 @@ class BatchPicture(QWidget):
 
     def show_table(self, table: pd.DataFrame, align: str) -> None:
         """Show the diagnostics of a map that is aligned in some way."""
+        from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
+
         self.words.setText(diagnostics_in_words(table, align).replace(" %", "\u00a0%"))
         self.bars.set_table(table)
 
@@ -78,19 +81,18 @@ class _Bars(QWidget):
         self._table: pd.DataFrame | None = None
 
     def set_table(self, table: pd.DataFrame | None) -> None:
-        self._table = None if table is None else table.set_index("source").loc[list(_SHOWN)]
+        self._table = None if table is None else table.set_index("source").loc[list(_NAMES)]
         self.setVisible(table is not None)
         words = [] if self._table is None else [_in_words(row) for _, row in self._table.iterrows()]
-        names = (_NAMES.get(name, name) for name in _SHOWN)
         self.setAccessibleName("What batches and places explain of the controls")
         self.setAccessibleDescription(
-            "\n".join(f"{name}: {said}" for name, said in zip(names, words, strict=False))
+            "\n".join(f"{name}: {said}" for name, said in zip(_NAMES.values(), words, strict=False))
         )
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(_WIDTH, _LINE * len(_SHOWN) + 2)
+        return QSize(_WIDTH, _LINE * len(_NAMES) + 2)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -98,6 +100,8 @@ class _Bars(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._table is None:
             return
+        from napari_rxrx3.maps.evidence.batch_diagnostics import is_more_than_chance
+
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(small_font(self.font()))
@@ -109,7 +113,7 @@ class _Bars(QWidget):
     def _draw(self, painter: QPainter, y: int, name: str, row: pd.Series, strong: QColor) -> None:
         middle, right = Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignRight
         painter.setPen(ink(self))
-        painter.drawText(QRect(0, y, _WORDS, _LINE), middle, _NAMES.get(name, name))
+        painter.drawText(QRect(0, y, _WORDS, _LINE), middle, _NAMES[name])
         numbers = QRect(self.width() - _NUMBERS, y, _NUMBERS, _LINE)
         painter.drawText(numbers, middle | right, _in_words(row))
         room = self.width() - _WORDS - _NUMBERS - _GAP

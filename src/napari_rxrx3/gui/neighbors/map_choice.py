@@ -22,6 +22,8 @@ from napari_rxrx3.maps.spec import AVERAGES, BATCHES, MapSpec
 
 __all__ = ["MapChoice", "another_map", "map_in_words"]
 
+_ALIGN_LENGTH = 10
+"""Letters as wide as an X that are seen of an alignment at least."""
 _BESIDE_NAMES = 24
 """Pixels that a list needs beside its longest name, for margins and a scroll bar."""
 
@@ -109,6 +111,10 @@ class MapChoice(QWidget):
         row.setSpacing(4)
         row.addWidget(QLabel(name))
         let_shrink(self.embedding)
+        let_shrink(self.align)
+        self.align.setMinimumContentsLength(_ALIGN_LENGTH)
+        listed = self.align.view()
+        listed.setMinimumWidth(listed.sizeHintForColumn(0) + _BESIDE_NAMES)
         for box in (self.embedding, self.align):
             row.addWidget(box, 1)
         row.addWidget(self.more)

@@ -15,7 +15,6 @@ from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.data.images.previews import PREFIX_ROWS
 from napari_rxrx3.gui.strips.choices import without_controls
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
@@ -135,6 +134,8 @@ def compare_intensities(
     whole : bool
         False: of large images only measure the first rows, where these are had sooner.
     """
+    from napari_rxrx3.data.images.previews import PREFIX_ROWS  # loads codecs
+
     treated = _measured(dataset, asked.treated, whole, progress)
     controls = kept.of(dataset, asked.controls, whole, progress)
     stains = tuple(
