@@ -301,7 +301,7 @@ def test_the_sentence_says_what_is_left(batched: Any) -> None:
 
 # --- calibration, small ------------------------------------------------------------------------
 
-SMALL = Design(dimension=32, controls=16, pairs=2, genes=10, guides=3, plates=4, effect=0.0)
+SMALL = Design(dimension=32, controls=16, pairs=2, genes=30, guides=3, plates=4, effect=0.0)
 
 
 def test_positions_are_found_and_subtracted_on_screens_of_known_truth() -> None:

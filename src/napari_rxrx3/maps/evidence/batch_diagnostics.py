@@ -36,7 +36,7 @@ SOURCES = ("experiment", "plate", *TERMS)
 _COLUMNS = ("n_groups", "n_controls", "before", "after", "chance", "p")
 _PERMUTATIONS = 400
 _AT_ONCE = 8
-_ENOUGH, _MOST = 4_000, 20_000
+_ENOUGH, _MOST = 4_000, 12_000
 """Controls from which on one half of them is measured, not both in turn; and at most."""
 _LEVEL = 0.05
 _SEED = 0
@@ -151,9 +151,18 @@ def _halves(phenomap: Entries, controls: Array, progress: Progress) -> list[_Hal
         wells = _thinned(space, np.flatnonzero(space.is_control & ~is_fitted), _MOST)
         if len(wells) > 1:
             fitted = space.fitted_to(np.flatnonzero(is_fitted), phenomap.align, progress)
-            weight = fitted.position.by_controls if fitted.position is not None else 0.0
-            found.append(_Half(wells, fitted, 1 + weight**2 * len(wells) / int(is_fitted.sum())))
+            found.append(_Half(wells, fitted, _error_of_fit(fitted, len(wells), is_fitted)))
     return found
+
+
+def _error_of_fit(fitted: WellSpace, n_measured: int, is_fitted: Array) -> float:
+    """How many times as much the places explain by chance where an effect was fitted to others."""
+    if fitted.position is None:
+        return 1.0
+    weight = fitted.position.by_controls
+    by_controls = weight**2 / int(is_fitted.sum())
+    by_wells = (1 - weight) ** 2 / max(1, int((fitted.group >= 0).sum()))
+    return float(1 + n_measured * (by_controls + by_wells))
 
 
 def _thinned(space: WellSpace, wells: Array, most: int) -> Array:
