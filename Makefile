@@ -20,7 +20,7 @@ export PYTHON JOBS
 
 .PHONY: help demo test test-all ready setup setup-pyqt6 system lint format types manifest package \
 	test-pyqt5 test-pyqt6 test-pyqt6-all test-soak kernels mutants soak fuzz matrix bench bench-quick \
-	docs setup-docs docs-pictures clean clean-all
+	calibration docs setup-docs docs-pictures clean clean-all
 
 help: ## say what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -111,6 +111,9 @@ bench: setup ## measure everything, write docs/performance.md; ARGS="--quick" ta
 bench-quick: setup ## see that the benchmarks run; keeps nothing
 	$(call heading,benchmarks on small data)
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m benchmarks --quick --no-history
+
+calibration: setup ## simulate screens and count how often the map is right; writes docs/calibration.md
+	@scripts/run.sh pyqt5 python -m benchmarks.calibration $(ARGS)
 
 setup-docs:
 	@scripts/setup.sh docs
