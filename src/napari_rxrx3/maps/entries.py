@@ -72,12 +72,14 @@ class ExperimentAverages:
 class MemberPlaces:
     """Where the wells of the entries are, int (wells,) each, as in `Entries.member_positions`.
 
-    Numbers of plates are unique over experiments, `place` is the position on the plate.
+    Numbers of plates are unique over experiments, `place` is the position on the plate, `is_edge`
+    says that it is at the edge of what the screen uses.
     """
 
     plate: Array
     place: Array
     experiment: Array
+    is_edge: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,6 +345,7 @@ class Entries:
                 "plate": space.plate[wells].astype(np.int32),
                 "place": space.place[wells].astype(np.int32),
                 "experiment": space.experiment[wells].astype(np.int32),
+                "is_edge": np.asarray(space.layout.is_edge(space.place[wells])),
             }
 
         return MemberPlaces(**self.kept("places", build))

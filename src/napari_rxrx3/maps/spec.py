@@ -28,8 +28,17 @@ BATCHES = ("experiment", "plate")
 NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 """What is listed, and its perturbation type."""
 
-NEIGHBOR_ORDERS = ("similar", "across experiments", "opposite", "strongest", "most consistent")
-"""What comes first: by likeness to the query, or by a score of their own."""
+NEIGHBOR_ORDERS = {
+    "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
+    "across experiments": (
+        "alike across experiments",
+        "The most alike across experiments, where the two share no controls",
+    ),
+    "opposite": ("most unlike", "The perturbations that look least like it"),
+    "strongest": ("strongest", "Of the whole map those with the strongest effect"),
+    "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
+}
+"""What comes first, by likeness to the query or by a score: how a list is called, what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,7 @@ class MapSpec:
     batch: str = "experiment"
     control: str = EMPTY_CONTROL
     leave_out: bool = False
+    position: bool = False
 
     def check(self) -> None:
         """Refuse a choice that there is not.

@@ -9,27 +9,15 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
-from napari_rxrx3.gui.neighbors.neighbor_table import about, percent, small
-from napari_rxrx3.maps.spec import Query
+from napari_rxrx3.gui.neighbors.neighbor_table import about, small, small_percent
+from napari_rxrx3.maps.spec import NEIGHBOR_ORDERS, Query
 from napari_rxrx3.strips.strip import QUERY, Strip
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["LISTS", "ORDERS", "WELLS", "tagged", "well_candidates", "with_neighbors"]
-
-ORDERS = {
-    "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
-    "across experiments": (
-        "alike across experiments",
-        "The most alike across experiments, where the two share no controls",
-    ),
-    "opposite": ("most unlike", "The perturbations that look least like it"),
-    "strongest": ("strongest", "Of the whole map those with the strongest effect"),
-    "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
-}
-"""Lists that the map answers, by the orders of a `Query`: what they are called, and are."""
+__all__ = ["LISTS", "WELLS", "tagged", "well_candidates", "with_neighbors"]
 
 WELLS = {
     "replicates": ("replicates", "The other wells that received the same"),
@@ -38,9 +26,10 @@ WELLS = {
     "wells": ("selected wells", "The wells that are selected on the plate"),
     "found": ("what was found", "The wells that were searched for, or chosen on the map"),
 }
-"""Lists of single wells."""
+"""Lists of single wells: what they are called, and are."""
 
-LISTS = ORDERS | WELLS
+LISTS = NEIGHBOR_ORDERS | WELLS
+"""All lists; the first ones are those that the map answers, by the order of its `Query`."""
 _MOST_FOUND = 2_000
 
 Progress = Callable[[int, int, str], None]
@@ -56,7 +45,7 @@ def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
     if not isnan(neighbor.q_value):
         numbers.append(f"q {small(neighbor.q_value)}")
     if not isnan(neighbor.across_rank):
-        numbers.append(percent(neighbor.across_rank))
+        numbers.append(small_percent(neighbor.across_rank))
     if neighbor.other_doses:
         numbers.append(f"+{neighbor.other_doses}")
     doubts: tuple[str, ...] = ()

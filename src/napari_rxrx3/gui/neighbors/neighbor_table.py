@@ -18,7 +18,7 @@ from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["NeighborModel", "NeighborTable", "about", "percent", "small"]
+__all__ = ["NeighborModel", "NeighborTable", "about", "small", "small_percent"]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
@@ -232,7 +232,7 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     q = "" if math.isnan(neighbor.q_value) else small(neighbor.q_value)
     back = ""
     if neighbor.compared_with:
-        back = "–" if math.isnan(neighbor.across_rank) else percent(neighbor.across_rank)
+        back = "–" if math.isnan(neighbor.across_rank) else small_percent(neighbor.across_rank)
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
     picture = "" if neighbor.well else "none"
     name = f"{guide_in_words(neighbor.name)}\n{about}"
@@ -281,23 +281,27 @@ def _chances(neighbor: Neighbor) -> list[str]:
     if not math.isnan(neighbor.q_value):
         lines.append(
             f"q {neighbor.q_value:.2g}: of the list of {neighbor.n_searched:,}, believed down to "
-            f"here, {percent(neighbor.q_value)} are likely to be chance"
+            f"here, {small_percent(neighbor.q_value)} are likely to be chance"
         )
     if not math.isnan(neighbor.p_same_plate):
-        lines.append(f"of pairs that share plates {percent(neighbor.p_same_plate)} are as close")
+        lines.append(
+            f"of pairs that share plates {small_percent(neighbor.p_same_plate)} are as close"
+        )
     return [line for line in (*lines, comes_back(neighbor)) if line]
 
 
 def _of_all_pairs(neighbor: Neighbor) -> str:
     if math.isnan(neighbor.percentile):
         return ""
-    return f"of all pairs of different perturbations {percent(neighbor.percentile)} are as close"
+    return (
+        f"of all pairs of different perturbations {small_percent(neighbor.percentile)} are as close"
+    )
 
 
 def _of_unrelated(neighbor: Neighbor) -> str:
     n, pairs = neighbor.n_compared, neighbor.compared_with
     if not math.isnan(neighbor.p_value):
-        share = percent(neighbor.p_value)
+        share = small_percent(neighbor.p_value)
         return f"p {neighbor.p_value:.2g}: of unrelated {pairs}, {share} are as alike (n = {n:,})"
     if n >= 100:
         return f"no p: the {n:,} pairs of {pairs} follow no null; the percentile alone is left"
@@ -308,12 +312,12 @@ def comes_back(neighbor: Neighbor) -> str:
     """Whether a neighbor is one across experiments as well, in a sentence."""
     if math.isnan(neighbor.across_rank):
         return "cannot come back: the two have no two experiments to compare across"
-    top = percent(neighbor.across_rank)
+    top = small_percent(neighbor.across_rank)
     cosine = f"cosine {neighbor.across:.2f} across experiments"
     return f"comes back: top {top} of {neighbor.n_across:,}, {cosine}"
 
 
-def percent(share: float) -> str:
+def small_percent(share: float) -> str:
     """A share in as few signs as possible."""
     value = 100 * share
     return "<.01 %" if value < 0.01 else f"{value:.2g} %" if value < 99.5 else "100 %"

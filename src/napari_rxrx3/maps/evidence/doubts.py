@@ -23,7 +23,7 @@ __all__ = [
     "DOUBTS",
     "Judge",
     "doubts_of_scores",
-    "doubts_of_size",
+    "doubts_of_wells",
     "in_order",
     "with_doubts_of_scores",
 ]
@@ -34,8 +34,10 @@ Progress = Callable[[int, int, str], None]
 DOUBTS = {
     "same plate": "All wells of both are on one and the same plate, so that what the plate does "
     "to its wells could be all that they have in common.",
-    "same position": "All wells of both are at the same position of their plates, so that the "
-    "place on the plate could be all that they have in common.",
+    "same position": "Most wells of both are at positions that both have on their plates, so that "
+    "the place on the plate could be all that they have in common.",
+    "edge": "Most of its wells are in the two outermost rows or columns that the screen uses, "
+    "where cells grow differently whatever they receive.",
     "one experiment": "All wells of both are from one experiment: nothing shows that the likeness "
     "would be seen again.",
     "same experiments": "They are alike in the experiments that they share and not across "
@@ -52,6 +54,7 @@ DOUBTS = {
 
 LEVEL_OF_DOUBT = 0.05
 _FEW_WELLS = 3
+_MOST = 0.5
 
 
 class Judge:
@@ -206,7 +209,7 @@ class Judge:
         for place, row in enumerate(found.tolist()):
             shared = _Where(self._map, row).shared_with(mine)
             also = [name for name, is_raised in raised.items() if is_raised[place]]
-            flags.append(in_order([*shared, *doubts_of_size(self._map, row), *also]))
+            flags.append(in_order([*shared, *doubts_of_wells(self._map, row), *also]))
         return flags
 
     def _only_unaligned(
@@ -250,20 +253,35 @@ class _Where:
         where = phenomap.member_places
         wells = slice(phenomap.ends[row] - phenomap.n_wells[row], phenomap.ends[row])
         self.plates = np.unique(where.plate[wells])
-        self.places = np.unique(where.place[wells])
+        self.places, counts = np.unique(where.place[wells], return_counts=True)
+        self._shares = counts / counts.sum()
         self.experiments = np.unique(where.experiment[wells])
 
     def shared_with(self, other: _Where) -> list[str]:
         same = {
             "same plate": np.array_equal(self.plates, other.plates) and len(self.plates) == 1,
-            "same position": np.array_equal(self.places, other.places) and len(self.places) == 1,
+            "same position": min(self._share_at(other), other._share_at(self)) > _MOST,
             "one experiment": np.array_equal(self.experiments, other.experiments)
             and len(self.experiments) == 1,
         }
         return [name for name, holds in same.items() if holds]
 
+    def _share_at(self, other: _Where) -> float:
+        """Share of the wells that are where the other has some."""
+        return float(self._shares[np.isin(self.places, other.places)].sum())
 
-def doubts_of_size(entries: Entries, row: int) -> tuple[str, ...]:
+
+def doubts_of_wells(entries: Entries, row: int) -> tuple[str, ...]:
+    """Reasons to doubt an entry for its wells, whatever it is compared with."""
+    return (*_doubts_of_place(entries, row), *_doubts_of_size(entries, row))
+
+
+def _doubts_of_place(entries: Entries, row: int) -> tuple[str, ...]:
+    wells = slice(entries.ends[row] - entries.n_wells[row], entries.ends[row])
+    return ("edge",) if entries.member_places.is_edge[wells].mean() > _MOST else ()
+
+
+def _doubts_of_size(entries: Entries, row: int) -> tuple[str, ...]:
     """Reasons to doubt an entry for its number of wells, whatever it is compared with."""
     is_doubtful = entries.n_wells[row] < _FEW_WELLS and entries.level != "well"
     return ("few wells",) if is_doubtful else ()
