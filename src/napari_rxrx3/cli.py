@@ -1,4 +1,4 @@
-"""The command line: demo, open, check, nearest, benchmark, thumbnails, cache and diagnostics."""
+"""The command line: demo, open, check, nearest, scores, benchmark, thumbnails, cache and more."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 Progress = Callable[[int, int, str], None]
+_SHOWN_SCORES = (
+    *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
+    *("consistency", "agreement", "odd_guide"),
+)
 Commands = Any
 """What argparse adds commands to; its class is private."""
 
@@ -53,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_windows(commands)
     _add_check(commands)
     _add_nearest(commands)
+    _add_scores(commands)
     _add_benchmark(commands)
     _add_thumbnails(commands)
     _add_cache(commands)
@@ -91,6 +96,20 @@ def _add_nearest(commands: Commands) -> None:
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
+
+
+def _add_scores(commands: Commands) -> None:
+    scores = commands.add_parser(
+        "scores", help="tell which perturbations do anything, and how much"
+    )
+    scores.add_argument("path", metavar="PATH")
+    help_ = "list so many, those that are most certain first (20)"
+    scores.add_argument("-k", type=_count, default=20, help=help_)
+    _add_map_options(scores, LEVELS)
+    form = scores.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print all of the map as CSV")
+    form.add_argument("--json", action="store_true", help="print all of the map as JSON")
+    scores.set_defaults(run=_scores)
 
 
 def _add_benchmark(commands: Commands) -> None:
@@ -252,6 +271,38 @@ def _nearest(arguments: argparse.Namespace) -> int:
     else:
         table["flags"] = table["flags"].map(", ".join)
         print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
+    return 0
+
+
+def _scores(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.evidence.activity import count_active
+
+    with _progress_bar() as progress:
+        dataset = _opened(arguments.path, progress)
+        phenomap, note = dataset.map_or_fallback(_spec(arguments, dataset, progress), progress)
+        for sentence in filter(None, (note, *phenomap.notes)):
+            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
+        scores = phenomap.score_store.get(progress)
+    n_active, n_tested = count_active(scores)
+    words = f"{n_active:,} of {n_tested:,} active at 5 %"
+    table = phenomap.labels[["perturbation_type", "n_wells"]].join(scores).rename_axis("key")
+    table = table.sort_values(["activity_q", "activity"], ascending=[True, False], kind="stable")
+    if arguments.json:
+        rows = table.reset_index().astype(object)
+        report = {
+            **{"level": phenomap.level, "align": phenomap.align, "embedding": phenomap.embedding},
+            **{"n_entries": len(table), "n_tested": n_tested, "n_active": n_active},
+            "scores": rows.where(rows.notna(), None).to_dict(orient="records"),
+        }
+        print(json.dumps(report, indent=1))
+    elif arguments.csv:
+        print(table.to_csv(lineterminator="\n"), end="")
+        print(f"napari-rxrx3: {words}.", file=sys.stderr)
+    else:
+        shown = [*table.columns[:2], *_SHOWN_SCORES]
+        listed = table[shown].head(arguments.k).reset_index()
+        print(listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
+        print(f"\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
     return 0
 
 

@@ -18,6 +18,8 @@ from napari_rxrx3.core.words import (
 )
 
 if TYPE_CHECKING:  # the window needs the names below before any table
+    import pandas as pd
+
     from napari_rxrx3.data.welldata import WellData
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -140,7 +142,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
-    numbers = [strength, raw, consistency]
+    numbers = [*_activity_numbers(phenomap, scores), strength, raw, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
@@ -152,6 +154,36 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         text = f"{agreement}, not {number}" if number else agreement
         numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
     return tuple(numbers)
+
+
+def _activity_numbers(phenomap: PhenoMap, scores: pd.Series) -> list[Number]:
+    """Whether it is active, and how many of the map are."""
+    from napari_rxrx3.maps.evidence.activity import FALSE_SHARE, count_active
+
+    level = f"{FALSE_SHARE:.0%}".replace("%", " %")
+    n_active, n_tested = count_active(phenomap.scores)
+    value, p, q = scores["activity"], scores["activity_p"], scores["activity_q"]
+    text = "" if isnan(value) else f"{value:.2f}" + ("" if scores["is_active"] else " (chance)")
+    tip = (
+        "How reliably its wells are told from the controls of their own plates: 1 if each looks "
+        "more like its other wells than like any control, 0 if as often as by chance. "
+    )
+    if isnan(q):
+        tip += "It takes two wells on plates with controls."
+    else:
+        tip += f"Of swaps of its wells with controls {100 * p:.2g} % give as much (p); q {q:.2g}: "
+        verdict = "it counts as active." if scores["is_active"] else "it does not count as active."
+        tip += f"among {n_tested:,} that were tested {verdict}"
+    number = Number(SCORES_IN_WORDS["activity"], text, tip)
+    if not n_tested:
+        return [number]
+    of_map = Number(
+        f"active at {level}",
+        f"{n_active:,} of {n_tested:,}",
+        f"So many of the {n_tested:,} perturbations of this map that could be tested differ from "
+        f"their controls; up to {level} of those that are called active may be so by chance.",
+    )
+    return [number, of_map]
 
 
 def _with_p(value: float, p: float) -> str:

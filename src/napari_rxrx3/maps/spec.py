@@ -28,7 +28,7 @@ BATCHES = ("experiment", "plate")
 NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 """What is listed, and its perturbation type."""
 
-NEIGHBOR_ORDERS = ("similar", "opposite", "strongest", "most consistent")
+NEIGHBOR_ORDERS = ("similar", "opposite", "active", "strongest", "most consistent")
 """What comes first: by likeness to the query, or by a score of their own."""
 
 

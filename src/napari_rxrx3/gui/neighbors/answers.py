@@ -67,9 +67,16 @@ def first_answer(
     wells = phenomap.positions_of(phenomap.row(key))
     neighbors = list_neighbors(phenomap, replace(query, key=key), picture_of, progress)
     if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
-        note = note or f"No entry of this map can be ordered by {query.order}: too few wells each."
+        note = note or _why_none(query.order)
     card = card_of(dataset, phenomap, key, wells)
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
+
+
+def _why_none(order: str) -> str:
+    """Why nothing is listed by a score."""
+    if order == "active":
+        return "Nothing in this map is active: no wells differ from their controls for certain."
+    return f"No entry of this map can be ordered by {order}: too few wells each."
 
 
 def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:

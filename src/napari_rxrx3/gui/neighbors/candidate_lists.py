@@ -22,6 +22,11 @@ __all__ = ["LISTS", "ORDERS", "WELLS", "tagged", "well_candidates", "with_neighb
 ORDERS = {
     "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
     "opposite": ("most unlike", "The perturbations that look least like it"),
+    "active": (
+        "active",
+        "Of the whole map those that do something: their wells differ from the controls of their "
+        "plates, and all in one way (at most 5 % of them by chance)",
+    ),
     "strongest": ("strongest", "Of the whole map those with the strongest effect"),
     "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
 }
