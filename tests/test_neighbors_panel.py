@@ -519,6 +519,7 @@ def test_a_click_on_a_heading_sorts_and_keeps_the_current_row(window: Window, da
 @pytest.mark.parametrize(
     ("order", "score", "p"),
     [
+        ("active", "activity", "activity_q"),
         ("strongest", "effect", "strength_p"),
         ("most consistent", "consistency", "consistency_p"),
     ],
@@ -533,7 +534,11 @@ def test_the_whole_map_is_listed_by_a_score(
     phenomap = data.phenomap()
     known = phenomap.scores.dropna(subset=score)
     known = known.assign(is_chance=~(known[p] <= 0.05), less=-known[score])
-    scores = known.sort_values(["is_chance", "less"], kind="stable")[score]
+    known["weaker"] = -known["effect"].fillna(-np.inf)
+    if order == "active":
+        known = known[known["is_active"]]
+        assert len(known)
+    scores = known.sort_values(["is_chance", "less", "weaker"], kind="stable")[score]
     assert keys(window) == scores.index.tolist()
     assert "PLK1" in keys(window)[:3]
     assert column(window, VALUE) == [f"{value:.2f}" for value in scores]
