@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.maps.evidence.p_values import add_one_p, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -42,6 +41,9 @@ _CHUNK = 2_500
 
 _MOST_WELLS = 128
 _CONTROLS_OF_FEW, _CONTROLS_AT_LEAST, _CONTROLS_IN_ALL = 64, 16, 192
+_CONTROLS_BYTES = 200_000_000
+_TOGETHER = 200_000
+"""Cosines of so many pairs are held at once."""
 _BLOCK = 8192
 
 _SAMPLE, _SAMPLE_OF_PLATE = 256, 16
@@ -67,11 +69,11 @@ def activity(phenomap: Entries, progress: Progress) -> pd.DataFrame:
         active, for controls and for entries with fewer than two wells on plates with controls.
     """
     n = len(phenomap.labels)
-    space = phenomap.space
     table = pd.DataFrame({"activity": np.full(n, np.nan), "activity_p": np.full(n, np.nan)})
     members = _members(phenomap)
     if len(members.rows):
-        progress(0, 0, "measuring how far wells of a plate vary")
+        controls = np.flatnonzero(phenomap.space.is_control)
+        space = phenomap.space.fitted_to(controls, "none", progress)
         test = _Test(space, _PlateSpace.of(space, progress))
         found = _tested(members, test, progress)
         table.loc[members.rows, "activity"], table.loc[members.rows, "activity_p"] = found
@@ -141,6 +143,7 @@ class _PlateSpace:
     scale is a quartile's, which the wells that do something hardly move.
     """
 
+    centers: Array
     axes: Array
     scale: Array
 
@@ -152,7 +155,7 @@ class _PlateSpace:
         scatter = np.zeros((moved.shape[1], moved.shape[1]))
         for block in _blocks(len(wells)):
             progress(block.start, len(wells), "measuring how far wells of a plate vary")
-            own = space.vectors(wells[block]) - centers[space.plate[wells[block]]]
+            own = space.aligned(wells[block]) - centers[space.plate[wells[block]]]
             scatter += own.T @ own
             moved[block] = own
         variances, axes = np.linalg.eigh(scatter / len(wells))
@@ -160,15 +163,15 @@ class _PlateSpace:
         if not kept.any():  # all wells of each plate are the same
             kept = np.ones_like(kept)
         axes = axes[:, kept]
-        return cls(
-            axes, _scales(moved @ axes.astype(np.float32), space.experiment[wells], progress)
-        )
+        turned = moved @ axes.astype(np.float32)
+        return cls(centers, axes, _scales(turned, space.experiment[wells], progress))
 
     def moved(self, space: WellSpace, wells: Array) -> Array:
-        """Vectors of some wells, but for the place of their plate: float32 (k, d')."""
-        vectors = space.vectors(wells) @ self.axes
-        vectors /= self.scale[space.experiment[wells]]
-        return np.asarray(vectors, dtype=np.float32)
+        """Vectors of some wells from about the middle of their plates: float32 (k, d')."""
+        vectors = (space.aligned(wells) - self.centers[space.plate[wells]]).astype(np.float32)
+        turned = vectors @ self.axes.astype(np.float32)
+        turned /= self.scale[space.experiment[wells]].astype(np.float32)
+        return np.asarray(turned)
 
 
 def _sample(space: WellSpace) -> Array:
@@ -185,15 +188,16 @@ def _sample(space: WellSpace) -> Array:
 
 
 def _means_of_plates(space: WellSpace, wells: Array) -> Array:
-    """Mean vector of some wells of each plate: float64 (plates, d)."""
+    """Mean vector of some wells of each plate, of all for plates without: float64 (plates, d)."""
     means = np.zeros((int(space.plate.max()) + 1, space.raw.shape[1]))
     wells = wells[np.argsort(space.plate[wells], kind="stable")]
     for block in _blocks(len(wells)):
         plates, starts = np.unique(space.plate[wells[block]], return_index=True)
-        vectors = space.vectors(wells[block])
+        vectors = space.aligned(wells[block])
         means[plates] += np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
     n_wells = np.bincount(space.plate[wells], minlength=len(means))
-    return np.asarray(means / np.maximum(n_wells, 1)[:, None])
+    means[n_wells == 0] = means.sum(axis=0) / len(wells)
+    return np.asarray(means / np.where(n_wells > 0, n_wells, 1)[:, None])
 
 
 def _scales(moved: Array, experiment: Array, progress: Progress) -> Array:
@@ -234,16 +238,14 @@ def _tested(members: _Members, test: _Test, progress: Progress) -> tuple[Array, 
         text = f"looking for active ones among {n:,} entries"
         done = n - len(pending)
         for block in members.blocks(pending):
-            wells = np.concatenate([members.of(i) for i in block.tolist()])
-            vectors, begin = test.moved(wells), 0
-            for i in block.tolist():
-                progress(done, n, text)
-                done, stop = done + 1, begin + len(members.of(i))
-                likeness = test.likeness(wells[begin:stop], vectors[begin:stop])
+            progress(done, n, text)
+            for some, likeness in test.likenesses(members, block):
+                report = partial(progress, done, n, text)
+                report()
                 if before == 0:
-                    precision[i] = likeness.mean_precision()
-                n_as_far[i] += likeness.n_as_far(before, upto, partial(progress, done, n, text))
-                begin = stop
+                    precision[some] = likeness.mean_precision()
+                n_as_far[some] += likeness.n_as_far(before, upto, report)
+                done += len(some)
         p[pending] = add_one_p(n_as_far[pending], upto)
         is_open = (n_as_far < _ENOUGH) & (benjamini_hochberg(p) > _SURE)
         pending, before = pending[is_open[pending]], upto
@@ -261,38 +263,60 @@ class _Test:
         wells = wells[np.argsort(space.plate[wells], kind="stable")]
         n_on = np.bincount(space.plate[wells], minlength=int(space.plate.max()) + 1)
         place = np.arange(len(wells)) - (np.cumsum(n_on) - n_on)[space.plate[wells]]
-        self._n_on = np.minimum(n_on, _CONTROLS_OF_FEW)
+        d = plates.axes.shape[1]
+        most = _CONTROLS_BYTES // (4 * d * len(n_on))
+        most = min(max(most, _CONTROLS_AT_LEAST), _CONTROLS_OF_FEW)
+        self._n_on = np.minimum(n_on, most)
         self._begin = np.cumsum(self._n_on) - self._n_on
-        wells = wells[place < _CONTROLS_OF_FEW]
-        self._controls = np.empty((len(wells), plates.axes.shape[1]), dtype=np.float32)
+        wells = wells[place < most]
+        self._controls = np.empty((len(wells), d), dtype=np.float32)
         for block in _blocks(len(wells)):
-            self._controls[block] = self.moved(wells[block])
+            self._controls[block] = plates.moved(space, wells[block])
 
-    def moved(self, wells: Array) -> Array:
-        return self._plates.moved(self._space, wells)
+    def likenesses(self, members: _Members, chosen: Array) -> Iterator[tuple[Array, _Likeness]]:
+        """Those of some entries, as many at once as have the same pattern and are not too large."""
+        wells = [members.of(i) for i in chosen.tolist()]
+        vectors = self._plates.moved(self._space, np.concatenate(wells))
+        begin = np.cumsum([0, *(len(of) for of in wells[:-1])])
+        alike: dict[Pattern, list[int]] = {}
+        plates = []
+        for place, of in enumerate(wells):
+            on, n_wells = np.unique(self._space.plate[of], return_counts=True)
+            plates.append(on)
+            alike.setdefault(self._pattern(on, n_wells), []).append(place)
+        for pattern, places in alike.items():
+            n_wells = sum(n for n, _ in pattern)
+            size = n_wells + sum(n for _, n in pattern)
+            step = max(1, _TOGETHER // size**2)
+            for start in range(0, len(places), step):
+                some = np.array(places[start : start + step])
+                own = vectors[begin[some][:, None] + np.arange(n_wells)]
+                on = np.stack([plates[place] for place in some])
+                yield chosen[some], self._likeness(pattern, own, on)
 
-    def likeness(self, wells: Array, vectors: Array) -> _Likeness:
-        """Of the wells of an entry, in the order of plates, and of controls of these plates."""
-        plates, begin, n_wells = np.unique(
-            self._space.plate[wells], return_index=True, return_counts=True
-        )
+    def _pattern(self, plates: Array, n_wells: Array) -> Pattern:
         # few of each plate, if there are many plates: more would cost time and tell no more
         of_plate = max(_CONTROLS_AT_LEAST, _CONTROLS_OF_FEW // len(plates))
         of_plate = max(2, min(of_plate, _CONTROLS_IN_ALL // len(plates)))
         n_controls = np.minimum(self._n_on[plates], of_plate)
-        parts = []
-        for plate, start, n, k in zip(plates, begin, n_wells, n_controls, strict=True):
-            first = self._begin[plate]
-            parts += [vectors[start : start + n], self._controls[first : first + k]]
+        return tuple(zip(n_wells.tolist(), n_controls.tolist(), strict=True))
+
+    def _likeness(self, pattern: Pattern, own: Array, plates: Array) -> _Likeness:
+        """Of the wells (entries, n, d) and of controls of their plates (entries, plates)."""
+        n_wells, n_controls = np.array(pattern).T
+        on_plate, is_own = _places(pattern)
+        nth = np.concatenate([np.arange(n) for n in n_controls])
+        controls = np.repeat(self._begin[plates], n_controls, axis=1) + nth
+        together = np.empty((len(own), len(is_own), own.shape[2]), dtype=np.float32)
+        together[:, is_own] = own
+        together[:, ~is_own] = self._controls[controls]
         sizes = n_wells + n_controls
         starts = np.cumsum(sizes) - sizes
-        on_plate = np.repeat(np.arange(len(plates)), sizes)
-        together = np.concatenate(parts).astype(np.float64)
-        centers = np.add.reduceat(together, starts, axis=0) / sizes[:, None]
-        together -= centers[on_plate]
-        pattern = tuple(zip(n_wells.tolist(), n_controls.tolist(), strict=True))
-        is_own = np.arange(len(together)) - starts[on_plate] < n_wells[on_plate]
-        return _Likeness(directions(together), is_own, on_plate, pattern)
+        centers = np.add.reduceat(together, starts, axis=1) / sizes[:, None].astype(np.float32)
+        together -= centers[:, on_plate]
+        lengths = np.sqrt(np.einsum("eij,eij->ei", together, together))[..., None]
+        together /= np.where(lengths > 0, lengths, 1)
+        return _Likeness(together, pattern)
 
 
 class _Likeness:
@@ -300,49 +324,83 @@ class _Likeness:
 
     The wells of an entry that does something point in one direction: the sum of their directions is
     longer than that of as many others.
+
+    Parameters
+    ----------
+    units : float32 (entries, n, d)
+        Directions of the wells of an entry on its first plate, of controls there, and so on.
+    pattern : Pattern
+        How many these are, the same for all entries.
     """
 
-    def __init__(self, units: Array, is_own: Array, on_plate: Array, pattern: Pattern) -> None:
-        self._units, self._is_own, self._on_plate, self._pattern = units, is_own, on_plate, pattern
-        single = units.astype(np.float32)
-        self._cosines = single @ single.T
+    def __init__(self, units: Array, pattern: Pattern) -> None:
+        self._units, self._pattern = units, pattern
+        self._cosines = units @ units.transpose(0, 2, 1)
 
-    def n_as_far(self, start: int, stop: int, report: Callable[[], None]) -> int:
-        """How many of some permutations have a sum that is as long, those from start to stop."""
-        own = self._units[self._is_own].sum(axis=0)
-        observed = float(own @ own)
-        slack = _SLACK * (observed + int(self._is_own.sum()))
-        count = 0
+    def n_as_far(self, start: int, stop: int, report: Callable[[], None]) -> Array:
+        """How many of some permutations have a sum that is as long, those from start to stop.
+
+        Returns
+        -------
+        numpy.ndarray
+            int (entries,).
+        """
+        own = self._units[:, _places(self._pattern)[1]]
+        sums = own.sum(axis=1, dtype=np.float64)
+        observed = np.einsum("ei,ei->e", sums, sums)
+        slack = _SLACK * (observed + own.shape[1])
+        counts = np.zeros(len(observed), dtype=np.int64)
         for begin in range(start, stop, _CHUNK):
             report()
             labels = _labels(self._pattern, begin, min(_CHUNK, stop - begin))
-            squares = np.einsum("ij,ij->i", labels @ self._cosines, labels)
-            near = np.abs(squares - observed) <= slack
-            count += int((squares > observed + slack).sum())
-            if near.any():
-                sums = labels[near].astype(np.float64) @ self._units
-                squares = np.einsum("ij,ij->i", sums, sums)
-                count += int((squares >= observed * (1 - _ROUNDING)).sum())
-        return count
+            for entry, cosines in enumerate(self._cosines):
+                squares = np.einsum("ij,ij->i", labels @ cosines, labels)
+                counts[entry] += (squares > observed[entry] + slack[entry]).sum()
+                near = np.flatnonzero(np.abs(squares - observed[entry]) <= slack[entry])
+                if len(near):
+                    sums = labels[near].astype(np.float64) @ self._units[entry]
+                    squares = np.einsum("ij,ij->i", sums, sums)
+                    counts[entry] += (squares >= observed[entry] * (1 - _ROUNDING)).sum()
+        return counts
 
-    def mean_precision(self) -> float:
+    def mean_precision(self) -> Array:
         """Mean over the wells of the normalized average precision of finding the others first.
 
         What a well is compared with: the other wells of the entry, and controls of its own plate.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 (entries,).
         """
-        own, n = np.flatnonzero(self._is_own), int(self._is_own.sum())
+        on_plate, is_own = _places(self._pattern)
+        own, n = np.flatnonzero(is_own), int(is_own.sum())
         # controls first, so that they come first among equals
-        order = np.argsort(self._is_own, kind="stable")
-        cosines = self._cosines[own][:, order]
-        is_other = self._is_own[order] & (order != own[:, None])
-        is_rival = ~self._is_own[order] & (self._on_plate[order] == self._on_plate[own][:, None])
-        cosines[~(is_other | is_rival)] = -np.inf
-        ranked = np.argsort(-cosines, axis=1, kind="stable")
-        hits = np.take_along_axis(is_other, ranked, axis=1)
-        precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-        average = (precision * hits).sum(axis=1) / (n - 1)
+        order = np.argsort(is_own, kind="stable")
+        is_beside = on_plate[order] == on_plate[own][:, None]
+        is_other = is_own[order] & (order != own[:, None])
+        is_rival = ~is_own[order] & is_beside
+        # seen from the middle of a few, these few lie on different sides: wells of other plates
+        # would always seem more alike
+        sizes = np.bincount(on_plate)[on_plate[own]]
+        shift = np.where(is_beside, 1 / np.maximum(sizes - 1, 1)[:, None], 0).astype(np.float32)
+        shift[~(is_other | is_rival)] = -np.inf
+        cosines = self._cosines[:, own][:, :, order] + shift
+        n_ranked = int((is_other | is_rival).sum(axis=1).max())
+        ranked = np.argsort(-cosines, axis=2, kind="stable")[:, :, :n_ranked]
+        hits = is_other[np.arange(n)[:, None], ranked]
+        precision = np.cumsum(hits, axis=2) / np.arange(1, n_ranked + 1)
+        average = (precision * hits).sum(axis=2) / (n - 1)
         by_chance = _expected_precision(n - 1, tuple(is_rival.sum(axis=1).tolist()))
-        return float(((average - by_chance) / (1 - by_chance)).mean())
+        return np.asarray(((average - by_chance) / (1 - by_chance)).mean(axis=1))
+
+
+@lru_cache(maxsize=256)
+def _places(pattern: Pattern) -> tuple[Array, Array]:
+    """Of the wells and controls of a pattern, the number of the plate, and which are wells."""
+    on_plate = np.repeat(np.arange(len(pattern)), [sum(counts) for counts in pattern])
+    kinds = [kind for n, k in pattern for kind in (*[True] * n, *[False] * k)]
+    return on_plate, np.array(kinds)
 
 
 @lru_cache(maxsize=256)

@@ -128,7 +128,7 @@ def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     table["consistency_p"] = _consistency_p(phenomap, consistency, progress)
     agreement = guide_agreement(phenomap, progress)
     for name in _OF_GUIDES:
-        table[name] = agreement[name].to_numpy()
+        table[name] = agreement[name].set_axis(table.index)
     active = activity(phenomap, progress)
     for name in _OF_ACTIVITY:
         table[name] = active[name].to_numpy()
