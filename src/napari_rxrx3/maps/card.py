@@ -105,7 +105,7 @@ def scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
 
 def summary_of(card: Card) -> str:
     """The card in one line: what it is, and its numbers as far as they are known."""
-    numbers = [f"{number.label} {number.text}" for number in card.numbers if number.text]
+    numbers = [f"{number.label} {number.text}".strip() for number in card.numbers if number.text]
     return "   ".join(filter(None, [card.note, ", ".join(numbers)]))
 
 
@@ -121,6 +121,8 @@ def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
 
 
 def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
+    from napari_rxrx3.maps.evidence.activity import count_active
+
     scores = phenomap.scores.loc[key]
     strength = Number(
         "strength",
@@ -142,7 +144,8 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
-    numbers = [*_activity_numbers(phenomap, scores), strength, raw, consistency]
+    n_active, n_tested = count_active(phenomap.scores)
+    numbers = [_activity(scores, n_tested), strength, raw, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
@@ -153,15 +156,13 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
         numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
+    if n_tested:
+        numbers.append(_of_map(n_active, n_tested))
     return tuple(numbers)
 
 
-def _activity_numbers(phenomap: PhenoMap, scores: pd.Series) -> list[Number]:
-    """Whether it is active, and how many of the map are."""
-    from napari_rxrx3.maps.evidence.activity import FALSE_SHARE, count_active
-
-    level = f"{FALSE_SHARE:.0%}".replace("%", " %")
-    n_active, n_tested = count_active(phenomap.scores)
+def _activity(scores: pd.Series, n_tested: int) -> Number:
+    """Whether it is active."""
     value, p, q = scores["activity"], scores["activity_p"], scores["activity_q"]
     text = "" if isnan(value) else f"{value:.2f}" + ("" if scores["is_active"] else " (chance)")
     tip = (
@@ -171,19 +172,20 @@ def _activity_numbers(phenomap: PhenoMap, scores: pd.Series) -> list[Number]:
     if isnan(q):
         tip += "It takes two wells on plates with controls."
     else:
-        tip += f"Of swaps of its wells with controls {100 * p:.2g} % give as much (p); q {q:.2g}: "
-        verdict = "it counts as active." if scores["is_active"] else "it does not count as active."
-        tip += f"among {n_tested:,} that were tested {verdict}"
-    number = Number(SCORES_IN_WORDS["activity"], text, tip)
-    if not n_tested:
-        return [number]
-    of_map = Number(
-        f"active at {level}",
-        f"{n_active:,} of {n_tested:,}",
-        f"So many of the {n_tested:,} perturbations of this map that could be tested differ from "
-        f"their controls; up to {level} of those that are called active may be so by chance.",
+        tip += f"Of swaps of its wells with controls {100 * p:.2g} % give as much, which is p. "
+        verdict = "It is active" if scores["is_active"] else "It does not count as active"
+        tip += f"{verdict}: q {q:.2g}, among the {n_tested:,} of this map that could be tested."
+    return Number(SCORES_IN_WORDS["activity"], text, tip)
+
+
+def _of_map(n_active: int, n_tested: int) -> Number:
+    """How many of its map are active."""
+    return Number(
+        "",
+        f"{n_active:,} of {n_tested:,} active at 5 %",
+        f"Of the {n_tested:,} perturbations of this map that could be tested {n_active:,} differ "
+        "from the controls of their plates. One in twenty of these may do so by chance.",
     )
-    return [number, of_map]
 
 
 def _with_p(value: float, p: float) -> str:
