@@ -221,11 +221,17 @@ def _consistency_p(phenomap: Entries, consistency: Array, progress: Progress) ->
     sizes = size_below(n_wells)
     draws = PlateDraws(phenomap, space.group >= 0)
     for done, size in enumerate(np.unique(sizes[n_wells > 1])):
-        progress(done, len(SIZES), "comparing with sets of different perturbations")
+        text = "comparing with sets of different perturbations"
+        progress(done, len(SIZES), text)
         sets = draws.draw(int(SIZES[size]), _DRAWS)
         if not len(sets):
             continue
-        null = np.sort(_mean_cosine(space.aligned(sets.ravel()).reshape(*sets.shape, -1)))
+        cosines = np.empty(len(sets))
+        for some in _blocks(len(sets), max(1, _BLOCK // sets.shape[1])):
+            progress(done, len(SIZES), text)
+            part = sets[some]
+            cosines[some] = _mean_cosine(space.aligned(part.ravel()).reshape(*part.shape, -1))
+        null = np.sort(cosines)
         of_size = np.flatnonzero((sizes == size) & (n_wells > 1))
         p[of_size] = add_one_p(n_as_large(null, consistency[of_size]), len(null))
     return p
