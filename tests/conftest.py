@@ -39,15 +39,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself.
 
-    Modules with a window come first: they take longest, and the others fill up what is left.
+    Modules with a window come first: they take longest, and the others fill up what is left. Of
+    the examples of one of their tests the first runs each time, the others are for the soak.
     """
     for item in items:
         if isinstance(item, pytest.Function) and (
             "qapp" in item.fixturenames or uses_qt(item.module)
         ):
             item.add_marker(pytest.mark.qt)
-    slow = {item.fspath for item in items if "standing" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.fspath not in slow)
+    windowed = [item for item in items if "standing" in getattr(item, "fixturenames", ())]
+    seen: set[tuple[Path, str]] = set()
+    for item in windowed:
+        test = (item.path, item.originalname)
+        if test in seen:
+            item.add_marker(pytest.mark.soak)
+        seen.add(test)
+    slow = {item.path for item in windowed}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # the collector need not look at all modules each time
 
 
 @cache

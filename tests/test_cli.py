@@ -470,6 +470,7 @@ def windows(data: str, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     }
 
 
+@pytest.mark.soak
 @pytest.mark.qt
 @pytest.mark.parametrize(("name", "size"), [("well", (800, 1280)), ("neighbors", (700, 1000))])
 def test_a_screenshot_shows_the_window(windows: Runs, name: str, size: tuple[int, int]) -> None:

@@ -167,11 +167,6 @@ def test_an_image_that_is_not_gray_is_none_of_ours() -> None:
     color = imagecodecs.png_encode(np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(UndecodableImage, match="not one gray plane"):
         decode_prefix(color, 5)
-    transparent = b.filtered_png(plane_of(20, 20), before=[(b"tRNS", b"\0\1")])
-    with pytest.raises(UndecodableImage):
-        decode(transparent)
-    with pytest.raises(UndecodableImage):
-        decode_prefix(transparent, 5)
 
 
 def test_a_small_claim_in_a_large_stream_does_not_fill_the_memory() -> None:

@@ -708,6 +708,7 @@ def without_checksums(png: bytes) -> bytes:
     return b"".join(parts)
 
 
+@pytest.mark.soak
 def test_other_plots_of_the_process_keep_their_style(session: Session, tmp_path: Path) -> None:
     import matplotlib
 
@@ -799,6 +800,7 @@ for suffix in ("png", "tif", "svg", "pdf"):
 """
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
 def test_a_full_disk_is_said_and_leaves_what_was_there(
     session: Session, root: Path, cache: Path, tmp_path: Path

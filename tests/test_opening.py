@@ -257,6 +257,7 @@ def test_of_a_mixture_each_takes_its_own(
     assert questions == []
 
 
+@pytest.mark.soak
 def test_who_chooses_this_plugin_gets_the_explorer(
     open_window: Callable[..., Window], folder: Path, questions: list[list[str]]
 ) -> None:
@@ -303,6 +304,7 @@ def explorers(viewer: Any) -> list[ExplorerWidget]:
     return viewer.window._qt_window.findChildren(ExplorerWidget)
 
 
+@pytest.mark.soak
 @pytest.fixture
 def bare(make_napari_viewer: Callable[..., Any]) -> Any:
     """Return a window of napari's own, in which nothing of ours was opened yet."""

@@ -172,6 +172,7 @@ def test_hovering_names_the_well(window: Window) -> None:
     assert "gene-001_1_D05" in str(window.viewer.status)
 
 
+@pytest.mark.soak
 def test_a_click_on_the_map_stays_in_the_plate_and_a_neighbor_leaves_it(window: Window) -> None:
     show_plate(window)
     window.click_well("D05")
@@ -223,6 +224,7 @@ def test_zooming_out_and_going_home_show_the_whole_plate(window: Window) -> None
     assert window.viewer.scene.camera.zoom == pytest.approx(whole)
 
 
+@pytest.mark.soak
 def test_missing_and_damaged_wells_are_hatched(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:

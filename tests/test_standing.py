@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return b.Screen.of(rows, 32).write_rxrx3(tmp_path / "screen")
 
 
+@pytest.mark.soak
 def use(window: Window, folder: Path) -> None:
     """Change whatever a test may change, and leave it so."""
     viewer, session = window.viewer, window.session
@@ -88,6 +89,7 @@ def test_what_a_test_did_to_the_window_is_taken_back(
     standing.clean(qtbot)
 
 
+@pytest.mark.soak
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What differs between two windows that look at the same."""
     # each has its own data set, and the zoom is that of a canvas beside napari's own docks

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
@@ -25,6 +25,7 @@ __all__ = ["Dataset", "open_dataset"]
 Progress = Callable[[int, int, str], None]
 
 _KEPT_MAPS = 8
+_KEPT_DATASETS = 4
 
 
 def open_dataset(
@@ -60,6 +61,15 @@ def open_dataset(
     return dataset
 
 
+_sent = LruCache(_KEPT_DATASETS, one)
+"""Data sets that came from other processes."""
+
+
+def _opened_again(address: str, cache_dir: Path) -> Dataset:
+    """Open what another process has sent; all tasks that bring one data set share it."""
+    return _sent.get((address, cache_dir), lambda: open_dataset(address, cache_dir))
+
+
 class Dataset(WellData):
     """Wells with their metadata, images, embeddings and maps; made by `open_dataset`.
 
@@ -76,6 +86,13 @@ class Dataset(WellData):
     ) -> None:
         super().__init__(storage, root, contents, cache, progress)
         self._maps = LruCache(_KEPT_MAPS, one)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as an address: another process opens what is there, once for all that it is sent.
+
+        What the address says travels with it, such as the signature of a link.
+        """
+        return _opened_again, (self.address, self.cache.folder)
 
     def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
         """List every disagreement between metadata, images and embeddings.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.mosaic import hatch_level, hatched
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_ROWS
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, unquote, urlsplit
 
 from napari_rxrx3.core.errors import printable
+from napari_rxrx3.core.forking import Lock
 
 __all__ = ["FILE", "PATH", "Redactor", "concealer"]
 
@@ -61,7 +61,7 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._places: OrderedDict[str, None] = OrderedDict()
 
     def note(self, place: str) -> None:

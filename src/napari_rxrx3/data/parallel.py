@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-__all__ = ["Background", "background", "in_threads"]
+from napari_rxrx3.core.forking import renewed_in_children
+
+__all__ = ["Background", "Threads", "background", "in_threads"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -29,10 +31,30 @@ def in_threads(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterat
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+class Threads:
+    """A pool of threads that lasts, and that a forked child has for itself."""
+
+    def __init__(self, n: int, name: str) -> None:
+        self._n, self._name = n, name
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        self._pool = ThreadPoolExecutor(self._n, thread_name_prefix=self._name)
+
+    def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
+        """The results in the order of the jobs, when all are done; raises the first error."""
+        futures = [self._pool.submit(function, job) for job in jobs]
+        return [future.result() for future in futures]
+
+
 class Background:
     """Runs work in one thread, one after another; work of the same name waits once only."""
 
     def __init__(self) -> None:
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Leave what is waiting to the parent of a forked child."""
         self._changed = threading.Condition()
         self._waiting: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self._thread: threading.Thread | None = None

@@ -90,7 +90,7 @@ class WellData(WellImages):
         Vectors that are not read yet are read.
         """
         self.read_vectors()
-        return self.known_wells
+        return self.known_wells.copy(deep=False)  # what is changed in it is changed there alone
 
     @property
     def known_wells(self) -> pd.DataFrame:
@@ -137,7 +137,7 @@ class WellData(WellImages):
     def plates(self) -> pd.DataFrame:
         """One row a plate: experiment_name, plate, n_wells, n_images, n_embeddings."""
         self.read_vectors()
-        return self.known_plates
+        return self.known_plates.copy(deep=False)
 
     @property
     def known_plates(self) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3 import __version__
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.files import Target
 from napari_rxrx3.figures.layout import Box, Line, Page
@@ -51,7 +51,7 @@ _SETTINGS = {
 }
 _CONTROL = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML may hold: one of them in a name, and no program opens the SVG."""
-_one_at_a_time = threading.Lock()
+_one_at_a_time = Lock()
 
 
 @lru_cache(maxsize=10_000)

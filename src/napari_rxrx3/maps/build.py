@@ -64,6 +64,7 @@ def build_phenomap(dataset: WellData, spec: MapSpec, progress: Progress | None =
         notes=tuple(stored["notes"].tolist()),
         open_space=spaces.open,
         why_absent=partial(_why_absent, dataset, spec),
+        dataset=dataset,
         cache=dataset.cache,
         fingerprint=f"{fingerprint}|{spec}" if fingerprint else "",
     )

@@ -89,6 +89,8 @@ class Entries:
         Gives the wells with their vectors; takes seconds the first time, and reports them.
     why_absent : callable
         Says why there is no entry of a key, where that is by design; empty elsewhere.
+    dataset : object
+        What the map was made from, by its `map_of(spec)`.
     cache : DiskCache
         Where what is made of the entries is kept.
     fingerprint : str
@@ -106,6 +108,7 @@ class Entries:
     notes: tuple[str, ...]
     open_space: Callable[[Progress | None], WellSpace]
     why_absent: Callable[[str], str]
+    dataset: Any
     cache: DiskCache
     fingerprint: str
 

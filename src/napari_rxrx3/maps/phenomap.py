@@ -24,6 +24,7 @@ from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.projection import Projection
 from napari_rxrx3.maps.projection.umap import UmapSettings, umap
+from napari_rxrx3.maps.spec import MapSpec
 
 __all__ = ["PhenoMap"]
 
@@ -50,10 +51,14 @@ class PhenoMap(Entries):
         object.__setattr__(self, "score_store", ScoreStore(self))  # frozen for all others
         object.__setattr__(self, "judge", Judge(self))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as data set and choices: another process makes the map, or finds it kept."""
+        return _made_again, (self.dataset, self.spec)
+
     @property
     def scores(self) -> pd.DataFrame:
         """How strong and how consistent each entry is; see `napari_rxrx3.maps.evidence.scores`."""
-        return self.score_store.get()
+        return self.score_store.get().copy(deep=False)  # to be changed by who asks
 
     def nearest(
         self,
@@ -169,3 +174,8 @@ class PhenoMap(Entries):
                 "n_wells": self.n_wells[found],
             }
         )
+
+
+def _made_again(dataset: Any, spec: MapSpec) -> PhenoMap:
+    made: PhenoMap = dataset.map_of(spec)
+    return made

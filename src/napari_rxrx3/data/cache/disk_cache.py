@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import weakref
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import numpy as np
 import platformdirs
 import pyarrow as pa
 
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.budgets import budget_of, budgets, note_budget
 from napari_rxrx3.data.cache.eviction import KINDS, clean, mark_used
 from napari_rxrx3.data.files.local import open_plain, written_atomically
@@ -56,7 +56,7 @@ class DiskCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._lasting: set[Path] = set()
         self._mapped: weakref.WeakValueDictionary[Path, np.ndarray[Any, Any]]
         self._mapped = weakref.WeakValueDictionary()
@@ -183,7 +183,7 @@ class DiskCache:
 
 
 _living: weakref.WeakSet[DiskCache] = weakref.WeakSet()
-_living_lock = threading.Lock()
+_living_lock = Lock()
 
 
 def _clean(folder: Path) -> None:

@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from functools import cache
 from typing import Any, TypeVar
 
+from napari_rxrx3.core.forking import renewed_in_children
+
 __all__ = ["LruCache", "give_back_memory", "nbytes_of", "one"]
 
 Value = TypeVar("Value")
@@ -41,10 +43,14 @@ class LruCache:
 
     def __init__(self, max_size: int, size_of: Callable[[Any], int] = nbytes_of) -> None:
         self._max_size, self._size_of = max_size, size_of
-        self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Go on in a forked child with what was kept; nobody there computes the rest."""
+        self._lock = threading.Lock()
         self._running: dict[Hashable, Future[Any]] = {}
-        self._size = 0
+        self._size = sum(map(self._size_of, self._kept.values()))
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:

@@ -50,9 +50,20 @@ class Storage:
     """A file system, local or remote, opened for reading only."""
 
     def __init__(self, fs: Any) -> None:
-        self._fs = fs
+        self._made, self._process = fs, os.getpid()
         self.is_local = isinstance(fs, LocalFileSystem)
         self.name = "" if self.is_local else str(fs.protocol)
+
+    @property
+    def _fs(self) -> Any:
+        """The file system; a forked child makes one with connections of its own."""
+        if self._process != os.getpid():
+            made = self._made
+            self._made, self._process = (
+                type(made)(*made.storage_args, **made.storage_options),
+                os.getpid(),
+            )
+        return self._made
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:

@@ -17,6 +17,7 @@ from napari_rxrx3.data.images.png import (
     bytes_for_rows,
     check_bulk,
     first_rows,
+    opaque,
     png_header,
 )
 
@@ -62,11 +63,11 @@ def decode(data: bytes) -> Plane:
             plane = all_rows(data, header)
             if plane is None:
                 check_bulk(data, header)
-                plane = imagecodecs.png_decode(data)
+                plane = imagecodecs.png_decode(opaque(data, header))
         elif kind == "JPEG 2000":
             plane = imagecodecs.jpeg2k_decode(data)
         else:
-            plane = tifffile.imread(io.BytesIO(data))
+            plane = _one_plane(tifffile.imread(io.BytesIO(data)))
     except Exception as error:  # codecs raise whatever they like on damaged bytes
         raise _damaged(kind, error) from error
     return _gray(np.asarray(plane))
@@ -136,16 +137,19 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     if kind == "TIFF":
         return _tiff_layout(data)
     width, height, mode = _check_size(data, kind)
-    if mode not in ("L", "I;16", "I;16B", "I"):
+    if mode not in ("1", "L", "I;16", "I;16B", "I"):
         raise UndecodableImage(f"not a gray image of 8 or 16 bits (mode {mode})")
-    return (height, width), np.dtype(np.uint8 if mode == "L" else np.uint16)
+    return (height, width), np.dtype(np.uint8 if mode in ("1", "L") else np.uint16)
 
 
 def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
             page = tiff.pages.first
+            _check_grays(page)
             plane = np.empty(page.shape, dtype=page.dtype)
+    except UndecodableImage:
+        raise
     except Exception as error:
         raise _damaged("TIFF", error) from error
     height, width = _gray(plane).shape
@@ -172,14 +176,31 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
         if kind == "TIFF":
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
                 page = tiff.pages.first
+                _check_grays(page)
                 width, height, mode = page.imagewidth, page.imagelength, ""
         else:
             with Image.open(io.BytesIO(data)) as header:
                 (width, height), mode = header.size, header.mode
+    except UndecodableImage:
+        raise
     except Exception as error:
         raise _damaged(kind, error) from error
     _check_pixels(width, height)
     return width, height, mode
+
+
+def _check_grays(page: tifffile.TiffPage) -> None:
+    """Refuse numbers that are no brightness, though they look like it."""
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        raise UndecodableImage("its gray levels are inverted: white is zero in it (MinIsWhite)")
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        raise UndecodableImage("not a gray image: its numbers are places in a table of colors")
+
+
+def _one_plane(pixels: Plane) -> Plane:
+    """Leave out axes of length 1 that stand before or after those of a plane."""
+    lengths = [n for n in pixels.shape if n > 1]
+    return pixels.reshape(lengths) if len(lengths) == 2 else pixels
 
 
 def _check_pixels(width: int, height: int) -> None:

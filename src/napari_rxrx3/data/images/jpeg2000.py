@@ -21,10 +21,18 @@ MAX_PIXELS = 16384 * 16384 // 4
 """No image of a well is larger."""
 
 _BYTES = {"L": 1, "I;16": 2}
+_CODE_BEGINS = b"\xff\x4f\xff\x51"
+_N_COMPONENTS, _DEPTH = 40, 42
+"""Where in the code, after its beginning, they are said."""
 
 
 def reduced_image(data: bytes, size: int) -> Image.Image:
-    """Decode the lowest level of a JPEG 2000 whose smaller side has `size` pixels or more."""
+    """Decode the lowest level of a JPEG 2000 whose smaller side has `size` pixels or more.
+
+    Only of one component of 8 or 16 bits without a sign: of all others Pillow changes the values.
+    """
+    if not _is_plain(data):
+        raise ValueError("not one component of 8 or 16 bits")
     image = Jpeg2KImageFile(io.BytesIO(data))  # Image.open would try other formats too
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -35,6 +43,14 @@ def reduced_image(data: bytes, size: int) -> Image.Image:
     image.reduce = levels
     image.load()
     return image
+
+
+def _is_plain(data: bytes) -> bool:
+    begin = data.find(_CODE_BEGINS)
+    if begin < 0 or len(data) <= begin + _DEPTH:
+        return False
+    n_components = int.from_bytes(data[begin + _N_COMPONENTS : begin + _DEPTH], "big")
+    return n_components == 1 and data[begin + _DEPTH] + 1 in (8, 16)  # one less is written
 
 
 def reduced(data: bytes, size: int) -> tuple[int, int, int, bytes] | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_rxrx3.core.forking import renewed_in_children
 from napari_rxrx3.data.images import jpeg2000
 from napari_rxrx3.data.worker_process import Worker, WorkerProcessError
 
@@ -46,9 +47,19 @@ class ReducerPool:
 
     def __init__(self, n: int) -> None:
         self._n = min(n, _MOST)
+        self._of_parent: list[Worker] = []
+        self._started: list[Worker] = []
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Leave the processes to the parent of a forked child, which starts others.
+
+        They are not forgotten: pipes that end write what another thread had begun to send.
+        """
+        self._of_parent += self._started
         self._lock = threading.Lock()
         self._is_started = self._is_closed = False
-        self._started: list[Worker] = []
+        self._started = []
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._n_up = 0
 

@@ -23,6 +23,7 @@ __all__ = [
     "bytes_for_rows",
     "check_bulk",
     "first_rows",
+    "opaque",
     "png_header",
 ]
 
@@ -126,11 +127,23 @@ def first_rows(data: bytes, header: PngHeader, n_rows: int) -> Plane | None:
     """
     if not header.is_plain:
         return None
-    try:
-        rows = _inflated(data, min(n_rows, header.height) * header.row_bytes)
-    except _UnusualPng:
-        return None
-    return _unfiltered(header, rows)
+    return _unfiltered(header, _inflated(data, min(n_rows, header.height) * header.row_bytes))
+
+
+def opaque(data: bytes, header: PngHeader) -> bytes:
+    """A gray PNG without the chunk that says which of its levels is to be seen through.
+
+    The levels themselves are the same; libpng would give a plane of opacity with them.
+    """
+    at = _CHUNKS_FROM
+    while header.color == _GRAY and at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IDAT":
+            break
+        if kind == b"tRNS":
+            return data[:at] + data[at + 12 + length :]
+        at += 12 + length
+    return data
 
 
 def check_bulk(data: bytes, header: PngHeader) -> None:
@@ -149,10 +162,6 @@ def check_bulk(data: bytes, header: PngHeader) -> None:
         at += 12 + length
     if found > most:
         raise ValueError("it holds more pixels than its header says")
-
-
-class _UnusualPng(ValueError):
-    """Something in it changes what its pixels mean."""
 
 
 def _inflated(data: bytes, wanted: int) -> bytes:
@@ -175,8 +184,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     at, view = _CHUNKS_FROM, memoryview(data)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"tRNS":  # a transparent gray level makes it no gray image
-            raise _UnusualPng
         if kind in (b"IDAT", b"IEND"):
             _check_crc(data, at, length)
             yield kind, view[at + 8 : at + 8 + length]

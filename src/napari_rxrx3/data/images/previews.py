@@ -142,8 +142,7 @@ class PrefixReader:
             return _top_preview(self._rows(row, data, PREFIX_ROWS))
         if image_kind(data) == "JPEG 2000":
             small = reduce(data, PREVIEW_SIZE)
-            if small is not None:
-                return shrink(small, PREVIEW_SIZE)
+            return shrink(decode(data) if small is None else small, PREVIEW_SIZE)
         return preview_of(decode(data))
 
     def piece(self, row: int, span: int) -> Plane:

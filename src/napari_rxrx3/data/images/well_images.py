@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import ImageUnavailable, UnknownWell
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, parse_well_id
 from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_common, odd_layout
+from napari_rxrx3.data.parallel import Threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
 from napari_rxrx3.data.wells.well_list import WellList
 
@@ -27,8 +27,7 @@ ReadPlane = Callable[[int], Plane]
 Locate = Callable[[int], str]
 """Says where one is."""
 
-_POOL = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="rxrx3-read")
-
+_readers = Threads(max(4, os.cpu_count() or 1), "rxrx3-read")
 
 PIECE_UM = 166.4
 """Width in micrometers of the piece of a well that shows what its cells look like."""
@@ -199,7 +198,9 @@ class WellImages:
             layout = self.images.layout(well)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
-        return _lazy_stack(well_id, partial(self.plane, well_id), self._locator(well), layout)
+        return _lazy_stack(
+            well_id, partial(self.plane, well_id), partial(self._locate, well_id), layout
+        )
 
     def read(self, well_id: str) -> Plane:
         """The six planes of a well, (6, Y, X), native dtype, read in parallel.
@@ -210,8 +211,7 @@ class WellImages:
         ImageUnavailable
             Naming the first channel that is missing or cannot be read, its file and the cause.
         """
-        well = self.well(well_id)
-        return _read_stack(well_id, partial(self.plane, well_id), self._locator(well))
+        return _read_stack(well_id, partial(self.plane, well_id), partial(self._locate, well_id))
 
     def thumbnail(self, well_id: str, size: int = 64) -> Plane:
         """The six planes of a well at (6, size, size), by area mean, native dtype.
@@ -221,10 +221,10 @@ class WellImages:
         UnknownWell, ImageUnavailable
         """
         read = partial(self.plane, well_id, size=size)
-        return _read_stack(well_id, read, self._locator(self.well(well_id)))
+        return _read_stack(well_id, read, partial(self._locate, well_id))
 
-    def _locator(self, well: WellId) -> Callable[[int], str]:
-        return partial(self.images.locate, well)
+    def _locate(self, well_id: str, channel: int) -> str:
+        return self.images.locate(self.well(well_id), channel)
 
 
 def _span(size: int) -> int:
@@ -240,8 +240,7 @@ def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
 
 def _read_stack(well_id: str, read: ReadPlane, locate: Locate) -> Plane:
     """Read six planes in parallel: (6, Y, X); an odd one is an `ImageUnavailable`."""
-    futures = [_POOL.submit(read, channel) for channel in range(1, N_CHANNELS + 1)]
-    planes = [future.result() for future in futures]
+    planes = _readers.map(read, range(1, N_CHANNELS + 1))
     usual = most_common([_layout(plane) for plane in planes])
     for channel, plane in enumerate(planes, start=1):
         _require_layout(well_id, channel, plane, usual, locate)

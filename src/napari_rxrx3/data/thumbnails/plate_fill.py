@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
@@ -50,7 +50,7 @@ class PlateFill:
         self.listed[list(wells)] = True
         self._pictures: dict[int, PlatePicture] = {}
         self._dataset, self._plate, self._wells = dataset, plate, wells
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._large: PlatePicture | None = None
         self._large_jobs: list[Job] = []
         self._stopped = False

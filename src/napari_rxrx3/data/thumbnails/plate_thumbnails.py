@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakValueDictionary
@@ -10,6 +9,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.images.catalog import ImageCatalog
@@ -69,7 +69,7 @@ class PlateThumbnails:
         self.state[order.T < 0] = MISSING
         self.failures: dict[Job, str] = {}
         self._catalog, self._order = catalog, order
-        self._lock, self._saving = threading.Lock(), threading.Lock()
+        self._lock, self._saving = Lock(), Lock()
         self._new: set[int] = set()
         self._cache = cache
         self._file = self._open_file(form)
@@ -231,7 +231,7 @@ class ThumbnailShelf:
 
     def __init__(self, catalog: ImageCatalog, cache: DiskCache) -> None:
         self._catalog, self._cache = catalog, cache
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._alive: WeakValueDictionary[PlateId, PlateThumbnails] = WeakValueDictionary()
         catalog.on_decoded = self._on_decoded
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from psygnal import Signal
 
 from napari_rxrx3.core.errors import MapError, MetadataError
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, free_name
@@ -59,7 +60,7 @@ class VectorJoin:
         self.problems: list[Problem] = []
         self._wells, self._cache, self._wells_print = wells, cache, wells_print
         self._rows: dict[str, Rows] = {}
-        self._lock = threading.RLock()
+        self._lock = Lock(threading.RLock)
         self._said = (0, 0, "reading vectors")
         if all(self._take_kept(name) for name in tables):
             self._finish()

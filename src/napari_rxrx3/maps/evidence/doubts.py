@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, benjamini_hochberg
 from napari_rxrx3.maps.evidence.replicates import Replicates
 
@@ -54,7 +54,7 @@ class Judge:
 
     def __init__(self, phenomap: Entries) -> None:
         self._map = phenomap
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._replicates = Replicates(phenomap)
         self._nulls: dict[str, NullOfPairs] = {}
         self._on_plates: dict[str, NullOnPlates] = {}

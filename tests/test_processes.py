@@ -1,0 +1,212 @@
+"""Data sets, maps and images in other processes: forked, started, and of pools and schedulers."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+from multiprocessing import get_all_start_methods
+from pathlib import Path
+from textwrap import dedent
+
+import cloudpickle
+import dask
+import numpy as np
+import pytest
+
+import napari_rxrx3 as rx
+from builders import Screen, control_row, guide_row, noise
+from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.data.cache.memory import LruCache, one
+
+WELLS = ["gene-001_1_D05", "gene-001_1_D06", "gene-001_1_D07"]
+FORMS = ["write_folders", "write_tars", "write_core"]
+needs_fork = pytest.mark.skipif("fork" not in get_all_start_methods(), reason="nothing forks here")
+
+
+def a_screen(dtype: str = "uint16") -> Screen:
+    rows = [control_row("gene-001", 1, f"C{column:02d}") for column in range(3, 9)]
+    genes = zip(WELLS, ("PLK1", "PSMB5", "TUBB"), strict=True)
+    rows += [guide_row("gene-001", 1, well.rpartition("_")[2], gene) for well, gene in genes]
+    screen = Screen.of(rows, dim=4)
+    rng = np.random.default_rng(1)
+    for row in rows:
+        screen.vectors[row["well_id"]] = rng.normal(size=4).astype("float32")
+    for well in WELLS:
+        screen.planes[well] = noise(well, 32, dtype)
+    return screen
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return a_screen().write_rxrx3(tmp_path / "a screen")
+
+
+def sums() -> dict[str, int]:
+    return {well: int(noise(well, 32, "uint16").sum()) for well in WELLS}
+
+
+def ran(script: str, tmp_path: Path, *arguments: object) -> str:
+    """What a program prints that does as users' programs do; it has 60 seconds."""
+    file = tmp_path / "program.py"
+    file.write_text(dedent(script))
+    command = [sys.executable, str(file), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+POOL = """
+    import multiprocessing, sys, threading
+    import napari_rxrx3 as rx
+
+    def work(job):
+        dataset, well = job
+        return int((dataset or mine).read(well).sum())
+
+    def looks_on():
+        while True:
+            for well in wells:
+                mine.read(well), mine.thumbnail(well), mine.preview(well, 1), mine.wells
+
+    if __name__ == "__main__":
+        method, path, cache, *wells = sys.argv[1:]
+        mine = rx.open_dataset(path, cache_dir=cache)
+        mine.phenomap(align="none").nearest("PLK1")
+        for _ in range(3):
+            threading.Thread(target=looks_on, daemon=True).start()
+        sent = None if method == "fork" else mine
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            print(*pool.map(work, [(sent, well) for well in wells]))
+"""
+
+
+@pytest.mark.parametrize("method", get_all_start_methods())
+def test_workers_read_while_their_parent_reads(root: Path, tmp_path: Path, method: str) -> None:
+    said = ran(POOL, tmp_path, method, root, tmp_path / "cache", *WELLS)
+    assert [int(word) for word in said.split()] == list(sums().values())
+
+
+@needs_fork
+@pytest.mark.parametrize("form", FORMS)
+def test_a_child_has_what_its_parent_has_not_read(tmp_path: Path, form: str) -> None:
+    script = """
+        import os, sys
+        import napari_rxrx3 as rx
+
+        path, cache, first, second = sys.argv[1:]
+        dataset = rx.open_dataset(path, cache_dir=cache)
+        dataset.read(first), dataset.thumbnail(first), dataset.preview(first, 1)
+        if os.fork() == 0:
+            print(dataset.read(second).shape, dataset.preview(second, 1).shape, flush=True)
+            print(dataset.phenomap(align="none").nearest("PLK1")["key"].tolist(), flush=True)
+            os._exit(0)
+        assert os.wait()[1] == 0
+    """
+    screen = a_screen("uint8" if form == "write_core" else "uint16")
+    root = tmp_path / "screen"
+    screen.write_metadata(root / "metadata.csv")
+    getattr(screen, form)(root)
+    screen.write_plate_embeddings(root)
+    said = ran(script, tmp_path, root, tmp_path / "cache", *WELLS[:2])
+    assert said.splitlines()[0] == "(6, 32, 32) (64, 64)"
+    assert "TUBB" in said
+
+
+@needs_fork
+def test_a_lock_that_a_thread_holds_is_free_in_a_child(tmp_path: Path) -> None:
+    script = """
+        import os, threading
+        from napari_rxrx3.core.forking import Lock
+        from napari_rxrx3.data.cache.memory import LruCache, one
+
+        lock, kept, never = Lock(), LruCache(2, one), threading.Event()
+        kept.put("known", 1)
+        for work in (lock.acquire, lambda: kept.get("asked", never.wait)):
+            threading.Thread(target=work, daemon=True).start()
+        while lock.acquire(0.01) or not kept._running:
+            pass
+        if os.fork() == 0:
+            assert lock.acquire(5)
+            assert kept.get("known", None) == 1
+            assert kept.get("asked", lambda: 2) == 2
+            print("done", flush=True)
+            os._exit(0)
+        assert os.wait()[1] == 0
+        os._exit(0)
+    """
+    assert ran(script, tmp_path) == "done\n"
+
+
+def test_locks_and_memories_work_in_the_process_that_makes_them() -> None:
+    lock, kept = Lock(), LruCache(2, one)
+    with lock:
+        assert not lock.acquire(0)
+    for key in "abc":
+        kept.put(key, key)
+    kept.renew()
+    assert (kept.size, "a" in kept, "c" in kept) == (2, False, True)
+    assert Lock(threading.RLock).acquire()
+
+
+@pytest.mark.parametrize("package", [pickle, cloudpickle])
+def test_what_travels_is_an_address(root: Path, tmp_path: Path, package: object) -> None:
+    dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    phenomap = dataset.phenomap(align="none")
+    image = dataset.image(WELLS[1])
+    sent = (
+        package.dumps((dataset, phenomap))
+        if package is pickle
+        else cloudpickle.dumps((dataset, phenomap, image))
+    )
+    assert len(sent) < 20_000
+    other, map_of_other, *images = package.loads(sent)
+    assert np.array_equal(other.read(WELLS[0]), dataset.read(WELLS[0]))
+    assert map_of_other.spec == phenomap.spec
+    assert map_of_other.nearest("PLK1").equals(phenomap.nearest("PLK1"))
+    for found in images:
+        assert np.array_equal(found.compute(), dataset.read(WELLS[1]))
+    assert package.loads(package.dumps(dataset)) is other, "all that is sent of one is one"
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_images_are_computed_by_every_scheduler(root: Path, tmp_path: Path, scheduler: str) -> None:
+    dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    images = [dataset.image(well).sum() for well in WELLS]
+    assert list(dask.compute(*images, scheduler=scheduler)) == list(sums().values())
+
+
+def test_a_lazy_image_names_what_is_wrong_in_another_process(tmp_path: Path) -> None:
+    a_screen().write_folders(tmp_path / "screen")
+    image = rx.open_dataset(tmp_path / "screen", cache_dir=tmp_path / "cache").image(WELLS[0])
+    (file,) = (tmp_path / "screen").rglob("D05_s1_w2.png")
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(rx.ImageUnavailable, match=f"{WELLS[0]}, channel 2.*D05_s1_w2.png"):
+        image.compute(scheduler="processes")
+
+
+def test_joblib_reads(root: Path, tmp_path: Path) -> None:
+    script = """
+        import sys
+        import joblib
+        import napari_rxrx3 as rx
+
+        path, cache, *wells = sys.argv[1:]
+        dataset = rx.open_dataset(path, cache_dir=cache)
+        read = joblib.delayed(lambda well: int(dataset.read(well).sum()))
+        print(*joblib.Parallel(2)(map(read, wells)))
+    """
+    said = ran(script, tmp_path, root, tmp_path / "cache", *WELLS)
+    assert [int(word) for word in said.split()] == list(sums().values())
+
+
+def test_who_changes_a_table_changes_that_table(root: Path, tmp_path: Path) -> None:
+    dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    phenomap = dataset.phenomap(align="none")
+    for give in (lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores):
+        before, changed = give().copy(), give()
+        changed["mine"] = 1
+        changed.iloc[0, 0] = changed.iloc[-1, 0]
+        del changed[changed.columns[1]]
+        assert give().equals(before)
