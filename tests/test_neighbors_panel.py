@@ -685,7 +685,7 @@ def test_no_file_chosen_changes_nothing(window: Window, monkeypatch: pytest.Monk
 # --- the card --------------------------------------------------------------------------------
 
 
-LABELS = ("strength", "distance from controls", "consistency", "guide agreement")
+LABELS = ("activity", "strength", "distance from controls", "consistency", "guide agreement")
 
 
 def numbers(window: Window) -> dict[str, str]:
@@ -709,9 +709,9 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
         "distance from controls": f"{scores['strength_cosine']:.2g}",
         "consistency": f"{scores['consistency']:.2f}",
         "guide agreement": f"{scores['agreement']:.2f}, not 4",
-        "": f"{n_active} of {n_tested} active at 5 %",
     }
     card = window.explorer.numbers.card
+    assert card.of_map.text() == f"{n_active} of {n_tested} active at 5 %"
     assert "It is active: q " in plain(card.numbers[0].toolTip())
     assert "The odd one out: ODD_guide_4." in plain(card.numbers[4].toolTip())
     assert card.head.text() == "ODD gene, 16 wells, pca-centerscale"

@@ -74,7 +74,7 @@ def _scores(screen: Screen) -> pd.DataFrame:
 
 
 def _chance(seeds: list[int]) -> Part:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for words, design in SILENT.items():
         shares = [chance(design, seed) for seed in seeds]
         rows.append(

@@ -59,6 +59,8 @@ class Card:
         Short name and sentence of each reason to doubt.
     is_scored : bool
         False while numbers and doubts are being computed.
+    of_map : Number, optional
+        How many of its map are active.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Card:
     numbers: tuple[Number, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
     is_scored: bool = True
+    of_map: Number | None = None
 
 
 def card_of(data: WellData, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
@@ -100,13 +103,15 @@ def scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
 
     phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
     doubts = tuple((name, DOUBTS[name]) for name in phenomap.doubts_of(key))
-    return replace(card, numbers=_numbers(phenomap, key), doubts=doubts, is_scored=True)
+    numbers, of_map = _numbers(phenomap, key), _of_map(phenomap)
+    return replace(card, numbers=numbers, of_map=of_map, doubts=doubts, is_scored=True)
 
 
 def summary_of(card: Card) -> str:
     """The card in one line: what it is, and its numbers as far as they are known."""
-    numbers = [f"{number.label} {number.text}".strip() for number in card.numbers if number.text]
-    return "   ".join(filter(None, [card.note, ", ".join(numbers)]))
+    numbers = [f"{number.label} {number.text}" for number in card.numbers if number.text]
+    of_map = card.of_map.text if card.of_map else ""
+    return "   ".join(filter(None, [card.note, ", ".join(numbers), of_map]))
 
 
 def _kind_words(kind: str, text: dict[str, str]) -> str:
@@ -144,7 +149,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
-    n_active, n_tested = count_active(phenomap.scores)
+    n_tested = count_active(phenomap.scores)[1]
     numbers = [_activity(scores, n_tested), strength, raw, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
@@ -156,8 +161,6 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
         numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
-    if n_tested:
-        numbers.append(_of_map(n_active, n_tested))
     return tuple(numbers)
 
 
@@ -178,10 +181,15 @@ def _activity(scores: pd.Series, n_tested: int) -> Number:
     return Number(SCORES_IN_WORDS["activity"], text, tip)
 
 
-def _of_map(n_active: int, n_tested: int) -> Number:
-    """How many of its map are active."""
+def _of_map(phenomap: PhenoMap) -> Number | None:
+    """How many of a map are active, if any could be tested."""
+    from napari_rxrx3.maps.evidence.activity import count_active
+
+    n_active, n_tested = count_active(phenomap.scores)
+    if not n_tested:
+        return None
     return Number(
-        "",
+        "in this map",
         f"{n_active:,} of {n_tested:,} active at 5 %",
         f"Of the {n_tested:,} perturbations of this map that could be tested {n_active:,} differ "
         "from the controls of their plates. One in twenty of these may do so by chance.",

@@ -284,13 +284,12 @@ class _Test:
         alike: dict[Pattern, list[int]] = {}
         plates = []
         for place, of in enumerate(wells):
-            on, n_wells = np.unique(self._space.plate[of], return_counts=True)
+            on, counts = np.unique(self._space.plate[of], return_counts=True)
             plates.append(on)
-            alike.setdefault(self._pattern(on, n_wells), []).append(place)
+            alike.setdefault(self._pattern(on, counts), []).append(place)
         for pattern, places in alike.items():
-            n_wells = sum(n for n, _ in pattern)
-            size = n_wells + sum(n for _, n in pattern)
-            step = max(1, _TOGETHER // size**2)
+            n_wells, n_controls = (sum(counts) for counts in zip(*pattern, strict=True))
+            step = max(1, _TOGETHER // (n_wells + n_controls) ** 2)
             for start in range(0, len(places), step):
                 some = np.array(places[start : start + step])
                 own = vectors[begin[some][:, None] + np.arange(n_wells)]
