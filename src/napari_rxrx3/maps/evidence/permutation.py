@@ -151,12 +151,19 @@ def _lengths(vectors: Array) -> Array:
 def _lengths_of_sums(labels: Array, vectors: Array, observed: float) -> Array:
     """Lengths of the sums of labeled vectors (permutations,); those near one in double precision.
 
-    Single precision, which is twice as fast, errs by less than `slack`.
+    Single precision, which is twice as fast, errs by less than `slack` in the squares. Of few
+    vectors the products of all pairs are taken first: there are fewer of these than numbers.
     """
-    lengths = _lengths(labels @ vectors)
-    n_labeled, longest = labels[0].sum(), _lengths(vectors).max()
-    slack = len(vectors) * 2.0**-23 * n_labeled * longest
-    near = np.abs(lengths - observed) <= slack
+    (n, d), n_ways = vectors.shape, len(labels)
+    if n * (d + n_ways) < d * n_ways:
+        squares = np.einsum("ij,ij->i", labels @ (vectors @ vectors.T), labels)
+    else:
+        sums = labels @ vectors
+        squares = np.einsum("ij,ij->i", sums, sums)
+    lengths: Array = np.sqrt(np.maximum(squares, 0), dtype=np.float64)
+    n_labeled, longest = float(labels[0].sum()), float(_lengths(vectors).max())
+    slack = (n + d) * 2.0**-23 * (n_labeled * longest) ** 2
+    near = np.abs(squares - observed**2) <= slack
     lengths[near] = _lengths(labels[near].astype(np.float64) @ vectors)
     return lengths
 
