@@ -353,9 +353,9 @@ class _Likeness:
         slack = _SLACK * (observed + own.shape[1])
         counts = np.zeros(len(observed), dtype=np.int64)
         for begin in range(start, stop, _CHUNK):
-            report()
             labels = _labels(self._pattern, begin, min(_CHUNK, stop - begin))
             for entry, cosines in enumerate(self._cosines):
+                report()
                 squares = np.einsum("ij,ij->i", labels @ cosines, labels)
                 counts[entry] += (squares > observed[entry] + slack[entry]).sum()
                 near = np.flatnonzero(np.abs(squares - observed[entry]) <= slack[entry])
