@@ -459,8 +459,8 @@ class _Troubled(_Ranges):
 
     def do_GET(self) -> None:
         trouble = self.trouble(unquote(self.path))
-        if trouble == "500":
-            self.send_error(500)
+        if trouble.isdigit():
+            self.send_error(int(trouble))
         elif trouble == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "100000")
@@ -479,7 +479,8 @@ def served(
     Parameters
     ----------
     trouble : callable, optional
-        Says what is wrong with a path at the moment: "500", "drop", "cut" or nothing. It may wait.
+        Says what is wrong with a path at the moment: a status such as "500", "drop", "cut" or
+        nothing. It may wait.
     """
     kind = _Ranges if ranges else _Quiet
     if trouble is not None:

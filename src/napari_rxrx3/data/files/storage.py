@@ -6,9 +6,10 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
 from napari_rxrx3.data.files.local import open_plain, stamp_of
+from napari_rxrx3.data.files.remote import CONNECT_S, READ_S, RangeFile, answer_of
 
 __all__ = ["Entry", "Storage"]
 
@@ -75,7 +77,7 @@ class Storage:
         if "://" not in text:
             return cls(LocalFileSystem()), _at_home(text).absolute().as_posix()
         try:
-            fs, inner = fsspec.core.url_to_fs(text)
+            fs, inner = fsspec.core.url_to_fs(text, **_options(text))
         except (ValueError, ImportError) as error:  # unknown, or its package is not installed
             raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
         fs.invalidate_cache()  # some remember their listings for as long as the program runs
@@ -85,16 +87,6 @@ class Storage:
         """The path or URL that `of` would make this storage and this path from."""
         return path if self.is_local else str(self._fs.unstrip_protocol(path))
 
-    @contextmanager
-    def _as_os_errors(self) -> Iterator[None]:
-        """Remote file systems raise errors of their own; callers only know OSError."""
-        try:
-            yield
-        except (OSError, RxRx3Error):
-            raise
-        except Exception as error:
-            raise OSError(_in_words(error)) from error
-
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder.
 
@@ -103,19 +95,18 @@ class Storage:
         OSError
             If a server cannot be asked.
         """
-        with self._as_os_errors():
-            if self._fs.exists(path):
-                return True
-            with suppress(FileNotFoundError):
-                if not self.is_local:  # a server that fails seems to have nothing: ask why
-                    self._fs.cat_file(path, start=0, end=1)
-                    return True
+        if self.is_local:
+            return bool(self._fs.exists(path))
+        if answer_of(lambda: self._fs.exists(path)):
+            return True
+        with suppress(FileNotFoundError):  # a server that fails seems to have nothing: ask why
+            answer_of(lambda: self._fs.cat_file(path, start=0, end=1))
+            return True
         return False
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; raises OSError if a server cannot be asked."""
-        with self._as_os_errors():
-            return bool(self._fs.isdir(path))
+        return bool(answer_of(lambda: self._fs.isdir(path)))
 
     def children(self, path: str) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
@@ -136,8 +127,7 @@ class Storage:
                     if (kind := _kind(e))
                 ]
         else:
-            with self._as_os_errors():
-                listed = self._fs.ls(path, detail=True)
+            listed = answer_of(lambda: self._fs.ls(path, detail=True))
             entries = [
                 Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
                 for item in listed
@@ -155,8 +145,7 @@ class Storage:
                 # a damaged header may claim any size, and Python makes room for all of it at once
                 end = min(stop, os.fstat(file.fileno()).st_size)
                 return file.read(max(0, end - first))
-        with self._as_os_errors():
-            data: bytes = self._fs.cat_file(path, start=start, end=stop)
+        data: bytes = answer_of(lambda: self._fs.cat_file(path, start=start, end=stop))
         if stop is not None and len(data) > stop - (start or 0):
             return data[start:stop]  # a server without byte ranges sent the whole file
         return data
@@ -171,29 +160,25 @@ class Storage:
         """
         if self.is_local:
             return open_plain(path)
-        with self._as_os_errors():
-            if self._sends_parts(path):
-                file: IO[bytes] = self._fs.open(path, "rb", block_size=_REMOTE_BLOCK)
-                if file.seekable():
-                    return file
-                file.close()
-            size = self._fs.info(path).get("size") or 0
-            if size > _WHOLE_FILE_LIMIT:
-                raise OSError(f"the server cannot send parts of a file of {size} bytes")
-            return io.BytesIO(self._fs.cat_file(path))
+        size = answer_of(lambda: self._fs.info(path)).get("size") or 0
+        if size and self._sends_parts(path):
+            file = RangeFile(partial(self.read, path), size)
+            return io.BufferedReader(file, _REMOTE_BLOCK)
+        if size > _WHOLE_FILE_LIMIT:
+            raise OSError(f"the server cannot send parts of a file of {size} bytes")
+        return io.BytesIO(self.read(path))
 
     def _sends_parts(self, path: str) -> bool:
         if "http" not in self._fs.protocol and "https" not in self._fs.protocol:
             return True
-        return len(self._fs.cat_file(path, start=0, end=1)) <= 1
+        return len(answer_of(lambda: self._fs.cat_file(path, start=0, end=1))) <= 1
 
     def fingerprint(self, path: str) -> str:
         """Fingerprint of a file: its path, size and time of change; raises OSError."""
         if self.is_local:
             stat = os.stat(path)  # noqa: PTH116
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
-        with self._as_os_errors():
-            info = self._fs.info(path)
+        info = answer_of(lambda: self._fs.info(path))
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
     def stamp(self, path: str) -> str:
@@ -227,8 +212,7 @@ class Storage:
             for name, stat in files:
                 digest.update(_line(name, stat.st_size, stat.st_mtime_ns))
             return f"{path}|{digest.hexdigest()}"
-        with self._as_os_errors():
-            listed = self._fs.ls(path, detail=True)
+        listed = answer_of(lambda: self._fs.ls(path, detail=True))
         listed = [info for info in listed if posixpath.basename(info["name"]) in names]
         for info in sorted(listed, key=lambda info: str(info["name"])):
             digest.update(_line(info["name"], info.get("size"), _stamp(info)))
@@ -238,6 +222,16 @@ class Storage:
 def _line(*facts: object) -> bytes:
     """Facts to be hashed; a name may be no text."""
     return ("|".join(map(str, facts)) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _options(text: str) -> dict[str, Any]:
+    """What a file system is to be told so that a silent server is not waited for."""
+    if not text.startswith(("http://", "https://")):
+        return {}
+    from aiohttp import ClientTimeout
+
+    timeout = ClientTimeout(None, sock_connect=CONNECT_S, sock_read=READ_S)
+    return {"client_kwargs": {"timeout": timeout}}
 
 
 def _at_home(text: str) -> Path:
@@ -266,13 +260,6 @@ def _stamp_of(entry: os.DirEntry[str], kind: str) -> str:
     except OSError:  # gone since the folder was listed
         return ""
     return f"{stat.st_size}|{stat.st_mtime_ns}"
-
-
-def _in_words(error: Exception) -> str:
-    status = getattr(error, "status", None)  # of aiohttp
-    if isinstance(status, int):
-        return f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

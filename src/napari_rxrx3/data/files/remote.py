@@ -1,0 +1,174 @@
+"""What is asked of a server: again where a fault passes, in plain words where it stays."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from napari_rxrx3.core.errors import RxRx3Error
+
+__all__ = ["CONNECT_S", "READ_S", "RangeFile", "answer_of", "without_secrets"]
+
+Answer = TypeVar("Answer")
+
+CONNECT_S, READ_S = 5, 20
+"""How long a server may take to be there, and to send the next part of an answer."""
+
+PAUSES_S: tuple[float, ...] = (0.25, 0.5, 1.0)
+"""Before it is asked for the second, third and fourth time."""
+_LONGEST_PAUSE_S = 10.0
+
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_CUT = ("ServerDisconnectedError", "ClientPayloadError", "IncompleteReadError", "IncompleteRead")
+"""Classes of several packages whose answers ended too early."""
+_REFUSED = {401, 403}
+
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+_QUERY = re.compile(r"(\w+://[^\s?\"'<>]+)\?[^\s\"'<>)]*")
+
+_log = logging.getLogger(__name__)
+
+
+def answer_of(ask: Callable[[], Answer]) -> Answer:
+    """What a server answers; asked up to four times where it is busy or an answer is cut off.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    OSError
+        If there is no answer: why, in words without secrets. Packages raise errors of their own.
+    """
+    for pause in PAUSES_S:
+        try:
+            return ask()
+        except Exception as error:
+            if not _may_pass(error):
+                raise _as_os_error(error) from error
+            seconds = _seconds_asked_for(error, pause)
+            _log.info("asked again in %g s: %s", seconds, _in_words(error))
+            time.sleep(seconds)
+    try:
+        return ask()
+    except Exception as error:
+        raise _as_os_error(error) from error
+
+
+def without_secrets(text: str) -> str:
+    """Text whose addresses have no user, no password and no signature or whatever is asked for."""
+    return _QUERY.sub(r"\1?…", _USER.sub("…@", text))
+
+
+class RangeFile(io.RawIOBase):
+    """A file of which each reading is one range; to be put into a buffer.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the bytes from a place to another one.
+    size : int
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        self._read, self._size, self._at = read, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError("There is nothing before the beginning of a file.")
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self._size - self._at)
+        if wanted <= 0:
+            return 0
+        data = self._read(self._at, self._at + wanted)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, RxRx3Error | FileNotFoundError):
+        return False
+    status = _status(error)
+    if status is not None:
+        return status in _PASSING
+    is_reset = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+    return is_reset or any(kind.__name__ in _CUT for kind in type(error).__mro__)
+
+
+def _status(error: Exception) -> int | None:
+    """The number that a server answered with, as aiohttp, requests, httpx and others keep it."""
+    response = getattr(error, "response", None)
+    for owner, name in ((error, "status"), (response, "status_code"), (response, "status")):
+        found = getattr(owner, name, None)
+        if isinstance(found, int) and found >= 400:
+            return found
+    return None
+
+
+def _seconds_asked_for(error: Exception, pause: float) -> float:
+    """A server that is busy may say for how long."""
+    for owner in (error, getattr(error, "response", None)):
+        try:
+            said = float((getattr(owner, "headers", None) or {})["Retry-After"])
+        except (KeyError, ValueError, TypeError):
+            continue
+        return min(max(said, 0.0), _LONGEST_PAUSE_S)
+    return pause
+
+
+def _as_os_error(error: Exception) -> Exception:
+    if isinstance(error, RxRx3Error):
+        return error
+    text = _in_words(error)
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(text)
+    return OSError(text)
+
+
+def _in_words(error: Exception) -> str:
+    status, name = _status(error), type(error).__name__
+    if name in _OF_THE_HUB:
+        return _OF_THE_HUB[name]
+    if isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in name:
+        return f"the server is silent: no answer within {READ_S} s"
+    if status is not None:
+        said = f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
+        hint = "the address may have expired, or ask for a login"
+        return f"{said}: {hint}" if status in _REFUSED else without_secrets(said)
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if "Connect" in name:
+        return f"the server cannot be connected to ({_in_a_line(text)})"
+    if any(kind.__name__ in _CUT for kind in type(error).__mro__):
+        return f"the answer was cut off ({_in_a_line(text)})"
+    return _in_a_line(text) or name
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(without_secrets(text).split())
+
+
+_OF_THE_HUB = {
+    "GatedRepoError": "its owner asks you to accept terms first: do so on its page of the Hub, "
+    "then log in with `hf auth login`",
+    "RepositoryNotFoundError": "the Hub has no such repository, or it is private: "
+    "log in with `hf auth login`",
+    "LocalTokenNotFoundError": "the Hub asks for a login: `hf auth login`",
+}
