@@ -24,7 +24,7 @@ Progress = Callable[[int, int, str], None]
 
 _DRAWS = 2000
 _ODD = 0.05
-_BLOCK = 32768
+_BLOCK = 8192
 _SETS = 1024
 _PERMUTATIONS = 400
 _MOST_WELLS = 600
