@@ -7,12 +7,22 @@ import io
 import logging
 import re
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.data.parallel import Threads
 
-__all__ = ["CONNECT_S", "READ_S", "RangeFile", "answer_of", "without_secrets"]
+__all__ = [
+    "CONNECT_S",
+    "READ_S",
+    "KnownParts",
+    "RangeFile",
+    "answer_of",
+    "many_at_once",
+    "without_secrets",
+]
 
 Answer = TypeVar("Answer")
 
@@ -32,6 +42,9 @@ _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _QUERY = re.compile(r"(\w+://[^\s?\"'<>]+)\?[^\s\"'<>)]*")
 
 _log = logging.getLogger(__name__)
+
+many_at_once = Threads(64, "rxrx3-ranges")
+"""Threads that wait for servers, one a request: what takes time there is the way."""
 
 
 def answer_of(ask: Callable[[], Answer]) -> Answer:
@@ -101,6 +114,32 @@ class RangeFile(io.RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+class KnownParts:
+    """Reads a file of which some ranges are in memory.
+
+    Parameters
+    ----------
+    starts : list of int
+        Where the parts begin, ascending.
+    parts : list of bytes
+    read : callable
+        Gives other bytes, from a place to another one.
+    """
+
+    def __init__(
+        self, starts: list[int], parts: list[bytes], read: Callable[[int, int], bytes]
+    ) -> None:
+        self._starts, self._parts, self._read = starts, parts, read
+
+    def read(self, start: int, stop: int) -> bytes:
+        number = bisect_right(self._starts, start) - 1
+        if number >= 0:
+            part, skipped = self._parts[number], start - self._starts[number]
+            if stop - start <= len(part) - skipped:
+                return part[skipped : skipped + stop - start]
+        return self._read(start, stop)
 
 
 def _may_pass(error: Exception) -> bool:

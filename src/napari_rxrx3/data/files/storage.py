@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,13 @@ from fsspec.implementations.local import LocalFileSystem
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
 from napari_rxrx3.data.files.local import open_plain, stamp_of
-from napari_rxrx3.data.files.remote import CONNECT_S, READ_S, RangeFile, answer_of
+from napari_rxrx3.data.files.remote import (
+    CONNECT_S,
+    READ_S,
+    RangeFile,
+    answer_of,
+    many_at_once,
+)
 
 __all__ = ["Entry", "Storage"]
 
@@ -150,6 +156,29 @@ class Storage:
             return data[start:stop]  # a server without byte ranges sent the whole file
         return data
 
+    def parts(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Read many ranges (start, stop) of a file, of a server's many at once; raises OSError."""
+        if self.is_local:
+            return [self.read(path, *each) for each in ranges]
+        return many_at_once.map(lambda each: self.read(path, *each), ranges)
+
+    def size(self, path: str) -> int:
+        """Size of a file in bytes, 0 where a server does not tell; raises OSError."""
+        if self.is_local:
+            return os.stat(path).st_size  # noqa: PTH116
+        return int(answer_of(lambda: self._fs.info(path)).get("size") or 0)
+
+    def sends_parts(self, path: str) -> bool:
+        """Whether a range can be had without the whole file; raises OSError."""
+        if self.is_local or not {"http", "https"}.intersection(self._protocols):
+            return True
+        return len(answer_of(lambda: self._fs.cat_file(path, start=0, end=1))) <= 1
+
+    @property
+    def _protocols(self) -> tuple[str, ...]:
+        found = self._fs.protocol
+        return (found,) if isinstance(found, str) else tuple(found)
+
     def open(self, path: str) -> IO[bytes]:
         """Open a file for reading with seek.
 
@@ -160,18 +189,13 @@ class Storage:
         """
         if self.is_local:
             return open_plain(path)
-        size = answer_of(lambda: self._fs.info(path)).get("size") or 0
-        if size and self._sends_parts(path):
+        size = self.size(path)
+        if size and self.sends_parts(path):
             file = RangeFile(partial(self.read, path), size)
             return io.BufferedReader(file, _REMOTE_BLOCK)
         if size > _WHOLE_FILE_LIMIT:
             raise OSError(f"the server cannot send parts of a file of {size} bytes")
         return io.BytesIO(self.read(path))
-
-    def _sends_parts(self, path: str) -> bool:
-        if "http" not in self._fs.protocol and "https" not in self._fs.protocol:
-            return True
-        return len(answer_of(lambda: self._fs.cat_file(path, start=0, end=1))) <= 1
 
     def fingerprint(self, path: str) -> str:
         """Fingerprint of a file: its path, size and time of change; raises OSError."""

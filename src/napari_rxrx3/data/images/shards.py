@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.files.remote import KnownParts, RangeFile
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import mended_text
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
@@ -112,10 +113,9 @@ class ShardSource:
             columns = shard_columns(shard.schema_arrow)
             if columns is None:
                 raise OSError("not a shard of images")
-            sizes = [
-                shard.metadata.row_group(g).num_rows for g in range(shard.metadata.num_row_groups)
-            ]
-            column = shard.read(columns=[columns[0]]).column(0)
+            footer = shard.metadata
+            sizes = [footer.row_group(g).num_rows for g in range(footer.num_row_groups)]
+            column = _column(storage, path, shard, columns[0])
             keys = [key for chunk in column.chunks for key in mended_text(chunk).to_pylist()]
         places = ((group, place) for group, size in enumerate(sizes) for place in range(size))
         records: list[PlaneRecord] = []
@@ -127,6 +127,26 @@ class ShardSource:
             else:
                 notes.append(f"{str(key)[:80]!r} is no key of an image")
         return PlaneIndex.of(records, notes)
+
+
+def _column(storage: Storage, path: str, shard: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    """Read one column. From a server its pieces, which lie far apart, come many at once."""
+    if storage.is_local or not storage.sends_parts(path):
+        return shard.read(columns=[name]).column(0)
+    footer = shard.metadata
+    number = next(i for i in range(len(footer.schema)) if footer.schema.column(i).path == name)
+    pieces = [footer.row_group(g).column(number) for g in range(footer.num_row_groups)]
+    starts = [
+        p.data_page_offset
+        if p.dictionary_page_offset is None
+        else min(p.dictionary_page_offset, p.data_page_offset)
+        for p in pieces
+    ]
+    ranges = [(s, s + p.total_compressed_size) for s, p in zip(starts, pieces, strict=True)]
+    known = KnownParts(starts, storage.parts(path, ranges), partial(storage.read, path))
+    file = RangeFile(known.read, storage.size(path))
+    with pq.ParquetFile(file, metadata=footer, pre_buffer=False) as again:
+        return again.read(columns=[name]).column(0)
 
 
 def _record(key: str | None, group: int, place: int) -> PlaneRecord | None:

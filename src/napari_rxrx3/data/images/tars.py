@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
+from napari_rxrx3.data.files.remote import RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
@@ -19,6 +23,13 @@ CUT_OFF = "the tar cannot be read to its end"
 """Begins the note on a tar of which only the first part could be indexed."""
 
 _MOST_BYTES = 1 << 50
+
+LARGE = 64 << 20
+"""Smaller tars of a server are read from their first header to the last."""
+N_PLACES = 64
+"""So many parts of a large one are read at once."""
+_LOOK, _LOOKED_AT = 1 << 20, 64 << 20
+_MAGIC, _MAGIC_AT = b"ustar", 257
 
 
 class TarSource:
@@ -72,29 +83,126 @@ class TarSource:
         """Read the headers of all members; a damaged tar gives what comes before the damage."""
         records: list[PlaneRecord] = []
         notes: list[str] = []
-        with storage.open(path) as file:
-            for member in iter_members(file, notes):
-                if parse_image_name(posixpath.basename(member.name)) is None:
-                    notes.extend(_odd_image(member))
-                    continue
-                at = plate or _plate_of_member(path, member.name)
-                record = record_of_name(member.name, at, member.offset_data, member.size)
-                if record is not None:
-                    records.append(record)
+        for member in _members(storage, path, notes):
+            if parse_image_name(posixpath.basename(member.name)) is None:
+                notes.extend(_odd_image(member))
+                continue
+            at = plate or _plate_of_member(path, member.name)
+            record = record_of_name(member.name, at, member.offset_data, member.size)
+            if record is not None:
+                records.append(record)
         return PlaneIndex.of(records, notes)
 
 
 def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:
     """Plain files of an uncompressed tar, in order; what stops the reading goes to `notes`."""
+    return filter(_is_plain, _every_member(file, notes))
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    return member.isfile() and not member.issparse()
+
+
+def _every_member(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 if member.size > _MOST_BYTES:
                     raise ValueError(f"{member.name} claims to have {member.size} bytes")
-                if member.isfile() and not member.issparse():
-                    yield member
+                yield member
     except (tarfile.TarError, OSError, ValueError) as error:
         notes.append(f"{CUT_OFF} ({error})")
+
+
+def _members(storage: Storage, path: str, notes: list[str]) -> Iterable[tarfile.TarInfo]:
+    size = 0 if storage.is_local else storage.size(path)
+    if size >= LARGE and storage.sends_parts(path):
+        return _members_of_remote(storage, path, size, notes)
+    return _members_of_file(storage, path, notes)
+
+
+def _members_of_file(storage: Storage, path: str, notes: list[str]) -> Iterator[tarfile.TarInfo]:
+    with storage.open(path) as file:
+        yield from iter_members(file, notes)
+
+
+# A tar is a chain: each header says where the next one is. From a server each link takes a way
+# there and back, so that the chain is entered at many places at once. Where a place was found by
+# its looks, that it is one of the chain is proved by the chain before, which ends exactly there.
+
+
+@dataclass
+class _Chain:
+    """Members from one header to another one; `end` is where that is, None where the tar ends."""
+
+    members: list[tarfile.TarInfo]
+    end: int | None
+    notes: list[str]
+
+
+def _members_of_remote(
+    storage: Storage, path: str, size: int, notes: list[str]
+) -> list[tarfile.TarInfo]:
+    places = range(size // N_PLACES, size - tarfile.BLOCKSIZE, size // N_PLACES)
+    found = many_at_once.map(lambda place: _header_after(storage, path, place, size), places)
+    starts = sorted({0, *(place for place in found if place is not None)})
+    stops = [*starts[1:], size]
+    chains = dict(
+        zip(
+            starts,
+            many_at_once.map(
+                lambda job: _chain(storage, path, size, *job), list(zip(starts, stops, strict=True))
+            ),
+            strict=True,
+        )
+    )
+    chain = chains[0]
+    members = list(chain.members)
+    while (end := chain.end) is not None:
+        if end in chains:
+            chain = chains[end]
+        else:  # what looked like a header was in the middle of a file: go on without it
+            chain = _chain(storage, path, size, end, next((s for s in starts if s > end), size))
+        members += chain.members
+    notes += chain.notes
+    return members
+
+
+def _chain(storage: Storage, path: str, size: int, start: int, stop: int) -> _Chain:
+    """Follow the headers from a place to the first one at or after another."""
+    file = io.BufferedReader(RangeFile(partial(storage.read, path), size), 2 * tarfile.BLOCKSIZE)
+    file.seek(start)
+    chain = _Chain([], None, [])
+    for member in _every_member(file, chain.notes):
+        if member.offset >= stop:
+            chain.end = member.offset
+            break
+        if _is_plain(member):
+            chain.members.append(member)
+    return chain
+
+
+def _header_after(storage: Storage, path: str, place: int, size: int) -> int | None:
+    """Where the next block is that looks like a header; None if there is none for a while."""
+    at = place - place % tarfile.BLOCKSIZE
+    end = min(size, at + _LOOKED_AT)
+    while at < end:
+        data = storage.read(path, at, min(at + _LOOK, end))
+        sign = -1
+        while (sign := data.find(_MAGIC, sign + 1)) >= 0:
+            begin = sign - _MAGIC_AT
+            if begin >= 0 and begin % tarfile.BLOCKSIZE == 0 and _is_header(data, begin):
+                return at + begin
+        at += _LOOK
+    return None
+
+
+def _is_header(data: bytes, begin: int) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(data[begin : begin + tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _plate_of_member(path: str, member: str) -> PlateId:
