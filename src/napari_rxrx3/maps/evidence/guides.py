@@ -26,7 +26,9 @@ _DRAWS = 2000
 _ODD = 0.05
 _BLOCK = 8192
 _SETS = 1024
-_PERMUTATIONS = 400
+_PERMUTATIONS = 1000
+_ODD_BY_CHANCE = 0.025
+"""Of genes whose guides do all the same, so many may be said to have an odd one at most."""
 _MOST_WELLS = 600
 """Of a gene, when its guides are compared; positive controls have thousands."""
 _ROUNDING = 1e-9
@@ -85,7 +87,7 @@ def guide_agreement(phenomap: Entries, progress: Progress) -> pd.DataFrame:
             suspects = np.flatnonzero(odd >= 0)
             for done, i in enumerate(suspects.tolist()):
                 progress(done, len(suspects), "comparing the guides of each gene")
-                if _worst_p(phenomap.space, guides, together[i]) <= _ODD:
+                if _worst_p(phenomap.space, guides, together[i]) <= _ODD_BY_CHANCE:
                     table.loc[rows[i], "odd_guide"] = guides.names[odd[i]]
     return table
 
