@@ -128,10 +128,12 @@ def save_tabs(demo: Path, folder: Path, theme: str) -> None:
     show_neighbors(explorer, "PLK1")
     window = dock_neighbors(viewer).embedding
     window.show()
-    window.tabs.setCurrentWidget(window.compare)
     wait_until(lambda: explorer.is_settled)
     window.grab().save(str(folder / f"compare-{theme}-{SMALL}.png"))
-    window.tabs.setCurrentWidget(window.benchmark)
+    window.compare.pages.show_page("pairs")
+    wait_until(lambda: explorer.is_settled)
+    window.grab().save(str(folder / f"screens-{theme}.png"))
+    window.tabs.setCurrentIndex(1)
     with tempfile.TemporaryDirectory() as temporary:
         pairs = Path(temporary, "pairs.csv")
         pairs.write_text("entity1,entity2\n" + "".join(f"{a},{b}\n" for a, b in PAIRS))
@@ -189,7 +191,7 @@ def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidge
 
 
 def save_map(demo: Path, folder: Path) -> None:
-    """Save the map of all entries, a lasso around a group and where it leads, two screens."""
+    """Save the map of all entries, a lasso around a group and where it leads."""
     viewer, explorer = window_on_demo(demo, "dark")
     neighbors = dock_neighbors(viewer)
     panel = neighbors.map
@@ -209,11 +211,7 @@ def save_map(demo: Path, folder: Path) -> None:
         review_chosen(explorer)
         save_window(viewer, folder / f"lasso-hits-dark-{SMALL}.png")
         explorer.session.set_review(None)
-    neighbors.show_map()
     panel.chosen.clear.click()
-    panel.show_page("pairs")
-    wait_until(lambda: explorer.is_settled)
-    save_larger(explorer, folder / "screens-dark.png")
     close_window(viewer, explorer)
 
 
@@ -225,7 +223,7 @@ def save_umap_and_heat_map(demo: Path, folder: Path) -> None:
     map_of(explorer).map_page.controls.method_chosen.emit("umap")
     wait_until(lambda: explorer.is_settled)
     save_larger(explorer, folder / "umap-light.png")
-    map_of(explorer).show_page("heat")
+    map_of(explorer).pages.show_page("heat")
     map_of(explorer).heat_map.show_text("\n".join(ALIKE))
     wait_until(lambda: explorer.is_settled)
     choose_cell(explorer, "PSMB5", "PSMA1")

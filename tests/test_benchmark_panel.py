@@ -357,7 +357,7 @@ def test_another_data_set_takes_the_result_away(side: Side, tmp_path: Path) -> N
 def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Window:
     window = open_window(root, screen)
     window.panel = window.neighbors.embedding.benchmark
-    window.click(window.neighbors.panel.embedding)
+    window.click(window.neighbors.panel.question.embedding)
     window.turn_to(window.panel)
     return window
 

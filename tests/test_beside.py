@@ -434,19 +434,23 @@ def test_the_dock_can_be_closed_and_opened_again(window: Window) -> None:
     assert wells(window) == ["gene-001_1_E06", "gene-001_1_C06"]
 
 
-def test_places_are_listed_only_while_something_is_found(window: Window) -> None:
-    tabs, find = window.explorer.tabs, window.explorer.find
-    place = tabs.indexOf(window.explorer.found)
-    assert not tabs.isTabVisible(place)
+def test_plates_are_listed_only_while_something_is_found(window: Window) -> None:
+    find = window.explorer.find
+    popup = find._completer.popup()
     focus(window, find)
+    press(window, Key.Key_Down)
+    assert not popup.isVisible()
     window.qtbot.keyClicks(find, "TUBB")
     window.settle()
     press(window, Key.Key_Return)
-    assert tabs.isTabVisible(place)
-    assert tabs.currentWidget() is window.explorer.found
+    press(window, Key.Key_Down)
+    assert popup.isVisible()
+    assert all(" plate " in row for row in find.rows())
+    window.qtbot.keyClick(popup, Key.Key_Escape)
     find.clear()
     window.settle()
-    assert not tabs.isTabVisible(place)
+    press(window, Key.Key_Down)
+    assert not popup.isVisible()
 
 
 # --- dragging ------------------------------------------------------------------------------------

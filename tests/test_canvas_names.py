@@ -319,8 +319,20 @@ def test_a_small_tile_is_named_by_the_mouse_only(window: Window, points: int) ->
     hover(canvas_of(window), QPointF(point_of(window, well)))
     window.qtbot.waitUntil(lambda: part_below(labels, well).any())
     assert not part(painted(labels), places[3])[..., 3].any(), "below it, not over it"
+    hover(canvas_of(window), beside_all(window, places))
+    window.qtbot.waitUntil(lambda: not part_below(labels, well).any())
+    hover(canvas_of(window), QPointF(point_of(window, well)))
+    window.qtbot.waitUntil(lambda: part_below(labels, well).any())
     QApplication.sendEvent(canvas_of(window), QEvent(QEvent.Type.Leave))
     window.qtbot.waitUntil(lambda: not part_below(labels, well).any())
+
+
+def beside_all(window: Window, places: list[QRectF]) -> QPointF:
+    """A point of the canvas that is clearly on no tile."""
+    size = canvas_of(window).size()
+    points = (QPointF(x, size.height() / 2) for x in range(2, size.width(), 8))
+    around = [place.adjusted(-8, -8, 8, 8) for place in places]
+    return next(point for point in points if not any(place.contains(point) for place in around))
 
 
 def part_below(labels: CanvasLabels, well: str) -> np.ndarray:

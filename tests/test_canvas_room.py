@@ -311,6 +311,13 @@ def test_a_removed_stain_is_struck_out_and_comes_back_by_a_click(window: Window)
     assert button.is_removed
     assert "removed" in button.toolTip()
     assert button.grab().toImage() != plain
+    window.click_well("E05")
+    assert button.is_removed, "another well does not bring it back"
+    assert "3 Actin" not in [layer.name for layer in window.stains]
+    before_it = window.stains[0].contrast_limits
+    window.stains[0].contrast_limits = [before_it[0], before_it[1] + 50]
+    assert window.session.contrast_rule == "by hand", "the others' contrast can be set"
+    window.click_well("D05")
     window.click(button)
     assert [layer.name for layer in window.stains] == before
     assert window.shows(PLK1)

@@ -21,7 +21,8 @@ from scipy.stats import spearmanr
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MapError, UnknownKey
-from napari_rxrx3.gui.compare.compare_panel import ComparePanel
+from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
+from napari_rxrx3.gui.compare.lists_page import ListsPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.compare.lists import compare_lists, rank_correlation
@@ -218,7 +219,7 @@ def shown(value: float) -> str:
 class Side:
     """The panel with a session of its own."""
 
-    panel: ComparePanel
+    panel: ListsPage
     session: Session
     tasks: Tasks
     qtbot: Any
@@ -243,7 +244,7 @@ class Side:
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
     session, tasks = Session(), Tasks()
     group = TaskGroup(tasks)
-    panel = ComparePanel(session, group)
+    panel = ListsPage(session, group)
     qtbot.addWidget(panel)
     session.open(data)
     panel.resize(390, 330)
@@ -257,7 +258,7 @@ def side(data: Any, qtbot: Any) -> Iterator[Side]:
 
 
 def test_it_says_in_words_how_far_the_maps_agree(side: Side, maps: tuple[Any, Any]) -> None:
-    assert [side.panel.a.spec.embedding, side.panel.b.spec.embedding] == ["wide", "flat"]
+    assert [side.panel.maps.a.spec.embedding, side.panel.maps.b.spec.embedding] == ["wide", "flat"]
     found = compare_lists(*maps, "GENE01")
     assert side.words == (
         f"Of the 20 nearest to GENE01, {found.overlap} are the same; "
@@ -301,14 +302,14 @@ def test_nothing_is_computed_while_it_is_hidden(side: Side) -> None:
 
 
 def test_another_alignment_is_chosen_by_key(side: Side, data: Any) -> None:
-    side.qtbot.keyClick(side.panel.b.align, Qt.Key.Key_End)
+    side.qtbot.keyClick(side.panel.maps.b.align, Qt.Key.Key_End)
     side.settle()
-    assert side.panel.b.spec.align == "tvn"
+    assert side.panel.maps.b.spec.align == "tvn"
     found = compare_lists(
         data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "flat"), "GENE01"
     )
     assert shown(found.spearman) in side.words
-    side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_End)
+    side.qtbot.keyClick(side.panel.maps.b.embedding, Qt.Key.Key_End)
     side.settle()
     found = compare_lists(
         data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "wide"), "GENE01"
@@ -317,10 +318,10 @@ def test_another_alignment_is_chosen_by_key(side: Side, data: Any) -> None:
 
 
 def test_average_and_batch_are_behind_the_button(side: Side, data: Any) -> None:
-    side.panel.b.average.value = "median"
-    side.panel.b.batch.value = "plate"
+    side.panel.maps.b.average.value = "median"
+    side.panel.maps.b.batch.value = "plate"
     side.settle()
-    assert side.panel.b.more.text() == "median, by plate"
+    assert side.panel.maps.b.more.text() == "median, by plate"
     other = data.phenomap(embedding="flat", average="median", batch="plate")
     found = compare_lists(data.phenomap(embedding="wide"), other, "GENE01")
     assert shown(found.spearman) in side.words
@@ -328,22 +329,22 @@ def test_average_and_batch_are_behind_the_button(side: Side, data: Any) -> None:
 
 def test_a_follows_the_neighbor_list_and_b_what_was_chosen(side: Side) -> None:
     side.session.ask(align="none", average="median")
-    assert (side.panel.a.spec.align, side.panel.b.spec.align) == ("none", "none")
-    assert side.panel.b.spec.embedding == "flat"
-    side.qtbot.keyClick(side.panel.b.align, Qt.Key.Key_End)
+    assert (side.panel.maps.a.spec.align, side.panel.maps.b.spec.align) == ("none", "none")
+    assert side.panel.maps.b.spec.embedding == "flat"
+    side.qtbot.keyClick(side.panel.maps.b.align, Qt.Key.Key_End)
     side.session.ask(align="centerscale", level="guide", key="GENE01_guide_1")
     side.settle()
-    assert side.panel.a.spec.align == "centerscale"
-    assert (side.panel.b.spec.align, side.panel.b.spec.level) == ("tvn", "guide")
+    assert side.panel.maps.a.spec.align == "centerscale"
+    assert (side.panel.maps.b.spec.align, side.panel.maps.b.spec.level) == ("tvn", "guide")
     assert "GENE01 guide 1" in side.words
 
 
 def test_what_was_chosen_for_a_stays_until_the_list_changes(side: Side) -> None:
-    side.qtbot.keyClick(side.panel.a.align, Qt.Key.Key_Home)
+    side.qtbot.keyClick(side.panel.maps.a.align, Qt.Key.Key_Home)
     side.ask("GENE02")
-    assert side.panel.a.spec.align == "none"
+    assert side.panel.maps.a.spec.align == "none"
     side.session.ask(align="tvn")
-    assert side.panel.a.spec.align == "tvn"
+    assert side.panel.maps.a.spec.align == "tvn"
 
 
 def test_opposite_kind_and_metric_are_those_of_the_list(side: Side, maps: tuple[Any, Any]) -> None:
@@ -378,8 +379,8 @@ def test_a_perturbation_that_a_map_lacks_is_said_in_the_panel(
 
 
 def test_a_map_is_not_compared_with_itself(side: Side) -> None:
-    side.qtbot.keyClick(side.panel.b.embedding, Qt.Key.Key_End)
-    assert side.panel.a.spec == side.panel.b.spec
+    side.qtbot.keyClick(side.panel.maps.b.embedding, Qt.Key.Key_End)
+    assert side.panel.maps.a.spec == side.panel.maps.b.spec
     assert "the same map" in side.words
     assert not side.panel.table.rows()
 
@@ -391,15 +392,16 @@ def test_one_embedding_is_compared_with_another_alignment(
     screen.write_embeddings(tmp_path / "data" / "only.parquet")
     session, tasks = Session(), Tasks()
     group = TaskGroup(tasks)
-    panel = ComparePanel(session, group)
+    panel = ListsPage(session, group)
     qtbot.addWidget(panel)
     panel.show()
     assert "Ask about" in panel.note.text()
     session.open(rx.open_dataset(tmp_path / "data", tmp_path / "cache"))
     side = Side(panel, session, tasks, qtbot)
     side.ask("GENE01")
-    assert [choice.spec.align for choice in (panel.a, panel.b)] == ["pca-centerscale", "tvn"]
-    assert not panel.a.embedding.isVisible()
+    maps = panel.maps
+    assert [maps.a.spec.align, maps.b.spec.align] == ["pca-centerscale", "tvn"]
+    assert not panel.maps.a.embedding.isVisible()
     assert "Of the 20 nearest" in side.words
     group.end()
     tasks.close(wait=True)
@@ -430,7 +432,7 @@ def test_a_stopped_comparison_is_said_and_can_be_repeated(side: Side, data: Any)
         side.qtbot.wait(100)
         side.tasks.cancel_shown()
     side.qtbot.waitUntil(lambda: "Stopped" in side.words, timeout=5000)
-    side.qtbot.keyClick(side.panel.b.align, Qt.Key.Key_End)
+    side.qtbot.keyClick(side.panel.maps.b.align, Qt.Key.Key_End)
     side.settle()
     assert "nearest to GENE03" in side.words
 
@@ -448,7 +450,7 @@ def test_a_panel_that_goes_while_it_works_is_harmless(data: Any, qtbot: Any) -> 
     session, tasks = Session(), Tasks()
     n_before, gone = n_listening(session), []
     group = TaskGroup(tasks)
-    panel = ComparePanel(session, group)
+    panel = ListsPage(session, group)
     panel.destroyed.connect(lambda: gone.append(True))
     assert n_listening(session) > n_before
     session.open(data)
@@ -473,7 +475,7 @@ def n_listening(session: Session) -> int:
 
 
 def test_texts_of_files_are_never_markup(side: Side) -> None:
-    side.panel.b.set_embeddings(["<b>wide</b>", "flat"])
+    side.panel.maps.b.set_embeddings(["<b>wide</b>", "flat"])
     assert side.panel.note.textFormat() == Qt.TextFormat.PlainText
     side.ask("<b>GENE01</b>")
     assert "<b>GENE01</b>" in side.words
@@ -485,18 +487,14 @@ def test_texts_of_files_are_never_markup(side: Side) -> None:
 @pytest.fixture
 def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> Window:
     window = open_window(root, screen)
-    window.panel = window.neighbors.embedding.compare
+    window.panel = window.neighbors.embedding.compare.lists
     window.session.ask(key="GENE01", well=None)
     window.settle()
     return window
 
 
 def open_tab(window: Window) -> None:
-    window.click(window.neighbors.panel.embedding)
-    tabs = window.neighbors.embedding.tabs
-    bar = tabs.tabBar()
-    place = bar.tabRect(tabs.indexOf(window.panel)).center()
-    window.qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=place)
+    window.click(window.neighbors.panel.question.embedding)
     window.settle()
 
 
@@ -543,6 +541,28 @@ def test_it_fits_a_small_window(window: Window) -> None:
     window.qtbot.waitUntil(lambda: window.panel.width() <= 400)
     table = window.panel.table
     assert table.horizontalScrollBar().maximum() == 0
-    for choice in (window.panel.a, window.panel.b):
+    for choice in (window.panel.maps.a, window.panel.maps.b):
         right = choice.more.mapTo(window.panel, choice.more.rect().topRight()).x()
         assert right < window.panel.width()
+
+
+def test_both_views_compare_the_same_maps(window: Window) -> None:
+    """What was chosen as A and B in one view is there in the other, whichever came first."""
+    open_tab(window)
+    compare = window.neighbors.embedding.compare
+    pages, align = compare.pages, window.panel.maps.b.align
+    assert not pages.is_made("pairs"), "nobody has looked at it"
+    assert not window.neighbors.embedding.findChildren(BenchmarkPanel)
+    window.qtbot.keyClick(align, Qt.Key.Key_End)
+    assert window.panel.maps.b.spec.align == "tvn"
+    window.click(pages.buttons["pairs"])
+    window.settle()
+    maps = compare.pairs.choice.maps
+    assert (maps.a.spec, maps.b.spec) == (window.panel.maps.a.spec, window.panel.maps.b.spec)
+    window.qtbot.keyClick(compare.pairs.choice.screens, Qt.Key.Key_End)
+    window.qtbot.keyClick(maps.b.align, Qt.Key.Key_Home)
+    window.settle()
+    assert maps.b.spec.align == "none"
+    window.click(pages.buttons["lists"])
+    window.settle()
+    assert window.panel.maps.b.spec == maps.b.spec

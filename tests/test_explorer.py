@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QToolButton
 
 from builders import Screen, Store, control_row, dose_row, guide_row, noise, served, smooth
 from napari_rxrx3.core.mosaic import hatch_level
@@ -199,7 +199,7 @@ def test_contrast_by_hand_is_kept_and_can_be_reset(window: Window) -> None:
 
 def test_neighbors_appear_with_pictures(window: Window) -> None:
     window.click_well("D05")
-    model = window.neighbors.panel.model
+    model = window.neighbors.panel.candidates.model
     names = [neighbor.key for neighbor in model.neighbors]
     assert names[0] == "PSMB5"
     assert not any(name.startswith("Bortezomib") for name in names), "its other doses are its own"
@@ -209,10 +209,14 @@ def test_neighbors_appear_with_pictures(window: Window) -> None:
     assert set(names[:2]) == {"Bortezomib@0.25", "PSMB5"}
     window.session.ask(all_doses=False)
     window.settle()
-    icon = model.data(model.index(0, 1), Qt.ItemDataRole.DecorationRole)
-    assert not icon.isNull()
-    window.neighbors.panel.kind.setCurrentIndex(1)
-    window.neighbors.panel.kind.activated.emit(1)
+    candidates = window.neighbors.panel.candidates
+    role = Qt.ItemDataRole.DecorationRole
+    assert model.data(model.index(0, 1), role) is None, "nothing is read for a list nobody sees"
+    window.click(candidates.as_list)
+    window.settle()
+    assert not model.data(model.index(0, 1), role).isNull()
+    candidates.kind.setCurrentIndex(1)
+    candidates.kind.activated.emit(1)
     window.settle()
     assert model.neighbors[0].key == "PSMB5"
     assert all(neighbor.kind == "CRISPR" for neighbor in model.neighbors)
@@ -223,7 +227,7 @@ def test_a_chosen_neighbor_takes_the_place_of_the_control(window: Window, screen
     query, control = (tile.well_id for tile in window.explorer.workspace.picture.mosaic.tiles)
     assert query == "compound-001_1_D05"
     assert control in {f"compound-001_1_C{c:02d}" for c in range(3, 13)}
-    window.neighbors.panel.table.selectRow(0)
+    window.neighbors.panel.candidates.table.selectRow(0)
     window.settle()
     tiles = window.explorer.workspace.picture.mosaic
     query, neighbor = (tile.well_id for tile in tiles.tiles)
@@ -232,20 +236,22 @@ def test_a_chosen_neighbor_takes_the_place_of_the_control(window: Window, screen
         top, left = tiles.origin(tile)
         for layer, plane in zip(window.stains, screen.planes[tile.well_id], strict=True):
             assert np.array_equal(layer.data[top : top + SIZE, left : left + SIZE], plane)
-    window.neighbors.panel.table.activated_neighbor.emit(window.neighbors.panel.model.neighbors[0])
+    window.neighbors.panel.candidates.table.activated_neighbor.emit(
+        window.neighbors.panel.candidates.model.neighbors[0]
+    )
     window.settle()
     assert window.session.well == neighbor
     assert window.shows(neighbor)
-    window.qtbot.mouseClick(window.neighbors.panel.back, Qt.MouseButton.LeftButton)
+    window.qtbot.mouseClick(window.neighbors.panel.question.back, Qt.MouseButton.LeftButton)
     window.settle()
     assert window.session.well == query
-    window.qtbot.mouseClick(window.neighbors.panel.forward, Qt.MouseButton.LeftButton)
+    window.qtbot.mouseClick(window.neighbors.panel.question.forward, Qt.MouseButton.LeftButton)
     window.settle()
     assert window.session.well == neighbor
 
 
 def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> None:
-    key = window.neighbors.panel.key
+    key = window.neighbors.panel.question.key
     key.selectAll()
     window.qtbot.keyClicks(key, "PSMB5")
     window.qtbot.keyClick(key, Qt.Key.Key_Return)
@@ -261,8 +267,8 @@ def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> Non
     window.qtbot.keyClicks(key, "psmb")
     window.qtbot.keyClick(key, Qt.Key.Key_Return)
     window.settle()
-    assert "'psmb' is not in this map" in window.neighbors.panel.note.text()
-    assert "PSMB5" in window.neighbors.panel.note.text()
+    assert "'psmb' is not in this map" in window.neighbors.panel.candidates.note.text()
+    assert "PSMB5" in window.neighbors.panel.candidates.note.text()
 
 
 def test_every_neighbor_has_the_picture_of_the_well_it_is_shown_by(
@@ -275,12 +281,14 @@ def test_every_neighbor_has_the_picture_of_the_well_it_is_shown_by(
         rows += [control_row(experiment, 1, f"D{i + 2:02d}") for i in range(4)]
     screen = Screen.of(rows)
     window = open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
-    key = window.neighbors.panel.key
+    key = window.neighbors.panel.question.key
     key.selectAll()
     window.qtbot.keyClicks(key, "GENE0")
     window.qtbot.keyClick(key, Qt.Key.Key_Return)
     window.settle()
-    model = window.neighbors.panel.model
+    window.click(window.neighbors.panel.candidates.as_list)
+    window.settle()
+    model = window.neighbors.panel.candidates.model
     here = window.session.plate.experiment
     for row, neighbor in enumerate(model.neighbors):
         assert neighbor.well.startswith(here if neighbor.kind == "CRISPR" else "compound-001")
@@ -291,29 +299,29 @@ def test_levels_change_the_question(window: Window) -> None:
     window.session.select_well("gene-001_1_D06")
     window.settle()
     assert window.session.query.key == "PLK1"
-    window.neighbors.panel.settings.level.value = "guide"
+    window.neighbors.panel.question.settings.level.value = "guide"
     window.settle()
     assert window.session.query.key == "PLK1_guide_2"
-    keys = [neighbor.key for neighbor in window.neighbors.panel.model.neighbors]
+    keys = [neighbor.key for neighbor in window.neighbors.panel.candidates.model.neighbors]
     assert keys
     assert not any(key.startswith("PLK1_guide_") for key in keys), "nor its gene's other guides"
-    window.neighbors.panel.settings.level.value = "well"
+    window.neighbors.panel.question.settings.level.value = "well"
     window.settle()
     assert window.session.query.key == "gene-001_1_D06"
-    assert window.neighbors.panel.model.neighbors
+    assert window.neighbors.panel.candidates.model.neighbors
 
 
 def test_copy_and_save_the_list(window: Window, tmp_path: Path) -> None:
     import pandas as pd
 
     window.click_well("D05")
-    window.qtbot.mouseClick(window.neighbors.panel.copy, Qt.MouseButton.LeftButton)
+    window.qtbot.mouseClick(window.neighbors.panel.candidates.copy, Qt.MouseButton.LeftButton)
     assert "PSMB5" in QGuiApplication.clipboard().text()
-    window.neighbors.panel.save_csv(tmp_path / "list.csv")
+    window.neighbors.panel.candidates.save_csv(tmp_path / "list.csv")
     table = pd.read_csv(tmp_path / "list.csv")
     assert table["query"].unique().tolist() == ["Bortezomib@2.5"]
-    assert len(table) == len(window.neighbors.panel.model.neighbors)
-    window.neighbors.panel.save_csv(tmp_path)
+    assert len(table) == len(window.neighbors.panel.candidates.model.neighbors)
+    window.neighbors.panel.candidates.save_csv(tmp_path)
     assert "cannot be written" in window.explorer.status.message.text()
 
 
@@ -322,19 +330,26 @@ def test_finding_lights_up_wells_and_lists_plates(window: Window) -> None:
     window.qtbot.keyClick(window.explorer.find, Qt.Key.Key_Return)
     window.settle()
     assert window.explorer.find.text() == "TUBB"
-    found = window.explorer.found
-    assert [row.split(":")[0] for row in found.rows()] == ["gene-001 plate 1", "gene-001 plate 2"]
+    find = window.explorer.find
+    button = next(b for b in find.findChildren(QToolButton) if b.defaultAction() is find.where)
+    assert "on 2 plates" in button.toolTip()
+    popup = find._completer.popup()
     wells = window.session.dataset.wells
     tubb = wells[wells["gene"] == "TUBB"]
     for plate in (1, 2):
-        place = found.list.visualRect(found.list.model().index(plate - 1, 0)).center()
-        window.qtbot.mouseClick(found.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        window.click(button)
+        window.qtbot.waitUntil(popup.isVisible)
+        rows = ["gene-001 plate 1", "gene-001 plate 2"]
+        assert [row.split(":")[0] for row in find.rows()] == rows
+        place = popup.visualRect(popup.model().index(plate - 1, 0)).center()
+        window.qtbot.mouseClick(popup.viewport(), Qt.MouseButton.LeftButton, pos=place)
         window.settle()
         assert window.session.plate == ("gene-001", plate)
         assert window.shows(f"gene-001_{plate}_AA05")
         assert window.session.highlight == set(tubb.index[tubb["plate"] == plate])
-    window.explorer.find.clear()
+    find.clear()
     assert not window.session.highlight
+    assert not button.isVisible()
 
 
 def test_what_is_missing_is_hatched_and_said(
@@ -375,7 +390,7 @@ def test_without_embeddings_the_list_says_so(
     screen.write_tars(tmp_path / "screen")
     window = open_window(tmp_path / "screen", screen)
     assert window.shows("compound-001_1_C03")
-    assert "no embeddings" in window.neighbors.panel.note.text()
+    assert "no embeddings" in window.neighbors.panel.candidates.note.text()
 
 
 def test_too_few_controls_fall_back_with_a_word(
@@ -386,10 +401,10 @@ def test_too_few_controls_fall_back_with_a_word(
             row["treatment"] = "Aspirin"
             row["concentration"] = 1.0
     window = open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
-    note = window.neighbors.panel.note.text()
+    note = window.neighbors.panel.candidates.note.text()
     assert "Not aligned" in note
     assert "compound-001" in note
-    assert window.neighbors.panel.model.neighbors
+    assert window.neighbors.panel.candidates.model.neighbors
 
 
 def test_a_folder_without_data_is_said_and_harmless(window: Window, tmp_path: Path) -> None:
@@ -493,18 +508,23 @@ def test_two_viewers_are_independent(
     assert not second.viewer.layers
 
 
-def test_a_removed_layer_comes_back(window: Window) -> None:
+def test_a_removed_layer_comes_back_when_it_is_asked_for(window: Window) -> None:
     window.viewer.layers.remove(window.stains[2])
     window.click_well("D05")
-    assert len(window.stains) == 6
+    assert "3 Actin" not in [layer.name for layer in window.stains]
+    window.viewer.window._qt_window.activateWindow()
+    window.qtbot.waitUntil(window.viewer.window._qt_window.isActiveWindow, timeout=5000)
+    window.map.setFocus()
+    window.qtbot.keyClick(window.map, Qt.Key.Key_3)
     by_name = {layer.name: layer for layer in window.stains}
+    assert len(by_name) == 6
     planes = window.screen.planes["compound-001_1_D05"]
     assert np.array_equal(by_name["3 Actin"].data[:SIZE, :SIZE], planes[2])
 
 
 def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
     window.click_well("D05")
-    window.neighbors.panel.table.selectRow(0)
+    window.neighbors.panel.candidates.table.selectRow(0)
     window.settle()
     mosaic = window.explorer.workspace.picture.mosaic
     tile = mosaic.tiles[1]
@@ -519,12 +539,12 @@ def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
 
 def test_rows_of_another_question_cannot_be_clicked(window: Window) -> None:
     window.click_well("D05")
-    assert window.neighbors.panel.model.neighbors
+    assert window.neighbors.panel.candidates.model.neighbors
     window.session.select_well("compound-001_1_E05")
-    assert not window.neighbors.panel.model.neighbors
+    assert not window.neighbors.panel.candidates.model.neighbors
     window.settle()
     assert window.session.query.key.startswith("Volasertib")
-    assert window.neighbors.panel.model.neighbors
+    assert window.neighbors.panel.candidates.model.neighbors
 
 
 def test_closing_the_dock_while_a_comparison_runs_is_harmless(window: Window) -> None:
@@ -546,7 +566,7 @@ def test_a_perturbation_without_images_is_not_shown_by_another_well(
     window.click_well("D05")
     window.session.ask(key="PLK1", well=None)
     window.settle()
-    window.neighbors.panel.table.selectRow(0)
+    window.neighbors.panel.candidates.table.selectRow(0)
     window.settle()
     query = window.explorer.workspace.picture.mosaic.tiles[0]
     assert query.well_id is None
@@ -623,7 +643,7 @@ def test_the_window_can_be_closed_while_it_measures_contrast_and_makes_a_map(
     with served(tmp_path, True, store) as url:
         window = new_window()
         window.explorer.open_path(f"{url}/screen")
-        tasks, model = window.explorer.workspace.tasks, window.neighbors.panel.model
+        tasks, model = window.explorer.workspace.tasks, window.neighbors.panel.candidates.model
         window.qtbot.waitUntil(lambda: store.was_asked("Plate1/C12"), timeout=20_000)
         window.qtbot.waitUntil(lambda: model.rowCount() > 0 and tasks.status is None)
         dataset, begun = window.session.dataset, threading.Event()

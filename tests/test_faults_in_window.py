@@ -286,7 +286,7 @@ def test_tables_that_break_later_change_nothing_and_are_said_at_f5(
     fault(root / name)
     window.click_well("X40")
     assert window.shows(well_of("X40"))
-    assert len(window.neighbors.panel.model.neighbors) > 3
+    assert len(window.neighbors.panel.candidates.model.neighbors) > 3
     assert window.session.well_row(well_of("X40"))["gene"] == "GENE2"
     heard: list[str] = []
     window.session.message_changed.connect(heard.append)
@@ -302,7 +302,7 @@ def test_tables_that_break_later_change_nothing_and_are_said_at_f5(
     reopen(window)
     window.click_well("Z44")
     assert window.shows(well_of("Z44"))
-    assert len(window.neighbors.panel.model.neighbors) > 3
+    assert len(window.neighbors.panel.candidates.model.neighbors) > 3
 
 
 # --- hits -------------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def look_around(window: Window, expected: list[tuple[str, float]]) -> None:
 
 
 def nearest(window: Window) -> list[tuple[str, float]]:
-    found = window.neighbors.panel.model.neighbors
+    found = window.neighbors.panel.candidates.model.neighbors
     return [(neighbor.key, round(neighbor.value, 5)) for neighbor in found]
 
 

@@ -662,6 +662,7 @@ def test_two_runs_give_the_same_bytes_but_for_the_date(
         assert content == later[name], name
 
 
+@pytest.mark.soak
 def test_without_a_date_in_the_record_there_is_none_in_the_figure(
     session: Session, tmp_path: Path
 ) -> None:
@@ -708,7 +709,6 @@ def without_checksums(png: bytes) -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.soak
 def test_other_plots_of_the_process_keep_their_style(session: Session, tmp_path: Path) -> None:
     import matplotlib
 
@@ -718,6 +718,7 @@ def test_other_plots_of_the_process_keep_their_style(session: Session, tmp_path:
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.soak
 def test_files_that_are_there_are_kept_unless_they_may_be_replaced(
     session: Session, tmp_path: Path
 ) -> None:

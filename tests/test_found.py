@@ -109,8 +109,8 @@ def test_enter_shows_a_typical_well_with_its_neighbors(
     assert window.session.plate == PlateId(*well.split("_")[:1], int(well.split("_")[1]))
     assert window.shows(well)
     assert window.session.query.key == key
-    assert window.neighbors.panel.model.neighbors
-    assert window.neighbors.panel.model.neighbors[0].key != key
+    assert window.neighbors.panel.candidates.model.neighbors
+    assert window.neighbors.panel.candidates.model.neighbors[0].key != key
     assert well in window.session.highlight
 
 

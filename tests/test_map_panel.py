@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QToolButton, QWidget
+from qtpy.QtWidgets import QApplication, QToolButton, QWidget
 
 import builders as b
 from mouse import drag, hover
@@ -80,7 +80,7 @@ def window(standing_window: Window, qtbot: Any, root: Path) -> Window:
     window.session.select_well("gene-001_1_B40")
     page(window).controls.color_by.setCurrentIndex(0)
     click_mode(window, "pan")
-    window.neighbors.map.show_page("map")
+    window.neighbors.map.pages.show_page("map")
     window.turn_to(window.neighbors.map)
     window.settle()
     return window
@@ -190,6 +190,17 @@ def test_points_have_the_colors_of_what_they_are_colored_by(window: Window) -> N
 # --- one entry -----------------------------------------------------------------------------------
 
 
+def test_in_a_low_dock_the_picture_has_the_height(window: Window) -> None:
+    view, panel = page(window).view, window.neighbors.map
+    assert panel.width() > 2 * panel.height()
+    assert view.height() > 0.75 * panel.height()
+    assert view.x() + view.parentWidget().x() > page(window).controls.width()
+    window.click(panel.detach_button)
+    QApplication.processEvents()
+    assert view.width() > 0.95 * panel.body.width(), "in a window of its own the controls are above"
+    window.click(panel.detach_button)
+
+
 def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> None:
     window.click(page(window).view, place(window, "Alphanib@2.5"))
     window.settle()
@@ -198,7 +209,7 @@ def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> N
     assert session.plate == PlateId("compound-001", 1)
     assert session.well_row(session.well)["treatment"] == "Alphanib"
     assert session.tiles[0].well_id == session.well
-    assert window.neighbors.panel.key.text() == "Alphanib 2.5 µM"
+    assert window.neighbors.panel.question.key.text() == "Alphanib 2.5 µM"
     assert page(window).view._current == keys(window).index("Alphanib@2.5")
 
 
@@ -347,8 +358,8 @@ def test_the_set_becomes_a_heat_map(window: Window) -> None:
     window.click(window.neighbors.map.chosen.heat_map)
     window.settle()
     panel = window.neighbors.map
-    assert panel.pages.currentWidget() is panel.heat_map
-    assert panel.buttons["heat"].isChecked()
+    assert panel.pages.current == "heat"
+    assert panel.pages.buttons["heat"].isChecked()
     assert panel.heat_map._answer is not None
     assert set(panel.heat_map._answer.heat_map.keys) == set(BETA)
 

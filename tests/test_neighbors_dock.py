@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
@@ -18,7 +19,7 @@ from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.docks import NEIGHBORS, docked
 from napari_rxrx3.gui.napari_window import layer_docks_of
 from napari_rxrx3.strips import arrange
-from window import Window
+from window import Window, rgba_of
 
 LEFT, TAB = Qt.MouseButton.LeftButton, Qt.Key.Key_Tab
 SIZE = 64
@@ -54,7 +55,7 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
         window.open(root)
     window.session.set_beside_control(True)
     window.session.set_view("well")
-    window.neighbors.panel.show_list("similar")
+    window.neighbors.panel.candidates.show_list("similar")
     window.session.select_well(first_well(window, "PLK1_guide_1"))
     window.settle()
     return window
@@ -66,7 +67,7 @@ def first_well(window: Window, treatment: str) -> str:
 
 
 def candidates(window: Window) -> list[Any]:
-    return window.neighbors.panel.strip.model.candidates
+    return window.neighbors.panel.candidates.strip.model.candidates
 
 
 def shown(window: Window) -> list[str | None]:
@@ -74,19 +75,19 @@ def shown(window: Window) -> list[str | None]:
 
 
 def place_of(window: Window, row: int) -> QPoint:
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     return view.visualRect(view.model().index(row, 0)).center()
 
 
 def click_candidate(window: Window, row: int) -> None:
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     window.qtbot.mouseClick(view.viewport(), LEFT, pos=place_of(window, row))
     window.settle()
 
 
 def choose_list(window: Window, words: str) -> None:
     """Choose what is listed by arrow keys, as a person does who has reached the box by Tab."""
-    box = window.neighbors.panel.order
+    box = window.neighbors.panel.candidates.order
     box.setFocus()
     wanted = box.findText(words)
     assert wanted >= 0
@@ -135,7 +136,7 @@ def test_a_click_puts_a_candidate_in_the_place_of_the_control(window: Window) ->
     assert first.key == "AURKB"
     assert shown(window) == [query, first.well]
     assert window.session.query.key == "PLK1", "the question stays"
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     window.qtbot.keyClick(view, Qt.Key.Key_Right)
     window.settle()
     assert shown(window) == [query, candidates(window)[1].well]
@@ -143,13 +144,13 @@ def test_a_click_puts_a_candidate_in_the_place_of_the_control(window: Window) ->
 
 def test_a_double_click_or_enter_makes_a_candidate_the_query(window: Window) -> None:
     query = window.session.well
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     click_candidate(window, 0)
     window.qtbot.mouseDClick(view.viewport(), LEFT, pos=place_of(window, 0))
     window.settle()
     assert window.session.query.key == "AURKB"
     assert candidates(window)[0].key == "PLK1"
-    window.click(window.neighbors.panel.back)
+    window.click(window.neighbors.panel.question.back)
     window.settle()
     assert window.session.well == query
     click_candidate(window, 1)
@@ -183,7 +184,7 @@ def test_neighbors_are_listed_with_their_evidence(window: Window) -> None:
 
 
 def test_a_new_question_starts_at_its_first_candidate(window: Window) -> None:
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     bar = view.horizontalScrollBar()
     bar.setValue(bar.maximum())
     assert bar.value() > 0
@@ -216,11 +217,11 @@ def test_lists_of_wells_follow_the_well(
         strip = arrange(kind, window.session.dataset, well, query=window.session.query)
         expected = [tile.well_id for tile in strip.tiles if tile.well_id != well]
         assert [each.well for each in candidates(window)] == expected
-        assert window.neighbors.panel.order.currentText() == words
+        assert window.neighbors.panel.candidates.order.currentText() == words
     click_candidate(window, 0)
     assert shown(window) == [window.session.well, candidates(window)[0].well]
     choose_list(window, "nearest")
-    assert candidates(window)[0].key == window.neighbors.panel.model.neighbors[0].key
+    assert candidates(window)[0].key == window.neighbors.panel.candidates.model.neighbors[0].key
 
 
 def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
@@ -233,7 +234,7 @@ def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
     ]
     choose_list(window, "what was found")
     assert candidates(window) == []
-    assert "Search" in window.neighbors.panel.note.text()
+    assert "Search" in window.neighbors.panel.candidates.note.text()
     find = window.explorer.find
     window.qtbot.keyClicks(find, "AURKB")
     window.settle()
@@ -242,6 +243,7 @@ def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
     table = window.session.dataset.wells
     found = set(table.index[table["gene"] == "AURKB"]) - {window.session.well}
     assert {each.well for each in candidates(window)} == found
+    assert window.neighbors.panel.candidates.note.text().startswith("AURKB: ")
     find.clear()
     window.settle()
 
@@ -254,7 +256,7 @@ def test_where_there_is_nothing_to_list_the_reason_is_said(window: Window) -> No
     window.session.select_well(str(control))
     window.settle()
     assert candidates(window) == []
-    assert "not a guide of a gene" in window.neighbors.panel.note.text()
+    assert "not a guide of a gene" in window.neighbors.panel.candidates.note.text()
 
 
 # --- what can be done with a candidate -------------------------------------------------------
@@ -267,7 +269,7 @@ def test_candidates_show_their_tags_and_go_into_the_queue(window: Window) -> Non
     assert candidates(window)[0].tag == 3
     window.session.review.tag(first.well, 0)
     assert candidates(window)[0].tag == 0
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     before = len(window.session.review.queue)
     for each in candidates(window)[:2]:
         view.queue_wanted.emit(each)
@@ -283,21 +285,40 @@ def test_candidates_show_their_tags_and_go_into_the_queue(window: Window) -> Non
 
 def test_all_candidates_can_be_seen_in_the_canvas(window: Window) -> None:
     query = window.session.well
-    window.neighbors.panel.strip.view.all_wanted.emit()
+    window.neighbors.panel.candidates.strip.view.all_wanted.emit()
     window.settle()
     assert shown(window)[0] == query
     wells = [each.well for each in candidates(window) if each.well is not None]
     assert set(shown(window)) & set(wells) == set(wells[:6])
 
 
+def test_a_stain_alone_is_gray_as_in_the_canvas(window: Window) -> None:
+    strip = window.neighbors.panel.candidates.strip
+    colored = rgba_of(strip.picture(candidates(window)[0]))
+    assert not np.array_equal(colored[..., 0], colored[..., 2])
+    main = window.viewer.window._qt_window
+    main.activateWindow()
+    window.qtbot.waitUntil(main.isActiveWindow, timeout=5_000)
+    window.map.setFocus()
+    for _ in range(2):
+        window.qtbot.keyClick(window.map, Qt.Key.Key_2, Qt.KeyboardModifier.ShiftModifier)
+        window.settle()
+        pixels = rgba_of(strip.picture(candidates(window)[0]))
+        is_gray = bool((pixels[..., :1] == pixels[..., :3]).all())
+        assert is_gray == (window.explorer.workspace.layers.solo == 2)
+    assert np.array_equal(pixels, colored)
+
+
 def test_the_list_has_the_same_order(window: Window) -> None:
     panel = window.neighbors.panel
-    window.click(panel.as_list)
-    assert panel.table.isVisible()
-    assert not panel.strip.isVisible()
-    assert [n.key for n in panel.model.neighbors] == [each.key for each in candidates(window)]
-    window.click(panel.as_pictures)
-    assert panel.strip.isVisible()
+    window.click(panel.candidates.as_list)
+    assert panel.candidates.table.isVisible()
+    assert not panel.candidates.strip.isVisible()
+    assert [n.key for n in panel.candidates.model.neighbors] == [
+        each.key for each in candidates(window)
+    ]
+    window.click(panel.candidates.as_pictures)
+    assert panel.candidates.strip.isVisible()
 
 
 # --- docks ------------------------------------------------------------------------------------
@@ -332,7 +353,7 @@ def test_closing_the_explorer_gives_napari_its_panels_back(
     window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
     assert all(dock.isVisible() for dock in layer_docks_of(window.viewer))
     assert neighbors.isVisible(), "each dock is closed alone"
-    assert neighbors.panel.strip.model.candidates
+    assert neighbors.panel.candidates.strip.model.candidates
 
 
 def test_the_neighbors_can_be_closed_and_opened_again(
@@ -347,7 +368,7 @@ def test_the_neighbors_can_be_closed_and_opened_again(
     again = docked(window.viewer, NEIGHBORS)
     window.session.back()
     window.settle()
-    assert [each.key for each in again.panel.strip.model.candidates] == listed
+    assert [each.key for each in again.panel.candidates.strip.model.candidates] == listed
 
 
 def test_at_1280_by_800_likeness_can_be_judged(
@@ -360,7 +381,7 @@ def test_at_1280_by_800_likeness_can_be_judged(
     window.settle()
     main = window.viewer.window._qt_window
     assert (main.width(), main.height()) == (1280, 800)
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     whole = [
         row
         for row in view.seen()
@@ -390,7 +411,7 @@ def test_at_1920_by_1080_nine_candidates_of_200_are_seen(
     window.open(root)
     window.qtbot.wait(100)
     window.settle()
-    view = window.neighbors.panel.strip.view
+    view = window.neighbors.panel.candidates.strip.view
     rects = [view.visualRect(view.model().index(row, 0)) for row in view.seen()]
     assert view.side == 200
     assert sum(view.viewport().rect().contains(rect) for rect in rects) >= 9

@@ -113,7 +113,7 @@ def window(standing_window: Window, screen: b.Screen, root: Path, qtbot: Any) ->
     if window.session.dataset is None:
         window.open(root)
     window.turn_to(window.explorer.numbers)
-    window.neighbors.panel.table.sortByColumn(RANK, Qt.SortOrder.AscendingOrder)
+    window.neighbors.panel.candidates.table.sortByColumn(RANK, Qt.SortOrder.AscendingOrder)
     named = {field.name: field.default for field in fields(Query)}
     del named["key"], named["well"]
     window.session.set_level(named.pop("level"))
@@ -163,7 +163,7 @@ def choose(window: Window, name: str, text: str) -> None:
 
 def in_form(window: Window, act: Callable[[MapSettings], None], settled: bool = True) -> None:
     """Open the form of the map with a click, do something in it and close it."""
-    settings = window.neighbors.panel.settings
+    settings = window.neighbors.panel.question.settings
     left = [act]
 
     def act_once() -> None:
@@ -181,7 +181,7 @@ def in_form(window: Window, act: Callable[[MapSettings], None], settled: bool = 
 
 def rows(window: Window) -> list[tuple[str, ...]]:
     """Return what is written in the table."""
-    model = window.neighbors.panel.table.model()
+    model = window.neighbors.panel.candidates.table.model()
     return [
         tuple(model.data(model.index(row, column), DISPLAY) for column in range(7))
         for row in range(model.rowCount())
@@ -193,7 +193,7 @@ def names(window: Window) -> list[str]:
 
 
 def keys(window: Window) -> list[str]:
-    return [neighbor.key for neighbor in window.neighbors.panel.model.neighbors]
+    return [neighbor.key for neighbor in window.neighbors.panel.candidates.model.neighbors]
 
 
 def column(window: Window, number: int) -> list[str]:
@@ -201,13 +201,13 @@ def column(window: Window, number: int) -> list[str]:
 
 
 def click_heading(window: Window, number: int) -> None:
-    header = window.neighbors.panel.table.horizontalHeader()
+    header = window.neighbors.panel.candidates.table.horizontalHeader()
     x = header.sectionViewportPosition(number) + header.sectionSize(number) // 2
     window.click(header.viewport(), QPoint(x, header.height() // 2))
 
 
 def click_row(window: Window, key: str) -> None:
-    table = window.neighbors.panel.table
+    table = window.neighbors.panel.candidates.table
     index = table.model().index(keys(window).index(key), NAME)
     table.scrollTo(index)
     window.click(table.viewport(), table.visualRect(index).center())
@@ -215,7 +215,7 @@ def click_row(window: Window, key: str) -> None:
 
 
 def current_key(window: Window) -> str:
-    return keys(window)[window.neighbors.panel.table.currentIndex().row()]
+    return keys(window)[window.neighbors.panel.candidates.table.currentIndex().row()]
 
 
 def plain(markup: str) -> str:
@@ -227,7 +227,7 @@ def plain(markup: str) -> str:
 
 def tip_of(window: Window, key: str, number: int) -> str:
     """Return the tooltip of a cell, after hovering over it."""
-    table = window.neighbors.panel.table
+    table = window.neighbors.panel.candidates.table
     index = table.model().index(keys(window).index(key), number)
     table.scrollTo(index)
     place = table.visualRect(index).center()
@@ -272,7 +272,7 @@ def test_a_doubt_is_told_in_a_sentence(window: Window) -> None:
     told = tip_of(window, "LONE2", DOUBT).split("\n")
     assert told[:2] == sentences
     assert any(line.startswith("few wells: ") for line in told)
-    model = window.neighbors.panel.model
+    model = window.neighbors.panel.candidates.model
     index = model.index(keys(window).index("LONE2"), DOUBT)
     assert not model.data(index, Qt.ItemDataRole.DecorationRole).isNull()
     spoken = model.data(index, Qt.ItemDataRole.AccessibleTextRole)
@@ -296,7 +296,7 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
 
 
 def test_a_heading_says_what_its_column_means(window: Window) -> None:
-    model = window.neighbors.panel.model
+    model = window.neighbors.panel.candidates.model
     tips = [model.headerData(i, Qt.Orientation.Horizontal, TIP) for i in (Q, BACK, DOUBT)]
     for words, tip in zip(("false finds", "nearest 5 %", "doubt"), tips, strict=True):
         assert words in plain(tip)
@@ -309,19 +309,21 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
 
     def note(*_: object) -> None:
         key = window.session.query.key
-        said.extend((key, n.key, n.p_value) for n in panel.model.neighbors if n.p_value > 0)
+        said.extend(
+            (key, n.key, n.p_value) for n in panel.candidates.model.neighbors if n.p_value > 0
+        )
 
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
         window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
-        window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
+        window.qtbot.waitUntil(lambda: panel.candidates.model.rowCount() > 0)
         assert set(column(window, Q)) == {"…"}
         assert "…" in window.explorer.numbers.card.numbers[0].text()
-        panel.model.dataChanged.connect(note)
+        panel.candidates.model.dataChanged.connect(note)
         window.click_well(address_of(window, "TWIN_guide_1"), settled=False)
-        window.qtbot.waitUntil(lambda: panel.model.rowCount() > 0)
+        window.qtbot.waitUntil(lambda: panel.candidates.model.rowCount() > 0)
         assert set(column(window, Q)) == {"…"}
     window.settle()
-    panel.model.dataChanged.disconnect(note)
+    panel.candidates.model.dataChanged.disconnect(note)
     right = expected(data, "TWIN (CRISPR)")["p_value"]
     assert {key for key, _, _ in said} == {"TWIN"}
     assert all(right[key] == pytest.approx(p) for _, key, p in said)
@@ -378,14 +380,14 @@ def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) 
         wait_for_work(window, "comparing PLK1")
         window.click(status.cancel)
         assert not status.cancel.isVisible()
-        assert panel.note.text().startswith("Stopped.")
+        assert panel.candidates.note.text().startswith("Stopped.")
         assert keys(window) == []
     window.qtbot.wait(200)
     assert keys(window) == []
-    window.qtbot.keyClick(panel.key, Qt.Key.Key_Return)
+    window.qtbot.keyClick(panel.question.key, Qt.Key.Key_Return)
     window.settle()
     assert keys(window) == expected(data, "PLK1", **asked).index.tolist()
-    assert "Stopped" not in panel.note.text()
+    assert "Stopped" not in panel.candidates.note.text()
 
 
 def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: Any) -> None:
@@ -403,7 +405,7 @@ def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: An
         window.qtbot.wait(300)  # verdicts that are too late would come in a few ms
         assert keys(window) == []
         assert not window.explorer.numbers.card.head.isVisible()
-        assert panel.to_csv() == ""
+        assert panel.candidates.to_csv() == ""
     window.settle()
     assert keys(window) == expected(data, "ODD", align="tvn").index.tolist()
     assert window.explorer.numbers.card.head.text().startswith("ODD gene")
@@ -424,12 +426,14 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
             assert column(window, BACK)[0] == "2/2"
             assert column(window, DOUBT)[0] == "…"
             assert set(numbers(window).values()) <= {"…", ""}
-            assert table_of(panel.to_csv())[0]["flags"] == "not checked yet"
+            assert table_of(panel.candidates.to_csv())[0]["flags"] == "not checked yet"
     window.settle()
     flags = phenomap.nearest(BOLD, 50)["flags"]
     assert column(window, DOUBT) == [str(len(f)) if len(f) > 1 else "" for f in flags]
     assert "strength" in numbers(window)
-    assert [row["flags"] for row in table_of(panel.to_csv())] == flags.map("; ".join).tolist()
+    assert [row["flags"] for row in table_of(panel.candidates.to_csv())] == flags.map(
+        "; ".join
+    ).tolist()
 
 
 def test_one_question_is_searched_and_judged_once(
@@ -529,7 +533,7 @@ def test_the_whole_map_is_listed_by_a_score(
 ) -> None:
     click(window, "PLK1_guide_1")
     panel = window.neighbors.panel
-    pick(window, panel.order, order)
+    pick(window, panel.candidates.order, order)
     window.settle()
     phenomap = data.phenomap()
     known = phenomap.scores.dropna(subset=score)
@@ -543,9 +547,9 @@ def test_the_whole_map_is_listed_by_a_score(
     assert "PLK1" in keys(window)[:3]
     assert column(window, VALUE) == [f"{value:.2f}" for value in scores]
     assert set(column(window, Q)) == {""}
-    heading = panel.model.headerData(VALUE, Qt.Orientation.Horizontal, DISPLAY)
+    heading = panel.candidates.model.headerData(VALUE, Qt.Orientation.Horizontal, DISPLAY)
     assert heading == "score"
-    pick(window, panel.kind, "genes")
+    pick(window, panel.candidates.kind, "genes")
     window.settle()
     is_gene = (phenomap.labels["perturbation_type"] == "CRISPR")[scores.index]
     assert keys(window) == scores.index[is_gene].tolist()
@@ -576,26 +580,26 @@ def test_each_setting_changes_the_answer(
     after = list(zip(keys(window), column(window, VALUE), strict=True))
     assert after != before
     assert after == [(key, f"{value:.2f}") for key, value in values.items()]
-    assert window.neighbors.panel.key.text() == key_in_words(key)
-    assert not window.neighbors.panel.leave_out.isVisible()
+    assert window.neighbors.panel.question.key.text() == key_in_words(key)
+    assert not window.neighbors.panel.candidates.leave_out.isVisible()
 
 
 def test_a_batch_without_controls_is_named_and_can_be_left_out(window: Window, data: Any) -> None:
     panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
-    assert not panel.leave_out.isVisible()
+    assert not panel.candidates.leave_out.isVisible()
     choose(window, "batch", "plate")
-    assert panel.note.isVisible()
-    assert panel.note.text() == (
+    assert panel.candidates.note.isVisible()
+    assert panel.candidates.note.text() == (
         "Not aligned: No EMPTY_control well with a vector to align by in gene-143 plate 3."
     )
     assert "not aligned" in window.explorer.numbers.card.head.text()
     assert keys(window) == expected(data, "PLK1", align="none", batch="plate").index.tolist()
-    assert panel.leave_out.isVisible()
-    window.click(panel.leave_out)
+    assert panel.candidates.leave_out.isVisible()
+    window.click(panel.candidates.leave_out)
     window.settle()
-    assert not panel.leave_out.isVisible()
-    assert "gene-143 plate 3: 2 wells are left out." in panel.note.text()
+    assert not panel.candidates.leave_out.isVisible()
+    assert "gene-143 plate 3: 2 wells are left out." in panel.candidates.note.text()
     assert "16 wells, pca-centerscale" in window.explorer.numbers.card.head.text()
     table = expected(data, "PLK1", batch="plate", leave_out=True)
     assert column(window, VALUE) == [f"{value:.2f}" for value in table["similarity"]]
@@ -605,15 +609,15 @@ def test_other_controls_can_be_chosen(window: Window, data: Any) -> None:
     panel = window.neighbors.panel
     click(window, "Bortezomib", 2.5)
     choose(window, "control", "CRISPR_control")
-    assert "No CRISPR_control well" in panel.note.text()
-    assert "gene-001, gene-143" in panel.note.text()
-    window.click(panel.leave_out)
+    assert "No CRISPR_control well" in panel.candidates.note.text()
+    assert "gene-001, gene-143" in panel.candidates.note.text()
+    window.click(panel.candidates.leave_out)
     window.settle()
     table = expected(data, "Bortezomib@2.5", control="CRISPR_control", leave_out=True)
     assert keys(window) == table.index.tolist()
     assert set(keys(window)) == {"Bortezomib@0.25", "Aspirin@1", "TWIN"}
     n_left_out = sum(row["experiment_name"] != "compound-001" for row in window.screen.rows)
-    assert f"{n_left_out} wells are left out" in panel.note.text()
+    assert f"{n_left_out} wells are left out" in panel.candidates.note.text()
 
 
 def test_vectors_of_ones_own_are_added_by_the_file_dialog(
@@ -629,11 +633,11 @@ def test_vectors_of_ones_own_are_added_by_the_file_dialog(
     assert keys(window)[0] == "Aspirin@1"
     assert "Bortezomib@2.5" not in keys(window)
     assert window.session.query.embedding == "mine & <b>yours"
-    assert panel.settings.embedding.value == "mine & <b>yours"
+    assert panel.question.settings.embedding.value == "mine & <b>yours"
     assert window.explorer.status.message.text().startswith(
         f"mine & <b>yours: vectors of {len(table)} wells. "
     )
-    assert "mine & <b>yours" in panel.settings.text()
+    assert "mine & <b>yours" in panel.question.settings.text()
 
 
 def add_vectors(window: Window, path: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -841,10 +845,10 @@ def test_the_list_is_copied_and_saved_with_verdicts_and_question(
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *args: asked.append(args[2]) or (str(path), "")
     )
-    window.click(panel.save)
+    window.click(panel.candidates.save)
     assert asked == ["neighbors of PLK1.csv"]
     assert window.explorer.status.message.text() == f"Saved {path}."
-    window.click(panel.copy)
+    window.click(panel.candidates.copy)
     assert window.explorer.status.message.text() == f"Copied {len(keys(window))} rows."
     table = expected(data, "PLK1", average="median", metric="euclidean")
     for saved in (
@@ -870,16 +874,16 @@ def test_a_gene_and_a_compound_of_one_name_are_told_apart(window: Window, data: 
         click(window, treatment)
         assert keys(window) == expected(data, key).index.tolist()
         assert key not in keys(window)
-        assert {row["query"] for row in table_of(panel.to_csv())} == {key}
-    window.qtbot.keyClicks(panel.key, "x")
-    panel.key.selectAll()
-    window.qtbot.keyClicks(panel.key, "TWIN (CRISPR)")
-    window.qtbot.keyClick(panel.key, Qt.Key.Key_Return)
+        assert {row["query"] for row in table_of(panel.candidates.to_csv())} == {key}
+    window.qtbot.keyClicks(panel.question.key, "x")
+    panel.question.key.selectAll()
+    window.qtbot.keyClicks(panel.question.key, "TWIN (CRISPR)")
+    window.qtbot.keyClick(panel.question.key, Qt.Key.Key_Return)
     window.settle()
     assert window.session.well_row(window.session.well)["gene"] == "TWIN"
     click(window, "PLK1_guide_1")
     click_row(window, "TWIN (COMPOUND)")
-    window.qtbot.keyClick(panel.table, Qt.Key.Key_Return)
+    window.qtbot.keyClick(panel.candidates.table, Qt.Key.Key_Return)
     window.settle()
     assert window.session.well_row(window.session.well)["treatment"] == "TWIN"
     assert keys(window) == expected(data, "TWIN (COMPOUND)").index.tolist()

@@ -257,7 +257,6 @@ def test_of_a_mixture_each_takes_its_own(
     assert questions == []
 
 
-@pytest.mark.soak
 def test_who_chooses_this_plugin_gets_the_explorer(
     open_window: Callable[..., Window], folder: Path, questions: list[list[str]]
 ) -> None:
@@ -271,6 +270,7 @@ def test_who_chooses_this_plugin_gets_the_explorer(
     assert list(window.session.dataset.wells.index) == [FIRST]
 
 
+@pytest.mark.soak
 def test_a_script_gets_layers_while_the_explorer_is_open(
     open_window: Callable[..., Window], folder: Path
 ) -> None:
@@ -304,13 +304,13 @@ def explorers(viewer: Any) -> list[ExplorerWidget]:
     return viewer.window._qt_window.findChildren(ExplorerWidget)
 
 
-@pytest.mark.soak
 @pytest.fixture
 def bare(make_napari_viewer: Callable[..., Any]) -> Any:
     """Return a window of napari's own, in which nothing of ours was opened yet."""
     return make_napari_viewer(show=True)
 
 
+@pytest.mark.soak
 def test_files_that_are_opened_together_are_one_well(
     bare: Any, folder: Path, questions: list[list[str]]
 ) -> None:

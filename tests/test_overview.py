@@ -172,19 +172,19 @@ def test_hovering_names_the_well(window: Window) -> None:
     assert "gene-001_1_D05" in str(window.viewer.status)
 
 
-@pytest.mark.soak
 def test_a_click_on_the_map_stays_in_the_plate_and_a_neighbor_leaves_it(window: Window) -> None:
     show_plate(window)
     window.click_well("D05")
     assert window.session.well == "gene-001_1_D05"
     assert window.session.view == "plate"
     assert window.stains[0].data.shape == (32 * 17, 48 * 17)
-    window.neighbors.panel.table.selectRow(0)
+    window.neighbors.panel.candidates.table.selectRow(0)
     window.settle()
     assert window.session.view == "well"
     assert len(window.explorer.workspace.picture.mosaic.tiles) == 2
 
 
+@pytest.mark.soak
 def test_another_plate_is_shown_in_its_turn(window: Window) -> None:
     show_plate(window)
     window.click(window.explorer.plate_panel.next)
@@ -224,7 +224,6 @@ def test_zooming_out_and_going_home_show_the_whole_plate(window: Window) -> None
     assert window.viewer.scene.camera.zoom == pytest.approx(whole)
 
 
-@pytest.mark.soak
 def test_missing_and_damaged_wells_are_hatched(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:
@@ -245,6 +244,7 @@ def test_missing_and_damaged_wells_are_hatched(
         np.testing.assert_array_equal(slot(window, stain, address), thumbnail(plane))
 
 
+@pytest.mark.soak
 def test_of_large_images_a_piece_is_shown_and_said(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:

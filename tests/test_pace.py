@@ -219,9 +219,9 @@ def test_a_held_key_ends_at_the_right_well_and_leaves_nothing_to_do(window: Wind
     assert len(compared) <= 3, "steps on the way are not compared with all others"
     assert window.shows(end)
     panel = window.neighbors.panel
-    assert panel.key.text() == window.session.query.key
-    assert panel._answer is not None
-    assert panel._answer.query == window.session.query
+    assert panel.question.key.text() == window.session.query.key
+    assert panel.question.answer is not None
+    assert panel.question.answer.query == window.session.query
     workspace = window.explorer.workspace
     assert workspace.loader.is_idle
     assert tasks.is_idle
@@ -245,7 +245,9 @@ def test_what_was_found_lights_up_on_every_plate_that_one_looks_at(window: Windo
         window.qtbot.keyClick(window.map, Key.Key_PageDown)
         window.settle()
     assert len(set(seen)) == 3
-    assert len(window.explorer.found.rows()) == 3
+    window.explorer.find.show_plates()
+    assert len(window.explorer.find.rows()) == 3
+    window.explorer.find._completer.popup().hide()
     window.explorer.find.clear()
     assert not window.map._highlighted
 

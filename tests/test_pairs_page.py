@@ -21,10 +21,10 @@ import napari_rxrx3 as rx
 import screens as s
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
+from napari_rxrx3.gui.compare.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
+from napari_rxrx3.gui.compare.pairs.pairs_page import PairsPage
+from napari_rxrx3.gui.compare.pairs.plot import PairsPlot
 from napari_rxrx3.gui.inks import legible, paper
-from napari_rxrx3.gui.map.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
-from napari_rxrx3.gui.map.pairs.pairs_page import PairsPage
-from napari_rxrx3.gui.map.pairs.plot import PairsPlot
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.compare.pairs import compare_pairs, compare_replicates
@@ -151,18 +151,18 @@ def test_at_first_replicates_are_compared_by_random_pairs(side: Side, data: Any)
 
 def test_two_maps_are_compared(side: Side, data: Any) -> None:
     side.choose(side.page.choice.screens, MAPS)
-    assert side.page.choice.a.isVisible()
+    assert side.page.choice.maps.a.isVisible()
     assert not side.page.choice.experiments.isVisible()
     expected = compare_pairs(data.phenomap(), data.phenomap(align="tvn"))
     assert np.array_equal(side.table.similarity_b, expected.similarity_b)
-    side.choose(side.page.choice.b.align, "none")
+    side.choose(side.page.choice.maps.b.align, "none")
     expected = compare_pairs(data.phenomap(), data.phenomap(align="none"))
     assert side.table.pearson == expected.pearson
     side.session.ask(align="centerscale")
     side.settle()
-    assert side.page.choice.b.spec.align == "none"  # it was chosen
-    assert side.page.choice.a.spec.align == "centerscale"
-    side.choose(side.page.choice.b.align, "centerscale")
+    assert side.page.choice.maps.b.spec.align == "none"  # it was chosen
+    assert side.page.choice.maps.a.spec.align == "centerscale"
+    side.choose(side.page.choice.maps.b.align, "centerscale")
     assert "same map" in side.words
 
 
@@ -517,13 +517,18 @@ def test_choices_are_beside_or_above_the_plot(side: Side, size: tuple[int, int])
 # --- in the window -------------------------------------------------------------------------------
 
 
+def open_pairs(window: Window) -> PairsPage:
+    window.click(window.neighbors.panel.question.embedding)
+    compare = window.neighbors.embedding.compare
+    window.click(compare.pages.buttons["pairs"])
+    return compare.pairs
+
+
 def test_a_click_shows_the_pair_in_both_experiments(
     open_window: Callable[..., Window], screen: b.Screen, root: Path
 ) -> None:
     window = open_window(root, screen)
-    window.turn_to(window.neighbors.map)
-    window.neighbors.map.show_page("pairs")
-    page = window.neighbors.map.pairs
+    page = open_pairs(window)
     window.session.choose_entries(GENES[:4])
     window.settle()
     tasks, group = window.explorer.workspace.tasks, window.neighbors.background
@@ -546,17 +551,15 @@ def test_a_click_shows_the_pair_in_both_experiments(
     assert shown == [*side.table.pair(index)]
 
 
-def test_all_of_it_fits_the_dock(
+def test_all_of_it_fits_its_window(
     open_window: Callable[..., Window], screen: b.Screen, root: Path
 ) -> None:
     window = open_window(root, screen)
-    window.turn_to(window.neighbors.map)
-    window.neighbors.map.show_page("pairs")
-    page = window.neighbors.map.pairs
+    page = open_pairs(window)
     tasks, group = window.explorer.workspace.tasks, window.neighbors.background
     side = Side(page, window.session, tasks, group, window.qtbot)
     side.settle()
-    height = window.viewer.window._qt_window.height()
+    height = page.window().height()
     for screens in (REPLICATES, MAPS):
         side.choose(page.choice.screens, screens)
         for which in (RANDOM, CHOSEN, LISTED, KNOWN):
@@ -566,7 +569,7 @@ def test_all_of_it_fits_the_dock(
             assert page.side.width() <= page.scroll.viewport().width()  # nothing is cut off
             assert right < page.plot.x()
             assert page.plot.geometry().right() < page.width()
-    assert window.viewer.window._qt_window.height() == height
+    assert page.window().height() == height
 
 
 def test_a_pair_without_images_is_said(data: Any, tmp_path: Path, qtbot: Any) -> None:

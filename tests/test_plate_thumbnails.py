@@ -572,7 +572,6 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is set by a variable")
 @pytest.mark.parametrize("end", [signal.SIGKILL, soak(signal.SIGINT)])
 def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: int) -> None:

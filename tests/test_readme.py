@@ -16,9 +16,9 @@ from benchmarks.settings import N_WELLS
 from napari_rxrx3.cli import _parser
 from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS
 from napari_rxrx3.core.stains import PALETTES, STAINS
-from napari_rxrx3.gui.explorer import _TABS as EXPLORER_TIPS
+from napari_rxrx3.gui.explorer import TABS as EXPLORER_TIPS
 from napari_rxrx3.gui.keys import KEYS
-from napari_rxrx3.gui.neighbors.neighbors_dock import _TIPS as NEIGHBORS_TIPS
+from napari_rxrx3.gui.neighbors.neighbors_dock import TABS as NEIGHBORS_TIPS
 from test_scripts import script
 
 pytestmark = pytest.mark.source
@@ -148,9 +148,9 @@ def test_tabs_are_called_as_in_the_window() -> None:
     for name, tips in (("Map", NEIGHBORS_TIPS), ("Hits", EXPLORER_TIPS)):
         assert f"*{name}*" in PROSE
         assert name in tips
-    assert "*Two screens*" in PROSE
-    pages = (path.read_text("utf-8") for path in (ROOT / "src").rglob("gui/map/*.py"))
-    assert any('"Two screens' in page for page in pages)
+    assert "*Pair by pair*" in PROSE
+    pages = (path.read_text("utf-8") for path in (ROOT / "src").rglob("gui/compare/*.py"))
+    assert any('"Pair by pair' in page for page in pages)
 
 
 def test_stains_and_colors_are_as_many_as_said() -> None:

@@ -78,7 +78,7 @@ def test_a_click_on_real_input_shows_the_right_pixels_and_neighbors(
     assert f"digitoxin {treated['concentration']:g} µM" in window.title
     window.session.ask(all_doses=True)
     window.settle()
-    keys = [n.key.split("@")[0] for n in window.neighbors.panel.model.neighbors]
+    keys = [n.key.split("@")[0] for n in window.neighbors.panel.candidates.model.neighbors]
     same = rows[rows["treatment"] == "digitoxin"]["concentration"].nunique() - 1
     assert keys[:same] == ["digitoxin"] * same
     picture = window.viewer.window.screenshot(canvas_only=True, flash=False)
@@ -87,7 +87,7 @@ def test_a_click_on_real_input_shows_the_right_pixels_and_neighbors(
 
 
 def assert_neighbor_stands_beside(window: Window, expected: dict[str, np.ndarray]) -> None:
-    table = window.neighbors.panel.table
+    table = window.neighbors.panel.candidates.table
     table.setFocus()
     window.qtbot.keyClick(table, Qt.Key.Key_Down)
     window.settle()

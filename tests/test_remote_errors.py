@@ -141,7 +141,7 @@ def test_a_tar_that_is_refused_is_named_and_the_rest_works(window: Window, store
     assert told.startswith("gene-001_1_")
     assert "the server answered 500 Internal Server Error" in told
     assert f"{store.url}/images/gene-001/Plate1.tar, member " in told
-    assert len(window.neighbors.panel.model.neighbors) == 2, "vectors are there"
+    assert len(window.neighbors.panel.candidates.model.neighbors) == 2, "vectors are there"
     window.qtbot.keyClick(window.map, Qt.Key.Key_PageUp)
     window.settle()
     assert window.shows("compound-001_2_D05")

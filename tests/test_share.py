@@ -238,7 +238,6 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("difference", [False, soak(True)])
 def test_the_script_shows_the_same_six_layers(
     window: Window, tmp_path: Path, difference: bool

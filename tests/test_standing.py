@@ -29,7 +29,6 @@ def folder(tmp_path: Path) -> Path:
     return b.Screen.of(rows, 32).write_rxrx3(tmp_path / "screen")
 
 
-@pytest.mark.soak
 def use(window: Window, folder: Path) -> None:
     """Change whatever a test may change, and leave it so."""
     viewer, session = window.viewer, window.session
@@ -65,6 +64,7 @@ def use(window: Window, folder: Path) -> None:
     window.explorer.workspace.tasks.run("mine", lambda _: None, print, print, "mine")
 
 
+@pytest.mark.soak
 def test_what_a_test_did_to_the_window_is_taken_back(
     standing: Standing, qtbot: Any, folder: Path
 ) -> None:
@@ -89,7 +89,6 @@ def test_what_a_test_did_to_the_window_is_taken_back(
     standing.clean(qtbot)
 
 
-@pytest.mark.soak
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What differs between two windows that look at the same."""
     # each has its own data set, and the zoom is that of a canvas beside napari's own docks
@@ -97,6 +96,7 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {name: (one[name], other[name]) for name in names if one[name] != other[name]}
 
 
+@pytest.mark.soak
 def test_it_is_as_a_new_one(
     new_window: Callable[..., Window], standing: Standing, qtbot: Any, folder: Path
 ) -> None:

@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
-from napari_rxrx3.gui.compare.compare_panel import ComparePanel
+from napari_rxrx3.gui.compare.lists_page import ListsPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
@@ -90,7 +90,7 @@ def facts(window: Window) -> str:
 
 
 def keys_listed(window: Window) -> set[str]:
-    return {neighbor.key for neighbor in window.neighbors.panel.model.neighbors}
+    return {neighbor.key for neighbor in window.neighbors.panel.candidates.model.neighbors}
 
 
 def key_of_legend(window: Window) -> str:
@@ -112,7 +112,7 @@ def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
     for text in (facts(window), described(window, "D05"), key_of_legend(window)):
         assert UNKNOWN in text
         assert LACKING not in text
-    note = window.neighbors.panel.note
+    note = window.neighbors.panel.candidates.note
     window.qtbot.waitUntil(lambda: "still being read" in note.text())
     assert note.isVisible()
 
@@ -127,7 +127,7 @@ def test_all_is_known_once_the_vectors_are_in(window: Window, store: Store) -> N
     assert LACKING not in described(window, "D05")
     assert LACKING in key_of_legend(window)
     assert keys_listed(window) >= {"PSMB5", "TUBB", "COPG1"}
-    assert "still being read" not in window.neighbors.panel.note.text()
+    assert "still being read" not in window.neighbors.panel.candidates.note.text()
     assert "embeddings of 21" in window.session.message
     assert window.session.well == "gene-001_1_D05", "the window stays where it was"
 
@@ -147,14 +147,14 @@ def test_stopping_leaves_a_window_that_works(window: Window, store: Store) -> No
     assert window.shows("gene-001_1_E06")
     assert UNKNOWN in facts(window)
     assert not window.session.dataset.vectors_are_read, "a click does not undo the stop"
-    assert "Press Enter" in window.neighbors.panel.note.text()
+    assert "Press Enter" in window.neighbors.panel.candidates.note.text()
 
 
 def test_asking_after_a_stop_reads_the_vectors(window: Window, store: Store) -> None:
     stop(window)
     store.let_go.set()
     window.click_well("E06")
-    window.qtbot.keyClick(window.neighbors.panel.key, Qt.Key.Key_Return)
+    window.qtbot.keyClick(window.neighbors.panel.question.key, Qt.Key.Key_Return)
     window.settle()
     assert keys_listed(window) >= {"PLK1", "TUBB", "COPG1"}
     assert UNKNOWN not in facts(window) + key_of_legend(window)
@@ -166,7 +166,7 @@ def test_clicks_while_vectors_are_read_leave_no_queue(window: Window, store: Sto
     window.qtbot.waitUntil(lambda: window.shows("gene-001_1_AA06"), timeout=20_000)
     store.let_go.set()
     window.settle()
-    assert window.neighbors.panel.key.text() == "TUBB"
+    assert window.neighbors.panel.question.key.text() == "TUBB"
     assert keys_listed(window) >= {"PLK1", "PSMB5", "COPG1"}
 
 
@@ -191,7 +191,7 @@ def test_maps_of_unknown_vectors_are_not_compared(tmp_path: Path, qtbot: Any) ->
     screen.write_embeddings(tmp_path / "data" / "fewer.parquet")
     session, tasks = Session(), Tasks()
     group = TaskGroup(tasks)
-    panel = ComparePanel(session, group)
+    panel = ListsPage(session, group)
     qtbot.addWidget(panel)
     panel.show()
     dataset = rx.open_dataset(tmp_path / "data", tmp_path / "cache")
@@ -202,6 +202,6 @@ def test_maps_of_unknown_vectors_are_not_compared(tmp_path: Path, qtbot: Any) ->
     dataset.read_vectors()
     session.note_wells()
     qtbot.waitUntil(lambda: tasks.is_idle and bool(panel.table.rows()), timeout=20_000)
-    assert panel.a.spec.embedding == "embeddings"
+    assert panel.maps.a.spec.embedding == "embeddings"
     group.end()
     tasks.close(wait=True)

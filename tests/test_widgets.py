@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt, QTimer
-from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from qtpy.QtWidgets import QApplication, QPushButton, QToolTip, QVBoxLayout, QWidget
 
 import napari_rxrx3
+from napari_rxrx3.gui.compare.map_choice import MapChoice
 from napari_rxrx3.gui.hits.note_line import NoteLine
-from napari_rxrx3.gui.neighbors.map_choice import MapChoice
+from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
-from napari_rxrx3.gui.widgets import Connections, OnDestroyed, call_later
+from napari_rxrx3.gui.widgets import Column, Connections, FoldingRow, OnDestroyed, call_later
 
 SOURCES = sorted((Path(napari_rxrx3.__file__).parent / "gui").rglob("*.py"))
 
@@ -90,7 +91,7 @@ def test_no_widget_passes_on_whether_it_is_done_or_how_it_ends() -> None:
     }
     assert found == {
         *(("task_group.py", "end"), ("task_group.py", "is_settled")),
-        *(("workspace.py", "is_settled"), ("explorer.py", "is_settled")),  # ask it
+        *(("workspace.py", "is_settled"), ("dock_widget.py", "is_settled")),  # ask it
         ("note_line.py", "is_settled"),  # registered by the panel
         ("widgets.py", "end"),  # of connections
     }
@@ -159,3 +160,68 @@ def test_an_event_that_is_taken_for_another_one_is_let_pass(qtbot: Any) -> None:
     escape.ignore()
     QApplication.sendEvent(line, escape)
     assert escape.isAccepted()
+
+
+def test_a_line_says_all_of_what_is_cut(qtbot: Any) -> None:
+    line, text = Line(), "strength 12.5, consistency 0.81, guide agreement 0.77"
+    qtbot.addWidget(line)
+    line.setText(text)
+    line.show()
+    for width, said in ((1_000, ""), (60, text)):
+        line.resize(width, 20)
+        place = QPoint(5, 5)
+        QApplication.sendEvent(
+            line, QHelpEvent(QEvent.Type.ToolTip, place, line.mapToGlobal(place))
+        )
+        assert said in QToolTip.text()
+        assert bool(QToolTip.text()) == bool(said)
+    line.setToolTip("something else")
+    line.resize(60, 20)
+    assert line.tooltip_at(QPoint()) == "something else"
+
+
+def test_a_row_folds_where_there_is_no_room_for_it(qtbot: Any) -> None:
+    buttons = [QPushButton(word) for word in ("Neighbors", "Replicates", "Guides", "Position")]
+    for button in buttons:
+        button.setMinimumWidth(1)
+    row = FoldingRow((buttons[:2], buttons[2:]))
+    qtbot.addWidget(row)
+    row.show()
+    needed = row.sizeHint().width()
+    for width, n_lines in ((needed + 20, 1), (needed - 20, 2)):
+        row.resize(width, row.sizeHint().height())
+        QApplication.processEvents()
+        assert len({button.y() for button in buttons}) == n_lines
+        assert all(button.width() >= button.sizeHint().width() - 4 for button in buttons)
+
+
+class AsHighAsWide(QWidget):
+    """Needs less height where there is less width, as the map of a plate does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_resized = 0
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.n_resized += 1
+        call_later(self, lambda: self.setMinimumHeight(self.width()))
+
+
+def test_a_scroll_bar_does_not_come_and_go(qtbot: Any) -> None:
+    """With it what is held would have room, and without it none."""
+    held, around = AsHighAsWide(), QWidget()
+    layout = QVBoxLayout(around)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(held)
+    column = Column(around)
+    qtbot.addWidget(column)
+    column.resize(300, 295)
+    column.show()
+    qtbot.wait(200)
+    before = held.n_resized
+    qtbot.wait(200)
+    assert held.n_resized == before
+    assert column.verticalScrollBar().isVisible()
+    column.resize(300, 400)
+    qtbot.waitUntil(lambda: not column.verticalScrollBar().isVisible())

@@ -97,7 +97,7 @@ def window(folder: str) -> None:
     explorer.session.ask(key="PLK1", well=None)
     explorer.tabs.setCurrentWidget(explorer.numbers)
     settle()
-    neighbors.panel.table.selectRow(0)
+    neighbors.panel.candidates.table.selectRow(0)
     settle()
     for kind in ("guides", "neighbors"):
         explorer.session.want_strip(kind)
@@ -111,7 +111,11 @@ def window(folder: str) -> None:
     preferences = viewer.window._open_preferences_dialog()
     spin()
     preferences.close()
-    done("the window was used", explorer.session.message, len(neighbors.panel.model.neighbors))
+    done(
+        "the window was used",
+        explorer.session.message,
+        len(neighbors.panel.candidates.model.neighbors),
+    )
     before = list(clicked)
     links = [button for button in explorer.numbers.card.links if button.isVisible()]
     click(links[0])

@@ -46,6 +46,11 @@ __all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "W
 class WellsByPlate(Protocol):
     """Wells that were found or chosen, of which those of a plate can be told."""
 
+    @property
+    def words(self) -> str:
+        """What they are, and how many."""
+        ...
+
     def on(self, plate: PlateId | None) -> list[str]:
         """Ids of those on a plate."""
         ...
@@ -490,6 +495,17 @@ class Session:
     def picture_of(self, positions: np.ndarray[Any, Any]) -> str | None:
         """The well to show for a perturbation, of this experiment if there is one."""
         return self.picture_finder()(positions)
+
+    @property
+    def map_spec(self) -> MapSpec | None:
+        """The map that the query goes to, by the name of its vectors; None without a data set.
+
+        As long as it is not known which vectors are the default they have no name.
+        """
+        if self.dataset is None:
+            return None
+        spec = spec_of(self.query)
+        return replace(spec, embedding=spec.embedding or self.dataset.known_default or "")
 
     def picture_finder(self) -> Callable[[np.ndarray[Any, Any]], str | None]:
         """`picture_of` for threads: it stays with this data set when another is opened."""

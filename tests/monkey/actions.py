@@ -20,6 +20,7 @@ from monkey.files import (
 from monkey.on_the_map import (
     draw_around_points,
     point_at_a_picture,
+    point_at_pairs,
     press_a_key_of_the_map,
     turn_a_page,
 )
@@ -206,7 +207,7 @@ def find(monkey: Monkey) -> str:
 def ask_for_neighbors(monkey: Monkey) -> str:
     text = monkey.dice.choice((*monkey.names, *JUNK))
     panel = monkey.neighbors.panel
-    key = panel.key
+    key = panel.question.key
     monkey.neighbors.tabs.setCurrentWidget(panel)
     monkey.type(key, text)
     monkey.press(key, Key.Key_Return)
@@ -215,8 +216,8 @@ def ask_for_neighbors(monkey: Monkey) -> str:
 
 def look_at_a_neighbor(monkey: Monkey) -> str:
     """A click shows it beside the query, a double-click asks for it."""
-    panel = monkey.neighbors.panel
-    monkey.neighbors.tabs.setCurrentWidget(panel)
+    monkey.neighbors.tabs.setCurrentWidget(monkey.neighbors.panel)
+    panel = monkey.neighbors.panel.candidates
     as_pictures = monkey.dice.random() < 0.5
     panel._turn_to(panel.strip if as_pictures else panel.table)
     return monkey.click_a_row(panel.strip.view if as_pictures else panel.table)
@@ -224,7 +225,7 @@ def look_at_a_neighbor(monkey: Monkey) -> str:
 
 def list_other_candidates(monkey: Monkey) -> str:
     name = monkey.dice.choice(tuple(LISTS))
-    monkey.neighbors.panel.show_list(name)
+    monkey.neighbors.panel.candidates.show_list(name)
     return name
 
 
@@ -372,6 +373,7 @@ ACTIONS: dict[Action, float] = {
     turn_a_page: 3,
     draw_around_points: 3,
     point_at_a_picture: 3,
+    point_at_pairs: 1,
     press_a_key_of_the_map: 2,
     click_any_button: 8,
     choose_anything: 6,

@@ -13,17 +13,22 @@ from mouse import drag, hover, wheel
 if TYPE_CHECKING:
     from monkey.monkey import Monkey
 
-__all__ = ["draw_around_points", "point_at_a_picture", "press_a_key_of_the_map", "turn_a_page"]
+__all__ = [
+    "draw_around_points",
+    "point_at_a_picture",
+    "point_at_pairs",
+    "press_a_key_of_the_map",
+    "turn_a_page",
+]
 
 _KEYS = ("Plus", "Minus", "0", "Left", "Right", "Up", "Down", "Return", "Escape")
 
 
 def turn_a_page(monkey: Monkey) -> str:
-    """To all, the heat map or two screens; also into a window of its own and back."""
+    """To all or the heat map; also into a window of its own and back."""
     panel = _the_panel(monkey)
-    button = monkey.dice.choice(
-        (*panel.buttons.values(), *panel.buttons.values(), panel.detach_button)
-    )
+    pages = tuple(panel.pages.buttons.values())
+    button = monkey.dice.choice((*pages, *pages, panel.detach_button))
     if button is panel.detach_button:
         button.click()
         return "larger"
@@ -47,8 +52,21 @@ def draw_around_points(monkey: Monkey) -> str:
 
 
 def point_at_a_picture(monkey: Monkey) -> str:
-    """At points, cells and pairs: rest there, turn the wheel, or click."""
-    view = _picture(monkey)
+    """At points and cells: rest there, turn the wheel, or click."""
+    return _point_at(monkey, _picture(monkey))
+
+
+def point_at_pairs(monkey: Monkey) -> str:
+    """In the window about the embedding, which is closed again."""
+    monkey.neighbors.show_embedding()
+    window = monkey.neighbors.embedding
+    window.compare.pages.show_page("pairs")
+    done = _point_at(monkey, window.compare.pairs.plot)
+    window.close()
+    return done
+
+
+def _point_at(monkey: Monkey, view: Any) -> str:
     for _ in range(monkey.dice.randrange(1, 6)):
         place = QPointF(monkey.a_point_in(view))
         hover(view, place)
@@ -67,14 +85,14 @@ def press_a_key_of_the_map(monkey: Monkey) -> str:
 
 def _picture(monkey: Monkey) -> QWidget:
     panel = _the_panel(monkey)
-    page = panel.pages.currentWidget()
-    return page.plot if page is vars(panel).get("pairs") else page.view
+    view: QWidget = panel.pages.page(panel.pages.current).view
+    return view
 
 
 def _the_panel(monkey: Monkey, page: str = "") -> Any:
     panel = monkey.neighbors.map
     monkey.neighbors.tabs.setCurrentWidget(panel)
-    panel.show_page(page or panel._page)
+    panel.pages.show_page(page or panel.pages.current)
     return panel
 
 

@@ -24,6 +24,8 @@ STRENGTH = 0.5
 """Share of full brightness at which each stain is added: the stains overlap so much that six of
 them at full brightness turn cells white."""
 
+_WHITE = (1 / STRENGTH,) * 3
+"""Of a stain alone, which is not halved."""
 _LOW, _HIGH = 0.5, 99.8
 _SAMPLED = 1 << 16
 
@@ -47,9 +49,17 @@ def limits_of(planes: Sequence[Array]) -> tuple[float, float]:
 
 
 def composite(
-    planes: Sequence[Array | None], limits: Limits, shown: Sequence[bool] = (True,) * 6
+    planes: Sequence[Array | None],
+    limits: Limits,
+    shown: Sequence[bool] = (True,) * 6,
+    alone: int | None = None,
 ) -> Array:
     """Add up the stains in their colors; a plane that is None is left out.
+
+    Parameters
+    ----------
+    alone : int, optional
+        A stain (1..6) that is drawn in gray at full strength, as it is when it is shown alone.
 
     Returns
     -------
@@ -61,7 +71,8 @@ def composite(
     for plane, (low, high), stain, show in zip(planes, limits, STAINS, shown, strict=True):
         if plane is not None and show:
             scaled = np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1)
-            for color, share in zip(total, stain_color(stain), strict=True):
+            color_of = _WHITE if stain.number == alone else stain_color(stain)
+            for color, share in zip(total, color_of, strict=True):
                 color += scaled * np.float32(share)
     pixels = (np.clip(total * STRENGTH, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(np.moveaxis(pixels, 0, -1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QMenu,
@@ -21,10 +21,10 @@ from napari_rxrx3.core.errors import printable
 from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
+from napari_rxrx3.gui.dock_widget import DockWidget
 from napari_rxrx3.gui.docks import EXPLORER, WIDTH
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.focus import tab_in_reading_order
-from napari_rxrx3.gui.found import FoundPanel
 from napari_rxrx3.gui.hits.hits_panel import HitsPanel
 from napari_rxrx3.gui.hits.reviewing import bind_review_keys
 from napari_rxrx3.gui.numbers.numbers_panel import NumbersPanel
@@ -34,42 +34,31 @@ from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.status_line import StatusLine
 from napari_rxrx3.gui.welcome import Welcome, ask_for_file, ask_for_folder, load_ahead
-from napari_rxrx3.gui.widgets import Column, OnDestroyed, call_later, tool_button
+from napari_rxrx3.gui.widgets import Column, add_tabs, call_later, tool_button
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.gui.workspace import workspace_of
 from napari_rxrx3.strips.wells import typical_well
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.search import Found, SearchIndex
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["ExplorerWidget"]
+__all__ = ["TABS", "ExplorerWidget"]
 
 _LEAST_TABS = 220
 
-_TABS = {
+TABS = {
     "Hits": "Walk through wells, tag them and note what you see (H)",
     "Numbers": "The perturbation in numbers, and the well beside controls, replicates, doses",
-    "Where it is": "The plates that hold what was found",
 }
 
 
-class ExplorerWidget(QWidget):
-    """RxRx3 Explorer. All docks of one viewer show the same session.
-
-    Opened for the first time it brings the dock of neighbors along.
-    """
+class ExplorerWidget(DockWidget):
+    """RxRx3 Explorer. Opened for the first time it brings the dock of neighbors along."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.workspace = workspace_of(napari_viewer)
-        self.workspace.docks.make_room(EXPLORER)
-        self.session = self.workspace.session
-        self._was_shown = False
+        super().__init__(napari_viewer, EXPLORER, parent)
+        tasks = self.background
         self._found: Found | None = None
-        self.background = tasks = self.workspace.background.part()
-        self._at_end = OnDestroyed(self, self.background.close)
-        self._connections = tasks.connections(self)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -78,7 +67,6 @@ class ExplorerWidget(QWidget):
         self.plate_panel = PlatePanel(self.session, tasks)
         self.hits = HitsPanel(self.session, tasks)
         self.numbers = NumbersPanel(self.session, tasks, self.workspace.arranger)
-        self.found = FoundPanel()
         self.status = StatusLine()
         self.share = ShareMenu(self.workspace, tasks, self)
         self.diagnostics = CopyDiagnostics(self.workspace, tasks, self)
@@ -92,33 +80,17 @@ class ExplorerWidget(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 720)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if not self._was_shown:
-            self._was_shown = True
-            call_later(self, self._take_place)
-            call_later(self, self.share.start)
-
-    def event(self, event: QEvent) -> bool:
-        closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
-        if closed and self._was_shown:
-            self._end()
-        return super().event(event)
-
     def _end(self) -> None:
-        """The dock was closed: napari only orphans its widget, so it ends itself."""
-        self.background.end()
+        super()._end()
         self.workspace.docks.unfold_layers()
-        call_later(self, self.deleteLater)  # not in the midst of an event of its own
         if self.cheat_sheet is not None:  # it lies on the window, which stays
             call_later(self.cheat_sheet, self.cheat_sheet.deleteLater)
 
     def _take_place(self) -> None:
-        if not self.isVisible():  # closed in the meantime
-            return
         docks = self.workspace.docks
         docks.place(self, EXPLORER, WIDTH)
         docks.open_neighbors()
+        self.share.start()
 
     def open_path(self, path: str) -> None:
         """Open a data set, or what was saved of a session, in the background."""
@@ -126,11 +98,6 @@ class ExplorerWidget(QWidget):
             self.share.sessions.open(path)
         else:
             self.workspace.open_path(path)
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that was asked for is on screen."""
-        return self.workspace.is_settled
 
     def _make_header(self) -> None:
         self.open_button = tool_button("folder_open", "Open another data set")
@@ -164,15 +131,9 @@ class ExplorerWidget(QWidget):
         header.addWidget(self.open_button)
         header.addWidget(self.share.button)
         header.addWidget(self.help_button)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setMinimumHeight(_LEAST_TABS)  # whichever is in front
-        bar = self.tabs.tabBar()  # else napari's style paints what is left of it like one more tab
-        bar.setExpanding(True)
-        bar.setDrawBase(False)
-        panels = (self.hits, self.numbers, self.found)
-        for panel, (name, tip) in zip(panels, _TABS.items(), strict=True):
-            self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
+        self.tabs = _Tabs()
+        self.tabs.tabBar().setExpanding(True)
+        add_tabs(self.tabs, (self.hits, self.numbers), TABS)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -205,7 +166,7 @@ class ExplorerWidget(QWidget):
         self.find.not_found.connect(lambda text: session.say(f"Nothing is called {text!r} here."))
         self.find.cleared.connect(self._on_find_cleared)
         self.plate_panel.map.clicked.connect(self._on_clicked)
-        self.found.well_chosen.connect(session.select_well)
+        self.find.well_chosen.connect(session.select_well)
         self.tabs.tabBarClicked.connect(self._on_tab_clicked)
         self.status.cancel_asked.connect(workspace.tasks.cancel_shown)
         bind = workspace.keys.bind
@@ -243,10 +204,7 @@ class ExplorerWidget(QWidget):
     def _on_found(self, found: Found) -> None:
         self._found = found
         self.session.light_up(found)
-        self.found.set_found(found)
         self.hits.queue_menu.set_found(found)
-        self.tabs.setTabVisible(self.tabs.indexOf(self.found), True)
-        self.tabs.setCurrentWidget(self.found)
         self._show_typical(found)
 
     def _show_typical(self, found: Found) -> None:
@@ -295,9 +253,7 @@ class ExplorerWidget(QWidget):
         if self._found is not None and self.session.lit is self._found:
             self.session.light_up(())
         self._found = None
-        self.found.set_found(None)
         self.hits.queue_menu.set_found(None)
-        self.tabs.setTabVisible(self.tabs.indexOf(self.found), False)
 
     def _show_keys(self) -> None:
         """Lay the cheat sheet over the window, which the dock may have left for another one."""
@@ -315,6 +271,13 @@ class ExplorerWidget(QWidget):
         urls = event.mimeData().urls()
         if urls:
             open_in(self, paths_of(urls))
+
+
+class _Tabs(QTabWidget):
+    """As high as what needs most of it, whichever is in front: the plate above stays in place."""
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint().expandedTo(QSize(0, _LEAST_TABS))
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:

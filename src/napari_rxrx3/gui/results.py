@@ -10,13 +10,13 @@ from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QFont, QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QTableView, QWidget
 
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.hits.hits_file import why_not
 
-__all__ = ["Column", "ResultTable", "Row", "save_text"]
+__all__ = ["Column", "ResultTable", "Row", "ask_for_csv", "save_text"]
 
 _ROW_HEIGHT = 22
 _NAME_WIDTH, _PADDING = 70, 4
@@ -153,6 +153,12 @@ class _Model(QAbstractTableModel):
             font.setItalic(True)
             return font
         return None
+
+
+def ask_for_csv(parent: QWidget, title: str, name: str) -> Path | None:
+    """Let the user say where a table is to be saved."""
+    path = QFileDialog.getSaveFileName(parent, title, name, "CSV (*.csv)")[0]
+    return Path(path) if path else None
 
 
 def save_text(path: Path, text: str) -> str:

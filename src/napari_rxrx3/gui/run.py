@@ -100,9 +100,9 @@ def show_neighbors(explorer: ExplorerWidget, key: str) -> None:
     explorer.session.ask(key=key, well=None)
     wait_until(lambda: explorer.is_settled)
     panel = dock_neighbors(explorer.workspace.viewer).panel
-    if not panel.model.neighbors:
-        raise RxRx3Error(panel.note.text())
-    panel.table.selectRow(0)
+    if not panel.candidates.model.neighbors:
+        raise RxRx3Error(panel.candidates.note.text())
+    panel.candidates.table.selectRow(0)
 
 
 def save_window(viewer: napari.Viewer, path: Path) -> None:

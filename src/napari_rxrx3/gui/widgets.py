@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fonticon_mdi7 import MDI7
@@ -10,10 +10,13 @@ from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from qtpy.QtGui import QHelpEvent, QKeyEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QFrame,
+    QHBoxLayout,
     QMenu,
     QScrollArea,
+    QTabWidget,
     QToolButton,
     QToolTip,
     QVBoxLayout,
@@ -25,8 +28,10 @@ from superqt.fonticon import icon
 __all__ = [
     "Column",
     "Connections",
+    "FoldingRow",
     "OnDestroyed",
     "TooltipByPlace",
+    "add_tabs",
     "call_later",
     "form_menu",
     "is_key_override",
@@ -35,6 +40,10 @@ __all__ = [
 ]
 
 _LEAST_HEIGHT = 160
+_SPARE = 4
+"""Pixels that a button can be narrower without its word being cut."""
+_SLACK = 40
+"""What less width may make lower: with so much room to spare, nothing has to scroll."""
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -55,6 +64,14 @@ def let_shrink(box: QComboBox) -> None:
     """Let a combo box be narrower than its longest entry, so that the dock can be narrow."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(6)
+
+
+def add_tabs(tabs: QTabWidget, panels: Sequence[QWidget], tips: Mapping[str, str]) -> None:
+    """Fill tabs with panels, with the name of each and what its tooltip says."""
+    tabs.setDocumentMode(True)
+    tabs.tabBar().setDrawBase(False)  # else napari's style paints the rest like one more tab
+    for panel, (name, tip) in zip(panels, tips.items(), strict=True):
+        tabs.setTabToolTip(tabs.addTab(panel, name), tip)
 
 
 def call_later(owner: QObject, act: Callable[[], Any], pause_ms: int = 0) -> None:
@@ -106,6 +123,8 @@ class Column(QScrollArea):
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scrolls = False
         self.setWidget(_Held(held))
 
     def sizeHint(self) -> QSize:
@@ -114,19 +133,69 @@ class Column(QScrollArea):
     def minimumSizeHint(self) -> QSize:
         least, room = self.widget().minimumSizeHint(), self.maximumViewportSize()
         beside = self.width() - room.width()  # a frame, where the theme has one
-        if least.height() > room.height():
+        if self._scrolls:
             beside += self.verticalScrollBar().sizeHint().width()
         return QSize(least.width() + beside, _LEAST_HEIGHT)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().height() != event.oldSize().height():
-            self.updateGeometry()
+            self._fit()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()  # what it holds may need another width
+            self._fit()  # what it holds may need another width
         return bool(super().event(event))
+
+    def _fit(self) -> None:
+        """Scroll if there is too little room, until there is more than enough.
+
+        The bar takes width, which may make what is held lower: Qt's own would come and go for ever.
+        """
+        least, room = self.widget().minimumSizeHint().height(), self.maximumViewportSize().height()
+        scrolls = least > (room - _SLACK if self._scrolls else room)
+        if scrolls != self._scrolls:
+            self._scrolls = scrolls
+            policy = Qt.ScrollBarPolicy
+            self.setVerticalScrollBarPolicy(
+                policy.ScrollBarAlwaysOn if scrolls else policy.ScrollBarAlwaysOff
+            )
+        self.updateGeometry()
+
+
+class FoldingRow(QWidget):
+    """Parts of a row beside each other, or below each other where there is no room for that.
+
+    Parameters
+    ----------
+    parts : sequence of sequences of widgets
+        What stays together.
+    apart : int
+        Pixels between two parts.
+    """
+
+    def __init__(
+        self, parts: Sequence[Sequence[QWidget]], apart: int = 1, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._parts.setContentsMargins(0, 0, 0, 0)
+        self._parts.setSpacing(apart)
+        self._spare = sum(map(len, parts)) * _SPARE
+        for widgets in parts:
+            part = QHBoxLayout()
+            part.setSpacing(1)
+            for widget in widgets:
+                part.addWidget(widget)
+            self._parts.addLayout(part)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        parts, direction = self._parts, QBoxLayout.Direction
+        hints = [parts.itemAt(i).sizeHint().width() for i in range(parts.count())]
+        needed = sum(hints) + (len(hints) - 1) * parts.spacing() - self._spare
+        fits = needed <= event.size().width()
+        parts.setDirection(direction.LeftToRight if fits else direction.TopToBottom)
 
 
 class _Held(QWidget):

@@ -28,8 +28,18 @@ BATCHES = ("experiment", "plate")
 NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 """What is listed, and its perturbation type."""
 
-NEIGHBOR_ORDERS = ("similar", "opposite", "active", "strongest", "most consistent")
-"""What comes first: by likeness to the query, or by a score of their own."""
+NEIGHBOR_ORDERS = {
+    "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
+    "opposite": ("most unlike", "The perturbations that look least like it"),
+    "active": (
+        "active",
+        "Of the whole map those that do something: their wells differ from the controls of their "
+        "plates, and all in one way (at most 5 % of them by chance)",
+    ),
+    "strongest": ("strongest", "Of the whole map those with the strongest effect"),
+    "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
+}
+"""What comes first, by likeness to the query or by a score: how a list is called, what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

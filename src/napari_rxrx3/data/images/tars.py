@@ -6,9 +6,8 @@ import io
 import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, NamedTuple
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
@@ -131,8 +130,7 @@ def _members_of_file(storage: Storage, path: str, notes: list[str]) -> Iterator[
 # its looks, that it is one of the chain is proved by the chain before, which ends exactly there.
 
 
-@dataclass
-class _Chain:
+class _Chain(NamedTuple):
     """Members from one header to another one; `end` is where that is, None where the tar ends."""
 
     members: list[tarfile.TarInfo]
@@ -172,14 +170,14 @@ def _chain(storage: Storage, path: str, size: int, start: int, stop: int) -> _Ch
     """Follow the headers from a place to the first one at or after another."""
     file = io.BufferedReader(RangeFile(partial(storage.read, path), size), 2 * tarfile.BLOCKSIZE)
     file.seek(start)
-    chain = _Chain([], None, [])
-    for member in _every_member(file, chain.notes):
+    members: list[tarfile.TarInfo] = []
+    notes: list[str] = []
+    for member in _every_member(file, notes):
         if member.offset >= stop:
-            chain.end = member.offset
-            break
+            return _Chain(members, member.offset, notes)
         if _is_plain(member):
-            chain.members.append(member)
-    return chain
+            members.append(member)
+    return _Chain(members, None, notes)
 
 
 def _header_after(storage: Storage, path: str, place: int, size: int) -> int | None:

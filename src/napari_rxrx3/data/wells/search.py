@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.names import name_and_dose, resolve
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.core.words import name_with_dose
+from napari_rxrx3.core.words import count, name_with_dose
 
 __all__ = ["Found", "FoundPlate", "Match", "SearchIndex"]
 
@@ -77,6 +77,12 @@ class Found:
     plates: tuple[FoundPlate, ...]
     starts: Array
     well_ids: pa.Array
+
+    @property
+    def words(self) -> str:
+        """What was found, and on how many plates."""
+        wells, plates = count(len(self.positions), "well"), count(len(self.plates), "plate")
+        return f"{self.match.words}: {wells} on {plates}"
 
     @cached_property
     def _number(self) -> dict[PlateId, int]:

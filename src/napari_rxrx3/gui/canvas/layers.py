@@ -148,7 +148,8 @@ class StainLayers:
     """Makes the six layers once and swaps their pixels.
 
     Contrast, color and visibility stay what they are while wells come and go. A layer that the
-    user removed comes back with the next picture, or when it is asked for.
+    user removed stays away until its stain is asked for; when none is left, all come back with the
+    next picture.
     """
 
     limits_edited = Signal(object)
@@ -163,6 +164,7 @@ class StainLayers:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._layers: list[Image | None] = [None] * len(STAINS)
+        self._removed: set[int] = set()
         self._quiet = False
         self._solo: int | None = None
         self._before_solo: tuple[bool, ...] = (True,) * len(STAINS)
@@ -194,7 +196,10 @@ class StainLayers:
     @property
     def shown(self) -> tuple[bool, ...]:
         """Which stains are visible."""
-        return tuple(layer is None or layer.visible for layer in self._layers)
+        return tuple(
+            number not in self._removed if layer is None else layer.visible
+            for number, layer in enumerate(self._layers, start=1)
+        )
 
     def holds(self, layer: Any) -> bool:
         """Whether a layer is one of the six."""
@@ -253,9 +258,14 @@ class StainLayers:
         self._stains = tuple(stains)
         self._hatches, self._hatched_at = tuple(hatches), [None] * len(STAINS)
         self._paint_hatches(limits)
+        before = self.shown
+        if not self._has_layers:
+            self._removed.clear()
         with self._quietly():
             self._take_look(apart)
             for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
+                if stain.number in self._removed:
+                    continue
                 layer = self._layers[stain.number - 1]
                 if layer is None:
                     self._add(stain, plane, pair)
@@ -266,11 +276,15 @@ class StainLayers:
             self._place = place
             self._apply_limits(limits)
         self.removed_changed.emit(self.removed)
+        if self.shown != before:
+            self.shown_changed.emit(self.shown)
 
     def make_again(self, number: int) -> None:
         """Make the layer of a stain (1..6) that the user removed, with what the others show."""
         if not self.removed[number - 1]:
             return
+        self._end_solo()
+        self._removed.discard(number)
         place, apart = self._place, self._apart
         with self._quietly():
             self._add(STAINS[number - 1], self._stains[number - 1], self._limits[number - 1])
@@ -386,6 +400,7 @@ class StainLayers:
     def clear(self) -> None:
         """Show nothing: the layers stay, black and of one pixel."""
         self._fitted, self._stains, self._hatches = None, (), ()
+        self._removed.clear()
         with self._quietly():
             self._take_look(None)
             for layer in self._present():
@@ -398,16 +413,18 @@ class StainLayers:
 
     def toggle(self, number: int) -> None:
         """Show or hide a stain (1..6)."""
-        if self._solo is not None:
-            self.show_alone(self._solo)
+        self._end_solo()
         layer = self._layers[number - 1]
-        if layer is not None:
+        if layer is None:
+            self.make_again(number)
+        else:
             layer.visible = not layer.visible
 
     def show_only(self, numbers: Collection[int]) -> None:
         """Show these stains (1..6), in their colors, and no others."""
-        if self._solo is not None:
-            self.show_alone(self._solo)
+        self._end_solo()
+        for number in numbers:
+            self.make_again(number)
         with self._quietly():
             for number, layer in enumerate(self._layers, start=1):
                 if layer is not None:
@@ -416,7 +433,8 @@ class StainLayers:
 
     def show_alone(self, number: int) -> None:
         """Show one stain in gray and no other; the second time, all as before."""
-        if not any(True for _ in self._present()):
+        self.make_again(number)
+        if self._layers[number - 1] is None:
             return
         back = self._solo == number
         with self._quietly():
@@ -432,6 +450,18 @@ class StainLayers:
             if not back:
                 self._set_look(number, "gray", 1.0)
         self.shown_changed.emit(self.shown)
+
+    def _end_solo(self) -> None:
+        if self._solo is not None:
+            self.show_alone(self._solo)
+
+    def _forget_solo(self) -> None:
+        """The layer that was shown alone is gone: show the others as before."""
+        self._solo = None
+        with self._quietly():
+            for layer, before in zip(self._layers, self._before_solo, strict=True):
+                if layer is not None:
+                    layer.visible = before
 
     def recolor(self) -> None:
         """Take the colors that the user prefers by now; a stain shown in gray stays gray."""
@@ -452,6 +482,10 @@ class StainLayers:
             listed.move(listed.index(layer), listed.index(following))
         self._looks.pop(stain.number, None)
         self._take_look(self._apart)
+
+    @property
+    def _has_layers(self) -> bool:
+        return any(layer is not None for layer in self._layers)
 
     def _present(self) -> Iterator[Image]:
         return (layer for layer in self._layers if layer is not None)
@@ -503,10 +537,11 @@ class StainLayers:
     def _on_limits(self) -> None:
         if self._quiet or self.is_apart:  # limits of differences are not those of images
             return
-        if all(layer is not None for layer in self._layers):
-            self.limits_edited.emit(
-                tuple((float(a), float(b)) for a, b in (x.contrast_limits for x in self._present()))
-            )
+        now = (
+            known if layer is None else layer.contrast_limits
+            for layer, known in zip(self._layers, self._limits, strict=True)
+        )
+        self.limits_edited.emit(tuple((float(low), float(high)) for low, high in now))
 
     def _on_inserted(self, event: Any) -> None:
         if not self._quiet:
@@ -517,8 +552,12 @@ class StainLayers:
         for i, layer in enumerate(self._layers):
             if layer is not None and unwrapped(layer) is gone:
                 self._layers[i] = None
-                self._fitted = self._fitted if any(self._present()) else None
+                self._removed.add(i + 1)
+                self._fitted = self._fitted if self._has_layers else None
+                if self._solo == i + 1:
+                    self._forget_solo()
                 self.removed_changed.emit(self.removed)
+                self.shown_changed.emit(self.shown)
 
     def _on_visible(self) -> None:
         if not self._quiet:

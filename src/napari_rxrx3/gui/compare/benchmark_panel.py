@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +11,21 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from superqt import QElidingLabel
 
 from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmarked
-from napari_rxrx3.gui.neighbors.map_choice import map_in_words
-from napari_rxrx3.gui.results import ResultTable, save_text
+from napari_rxrx3.gui.compare.map_choice import map_in_words
+from napari_rxrx3.gui.question_panel import QuestionPanel
+from napari_rxrx3.gui.results import ResultTable, ask_for_csv, save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec, spec_of
-from napari_rxrx3.session import Session
+from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
 
 __all__ = ["BenchmarkPanel"]
 
-_TASK = "benchmark"
 _HINT = (
     "How much of what is already known does the map tell? Choose a table of pairs that belong "
     "together (columns entity1 and entity2), or of compounds and the genes they act on (columns "
@@ -36,13 +36,11 @@ _HINT = (
 _FILES = "Tables (*.csv *.tsv *.txt);;All files (*)"
 
 
-class BenchmarkPanel(QWidget):
+class BenchmarkPanel(QuestionPanel):
     """Holds a table of what is known against the map that the session's query asks."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._tasks = session, tasks
-        self._connections = tasks.connections(self)
+        super().__init__(session, tasks, "benchmark", parent)
         self._path, self._said = "", _HINT
         self._is_running = False
         self._result: BenchmarkResult | None = None
@@ -60,7 +58,7 @@ class BenchmarkPanel(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self._lay_out()
         self._connect()
-        self._on_query()
+        self._follow_session()
 
     def set_file(self, path: str) -> None:
         """Choose a table; it is read when it is run."""
@@ -98,18 +96,15 @@ class BenchmarkPanel(QWidget):
         layout.addStretch(0)
 
     def _connect(self) -> None:
-        self._connections.connect(self._session.query_changed, self._on_query)
-        self._connections.connect(self._session.dataset_changed, self._on_dataset)
-        self._connections.connect(self._session.wells_changed, self._on_query)
         self.choose.clicked.connect(self._choose)
         self.run.clicked.connect(self._run_or_stop)
-        self._tasks.stopped.connect(self._on_stopped)
         self.save.clicked.connect(self._save)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._stop("" if self._path else _HINT)
+        self._on_query(self._session.query)
 
-    def _on_query(self, query: object = None) -> None:
+    def _on_query(self, query: Query) -> None:
         spec = self._spec()
         words = f"Map: {map_in_words(spec)}" if spec is not None else ""
         self.map.setText(words)
@@ -120,10 +115,8 @@ class BenchmarkPanel(QWidget):
     def _spec(self) -> MapSpec | None:
         """The map that is asked now; None if there is none."""
         dataset = self._session.dataset
-        if dataset is None or dataset.known_default is None:
-            return None
-        spec = spec_of(self._session.query)
-        return replace(spec, embedding=spec.embedding or dataset.known_default)
+        is_known = dataset is not None and dataset.known_default is not None
+        return self._session.map_spec if is_known else None
 
     def _choose(self) -> None:
         path = QFileDialog.getOpenFileName(self, "Table of what is known", "", _FILES)[0]
@@ -139,21 +132,19 @@ class BenchmarkPanel(QWidget):
 
     def _run(self, dataset: Dataset, spec: MapSpec, path: str) -> None:
         def work(progress: Progress) -> BenchmarkResult:
-            progress(0, 0, f"reading {path}")
             return benchmarked(dataset, spec, path, progress)
 
         self._stop("Working …")
         self._is_running = True
-        self._tasks.run(_TASK, work, self._on_result, self._stop, f"reading {path}")
+        self._ask(work, self._on_result, self._stop, f"reading {path}")
         self._update()
 
-    def _on_stopped(self, task: str) -> None:
-        if task == _TASK:
-            self._stop("Stopped.")
+    def _on_stopped(self) -> None:
+        self._stop("Stopped.")
 
     def _stop(self, sentence: str) -> None:
         """End the work, if there is any, and say why there is no result."""
-        self._tasks.cancel(_TASK)
+        self._tasks.cancel(self._task)
         self._is_running, self._result = False, None
         self._said = sentence
         self.table.set_rows((), ())
@@ -180,6 +171,6 @@ class BenchmarkPanel(QWidget):
 
     def _save(self) -> None:
         name = f"benchmark of {Path(self._path).stem}.csv"
-        path = QFileDialog.getSaveFileName(self, "Save the result", name, "CSV (*.csv)")[0]
-        if path:
-            self.save_csv(Path(path))
+        path = ask_for_csv(self, "Save the result", name)
+        if path is not None:
+            self.save_csv(path)

@@ -1,218 +1,79 @@
-"""The compare panel: two maps' answers to the same question, side by side."""
+"""Two maps compared, seen in two ways: as lists of what is nearest, and pair by pair."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication, QShowEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_rxrx3.core.words import count
-from napari_rxrx3.gui.compare.comparison import (
-    TwoAnswers,
-    TwoMaps,
-    as_frame,
-    columns_of,
-    compared,
-    explained,
-    in_words,
-    rows_of,
-)
-from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
-from napari_rxrx3.gui.results import ResultTable, save_text
-from napari_rxrx3.gui.widgets import tool_button
-from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.compare.two_maps import TwoMapsChoice
+from napari_rxrx3.gui.pages import Page, Pages
 from napari_rxrx3.gui.work.task_group import TaskGroup
-from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec, spec_of
-from napari_rxrx3.session import Query, Session
+from napari_rxrx3.session import Session
 
-if TYPE_CHECKING:
-    from napari_rxrx3.dataset import Dataset
+if TYPE_CHECKING:  # a page is loaded and made when it is first looked at
+    from napari_rxrx3.gui.compare.lists_page import ListsPage
+    from napari_rxrx3.gui.compare.pairs.pairs_page import PairsPage
 
 __all__ = ["ComparePanel"]
 
-_TASK = "compare"
-_HINT = "Ask about a perturbation: what is nearest to it in two maps is set side by side here."
+_LISTS = "What is nearest to the query in two maps, side by side"
+_PAIRS = "How alike pairs are in two maps, or in two replicate experiments, against each other"
 
 
 class ComparePanel(QWidget):
-    """Lists what is nearest to the session's query in two maps, A and B.
-
-    A starts as the map of the neighbor list and follows it, B as another one. Nothing is computed
-    while the panel is hidden.
-    """
+    """Two maps, A and B, which are the same ones in both views."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tasks = session, tasks
-        self._connections = tasks.connections(self)
-        self._asked: TwoMaps | None = None
-        self._answer: TwoAnswers | None = None
-        self._followed: MapSpec | None = None
-        self._b_is_chosen = False
-        self.a, self.b = MapChoice("A"), MapChoice("B")
-        self.copy = tool_button("content_copy", "Copy the comparison as a table")
-        self.save = tool_button("download", "Save the comparison as CSV")
-        self.note = QLabel(_HINT)
-        self.note.setWordWrap(True)
-        self.note.setTextFormat(Qt.TextFormat.PlainText)
-        self.table = ResultTable("Nearest in two maps")
-        self.table.setToolTip("The nearest of either map. A row: side by side. Enter: ask for it.")
-        self._lay_out()
-        self._connect()
-        self._on_dataset(session.dataset)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._refresh()
-
-    def to_csv(self, delimiter: str = ",") -> str:
-        """The rows as CSV, with the question and what came out in every row."""
-        if self._answer is None:
-            return ""
-        return as_frame(self._answer).to_csv(sep=delimiter, index=False, lineterminator="\n")
-
-    def save_csv(self, path: Path) -> None:
-        """Write the rows to a file; what goes wrong is said in the window."""
-        self._session.say(save_text(path, self.to_csv()))
-
-    def _lay_out(self) -> None:
-        words = QHBoxLayout()
-        words.addWidget(self.note, 1)
-        for button in (self.copy, self.save):
-            words.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        self.pages = Pages(
+            {
+                "lists": Page("Two lists", _LISTS, self._make_lists),
+                "pairs": Page("Pair by pair", _PAIRS, self._make_pairs),
+            }
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.a)
-        layout.addWidget(self.b)
-        layout.addLayout(words)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.pages)
 
-    def _connect(self) -> None:
-        self._connections.connect(self._session.query_changed, self._on_query)
-        self._connections.connect(self._session.dataset_changed, self._on_dataset)
-        self._connections.connect(self._session.wells_changed, self._on_wells)
-        self.a.changed.connect(self._on_a)
-        self.b.changed.connect(self._on_b)
-        self.table.chosen.connect(self._show_beside)
-        self.table.activated_row.connect(self._ask_about)
-        self.copy.clicked.connect(self._copy)
-        self._tasks.stopped.connect(self._on_stopped)
-        self.save.clicked.connect(self._save)
+    @property
+    def lists(self) -> ListsPage:
+        page: ListsPage = self.pages.page("lists")
+        return page
 
-    def _on_dataset(self, dataset: Dataset | None) -> None:
-        self._tasks.cancel(_TASK)
-        self._asked = self._followed = None
-        self._b_is_chosen = False
-        self._show_nothing(_HINT)
-        self._on_query(self._session.query)
+    @property
+    def pairs(self) -> PairsPage:
+        page: PairsPage = self.pages.page("pairs")
+        return page
 
-    def _on_wells(self, dataset: Dataset | None) -> None:
-        self._on_query(self._session.query)  # by now it is known which vectors are the default
+    def _make_lists(self) -> ListsPage:
+        from napari_rxrx3.gui.compare.lists_page import ListsPage
 
-    def _on_query(self, query: Query) -> None:
-        dataset = self._session.dataset
-        if dataset is None:
-            return
-        names = list(dataset.embeddings)
-        default = dataset.known_default or ""
-        spec = replace(spec_of(query), embedding=query.embedding or default)
-        for choice in (self.a, self.b):
-            choice.set_embeddings(names)
-        if spec != self._followed:
-            self._followed = spec
-            self.a.set_spec(spec)
-        if self._b_is_chosen:
-            self.b.set_spec(_with_rest_of(self.b.spec, spec))
-        else:
-            self.b.set_spec(another_map(self.a.spec, names))
-        self._refresh()
+        page = ListsPage(self._session, self._tasks)
+        self._share(page.maps, "pairs")
+        return page
 
-    def _on_a(self) -> None:
-        if not self._b_is_chosen:
-            self.b.set_spec(another_map(self.a.spec, self.b.embeddings))
-        self._refresh(again=True)
+    def _make_pairs(self) -> PairsPage:
+        from napari_rxrx3.gui.compare.pairs.pairs_page import PairsPage
 
-    def _on_b(self) -> None:
-        self._b_is_chosen = True
-        self._refresh(again=True)
+        page = PairsPage(self._session, self._tasks)
+        self._share(page.choice.maps, "lists")
+        return page
 
-    def _refresh(self, again: bool = False) -> None:
-        """Compare, if the panel is seen and this is another question than the last one."""
-        dataset, query = self._session.dataset, self._session.query
-        if not self.isVisible() or dataset is None or not query.key:
-            return
-        opposite = query.order == "opposite"
-        if dataset.known_default is None and dataset.embeddings:
-            self._show_nothing("The vectors are not read yet.")
-            return
-        question = TwoMaps(query.key, query.metric, opposite, query.kind, self.a.spec, self.b.spec)
-        if question == self._asked and not again:
-            return
-        self._asked = question
-        if question.a == question.b:
-            self._tasks.cancel(_TASK)
-            self._show_nothing("A and B are the same map: choose something else in one of them.")
-            return
-        self._run(dataset, question, query.well)
+    def _share(self, maps: TwoMapsChoice, other: str) -> None:
+        """Let the other view, now or when it is made, have the maps that are chosen in one."""
+        known = self._maps_of(other)
+        if known is not None:
+            maps.take(known)
+        maps.changed.connect(lambda: self._pass_on(maps, other))
 
-    def _run(self, dataset: Dataset, question: TwoMaps, well: str | None) -> None:
-        text = f"comparing two maps by {question.key}"
-        picture_of = self._session.picture_finder()
+    def _pass_on(self, maps: TwoMapsChoice, other: str) -> None:
+        known = self._maps_of(other)
+        if known is not None:
+            known.take(maps)
 
-        def work(progress: Progress) -> TwoAnswers:
-            progress(0, 0, text)  # stops a question that was overtaken while it waited
-            return compared(dataset, question, well, picture_of, progress)
-
-        self._show_nothing(f"Comparing by {question.key} …")
-        self._tasks.run(_TASK, work, self._show_answer, self._show_nothing, text)
-
-    def _on_stopped(self, task: str) -> None:
-        if task == _TASK:
-            self._show_nothing("Stopped. Choose something in A or B to compare them.")
-
-    def _show_nothing(self, sentence: str) -> None:
-        self._answer = None
-        self.table.set_rows((), ())
-        self.note.setText(sentence)
-        self.note.setToolTip("")
-        for button in (self.copy, self.save):
-            button.setEnabled(False)
-
-    def _show_answer(self, answer: TwoAnswers) -> None:
-        self._answer = answer
-        self.table.set_rows(columns_of(answer), rows_of(answer))
-        self.note.setText("\n".join([*answer.notes, in_words(answer)]))
-        self.note.setToolTip(wrapped_tooltip(explained(answer)))
-        for button in (self.copy, self.save):
-            button.setEnabled(True)
-
-    def _show_beside(self, row: int) -> None:
-        if self._answer is not None:
-            key = self._answer.comparison.table["key"].iloc[row]
-            self._session.show_beside_query(key, self._answer.wells[row])
-
-    def _ask_about(self, row: int) -> None:
-        if self._answer is not None:
-            self._session.ask(key=self._answer.comparison.table["key"].iloc[row], well=None)
-
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.to_csv("\t"))
-        self._session.say(f"Copied {count(len(self.table.rows()), 'row')}.")
-
-    def _save(self) -> None:
-        path = QFileDialog.getSaveFileName(
-            self, "Save the comparison", "two maps compared.csv", "CSV (*.csv)"
-        )[0]
-        if path:
-            self.save_csv(Path(path))
-
-
-def _with_rest_of(spec: MapSpec, query: MapSpec) -> MapSpec:
-    """A choice of the user's, with what only the query says."""
-    return replace(spec, level=query.level, control=query.control, leave_out=query.leave_out)
+    def _maps_of(self, page: str) -> TwoMapsChoice | None:
+        if not self.pages.is_made(page):
+            return None
+        return self.lists.maps if page == "lists" else self.pairs.choice.maps

@@ -7,31 +7,40 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare.compare_panel import ComparePanel
+from napari_rxrx3.gui.pages import LazyPage
+from napari_rxrx3.gui.widgets import add_tabs
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.session import Session
 
-__all__ = ["EmbeddingWindow"]
+__all__ = ["TABS", "EmbeddingWindow"]
 
-_SIZE = QSize(560, 620)
-_TIPS = {
-    "Compare": "The nearest in two maps: other vectors, another alignment",
+_SIZE = QSize(720, 640)
+TABS = {
+    "Compare": "Two maps: other vectors, or another alignment",
     "Benchmark": "How much of what is known a map finds again",
 }
 
 
 class EmbeddingWindow(QWidget):
-    """Goes with the window of a dock, whose keys work in it; closing it keeps what it shows."""
+    """Goes with the window of a dock, whose keys work in it; closing it keeps what it shows.
+
+    A panel is made when it is first looked at.
+    """
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget) -> None:
         flags = Qt.WindowType.Tool | Qt.WindowType.WindowMaximizeButtonHint
         super().__init__(parent, flags | Qt.WindowType.WindowCloseButtonHint)
         self.compare = ComparePanel(session, tasks)
-        self.benchmark = BenchmarkPanel(session, tasks)
+        self._benchmark = LazyPage(lambda: BenchmarkPanel(session, tasks))
         self.setWindowTitle("RxRx3: embedding")
         self.tabs = QTabWidget()
-        for panel, (name, tip) in zip((self.compare, self.benchmark), _TIPS.items(), strict=True):
-            self.tabs.setTabToolTip(self.tabs.addTab(panel, name), tip)
+        add_tabs(self.tabs, (self.compare, self._benchmark), TABS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.tabs)
         self.resize(_SIZE.boundedTo(self.screen().availableSize()))
+
+    @property
+    def benchmark(self) -> BenchmarkPanel:
+        panel: BenchmarkPanel = self._benchmark.held
+        return panel

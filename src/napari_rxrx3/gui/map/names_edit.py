@@ -28,7 +28,7 @@ class NamesEdit(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setPlaceholderText("PLK1, AURKB, Bortezomib 2.5 µM …")
+        self.setPlaceholderText("PLK1, AURKB …")
         self.setToolTip(wrapped_tooltip(_LIST_TIP))
         self.setAccessibleName("List of perturbations to compare")
         self.setTabChangesFocus(True)

@@ -10,27 +10,14 @@ from typing import TYPE_CHECKING
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.neighbor_table import about, small
-from napari_rxrx3.maps.spec import Query
+from napari_rxrx3.maps.spec import NEIGHBOR_ORDERS, Query
 from napari_rxrx3.strips.strip import QUERY, Strip
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["LISTS", "ORDERS", "WELLS", "tagged", "well_candidates", "with_neighbors"]
-
-ORDERS = {
-    "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
-    "opposite": ("most unlike", "The perturbations that look least like it"),
-    "active": (
-        "active",
-        "Of the whole map those that do something: their wells differ from the controls of their "
-        "plates, and all in one way (at most 5 % of them by chance)",
-    ),
-    "strongest": ("strongest", "Of the whole map those with the strongest effect"),
-    "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
-}
-"""Lists that the map answers, by the orders of a `Query`: what they are called, and are."""
+__all__ = ["LISTS", "WELLS", "tagged", "well_candidates", "with_neighbors"]
 
 WELLS = {
     "replicates": ("replicates", "The other wells that received the same"),
@@ -39,9 +26,10 @@ WELLS = {
     "wells": ("selected wells", "The wells that are selected on the plate"),
     "found": ("what was found", "The wells that were searched for, or chosen on the map"),
 }
-"""Lists of single wells."""
+"""Lists of single wells: what they are called, and are."""
 
-LISTS = ORDERS | WELLS
+LISTS = NEIGHBOR_ORDERS | WELLS
+"""All lists; the first ones are those that the map answers, by the order of its `Query`."""
 _MOST_FOUND = 2_000
 
 Progress = Callable[[int, int, str], None]

@@ -44,7 +44,8 @@ class CandidatePictures(QObject):
         super().__init__(parent)
         self.thumbnails = thumbnails
         self._limits: Limits = DEFAULT_LIMITS
-        self._shown = (True,) * N_CHANNELS
+        self._shown: tuple[bool, ...] = (True,) * N_CHANNELS
+        self._alone: int | None = None
         self._made = LruCache(_KEPT_BYTES)
         self._version = 0
         self._spent = 0.0
@@ -67,9 +68,9 @@ class CandidatePictures(QObject):
         self._limits = limits
         self.renew()
 
-    def set_shown(self, shown: tuple[bool, ...]) -> None:
-        """Draw these of the six stains, without reading again."""
-        self._shown = shown
+    def set_shown(self, shown: tuple[bool, ...], alone: int | None) -> None:
+        """Draw these of the six stains, one of them perhaps in gray, without reading again."""
+        self._shown, self._alone = shown, alone
         self.renew()
 
     def set_form(self, form: PictureForm) -> None:
@@ -101,7 +102,7 @@ class CandidatePictures(QObject):
             return made.image if made is not None else None
         self._waiting.discard(well_id)
         begun = perf_counter()
-        image = self.thumbnails.image(well_id, self._limits, self._shown)
+        image = self.thumbnails.image(well_id, self._limits, self._shown, self._alone)
         self._spent += perf_counter() - begun
         self._turn.start()
         if image is not None:

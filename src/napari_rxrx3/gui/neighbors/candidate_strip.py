@@ -48,6 +48,7 @@ __all__ = ["CandidateControls", "CandidateStrip", "CandidateView"]
 
 _ASK_PAUSE_MS, _REMEMBER_PAUSE_MS = 30, 500
 _SIZE_STEP = 10
+_SLIDER_WIDTHS = 40, 72
 _SMALLEST = 48
 """Points that a picture keeps in a strip that is too low for the size chosen."""
 _NOTCH = 120  # of a mouse wheel, in Qt's units
@@ -281,7 +282,8 @@ class CandidateControls(QWidget):
         self.size_slider.setRange(*CANDIDATE_SIZES)
         self.size_slider.setSingleStep(_SIZE_STEP)
         self.size_slider.setPageStep(2 * _SIZE_STEP)
-        self.size_slider.setFixedWidth(72)
+        self.size_slider.setMinimumWidth(_SLIDER_WIDTHS[0])
+        self.size_slider.setMaximumWidth(_SLIDER_WIDTHS[1])
         self.size_slider.setAccessibleName("Size of candidates")
         self.size_slider.setToolTip("Size of the pictures; Ctrl and the mouse wheel change it, too")
         layout = QHBoxLayout(self)
@@ -368,9 +370,9 @@ class CandidateStrip(QWidget):
         self.pictures.set_limits(limits)
         self._draw_again()
 
-    def set_shown(self, shown: tuple[bool, ...]) -> None:
-        """Draw these of the six stains."""
-        self.pictures.set_shown(shown)
+    def set_shown(self, shown: tuple[bool, ...], alone: int | None = None) -> None:
+        """Draw these of the six stains; the one that is shown alone, in gray."""
+        self.pictures.set_shown(shown, alone)
         self._draw_again()
 
     def picture(self, candidate: Candidate) -> QImage | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtGui import QPaintEvent
+from qtpy.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePainter
 
 from napari_rxrx3.gui.widgets import OnDestroyed, form_menu
+from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, LEVELS, METRICS
 from napari_rxrx3.session import Query
@@ -34,6 +36,9 @@ _TIPS = {
     "embedding": "The vectors that are compared",
 }
 _CONTROLS_LISTED = 40
+_LEAST_WIDTH = 100
+_AROUND_WORDS = 30
+"""Pixels for the margins of the button and its arrow."""
 
 
 class MapSettings(QPushButton):
@@ -80,7 +85,6 @@ class MapSettings(QPushButton):
         self._switches = (self.leave_out, self.all_doses)
         self.form = Container(widgets=[*self._choices, *self._switches, self.add_vectors])
         self.setMenu(form_menu(self.form.native, self))
-        self.setToolTip("Level, vectors, alignment and metric of the comparison")
         for widget in (*self._choices, *self._switches):
             widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
         self.add_vectors.changed.connect(self._on_add)
@@ -90,6 +94,18 @@ class MapSettings(QPushButton):
     def _hear_no_more(self) -> None:
         for widget in (*self._choices, *self._switches):
             widget.changed.disconnect()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_LEAST_WIDTH, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """As Qt paints a button, with as many of the words as there is room for."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        option.text = elided(self.font(), self.text(), self.width() - _AROUND_WORDS)
+        painter = QStylePainter(self)
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        painter.end()
 
     def set_embeddings(self, names: list[str]) -> None:
         """Offer these embeddings."""
@@ -113,6 +129,8 @@ class MapSettings(QPushButton):
         if len(self.embedding.choices) > 1:
             words.insert(0, query.embedding or embedding)
         self.setText(", ".join(filter(None, words)))
+        tip = f"{self.text()}.\nLevel, vectors, alignment and metric of the comparison"
+        self.setToolTip(wrapped_tooltip(tip))
 
     def _offer(self, box: ComboBox, choices: list[str]) -> None:
         with box.changed.blocked():

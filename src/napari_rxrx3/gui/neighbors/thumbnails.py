@@ -126,13 +126,17 @@ class Thumbnails(QObject):
             self._pool.submit(self._read, wanted, dataset, well_id, form)
 
     def image(
-        self, well_id: str, limits: Limits, shown: Sequence[bool] = _ALL_SHOWN
+        self,
+        well_id: str,
+        limits: Limits,
+        shown: Sequence[bool] = _ALL_SHOWN,
+        alone: int | None = None,
     ) -> QImage | None:
-        """Composite of a well in the given contrast; None if it is not there (yet)."""
+        """Composite of a well (see `core.contrast`); None if it is not there (yet)."""
         kept = self._find(well_id)
         if kept is None or not _has_any(kept.planes, shown):
             return None
-        rgb = np.ascontiguousarray(composite(kept.planes, limits, shown))
+        rgb = np.ascontiguousarray(composite(kept.planes, limits, shown, alone))
         height, width, _ = rgb.shape
         return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 

@@ -92,7 +92,7 @@ class PerturbationCard(QWidget):
     def _lay_out(self) -> None:
         top, self._number_row, lines = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
         top.setSpacing(0)
-        self._number_row.setSpacing(12)
+        self._number_row.setSpacing(8)
         lines.setSpacing(1)
         top.addWidget(self.head, 1)
         for button in self.links:

@@ -32,7 +32,7 @@ from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.choices import CHOICES, series_of, show_alone, why_no_control, why_not
 from napari_rxrx3.gui.strips.keys import flicker, toggle_difference
 from napari_rxrx3.gui.strips.well_drag import WellDrop
-from napari_rxrx3.gui.widgets import tool_button
+from napari_rxrx3.gui.widgets import FoldingRow, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -87,28 +87,20 @@ class SidePanel(QWidget):
         self._refresh()
 
     def _lay_out(self) -> None:
-        kinds, look, words = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        for button in self.kinds.values():
-            kinds.addWidget(button)
-        for button in (self.flicker, self.difference):
-            look.addWidget(button)
-        look.addSpacing(6)
-        for button in self.crops.values():
-            look.addWidget(button)
-        look.addSpacing(6)
-        look.addWidget(self.keep)
-        look.addWidget(self.alone)
+        buttons, words = list(self.kinds.values()), QHBoxLayout()
+        kinds = FoldingRow((buttons[:3], buttons[3:]))
+        look = ((self.flicker, self.difference, self.keep, self.alone), self.crops.values())
         words.addWidget(self.note, 1)
         words.addWidget(self.switch)
-        for row in (kinds, look, words):
-            row.setSpacing(1)
+        words.setSpacing(1)
         self.pages.addWidget(self.histograms)
         self.pages.addWidget(self.curve)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        for row in (kinds, look, words):
-            layout.addLayout(row)
+        layout.addWidget(kinds)
+        layout.addWidget(FoldingRow([list(part) for part in look], apart=6))
+        layout.addLayout(words)
         layout.addWidget(self.pages, 1)
 
     def _connect(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 
@@ -49,6 +50,10 @@ class ChosenWells:
 
     dataset: Dataset
     positions: Array
+
+    @property
+    def words(self) -> str:
+        return f"{count(len(self.positions), 'well')} of what is chosen on the map"
 
     def on(self, plate: PlateId | None) -> list[str]:
         """Ids of those on one plate."""

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QGuiApplication, QShowEvent
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -23,6 +24,7 @@ from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.figures.files import FIGURES, TABLE, with_ending
 from napari_rxrx3.gui.line import Line
+from napari_rxrx3.gui.map.beside import BesideOrAbove
 from napari_rxrx3.gui.map.heat_map.files import figure_saved, table_saved
 from napari_rxrx3.gui.map.heat_map.sets import (
     HeatMapAnswer,
@@ -35,6 +37,7 @@ from napari_rxrx3.gui.map.heat_map.sets import (
 )
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.map.names_edit import NamesEdit
+from napari_rxrx3.gui.question_panel import QuestionPanel
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
 from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
 from napari_rxrx3.gui.work.debounce import LeadingDebounce
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HeatMapPage"]
 
-_TASK, _PAIR, _FILE = "heat map", "heat map pair", "heat map file"
+_PAIR, _FILE = "heat map pair", "heat map file"
 _PAUSE_MS = 150
 """A pair is judged when the pointer has been on it for this long."""
 
@@ -58,6 +61,8 @@ _HINT = (
     "How alike are they, each to each?\n\nType or paste genes, guides or compounds above and press "
     "Enter, or choose a set: what was chosen on the map, the neighbors, all doses of a compound."
 )
+_DIRECTIONS = (QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom)
+"""Of choices and tools, above the heat map and beside it."""
 _ORDER_WORDS = ("like beside like", "in the order given")
 _ORDER_TIP = (
     "Like beside like: hierarchical clustering (average linkage of 1 − cosine), its tree above the "
@@ -66,13 +71,11 @@ _ORDER_TIP = (
 _FIT_TIP = "All of it (Home). Wheel, + and −: larger, smaller. Drag: move. Click: side by side"
 
 
-class HeatMapPage(QWidget):
+class HeatMapPage(QuestionPanel):
     """Compares the entries of a set with each other, in the map that the session's query asks."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._tasks = session, tasks
-        self._connections = tasks.connections(self)
+        super().__init__(session, tasks, "heat map", parent)
         self._wanted: HeatMapRequest | None = None
         self._asked: HeatMapRequest | None = None
         self._answer: HeatMapAnswer | None = None
@@ -96,11 +99,7 @@ class HeatMapPage(QWidget):
         self.sets.setMenu(self.menu)
         self._lay_out()
         self._connect()
-        self._on_dataset(session.dataset)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._refresh()
+        self._follow_session()
 
     def show_text(self, text: str) -> None:
         """Compare the perturbations of a list that was typed or pasted."""
@@ -127,29 +126,31 @@ class HeatMapPage(QWidget):
     # -- the widget -------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        top, middle = QHBoxLayout(), QHBoxLayout()
+        top, choice, tools = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.list, 1)
         top.addWidget(self.show_list)
         let_shrink(self.order)
-        middle.addWidget(self.sets)
-        middle.addWidget(self.order, 1)
+        choice.addWidget(self.sets)
+        choice.addWidget(self.order, 1)
         for button in (self.fit, self.copy, self.save_table, self.save_figure):
-            middle.addWidget(button)
+            tools.addWidget(button)
+        tools.addStretch(1)
+        middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        middle.addLayout(choice, 1)
+        middle.addLayout(tools)
+        parts = BesideOrAbove(self.view)
+        for row in (top, choice, middle):
+            row.setSpacing(4)
+        parts.column.addLayout(top)
+        parts.column.addLayout(middle)
+        parts.column.addWidget(self.note)
+        parts.column.addWidget(self.trouble)
+        parts.turned.connect(lambda beside: middle.setDirection(_DIRECTIONS[beside]))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for row in (top, middle):
-            row.setSpacing(4)
-            layout.addLayout(row)
-        layout.addWidget(self.note)
-        layout.addWidget(self.trouble)
-        layout.addWidget(self.view, 1)
+        layout.addWidget(parts)
 
     def _connect(self) -> None:
-        follow, session = self._connections.connect, self._session
-        follow(session.dataset_changed, self._on_dataset)
-        follow(session.query_changed, self._on_query)
-        follow(session.wells_changed, self._on_wells)
         self.list.entered.connect(self._show_list)
         self.show_list.clicked.connect(self._show_list)
         self.menu.aboutToShow.connect(self._fill_menu)
@@ -160,7 +161,6 @@ class HeatMapPage(QWidget):
         self.save_figure.clicked.connect(self._save_figure)
         self.view.hovered.connect(self._on_hovered)
         self.view.chosen.connect(self._show_pair)
-        self._tasks.stopped.connect(self._on_stopped)
 
     def _fill_menu(self) -> None:
         """Offer the sets that there are now."""
@@ -193,20 +193,17 @@ class HeatMapPage(QWidget):
         self._refresh()
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        self._tasks.cancel(_TASK, _PAIR)
+        self._tasks.cancel(self._task, _PAIR)
         self._wanted = self._asked = None
         self._show(None, _HINT)
         self._on_query(self._session.query)
-
-    def _on_query(self, query: Query) -> None:
-        self._refresh()
 
     def _on_wells(self, dataset: Dataset | None) -> None:
         self._refresh(again=self._answer is None)  # by now there may be vectors
 
     def _refresh(self, again: bool = False) -> None:
         """Make the heat map that is wanted, if somebody sees it and it is not the last one."""
-        if not self.isVisible() or self._session.dataset is None:
+        if self._seen_dataset is None:
             return
         wanted = self._now_wanted()
         if wanted is None or (wanted == self._asked and not again):
@@ -235,11 +232,9 @@ class HeatMapPage(QWidget):
             return
 
         def work(progress: Progress) -> HeatMapAnswer:
-            progress(0, 0, "")  # stops what was overtaken while it waited
             return shown(dataset, wanted, progress)
 
-        text = "comparing each with each"
-        self._tasks.run(_TASK, work, self._on_shown, self._on_failed, text)
+        self._ask(work, self._on_shown, self._on_failed, "comparing each with each")
 
     def _on_shown(self, answer: HeatMapAnswer) -> None:
         self._show(answer, "")
@@ -247,10 +242,9 @@ class HeatMapPage(QWidget):
     def _on_failed(self, sentence: str) -> None:
         self._show(None, sentence)
 
-    def _on_stopped(self, task: str) -> None:
-        if task == _TASK:
-            self._asked = None
-            self._on_failed("Stopped. Show a list or choose a set to compare again.")
+    def _on_stopped(self) -> None:
+        self._asked = None
+        self._on_failed("Stopped. Show a list or choose a set to compare again.")
 
     def _show(self, answer: HeatMapAnswer | None, hint: str) -> None:
         self._answer = answer

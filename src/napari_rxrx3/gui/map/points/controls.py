@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QBoxLayout, QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
 
 from napari_rxrx3.gui.map.points.coloring import KIND
 from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP
@@ -67,15 +67,25 @@ class MapControls(QWidget):
     def set_mode(self, mode: str) -> None:
         self.modes[mode].setChecked(True)
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Put the tools below the choices, or beside them."""
+        direction = QBoxLayout.Direction
+        self._rows.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
+        self._rows.activate()
+
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
+        self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        choice, row = QHBoxLayout(), QHBoxLayout()
+        for layout in (self._rows, choice, row):
+            layout.setSpacing(2)
+        self._rows.addLayout(choice, 1)
+        self._rows.addLayout(row)
         for box in (self.method, self.color_by):
             let_shrink(box)
-        row.addWidget(self.method, 3)
-        row.addWidget(self.settings)
-        row.addWidget(self.color_by, 4)
+        choice.addWidget(self.method, 3)
+        choice.addWidget(self.settings)
+        choice.addWidget(self.color_by, 4)
         group = QButtonGroup(self)
         for mode, button in self.modes.items():
             button.setCheckable(True)
@@ -85,6 +95,7 @@ class MapControls(QWidget):
         self.modes["pan"].setChecked(True)
         for button in (self.fit, self.save):
             row.addWidget(button)
+        row.addStretch(1)
         for button in self.findChildren(QToolButton):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
+from napari_rxrx3.gui.map.beside import BesideOrAbove
 from napari_rxrx3.gui.map.points.coloring import (
     SIMILARITY,
     TAGS,
@@ -33,11 +33,11 @@ from napari_rxrx3.gui.map.points.making import (
 from napari_rxrx3.gui.map.points.saving import MapSaving, picture_of
 from napari_rxrx3.gui.map.points.view import MapView
 from napari_rxrx3.gui.plate.legend import Legend
+from napari_rxrx3.gui.question_panel import QuestionPanel
 from napari_rxrx3.gui.widgets import is_key_override
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import Query, spec_of
-from napari_rxrx3.session import Session
+from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -54,13 +54,11 @@ _LABELED_OF_SET = 30
 _TABLES = "Tables of coordinates (*.parquet *.csv *.tsv *.txt *.gz);;All files (*)"
 
 
-class MapPage(QWidget):
-    """Shows the map that the session's query goes to; nothing is computed while it is hidden."""
+class MapPage(QuestionPanel):
+    """Shows the map that the session's query goes to."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._tasks = session, tasks
-        self._connections = tasks.connections(self)
+        super().__init__(session, tasks, _MAKE, parent)
         self.scene: MapScene | None = None
         self._wanted: MapRequest | None = None
         self._method, self._path = PCA, ""
@@ -76,16 +74,12 @@ class MapPage(QWidget):
         tasks.settled_if(self._is_drawn)
         self._lay_out()
         self._connect()
-        self._on_dataset(session.dataset)
+        self._follow_session()
 
     def _is_drawn(self) -> bool:
         """The right picture is on screen, if there is room for one."""
         is_seen = self.view.isVisible() and not self.view.visibleRegion().isEmpty()
         return self.view.is_sharp or not is_seen
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._refresh()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the map have its keys before the window, where 0 is the plate."""
@@ -101,25 +95,22 @@ class MapPage(QWidget):
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        parts = BesideOrAbove(self.view)
+        for widget in (self.controls, self.note, self.legend):
+            parts.column.addWidget(widget)
+        parts.turned.connect(self.controls.set_narrow)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.controls)
-        layout.addWidget(self.note)
-        layout.addWidget(self.view, 1)
-        layout.addWidget(self.legend)
+        layout.addWidget(parts)
 
     def _connect(self) -> None:
         follow, session = self._connections.connect, self._session
-        follow(session.dataset_changed, self._on_dataset)
-        follow(session.wells_changed, self._on_wells)
-        follow(session.query_changed, self._on_query)
         follow(session.chosen_changed, self._on_chosen)
         follow(session.phenomap_changed, self._on_scores)
         follow(session.limits_changed, self.pictures.show_again)
         for signal in (session.review_changed, session.tags_changed, display.tags_changed):
             follow(signal, self._on_tags)
-        self._tasks.stopped.connect(self._on_stopped)
+        self._tasks.stopped.connect(self._on_coloring_stopped)
         controls, view = self.controls, self.view
         controls.method_chosen.connect(self._choose_method)
         controls.umap_asked.connect(partial(self._choose_method, UMAP))
@@ -140,9 +131,6 @@ class MapPage(QWidget):
         self.controls.set_method(PCA)
         self._refresh()
 
-    def _on_wells(self, dataset: Dataset | None) -> None:
-        self._refresh()  # by now it is known which vectors are the default
-
     def _on_query(self, query: Query) -> None:
         self._refresh()
         if self.scene is not None and self._is_current(self.scene):
@@ -152,11 +140,9 @@ class MapPage(QWidget):
 
     def _refresh(self, again: bool = False) -> None:
         """Make the map that the query goes to, if it is another one and somebody sees it."""
-        dataset, query = self._session.dataset, self._session.query
-        if dataset is None or not self.isVisible() or not query.key:
+        dataset, spec = self._seen_dataset, self._session.map_spec
+        if dataset is None or spec is None or not self._session.query.key:
             return
-        default = dataset.known_default
-        spec = replace(spec_of(query), embedding=query.embedding or default or "")
         if self._wanted is not None and not again:
             if spec == self._wanted.spec:
                 return
@@ -176,7 +162,7 @@ class MapPage(QWidget):
             return make_scene(dataset, wanted, progress)
 
         text = "making the map" if wanted.method == PCA else f"making the map by {wanted.method}"
-        self._tasks.run(_MAKE, work, self._show_scene, self._on_failed, text)
+        self._ask(work, self._show_scene, self._on_failed, text)
 
     def _show_scene(self, scene: MapScene) -> None:
         before, self.scene = self.scene, scene
@@ -248,10 +234,11 @@ class MapPage(QWidget):
         self._show_method()
         self._say(sentence)
 
-    def _on_stopped(self, task: str) -> None:
-        if task == _MAKE:
-            self._on_failed("Stopped. Choose how to make the map to start it again.")
-        elif task == _COLOR:
+    def _on_stopped(self) -> None:
+        self._on_failed("Stopped. Choose how to make the map to start it again.")
+
+    def _on_coloring_stopped(self, task: str) -> None:
+        if task == _COLOR:
             self._say("Stopped: the colors are those of before.")
 
     def _say(self, sentence: str) -> None:

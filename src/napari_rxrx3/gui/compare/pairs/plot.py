@@ -23,8 +23,8 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_rxrx3.core.points.painting import Inks, paint_density
 from napari_rxrx3.core.points.viewport import Viewport
+from napari_rxrx3.gui.compare.pairs.frame import paint_axes, paint_caption, paint_legend
 from napari_rxrx3.gui.inks import ink, legible, paper
-from napari_rxrx3.gui.map.pairs.frame import paint_axes, paint_caption, paint_legend
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.widgets import OnDestroyed
 from napari_rxrx3.gui.words import elided

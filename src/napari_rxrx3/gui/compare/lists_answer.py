@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.words import decimals, name_with_dose
-from napari_rxrx3.gui.neighbors.map_choice import map_in_words
+from napari_rxrx3.gui.compare.map_choice import map_in_words
 from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS, MapSpec

@@ -12,7 +12,7 @@ import numpy as np
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.names import split_names
 from napari_rxrx3.core.words import count, decimals
-from napari_rxrx3.gui.neighbors.map_choice import map_in_words
+from napari_rxrx3.gui.compare.map_choice import map_in_words
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.spec import MapSpec

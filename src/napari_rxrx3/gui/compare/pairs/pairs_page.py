@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from qtpy.QtGui import QGuiApplication, QResizeEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -20,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.words import count, key_in_words
-from napari_rxrx3.gui.map.pairs.answer import (
+from napari_rxrx3.gui.compare.pairs.answer import (
     PairQuestion,
     PairsAnswer,
     answered,
@@ -31,14 +29,15 @@ from napari_rxrx3.gui.map.pairs.answer import (
     in_words,
     wells_of,
 )
-from napari_rxrx3.gui.map.pairs.choice import PairsChoice
-from napari_rxrx3.gui.map.pairs.plot import PairsPlot
-from napari_rxrx3.gui.results import save_text
+from napari_rxrx3.gui.compare.pairs.choice import PairsChoice
+from napari_rxrx3.gui.compare.pairs.plot import PairsPlot
+from napari_rxrx3.gui.question_panel import QuestionPanel
+from napari_rxrx3.gui.results import ask_for_csv, save_text
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
+from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -46,23 +45,20 @@ if TYPE_CHECKING:
 
 __all__ = ["PairsPage"]
 
-_TASK, _WELLS, _FILE = "pairs", "pair-wells", "pairs-file"
+_WELLS, _FILE = "pair-wells", "pairs-file"
 _HINT = "How alike two perturbations are in one screen, against how alike they are in another."
 _WIDE, _COLUMN = 1.1, (178, 280)
 """Choices are beside the plot up to this ratio of height to width; their least and most width."""
 _PLOT_TIP = "Hover names a pair, a click shows it side by side; wheel zooms, drag moves, + − keys"
 
 
-class PairsPage(QWidget):
-    """Compares pairs in two screens; nothing is computed while it is hidden."""
+class PairsPage(QuestionPanel):
+    """Compares pairs in two screens."""
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._tasks = session, tasks
-        self._connections = tasks.connections(self)
+        super().__init__(session, tasks, "pairs", parent)
         self._asked: PairQuestion | None = None
         self._answer: PairsAnswer | None = None
-        self._followed: MapSpec | None = None
         self.choice, self.plot = PairsChoice(), PairsPlot()
         self.note = QLabel(_HINT)
         self.note.setWordWrap(True)
@@ -74,11 +70,7 @@ class PairsPage(QWidget):
         tasks.add(self.plot.rendering)
         self._lay_out()
         self._connect()
-        self._on_dataset(session.dataset)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._refresh()
+        self._follow_session()
 
     def save_csv(self, path: Path) -> None:
         """Write the pairs to a file; what goes wrong is said in the window."""
@@ -142,11 +134,7 @@ class PairsPage(QWidget):
             self.scroll.setFixedHeight(min(needed, height // 2))
 
     def _connect(self) -> None:
-        follow, session = self._connections.connect, self._session
-        follow(session.query_changed, self._on_query)
-        follow(session.dataset_changed, self._on_dataset)
-        follow(session.wells_changed, self._on_wells)
-        follow(session.chosen_changed, self._on_chosen)
+        self._connections.connect(self._session.chosen_changed, self._on_chosen)
         self.choice.changed.connect(self._refresh)
         self.choice.parts_changed.connect(self._arrange)
         self.plot.clicked.connect(self._show_pair)
@@ -154,42 +142,34 @@ class PairsPage(QWidget):
         self.near.clicked.connect(self.plot.show_pairs)
         self.copy.clicked.connect(self._copy)
         self.save.clicked.connect(self._save)
-        self._tasks.stopped.connect(self._on_stopped)
 
     # -- what is compared -------------------------------------------------------------------------
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._tasks.cancel(_WELLS)
-        self._followed = None
         self.choice.forget()
         self.plot.show_all()
         self._show_nothing(_HINT)
         self._on_chosen(self._session.chosen)
         self._on_query(self._session.query)
 
-    def _on_wells(self, dataset: Dataset | None) -> None:
-        self._on_query(self._session.query)  # by now it is known which vectors are the default
-
     def _on_chosen(self, keys: tuple[str, ...]) -> None:
         self.choice.note_chosen(bool(keys))
         self._refresh()
 
     def _on_query(self, query: Query) -> None:
-        dataset = self._session.dataset
-        if dataset is None:
+        dataset, spec = self._session.dataset, self._session.map_spec
+        if dataset is None or spec is None:
             return
-        spec = replace(spec_of(query), embedding=query.embedding or dataset.known_default or "")
-        if spec != self._followed:
-            self._followed = spec
-            self.choice.set_map(spec, list(dataset.embeddings))
+        if self.choice.maps.follow(spec, list(dataset.embeddings)):
             self._arrange()
         self._light_query()
         self._refresh()
 
     def _refresh(self) -> None:
         """Compare, if the page is seen and this is another question than the last one."""
-        dataset, session = self._session.dataset, self._session
-        if not self.isVisible() or dataset is None:
+        dataset, session = self._seen_dataset, self._session
+        if dataset is None:
             return
         if not dataset.embeddings:
             self._show_nothing("There are no vectors here, so no two wells can be compared.")
@@ -209,14 +189,12 @@ class PairsPage(QWidget):
         self._asked = question
 
         def work(progress: Progress) -> PairsAnswer:
-            progress(0, 0, "comparing pairs")  # stops a question that was overtaken meanwhile
             return answered(dataset, question, progress)
 
-        self._tasks.run(_TASK, work, self._show_answer, self._fail, "comparing pairs")
+        self._ask(work, self._show_answer, self._fail, "comparing pairs")
 
-    def _on_stopped(self, task: str) -> None:
-        if task == _TASK:
-            self._show_nothing("Stopped. Choose something above to compare pairs.")
+    def _on_stopped(self) -> None:
+        self._show_nothing("Stopped. Choose something above to compare pairs.")
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -226,7 +204,7 @@ class PairsPage(QWidget):
         self._asked = asked  # or a look at another tab would ask it again
 
     def _show_nothing(self, sentence: str) -> None:
-        self._tasks.cancel(_TASK)
+        self._tasks.cancel(self._task)
         self._asked = self._answer = None
         self.plot.set_pairs(None)
         self.plot.setToolTip(_PLOT_TIP)
@@ -298,8 +276,6 @@ class PairsPage(QWidget):
         self._tasks.run(_FILE, lambda _: as_csv(answer, "\t"), done, say, "copying pairs")
 
     def _save(self) -> None:
-        path = QFileDialog.getSaveFileName(
-            self, "Save the pairs", "pairs in two screens.csv", "CSV (*.csv)"
-        )[0]
-        if path:
-            self.save_csv(Path(path))
+        path = ask_for_csv(self, "Save the pairs", "pairs in two screens.csv")
+        if path is not None:
+            self.save_csv(path)

@@ -17,11 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.gui.compare.pairs.answer import PairQuestion
+from napari_rxrx3.gui.compare.two_maps import TwoMapsChoice
 from napari_rxrx3.gui.map.names_edit import NamesEdit
-from napari_rxrx3.gui.map.pairs.answer import PairQuestion
-from napari_rxrx3.gui.neighbors.map_choice import MapChoice, another_map
 from napari_rxrx3.gui.widgets import let_shrink, tool_button
-from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.compare.screens import Twins
@@ -48,13 +47,13 @@ class PairsChoice(QWidget):
         super().__init__(parent)
         self.twins: tuple[Twins, ...] = ()
         self._path, self._seed = "", 0
-        self._b_is_chosen = self._which_is_chosen = False
+        self._which_is_chosen = False
         self.screens, self.experiments = QComboBox(), QComboBox()
         self.which, self.number = QComboBox(), QComboBox()
         self.again = tool_button("dice_multiple_outline", "Draw other pairs")
         self.file = tool_button("folder_open", "Choose a table of pairs that belong together")
         self.list = NamesEdit()
-        self.a, self.b = MapChoice("A"), MapChoice("B")
+        self.maps = TwoMapsChoice()
         self._fill()
         self._name_parts()
         self._lay_out()
@@ -66,22 +65,8 @@ class PairsChoice(QWidget):
         direction = QBoxLayout.Direction
         for layout in (self._top, self._pairs):
             layout.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
-        for choice in (self.a, self.b):  # vectors and alignment matter more, and need the room
-            choice.more.setVisible(not narrow or len(choice.embeddings) < 2)
-            choice.layout().activate()
+        self.maps.set_narrow(narrow)
         self.layout().activate()
-
-    def set_map(self, spec: MapSpec, embeddings: Sequence[str]) -> None:
-        """Start from this map; B stays what it was chosen to be."""
-        names = list(embeddings)
-        for choice in (self.a, self.b):
-            choice.set_embeddings(names)
-        self.a.set_spec(spec)
-        if self._b_is_chosen:
-            same = {n: getattr(spec, n) for n in ("level", "control", "leave_out")}
-            self.b.set_spec(replace(self.b.spec, **same))
-        else:
-            self.b.set_spec(another_map(spec, names))
 
     def set_twins(self, twins: Sequence[Twins]) -> None:
         """Offer these pairs of replicate experiments; what was chosen stays, if it is there."""
@@ -97,7 +82,8 @@ class PairsChoice(QWidget):
 
     def forget(self) -> None:
         """Another data set is open: what was chosen of the last one means nothing."""
-        self._b_is_chosen = self._which_is_chosen = False
+        self._which_is_chosen = False
+        self.maps.forget()
         self.set_twins(())
         self._set_which(RANDOM)
 
@@ -115,7 +101,7 @@ class PairsChoice(QWidget):
             The chosen set, and the level of its entries.
         """
         which = self.which.currentText()
-        a, b = self.a.spec, self.b.spec if self._is_of_maps else None
+        a, b = self.maps.a.spec, self.maps.b.spec if self._is_of_maps else None
         if why := self._why_not(which, chosen):
             return why
         if which == CHOSEN:
@@ -142,7 +128,7 @@ class PairsChoice(QWidget):
 
     def _why_not(self, which: str, chosen: tuple[str, ...]) -> str:
         if which == CHOSEN and not chosen:
-            return "No set is chosen: draw a lasso around some entries on the page All."
+            return "No set is chosen: draw a lasso around some entries of the map."
         if which == LISTED and not self.list.toPlainText().strip():
             return "Type or paste genes, guides or compounds above and press Enter."
         if which == KNOWN and not self._path:
@@ -164,7 +150,7 @@ class PairsChoice(QWidget):
         self.which.addItems(_WHICH)
         self.number.addItems(f"{n:,}" for n in _NUMBERS)
         self.number.setCurrentIndex(1)
-        of_maps = [box for m in (self.a, self.b) for box in (m.embedding, m.align)]
+        of_maps = [box for m in (self.maps.a, self.maps.b) for box in (m.embedding, m.align)]
         for box in (self.screens, self.experiments, self.which, *of_maps):
             let_shrink(box)
         for box in of_maps:  # two of them and a button have to stand beside the plot
@@ -202,8 +188,7 @@ class PairsChoice(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(self._top)
-        layout.addWidget(self.a)
-        layout.addWidget(self.b)
+        layout.addWidget(self.maps)
         layout.addLayout(self._pairs)
         layout.addWidget(self.list)
 
@@ -215,16 +200,14 @@ class PairsChoice(QWidget):
         self.file.clicked.connect(self._choose_file)
         self.list.entered.connect(self.changed)
         self.list.textChanged.connect(self.parts_changed)  # it grows with its lines
-        self.a.changed.connect(self._on_a)
-        self.b.changed.connect(self._on_b)
+        self.maps.changed.connect(self.changed)
 
     def _show_parts(self) -> None:
         """Show what belongs to the choices."""
         which = self.which.currentText()
         for widget, is_seen in (
             (self.experiments, not self._is_of_maps),
-            (self.a, self._is_of_maps),
-            (self.b, self._is_of_maps),
+            (self.maps, self._is_of_maps),
             (self.number, which == RANDOM),
             (self.again, which == RANDOM),
             (self.file, which == KNOWN),
@@ -246,15 +229,6 @@ class PairsChoice(QWidget):
         self._on_choice()
         if self.which.currentText() == LISTED:
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _on_a(self) -> None:
-        if not self._b_is_chosen:
-            self.b.set_spec(another_map(self.a.spec, self.b.embeddings))
-        self.changed.emit()
-
-    def _on_b(self) -> None:
-        self._b_is_chosen = True
-        self.changed.emit()
 
     def _draw_again(self) -> None:
         self._seed += 1
