@@ -630,6 +630,30 @@ def test_broken_images_are_left_out_and_counted(tmp_path: Path) -> None:
     assert [stain is None for stain in found.stains] == [False, True, *[False] * 4]
 
 
+def test_large_images_are_measured_whole_and_their_first_rows_before(tmp_path: Path) -> None:
+    """A well that is bright below its first rows is bright."""
+    rows = [b.control_row("gene-001", 1, f"C{c:02d}") for c in (3, 4)]
+    rows += [b.guide_row("gene-001", 1, "D05", "PLK1")]
+    screen = b.Screen.of(rows, 768)
+    planes = np.array(screen.planes[PLK1])
+    planes[:, 400:, :] //= 2
+    screen.planes[PLK1] = planes
+    data = rx.open_dataset(screen.write_rxrx3(tmp_path / "screen"), cache_dir=tmp_path / "cache")
+    asked = asked_of(session_of(data, PLK1))
+    first = compare_intensities(data, asked, ControlLevels(), no_progress, whole=False)
+    whole = compare_intensities(data, asked, ControlLevels(), no_progress)
+    assert first.note == "First 192 rows: D05 against 2 controls of gene-001 plate 1"
+    assert whole.note == "D05 against 2 controls of gene-001 plate 1"
+    assert (first.is_whole, whole.is_whole) == (False, True)
+    for channel in range(6):
+        mean = planes[channel].mean()
+        assert whole.stains[channel].treated_mean == pytest.approx(mean)
+        of_rows = planes[channel][:192].mean()
+        assert first.stains[channel].treated_mean == pytest.approx(of_rows)
+        assert of_rows > 1.2 * mean
+    assert not any(data.is_decoded(PLK1, channel) for channel in range(1, 7))
+
+
 def test_controls_are_read_once_a_plate(data: Any) -> None:
     levels, asked = ControlLevels(), asked_of(session_of(data, PLK1))
     first = compare_intensities(data, asked, levels, no_progress)

@@ -118,6 +118,61 @@ def test_a_plate_of_which_nothing_is_on_disk_is_no_problem(
     assert of_well(found, "gene-009_7_B02").empty
 
 
+# --- vectors -----------------------------------------------------------------------------------
+
+
+def many(n: int = 24) -> b.Screen:
+    return b.Screen.of([b.guide_row("gene-001", 1, f"B{c:02d}", f"G{c}") for c in range(1, n + 1)])
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_vectors_that_are_the_same_to_the_last_digit_are_said(
+    n: int, root: Path, cache: Path
+) -> None:
+    screen = many()
+    wells = list(screen.vectors)[5 : 5 + n]
+    for well in wells:
+        screen.vectors[well] = screen.vectors[wells[0]]
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_embeddings(root / "vectors.parquet")
+    found = problems_of(root, cache)
+    (problem,) = found[found["kind"] == "identical_vectors"].to_dict("records")
+    assert len(found) == 1
+    assert problem["well_id"] == wells[0]
+    assert problem["plate"] == 1
+    assert f"{n} wells" in problem["detail"]
+    assert all(well in problem["detail"] for well in wells)
+
+
+@pytest.mark.parametrize("value", [1e30, -1e30, 1e9])
+@pytest.mark.parametrize("n_features", [1, 1000])
+def test_absurd_values_are_said(value: float, n_features: int, root: Path, cache: Path) -> None:
+    screen = many()
+    well = list(screen.vectors)[7]
+    changed = screen.vectors[well].copy()
+    changed[:n_features] = value
+    screen.vectors[well] = changed
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_embeddings(root / "vectors.parquet")
+    found = problems_of(root, cache)
+    (problem,) = found.to_dict("records")
+    assert (problem["kind"], problem["well_id"]) == ("extreme_vector", well)
+    assert f"{value:.3g}" in problem["detail"]
+
+
+def test_features_that_are_zero_in_most_wells_are_no_problem(root: Path, cache: Path) -> None:
+    screen, rng = many(), np.random.default_rng(0)
+    for well, vector in screen.vectors.items():
+        sparse = rng.exponential(size=len(vector)) * (rng.random(len(vector)) < 0.3)
+        screen.vectors[well] = np.where(np.arange(len(vector)) < 2, sparse, rng.normal()).astype(
+            "f4"
+        )
+        screen.vectors[well][3:] += rng.normal(size=len(vector) - 3).astype("f4")
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_embeddings(root / "vectors.parquet")
+    assert problems_of(root, cache).empty
+
+
 # --- planes ------------------------------------------------------------------------------------
 
 
@@ -399,7 +454,7 @@ def test_of_many_problems_some_are_listed_and_all_are_counted(
 ) -> None:
     monkeypatch.setattr(check, "_LISTED", 5)
     for column in range(3, 23):
-        screen.vectors[f"gene-001_1_AE{column:02d}"] = np.ones(8, "float32")
+        screen.vectors[f"gene-001_1_AE{column:02d}"] = np.arange(8, dtype="float32") + column
     screen.write_rxrx3(root)
     report = rx.open_dataset(root, cache_dir=cache).check()
     kind = "embedding_without_metadata"

@@ -148,6 +148,36 @@ def test_nearest_lists_the_most_alike(
         assert float(line.split()[2]) == pytest.approx(row[value], abs=1e-4)
 
 
+@pytest.mark.parametrize("align", ["pca-centerscale", "tvn-centered"])
+def test_batches_says_what_they_explain(
+    data: str, capsys: pytest.CaptureFixture[str], align: str
+) -> None:
+    assert main(["batches", data, "--align", align, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    sources = ["experiment", "plate", "row", "column", "edge", "position"]
+    assert [row["source"] for row in rows] == sources
+    assert 0 <= rows[0]["after"] <= 1
+    assert rows[1]["after"] is None  # an experiment has one plate
+    assert main(["batches", data, "--align", align, "--csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert table["source"].tolist() == sources
+    assert table["before"][0] == pytest.approx(rows[0]["before"])
+    assert main(["batches", data, "--align", align]) == 0
+    out = capsys.readouterr().out
+    assert "Experiments explain " in out
+    assert f"16 controls' variance after {align}" in out
+
+
+def test_the_position_is_subtracted_on_request(
+    data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for options in ([], ["--position"]):
+        assert main(["nearest", data, "PLK1", "--json", *options]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] != found[1]
+
+
 def test_nearest_says_when_it_could_not_align(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -304,15 +304,20 @@ def test_nothing_is_computed_while_it_is_hidden(side: Side) -> None:
 def test_another_alignment_is_chosen_by_key(side: Side, data: Any) -> None:
     side.qtbot.keyClick(side.panel.maps.b.align, Qt.Key.Key_End)
     side.settle()
-    assert side.panel.maps.b.spec.align == "tvn"
+    assert side.panel.maps.b.spec.align == "tvn-centered"
+    assert side.panel.maps.b.align.currentText() == "tvn-centered (ours)"
     found = compare_lists(
-        data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "flat"), "GENE01"
+        data.phenomap(embedding="wide"),
+        data.phenomap("perturbation", "tvn-centered", "flat"),
+        "GENE01",
     )
     assert shown(found.spearman) in side.words
     side.qtbot.keyClick(side.panel.maps.b.embedding, Qt.Key.Key_End)
     side.settle()
     found = compare_lists(
-        data.phenomap(embedding="wide"), data.phenomap("perturbation", "tvn", "wide"), "GENE01"
+        data.phenomap(embedding="wide"),
+        data.phenomap("perturbation", "tvn-centered", "wide"),
+        "GENE01",
     )
     assert shown(found.spearman) in side.words
 
@@ -335,7 +340,7 @@ def test_a_follows_the_neighbor_list_and_b_what_was_chosen(side: Side) -> None:
     side.session.ask(align="centerscale", level="guide", key="GENE01_guide_1")
     side.settle()
     assert side.panel.maps.a.spec.align == "centerscale"
-    assert (side.panel.maps.b.spec.align, side.panel.maps.b.spec.level) == ("tvn", "guide")
+    assert (side.panel.maps.b.spec.align, side.panel.maps.b.spec.level) == ("tvn-centered", "guide")
     assert "GENE01 guide 1" in side.words
 
 

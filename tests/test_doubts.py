@@ -54,6 +54,13 @@ WELLS_OF = {
     "AT_D06": [(FIRST, 1, "D06"), (FIRST, 2, "D06"), (SECOND, 1, "D06")],
     "AT_D06_AND_07": [(FIRST, 3, "D06"), (SECOND, 2, "D06"), (SECOND, 3, "D07")],
     "ALSO_AT_D06_AND_07": [(SECOND, 3, "D06"), (FIRST, 2, "D07"), (SECOND, 2, "D07")],
+    "HALF_AT_F": [(FIRST, 1, "F06"), (FIRST, 2, "F07"), (FIRST, 3, "F20"), (SECOND, 1, "F21")],
+    "ALSO_HALF_AT_F": [
+        (FIRST, 3, "F06"),
+        (SECOND, 1, "F07"),
+        (SECOND, 2, "F30"),
+        (SECOND, 3, "F31"),
+    ],
     "AT_E05_AND_C06": [(FIRST, 1, "E05"), (FIRST, 1, "C06")],
 }
 
@@ -87,8 +94,9 @@ def placed(new_folder: Folder) -> Any:
         ("ON1", "ON1_OF_SECOND", set()),
         ("ON1", "GENE001", set()),
         ("AT_C05", "ALSO_AT_C05", {"same position"}),
-        ("AT_D06", "AT_D06_AND_07", set()),
-        ("AT_D06_AND_07", "ALSO_AT_D06_AND_07", set()),
+        ("AT_D06", "AT_D06_AND_07", {"same position"}),
+        ("AT_D06_AND_07", "ALSO_AT_D06_AND_07", {"same position"}),
+        ("HALF_AT_F", "ALSO_HALF_AT_F", set()),
         ("AT_C05", "AT_D06", set()),
     ],
 )
@@ -114,8 +122,56 @@ def test_flags_of_places_are_those_that_the_metadata_give(level: str, placed: An
     for query in queries:
         table = answers(m, query)
         for flag in where:
-            alike = [len(set(sets[query][flag]) | set(sets[key][flag])) == 1 for key in table.index]
-            assert has(table, flag).tolist() == alike
+            pairs = [(sets[query][flag], sets[key][flag]) for key in table.index]
+            same = shares_most if flag == "same position" else are_all_the_same
+            assert has(table, flag).tolist() == [same(*pair) for pair in pairs]
+
+
+def are_all_the_same(a: pd.Series, b: pd.Series) -> bool:
+    return len(set(a) | set(b)) == 1
+
+
+def shares_most(a: pd.Series, b: pd.Series) -> bool:
+    return bool(a.isin(set(b)).mean() > 0.5 and b.isin(set(a)).mean() > 0.5)
+
+
+def test_most_wells_at_the_edge_are_a_reason_to_doubt(new_folder: Folder) -> None:
+    """The edge is where the screen ends; RxRx3 leaves the outermost wells of its plates empty."""
+    places = {
+        "OUTSIDE": ["B02", "B20", "AE33", "C40", "P47"],
+        "MOSTLY": ["B03", "C20", "Q03", "P20", "R21"],
+        "HALF": ["B04", "C21", "P22", "Q23"],
+        "INSIDE": ["D04", "E20", "P24", "Q25", "AC44"],
+    }
+    wells = s.Wells(2)
+    for gene, addresses in places.items():
+        for place, address in zip(PLACES, addresses, strict=False):
+            wells.guide(*place, gene, 1, address=address)
+    for place in PLACES:
+        wells.control(*place, 40)
+    m = wells.open(new_folder("edge")).phenomap()
+    table = answers(m, "INSIDE")
+    assert set(table.index[has(table, "edge")]) & places.keys() == {"OUTSIDE", "MOSTLY"}
+    assert "edge" in flags(m, "OUTSIDE", "MOSTLY")
+    assert "edge" in m.doubts_of("MOSTLY")
+    assert "edge" not in m.doubts_of("HALF")
+
+
+def test_genes_of_one_layout_are_at_the_same_positions(new_folder: Folder) -> None:
+    """Two genes whose guides lie where those of the other do in the other experiment."""
+    wells = s.Wells(3)
+    here, there = ["D10", "E11", "F12"], ["M20", "N21", "O22"]
+    for (experiment, first), places in zip(
+        ((FIRST, "A"), (SECOND, "B")), (here, here), strict=True
+    ):
+        for plate in (1, 2):
+            for gene, own in ((first, places), ("OTHER", there)):
+                for guide, address in enumerate(own, start=1):
+                    wells.guide(experiment, plate, gene, guide, address=address)
+            wells.control(experiment, plate, 12)
+    m = wells.open(new_folder("layout")).phenomap()
+    assert "same position" in flags(m, "A", "B")
+    assert "same position" not in flags(m, "A", "OTHER")
 
 
 def test_fewer_than_three_wells_are_few(placed: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt, QTimer, QUrl
-from qtpy.QtGui import QGuiApplication, QHelpEvent, QTextDocument
+from qtpy.QtGui import QGuiApplication, QHelpEvent, QImage, QTextDocument
 from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QToolTip
 
 import builders as b
@@ -24,8 +24,9 @@ import screens as s
 from napari_rxrx3.core.links import links_for
 from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
-from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.core.words import key_in_words, percent
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
+from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
 from napari_rxrx3.maps.evidence.doubts import DOUBTS, Judge
 from napari_rxrx3.maps.evidence.scores import ScoreStore
 from napari_rxrx3.maps.vector_search import VectorSearch
@@ -388,6 +389,44 @@ def test_a_comparison_can_be_stopped_and_asked_again(window: Window, data: Any) 
     window.settle()
     assert keys(window) == expected(data, "PLK1", **asked).index.tolist()
     assert "Stopped" not in panel.candidates.note.text()
+
+
+def test_the_form_says_what_batches_explain(window: Window, data: Any) -> None:
+    click(window, "PLK1_guide_1")
+    window.session.ask(position=True)  # a map that no other test makes
+    for words, align in (("tvn", "tvn"), ("tvn-centered (ours)", "tvn-centered")):
+        choose(window, "align", words)
+        assert window.session.query.align == align
+        assert align in window.neighbors.panel.question.settings.text()
+        said = []
+
+        def look(form: MapSettings, said: list[str] = said) -> None:
+            bars = form.batches.bars
+            window.qtbot.waitUntil(bars.isVisible)
+            assert inked(bars.grab().toImage()) > 50
+            said += [form.batches.words.text(), bars.accessibleDescription()]
+
+        in_form(window, look)
+        table = data.phenomap(align=align, position=True).diagnostics
+        assert said[0].replace("\u00a0", " ") == diagnostics_in_words(table, align)
+        share = table.set_index("source").loc["experiment", "after"]
+        assert said[1].splitlines()[0].endswith(f"→ {percent(share)}")
+
+
+def inked(image: QImage) -> int:
+    """Return how many pixels are of another color than the corner."""
+    corner = image.pixel(image.width() - 1, image.height() - 1)
+    places = ((x, y) for x in range(image.width()) for y in range(image.height()))
+    return sum(image.pixel(*place) != corner for place in places)
+
+
+def test_the_position_is_subtracted_on_request(window: Window, data: Any) -> None:
+    click(window, "PLK1_guide_1")
+    in_form(window, lambda form: window.click(form.position.native))
+    assert window.session.query.position
+    assert "position subtracted" in window.neighbors.panel.question.settings.text()
+    assert keys(window) == expected(data, "PLK1", position=True).index.tolist()
+    assert table_of(window.neighbors.panel.to_csv())[0]["position"] is True
 
 
 def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: Any) -> None:

@@ -185,6 +185,20 @@ def test_double_precision_is_kept_only_where_it_tells_more(
     np.testing.assert_array_equal(kept(again), kept(large))
 
 
+@pytest.mark.parametrize("n_batches", [2, 40])
+def test_an_offset_a_batch_is_seen_in_whatever_order_wells_are(
+    n_batches: int, wells: s.Wells, tmp_path: Path
+) -> None:
+    """Wells next to each other are of other batches, which are worlds apart."""
+    rng = np.random.default_rng(0)
+    offsets = 1e8 * rng.normal(size=n_batches)
+    vectors = {
+        well: v + offsets[i % n_batches] for i, (well, v) in enumerate(raised(wells, 0, 0).items())
+    }
+    dataset = opened(wells, tmp_path, *columns(vectors))
+    assert kept(dataset).dtype == np.float64
+
+
 def test_single_precision_in_the_file_stays_so(wells: s.Wells, tmp_path: Path) -> None:
     vectors = {well: v.astype(np.float32) for well, v in raised(wells, 1e6, 1e6).items()}
     dataset = wells.open(tmp_path, vectors)

@@ -112,7 +112,15 @@ def test_a_circle_is_found() -> None:
 
 
 FILLED = {
-    *("Contents", "EmbeddingTable", "NullOfPairs", "NullOnPlates", "Prepared", "ScoreStore"),
+    *(
+        "Contents",
+        "DiagnosticsStore",
+        "EmbeddingTable",
+        "NullOfPairs",
+        "NullOnPlates",
+        "Prepared",
+        "ScoreStore",
+    ),
     *("_LazySpace", "_Report"),
 }
 """Classes that grow while work goes on; all others are values, which threads and panels share."""

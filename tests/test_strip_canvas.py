@@ -319,6 +319,7 @@ def test_closer_up_what_is_seen_is_shown_at_full_resolution(large: Window) -> No
 
 
 def test_closer_up_labels_and_clicks_stay_where_they_were(large: Window) -> None:
+    large.session.set_beside_control(False)  # of two large wells a smaller picture would do
     tile = tiles_of(large)[1]
     zoom_to(large, tile, 1500)
     assert large.explorer.workspace.zoom_view.part is not None

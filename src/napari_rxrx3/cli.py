@@ -1,4 +1,4 @@
-"""The command line: demo, open, check, nearest, scores, benchmark, thumbnails, cache and more."""
+"""The command line: one subcommand for each thing that can be done without clicking."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_nearest(commands)
     _add_scores(commands)
+    _add_batches(commands)
     _add_benchmark(commands)
     _add_thumbnails(commands)
     _add_cache(commands)
@@ -112,6 +113,17 @@ def _add_scores(commands: Commands) -> None:
     scores.set_defaults(run=_scores)
 
 
+def _add_batches(commands: Commands) -> None:
+    help_ = "see what experiments, plates and places on the plate do to the controls"
+    batches = commands.add_parser("batches", help=help_)
+    batches.add_argument("path", metavar="PATH")
+    _add_map_options(batches, LEVELS)
+    form = batches.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+    batches.set_defaults(run=_batches)
+
+
 def _add_benchmark(commands: Commands) -> None:
     benchmark = commands.add_parser("benchmark", help="see how much of what is known a map tells")
     benchmark.add_argument("path", metavar="PATH")
@@ -159,7 +171,8 @@ def _add_diagnostics(commands: Commands) -> None:
 
 def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -> None:
     parser.add_argument("--level", choices=levels, default="perturbation")
-    parser.add_argument("--align", choices=ALIGNMENTS, default="pca-centerscale")
+    help_ = "how batches are aligned by their controls; tvn-centered is ours"
+    parser.add_argument("--align", choices=ALIGNMENTS, default="pca-centerscale", help=help_)
     parser.add_argument(
         "--embedding",
         metavar="NAME",
@@ -170,6 +183,8 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
     parser.add_argument("--control", metavar="TREATMENT", default="EMPTY_control")
     help_ = "leave out batches with too few controls"
     parser.add_argument("--leave-out", action="store_true", help=help_)
+    help_ = "subtract what the position on the plate does to the controls (ours)"
+    parser.add_argument("--position", action="store_true", help=help_)
 
 
 def _add_window_options(parser: argparse.ArgumentParser) -> None:
@@ -303,6 +318,26 @@ def _scores(arguments: argparse.Namespace) -> int:
         listed = table[shown].head(arguments.k).reset_index()
         print(listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
         print(f"\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
+
+
+def _batches(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
+
+    with _progress_bar() as progress:
+        dataset = _opened(arguments.path, progress)
+        phenomap = dataset.map_of(_spec(arguments, dataset, progress), progress)
+        for sentence in phenomap.notes:
+            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
+        table = phenomap.diagnostics_store.get(progress)
+    if arguments.json:
+        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+        print(json.dumps(rows, indent=1))
+    elif arguments.csv:
+        print(table.to_csv(index=False), end="")
+    else:
+        print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
+        print()
+        print(diagnostics_in_words(table, phenomap.align))
     return 0
 
 
@@ -322,6 +357,7 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
         batch=arguments.batch,
         control=arguments.control,
         leave_out=arguments.leave_out,
+        position=arguments.position,
     )
 
 

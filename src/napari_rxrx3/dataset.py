@@ -116,6 +116,7 @@ class Dataset(WellData):
         batch: str = "experiment",
         control: str = "EMPTY_control",
         leave_out: bool = False,
+        position: bool = False,
         progress: Progress | None = None,
     ) -> PhenoMap:
         """Average the wells' aligned vectors to one vector a perturbation.
@@ -123,8 +124,8 @@ class Dataset(WellData):
         Parameters
         ----------
         level : {"well", "guide", "perturbation", "compound"}
-        align : {"none", "centerscale", "pca-centerscale", "tvn"}
-            Batch correction, see `napari_rxrx3.maps.align`.
+        align : {"none", "centerscale", "pca-centerscale", "tvn", "tvn-centered"}
+            Batch correction, see `napari_rxrx3.maps.align`. The last is ours.
         embedding : str, optional
             A name of `embeddings`; the one that covers most wells if None.
         average : {"mean", "median"}
@@ -134,6 +135,9 @@ class Dataset(WellData):
             Treatment of the wells to align by.
         leave_out : bool
             Leave out batches with too few controls to align by. If False they are an error.
+        position : bool
+            First subtract what the position on the plate does to the controls, see
+            `napari_rxrx3.maps.position`. Ours.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
@@ -150,6 +154,7 @@ class Dataset(WellData):
             batch=batch,
             control=control,
             leave_out=leave_out,
+            position=position,
         )
         return self.map_of(spec, progress)
 
@@ -179,6 +184,7 @@ class Dataset(WellData):
         try:
             return self.map_of(spec, progress), ""
         except MapError as error:
-            if spec.align == "none" or not self.embeddings:
+            plain = replace(spec, align="none", position=False)
+            if spec == plain or not self.embeddings:
                 raise
-            return self.map_of(replace(spec, align="none"), progress), f"Not aligned: {error}"
+            return self.map_of(plain, progress), f"Not aligned: {error}"

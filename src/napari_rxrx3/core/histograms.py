@@ -41,7 +41,11 @@ class Levels:
     @classmethod
     def of(cls, plane: Array) -> Levels:
         """Count the levels of one plane of unsigned integers."""
-        counts = np.bincount(plane.reshape(-1))
+        return cls.counted(np.bincount(plane.reshape(-1)))
+
+    @classmethod
+    def counted(cls, counts: Array) -> Levels:
+        """The levels of one plane, by how often each occurs."""
         return cls(counts, (_mean(counts),))
 
     @classmethod

@@ -18,7 +18,10 @@ __all__ = [
 ]
 
 PIXEL_SIZE_UM = 0.65
-"""Width of a pixel in micrometers (10X): the 512 px images of RxRx3-core are crops."""
+"""Width of a pixel of RxRx3 in micrometers (10X): the 512 px images of RxRx3-core are crops.
+
+No file tells it; of other images users say it themselves.
+"""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ __all__ = [
     "name_of_well",
     "name_with_dose",
     "not_found",
+    "percent",
     "sentence",
     "shown_of",
     "some",
@@ -71,6 +72,11 @@ def are(n: int) -> str:
 def shown_of(n: int, total: int, what: str) -> str:
     """How many are shown, in a sentence; empty if all are."""
     return f"{n:,} of {total:,} {what} are shown." if n < total else ""
+
+
+def percent(share: float) -> str:
+    """``31 %``, and ``0.4 %`` below ten."""
+    return f"{share:.0%}".replace("%", " %") if share >= 0.0995 else f"{100 * share:.1f} %"
 
 
 def decimals(value: float) -> str:

@@ -18,6 +18,7 @@ from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
+from napari_rxrx3.data.vectors.odd_vectors import odd_vectors
 from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.data.wells.well_list import WellList
 
@@ -84,6 +85,7 @@ def check_wells(
     for table in dataset.embeddings.values():
         counted.add(table.problems)
         counted.add(_embedding_gaps(table, dataset.listed))
+        counted.add(_odd_vectors(table, dataset.listed))
     if decode:
         for source in dataset.images.sources:
             counted.add(_damaged_planes(dataset, source, progress))
@@ -182,6 +184,15 @@ def _embedding_gaps(table: EmbeddingTable, listed: WellList) -> Iterator[Problem
     if n_without:
         detail = f"{name} has no vectors of {n_without} of the plates"
         yield Problem("plates_without_vectors", detail=detail)
+
+
+def _odd_vectors(table: EmbeddingTable, listed: WellList) -> Iterator[Problem]:
+    place = table.places_in(listed.ids)
+    for kind, row, detail in odd_vectors(table):
+        if place[row] >= 0:
+            yield _WellAt(listed, int(place[row])).problem(kind, detail)
+        else:
+            yield Problem(kind, well_id=str(table.well_ids[row]), detail=detail)
 
 
 class _WellAt:

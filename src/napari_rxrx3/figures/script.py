@@ -131,6 +131,7 @@ def _neighbors(record: ViewRecord) -> str:
     usual = {"average": "mean", "batch": "experiment", "control": "EMPTY_control"}
     options = [f"{k}={v!r}" for k, v in chosen.items() if v != usual[k]]
     options += ["leave_out=True"] if query.leave_out else []
+    options += ["position=True"] if query.position else []
     of_map = _listed(query.level, record.align or query.align, record.embedding, options)
     lines = ["", f"phenomap = dataset.phenomap({of_map})"]
     kind = NEIGHBOR_KINDS[query.kind]

@@ -332,7 +332,7 @@ class Workspace(QObject):
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
         self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
         piece = round(scene.span * display.pixel_size_um)
-        what = f"   {piece} µm of each well" if scene.is_piece else ""
+        what = f"   the {piece} µm at the top middle of each well" if scene.is_piece else ""
         self._set_title(f"{self.session.plate}{what}")
 
     def _on_tiles(self, tiles: tuple[Any, ...]) -> None:

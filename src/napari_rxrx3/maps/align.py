@@ -18,8 +18,10 @@ from napari_rxrx3.core.words import some
 
 __all__ = [
     "ALIGNMENTS",
+    "OUR_ALIGNMENTS",
     "Alignment",
     "align_vectors",
+    "centers_batches",
     "controls_needed",
     "fit_alignment",
     "lacking_controls",
@@ -30,7 +32,10 @@ Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 Report = Callable[[int, int], None]
 
-ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
+ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn", "tvn-centered")
+
+OUR_ALIGNMENTS = ("tvn-centered",)
+"""Those that the reference does not have."""
 
 _RIDGE = 0.5
 """Added to the diagonal of each batch's covariance by TVN."""
@@ -95,7 +100,12 @@ def controls_needed(how: str) -> int:
     """
     if how not in ALIGNMENTS:
         raise MapError(f"There is no alignment {how!r}; choose one of {', '.join(ALIGNMENTS)}.")
-    return {"none": 0, "tvn": 2}.get(how, 1)
+    return {"none": 0, "tvn": 2, "tvn-centered": 2}.get(how, 1)
+
+
+def centers_batches(how: str) -> bool:
+    """Whether the controls of each batch have the mean zero after an alignment."""
+    return how in ("centerscale", "pca-centerscale", "tvn-centered")
 
 
 def fit_alignment(
@@ -109,11 +119,13 @@ def fit_alignment(
         Vectors of the controls of all batches.
     batch : int (n,)
         The batch of each, below `n_batches`; see `controls_needed`.
-    how : {"none", "centerscale", "pca-centerscale", "tvn"}
+    how : {"none", "centerscale", "pca-centerscale", "tvn", "tvn-centered"}
         ``centerscale``: per batch, subtract the controls' mean and divide by their population
         standard deviation (a deviation of 0 counts as 1). ``pca-centerscale``: rotate onto the
         principal components of all controls first. ``tvn``: center and scale over all batches,
-        rotate, center and scale again, then give the controls of each batch the same covariance.
+        rotate, center and scale again, then give the controls of each batch the same covariance;
+        their means stay where they are. ``tvn-centered`` (not in the reference): subtract the
+        mean of each batch's controls first, then do as ``tvn`` does.
         Components along which the controls do not vary at all are left out.
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
@@ -129,7 +141,27 @@ def fit_alignment(
         mean, rotation = _principal_components(controls, report)
         rotated = replace(stay, mean=mean, rotation=rotation, **_neutral(rotation, n_batches))
         return _centered_and_scaled(rotated, controls, batch, report)
+    if how == "tvn-centered":
+        return _centered_typical_variation(controls, batch, n_batches, report)
     return _typical_variation(controls, batch, n_batches, report)
+
+
+def _centered_typical_variation(
+    controls: Array, batch: Array, n_batches: int, report: Report
+) -> Alignment:
+    means = np.zeros((n_batches, controls.shape[1]))
+    centered = np.empty_like(controls)
+    for b in np.unique(batch):
+        here = batch == b
+        means[b] = controls[here].mean(axis=0, dtype=np.float64)
+        centered[here] = controls[here] - means[b]
+    fitted = _typical_variation(centered, batch, n_batches, report)
+    assert fitted.rotation is not None
+    # the batches' means are a part of their centers; what all have in common is subtracted first,
+    # so that a large number costs no digits
+    common = means[np.unique(batch)].mean(axis=0)
+    center = fitted.center + (means - common) @ fitted.rotation
+    return replace(fitted, mean=fitted.mean + common, center=center)
 
 
 def _typical_variation(controls: Array, batch: Array, n_batches: int, report: Report) -> Alignment:

@@ -111,11 +111,11 @@ def judge_neighbors(
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
     """
-    from napari_rxrx3.maps.evidence.doubts import doubts_of_size
+    from napari_rxrx3.maps.evidence.doubts import doubts_of_wells
 
     rows = phenomap.rows_of([neighbor.key for neighbor in neighbors])
     if query.order in _SCORE_OF_ORDER:
-        own = [doubts_of_size(phenomap, row) for row in rows.tolist()]
+        own = [doubts_of_wells(phenomap, row) for row in rows.tolist()]
         return [replace(each, flags=flags) for each, flags in zip(neighbors, own, strict=True)]
     verdicts = phenomap.judge.judge(_search(phenomap, query), rows, progress).to_dict("records")
     return [replace(each, **verdict) for each, verdict in zip(neighbors, verdicts, strict=True)]

@@ -12,10 +12,11 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.entries import Entries
+from napari_rxrx3.maps.evidence.batch_diagnostics import DiagnosticsStore
 from napari_rxrx3.maps.evidence.doubts import (
     Judge,
     doubts_of_scores,
-    doubts_of_size,
+    doubts_of_wells,
     in_order,
     with_doubts_of_scores,
 )
@@ -40,15 +41,19 @@ class PhenoMap(Entries):
     ----------
     score_store : ScoreStore
         Computes `scores` when they are first asked for.
+    diagnostics_store : DiagnosticsStore
+        Computes `diagnostics` when they are first asked for.
     judge : Judge
         Tells how far a similarity can be trusted.
     """
 
     score_store: ScoreStore = field(init=False, repr=False)
+    diagnostics_store: DiagnosticsStore = field(init=False, repr=False)
     judge: Judge = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "score_store", ScoreStore(self))  # frozen for all others
+        object.__setattr__(self, "diagnostics_store", DiagnosticsStore(self))
         object.__setattr__(self, "judge", Judge(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -59,6 +64,11 @@ class PhenoMap(Entries):
     def scores(self) -> pd.DataFrame:
         """How strong and how consistent each entry is; see `napari_rxrx3.maps.evidence.scores`."""
         return self.score_store.get().copy(deep=False)  # to be changed by who asks
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """What experiments, plates and places do to the controls; see `DiagnosticsStore.get`."""
+        return self.diagnostics_store.get()
 
     def nearest(
         self,
@@ -163,7 +173,7 @@ class PhenoMap(Entries):
         UnknownKey
         """
         row = self.row(key)
-        return in_order([*doubts_of_size(self, row), *doubts_of_scores(self.scores.iloc[row])])
+        return in_order([*doubts_of_wells(self, row), *doubts_of_scores(self.scores.iloc[row])])
 
     def _listed(self, found: Array, values: Array, metric: str) -> pd.DataFrame:
         return pd.DataFrame(

@@ -21,6 +21,7 @@ from napari_rxrx3.maps.align import (
     lacking_controls,
     lacking_in_words,
 )
+from napari_rxrx3.maps.position import PlateLayout, PositionEffect, fit_position, trend_of_wells
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ class WellSpace:
     is_control : bool (n,)
         The well is one to align by.
     alignment : Alignment
+    layout : PlateLayout
+        The part of the plates that the whole screen uses.
+    position_trend : float (5, d) or None
+        How the position changes perturbed wells, see `maps.position`; None if that is not to be
+        subtracted.
+    position : PositionEffect or None
+        What is subtracted before vectors are aligned.
     left_out : tuple of str
         Batches with too few controls, whose wells are not among these.
     notes : tuple of str
@@ -80,6 +88,9 @@ class WellSpace:
     batch_names: list[str]
     is_control: Array
     alignment: Alignment
+    layout: PlateLayout
+    position_trend: Array | None = None
+    position: PositionEffect | None = None
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -97,7 +108,8 @@ class WellSpace:
 
     def aligned(self, wells: Array | slice) -> Array:
         """Aligned vectors of some wells: (k, d'), in the precision of `raw`."""
-        return self.alignment.transform(self.vectors(wells), self.batch[wells])
+        vectors = self._without_position(self.position, wells)
+        return self.alignment.transform(vectors, self.batch[wells])
 
     @cached_property
     def group(self) -> Array:
@@ -126,14 +138,43 @@ class WellSpace:
         return self.fitted_to(np.flatnonzero(self.is_control), how)
 
     def fitted_to(self, controls: Array, how: str, progress: Progress | None = None) -> WellSpace:
-        """The same wells, aligned by some of them: int (k,), enough in every batch."""
+        """The same wells, aligned by some of them: int (k,), enough in every batch.
+
+        The effect of the position is told by the same controls.
+        """
         n_batches = len(self.batch_names)
+        position = self._fitted_position(controls)
         if how == "none":
             alignment = fit_alignment(self.raw[:1], np.zeros(1, int), n_batches, how)
         else:
-            vectors = self.vectors(controls)
+            vectors = self._without_position(position, controls)
             alignment = fit_alignment(vectors, self.batch[controls], n_batches, how, progress)
-        return replace(self, alignment=alignment)
+        return replace(self, alignment=alignment, position=position)
+
+    def _fitted_position(self, controls: Array) -> PositionEffect | None:
+        if self.position_trend is None:
+            return None
+        place, plate = self.place[controls], self.plate[controls]
+        vectors = self.vectors(controls)
+        return fit_position(vectors, place, plate, self.layout, self.position_trend)
+
+    def with_position_trend(self, progress: Progress) -> WellSpace:
+        """The same wells, from which the effect of the position is to be subtracted."""
+        wells = np.flatnonzero(self.group >= 0)
+        text = f"fitting the effect of the position to {len(wells):,} wells"
+        trend = trend_of_wells(
+            lambda part: self.vectors(wells[part]),
+            self.place[wells],
+            self.plate[wells],
+            self.layout,
+            self.raw.shape[1],
+            lambda done, total: progress(done, total, text),
+        )
+        return replace(self, position_trend=trend)
+
+    def _without_position(self, position: PositionEffect | None, wells: Array | slice) -> Array:
+        vectors = self.vectors(wells)
+        return vectors if position is None else position.subtracted(vectors, self.place[wells])
 
 
 def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
@@ -163,6 +204,11 @@ def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = Non
         space = _without(space, lacking, names, how, control)
     if needed:
         space = replace(space, notes=space.notes + _lone_controls(space, control))
+    if spec.position:
+        if not _tells_position(space):
+            what = f"no plate has two {control} wells with a vector"
+            raise MapError(f"The effect of the position on the plate cannot be told: {what}.")
+        space = space.with_position_trend(report)
     return space.fitted_to(np.flatnonzero(space.is_control), how, progress)
 
 
@@ -200,6 +246,7 @@ def _joined(dataset: WellData, spec: MapSpec, report: Progress) -> WellSpace:
         batch_names=[str(name) for name in names] if by_experiment else plate_names,
         is_control=is_control,
         alignment=fit_alignment(raw[:1], np.zeros(1, int), 1, "none"),
+        layout=PlateLayout.of(place),
     )
 
 
@@ -217,6 +264,10 @@ def _treatments(wells: pd.DataFrame, report: Progress) -> tuple[pd.DataFrame, Ar
     first = np.zeros(code.max() + 1, dtype=np.intp)
     first[code[::-1]] = np.arange(len(code))[::-1]
     return wells[_TREATMENT].iloc[first].reset_index(drop=True), code
+
+
+def _tells_position(space: WellSpace) -> bool:
+    return bool((np.bincount(space.plate[space.is_control]) > 1).any())
 
 
 def _without(

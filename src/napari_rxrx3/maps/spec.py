@@ -53,6 +53,7 @@ class MapSpec:
     batch: str = "experiment"
     control: str = EMPTY_CONTROL
     leave_out: bool = False
+    position: bool = False
 
     def check(self) -> None:
         """Refuse a choice that there is not.

@@ -158,6 +158,18 @@ class ImageCatalog:
             well, channel, lambda source, row: self._prefixes[source.path].prefix(row)
         )
 
+    def counts(self, well: WellId, channel: int) -> Plane:
+        """How often each gray level occurs in a whole plane, int64; the pixels are not kept.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+        plane = self.memory.find(self._key(well, channel, None))
+        if plane is None:
+            plane = self._first_good(well, channel, lambda source, row: decode(source.read(row)))
+        return np.bincount(plane.reshape(-1))
+
     def preview(self, well: WellId, channel: int) -> Plane:
         """The quickest honest small view of a plane, (64, 64), see `previews`; read-only.
 

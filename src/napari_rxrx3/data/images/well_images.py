@@ -108,6 +108,20 @@ class WellImages:
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
 
+    def counts(self, well_id: str, channel: int) -> Plane:
+        """How often each gray level occurs in a channel (1..6) of a well: int64.
+
+        The whole image is read and not kept, so that many wells may be counted.
+
+        Raises
+        ------
+        UnknownWell, ImageUnavailable
+        """
+        try:
+            return self.images.counts(self.well(well_id), channel)
+        except ImageUnavailable as error:
+            raise _named(error, well_id) from error
+
     def preview(self, well_id: str, channel: int) -> Plane:
         """The quickest honest view of a channel (1..6) of a well, (64, 64), native dtype.
 

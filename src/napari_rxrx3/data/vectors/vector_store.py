@@ -186,8 +186,9 @@ def _is_too_coarse(vectors: Array, single: Array, usable: Array) -> bool:
     """Whether rounding to single precision blurs what vectors differ by, as large numbers do that
     all of a column have in common.
 
-    Rows next to each other are compared, as they are mostly of one plate: numbers that a batch
-    has in common make other batches differ, and hide what wells do.
+    Numbers that a batch has in common make other batches differ, and hide what wells do. So rows
+    next to each other are compared, which are mostly of one plate; and where they are in another
+    order, values that are next to each other.
     """
     if vectors.dtype == single.dtype:
         return False
@@ -198,6 +199,9 @@ def _is_too_coarse(vectors: Array, single: Array, usable: Array) -> bool:
     starts = np.linspace(0, len(rows) - length, _RUNS).astype(np.intp)
     runs = rows[np.unique(starts)[:, None] + np.arange(length)]
     steps = np.median(np.abs(np.diff(vectors[runs], axis=1)), axis=(0, 1))
+    values = np.sort(vectors[np.unique(runs)], axis=0)
+    apart = np.median(np.diff(values, axis=0), axis=0) * (len(values) / 2)
+    steps = np.where(apart > 0, np.minimum(steps, apart), steps)
     rounding = np.abs(vectors[runs] - single[runs]).max(axis=(0, 1))
     return bool(((rounding > _BLUR * steps) & (steps > 0)).any())
 

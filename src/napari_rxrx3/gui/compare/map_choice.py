@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import CheckBox, ComboBox, Container
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_rxrx3.gui.neighbors.map_settings import ALIGNMENT_WORDS, POSITION_TIP
 from napari_rxrx3.gui.widgets import form_menu, let_shrink
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
@@ -21,6 +22,8 @@ from napari_rxrx3.maps.spec import AVERAGES, BATCHES, MapSpec
 
 __all__ = ["MapChoice", "another_map", "map_in_words"]
 
+_ALIGN_LENGTH = 10
+"""Letters as wide as an X that are seen of an alignment at least."""
 _BESIDE_NAMES = 24
 """Pixels that a list needs beside its longest name, for margins and a scroll bar."""
 
@@ -36,9 +39,10 @@ class MapChoice(QWidget):
         self.spec = MapSpec()
         self.embeddings: list[str] = []
         self.embedding, self.align = QComboBox(), QComboBox()
-        self.align.addItems(ALIGNMENTS)
+        self.align.addItems(ALIGNMENT_WORDS.values())
         self.average = ComboBox(name="average", choices=AVERAGES)
         self.batch = ComboBox(name="batch", choices=BATCHES)
+        self.position = CheckBox(name="position", text="subtract the effect of the position")
         self.more = QPushButton()
         self._name_parts(name)
         self._put_form_in_menu()
@@ -47,6 +51,7 @@ class MapChoice(QWidget):
         self.align.activated.connect(self._choose)
         self.average.changed.connect(self._choose)
         self.batch.changed.connect(self._choose)
+        self.position.changed.connect(self._choose)
 
     def set_embeddings(self, names: list[str]) -> None:
         """Offer these vectors; there is nothing to choose from one."""
@@ -66,17 +71,19 @@ class MapChoice(QWidget):
         if spec.embedding in self.embeddings:
             self.embedding.setCurrentIndex(self.embeddings.index(spec.embedding))
         self.align.setCurrentIndex(ALIGNMENTS.index(spec.align))
-        with self.average.changed.blocked(), self.batch.changed.blocked():
-            self.average.value, self.batch.value = spec.average, spec.batch
+        for widget in (self.average, self.batch, self.position):
+            with widget.changed.blocked():
+                widget.value = getattr(spec, widget.name)
         self.more.setText(_rest_in_words(spec))
         self.setToolTip(wrapped_tooltip(map_in_words(spec)))
 
     def _choose(self) -> None:
         spec = replace(
             self.spec,
-            align=self.align.currentText(),
+            align=ALIGNMENTS[self.align.currentIndex()],
             average=self.average.value,
             batch=self.batch.value,
+            position=self.position.value,
         )
         if self.embeddings:
             spec = replace(spec, embedding=self.embeddings[self.embedding.currentIndex()])
@@ -92,9 +99,10 @@ class MapChoice(QWidget):
         self.more.setToolTip("How wells are averaged, and what is aligned to what")
         self.average.tooltip = "How the wells of a perturbation are made one vector"
         self.batch.tooltip = "What is aligned to what: experiments, or plates"
+        self.position.tooltip = POSITION_TIP
 
     def _put_form_in_menu(self) -> None:
-        self.form = Container(widgets=[self.average, self.batch])
+        self.form = Container(widgets=[self.average, self.batch, self.position])
         self.more.setMenu(form_menu(self.form.native, self))
 
     def _lay_out(self, name: str) -> None:
@@ -103,6 +111,10 @@ class MapChoice(QWidget):
         row.setSpacing(4)
         row.addWidget(QLabel(name))
         let_shrink(self.embedding)
+        let_shrink(self.align)
+        self.align.setMinimumContentsLength(_ALIGN_LENGTH)
+        listed = self.align.view()
+        listed.setMinimumWidth(listed.sizeHintForColumn(0) + _BESIDE_NAMES)
         for box in (self.embedding, self.align):
             row.addWidget(box, 1)
         row.addWidget(self.more)
@@ -115,7 +127,8 @@ def map_in_words(spec: MapSpec) -> str:
 
 
 def _rest_in_words(spec: MapSpec) -> str:
-    return spec.average if spec.batch == "experiment" else f"{spec.average}, by {spec.batch}"
+    batch = "" if spec.batch == "experiment" else f"by {spec.batch}"
+    return ", ".join(filter(None, (spec.average, batch, "no position" if spec.position else "")))
 
 
 def another_map(spec: MapSpec, embeddings: list[str]) -> MapSpec:

@@ -20,6 +20,8 @@ from napari_rxrx3.maps.card import Card, summary_of
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -101,6 +103,7 @@ class MapQuestion(QWidget):
         self.key.returnPressed.connect(self._ask_typed)
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
+        self.settings.opened.connect(self._diagnose)
         self.embedding.clicked.connect(self.embedding_wanted)
 
     # -- what is asked ----------------------------------------------------------------------------
@@ -134,7 +137,7 @@ class MapQuestion(QWidget):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._cancel()
-        self._tasks.cancel("adding", "scores")
+        self._tasks.cancel("adding", "scores", "batches")
         self._asked = self._scored = None
         self._are_vectors_stopped = False
         self.settings.set_embeddings([] if dataset is None else list(dataset.embeddings))
@@ -211,6 +214,8 @@ class MapQuestion(QWidget):
         self._session.set_card(answer.card if answer is not None else None)
         self.answered.emit(answer)
         self._say(in_words(answer) if answer is not None else "")
+        if answer is not None and self.settings.is_open:
+            self._diagnose()
         if answer is not None and answer.query.well is None and answer.well is not None:
             # only the picture is new, not the question
             self._asked = replace(self._session.query, well=answer.well)
@@ -253,6 +258,23 @@ class MapQuestion(QWidget):
 
         self._tasks.run("scores", work, done, self._on_not_judged)
 
+    def _diagnose(self) -> None:
+        """Show in the form of settings what batches and places do to the controls of the map."""
+        batches, answer = self.settings.batches, self.answer
+        if answer is None:
+            batches.say("")
+            return
+        phenomap = answer.phenomap
+
+        def work(progress: Progress) -> pd.DataFrame:
+            return phenomap.diagnostics_store.get(progress)
+
+        def done(table: pd.DataFrame) -> None:
+            batches.show_table(table, phenomap.align)
+
+        batches.say("Measuring what experiments, plates and places do to the controls …")
+        self._tasks.run("batches", work, done, batches.say)
+
     def _on_not_judged(self, sentence: str) -> None:
         """What tells how far to trust the list cannot be had; the list stays."""
         self._asked = self._scored = None
@@ -272,6 +294,8 @@ class MapQuestion(QWidget):
         elif task == "vectors":
             self._asked, self._are_vectors_stopped = None, True
             self._on_failed(_NOT_READ)
+        elif task == "batches":
+            self.settings.batches.say("Stopped. Open this form again to measure.")
         elif task in ("judging", "scores"):
             self._on_not_judged("Stopped: how far to trust the list was not checked.")
 

@@ -7,25 +7,44 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QPaintEvent
-from qtpy.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePainter
+from qtpy.QtWidgets import (
+    QPushButton,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_rxrx3.gui.neighbors.batch_picture import BatchPicture
 from napari_rxrx3.gui.widgets import OnDestroyed, form_menu
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
-from napari_rxrx3.maps.align import ALIGNMENTS
+from napari_rxrx3.maps.align import ALIGNMENTS, OUR_ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, LEVELS, METRICS
 from napari_rxrx3.session import Query
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["MapSettings", "controls_of"]
+__all__ = ["ALIGNMENT_WORDS", "POSITION_TIP", "MapSettings", "controls_of"]
+
+ALIGNMENT_WORDS = {
+    name: f"{name} (ours)" if name in OUR_ALIGNMENTS else name for name in ALIGNMENTS
+}
+"""Alignments as they are offered: what the reference does not have is marked."""
+POSITION_TIP = (
+    "Ours: fit row, column, their squares and the edge to the controls of all plates, and subtract "
+    "what they explain from every well before anything else. For layouts that put a perturbation "
+    "at one place of all its plates, whose place looks like a phenotype"
+)
 
 _TIPS = {
     "level": "What is compared: single wells, guides, perturbations (a gene over its guides; a "
     "compound at a dose), or compounds over their doses",
     "align": "How differences between experiments are taken out, by their control wells: not at "
     "all, by center and scale, by center and scale along the controls' principal components, or "
-    "by typical variation normalization (tvn)",
+    "by typical variation normalization (tvn), which leaves the means of experiments where they "
+    "are; tvn-centered is ours and does not",
     "metric": "cosine: direction of the change; euclidean: distance, which its strength decides "
     "too",
     "average": "How the wells of a perturbation are made one vector; a median is not moved by a "
@@ -48,11 +67,13 @@ class MapSettings(QPushButton):
     """Name of a field of `Query`, and its new value."""
     vectors_wanted = Signal()
     """The user wants to add vectors of their own."""
+    opened = Signal()
+    """The form is looked at: see what `batches` is to show."""
 
     def __init__(self) -> None:
         super().__init__()
         self.level = _choice("level", LEVELS)
-        self.align = _choice("align", ALIGNMENTS)
+        self.align = _choice("align", tuple((words, n) for n, words in ALIGNMENT_WORDS.items()))
         self.measure = _choice("metric", METRICS)  # "metric" is Qt's own
         self.average = _choice("average", AVERAGES)
         self.batch = _choice("batch", BATCHES)
@@ -62,6 +83,9 @@ class MapSettings(QPushButton):
             name="leave_out",
             text="leave out batches without enough controls",
             tooltip="Otherwise nothing is aligned if a batch has too few controls",
+        )
+        self.position = CheckBox(
+            name="position", text="subtract the effect of the position", tooltip=POSITION_TIP
         )
         self.all_doses = CheckBox(
             name="all_doses",
@@ -82,9 +106,11 @@ class MapSettings(QPushButton):
             self.average,
             self.measure,
         )
-        self._switches = (self.leave_out, self.all_doses)
+        self._switches = (self.position, self.leave_out, self.all_doses)
         self.form = Container(widgets=[*self._choices, *self._switches, self.add_vectors])
-        self.setMenu(form_menu(self.form.native, self))
+        self.batches = BatchPicture()
+        self.setMenu(form_menu(_stacked(self.form.native, self.batches), self))
+        self.menu().aboutToShow.connect(self.opened)
         for widget in (*self._choices, *self._switches):
             widget.changed.connect(lambda value, name=widget.name: self._on_change(name, value))
         self.add_vectors.changed.connect(self._on_add)
@@ -111,6 +137,11 @@ class MapSettings(QPushButton):
         """Offer these embeddings."""
         self._offer(self.embedding, names or [""])
 
+    @property
+    def is_open(self) -> bool:
+        """The form is on screen."""
+        return bool(self.menu().isVisible())
+
     def set_controls(self, names: list[str]) -> None:
         """Offer these treatments to align by."""
         self._offer(self.control, names)
@@ -125,7 +156,9 @@ class MapSettings(QPushButton):
                 if not isinstance(widget, ComboBox) or value in widget.choices:
                     widget.value = value
         align = "not aligned" if query.align == "none" else query.align
-        words = [f"by {query.level}", align, "" if query.metric == "cosine" else query.metric]
+        position = "position subtracted" if query.position else ""
+        metric = "" if query.metric == "cosine" else query.metric
+        words = [f"by {query.level}", align, position, metric]
         if len(self.embedding.choices) > 1:
             words.insert(0, query.embedding or embedding)
         self.setText(", ".join(filter(None, words)))
@@ -144,7 +177,16 @@ class MapSettings(QPushButton):
         self.vectors_wanted.emit()
 
 
-def _choice(name: str, choices: tuple[str, ...]) -> ComboBox:
+def _stacked(*widgets: QWidget) -> QWidget:
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return holder
+
+
+def _choice(name: str, choices: tuple[Any, ...]) -> ComboBox:
     return ComboBox(name=name, choices=choices, tooltip=_TIPS[name])
 
 

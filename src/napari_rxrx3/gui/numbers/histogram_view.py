@@ -27,7 +27,7 @@ _HOW = (
     "the height is the square root of the share of the pixels, so that rare bright ones are seen. "
     "The number says how many times as bright the wells are on average; it is bold where that is "
     f"more than {N_SD} standard deviations of the controls away from them. Of large images the "
-    "first 240 rows are measured."
+    "first rows are measured at first, and then the whole of them."
 )
 
 

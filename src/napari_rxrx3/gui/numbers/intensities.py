@@ -15,7 +15,6 @@ from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.data.images.tiles import prefix_or_plane
 from napari_rxrx3.gui.strips.choices import without_controls
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
@@ -30,7 +29,7 @@ __all__ = ["ControlLevels", "Intensities", "IntensityRequest", "asked_of", "comp
 
 _MOST_CONTROLS = 8
 _MOST_WELLS = 24
-_PLATES_KEPT = 4
+_PLATES_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,26 @@ class IntensityRequest:
 
 @dataclass(frozen=True)
 class Intensities:
-    """Of each stain the comparison, or None; `note` says what was compared with what."""
+    """Of each stain the comparison, or None; `note` says what was compared with what.
+
+    `is_whole` is False if only the first rows of large images were measured.
+    """
 
     stains: tuple[StainHistogram | None, ...]
     note: str
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The levels of some wells together, stain by stain, None if none can be read."""
+
+    stains: tuple[Levels | None, ...]
+    is_whole: bool
+
+    @property
+    def n_wells(self) -> int:
+        return max((len(levels.means) for levels in self.stains if levels is not None), default=0)
 
 
 def asked_of(session: Session) -> IntensityRequest | str:
@@ -92,51 +107,69 @@ class ControlLevels:
         self._kept = LruCache(_PLATES_KEPT, one)
 
     def of(
-        self, dataset: Dataset, controls: tuple[str, ...], progress: Progress
-    ) -> list[Levels | None]:
-        """Of each stain the levels of all controls, None if none can be read."""
-        key = dataset, controls, dataset.images.stamps.n_changed
+        self, dataset: Dataset, controls: tuple[str, ...], whole: bool, progress: Progress
+    ) -> _Measured:
+        key = dataset, controls, whole, dataset.images.stamps.n_changed
 
-        def read() -> list[Levels | None]:
-            return _levels_by_stain(dataset, controls, progress)
+        def read() -> _Measured:
+            return _measured(dataset, controls, whole, progress)
 
         return self._kept.get(key, read, shares_failure=False)
 
 
 def compare_intensities(
-    dataset: Dataset, asked: IntensityRequest, kept: ControlLevels, progress: Progress
+    dataset: Dataset,
+    asked: IntensityRequest,
+    kept: ControlLevels,
+    progress: Progress,
+    *,
+    whole: bool = True,
 ) -> Intensities:
     """Read the wells and the controls and compare them, stain by stain.
 
-    Of large images, their first rows are read. What cannot be read is left out, and counted.
+    What cannot be read is left out, and counted.
+
+    Parameters
+    ----------
+    whole : bool
+        False: of large images only measure the first rows, where these are had sooner.
     """
-    treated = _levels_by_stain(dataset, asked.treated, progress)
-    controls = kept.of(dataset, asked.controls, progress)
+    from napari_rxrx3.data.images.previews import PREFIX_ROWS  # loads codecs
+
+    treated = _measured(dataset, asked.treated, whole, progress)
+    controls = kept.of(dataset, asked.controls, whole, progress)
     stains = tuple(
         histogram(a, b) if a is not None and b is not None else None
-        for a, b in zip(treated, controls, strict=True)
+        for a, b in zip(treated.stains, controls.stains, strict=True)
     )
-    n_treated = max((len(levels.means) for levels in treated if levels is not None), default=0)
-    n_controls = max((len(levels.means) for levels in controls if levels is not None), default=0)
-    if not n_treated or not n_controls:
-        unread = ", ".join(asked.treated) if not n_treated else f"the controls of {asked.plate}"
-        return Intensities(stains, f"The images of {unread} cannot be read.")
+    if not treated.n_wells or not controls.n_wells:
+        none = ", ".join(asked.treated) if not treated.n_wells else f"the controls of {asked.plate}"
+        return Intensities(stains, f"The images of {none} cannot be read.")
     alone = len(asked.treated) == 1
-    name = str(dataset.row(asked.treated[0])["address"]) if alone else count(n_treated, "well")
-    return Intensities(stains, f"{name} against {count(n_controls, 'control')} of {asked.plate}")
+    name = (
+        str(dataset.row(asked.treated[0])["address"]) if alone else count(treated.n_wells, "well")
+    )
+    note = f"{name} against {count(controls.n_wells, 'control')} of {asked.plate}"
+    if treated.is_whole and controls.is_whole:
+        return Intensities(stains, note)
+    return Intensities(stains, f"First {PREFIX_ROWS} rows: {note}", is_whole=False)
 
 
-def _levels_by_stain(
-    dataset: Dataset, wells: Sequence[str], progress: Progress
-) -> list[Levels | None]:
+def _measured(dataset: Dataset, wells: Sequence[str], whole: bool, progress: Progress) -> _Measured:
     found: list[Levels | None] = []
+    is_whole = True
     for channel in range(1, N_CHANNELS + 1):
         levels = []
         for well in wells:
             progress(channel, N_CHANNELS, "")
             try:
-                levels.append(Levels.of(prefix_or_plane(dataset, well, channel)))
+                rows = None if whole else dataset.prefix(well, channel)
+                is_whole &= rows is None
+                if rows is None:
+                    levels.append(Levels.counted(dataset.counts(well, channel)))
+                else:
+                    levels.append(Levels.of(rows))
             except RxRx3Error:
                 continue  # the canvas and the map say which, and why
         found.append(Levels.together(levels) if levels else None)
-    return found
+    return _Measured(tuple(found), is_whole)

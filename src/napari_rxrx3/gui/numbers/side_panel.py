@@ -241,11 +241,22 @@ class SidePanel(QWidget):
         if dataset is None or isinstance(asked, str):
             return
 
-        def work(progress: Progress) -> Intensities:
-            return compare_intensities(dataset, asked, levels, progress)
+        self._measure_how(dataset, asked, levels, whole=False)
 
-        show, say = self.histograms.set_intensities, self.histograms.say
-        self._tasks.run(_TASK, work, show, say)
+    def _measure_how(
+        self, dataset: Dataset, asked: IntensityRequest, levels: ControlLevels, whole: bool
+    ) -> None:
+        """Show what the first rows of large images say, and then what all of them do."""
+
+        def work(progress: Progress) -> Intensities:
+            return compare_intensities(dataset, asked, levels, progress, whole=whole)
+
+        def show(found: Intensities) -> None:
+            self.histograms.set_intensities(found)
+            if not found.is_whole:
+                self._measure_how(dataset, asked, levels, whole=True)
+
+        self._tasks.run(_TASK, work, show, self.histograms.say)
 
 
 def _button(word: str) -> QPushButton:

@@ -20,7 +20,7 @@ __all__ = [
     "DOUBTS",
     "Judge",
     "doubts_of_scores",
-    "doubts_of_size",
+    "doubts_of_wells",
     "in_order",
     "with_doubts_of_scores",
 ]
@@ -31,8 +31,10 @@ Progress = Callable[[int, int, str], None]
 DOUBTS = {
     "same plate": "All wells of both are on one and the same plate, so that what the plate does "
     "to its wells could be all that they have in common.",
-    "same position": "All wells of both are at the same position of their plates, so that the "
-    "place on the plate could be all that they have in common.",
+    "same position": "Most wells of both are at positions that both have on their plates, so that "
+    "the place on the plate could be all that they have in common.",
+    "edge": "Most of its wells are in the two outermost rows or columns that the screen uses, "
+    "where cells grow differently whatever they receive.",
     "one experiment": "All wells of both are from one experiment: nothing shows that the likeness "
     "would be seen again.",
     "few wells": "It is the average of fewer than three wells.",
@@ -47,6 +49,7 @@ DOUBTS = {
 
 LEVEL_OF_DOUBT = 0.05
 _FEW_WELLS = 3
+_MOST = 0.5
 
 
 class Judge:
@@ -126,7 +129,7 @@ class Judge:
         for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
             shared = _Where(self._map, row).shared_with(mine)
             also = ("only unaligned",) if is_artifact else ()
-            flags.append(in_order([*shared, *doubts_of_size(self._map, row), *also]))
+            flags.append(in_order([*shared, *doubts_of_wells(self._map, row), *also]))
         return flags
 
     def _only_unaligned(self, asked: NeighborSearch, found: Array, p: Array) -> Array:
@@ -172,20 +175,36 @@ class _Where:
     def __init__(self, phenomap: Entries, row: int) -> None:
         wells = np.searchsorted(phenomap.space.positions, phenomap.positions_of(row))
         self.plates = np.unique(phenomap.space.plate[wells])
-        self.places = np.unique(phenomap.space.place[wells])
+        self.places, counts = np.unique(phenomap.space.place[wells], return_counts=True)
+        self._shares = counts / counts.sum()
         self.experiments = np.unique(phenomap.space.experiment[wells])
 
     def shared_with(self, other: _Where) -> list[str]:
         same = {
             "same plate": np.array_equal(self.plates, other.plates) and len(self.plates) == 1,
-            "same position": np.array_equal(self.places, other.places) and len(self.places) == 1,
+            "same position": min(self._share_at(other), other._share_at(self)) > _MOST,
             "one experiment": np.array_equal(self.experiments, other.experiments)
             and len(self.experiments) == 1,
         }
         return [name for name, holds in same.items() if holds]
 
+    def _share_at(self, other: _Where) -> float:
+        """Share of the wells that are where the other has some."""
+        return float(self._shares[np.isin(self.places, other.places)].sum())
 
-def doubts_of_size(entries: Entries, row: int) -> tuple[str, ...]:
+
+def doubts_of_wells(entries: Entries, row: int) -> tuple[str, ...]:
+    """Reasons to doubt an entry for its wells, whatever it is compared with."""
+    return (*_doubts_of_place(entries, row), *_doubts_of_size(entries, row))
+
+
+def _doubts_of_place(entries: Entries, row: int) -> tuple[str, ...]:
+    wells = np.searchsorted(entries.space.positions, entries.positions_of(row))
+    is_at_edge = entries.space.layout.is_edge(entries.space.place[wells])
+    return ("edge",) if is_at_edge.mean() > _MOST else ()
+
+
+def _doubts_of_size(entries: Entries, row: int) -> tuple[str, ...]:
     """Reasons to doubt an entry for its number of wells, whatever it is compared with."""
     is_doubtful = entries.n_wells[row] < _FEW_WELLS and entries.level != "well"
     return ("few wells",) if is_doubtful else ()
