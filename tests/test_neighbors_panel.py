@@ -426,7 +426,7 @@ def test_the_position_is_subtracted_on_request(window: Window, data: Any) -> Non
     assert window.session.query.position
     assert "position subtracted" in window.neighbors.panel.question.settings.text()
     assert keys(window) == expected(data, "PLK1", position=True).index.tolist()
-    assert table_of(window.neighbors.panel.to_csv())[0]["position"] is True
+    assert table_of(window.neighbors.panel.candidates.to_csv())[0]["position"] is True
 
 
 def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: Any) -> None:
