@@ -9,6 +9,7 @@ from typing import IO
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
+from napari_rxrx3.data.files.archives import is_companion
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
@@ -91,7 +92,7 @@ def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]
             while (member := tar.next()) is not None:
                 if member.size > _MOST_BYTES:
                     raise ValueError(f"{member.name} claims to have {member.size} bytes")
-                if member.isfile() and not member.issparse():
+                if member.isfile() and not member.issparse() and not is_companion(member.name):
                     yield member
     except (tarfile.TarError, OSError, ValueError) as error:
         notes.append(f"{CUT_OFF} ({error})")
