@@ -58,7 +58,7 @@ __all__ = [
     "text_members",
 ]
 
-RULE = 2
+RULE = 3
 """Goes up when the same file is read as something else than before: what is kept is made anew."""
 
 
