@@ -11,7 +11,7 @@ import shlex
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.claims import chosen_revision, equal_files, once, other_revisions
 from napari_rxrx3.data.files.archives import (
     advice,
     content_of,
@@ -35,14 +36,13 @@ from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.files.tables import RULE, schema_columns, text_members
 from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
 from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import canonical, found_features, is_metadata
 
 __all__ = ["Contents", "discover", "kind_of_file", "next_step"]
 
 Progress = Callable[[int, int, str], None]
 
-_LOOKS = 2
-"""Goes up when the same file is found to be something else than before."""
 _MAX_DEPTH = 6
 _MAX_FILES = 50_000
 _HEAD = 4096
@@ -67,7 +67,8 @@ class Contents:
     """Paths of everything of use under a folder.
 
     `dimensions` holds those of the embeddings whose columns tell it, `packed` a sentence for each
-    archive that cannot be read in place: what it holds, and what to do.
+    archive that cannot be read in place: what it holds, and what to do. `notes` say which of
+    several files that claim to be one thing was taken.
     """
 
     metadata: list[str] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Contents:
     dimensions: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     packed: dict[str, str] = field(default_factory=dict)
+    notes: list[Problem] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -149,16 +151,44 @@ def _look_around(
     storage: Storage, folder: str, cache: DiskCache, progress: Progress | None
 ) -> Contents:
     contents = Contents()
-    files: list[Entry] = []
-    _walk(storage, folder, contents, files, 0)
-    known = KnownFiles(cache, storage, f"{folder}|{RULE}|{_LOOKS}")
+    walk = _Walk(storage, contents)
+    walk.into(folder, ())
+    files = walk.ended()
+    known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     for done, entry in enumerate(files):
         if progress is not None:
             progress(done, len(files), f"looking into {entry.path}")
         _sort_in(storage, entry, contents, known)
     known.save()
     _note_pieces([entry.path for entry in files], contents)
+    _leave_out_copies(storage, files, contents, cache)
     return contents
+
+
+def _leave_out_copies(
+    storage: Storage, files: Sequence[Entry], contents: Contents, cache: DiskCache
+) -> None:
+    """Take tables that hold the same bytes once."""
+
+    def is_known(one: Entry, other: Entry, find_out: Callable[[], bool]) -> bool:
+        name = "|".join(("same", one.path, one.stamp, other.path, other.stamp))
+        kept = cache.load("files", name)
+        if kept is not None and "same" in kept:
+            return bool(kept["same"].any())
+        found = find_out()
+        cache.save("files", name, {"same": np.array([found])})
+        return found
+
+    for paths in (contents.metadata, contents.embeddings):
+        listed = set(paths)
+        equal = equal_files(storage, (f for f in files if f.path in listed), is_known)
+        paths[:] = [path for path in paths if path not in equal]
+        contents.notes += [
+            Problem(
+                "copy", detail=f"{path} holds the same, byte for byte, as {other}, which is read"
+            )
+            for path, other in equal.items()
+        ]
 
 
 def _is_folder(storage: Storage, path: str) -> bool:
@@ -170,28 +200,69 @@ def _is_folder(storage: Storage, path: str) -> bool:
         raise DatasetNotFound(f"{path} cannot be read ({error}).") from error
 
 
-def _walk(
-    storage: Storage, folder: str, contents: Contents, files: list[Entry], depth: int
-) -> None:
-    """Note the folders of images, and list all other files."""
-    try:
-        entries = storage.children(folder)
-    except OSError as error:
-        contents.unreadable[folder] = error.strerror or str(error)
-        return
-    images = [e.name for e in entries if not e.is_folder and _is_image_file(e)]
-    if images:
-        contents.folders[folder] = images
-    images_seen = set(images)
-    for entry in entries:
-        if entry.is_folder:
-            if depth < _MAX_DEPTH:
-                _walk(storage, entry.path, contents, files, depth + 1)
-        elif entry.name not in images_seen:
-            if len(files) >= _MAX_FILES:
-                contents.unreadable[folder] = f"more than {_MAX_FILES} files; the rest was left out"
-                return
-            files.append(entry)
+class _Walk:
+    """Notes the folders of images and lists all other files, each once."""
+
+    def __init__(self, storage: Storage, contents: Contents) -> None:
+        self._storage, self._contents = storage, contents
+        self._files: list[Entry] = []
+        self._folders: list[Entry] = []
+
+    def into(self, folder: str, above: tuple[str, ...], same: str = "") -> None:
+        """List a folder and those below; `above` are what tells those that it lies in."""
+        try:
+            entries = self._storage.children(folder)
+            entries = self._without_revisions(folder, entries)
+        except OSError as error:
+            self._contents.unreadable[folder] = error.strerror or str(error)
+            return
+        images = [e.name for e in entries if not e.is_folder and _is_image_file(e)]
+        if images:
+            self._contents.folders[folder] = images
+            self._folders.append(Entry(folder, is_folder=True, same=same))
+        images_seen = set(images)
+        for entry in entries:
+            if entry.is_folder:
+                if len(above) < _MAX_DEPTH and (not entry.same or entry.same not in above):
+                    self.into(entry.path, (*above, entry.same), entry.same)
+            elif entry.name not in images_seen:
+                if len(self._files) >= _MAX_FILES:
+                    said = f"more than {_MAX_FILES} files; the rest was left out"
+                    self._contents.unreadable[folder] = said
+                    return
+                self._files.append(entry)
+
+    def ended(self) -> list[Entry]:
+        """All files but those in folders of images; whatever links lead to, once."""
+        kept = {entry.path for entry in once(self._folders)}
+        folders = self._contents.folders
+        self._contents.folders = {p: names for p, names in folders.items() if p in kept}
+        return once(self._files)
+
+    def _without_revisions(self, folder: str, entries: list[Entry]) -> list[Entry]:
+        """Of the cache of a hub, only the revision to read, and not what its links lead to."""
+        names = {entry.name for entry in entries if entry.is_folder}
+        if "snapshots" in names and names & {"blobs", "refs"}:
+            return [entry for entry in entries if entry.name not in ("blobs", "refs")]
+        chosen, why = chosen_revision(self._storage, folder, entries)
+        if chosen is None:
+            return entries
+        others = [entry for entry in entries if entry.is_folder]
+        if len(others) > 1:
+            files = {e.name: dict(_files_below(self._storage, e.path)) for e in others}
+            said = other_revisions(folder, chosen.name, why, files)
+            self._contents.notes += [Problem("other_revision", detail=text) for text in said]
+        return [chosen]
+
+
+def _files_below(storage: Storage, folder: str, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path of each file, in a folder and its folders, and what tells it from others."""
+    for entry in storage.children(folder):
+        name = f"{inside}{entry.name}"
+        if not entry.is_folder:
+            yield name, entry.same or entry.stamp
+        elif name.count("/") < _MAX_DEPTH:
+            yield from _files_below(storage, entry.path, f"{name}/")
 
 
 def _take_sisters(storage: Storage, path: str, image: ImageName, contents: Contents) -> None:

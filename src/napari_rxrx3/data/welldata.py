@@ -55,6 +55,7 @@ class WellData(WellImages):
         self._problems += [
             Problem("packed_file", detail=said.rstrip(".")) for said in contents.packed.values()
         ]
+        self._problems += contents.notes
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
