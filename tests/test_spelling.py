@@ -228,3 +228,13 @@ def test_what_is_a_guess_is_listed(
     assert (pd.isna(row[column]) and value is None) or row[column] == value
     for word in (said, column, "metadata.csv, line 3", *words):
         assert word in details[0]
+
+
+@pytest.mark.parametrize(("said", "n_listed"), [(["0,25", "2,5", "10"], 1), (["0.25", "2.5"], 0)])
+def test_decimal_commas_are_listed(tmp_path: Path, said: list[str], n_listed: int) -> None:
+    rows = [f"compound-001_1_B{i + 2:02d};DrugA;{dose}" for i, dose in enumerate(said)]
+    text = "\n".join(["well_id;treatment;concentration", *rows, ""])
+    b.write(tmp_path / "metadata.csv", text.encode())
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells["concentration"].iloc[:2].tolist() == [0.25, 2.5]
+    assert [problem.kind for problem in data.problems] == ["interpreted"] * n_listed

@@ -159,6 +159,7 @@ def _member(archive: zipfile.ZipFile, suits: Callable[[Sequence[str]], bool] | N
 
 class _ParquetTable:
     row_word = "row"
+    decimal = "."
 
     def __init__(self, name: str, file: pq.ParquetFile) -> None:
         self.name = name

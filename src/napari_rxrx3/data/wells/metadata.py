@@ -102,10 +102,13 @@ def read_metadata(
             if progress is not None:
                 progress(*table.done(), f"reading metadata: {path}")
             parts.add(wanted, block, table.row_word)
-        notes = table.notes
+        notes, decimal = table.notes, table.decimal
     if progress is not None:
         progress(0, 0, "telling controls, guides and compounds apart")
     wells, problems = parts.joined()
+    if decimal == "," and "concentration" in wanted:
+        what = "commas in its numbers are read as decimal marks: 0,25 as 0.25"
+        problems.append(Problem("interpreted", detail=f"{path}: {what}"))
     problems += [Problem("malformed_row", detail=f"{path}: {note}") for note in notes]
     if not len(wells) and not problems:
         raise MetadataError(f"{path} cannot be read (it has names of columns and no row).")
