@@ -125,16 +125,18 @@ def equal_files(
     entries: Iterable[Entry],
     is_known: Callable[[Entry, Entry, Callable[[], bool]], bool],
 ) -> dict[str, str]:
-    """Files of a local disk that hold the same bytes as another one, by their paths, and that one.
+    """Copies, by their names, on a local disk that hold the same bytes as another file, and that.
 
-    One file a plate is as large as its sisters are, and not looked at. `is_known` remembers
-    whether two files are equal, and finds it out if it does not know yet.
+    What is called otherwise is left: somebody may have chosen it by its name. One file a plate is
+    as large as its sisters are, and not looked at. `is_known` remembers whether two files are
+    equal, and finds it out if it does not know yet.
     """
     groups: dict[object, list[Entry]] = {}
     for entry in entries if storage.is_local else ():
         if entry.stamp:
-            size = entry.stamp.split("|")[0]
-            groups.setdefault((size, _plate(posixpath.dirname(entry.path))), []).append(entry)
+            size, (stem, *ending) = entry.stamp.split("|")[0], entry.name.split(".")
+            key = size, name_without_copy(stem), *ending, _plate(posixpath.dirname(entry.path))
+            groups.setdefault(key, []).append(entry)
     equal: dict[str, str] = {}
     for group in groups.values():
         originals: list[Entry] = []

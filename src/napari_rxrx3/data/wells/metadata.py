@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import canonical, is_metadata
 from napari_rxrx3.data.wells.readings import (
+    MAY_BE_OTHERS,
     dose_in,
     is_mass,
     is_spoiled_gene,
@@ -200,20 +201,17 @@ class _Parts:
         """Write what says where and what a well is as RxRx3 does; note what is a guess."""
         frame["well_id"] = _normal_ids(frame["well_id"])
         for name, make in _NORMAL.items():
-            codes, unique = pd.factorize(frame[name])
-            made = {text: new for text in unique if (new := make(text)) != text}
-            if not made:
-                continue
-            for code, text in enumerate(unique):
-                if text in made and (name != "address" or not text[0].isalpha()):
-                    rows = np.flatnonzero(codes == code)
-                    self._note_made(name, text, made[text], lines[rows[0]], len(rows))
-            texts = np.array([*(made.get(text, text) for text in unique), np.nan], dtype=object)
-            frame[name] = pd.Series(texts[codes], index=frame.index, dtype="str")
-        codes, unique = pd.factorize(frame["gene"])
-        for code, text in enumerate(unique):
+            column = None
+            for text, rows in _rows_by_text(frame[name], MAY_BE_OTHERS.get(name)):
+                if (made := make(text)) != text:
+                    column = frame[name].array.copy() if column is None else column
+                    column[rows] = made
+                    if name != "address" or not text[0].isalpha():
+                        self._note_made(name, text, made, lines[rows[0]], len(rows))
+            if column is not None:
+                frame[name] = column
+        for text, rows in _rows_by_text(frame["gene"], MAY_BE_OTHERS["gene"]):
             if is_spoiled_gene(text):
-                rows = np.flatnonzero(codes == code)
                 what = "left as it is: a spreadsheet makes that of the names of some genes"
                 self._note_made("gene", text, what, lines[rows[0]], len(rows))
 
@@ -257,6 +255,19 @@ _NORMAL: dict[str, Callable[[str], str]] = {
     "perturbation_type": partial(word_in, "perturbation_type"),
     "treatment": partial(word_in, "treatment"),
 }
+
+
+def _rows_by_text(column: pd.Series, pattern: str | None) -> Iterator[tuple[str, Array]]:
+    """Yield each distinct text, of those that match a pattern, and the rows that say it."""
+    rows = np.arange(len(column))
+    if pattern is not None:
+        found = pc.match_substring_regex(pa.array(column.array, pa.large_string()), pattern)
+        rows = np.flatnonzero(pc.fill_null(found, False).to_numpy(zero_copy_only=False))
+    codes, unique = pd.factorize(column.array[rows])
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(unique) + 1))
+    for code, text in enumerate(unique):
+        yield str(text), rows[order[ends[code] : ends[code + 1]]]
 
 
 def _normal_ids(ids: pd.Series) -> pd.Series:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.spelling import NORMAL_WELL_ID, normal_well_id
 from napari_rxrx3.data.files.cells import as_number
 
-__all__ = ["dose_in", "is_mass", "is_spoiled_gene", "normal_ids", "word_in"]
+__all__ = ["MAY_BE_OTHERS", "dose_in", "is_mass", "is_spoiled_gene", "normal_ids", "word_in"]
 
 _UM_OF = {"pm": 1e-6, "nm": 1e-3, "um": 1.0, "\u00b5m": 1.0, "\u03bcm": 1.0}
 _LARGE_UNITS = {"mM": 1e3, "M": 1e6}
@@ -21,9 +21,9 @@ _WITH_UNIT = re.compile(
 _GUESSED_THOUSAND = re.compile(r"\D*[1-9]\d{0,2}[.,]\d{3}\Z")
 _MASS = re.compile(r"\d\s*(?:[pn\u00b5\u03bcumk]?g\s*/\s*[\u00b5\u03bcum]?l|%)", re.IGNORECASE)
 
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|mrz|mai|okt|dez"
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mrz|mai|okt|dez)t?"
 _SPOILED = re.compile(
-    rf"(?:\d{{1,2}}[-./ ](?:{_MONTHS})\.?|(?:{_MONTHS})[-./ ]\d{{1,4}}|\d{{4}}-\d\d-\d\d.*"
+    rf"(?:\d{{1,2}}[-./ ]{_MONTH}\.?|{_MONTH}[-./ ]\d{{1,4}}|\d{{4}}-\d\d-\d\d.*"
     r"|\d+(?:[.,]\d+)?e\+?\d\d)\Z",
     re.IGNORECASE,
 )
@@ -37,6 +37,9 @@ _SPELLINGS = {
     "cmpd": "compound",
     "smallmolecule": "compound",
 } | dict.fromkeys(("crisprko", "crisprcas9", "sgrna", "guide", "knockout"), "crispr")
+
+MAY_BE_OTHERS = {"treatment": r"(?i)controls?$", "gene": rf"(?i)^(?:[0-9]|{_MONTH}[-./ ])"}
+"""What to look at closely of a column that has a hundred thousand names."""
 
 
 def normal_ids(ids: pa.Array) -> pa.Array:
