@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 import builders as b
+import napari_rxrx3 as rx
+import screens as s
 from napari_rxrx3 import __version__
 from napari_rxrx3.cli import main
 
@@ -278,6 +280,44 @@ def test_a_kind_can_be_searched(plates: Path, capsys: pytest.CaptureFixture[str]
     assert compounds == ["Volasertib@2.5", "Bortezomib@2.5"]
     genes, _ = listed(plates, capsys, "PLK1", "--kind", "CRISPR")
     assert set(genes) == {"MTOR", "HCK", "TUBB", "COPG1", "EMPTY_control"}
+
+
+# --- scores --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def active(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A screen of twelve genes, two of which do something."""
+    effects = {gene: 8 * s.Wells(5).direction(gene) for gene in ("GENE002", "GENE007")}
+    screen = s.gene_screen(12, 3, plates=3, controls=10, effects=effects, seed=5)
+    return str(screen.write(tmp_path_factory.mktemp("active")))
+
+
+def test_scores_tell_what_is_active(active: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scores", active, "-k", "3"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "2 of 12 active at 5 %; 3 of 13 entries are listed."
+    first = [line.split()[0] for line in out.splitlines()[1:3]]
+    assert sorted(first) == ["GENE002", "GENE007"]
+
+
+def test_scores_are_given_whole_as_csv_and_as_json(
+    active: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scores", active, "--csv"]) == 0
+    said = capsys.readouterr()
+    table = pd.read_csv(io.StringIO(said.out), index_col="key")
+    assert "2 of 12 active at 5 %" in said.err
+    expected = rx.open_dataset(active).phenomap().scores
+    assert sorted(table.index) == sorted(expected.index)
+    for name in ("activity", "activity_p", "activity_q", "strength", "consistency"):
+        np.testing.assert_allclose(table[name].reindex(expected.index), expected[name])
+    assert main(["scores", active, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["n_active"], report["n_tested"], report["n_entries"]) == (2, 12, 13)
+    by_key = {row["key"]: row for row in report["scores"]}
+    assert by_key["GENE002"]["is_active"] is True
+    assert by_key["EMPTY_control"]["activity"] is None
 
 
 def test_vectors_can_be_a_file(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:

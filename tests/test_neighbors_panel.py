@@ -562,6 +562,7 @@ def test_a_click_on_a_heading_sorts_and_keeps_the_current_row(window: Window, da
 @pytest.mark.parametrize(
     ("order", "score", "p"),
     [
+        ("active", "activity", "activity_q"),
         ("strongest", "effect", "strength_p"),
         ("most consistent", "consistency", "consistency_p"),
     ],
@@ -576,7 +577,11 @@ def test_the_whole_map_is_listed_by_a_score(
     phenomap = data.phenomap()
     known = phenomap.scores.dropna(subset=score)
     known = known.assign(is_chance=~(known[p] <= 0.05), less=-known[score])
-    scores = known.sort_values(["is_chance", "less"], kind="stable")[score]
+    known["weaker"] = -known["effect"].fillna(-np.inf)
+    if order == "active":
+        known = known[known["is_active"]]
+        assert len(known)
+    scores = known.sort_values(["is_chance", "less", "weaker"], kind="stable")[score]
     assert keys(window) == scores.index.tolist()
     assert "PLK1" in keys(window)[:3]
     assert column(window, VALUE) == [f"{value:.2f}" for value in scores]
@@ -723,7 +728,7 @@ def test_no_file_chosen_changes_nothing(window: Window, monkeypatch: pytest.Monk
 # --- the card --------------------------------------------------------------------------------
 
 
-LABELS = ("strength", "distance from controls", "consistency", "guide agreement")
+LABELS = ("activity", "strength", "distance from controls", "consistency", "guide agreement")
 
 
 def numbers(window: Window) -> dict[str, str]:
@@ -736,16 +741,22 @@ def numbers(window: Window) -> dict[str, str]:
 
 def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: Any) -> None:
     click(window, "ODD_guide_1")
-    scores = data.phenomap().scores.loc["ODD"]
+    all_scores = data.phenomap().scores
+    scores = all_scores.loc["ODD"]
     assert scores["odd_guide"] == "ODD_guide_4"
+    n_active, n_tested = all_scores["is_active"].sum(), all_scores["activity_q"].notna().sum()
+    assert n_active > 1
     assert numbers(window) == {
+        "activity": f"{scores['activity']:.2f}",
         "strength": f"{scores['strength']:.2f}",
         "distance from controls": f"{scores['strength_cosine']:.2g}",
         "consistency": f"{scores['consistency']:.2f}",
         "guide agreement": f"{scores['agreement']:.2f}, not 4",
     }
     card = window.explorer.numbers.card
-    assert "The odd one out: ODD_guide_4." in plain(card.numbers[3].toolTip())
+    assert card.of_map.text() == f"{n_active} of {n_tested} active at 5 %"
+    assert "It is active: q " in plain(card.numbers[0].toolTip())
+    assert "The odd one out: ODD_guide_4." in plain(card.numbers[4].toolTip())
     assert card.head.text() == "ODD gene, 16 wells, pca-centerscale"
     assert not card.doubts.isVisible()
 
@@ -760,7 +771,7 @@ def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) ->
     assert card.doubts.text() == ", ".join(flags)
     assert plain(card.doubts.toolTip()) == "\n".join(f"{flag}: {DOUBTS[flag]}" for flag in flags)
     click(window, "LONE2_guide_1")
-    assert numbers(window)["consistency"] == "–"
+    assert numbers(window)["consistency"] == numbers(window)["activity"] == "–"
     assert "guide agreement" not in numbers(window)
 
 

@@ -6,12 +6,7 @@ are part of this repository. Without a network these tests are skipped.
 
 from __future__ import annotations
 
-import importlib
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,12 +17,12 @@ from sklearn.utils import Bunch
 
 import builders as b
 import napari_rxrx3 as rx
+from fetched import fetch, imported
 from napari_rxrx3.maps.align import align_vectors
 from napari_rxrx3.maps.benchmark.known import read_pairs
 from napari_rxrx3.maps.benchmark.recall import benchmark_rows, pair_recall, pair_recalls
 
 PACKAGE = "efaar_benchmarking==1.0"
-PIP = ("install", "--no-deps", "--only-binary", ":all:", "--quiet", "--target")
 NEVER_USED = {"scvi.model": "SCVI", "geomloss": "SamplesLoss", "torch": "from_numpy"}
 """What the package imports at its top, gigabytes of it, for functions that no test calls."""
 
@@ -41,20 +36,7 @@ ALIGNMENTS = ("centerscale", "pca-centerscale", "tvn")
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fetch the package alone, none of what it depends on, into a folder of its own."""
-    folder = tmp_path_factory.mktemp("reference")
-    installers = [[sys.executable, "-m", "pip"]]
-    installers += [[tool] for tool in ("pip", "pip3") if shutil.which(tool)]
-    installers += [["uv", "pip"]] if shutil.which("uv") else []
-    for installer in installers:
-        command = [*installer, *PIP, str(folder), PACKAGE]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=120, check=False)
-        except subprocess.TimeoutExpired:
-            continue
-        if done.returncode == 0 and (folder / "efaar_benchmarking").is_dir():
-            return folder
-    pytest.skip("the reference package cannot be downloaded")
+    return fetch(tmp_path_factory.mktemp("reference"), PACKAGE)
 
 
 @pytest.fixture(scope="session")
@@ -64,24 +46,12 @@ def annotations(package: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def efaar(package: Path) -> Any:
-    return imported(package, "efaar_benchmarking.efaar")
+    return imported(package, "efaar_benchmarking.efaar", NEVER_USED)
 
 
 @pytest.fixture(scope="session")
 def benchmarking(package: Path) -> Any:
-    return imported(package, "efaar_benchmarking.benchmarking")
-
-
-def imported(package: Path, name: str) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(package)
-        for module, content in NEVER_USED.items():
-            stub = ModuleType(module)
-            setattr(stub, content, None)
-            patch.setitem(sys.modules, module, stub)
-        patch.setitem(sys.modules, "scvi", ModuleType("scvi"))
-        # the stubs go at once: other packages look into what is loaded
-        return importlib.import_module(name)
+    return imported(package, "efaar_benchmarking.benchmarking", NEVER_USED)
 
 
 # --- a screen with batches ---------------------------------------------------------------------

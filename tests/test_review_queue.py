@@ -12,6 +12,7 @@ import pytest
 
 import builders as b
 import napari_rxrx3 as rx
+import screens as s
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.wells.search import SearchIndex
@@ -230,6 +231,16 @@ def test_the_perturbations_with_the_largest_score(
     assert wells(queue)[0] == typical
     other = queue_by_score(dataset, phenomap, order, "genes", k=1, experiment="gene-002")
     assert wells(other)[0].startswith("gene-002_1_B")
+
+
+def test_a_queue_of_the_active_ones_holds_no_others(tmp_path: Path) -> None:
+    screen = s.Wells(3)
+    effects = {gene: 6 * screen.direction(gene) for gene in ("GENE001", "GENE004")}
+    screen = s.gene_screen(8, 3, plates=3, controls=10, effects=effects, seed=3)
+    dataset = screen.open(tmp_path)
+    queue = queue_by_score(dataset, dataset.phenomap(), "active", k=50)
+    assert {item.label for item in queue.items} == {"GENE001", "GENE004"}
+    assert queue.title == "active 2 perturbations"
 
 
 def test_without_images_the_strongest_are_reviewed_all_the_same(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist, pdist
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.maps.evidence import activity as activity_module
 from napari_rxrx3.maps.evidence import guides as guides_module
 from napari_rxrx3.maps.evidence import permutation
 from napari_rxrx3.maps.evidence import scores as scores_module
@@ -35,6 +36,10 @@ COLUMNS = [
     "agreement",
     "agreement_p",
     "odd_guide",
+    "activity",
+    "activity_p",
+    "activity_q",
+    "is_active",
 ]
 ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn")
 
@@ -353,7 +358,7 @@ def test_every_long_loop_reports_and_can_be_stopped(
     new_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With blocks of a few wells, as many reports come as blocks; each of them may stop."""
-    for module in (scores_module, permutation, guides_module):
+    for module in (scores_module, permutation, guides_module, activity_module):
         monkeypatch.setattr(module, "_BLOCK", 16)
     m = s.gene_screen(6, plates=1).open(new_folder("reported")).phenomap()
     reports: list[str] = []
@@ -368,6 +373,8 @@ def test_every_long_loop_reports_and_can_be_stopped(
         ("fitting the alignment to", 1),
         ("testing the strength of", len(m.labels) // 8),
         ("averaging", n_blocks // 2),
+        ("measuring how far wells", n_blocks),
+        ("looking for active ones", len(m.labels) - 1),
     ):
         n = sum(count for text, count in n_of.items() if text.startswith(begin))
         assert n >= at_least, (begin, n_of)

@@ -12,7 +12,7 @@ from benchmarks.calibration.page import write_page
 from benchmarks.calibration.part import Part
 from benchmarks.settings import ROOT
 
-PARTS = ("lists", "position")
+PARTS = ("lists", "activity", "position")
 """Modules of this package; each has `measure(seeds)`, which answers a list of `Part`."""
 
 

@@ -37,6 +37,7 @@ KINDS_IN_WORDS = {"all": "all kinds", "genes": "genes", "compounds": "compounds"
 """What a list may be narrowed to: keys of `napari_rxrx3.maps.neighbors.KINDS`."""
 
 SCORES_IN_WORDS = {
+    "activity": "activity",
     "effect": "strength",
     "strength_cosine": "distance from controls",
     "consistency": "consistency",

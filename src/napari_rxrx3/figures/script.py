@@ -16,7 +16,7 @@ from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 __all__ = ["python_script"]
 
-_SCORE_ORDERS = {"strongest": "effect", "most consistent": "consistency"}
+_SCORE_ORDERS = {"active": "activity", "strongest": "effect", "most consistent": "consistency"}
 
 
 def python_script(record: ViewRecord) -> str:
@@ -137,7 +137,8 @@ def _neighbors(record: ViewRecord) -> str:
     kind = NEIGHBOR_KINDS[query.kind]
     if query.order in _SCORE_ORDERS:
         score = _SCORE_ORDERS[query.order]
-        lines.append(f"scores = phenomap.scores.sort_values({score!r}, ascending=False)")
+        which = ".query('is_active')" if query.order == "active" else ""
+        lines.append(f"scores = phenomap.scores{which}.sort_values({score!r}, ascending=False)")
         return "\n".join(lines)
     named = {"opposite": ["opposite=True"], "across experiments": ["across=True"]}
     asked = [*named.get(query.order, []), *([f"kind={kind!r}"] if kind else [])]

@@ -209,10 +209,13 @@ def queue_by_score(
 ) -> Queue:
     """Review the perturbations with the largest score, each by its most typical well.
 
+    Of order "active" are only those that are.
+
     Parameters
     ----------
     order, kind : str
-        "strongest" or "most consistent", and a key of `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`.
+        "active", "strongest" or "most consistent", and a key of
+        `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`.
     experiment : str, optional
         Wells of this one are preferred.
     progress : callable, optional

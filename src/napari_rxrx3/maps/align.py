@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,19 @@ class Alignment:
 
     def transform(self, vectors: Array, batch: Array) -> Array:
         """Align vectors (n, d) of the given batches (n,): (n, d'), in the vectors' precision."""
+        if self._moves_nothing:
+            return np.array(vectors, dtype=_precision(vectors))
         aligned = np.empty((len(vectors), self.center.shape[1]), dtype=_precision(vectors))
         # in blocks: a whole screen in double precision would not fit in memory
         for start in range(0, len(vectors), _BLOCK):
             part = slice(start, start + _BLOCK)
             aligned[part] = self._transformed(vectors[part], batch[part])
         return aligned
+
+    @cached_property
+    def _moves_nothing(self) -> bool:
+        is_turned = self.rotation is not None or self.root is not None
+        return not (is_turned or self.mean.any() or self.center.any() or (self.scale != 1).any())
 
     def _transformed(self, vectors: Array, batch: Array) -> Array:
         moved = vectors - self.mean

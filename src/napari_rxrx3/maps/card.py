@@ -18,6 +18,8 @@ from napari_rxrx3.core.words import (
 )
 
 if TYPE_CHECKING:  # the window needs the names below before any table
+    import pandas as pd
+
     from napari_rxrx3.data.welldata import WellData
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -57,6 +59,8 @@ class Card:
         Short name and sentence of each reason to doubt.
     is_scored : bool
         False while numbers and doubts are being computed.
+    of_map : Number, optional
+        How many of its map are active.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Card:
     numbers: tuple[Number, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
     is_scored: bool = True
+    of_map: Number | None = None
 
 
 def card_of(data: WellData, phenomap: PhenoMap, key: str, wells: np.ndarray) -> Card:
@@ -98,13 +103,15 @@ def scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
 
     phenomap.scores_at(np.zeros(1, int))  # makes what the plate map will look up
     doubts = tuple((name, DOUBTS[name]) for name in phenomap.doubts_of(key))
-    return replace(card, numbers=_numbers(phenomap, key), doubts=doubts, is_scored=True)
+    numbers, of_map = _numbers(phenomap, key), _of_map(phenomap)
+    return replace(card, numbers=numbers, of_map=of_map, doubts=doubts, is_scored=True)
 
 
 def summary_of(card: Card) -> str:
     """The card in one line: what it is, and its numbers as far as they are known."""
     numbers = [f"{number.label} {number.text}" for number in card.numbers if number.text]
-    return "   ".join(filter(None, [card.note, ", ".join(numbers)]))
+    of_map = card.of_map.text if card.of_map else ""
+    return "   ".join(filter(None, [card.note, ", ".join(numbers), of_map]))
 
 
 def _kind_words(kind: str, text: dict[str, str]) -> str:
@@ -119,6 +126,8 @@ def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
 
 
 def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
+    from napari_rxrx3.maps.evidence.activity import count_active
+
     scores = phenomap.scores.loc[key]
     strength = Number(
         "strength",
@@ -140,7 +149,8 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
-    numbers = [strength, raw, consistency]
+    n_tested = count_active(phenomap.scores)[1]
+    numbers = [_activity(scores, n_tested), strength, raw, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
@@ -152,6 +162,38 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         text = f"{agreement}, not {number}" if number else agreement
         numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
     return tuple(numbers)
+
+
+def _activity(scores: pd.Series, n_tested: int) -> Number:
+    """Whether it is active."""
+    value, p, q = scores["activity"], scores["activity_p"], scores["activity_q"]
+    text = "" if isnan(value) else f"{value:.2f}" + ("" if scores["is_active"] else " (chance)")
+    tip = (
+        "How reliably its wells are told from the controls of their own plates: 1 if each looks "
+        "more like its other wells than like any control, 0 if as often as by chance. "
+    )
+    if isnan(q):
+        tip += "It takes two wells on plates with controls."
+    else:
+        tip += f"Of swaps of its wells with controls {100 * p:.2g} % give as much, which is p. "
+        verdict = "It is active" if scores["is_active"] else "It does not count as active"
+        tip += f"{verdict}: q {q:.2g}, among the {n_tested:,} of this map that could be tested."
+    return Number(SCORES_IN_WORDS["activity"], text, tip)
+
+
+def _of_map(phenomap: PhenoMap) -> Number | None:
+    """How many of a map are active, if any could be tested."""
+    from napari_rxrx3.maps.evidence.activity import count_active
+
+    n_active, n_tested = count_active(phenomap.scores)
+    if not n_tested:
+        return None
+    return Number(
+        "in this map",
+        f"{n_active:,} of {n_tested:,} active at 5 %",
+        f"Of the {n_tested:,} perturbations of this map that could be tested {n_active:,} differ "
+        "from the controls of their plates. One in twenty of these may do so by chance.",
+    )
 
 
 def _with_p(value: float, p: float) -> str:

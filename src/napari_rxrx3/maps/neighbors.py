@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the window needs the names below before any table
 __all__ = ["Neighbor", "judge_neighbors", "list_neighbors", "score_neighbors"]
 
 _SCORE_OF_ORDER = {
+    "active": ("activity", "activity_q"),
     "strongest": ("effect", "strength_p"),
     "most consistent": ("consistency", "consistency_p"),
 }
@@ -206,7 +207,10 @@ def _n_of_family(phenomap: PhenoMap, searched: Array, rows: Array) -> Array:
 
 
 def _by_score(phenomap: PhenoMap, query: Query, progress: Progress | None) -> tuple[Array, Array]:
-    """Rows of the entries with the largest score, and it; what may be chance comes last."""
+    """Rows of the entries with the largest score, and it.
+
+    What may be chance comes last; of the active ones it is left out.
+    """
     from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
 
     score, p_value = _SCORE_OF_ORDER[query.order]
@@ -218,5 +222,8 @@ def _by_score(phenomap: PhenoMap, query: Query, progress: Progress | None) -> tu
         of_kind = np.array(phenomap.labels["perturbation_type"] == kind, dtype=bool)
     rows = np.flatnonzero(of_kind & ~np.isnan(values))
     is_chance = ~(scores[p_value].to_numpy()[rows] <= LEVEL_OF_DOUBT)
-    rows = rows[np.lexsort((-values[rows], is_chance))][: query.k]
+    if query.order == "active":
+        rows, is_chance = rows[~is_chance], is_chance[~is_chance]
+    effect = np.nan_to_num(scores["effect"].to_numpy()[rows], nan=-np.inf)  # among equals
+    rows = rows[np.lexsort((-effect, -values[rows], is_chance))][: query.k]
     return rows, values[rows]

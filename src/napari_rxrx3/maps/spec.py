@@ -35,6 +35,11 @@ NEIGHBOR_ORDERS = {
         "The most alike across experiments, where the two share no controls",
     ),
     "opposite": ("most unlike", "The perturbations that look least like it"),
+    "active": (
+        "active",
+        "Of the whole map those that do something: their wells differ from the controls of their "
+        "plates, and all in one way (at most 5 % of them by chance)",
+    ),
     "strongest": ("strongest", "Of the whole map those with the strongest effect"),
     "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
 }

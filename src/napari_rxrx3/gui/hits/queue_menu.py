@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
 __all__ = ["QueueMenu"]
 
 _TASK = "queue"
-_SCORES = ("strongest", "most consistent")
+_SCORES = ("active", "strongest", "most consistent")
 _FILES = "Tables and lists (*.csv *.tsv *.txt);;All files (*)"
 _AT_MOST = 100
 _MOST = 20_000
@@ -151,7 +151,7 @@ class QueueMenu(QMenu):
         menu.addAction(_row(menu, "at most", at_most))
         for kind, words in KINDS_IN_WORDS.items():
             action = menu.addAction(words.capitalize())
-            action.setToolTip(f"The {order}, each by its most typical well")
+            action.setToolTip(f"The {order} ones, each by its most typical well")
             action.triggered.connect(partial(self._use_score, order, kind, at_most))
         return menu
 

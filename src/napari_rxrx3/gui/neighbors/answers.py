@@ -93,6 +93,8 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
 def _why_empty(order: str, key: str) -> str:
     if order == "across experiments":
         return f"{key} and the others are in no two experiments that could be compared across."
+    if order == "active":
+        return "Nothing in this map is active: no wells differ from their controls for certain."
     if order in ("similar", "opposite"):
         return ""
     return f"No entry of this map can be ordered by {order}: too few wells each."

@@ -64,6 +64,7 @@ class PerturbationCard(QWidget):
         for button, link in zip_longest(self.links, links):
             button.set_link(link)
         self._show_numbers()
+        self._show_of_map(shown.of_map)
         self._show_doubts(shown.doubts)
         self._show_molecule(plain_smiles(shown.smiles))
         self._body.setVisible(card is not None)
@@ -74,6 +75,7 @@ class PerturbationCard(QWidget):
         self.head = Words(self._body, bold=True)
         self.links = [_LinkButton(self._body) for _ in range(_MAX_LINKS)]
         self.numbers = [Words(self._body)]
+        self.of_map = Words(self._body)
         self.doubts = Words(self._body, glyph=MDI7.alert_outline)
         self.smiles = Words(self._body)
         self.structure = StructureView(self._body)
@@ -99,6 +101,7 @@ class PerturbationCard(QWidget):
         self._number_row.addStretch(1)
         lines.addLayout(top)
         lines.addLayout(self._number_row)
+        lines.addWidget(self.of_map)
         lines.addWidget(self.doubts)
         lines.addWidget(self.smiles)
         lines.addStretch(1)
@@ -131,6 +134,11 @@ class PerturbationCard(QWidget):
         QWidget.setTabOrder(self.numbers[-1], line)
         self._number_row.insertWidget(len(self.numbers), line)
         self.numbers.append(line)
+
+    def _show_of_map(self, number: Number | None) -> None:
+        if number is not None:
+            self.of_map.set_words(number.text, "", number.tip)
+        self.of_map.setVisible(number is not None)
 
     def _show_doubts(self, doubts: tuple[tuple[str, str], ...]) -> None:
         names = ", ".join(name for name, _ in doubts)

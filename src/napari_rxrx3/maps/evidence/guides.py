@@ -15,6 +15,7 @@ from napari_rxrx3.maps.evidence.p_values import add_one_p, n_as_large
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
+    from napari_rxrx3.maps.space import WellSpace
 
 __all__ = ["guide_agreement"]
 
@@ -23,21 +24,30 @@ Progress = Callable[[int, int, str], None]
 
 _DRAWS = 2000
 _ODD = 0.05
-_BLOCK = 32768
+_BLOCK = 8192
 _SETS = 1024
+_PERMUTATIONS = 1000
+_ODD_BY_CHANCE = 0.025
+"""Of genes whose guides do all the same, so many may be said to have an odd one at most."""
+_MOST_WELLS = 600
+"""Of a gene, when its guides are compared; positive controls have thousands."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class _Guides:
     """Average vectors of guides, scaled to length 1 (kept as float32), gene by gene.
 
-    `entry` is the gene's row of the map, `experiment` the first experiment the guide is in.
+    `entry` is the gene's row of the map, `experiment` the first experiment the guide is in;
+    `wells` holds those of all guides, of each from `begin` on.
     """
 
     units: Array
     entry: Array
     experiment: Array
     names: list[str]
+    wells: Array
+    begin: Array
 
     def of(self, guides: Array) -> Array:
         """Vectors of some guides, which are to be added and subtracted: float64 (..., d)."""
@@ -52,8 +62,9 @@ def guide_agreement(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     pandas.DataFrame
         Rows as in the map: agreement (mean pairwise cosine of the guides' averages), agreement_p
         (share of sets of guides of different genes, from the same experiments, that agree as
-        well), odd_guide (its name, if the others agree and it is no more like them than a guide
-        of another gene).
+        well), odd_guide (its name, if the others agree, it is no more like them than a guide of
+        another gene, and wells shared out among the guides by chance hardly ever leave one guide
+        as unlike the others).
     """
     n = len(phenomap.labels)
     table = pd.DataFrame(np.nan, index=range(n), columns=["agreement", "agreement_p"])
@@ -73,9 +84,11 @@ def guide_agreement(phenomap: Entries, progress: Progress) -> pd.DataFrame:
         if count > 2:
             parts = _some_of(together)
             odd = np.concatenate([_odd_ones(guides, g, without_worst, foreign) for g in parts])
-            for row, guide in zip(rows, odd, strict=True):
-                if guide >= 0:
-                    table.loc[row, "odd_guide"] = guides.names[guide]
+            suspects = np.flatnonzero(odd >= 0)
+            for done, i in enumerate(suspects.tolist()):
+                progress(done, len(suspects), "comparing the guides of each gene")
+                if _worst_p(phenomap.space, guides, together[i]) <= _ODD_BY_CHANCE:
+                    table.loc[rows[i], "odd_guide"] = guides.names[odd[i]]
     return table
 
 
@@ -104,7 +117,8 @@ def _averaged(phenomap: Entries, progress: Progress) -> _Guides:
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     units = (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
     names = table["treatment"].iloc[treatment[starts]].tolist()
-    return _Guides(units, entry[starts], space.experiment[wells[starts]], names)
+    ends = np.append(starts, len(wells))
+    return _Guides(units, entry[starts], space.experiment[wells[starts]], names, wells, ends)
 
 
 def _some_of(sets: Array) -> Iterator[Array]:
@@ -160,6 +174,78 @@ def _odd_ones(guides: _Guides, together: Array, null: Array, foreign: Array) -> 
     is_foreign = _p(likeness, foreign) > _ODD
     guide = together[np.arange(len(together)), worst]
     return np.where(others_agree & is_foreign, guide, -1)
+
+
+def _worst_p(space: WellSpace, guides: _Guides, together: Array) -> float:
+    """How often the guide that is least like the others is as unlike them by chance.
+
+    A permutation test of the least likeness: the wells of a gene are dealt out to its guides anew,
+    each on its own plate (or in its experiment, where plates hold one guide of the gene each).
+    Of guides that all do the same, one has to be the least like the others, too.
+    """
+    rng = np.random.default_rng(together[0])
+    parts = [guides.wells[guides.begin[g] : guides.begin[g + 1]] for g in together]
+    wells = np.concatenate(parts)
+    guide = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    kept = _on_some_plates(space.plate[wells], rng)
+    wells, guide = wells[kept], guide[kept]
+    if len(np.unique(guide)) < len(parts):
+        return 1.0
+    vectors = space.aligned(wells).astype(np.float64)
+    stratum = _strata(space, wells, guide)
+    labels = np.concatenate([guide[None], _dealt_anew(guide, stratum, rng)])
+    least = _least_likeness(labels, vectors @ vectors.T, len(parts))
+    return float(add_one_p((least[1:] <= least[0] + _ROUNDING).sum(), _PERMUTATIONS))
+
+
+def _on_some_plates(plate: Array, rng: np.random.Generator) -> Array:
+    """Which wells to keep, those of whole plates, so that they are not too many: bool (n,)."""
+    plates, of, counts = np.unique(plate, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(plates))
+    is_kept = np.zeros(len(plates), dtype=bool)
+    is_kept[order] = np.cumsum(counts[order]) <= max(_MOST_WELLS, counts[order[0]])
+    return np.asarray(is_kept[of])
+
+
+def _strata(space: WellSpace, wells: Array, guide: Array) -> Array:
+    """Within which the wells of a gene are exchanged: its plates, if these hold several guides."""
+    plate = np.unique(space.plate[wells], return_inverse=True)[1]
+    pairs = np.unique(np.column_stack([plate, guide]), axis=0)[:, 0]
+    has_several = np.bincount(pairs)[plate] > 1
+    return np.asarray(plate if has_several.mean() >= 0.5 else space.experiment[wells])
+
+
+def _dealt_anew(guide: Array, stratum: Array, rng: np.random.Generator) -> Array:
+    """Guides of the wells, exchanged at random within each stratum: int (permutations, n)."""
+    order = np.argsort(stratum, kind="stable")
+    keys = stratum + rng.random((_PERMUTATIONS, len(guide)))
+    dealt = np.empty((_PERMUTATIONS, len(guide)), dtype=guide.dtype)
+    dealt[:, order] = guide[np.argsort(keys, axis=1)]
+    return dealt
+
+
+def _least_likeness(labels: Array, products: Array, n_guides: int) -> Array:
+    """Cosine to the rest of the guide that is least like it, for each way to label the wells.
+
+    Parameters
+    ----------
+    labels : int (ways, n)
+        Guide of each well.
+    products : float64 (n, n)
+        Of the vectors of the wells with each other.
+    """
+    least = np.empty(len(labels))
+    for start in range(0, len(labels), 64):
+        part = slice(start, start + 64)
+        is_of = (labels[part, None, :] == np.arange(n_guides)[:, None]).astype(np.float64)
+        between = (is_of @ products) @ is_of.transpose(0, 2, 1)
+        lengths = np.sqrt(np.maximum(np.einsum("igg->ig", between), 0))
+        lengths[lengths == 0] = 1
+        cosines = between / (lengths[:, :, None] * lengths[:, None, :])
+        own, all_of = np.einsum("igg->ig", cosines), cosines.sum(axis=2)
+        rest = cosines.sum(axis=(1, 2))[:, None] - 2 * all_of + own
+        least[part] = ((all_of - own) / np.sqrt(np.maximum(rest, 1e-30))).min(axis=1)
+    return least
 
 
 def _worst(units: Array) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,17 +45,47 @@ def strength_p(phenomap: Entries, progress: Progress) -> Array:
     wells = phenomap.member_wells[phenomap.ends[single] - 1]
     p[single] = _of_single_wells(space, spare, wells, lambda done, n: progress(done, n, text))
     test = _PermutationTest(space, spare)
+    for row, wells, vectors in _aligned_entries(phenomap, space, np.flatnonzero(~single)):
+        if row % 8 == 0:
+            progress(row, len(p), text)
+        p[row] = test.p_value(wells, vectors)
+    return p
+
+
+def _aligned_entries(
+    phenomap: Entries, space: WellSpace, rows: Array
+) -> Iterator[tuple[int, Array, Array]]:
+    """Some entries without controls, with their wells, by plate, and these wells' vectors.
+
+    Wells of many entries are aligned at once: the rotation costs more to load than to do.
+    """
     rng = np.random.default_rng(0)
-    for done, row in enumerate(np.flatnonzero(~single).tolist()):
-        if done % 8 == 0:
-            progress(done, len(p), text)
+    waiting: list[tuple[int, Array]] = []
+    n_waiting = 0
+    for row in rows.tolist():
         stop = phenomap.ends[row]
         wells = phenomap.member_wells[stop - phenomap.n_wells[row] : stop]
         if len(wells) > _MAX_WELLS:
             wells = rng.choice(wells, _MAX_WELLS, replace=False)
-        if not space.is_control[wells].any():
-            p[row] = test.p_value(wells)
-    return p
+        if space.is_control[wells].any():
+            continue
+        waiting.append((row, wells[np.argsort(space.plate[wells], kind="stable")]))
+        n_waiting += len(wells)
+        if n_waiting >= _BLOCK:
+            yield from _with_vectors(space, waiting)
+            waiting, n_waiting = [], 0
+    yield from _with_vectors(space, waiting)
+
+
+def _with_vectors(
+    space: WellSpace, entries: list[tuple[int, Array]]
+) -> Iterator[tuple[int, Array, Array]]:
+    if not entries:
+        return
+    vectors, begin = space.aligned(np.concatenate([wells for _, wells in entries])), 0
+    for row, wells in entries:
+        yield row, wells, vectors[begin : begin + len(wells)]
+        begin += len(wells)
 
 
 def _halves_of_controls(phenomap: Entries) -> tuple[Array, Array]:
@@ -121,12 +151,19 @@ def _lengths(vectors: Array) -> Array:
 def _lengths_of_sums(labels: Array, vectors: Array, observed: float) -> Array:
     """Lengths of the sums of labeled vectors (permutations,); those near one in double precision.
 
-    Single precision, which is twice as fast, errs by less than `slack`.
+    Single precision, which is twice as fast, errs by less than `slack` in the squares. Of few
+    vectors the products of all pairs are taken first: there are fewer of these than numbers.
     """
-    lengths = _lengths(labels @ vectors)
-    n_labeled, longest = labels[0].sum(), _lengths(vectors).max()
-    slack = len(vectors) * 2.0**-23 * n_labeled * longest
-    near = np.abs(lengths - observed) <= slack
+    (n, d), n_ways = vectors.shape, len(labels)
+    if n * (d + n_ways) < d * n_ways:
+        squares = np.einsum("ij,ij->i", labels @ (vectors @ vectors.T), labels)
+    else:
+        sums = labels @ vectors
+        squares = np.einsum("ij,ij->i", sums, sums)
+    lengths: Array = np.sqrt(np.maximum(squares, 0), dtype=np.float64)
+    n_labeled, longest = float(labels[0].sum()), float(_lengths(vectors).max())
+    slack = (n + d) * 2.0**-23 * (n_labeled * longest) ** 2
+    near = np.abs(squares - observed**2) <= slack
     lengths[near] = _lengths(labels[near].astype(np.float64) @ vectors)
     return lengths
 
@@ -138,9 +175,9 @@ class _PermutationTest:
         self._space, self._spare = space, spare
         self._labels: dict[tuple[tuple[int, int], ...], Array] = {}
 
-    def p_value(self, wells: Array) -> float:
+    def p_value(self, wells: Array, vectors: Array) -> float:
+        """Of wells in the order of their plates, and their vectors (n, d)."""
         space, spare = self._space, self._spare
-        wells = wells[np.argsort(space.plate[wells], kind="stable")]
         plates, begin, n_wells = np.unique(
             space.plate[wells], return_index=True, return_counts=True
         )
@@ -150,7 +187,6 @@ class _PermutationTest:
         pattern = tuple(zip(n_wells.tolist(), n_spare.tolist(), strict=True))
         if not n_spare.any():
             return np.nan
-        vectors = space.aligned(wells)
         parts = []
         for plate, start, n in zip(plates.tolist(), begin, n_wells, strict=True):
             parts += [vectors[start : start + n], spare.on(plate)[:most]]

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.geometry import cosine_distances, mean_distances
+from napari_rxrx3.maps.evidence.activity import activity
 from napari_rxrx3.maps.evidence.guides import guide_agreement
 from napari_rxrx3.maps.evidence.p_values import SIZES, add_one_p, n_as_large, size_below
 from napari_rxrx3.maps.evidence.permutation import strength_p
@@ -39,7 +40,16 @@ SCORES = (
     "agreement",
     "agreement_p",
     "odd_guide",
+    "activity",
+    "activity_p",
+    "activity_q",
+    "is_active",
 )
+_OF_ACTIVITY = SCORES[-4:]
+_OF_GUIDES = ("agreement", "agreement_p", "odd_guide")
+
+_VERSION = 2
+"""Of what is kept of the scores: raise it when a number is computed in another way."""
 
 _MAX_CONTROLS = 1000
 _MAX_WELLS = 500
@@ -68,8 +78,10 @@ class ScoreStore:
         wells and more, as in the reference), effect (the same without what few wells add to it),
         strength_p, strength_cosine (mean cosine distance of the wells from the
         controls of their plates, not aligned), consistency (mean pairwise cosine of the wells),
-        consistency_p, agreement (mean pairwise cosine of a gene's guides), agreement_p and
-        odd_guide (name of the guide that does not act like the others).
+        consistency_p, agreement (mean pairwise cosine of a gene's guides), agreement_p,
+        odd_guide (name of the guide that does not act like the others), activity (normalized mean
+        average precision of finding its other wells before controls of the plate), activity_p,
+        activity_q, and is_active (bool: a q of at most 0.05).
         """
         with self._lock:
             if self._scores is None:
@@ -81,23 +93,27 @@ class ScoreStore:
 
     def _save(self, scores: pd.DataFrame) -> None:
         if self.entries.fingerprint:
-            columns = {name: scores[name].to_numpy() for name in SCORES[:-1]}
+            columns = {name: scores[name].to_numpy() for name in SCORES if name != "odd_guide"}
             odd = np.array(scores["odd_guide"].fillna("").tolist(), dtype=np.str_)
             columns["odd_guide"] = odd
-            self.entries.cache.save("scores", self.entries.fingerprint, columns)
+            self.entries.cache.save("scores", self._fingerprint, columns)
 
     def _loaded(self) -> pd.DataFrame | None:
         entries = self.entries
         if not entries.fingerprint:
             return None
-        stored = entries.cache.load("scores", entries.fingerprint)
+        stored = entries.cache.load("scores", self._fingerprint)
         if stored is None or len(stored["strength"]) != len(entries.labels):
             return None
         odd = pd.array(stored.pop("odd_guide").tolist(), dtype="str")
         table = pd.DataFrame(stored, index=entries.labels.index)
         table["odd_guide"] = odd
         table["odd_guide"] = table["odd_guide"].where(table["odd_guide"] != "")
-        return table
+        return table[list(SCORES)]
+
+    @property
+    def _fingerprint(self) -> str:
+        return f"{self.entries.fingerprint}|{_VERSION}"
 
 
 def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
@@ -111,8 +127,11 @@ def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     table["consistency"] = consistency
     table["consistency_p"] = _consistency_p(phenomap, consistency, progress)
     agreement = guide_agreement(phenomap, progress)
-    for name in SCORES[6:]:
-        table[name] = agreement[name].to_numpy()
+    for name in _OF_GUIDES:
+        table[name] = agreement[name].set_axis(table.index)
+    active = activity(phenomap, progress)
+    for name in _OF_ACTIVITY:
+        table[name] = active[name].to_numpy()
     return table
 
 
@@ -202,11 +221,17 @@ def _consistency_p(phenomap: Entries, consistency: Array, progress: Progress) ->
     sizes = size_below(n_wells)
     draws = PlateDraws(phenomap, space.group >= 0)
     for done, size in enumerate(np.unique(sizes[n_wells > 1])):
-        progress(done, len(SIZES), "comparing with sets of different perturbations")
+        text = "comparing with sets of different perturbations"
+        progress(done, len(SIZES), text)
         sets = draws.draw(int(SIZES[size]), _DRAWS)
         if not len(sets):
             continue
-        null = np.sort(_mean_cosine(space.aligned(sets.ravel()).reshape(*sets.shape, -1)))
+        cosines = np.empty(len(sets))
+        for some in _blocks(len(sets), max(1, _BLOCK // sets.shape[1])):
+            progress(done, len(SIZES), text)
+            part = sets[some]
+            cosines[some] = _mean_cosine(space.aligned(part.ravel()).reshape(*part.shape, -1))
+        null = np.sort(cosines)
         of_size = np.flatnonzero((sizes == size) & (n_wells > 1))
         p[of_size] = add_one_p(n_as_large(null, consistency[of_size]), len(null))
     return p

@@ -94,6 +94,13 @@ def typical_wells(
     return wells
 
 
+_SCORES = (
+    *("activity", "activity_p", "activity_q", "is_active"),
+    *("effect", "strength_p", "consistency", "consistency_p"),
+)
+"""Scores that are told with the set, where the map is scored."""
+
+
 def table_of(dataset: Dataset, chosen: Chosen, query: Query, progress: Progress) -> pd.DataFrame:
     """The entries of a set, a row each, with what is known of them and which map they are of."""
     phenomap, rows = chosen.rows(dataset, progress)
@@ -103,6 +110,6 @@ def table_of(dataset: Dataset, chosen: Chosen, query: Query, progress: Progress)
         table[f"cosine to {query.key}"] = phenomap.closeness(asked, "cosine")[rows]
     if phenomap.score_store.is_ready:
         scores = phenomap.scores
-        for name in ("effect", "strength_p", "consistency", "consistency_p"):
+        for name in _SCORES:
             table[name] = scores[name].to_numpy()[rows]
     return table.assign(chosen=chosen.title, **asdict(phenomap.spec))

@@ -41,7 +41,7 @@ def as_rows(table: pd.DataFrame) -> Listed:
         Column("kind", "Gene or compound", is_number=False),
         Column("wells", "Wells that it was averaged over"),
     ]
-    also = [name for name in (cosine, "effect", "consistency") if name in table]
+    also = [name for name in (cosine, "activity", "effect", "consistency") if name in table]
     columns += [Column(name, _tip(name)) for name in also]
     shown = table.iloc[:_MOST]
     rows = tuple(
@@ -94,6 +94,8 @@ class ChosenTable(QWidget):
 
 def _tip(name: str) -> str:
     tips = {
+        "activity": "How reliably its wells are told from the controls of their plates: 1 always, "
+        "0 by chance",
         "effect": "Distance from the controls, without what few wells add to it",
         "consistency": "Mean cosine of all pairs of its wells",
     }
