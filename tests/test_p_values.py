@@ -450,7 +450,7 @@ def test_too_few_perturbations_have_no_p(genes: int, new_folder: Folder) -> None
     assert len(found) == genes  # the others, and the controls
     shares = ["percentile", "p_value", "q_value", "p_same_plate"]
     assert found[shares].isna().all(axis=None)
-    assert (found["n_compared"] == 0).all()
+    assert (found["n_compared"] < 10).all()
 
 
 # --- pairs on one plate ------------------------------------------------------------------------

@@ -53,6 +53,7 @@ _INTO_NEXT_BIN = 0.01
 the edge between them: the cosines 0 and 1/2 are at one."""
 
 _BLOCK = 4096
+_WELLS = 16_384
 _PLATE_PAIRS = 200_000
 
 
@@ -123,11 +124,13 @@ class NullOfPairs:
     phenomap: Entries
     vectors: AveragedVectors
     metric: str
+    _report: Progress = lambda done, total, text: None
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
     def prepare(self, progress: Progress) -> None:
         """Draw what most questions need, so that it is kept for all of them."""
+        self._report = progress
         sizes, counts = np.unique(self.phenomap.n_wells, return_counts=True)
         is_common = (counts >= _COMMON * len(self.phenomap.n_wells)) & (sizes <= self._largest)
         common = sizes[is_common].tolist()
@@ -156,6 +159,7 @@ class NullOfPairs:
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
         """
+        self._report = progress or self._report
         asked = np.append(rows, query)
         if (self.phenomap.n_wells[asked] <= self._largest).all():
             return self._compared(query, rows, closeness, opposite, progress)
@@ -326,8 +330,10 @@ class NullOfPairs:
         positions, space = np.array(drawn, dtype=np.int64).reshape(-1, n), self.vectors.space()
         wells = np.searchsorted(space.positions, positions)
         vectors = np.empty((len(entries), self.vectors.dimension))
-        for start in range(0, len(entries), max(1, 65536 // n)):
-            part = slice(start, start + max(1, 65536 // n))
+        step = max(1, _WELLS // n)
+        for start in range(0, len(entries), step):
+            self._report(start, len(entries), "averaging fewer wells")
+            part = slice(start, start + step)
             aligned = space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
             vectors[part] = self._average(aligned, axis=1)
         return {"vectors": self._comparable(vectors), "group": self.phenomap.groups[entries]}
