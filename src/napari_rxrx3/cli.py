@@ -318,6 +318,7 @@ def _scores(arguments: argparse.Namespace) -> int:
         listed = table[shown].head(arguments.k).reset_index()
         print(listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
         print(f"\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
+    return 0
 
 
 def _batches(arguments: argparse.Namespace) -> int:
