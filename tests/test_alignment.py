@@ -539,8 +539,9 @@ def test_neighbors_of_a_complex_can_be_trusted(hidden: Any) -> None:
     for members in COMPLEXES.values():
         table = m.nearest(members[0], k=10**6).set_index("key").loc[list(members[1:])]
         assert (table["p_value"] <= 0.02).all()
-        assert (table["n_back"] == 2).all()
-        assert (table["n_alone"] == 2).all()
+        assert (table["q_value"] <= 0.05).all()
+        most = 3 + len(LIKE_THE_PROTEASOME)  # so many are like it, and nothing else is nearer
+        assert (table["across_rank"] * table["n_across"] <= most + 1e-9).all()
         doubts = {flag for flags in table["flags"] for flag in flags}
         assert doubts == set()
     scores = m.scores

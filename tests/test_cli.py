@@ -141,7 +141,8 @@ def test_nearest_lists_the_most_alike(
     assert main(["nearest", data, *arguments]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     value = "distance" if "euclidean" in arguments else "similarity"
-    judged = ["p_value", "q_value", "p_same_plate", "n_back", "n_alone", "flags"]
+    judged = ["percentile", "p_value", "q_value", "n_searched", "compared_with", "n_compared"]
+    judged += ["p_same_plate", "across", "across_rank", "n_across", "flags"]
     assert head.split() == ["rank", "key", value, "n_wells", *judged] == list(rows[0])
     assert [line.split()[1] for line in lines] == [row["key"] for row in rows]
     for line, row in zip(lines, rows, strict=True):

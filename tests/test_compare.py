@@ -559,7 +559,7 @@ def test_both_views_compare_the_same_maps(window: Window) -> None:
     assert not pages.is_made("pairs"), "nobody has looked at it"
     assert not window.neighbors.embedding.findChildren(BenchmarkPanel)
     window.qtbot.keyClick(align, Qt.Key.Key_End)
-    assert window.panel.maps.b.spec.align == "tvn"
+    assert window.panel.maps.b.spec.align == "tvn-centered"
     window.click(pages.buttons["pairs"])
     window.settle()
     maps = compare.pairs.choice.maps

@@ -26,6 +26,7 @@ from napari_rxrx3.core.perturbation import is_blinded
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, parse_address
 from napari_rxrx3.core.words import key_in_words, percent
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
+from napari_rxrx3.gui.neighbors.neighbor_table import small_percent
 from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
 from napari_rxrx3.maps.evidence.doubts import DOUBTS, Judge
 from napari_rxrx3.maps.evidence.scores import ScoreStore
@@ -255,13 +256,12 @@ def test_verdicts_arrive_in_the_list(window: Window, data: Any) -> None:
     table = expected(data, "PLK1")
     assert keys(window) == table.index.tolist()
     assert column(window, VALUE) == [f"{value:.2f}" for value in table["similarity"]]
-    assert column(window, BACK) == [
-        f"{back}/{alone}" for back, alone in zip(table["n_back"], table["n_alone"], strict=True)
-    ]
-    assert column(window, BACK)[0] == "2/2"
-    shown = [as_number(text) for text in column(window, Q)]
-    assert shown == pytest.approx(table["q_value"].tolist(), rel=0.07, abs=0.051)
-    assert shown[0] == pytest.approx(table["q_value"].iloc[0], rel=0.05)
+    ranks = table["across_rank"]
+    assert column(window, BACK) == ["–" if rank != rank else small_percent(rank) for rank in ranks]
+    assert ranks.notna().any()
+    assert ranks.isna().any()
+    shown = [as_number(text) if text else float("nan") for text in column(window, Q)]
+    assert shown == pytest.approx(table["q_value"].tolist(), rel=0.07, abs=0.051, nan_ok=True)
     assert column(window, DOUBT) == [
         str(len(flags)) if len(flags) > 1 else "" for flags in table["flags"]
     ]
@@ -286,12 +286,13 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
     lines = tip_of(window, BOLD, NAME).split("\n")
     assert lines[0] == BOLD
     assert lines[1].startswith("shown: well gene-001_")
-    assert f"p {row['p_value']:.2g} among pairs of different perturbations" in lines
-    same = row["p_same_plate"]
-    told = f"p {same:.2g} among pairs that" if same > 0 else "no other pairs"
-    assert f"{told} share plates" in lines
-    assert f"q {row['q_value']:.2g}" in lines
-    assert "comes back in 2 of 2 experiments" in lines
+    share = small_percent(row["percentile"])
+    assert f"of all pairs of different perturbations {share} are as close" in lines
+    unrelated = f"of unrelated {row['compared_with']}, {small_percent(row['p_value'])} are as alike"
+    assert f"p {row['p_value']:.2g}: {unrelated} (n = {row['n_compared']:,})" in lines
+    assert any(line.startswith(f"q {row['q_value']:.2g}: of the list of") for line in lines)
+    top = f"comes back: top {small_percent(row['across_rank'])} of {row['n_across']:,}"
+    assert f"{top}, cosine {row['across']:.2f} across experiments" in lines
     assert any(line.startswith("consistency 0.5") for line in lines)
     assert names(window)[0] == BOLD
 
@@ -299,7 +300,7 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
 def test_a_heading_says_what_its_column_means(window: Window) -> None:
     model = window.neighbors.panel.candidates.model
     tips = [model.headerData(i, Qt.Orientation.Horizontal, TIP) for i in (Q, BACK, DOUBT)]
-    for words, tip in zip(("false finds", "nearest 5 %", "doubt"), tips, strict=True):
+    for words, tip in zip(("false finds", "across experiments", "doubt"), tips, strict=True):
         assert words in plain(tip)
 
 
@@ -310,9 +311,8 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
 
     def note(*_: object) -> None:
         key = window.session.query.key
-        said.extend(
-            (key, n.key, n.p_value) for n in panel.candidates.model.neighbors if n.p_value > 0
-        )
+        listed = panel.candidates.model.neighbors
+        said.extend((key, n.key, n.p_value) for n in listed if n.compared_with)
 
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
         window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
@@ -327,7 +327,7 @@ def test_a_new_question_drops_verdicts_that_are_still_awaited(window: Window, da
     panel.candidates.model.dataChanged.disconnect(note)
     right = expected(data, "TWIN (CRISPR)")["p_value"]
     assert {key for key, _, _ in said} == {"TWIN"}
-    assert all(right[key] == pytest.approx(p) for _, key, p in said)
+    assert all(right[key] == pytest.approx(p, nan_ok=True) for _, key, p in said)
     assert {key for _, key, _ in said} == set(right.index)
     assert "TWIN" in window.explorer.numbers.card.head.text()
     assert "…" not in window.explorer.numbers.card.numbers[0].text()
@@ -366,7 +366,7 @@ def test_judging_can_be_stopped(window: Window) -> None:
     assert keys(window)[0] == "PLK1"
     assert set(column(window, Q)) == {""}
     click(window, "PLK1_guide_1")
-    assert column(window, BACK)[0] == "2/2"
+    assert column(window, BACK)[0].endswith(" %")
     assert "strength" in numbers(window)
     assert window.explorer.numbers.card.head.text().startswith("PLK1 gene")
 
@@ -426,7 +426,7 @@ def test_the_position_is_subtracted_on_request(window: Window, data: Any) -> Non
     assert window.session.query.position
     assert "position subtracted" in window.neighbors.panel.question.settings.text()
     assert keys(window) == expected(data, "PLK1", position=True).index.tolist()
-    assert table_of(window.neighbors.panel.to_csv())[0]["position"] is True
+    assert table_of(window.neighbors.panel.candidates.to_csv())[0]["position"] is True
 
 
 def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: Any) -> None:
@@ -462,7 +462,7 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
             window.click_well(address_of(window, f"{key}_guide_1"), settled=False)
             window.qtbot.waitUntil(lambda near=near: keys(window)[:1] == [near])
             window.qtbot.waitUntil(lambda: "…" not in column(window, Q))
-            assert column(window, BACK)[0] == "2/2"
+            assert column(window, BACK)[0].endswith(" %")
             assert column(window, DOUBT)[0] == "…"
             assert set(numbers(window).values()) <= {"…", ""}
             assert table_of(panel.candidates.to_csv())[0]["flags"] == "not checked yet"
@@ -551,10 +551,10 @@ def test_a_click_on_a_heading_sorts_and_keeps_the_current_row(window: Window, da
     for number, values in by.items():
         in_order = pd.Series(list(values), table.index).sort_values()
         click_heading(window, number)
-        assert [in_order[key] for key in keys(window)] == in_order.tolist()
+        np.testing.assert_array_equal([in_order[key] for key in keys(window)], in_order)
         assert current_key(window) == "GENE005"
         click_heading(window, number)
-        assert [in_order[key] for key in keys(window)] == in_order.tolist()[::-1]
+        np.testing.assert_array_equal([in_order[key] for key in keys(window)], in_order[::-1])
         assert current_key(window) == "GENE005"
     assert window.explorer.workspace.picture.mosaic.tiles[1].label == "neighbor: GENE005"
 
@@ -896,7 +896,7 @@ def test_the_list_is_copied_and_saved_with_verdicts_and_question(
     ):
         assert saved["key"].tolist() == table.index.tolist()
         assert saved["value"].to_numpy() == pytest.approx(table["distance"].to_numpy())
-        for name in ("p_value", "q_value", "p_same_plate", "n_back", "n_alone", "n_wells"):
+        for name in ("p_value", "q_value", "across", "across_rank", "n_compared", "n_wells"):
             assert saved[name].to_numpy() == pytest.approx(table[name].to_numpy(), nan_ok=True)
         assert saved["flags"].fillna("").tolist() == table["flags"].map("; ".join).tolist()
         for name, value in QUESTION.items():

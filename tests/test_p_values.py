@@ -1,4 +1,4 @@
-"""p-values of neighbors: uniform without signal, small with it, and those that counting gives."""
+"""Shares of pairs: uniform without signal, small with it, and those that counting gives."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import screens as s
+from napari_rxrx3.maps.evidence.other_vectors import OwnVectors
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, add_one_p, benjamini_hochberg
 
 ALL = 10**6
@@ -71,7 +72,10 @@ def by_sizes(maps: list[Any], metric: str, opposite: bool) -> dict[tuple[str, st
     """
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for m in maps:
-        null, rows = NullOfPairs(m, m.space, metric), m.labels.index.get_indexer(perturbations(m))
+        null, rows = (
+            NullOfPairs(m, OwnVectors(m), metric),
+            m.labels.index.get_indexer(perturbations(m)),
+        )
         size = m.labels.index.str[:3].to_numpy()
         for query in rows:
             others = rows[rows != query]
@@ -109,7 +113,7 @@ def test_without_signal_p_is_uniform_at_each_level(level: str, new_folder: Folde
     for seed in (1, 2, 3):
         wells = s.gene_screen(genes=24, guides=2, plates=1, controls=12, seed=seed)
         m = wells.open(new_folder(level)).phenomap(level)
-        p += [listed(m, query)["p_value"] for query in perturbations(m)[::8]]
+        p += [listed(m, query)["percentile"] for query in perturbations(m)[::8]]
     pooled = np.concatenate(p)
     assert ks(pooled) < 0.06
     assert 0.03 < np.mean(pooled <= 0.05) < 0.07
@@ -200,7 +204,7 @@ def test_no_p_is_zero(planted: Any) -> None:
     """All that is more alike than any pair of the null gets one over one more than their number."""
     m = planted.phenomap()
     smallest = 1 / (1 + 79 * 78 / 2)
-    found = listed(m, COMPLEX[0])["p_value"]
+    found = listed(m, COMPLEX[0])["percentile"]
     assert found.min() >= smallest
     # the other members are three of the pairs
     assert (found[list(COMPLEX[1:])] <= 4 * smallest * (1 + 1e-9)).all()
@@ -212,7 +216,7 @@ def test_the_strongest_of_all_pairs_gets_the_smallest_p(new_folder: Folder) -> N
     m = s.gene_screen(20, effects=effects, seed=3).open(new_folder("pair")).phenomap()
     top = m.nearest("GENE001", k=1).iloc[0]
     assert top["key"] == "GENE002"
-    assert top["p_value"] == pytest.approx(1 / (1 + 19 * 18 / 2))
+    assert top["percentile"] == pytest.approx(1 / (1 + 19 * 18 / 2))
 
 
 # --- against counting --------------------------------------------------------------------------
@@ -252,7 +256,7 @@ def assert_counted(m: Any, query: str, metric: str, opposite: bool, reach: float
     rounding, sign = 1e-6 * max(1, reach), -1 if opposite else 1
     low = counted(null, values + sign * rounding, opposite)
     high = counted(null, values - sign * (reach / 32768 + rounding), opposite)
-    p = found["p_value"].to_numpy()
+    p = found["percentile"].to_numpy()
     assert (low - 1e-12 <= p).all()
     assert (p <= high + 1e-12).all()
     assert np.mean(high - low) < 0.01  # else the bounds would say nothing
@@ -311,7 +315,7 @@ def test_no_pair_of_the_query_is_in_the_null_whichever_of_its_guides_it_is(
     opposite: bool, of_two_sizes: Any
 ) -> None:
     m = of_two_sizes.phenomap("guide", align="none")
-    null = NullOfPairs(m, m.space, "cosine")
+    null = NullOfPairs(m, OwnVectors(m), "cosine")
     closeness, gene = closeness_of_all(m, "cosine"), m.labels["gene"].to_numpy()
     six = np.flatnonzero(m.labels["n_wells"] == 6)
     for query in np.flatnonzero(m.labels["n_wells"] == 3)[:5]:
@@ -354,7 +358,7 @@ def test_what_is_exactly_as_close_counts(
     for query in perturbations(m)[:3]:
         found = listed(m, query, metric, opposite)
         assert len(found) > 10
-        np.testing.assert_allclose(found["p_value"], 1)
+        np.testing.assert_allclose(found["percentile"], 1)
         on_plates = found["p_same_plate"].dropna()
         assert len(on_plates) > 5
         np.testing.assert_allclose(on_plates, 1)
@@ -380,13 +384,12 @@ def test_p_counts_all_pairs_at_other_levels(kind: str, new_folder: Folder) -> No
         assert_counted(m, query, "cosine", False, 2)
 
 
-def test_p_and_q_never_grow_with_likeness(equal: Any) -> None:
+def test_percentile_never_grows_with_likeness_nor_q_with_p(equal: Any) -> None:
     m = equal.phenomap()
     for metric, opposite in QUESTIONS:
         table = m.nearest("GENE002", k=ALL, metric=metric, opposite=opposite)
         for _, alike in table.groupby("n_wells"):
-            # no other entry has as many wells as EMPTY_control, so its distances have no null
-            assert alike["p_value"].dropna().is_monotonic_increasing
+            assert alike["percentile"].dropna().is_monotonic_increasing
         assert table.sort_values("p_value")["q_value"].dropna().is_monotonic_increasing
 
 
@@ -445,7 +448,9 @@ def test_too_few_perturbations_have_no_p(genes: int, new_folder: Folder) -> None
     m = s.gene_screen(genes, controls=6).open(new_folder("few")).phenomap()
     found = m.nearest("GENE000", k=5)
     assert len(found) == genes  # the others, and the controls
-    assert found[["p_value", "q_value", "p_same_plate"]].isna().all(axis=None)
+    shares = ["percentile", "p_value", "q_value", "p_same_plate"]
+    assert found[shares].isna().all(axis=None)
+    assert (found["n_compared"] == 0).all()
 
 
 # --- pairs on one plate ------------------------------------------------------------------------
@@ -481,7 +486,7 @@ def test_what_a_plate_does_looks_like_biology_until_compared_on_plates(
                 continue
             table = listed(m, query).drop(list(PAIR_ON_A_PLATE))
             here = table[table.index.str[:2] == query[:2]]
-            p += here["p_value"].tolist()
+            p += here["percentile"].tolist()
             on_plates += here["p_same_plate"].tolist()
     assert np.median(p) < 0.1
     assert ks(on_plates) < 0.1
@@ -520,7 +525,7 @@ def test_aligning_plates_takes_away_what_they_do(new_folder: Folder) -> None:
     p = []
     for query in perturbations(m)[::6]:
         table = listed(m, query)
-        p += table[table.index.str[:2] == query[:2]]["p_value"].tolist()
+        p += table[table.index.str[:2] == query[:2]]["percentile"].tolist()
     assert np.median(p) > 0.2
 
 
@@ -566,7 +571,7 @@ def test_what_all_share_makes_no_small_p_for_large_entries(shared: float, tmp_pa
     p = []
     for gene in large:
         table = m.nearest(gene, k=ALL, scored=False).set_index("key")
-        p += table.loc[[other for other in large if other != gene], "p_value"].tolist()
+        p += table.loc[[other for other in large if other != gene], "percentile"].tolist()
     assert np.isfinite(p).all()
     assert np.mean(np.array(p) <= 0.05) <= 0.15
 

@@ -416,7 +416,7 @@ def doses_of_metadata(path: Path) -> list[float]:
     wells, problems = read_metadata(*Storage.of(path))
     assert wells.index.tolist() == WELLS
     assert wells["treatment"].tolist() == [row[1] for row in TABLE[1:]]
-    assert not problems
+    assert all("decimal marks" in problem.detail for problem in problems)  # of commas, it says so
     return wells["concentration"].tolist()
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calibration.part import Bars, Part
+from napari_rxrx3.core.words import count
 
 __all__ = ["write_page"]
 
 _HEAD = """# Calibration: how often the numbers are right
 
 Made by `make calibration`, never by hand. Screens in the design of RxRx3, of which the truth is
-known, are simulated ({seeds} seeds; `benchmarks/calibration/screens.py` says how) and opened by the
+known, are simulated ({seeds}; `benchmarks/calibration/screens.py` says how) and opened by the
 public names; what the map then says of them is counted. Simulated noise is Gaussian: rates in
 real data will differ, what makes them go wrong will not. [Maps](maps.md) has the formulas.
 
@@ -30,7 +31,7 @@ def write_page(page: Path, parts: Sequence[Part], n_seeds: int) -> None:
     verdict = "Everything is as it is held to."
     if failing:
         verdict = f"**Not as it is held to: {'; '.join(failing)}.**"
-    text = [_HEAD.format(seeds=n_seeds, verdict=verdict)]
+    text = [_HEAD.format(seeds=count(n_seeds, "seed"), verdict=verdict)]
     bars = [part.bars for part in parts if part.bars]
     if bars:
         picture = page.parent / "pictures" / "calibration.svg"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import RxRx3Error, UnknownWell
@@ -34,25 +35,103 @@ Commands = Any
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, 0 only on success."""
-    arguments = _parser().parse_args(argv)
+    _take_any_letter()
     try:
-        return int(arguments.run(arguments))
+        try:
+            arguments = _parser().parse_args(argv)
+            return int(arguments.run(arguments))
+        finally:
+            _flush()  # also after --help, which ends the program
     except RxRx3Error as error:
-        print(f"napari-rxrx3: {error}", file=sys.stderr)
+        _note(str(error))
         return 1
     except BrokenPipeError:  # e.g. piped into head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(sys.stdout)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        name = f"{error.filename}: " if error.filename else ""
+        _note(f"{name}{error.strerror or error}.")
         return 1
     except KeyboardInterrupt:
         return 130
 
 
+def _take_any_letter() -> None:
+    r"""Write what an encoding has no sign for as ``\u03b2``: any answer beats none."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    """Print an answer.
+
+    Raises
+    ------
+    BrokenPipeError
+        If nobody reads it any more.
+    RxRx3Error
+        If it cannot be written.
+    """
+    if sys.stdout is None:  # closed before the program began
+        raise RxRx3Error("The answer cannot be written (there is no standard output).")
+    try:
+        print(text)
+    except OSError as error:
+        raise _unwritten(error) from error
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if text.encode(encoding, "replace").decode(encoding, "replace") != text:
+        _note(f"Letters that {encoding} does not have are written by their numbers: \\u03b2.")
+
+
+def _flush() -> None:
+    """Write what was printed; raises as `_say` does."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return error
+    _give_up(sys.stdout)
+    return RxRx3Error(f"The answer cannot be written ({error.strerror or error}).")
+
+
+def _note(sentence: str) -> None:
+    """Say something beside the answer, which is worth more: no failure ends the program."""
+    try:
+        if sys.stderr is not None:
+            print(f"napari-rxrx3: {sentence}", file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what cannot be written go nowhere: Python would try again at its end, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: Any = None) -> None:
+        _say(self.format_help().rstrip("\n"))  # argparse would pass over what cannot be written
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        _say(f"napari-rxrx3 {__version__}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="napari-rxrx3",
         description="See RxRx3: plates, stains, nearest perturbations.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print it and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_windows(commands)
     _add_check(commands)
@@ -233,7 +312,7 @@ def _show(path: str, arguments: argparse.Namespace) -> int:
     )
     run_window(dataset, request)
     if request.screenshot is not None:
-        print(f"Saved {request.screenshot}.")
+        _say(f"Saved {request.screenshot}.")
     return 0
 
 
@@ -253,13 +332,13 @@ def _check(arguments: argparse.Namespace) -> int:
         dataset = _opened(arguments.path, progress)
         report = dataset.check(decode=not arguments.quick, progress=progress)
     if arguments.json:
-        print(report.to_json())
+        _say(report.to_json())
         return 0
+    said = [report.summary()]
     if not report.is_clean:
         table = report.problems.astype("str").replace("<NA>", "")
-        print(table.to_string(index=False, max_colwidth=120))
-        print()
-    print(report.summary())
+        said = [table.to_string(index=False, max_colwidth=120), "", *said]
+    _say("\n".join(said))
     return 0
 
 
@@ -269,7 +348,7 @@ def _nearest(arguments: argparse.Namespace) -> int:
         spec = _spec(arguments, dataset, progress)
         phenomap, note = dataset.map_or_fallback(spec, progress)
         for sentence in filter(None, (note, *phenomap.notes)):
-            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
+            _note(sentence)
         table = phenomap.nearest(
             arguments.key,
             arguments.k,
@@ -280,12 +359,12 @@ def _nearest(arguments: argparse.Namespace) -> int:
         )
     if arguments.json:
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-        print(json.dumps(rows, indent=1))
+        _say(json.dumps(rows, indent=1))
     elif table.empty:
-        print("The map holds nothing else.")
+        _say("The map holds nothing else.")
     else:
         table["flags"] = table["flags"].map(", ".join)
-        print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
+        _say(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
     return 0
 
 
@@ -349,7 +428,7 @@ def _spec(arguments: argparse.Namespace, dataset: Dataset, progress: Progress) -
     embedding = arguments.embedding or ""
     if embedding and embedding not in dataset.embeddings and Path(embedding).is_file():
         embedding = dataset.add_embedding(embedding, progress=progress)
-        print(f"napari-rxrx3: {dataset.describe_embedding(embedding)}", file=sys.stderr)
+        _note(dataset.describe_embedding(embedding))
     return MapSpec(
         level=arguments.level,
         align=arguments.align,
@@ -376,7 +455,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         dataset = _opened(arguments.path, progress)
         phenomap = dataset.map_of(_spec(arguments, dataset, progress), progress)
         for sentence in phenomap.notes:
-            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
+            _note(sentence)
         result["embedding"] = phenomap.embedding
         if pairs:
             recalls = pair_recalls(phenomap, pairs, progress=progress)
@@ -384,7 +463,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         if table is not None:
             precision = compound_gene_precision(phenomap, table, progress=progress)
             result["interactions"] = {"file": arguments.interactions, **precision.as_dict()}
-    print(json.dumps(result, indent=1) if arguments.json else benchmark_in_words(result))
+    _say(json.dumps(result, indent=1) if arguments.json else benchmark_in_words(result))
     return 0
 
 
@@ -395,15 +474,15 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
         dataset = _opened(arguments.path, progress, with_vectors=False)
         plates = plates_named(dataset, arguments.plates)
         if warning := more_than_fits(dataset, plates):
-            print(f"napari-rxrx3: {warning}", file=sys.stderr)
+            _note(warning)
         try:
             prepared = prepare(dataset, plates, progress)
         except KeyboardInterrupt:
-            print("napari-rxrx3: stopped; the thumbnails made so far are kept.", file=sys.stderr)
+            _note("stopped; the thumbnails made so far are kept.")
             raise
     if prepared.failures:
-        print(f"napari-rxrx3: {prepared.failures[0]}", file=sys.stderr)
-    print(prepared.summary())
+        _note(prepared.failures[0])
+    _say(prepared.summary())
     return 0
 
 
@@ -417,12 +496,12 @@ def _cache(arguments: argparse.Namespace) -> int:
     budget = budget_of(folder)
     if arguments.json:
         report = {"folder": str(folder), "budget_bytes": budget, "kinds": sizes(files)}
-        print(json.dumps(report, indent=1))
+        _say(json.dumps(report, indent=1))
         return 0
-    print(folder)
-    print(described(files, budget))
+    said = [str(folder), described(files, budget)]
     if arguments.clear and files:
-        print("What is left is being written or used by another program.")
+        said.append("What is left is being written or used by another program.")
+    _say("\n".join(said))
     return 0
 
 
@@ -431,7 +510,7 @@ def _diagnostics(arguments: argparse.Namespace) -> int:
 
     with _progress_bar() as progress:
         report = report_on(arguments.path, progress)
-    print(as_text(report, arguments.json).rstrip())
+    _say(as_text(report, arguments.json).rstrip())
     return 0
 
 
@@ -472,7 +551,7 @@ def _progress_bar() -> Iterator[Progress]:
     """Show progress on standard error, if a person is watching it."""
     from tqdm import tqdm
 
-    with tqdm(disable=None, file=sys.stderr, leave=False) as bar:
+    with tqdm(disable=None if sys.stderr is not None else True, leave=False) as bar:
 
         def progress(done: int, total: int, text: str) -> None:
             bar.total = total or None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import shutil
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
+import pyarrow as pa
 
 import builders as b
 from corpus.case import case, sound_members
@@ -156,14 +161,83 @@ def _half(root: Path, screen: b.Screen) -> None:
     tar_of(root).write_bytes(data[: len(data) // 2])
 
 
-@case("tar in gzip", lost=PLATE_1)
-def _gzip(root: Path, screen: b.Screen) -> None:
-    tar_of(root).write_bytes(gzip.compress(tar_of(root).read_bytes()))
+def _packed(pack: Callable[[bytes], bytes], ending: str) -> Callable[[Path, b.Screen], None]:
+    def make(root: Path, screen: b.Screen) -> None:
+        data = tar_of(root).read_bytes()
+        tar_of(root).unlink()
+        b.write(tar_of(root).with_suffix(ending), pack(data))
+
+    return make
 
 
-@case("tar in zstd", lost=PLATE_1)
-def _zstd(root: Path, screen: b.Screen) -> None:
-    tar_of(root).write_bytes(imagecodecs.zstd_encode(tar_of(root).read_bytes()))
+def _zipped(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("__MACOSX/._Plate1.tar", b"x")
+        archive.writestr("gene-001/Plate1.tar", data)
+    return out.getvalue()
+
+
+PACKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "gzip": (gzip.compress, ".tar.gz"),
+    "bzip2": (bz2.compress, ".tar.bz2"),
+    "xz": (lzma.compress, ".tar.xz"),
+    "zstd": (imagecodecs.zstd_encode, ".tar.zst"),
+    "lz4": (lambda data: pa.Codec("lz4").compress(data, asbytes=True), ".tar.lz4"),
+    "zip": (_zipped, ".zip"),
+    "7-Zip": (lambda data: b"7z\xbc\xaf\x27\x1c\0\4" + data[:400], ".7z"),
+    "RAR": (lambda data: b"Rar!\x1a\x07\x01\0" + data[:400], ".rar"),
+    "compress": (lambda data: b"\x1f\x9d\x90" + data[:400], ".tar.Z"),
+}
+for _name, (_pack, _ending) in PACKINGS.items():
+    case(f"plate in {_name}", lost=PLATE_1)(_packed(_pack, _ending))
+    case(f"plate in {_name} that calls itself a tar", lost=PLATE_1)(_packed(_pack, ".tar"))
+case("plate in gzip called tgz", lost=PLATE_1)(_packed(gzip.compress, ".tgz"))
+case("plate in gzip without an ending", lost=PLATE_1)(_packed(gzip.compress, ""))
+case("plate in gzip that is cut", lost=PLATE_1)(
+    _packed(lambda data: gzip.compress(data)[:3000], ".tar.gz")
+)
+
+
+@case("plate in pieces", lost=PLATE_1)
+def _pieces(root: Path, screen: b.Screen) -> None:
+    data = tar_of(root).read_bytes()
+    tar_of(root).unlink()
+    for i, letter in enumerate("abc"):
+        b.write(tar_of(root).with_suffix(f".tar.a{letter}"), data[i * 9000 : (i + 1) * 9000])
+
+
+@case("plate in packed pieces", lost=PLATE_1)
+def _packed_pieces(root: Path, screen: b.Screen) -> None:
+    data = gzip.compress(tar_of(root).read_bytes())
+    tar_of(root).unlink()
+    for i in range(3):
+        b.write(tar_of(root).with_suffix(f".tar.gz.00{i}"), data[i * 4000 : (i + 1) * 4000])
+
+
+@case("plates in a tar of tars", lost=(*PLATE_1, "gene-001_2_B02"))
+def _nested(root: Path, screen: b.Screen) -> None:
+    plates = {path.name: path.read_bytes() for path in tar_of(root).parent.iterdir()}
+    shutil.rmtree(root / "images")
+    b.write_tar(root / "images.tar", plates)
+
+
+@case("images in a zip", lost=(*PLATE_1, "gene-001_2_B02"))
+def _zip_of_images(root: Path, screen: b.Screen) -> None:
+    shutil.rmtree(root / "images")
+    b.write_zip(root / "images.zip", sound_members(screen))
+
+
+@case("tar with what macOS adds")
+def _companions(root: Path, screen: b.Screen) -> None:
+    names = ("._B02_s1_w1.png", "__MACOSX/._B02_s1_w1.png", "._Plate1", ".DS_Store")
+    _with_members(root, screen, *((tarfile.TarInfo(name), b"\0\5\x16\7") for name in names))
+
+
+@case("plate with an index beside it")
+def _index(root: Path, screen: b.Screen) -> None:
+    b.write(tar_of(root).with_suffix(".tar.idx"), b"B02_s1_w1.png 512 1000\n")
+    b.write(tar_of(root).with_suffix(".tar.index.sqlite"), b"SQLite format 3\0" + bytes(100))
 
 
 @case("tar that is empty", lost=PLATE_1)

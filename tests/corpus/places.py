@@ -124,3 +124,70 @@ def _many(root: Path, screen: b.Screen) -> None:
     folder.mkdir()
     for i in range(10_000):
         (folder / f"{i}.log").touch()
+
+
+def _linked(blob: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(os.path.relpath(blob, path.parent))
+
+
+def _as_a_hub(root: Path, commits: dict[str, bool], main: str) -> None:
+    """Make of the data set what huggingface_hub does; of some revisions only the metadata."""
+    top = root.parent / "moved"
+    shutil.move(root, top)
+    (root / "blobs").mkdir(parents=True)
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text(main)
+    for i, path in enumerate(sorted(p for p in top.rglob("*") if p.is_file())):
+        blob = root / "blobs" / f"{i:040x}"
+        shutil.move(path, blob)
+        for commit, is_whole in commits.items():
+            if is_whole or path.name == "metadata.csv":
+                _linked(blob, root / "snapshots" / commit / path.relative_to(top))
+
+
+@case("the cache of a hub")
+def _hub(root: Path, screen: b.Screen) -> None:
+    _as_a_hub(root, {"a" * 40: True}, "a" * 40)
+
+
+@case("the cache of a hub with two revisions")
+def _hub_of_two(root: Path, screen: b.Screen) -> None:
+    _as_a_hub(root, {"a" * 40: False, "b" * 40: True}, "b" * 40)
+
+
+@case("the cache of a hub whose main revision is not there")
+def _hub_without(root: Path, screen: b.Screen) -> None:
+    _as_a_hub(root, {"a" * 40: True, "b" * 40: True}, "c" * 40)
+
+
+@case("the cache of a hub whose blobs are gone", opens=False)
+def _hub_of_nothing(root: Path, screen: b.Screen) -> None:
+    _as_a_hub(root, {"a" * 40: True}, "a" * 40)
+    shutil.rmtree(root / "blobs")
+
+
+@case("copies of everything")
+def _copies(root: Path, screen: b.Screen) -> None:
+    for path in [p for p in root.rglob("*") if p.is_file()]:
+        shutil.copy(path, path.with_name(f"{path.stem} (1){path.suffix}"))
+
+
+@case("a second data set in the folder")
+def _second(root: Path, screen: b.Screen) -> None:
+    rows = [b.guide_row("gene-001", 1, "B02", "ANOTHER"), b.guide_row("gene-002", 1, "B02", "X")]
+    b.Screen.of(rows).write_metadata(root / "more" / "metadata.csv")
+
+
+@case("hard links to everything")
+def _hard_links(root: Path, screen: b.Screen) -> None:
+    for path in [p for p in root.rglob("*") if p.is_file()]:
+        os.link(path, path.with_name(f"{path.stem}-too{path.suffix}"))
+
+
+@case("plates and experiments in other words")
+def _other_words(root: Path, screen: b.Screen) -> None:
+    folder = root / "images" / "gene-001"
+    shutil.move(folder / "Plate1.tar", folder / "P01.tar")
+    shutil.move(folder / "Plate2.tar", folder / "2.tar")
+    shutil.move(folder, folder.with_name("Gene_001"))

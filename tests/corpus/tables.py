@@ -143,3 +143,26 @@ for _name, (_file, _content) in {
     ),
 }.items():
     case(f"metadata {_name}")(_is(_content, _file))
+
+
+def _spelled(**changes: Callable[[str], str]) -> Callable[[], bytes]:
+    """The sound rows with some columns in another spelling."""
+    rows = [{k: changes.get(k, str)(v) if v else v for k, v in row.items()} for row in ROWS]
+    return lambda: b.csv_bytes(rows)
+
+
+for _name, _changes in {
+    "addresses that are not padded": {"address": lambda a: a.replace("0", "")},
+    "small addresses": {"address": str.lower},
+    "plates in words": {"plate": lambda n: f"Plate{n}"},
+    "plates with a letter": {"plate": lambda n: f"P0{n}"},
+    "plates with a point": {"plate": lambda n: f"{n}.0"},
+    "experiments in capitals": {"experiment_name": str.upper},
+    "experiments with another dash": {"experiment_name": lambda e: e.replace("-", "\u2013")},
+    "ids in another spelling": {"well_id": lambda i: i.replace("_1_", "_P01_").lower()},
+    "kinds in small letters": {"perturbation_type": str.lower},
+    "genes that are dates": {"gene": lambda g: {"MTOR": "1-Sep"}.get(g, g)},
+}.items():
+    case(f"metadata with {_name}")(_is(_spelled(**_changes)))
+for _dose in ("100 nM", "2.5 µM", "1 mM", "5 ug/ml", "1,000 nM", "low", "10 %"):
+    case(f"metadata with a dose of {_dose}")(_is(_with(concentration=_dose)))

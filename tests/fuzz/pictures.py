@@ -14,8 +14,11 @@ import pyarrow as pa
 
 import builders as b
 import napari_rxrx3 as rx
+from corpus.archives import PACKINGS
 from fuzz.target import as_file, check_refusal, scratch, target
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.errors import DatasetNotFound, RxRx3Error
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.discovery import discover
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.decode import (
     UndecodableImage,
@@ -145,3 +148,16 @@ def open_shard(content: bytes) -> None:
         assert is_plain(problem.detail)
     for well in dataset.known_wells.index[:3]:
         check_refusal(lambda well=well: dataset.plane(str(well), 1), RxRx3Error)
+
+
+def archives() -> list[bytes]:
+    plain = tars()[0]
+    return [plain, *(pack(plain) for pack, _ in PACKINGS.values())]
+
+
+@target("archives", archives, DatasetNotFound)
+def look_into(content: bytes) -> None:
+    """Whatever an archive is, it is a tar or it is said what else."""
+    path = as_file(content, "Plate1.tar.gz")
+    contents = discover(*Storage.of(path), DiskCache(scratch() / "cache"))
+    assert not contents.is_empty

@@ -26,10 +26,12 @@ from napari_rxrx3.core.plate import (
     parse_image_name,
     parse_well_id,
 )
+from napari_rxrx3.core.spelling import normal_well_id, plate_in
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import own_embedding
 from napari_rxrx3.data.wells.metadata import read_metadata
+from napari_rxrx3.data.wells.readings import dose_in
 from napari_rxrx3.figures.record import ViewRecord, is_record_file, read_record, record_of
 from napari_rxrx3.hits.hit import Hit
 from napari_rxrx3.hits.hits_file import read_stored
@@ -92,6 +94,9 @@ def names() -> list[bytes]:
 def read_names(content: bytes) -> None:
     text = content[:60].decode("utf-8", "surrogateescape")
     assert natural_key(text) <= natural_key(text)
+    assert normal_well_id(normal_well_id(text)) == normal_well_id(text)
+    assert (plate_in(text) or 0) >= 0
+    dose_in(text)
     if (image := parse_image_name(text)) is not None:
         assert parse_address(format_address(image.row, image.column)) == image[:2]
     try:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import combinations, groupby
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ __all__ = ["CheckReport", "check_wells"]
 
 Progress = Callable[[int, int, str], None]
 
-_LISTED = 10_000
+_LISTED, _COMPARED = 10_000, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,7 @@ def check_wells(
         counted.add(table.problems)
         counted.add(_embedding_gaps(table, dataset.listed))
         counted.add(_odd_vectors(table, dataset.listed))
+    counted.add(_alike_embeddings(dataset))
     if decode:
         for source in dataset.images.sources:
             counted.add(_damaged_planes(dataset, source, progress))
@@ -193,6 +194,36 @@ def _odd_vectors(table: EmbeddingTable, listed: WellList) -> Iterator[Problem]:
             yield _WellAt(listed, int(place[row])).problem(kind, detail)
         else:
             yield Problem(kind, well_id=str(table.well_ids[row]), detail=detail)
+
+
+def _alike_embeddings(dataset: WellData) -> Iterator[Problem]:
+    """Embeddings that hold the same vectors, and copies that do not."""
+    for one, other in combinations(dataset.embeddings.values(), 2):
+        if one.dimension != other.dimension:
+            continue
+        is_copy = one.claim[0] == other.claim[0]
+        n_wells, n_differ = _differences(one, other, stop_early=not is_copy)
+        if n_wells and not n_differ:
+            detail = f"{other.name} holds the same vectors as {one.name}, of {n_wells:,} wells"
+            yield Problem("same_vectors", detail=detail)
+        elif n_differ and is_copy:
+            used = max(one, other, key=lambda table: table.claim).name
+            what = f"{one.name} and {other.name} differ in the vectors of {n_differ:,} wells"
+            yield Problem("disagreement", detail=f"{what}; {used}, the newer one, goes first")
+
+
+def _differences(one: EmbeddingTable, other: EmbeddingTable, stop_early: bool) -> tuple[int, int]:
+    """How many wells two tables have in common, and how many of them have other vectors."""
+    rows = other.well_ids.get_indexer(one.well_ids)
+    here = np.flatnonzero(rows >= 0)
+    n_differ = 0
+    for start in range(0, len(here), _COMPARED):
+        at = here[start : start + _COMPARED]
+        same = np.isclose(one.vectors[at], other.vectors[rows[at]], rtol=1e-5, equal_nan=True)
+        n_differ += int((~same.all(axis=1)).sum())
+        if n_differ and stop_early:
+            break
+    return len(here), n_differ
 
 
 class _WellAt:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
+import lzma
 import posixpath
 import re
+import shlex
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,10 +22,21 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.claims import chosen_revision, equal_files, once, other_revisions
+from napari_rxrx3.data.files.archives import (
+    advice,
+    content_of,
+    is_companion,
+    is_tar,
+    packing_of,
+    pieces,
+    unpacked,
+)
 from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.files.tables import RULE, schema_columns, text_members
 from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
 from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import canonical, found_features, is_metadata
 
 __all__ = ["Contents", "discover", "kind_of_file", "next_step"]
@@ -40,6 +52,7 @@ _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     RuntimeError,  # a zip with a password
 )
@@ -53,7 +66,9 @@ _LOOKED_FOR = (
 class Contents:
     """Paths of everything of use under a folder.
 
-    `dimensions` holds those of the embeddings whose columns tell it.
+    `dimensions` holds those of the embeddings whose columns tell it, `packed` a sentence for each
+    archive that cannot be read in place: what it holds, and what to do. `notes` say which of
+    several files that claim to be one thing was taken.
     """
 
     metadata: list[str] = field(default_factory=list)
@@ -64,6 +79,8 @@ class Contents:
     embedding_tars: list[str] = field(default_factory=list)
     dimensions: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    packed: dict[str, str] = field(default_factory=dict)
+    notes: list[Problem] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -102,20 +119,28 @@ def discover(
         _take_sisters(storage, path, image, contents)
     else:
         _sort_in(storage, Entry(path, is_folder=False), contents, None)
+        _note_pieces([path], contents)
         if contents.metadata:
             around = _look_around(storage, posixpath.dirname(path), cache, progress)
             around.metadata = contents.metadata
             contents = around
     if contents.is_empty:
-        raise DatasetNotFound(_why_empty(storage, path, contents.unreadable))
+        raise DatasetNotFound(_why_empty(storage, path, contents))
     return contents
 
 
-def _why_empty(storage: Storage, path: str, unreadable: Mapping[str, str]) -> str:
+def _why_empty(storage: Storage, path: str, contents: Contents) -> str:
     """Name the path and the cause, and say what to do next."""
+    unreadable = contents.unreadable
+    if path in contents.packed:
+        return contents.packed[path]
     if path in unreadable:
         return f"{path} cannot be read: {unreadable[path].rstrip('.')}. Copy or download it again."
     broken = "".join(f" {p} cannot be read: {why.rstrip('.')}." for p, why in unreadable.items())
+    if contents.packed:
+        first, n_more = next(iter(contents.packed.values())), len(contents.packed) - 1
+        more = f" (And {n_more:,} more like that.)" if n_more else ""
+        return f"Nothing that can be read in place was found in {path}. {first}{more}{broken}"
     return (
         f"Nothing of RxRx3 was found in {path}. {next_step(storage, path)} Looked for "
         f"{_LOOKED_FOR}.{broken}"
@@ -126,15 +151,44 @@ def _look_around(
     storage: Storage, folder: str, cache: DiskCache, progress: Progress | None
 ) -> Contents:
     contents = Contents()
-    files: list[Entry] = []
-    _walk(storage, folder, contents, files, 0)
+    walk = _Walk(storage, contents)
+    walk.into(folder, ())
+    files = walk.ended()
     known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     for done, entry in enumerate(files):
         if progress is not None:
             progress(done, len(files), f"looking into {entry.path}")
         _sort_in(storage, entry, contents, known)
     known.save()
+    _note_pieces([entry.path for entry in files], contents)
+    _leave_out_copies(storage, files, contents, cache)
     return contents
+
+
+def _leave_out_copies(
+    storage: Storage, files: Sequence[Entry], contents: Contents, cache: DiskCache
+) -> None:
+    """Take tables that hold the same bytes once."""
+
+    def is_known(one: Entry, other: Entry, find_out: Callable[[], bool]) -> bool:
+        name = "|".join(("same", one.path, one.stamp, other.path, other.stamp))
+        kept = cache.load("files", name)
+        if kept is not None and "same" in kept:
+            return bool(kept["same"].any())
+        found = find_out()
+        cache.save("files", name, {"same": np.array([found])})
+        return found
+
+    for paths in (contents.metadata, contents.embeddings):
+        listed = set(paths)
+        equal = equal_files(storage, (f for f in files if f.path in listed), is_known)
+        paths[:] = [path for path in paths if path not in equal]
+        contents.notes += [
+            Problem(
+                "copy", detail=f"{path} holds the same, byte for byte, as {other}, which is read"
+            )
+            for path, other in equal.items()
+        ]
 
 
 def _is_folder(storage: Storage, path: str) -> bool:
@@ -146,28 +200,69 @@ def _is_folder(storage: Storage, path: str) -> bool:
         raise DatasetNotFound(f"{path} cannot be read ({error}).") from error
 
 
-def _walk(
-    storage: Storage, folder: str, contents: Contents, files: list[Entry], depth: int
-) -> None:
-    """Note the folders of images, and list all other files."""
-    try:
-        entries = storage.children(folder)
-    except OSError as error:
-        contents.unreadable[folder] = error.strerror or str(error)
-        return
-    images = [e.name for e in entries if not e.is_folder and _is_image_file(e)]
-    if images:
-        contents.folders[folder] = images
-    images_seen = set(images)
-    for entry in entries:
-        if entry.is_folder:
-            if depth < _MAX_DEPTH:
-                _walk(storage, entry.path, contents, files, depth + 1)
-        elif entry.name not in images_seen:
-            if len(files) >= _MAX_FILES:
-                contents.unreadable[folder] = f"more than {_MAX_FILES} files; the rest was left out"
-                return
-            files.append(entry)
+class _Walk:
+    """Notes the folders of images and lists all other files, each once."""
+
+    def __init__(self, storage: Storage, contents: Contents) -> None:
+        self._storage, self._contents = storage, contents
+        self._files: list[Entry] = []
+        self._folders: list[Entry] = []
+
+    def into(self, folder: str, above: tuple[str, ...], same: str = "") -> None:
+        """List a folder and those below; `above` are what tells those that it lies in."""
+        try:
+            entries = self._storage.children(folder)
+            entries = self._without_revisions(folder, entries)
+        except OSError as error:
+            self._contents.unreadable[folder] = error.strerror or str(error)
+            return
+        images = [e.name for e in entries if not e.is_folder and _is_image_file(e)]
+        if images:
+            self._contents.folders[folder] = images
+            self._folders.append(Entry(folder, is_folder=True, same=same))
+        images_seen = set(images)
+        for entry in entries:
+            if entry.is_folder:
+                if len(above) < _MAX_DEPTH and (not entry.same or entry.same not in above):
+                    self.into(entry.path, (*above, entry.same), entry.same)
+            elif entry.name not in images_seen:
+                if len(self._files) >= _MAX_FILES:
+                    said = f"more than {_MAX_FILES} files; the rest was left out"
+                    self._contents.unreadable[folder] = said
+                    return
+                self._files.append(entry)
+
+    def ended(self) -> list[Entry]:
+        """All files but those in folders of images; whatever links lead to, once."""
+        kept = {entry.path for entry in once(self._folders)}
+        folders = self._contents.folders
+        self._contents.folders = {p: names for p, names in folders.items() if p in kept}
+        return once(self._files)
+
+    def _without_revisions(self, folder: str, entries: list[Entry]) -> list[Entry]:
+        """Of the cache of a hub, only the revision to read, and not what its links lead to."""
+        names = {entry.name for entry in entries if entry.is_folder}
+        if "snapshots" in names and names & {"blobs", "refs"}:
+            return [entry for entry in entries if entry.name not in ("blobs", "refs")]
+        chosen, why = chosen_revision(self._storage, folder, entries)
+        if chosen is None:
+            return entries
+        others = [entry for entry in entries if entry.is_folder]
+        if len(others) > 1:
+            files = {e.name: dict(_files_below(self._storage, e.path)) for e in others}
+            said = other_revisions(folder, chosen.name, why, files)
+            self._contents.notes += [Problem("other_revision", detail=text) for text in said]
+        return [chosen]
+
+
+def _files_below(storage: Storage, folder: str, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path of each file, in a folder and its folders, and what tells it from others."""
+    for entry in storage.children(folder):
+        name = f"{inside}{entry.name}"
+        if not entry.is_folder:
+            yield name, entry.same or entry.stamp
+        elif name.count("/") < _MAX_DEPTH:
+            yield from _files_below(storage, entry.path, f"{name}/")
 
 
 def _take_sisters(storage: Storage, path: str, image: ImageName, contents: Contents) -> None:
@@ -190,51 +285,80 @@ def _sort_in(storage: Storage, entry: Entry, contents: Contents, known: KnownFil
     path = entry.path
     found = known.get(entry) if known is not None else None
     try:
-        kind, dimension = found or _look_into(storage, path)
+        look = found or _look_into(storage, path)
     except _DAMAGE as error:
         contents.unreadable[path] = " ".join(str(error).split())[:200]
         return
     if known is not None and found is None:
-        known.put(entry, kind, dimension)
+        known.put(entry, look)
+    if look.packed:
+        contents.packed[path] = advice(path, look.packed, look.holds)
     place = {
         "metadata": contents.metadata,
         "tar": contents.tars,
         "shard": contents.shards,
         "embedding": contents.embeddings,
         "embedding tar": contents.embedding_tars,
-    }.get(kind)
+    }.get(look.kind)
     if place is not None:
         place.append(path)
-    if dimension:
-        contents.dimensions[path] = dimension
+    if look.dimension:
+        contents.dimensions[path] = look.dimension
+
+
+def _note_pieces(paths: Sequence[str], contents: Contents) -> None:
+    """Say once what is to be done with the pieces of a file; each by itself is damaged."""
+    for whole, found in pieces(paths, set(paths)).items():
+        for path in found:
+            contents.packed.pop(path, None)
+            contents.unreadable.pop(path, None)
+        name = shlex.quote(posixpath.basename(whole))
+        said = "is a piece" if len(found) == 1 else f"is the first of {len(found)} pieces"
+        contents.packed[found[0]] = (
+            f"{found[0]} {said} of a file that was split; join them all first "
+            f"(cat {name}?* > {name})."
+        )
+
+
+class _Look(NamedTuple):
+    """What a file is: its kind; of an embedding, the dimension if its columns tell it.
+
+    `packed` and `holds` are the arguments of `advice` if some of it cannot be read in place.
+    """
+
+    kind: str = ""
+    dimension: int = 0
+    packed: str = ""
+    holds: str = ""
 
 
 def kind_of_file(storage: Storage, path: str) -> str:
-    """Say what a file is: metadata, tar, shard, embedding, embedding tar, or "" for other.
+    """Say what a file is: metadata, tar, shard, embedding, embedding tar, packed, or "" for other.
 
     Raises
     ------
-    OSError, pyarrow.ArrowException, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError
+    OSError, pyarrow.ArrowException, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError,
+    lzma.LZMAError
         If it is damaged: then only its name tells what it was to be.
     """
-    return _look_into(storage, path)[0]
+    look = _look_into(storage, path)
+    return look.kind or ("packed" if look.packed else "")
 
 
-def _look_into(storage: Storage, path: str) -> tuple[str, int]:
-    """Return the kind of a file and, of an embedding, the dimension if its columns tell it."""
+def _look_into(storage: Storage, path: str) -> _Look:
     head = storage.read(path, 0, _HEAD)
     if head[:4] == b"PAR1":
         return _kind_of_parquet(storage, path)
     if path.endswith((".parquet", ".tar")) and not head:
         raise OSError("the file is empty")
-    if path.endswith(".parquet"):
-        raise OSError("not a parquet file")
     if head[:4] == b"PK\x03\x04":
         return _kind_of_zip(storage, path)
-    if head[:2] == b"\x1f\x8b":
-        return _kind_of_gzip(storage, path)
-    if head[257:262] == b"ustar" or (path.endswith(".tar") and head):
-        return _kind_of_tar(storage, path), 0
+    if packing := packing_of(head):
+        return _kind_of_packed(storage, path, packing)
+    if path.endswith(".parquet"):
+        raise OSError("not a parquet file")
+    if head[257:262] == b"ustar" or (path.endswith(".tar") and head) or is_tar(head):
+        return _kind_of_tar(storage, path)
     form = _form_of(head)
     names_end = b"\n" in head or b"\r" in head or b"\0" in head
     if (form is not None and "well_id" in form.names) or (len(head) == _HEAD and not names_end):
@@ -242,34 +366,54 @@ def _look_into(storage: Storage, path: str) -> tuple[str, int]:
     return _kind_of_text(form)
 
 
-def _kind_of_parquet(storage: Storage, path: str) -> tuple[str, int]:
+def _kind_of_parquet(storage: Storage, path: str) -> _Look:
     try:
         with storage.open(path) as file:
             schema = pq.read_schema(file)
     except UnicodeDecodeError as error:
         raise OSError("the name of a column is no text") from error
     if shard_columns(schema) is not None:
-        return "shard", 0
+        return _Look("shard")
     columns = schema_columns(schema)
     if features := found_features(columns):
         is_flat = all(column.kind != "list" for column in columns if column.name in features)
-        return "embedding", len(features) if is_flat else 0
-    return "metadata" if is_metadata(column.name for column in columns) else "", 0
+        return _Look("embedding", len(features) if is_flat else 0)
+    return _Look("metadata" if is_metadata(column.name for column in columns) else "")
 
 
-def _kind_of_zip(storage: Storage, path: str) -> tuple[str, int]:
+def _kind_of_zip(storage: Storage, path: str) -> _Look:
     with storage.open(path) as file, zipfile.ZipFile(file) as archive:
+        look = _Look()
         for name in text_members(archive):
             with archive.open(name) as member:
-                found = _kind_of_text(_form_of(member.read(TEXT_SAMPLE)))
-            if found[0]:
-                return found
-    return "", 0
+                look = _kind_of_text(_form_of(member.read(TEXT_SAMPLE)))
+            if look.kind:
+                break
+        holds = _of_use(name for name in archive.namelist() if not is_companion(name))
+    return look._replace(packed="zip", holds=holds) if holds else look
 
 
-def _kind_of_gzip(storage: Storage, path: str) -> tuple[str, int]:
-    with storage.open(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
-        return _kind_of_text(_form_of(unpacked.read(TEXT_SAMPLE)))
+def _of_use(members: Iterable[str], tables: tuple[str, ...] = ()) -> str:
+    """What members of an archive are, by their names, that it is no place for."""
+    for name in members:
+        if parse_image_name(posixpath.basename(name)) is not None:
+            return "images"
+        if name.lower().endswith((*_PACKED, *tables)):
+            return "other files"
+    return ""
+
+
+def _kind_of_packed(storage: Storage, path: str, packing: str) -> _Look:
+    with storage.open(path) as file:
+        head = unpacked(file, packing, TEXT_SAMPLE)
+    if head is None:
+        return _Look(packed=packing)
+    if what := content_of(head):
+        return _Look(packed=packing, holds=what)
+    look = _kind_of_text(_form_of(head))
+    if packing == "gzip" or not look.kind:
+        return look
+    return _Look(packed=packing, holds="a table")
 
 
 def _form_of(sample: bytes) -> TextForm | None:
@@ -280,30 +424,33 @@ def _form_of(sample: bytes) -> TextForm | None:
         return None
 
 
-def _kind_of_text(form: TextForm | None) -> tuple[str, int]:
+def _kind_of_text(form: TextForm | None) -> _Look:
     """Tell by the names of the columns, or by the first rows where the names are not enough."""
     if form is None:
-        return "", 0
+        return _Look()
     names = set(map(canonical, form.names))
     if "well_id" in names and sum(name[-1:].isdigit() for name in names) > 1:
         features = found_features(form.columns)
         if features:
-            return "embedding", len(features)
-    return "metadata" if is_metadata(names) else "", 0
+            return _Look("embedding", len(features))
+    return _Look("metadata" if is_metadata(names) else "")
 
 
-def _kind_of_tar(storage: Storage, path: str) -> str:
+def _kind_of_tar(storage: Storage, path: str) -> _Look:
+    others = []
     with storage.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for _ in range(1000):
             member = tar.next()
             if member is None:
                 break
-            name = posixpath.basename(member.name)
-            if member.isfile() and parse_image_name(name) is not None:
-                return "tar"
-            if member.isfile() and _holds_embeddings(tar, member):
-                return "embedding tar"
-    return ""
+            if not member.isfile() or is_companion(member.name):
+                continue
+            if parse_image_name(posixpath.basename(member.name)) is not None:
+                return _Look("tar")
+            if _holds_embeddings(tar, member):
+                return _Look("embedding tar")
+            others.append(member.name)
+    return _Look(packed="tar", holds=holds) if (holds := _of_use(others, _TABLES)) else _Look()
 
 
 def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
@@ -314,8 +461,11 @@ def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
     return bool(found_features(schema_columns(pq.read_schema(io.BytesIO(file.read())))))
 
 
+_PACKED = (".tar", ".parquet", ".zip", ".7z", ".rar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4")
+_TABLES = (".csv", ".tsv")
 _PICTURES = (*IMAGE_ENDINGS, ".jpg", ".jpeg", ".gif", ".bmp")
 _FOLDER = "Open the folder that holds what you downloaded"
+_SHEET = "It is a file of Excel or LibreOffice: save the table in it as CSV."
 _HITS = "It holds hits: open their data set, then see the menu … of the tab Hits."
 _KNOWN = "It tells what is known: open a data set, then choose it in the tab Benchmark."
 _IMAGE = "An image of a well is named after it, such as AA02_s1_w3.png."
@@ -339,6 +489,8 @@ def _step_by_content(storage: Storage, path: str) -> str:
         head = storage.read(path, 0, _HEAD)
     except OSError:
         return ""
+    if head[:4] == b"PK\x03\x04" and (b"[Content_Types].xml" in head or b"mimetype" in head):
+        return _SHEET
     if head.lstrip()[:1] == b"{":
         return _HITS if b'"napari-rxrx3 hits"' in head else ""
     form = _form_of(head)
@@ -361,18 +513,18 @@ class KnownFiles:
         self._kept = self._loaded()
         self._seen: dict[str, list[Any]] = {}
 
-    def get(self, entry: Entry) -> tuple[str, int] | None:
-        """Kind and dimension of a file; None if it is not known or has changed."""
+    def get(self, entry: Entry) -> _Look | None:
+        """What a file is; None if it is not known or has changed."""
         kept = self._kept.get(entry.path)
         if not entry.stamp or kept is None or kept[0] != entry.stamp:
             return None
         self._seen[entry.path] = kept
-        return kept[1], kept[2]
+        return _Look(*kept[1:])
 
-    def put(self, entry: Entry, kind: str, dimension: int) -> None:
+    def put(self, entry: Entry, look: _Look) -> None:
         """Remember what a file was found to be."""
         if entry.stamp:
-            self._seen[entry.path] = [entry.stamp, kind, dimension]
+            self._seen[entry.path] = [entry.stamp, *look]
 
     def save(self) -> None:
         """Keep what was seen since this was made, and only that, for the next time."""
@@ -385,6 +537,9 @@ class KnownFiles:
         arrays = self._cache.load("files", self._name) or {}
         try:
             kept = json.loads(arrays["json"].tobytes()).items()
-            return {path: [str(stamp), str(kind), int(n)] for path, (stamp, kind, n) in kept}
+            return {
+                path: [str(stamp), str(kind), int(n), str(packed), str(holds)]
+                for path, (stamp, kind, n, packed, holds) in kept
+            }
         except (KeyError, ValueError, TypeError, AttributeError):
             return {}

@@ -19,7 +19,10 @@ from napari_rxrx3.core.plate import natural_key, parse_image_name
 __all__ = ["belong_together", "looks_like_ours", "stands_for", "with_pixels_first"]
 
 _OUR_FOLDER = re.compile(r"(plate[ _-]?\d|images\Z|gene-\d|compound-\d|data\Z)", re.IGNORECASE)
-_TABLE_OR_ARCHIVE = (".tar", ".parquet", ".csv", ".zip", ".csv.gz")
+_TABLE_OR_ARCHIVE = (
+    *(".tar", ".parquet", ".csv", ".zip", ".csv.gz"),
+    *(".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"),  # to be told what to do with them
+)
 _OUR_TABLE = re.compile(r"metadata|rxrx|embedding|phenom|-of-\d+\.parquet\Z")
 """What a file behind a URL is called: only its name can tell."""
 

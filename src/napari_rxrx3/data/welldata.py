@@ -52,6 +52,10 @@ class WellData(WellImages):
             Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
             for path, why in contents.unreadable.items()
         ]
+        self._problems += [
+            Problem("packed_file", detail=said.rstrip(".")) for said in contents.packed.values()
+        ]
+        self._problems += contents.notes
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()

@@ -140,8 +140,8 @@ def _neighbors(record: ViewRecord) -> str:
         which = ".query('is_active')" if query.order == "active" else ""
         lines.append(f"scores = phenomap.scores{which}.sort_values({score!r}, ascending=False)")
         return "\n".join(lines)
-    opposite = ["opposite=True"] if query.order == "opposite" else []
-    asked = [*opposite, *([f"kind={kind!r}"] if kind else [])]
+    named = {"opposite": ["opposite=True"], "across experiments": ["across=True"]}
+    asked = [*named.get(query.order, []), *([f"kind={kind!r}"] if kind else [])]
     of_query = _listed(query.key, query.k, query.metric, asked)
     return "\n".join([*lines, f"neighbors = phenomap.nearest({of_query})"])
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCompleter, QLineEdit, QListView, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.core.plate import PlateId, parse_address
+from napari_rxrx3.core.spelling import normal_address
 from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -233,7 +234,7 @@ def _well_here(index: SearchIndex, text: str, plate: PlateId | None) -> Match | 
     if plate is None:
         return None
     try:
-        row, column = parse_address(text.strip().upper())
+        row, column = parse_address(normal_address(text))
     except ValueError:
         return None
     return index.at(plate, row, column)

@@ -50,6 +50,7 @@ __all__ = ["Workspace", "workspace_of", "workspaces"]
 
 _AHEAD_MS = 150
 _ROOM_MS = 60  # while a dock is dragged, the canvas gets another size many times
+_UNREAD = ("unreadable_file", "packed_file")
 _SIDE = 8  # points of the canvas on both sides of a picture
 
 _of_viewer: dict[Any, Workspace] = {}
@@ -249,7 +250,7 @@ class Workspace(QObject):
         self.say_what_is_here(dataset)
 
     def say_what_is_here(self, dataset: Dataset) -> None:
-        unreadable = [p.detail for p in dataset.problems if p.kind == "unreadable_file"]
+        unreadable = [p.detail for p in dataset.problems if p.kind in _UNREAD]
         more = f" and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
         said = f"{unreadable[0]}{more}. " if unreadable else ""
         self.session.say(f"{said}{printable(dataset.name)}: {dataset.describe()}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_rxrx3.core.names import alike_among, name_and_dose, resolve, rows_with
-from napari_rxrx3.core.plate import format_address, parse_address
+from napari_rxrx3.core.spelling import normal_well_id
 from napari_rxrx3.data.files.cells import as_number
 from napari_rxrx3.hits.sheet import Sheet
 
@@ -64,9 +63,8 @@ def _name(row: dict[str, str]) -> str:
 def _well_at(experiment: str, plate: str, address: str) -> str:
     """Id of a well by its place, also where plates became ``1.0`` and addresses are ``B2``."""
     number = as_number(plate)
-    with suppress(ValueError):
-        address = format_address(*parse_address(address.upper()))
-    return f"{experiment}_{plate if number is None else f'{number:g}'}_{address}"
+    plate = plate if number is None else f"{number:g}"
+    return normal_well_id(f"{experiment}_{plate}_{address}")
 
 
 def _first(row: dict[str, str], names: tuple[str, ...]) -> str:

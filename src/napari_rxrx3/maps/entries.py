@@ -17,7 +17,13 @@ from napari_rxrx3.maps.space import WellSpace
 from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.maps.vector_search import VectorSearch
 
-__all__ = ["PERTURBATION_TYPES", "Entries", "ExperimentAverages", "NeighborSearch"]
+__all__ = [
+    "PERTURBATION_TYPES",
+    "Entries",
+    "ExperimentAverages",
+    "MemberPlaces",
+    "NeighborSearch",
+]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -60,6 +66,20 @@ class ExperimentAverages:
         """Where the parts of an entry are."""
         start, stop = np.searchsorted(self.entry, [entry, entry + 1])
         return slice(int(start), int(stop))
+
+
+@dataclass(frozen=True, eq=False)
+class MemberPlaces:
+    """Where the wells of the entries are, int (wells,) each, as in `Entries.member_positions`.
+
+    Numbers of plates are unique over experiments, `place` is the position on the plate, `is_edge`
+    says that it is at the edge of what the screen uses.
+    """
+
+    plate: Array
+    place: Array
+    experiment: Array
+    is_edge: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,9 +304,51 @@ class Entries:
         return np.asarray(place[self.member_positions])
 
     @cached_property
+    def has_direction(self) -> Array:
+        """Which entries have a direction to compare: bool (n,).
+
+        The controls that a map is aligned by have none, whatever rounding or a median leaves.
+        """
+        directed = self.inverse_norms > 0
+        if self.align != "none" and self.level != "well":
+            directed &= np.array(self.labels["treatment"] != self.spec.control, dtype=bool)
+        return directed
+
+    def kept(self, name: str, build: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+        """What `build` makes of these entries, from the cache if it was made before."""
+        if not self.fingerprint:
+            return build()
+        return self.cache.arrays("nulls", f"{self.fingerprint}|{name}", build)
+
+    def is_kept(self, name: str) -> bool:
+        """Whether `kept` has it."""
+        if not self.fingerprint:
+            return False
+        return self.cache.path("nulls", f"{self.fingerprint}|{name}", ".npz").exists()
+
+    @cached_property
     def groups(self) -> Array:
         """Int (n,): what is perturbed in each entry, whatever guide or dose; -1 for controls."""
-        return np.asarray(self.space.group[self.member_wells[self.ends - 1]])
+
+        def build() -> dict[str, Array]:
+            return {"groups": self.space.group[self.member_wells[self.ends - 1]].astype(np.int32)}
+
+        return self.kept("groups", build)["groups"]
+
+    @cached_property
+    def member_places(self) -> MemberPlaces:
+        """Where the wells are; kept, so that it needs no vectors the next time."""
+
+        def build() -> dict[str, Array]:
+            space, wells = self.space, self.member_wells
+            return {
+                "plate": space.plate[wells].astype(np.int32),
+                "place": space.place[wells].astype(np.int32),
+                "experiment": space.experiment[wells].astype(np.int32),
+                "is_edge": np.asarray(space.layout.is_edge(space.place[wells])),
+            }
+
+        return MemberPlaces(**self.kept("places", build))
 
     @cached_property
     def _of_kind(self) -> dict[str, Array]:

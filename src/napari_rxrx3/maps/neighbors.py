@@ -25,6 +25,8 @@ _SCORE_OF_ORDER = {
     "most consistent": ("consistency", "consistency_p"),
 }
 
+_ACROSS = "across experiments"
+
 _DOSES_GUESSED = 4
 """So many entries are asked for one that is listed, at first."""
 
@@ -38,8 +40,8 @@ class Neighbor:
     """One row of the list.
 
     `well` is the one to show, None if no image of it is here. `other_doses` of the same compound
-    are not listed, being less alike. What is not known, or not known yet, is NaN; `flags` are names
-    of `napari_rxrx3.maps.evidence.doubts.DOUBTS`.
+    are not listed, being less alike. What is not known, or not known yet, is NaN; the columns from
+    percentile to flags are those of `napari_rxrx3.maps.evidence.doubts.Judge.judge`.
     """
 
     rank: int
@@ -50,11 +52,16 @@ class Neighbor:
     value: float
     n_wells: int
     well: str | None
+    percentile: float = np.nan
     p_value: float = np.nan
     q_value: float = np.nan
+    compared_with: str = ""
+    n_compared: int = 0
+    n_searched: int = 0
     p_same_plate: float = np.nan
-    n_back: int = 0
-    n_alone: int = 0
+    across: float = np.nan
+    across_rank: float = np.nan
+    n_across: int = 0
     flags: tuple[str, ...] = ()
     strength: float = np.nan
     consistency: float = np.nan
@@ -100,7 +107,7 @@ def judge_neighbors(
     neighbors: Sequence[Neighbor],
     progress: Progress | None = None,
 ) -> list[Neighbor]:
-    """A list with p, q, the replicates and the flags that do not take the scores of all entries.
+    """A list with all that says how far to trust it but what takes the scores of all entries.
 
     What is listed by a score is not compared with the query: it has flags of its own alone.
 
@@ -175,16 +182,17 @@ def _search(phenomap: PhenoMap, query: Query) -> NeighborSearch:
 def _by_likeness(phenomap: PhenoMap, query: Query) -> tuple[Array, Array]:
     """Rows of the most alike entries and their values; of each compound its most alike dose."""
     search, k = _search(phenomap, query), query.k
+    ranked = phenomap.ranked_across if query.order == _ACROSS else phenomap.ranked
     if query.all_doses or phenomap.level != "perturbation":
-        return phenomap.ranked(search, k)
+        return ranked(search, k)
     n_asked, n_all = k * _DOSES_GUESSED, int(search.searched.sum())
     while True:
-        rows, values = phenomap.ranked(search, n_asked)
+        rows, values = ranked(search, n_asked)
         family = phenomap.families[rows]
         first = np.zeros(len(rows), dtype=bool)
         first[np.unique(family, return_index=True)[1]] = True
         kept = np.flatnonzero(first | (family < 0))[:k]
-        if len(kept) == k or n_asked >= n_all:
+        if len(kept) == k or n_asked >= n_all or len(rows) < n_asked:
             return rows[kept], values[kept]
         n_asked *= 4
 

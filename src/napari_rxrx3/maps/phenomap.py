@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.maps.entries import Entries
+from napari_rxrx3.maps.entries import Entries, NeighborSearch
 from napari_rxrx3.maps.evidence.batch_diagnostics import DiagnosticsStore
 from napari_rxrx3.maps.evidence.doubts import (
     Judge,
@@ -78,6 +78,7 @@ class PhenoMap(Entries):
         opposite: bool = False,
         *,
         kind: str | None = None,
+        across: bool = False,
         judged: bool = True,
         scored: bool = True,
         progress: Progress | None = None,
@@ -88,6 +89,9 @@ class PhenoMap(Entries):
         ----------
         metric : {"cosine", "euclidean"}
         kind : {"CRISPR", "COMPOUND"}, optional
+        across : bool
+            List first what is most alike across experiments, by that cosine, whatever the metric;
+            only what has a likeness across experiments is listed.
         judged, scored : bool
             Add how far to trust each row, and raise the flags that need the scores as well. For a
             large map that takes seconds, and minutes, the first time.
@@ -105,8 +109,9 @@ class PhenoMap(Entries):
         UnknownKey, ValueError
         """
         search = self.search_of(key, metric, opposite, kind)
-        found, values = self.ranked(search, k)
-        table = self._listed(found, values, metric)
+        ranked = self.ranked_across if across else self.ranked
+        found, values = ranked(search, k)
+        table = self._listed(found, values, "cosine" if across else metric)
         if not judged:
             return table
         verdicts = self.judge.judge(search, found, progress)
@@ -114,6 +119,14 @@ class PhenoMap(Entries):
             scores = self.score_store.get(progress)
             verdicts["flags"] = with_doubts_of_scores(verdicts["flags"], scores.iloc[found])
         return table.join(verdicts)
+
+    def ranked_across(self, search: NeighborSearch, k: int) -> tuple[Array, Array]:
+        """The first `k` entries that answer a search across experiments; see `ranked`."""
+        likeness = self.judge.across.of(search.query).likeness
+        rows = np.flatnonzero(search.searched & ~np.isnan(likeness))
+        sign = 1 if search.opposite else -1
+        rows = rows[np.argsort(sign * likeness[rows], kind="stable")][:k]
+        return rows, likeness[rows]
 
     def project(
         self,

@@ -30,6 +30,10 @@ NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 
 NEIGHBOR_ORDERS = {
     "similar": ("nearest", "The perturbations that look most like the one that is asked about"),
+    "across experiments": (
+        "alike across experiments",
+        "The most alike across experiments, where the two share no controls",
+    ),
     "opposite": ("most unlike", "The perturbations that look least like it"),
     "active": (
         "active",

@@ -29,7 +29,7 @@ __all__ = [
     "save_table",
 ]
 
-_FORMAT = 4
+_FORMAT = 5
 """Part of every key: raise it when the meaning of a cached file changes."""
 _LASTING = {"files", "wells", "joins", "vector-rows", "tar-index", "shard-index"}
 """Kinds of which an open data set uses all files that it ever used."""

@@ -38,6 +38,7 @@ KINDS = {
     "map": "entries of maps",
     "map-vectors": "vectors of maps",
     "scores": "scores of maps",
+    "nulls": "what neighbors are compared with",
     "diagnostics": "what batches and places do to maps",
     "projections": "projections of maps",
     "thumbnails": "thumbnails of plates",

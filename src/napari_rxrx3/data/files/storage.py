@@ -42,12 +42,14 @@ _STAMPS = (
 class Entry:
     """A file or folder of a listing; `path` can be given to every method of its storage.
 
-    `stamp` changes when the file does; it is empty where a listing does not tell.
+    `stamp` changes when the file does; `same` is what all paths to one file have in common. Both
+    are empty where a listing does not tell.
     """
 
     path: str
     is_folder: bool
     stamp: str = ""
+    same: str = ""
 
     @property
     def name(self) -> str:
@@ -128,7 +130,7 @@ class Storage:
         if self.is_local:
             with os.scandir(path) as found:
                 entries = [
-                    Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder", _stamp_of(e, kind))
+                    Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder", *_stamps_of(e, kind))
                     for e in found
                     if (kind := _kind(e))
                 ]
@@ -205,6 +207,12 @@ class Storage:
         info = answer_of(lambda: self._fs.info(path))
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
+    def changed_at(self, path: str) -> float:
+        """When a local file or folder was changed; 0 where nobody tells."""
+        with suppress(OSError):
+            return os.stat(path).st_mtime if self.is_local else 0.0  # noqa: PTH116
+        return 0.0
+
     def stamp(self, path: str) -> str:
         """Fingerprint of a local file as it is now; empty where only a server could tell.
 
@@ -276,14 +284,13 @@ def _listed_stamp(info: dict[str, Any]) -> str:
     return f"{info.get('size')}|{stamp}" if stamp else ""
 
 
-def _stamp_of(entry: os.DirEntry[str], kind: str) -> str:
-    if kind != "file":
-        return ""
+def _stamps_of(entry: os.DirEntry[str], kind: str) -> tuple[str, str]:
     try:
         stat = entry.stat()
     except OSError:  # gone since the folder was listed
-        return ""
-    return f"{stat.st_size}|{stat.st_mtime_ns}"
+        return "", ""
+    same = f"{stat.st_dev}|{stat.st_ino}" if stat.st_ino else ""  # Windows does not tell
+    return (f"{stat.st_size}|{stat.st_mtime_ns}" if kind == "file" else ""), same
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -114,11 +114,14 @@ class Table(Protocol):
     columns : list of Column
     row_word : str
         What the number of a row counts: "line" or "row".
+    decimal : str
+        The mark in its numbers that are not whole.
     """
 
     name: str
     columns: list[Column]
     row_word: str
+    decimal: str
     notes: list[str]
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:

@@ -34,6 +34,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from napari_rxrx3.data.files.archives import is_companion, packing_of
 from napari_rxrx3.data.files.cells import Marks
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import (
@@ -57,7 +58,7 @@ __all__ = [
     "text_members",
 ]
 
-RULE = 2
+RULE = 3
 """Goes up when the same file is read as something else than before: what is kept is made anew."""
 
 
@@ -126,6 +127,8 @@ def _unpacked(
     if head.startswith(b"\x1f\x8b"):
         unpacked: Any = stack.enter_context(gzip.GzipFile(fileobj=raw))
         return unpacked  # type: ignore[no-any-return]
+    if packing := packing_of(head):
+        raise ValueError(f"it is packed with {packing}: unpack it first")
     return raw
 
 
@@ -133,7 +136,7 @@ def text_members(archive: zipfile.ZipFile) -> list[str]:
     """Names of the tables in a zip."""
     names = archive.namelist()
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
-    return [name for name in tables if not name.startswith("__MACOSX")]
+    return [name for name in tables if not is_companion(name)]
 
 
 def _member(archive: zipfile.ZipFile, suits: Callable[[Sequence[str]], bool] | None) -> str:
@@ -156,6 +159,7 @@ def _member(archive: zipfile.ZipFile, suits: Callable[[Sequence[str]], bool] | N
 
 class _ParquetTable:
     row_word = "row"
+    decimal = "."
 
     def __init__(self, name: str, file: pq.ParquetFile) -> None:
         self.name = name

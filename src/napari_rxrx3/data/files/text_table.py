@@ -42,6 +42,7 @@ class TextTable:
         self._size = _size(raw)
         self._untidy: set[int] = set()
         self.columns = self._form.columns
+        self.decimal = self._form.marks.decimal
         self.notes: list[str] = []
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:

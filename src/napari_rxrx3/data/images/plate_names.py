@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.spelling import normal_experiment, plate_in
 
 __all__ = ["PlateNamer", "plate_of_path"]
 
 _PLATE = re.compile(r"(?:^|[^a-z])plate[ _-]*(\d{1,6})", re.IGNORECASE | re.ASCII)
+
+_EXPERIMENT = re.compile(r"[A-Za-z][A-Za-z0-9]*-\d+\Z", re.ASCII)
+_BEHIND = re.compile(r"(.+)_(p?\d{1,6})\Z", re.IGNORECASE | re.ASCII)
 
 _FORMS = {"gene-#", "compound-#"}
 """What the experiments of RxRx3 are called, whether or not the metadata list them."""
 
 
 def plate_of_path(path: str) -> tuple[str, int | None]:
-    """Guess experiment and plate number from a path such as ``images/gene-001/Plate7.tar``."""
+    """Guess experiment and plate number from a path such as ``images/gene-001/Plate7.tar``.
+
+    The experiment is written as RxRx3 does. ``P07`` and ``7`` are plates in the folder of what is
+    called like an experiment, or behind its name.
+    """
     parts = [p for p in path.split("/") if p]
     stem = re.sub(r"\.\w{1,4}$", "", parts[-1]) if parts else ""
+    parent = normal_experiment(parts[-2]) if len(parts) > 1 else ""
     match = _PLATE.search(stem)
-    if match is None:
-        return (parts[-2] if len(parts) > 1 else ""), None
-    before = stem[: match.start()].strip(" _-.")
-    parent = parts[-2] if len(parts) > 1 else ""
-    return before or parent, int(match[1])
+    if match is not None:
+        before = stem[: match.start()].strip(" _-.")
+        return normal_experiment(before) or parent, int(match[1])
+    if _EXPERIMENT.match(parent) and (number := plate_in(stem)) is not None:
+        return parent, number
+    behind = _BEHIND.match(stem)
+    if behind is not None and _EXPERIMENT.match(named := normal_experiment(behind[1])):
+        return named, plate_in(behind[2])
+    return parent, None
 
 
 class PlateNamer:
@@ -43,6 +57,8 @@ class PlateNamer:
     def __init__(self, plates: Collection[PlateId], paths: Iterable[str]) -> None:
         self._plates = plates
         self._experiments = {plate.experiment for plate in plates}
+        folded = Counter(map(_folded, self._experiments))
+        self._alone = {_folded(e): e for e in self._experiments if folded[_folded(e)] == 1}
         self._forms = _FORMS | {_form(experiment) for experiment in self._experiments}
         self._sure = self._sure_guesses(paths)
 
@@ -66,7 +82,11 @@ class PlateNamer:
     def _named(self, path: str) -> PlateId | None:
         """The plate of a path that holds the name of a listed experiment somewhere else."""
         experiment, number = plate_of_path(path)
-        if number is None or self._is_experiment(experiment):
+        if number is None or experiment in self._experiments:
+            return None
+        if spelled := self._alone.get(_folded(experiment)):
+            return PlateId(spelled, number)
+        if self._is_experiment(experiment):
             return None
         found = [listed for listed in self._experiments if _names(path, listed)]
         return PlateId(max(found, key=len), number) if found else None
@@ -82,6 +102,11 @@ class PlateNamer:
     def _is_experiment(self, folder: str) -> bool:
         """Whether it is called like one, though it may be none of the metadata's."""
         return _form(folder) in self._forms
+
+
+def _folded(experiment: str) -> str:
+    """What spellings of an experiment have in common: neither case nor what joins its parts."""
+    return re.sub(r"[-_\s]+", "", experiment.casefold())
 
 
 def _form(experiment: str) -> str:

@@ -11,6 +11,7 @@ from typing import IO, NamedTuple
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
+from napari_rxrx3.data.files.archives import is_companion
 from napari_rxrx3.data.files.remote import RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
@@ -99,7 +100,7 @@ def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
-    return member.isfile() and not member.issparse()
+    return member.isfile() and not member.issparse() and not is_companion(member.name)
 
 
 def _every_member(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:

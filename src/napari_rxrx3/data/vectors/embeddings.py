@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import Table, TableError, reason
@@ -97,6 +98,13 @@ class EmbeddingTable:
         """What identifies the files as they were when they were read."""
         _ = self._loaded
         return self._print
+
+    @cached_property
+    def claim(self) -> tuple[str, float, bool, str]:
+        """Among copies of an embedding, which have the same first part, the largest holds."""
+        plain = name_without_copy(self.name)
+        changed = self.storage.changed_at(self.files[0].path)
+        return plain, changed, plain == self.name, self.name
 
     def read(self, progress: Progress | None = None) -> None:
         """Read the files, or what the cache holds of them, if that was not done before.

@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.core.spelling import plate_in
 from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, Block, Table, TableError, Wanted, reason
 from napari_rxrx3.data.files.tables import open_table, opened_table
 from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
+from napari_rxrx3.data.wells.readings import normal_ids
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
 
@@ -122,7 +124,7 @@ def vector_blocks(table: Table, layout: Layout) -> Iterator[tuple[pa.Array, Arra
     wanted = [*ids, *((name, kind) for name in layout.features)]
     n_rows = int(np.clip(_CELLS_A_BLOCK // layout.dimension, 256, 65536))
     for block in table.blocks(wanted, n_rows):
-        well_ids = _well_ids(block.columns[: len(ids)])
+        well_ids = _well_ids(block, len(ids))
         if kind is As.LIST:
             vectors, n_odd = _unpacked(block.columns[-1], layout.dimension)
             odd_lists += n_odd
@@ -187,13 +189,18 @@ def _with_numbers(table: Table, names: list[str], tick: Callable[[], None]) -> s
     }
 
 
-def _well_ids(columns: list[Any]) -> pa.Array:
-    if len(columns) == 1:
-        return columns[0]
-    experiment, plate, address = columns
+def _well_ids(block: Block, n_ids: int) -> pa.Array:
+    """Ids in the one form that all wells are joined by."""
+    if n_ids == 1:
+        return normal_ids(block.columns[0])
+    experiment, plate, address = block.columns[:n_ids]
+    for row, text in block.odd.get(1, ()):
+        if (number := plate_in(text)) is not None:
+            plate[row] = number
     is_number = np.isfinite(plate) & (plate % 1 == 0) & (plate >= 0) & (plate < _LARGEST_PLATE)
     number = pa.array(np.where(is_number, plate, 0).astype(np.int64), mask=~is_number)
-    return pc.binary_join_element_wise(experiment, number.cast(pa.string()), address, "_")
+    ids = pc.binary_join_element_wise(experiment, number.cast(pa.string()), address, "_")
+    return normal_ids(ids)
 
 
 def _stacked(columns: list[Array]) -> Array:

@@ -35,7 +35,8 @@ class Joined(NamedTuple):
     has_vector : bool (n,)
         The wells with a usable vector.
     default : str or None
-        The embedding that covers most wells; of equal ones, one that came with the data.
+        The embedding that covers most wells; of equal ones, one that came with the data; of
+        copies the newest.
     """
 
     has_vector: Array
@@ -139,7 +140,7 @@ class VectorJoin:
         for name, table in self.tables.items():
             positions, _ = self._rows[name]
             has_vector[positions] = True
-            ranks[name] = (len(positions), table.layout is None, table.dimension, name)
+            ranks[name] = (len(positions), table.layout is None, table.dimension, *table.claim)
         joined = Joined(has_vector, max(ranks, key=ranks.__getitem__, default=None))
         self.joined = joined
         self.changed.emit()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
+from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import RULE
@@ -25,6 +28,9 @@ from napari_rxrx3.data.wells.well_list import WellList
 __all__ = ["listed_wells", "named_wells"]
 
 Progress = Callable[[int, int, str], None]
+
+_SAID = ("gene", "treatment", "SMILES", "concentration", "perturbation_type", "cell_type")
+"""What tables may say differently of one well."""
 
 
 def listed_wells(
@@ -86,17 +92,21 @@ def _read(
     storage: Storage, contents: Contents, progress: Progress | None
 ) -> tuple[pd.DataFrame | None, list[Problem]]:
     tables: list[pd.DataFrame] = []
+    paths: list[str] = []
     problems: list[Problem] = []
     failure: MetadataError | None = None
-    for path in contents.metadata:
+    for path in _newest_first(storage, contents.metadata):
         try:
             wells, found = read_metadata(storage, path, progress)
         except MetadataError as error:
             failure = failure or error
             problems.append(Problem("unreadable_file", detail=str(error)))
             continue
-        tables.append(wells)
         problems += found
+        for used, used_path in zip(tables, paths, strict=True):
+            problems += _disagreement(used, used_path, wells, path)
+        tables.append(wells)
+        paths.append(path)
     if not tables:
         if failure is not None and _holds_metadata_only(contents):
             raise failure
@@ -105,6 +115,43 @@ def _read(
     if len(tables) > 1:
         wells = wells[~repeated(wells.index)]
     return _in_plate_order(wells, progress), problems
+
+
+def _newest_first(storage: Storage, paths: Iterable[str]) -> list[str]:
+    """Of tables that list the same wells the newest holds; of equally old ones, what is no copy."""
+
+    def rank(path: str) -> tuple[object, ...]:
+        stem = posixpath.basename(path).split(".")[0]
+        return -storage.changed_at(path), name_without_copy(stem) != stem, path
+
+    return sorted(paths, key=rank)
+
+
+def _disagreement(
+    used: pd.DataFrame, used_path: str, other: pd.DataFrame, path: str
+) -> list[Problem]:
+    """Say of how many wells a table says something else than one that is used before it."""
+    place = pc.index_in(_ids(other), value_set=_ids(used)).fill_null(-1).to_numpy()
+    rows = np.flatnonzero(place >= 0)
+    here, there = used.iloc[place[rows]], other.iloc[rows]
+    differs = np.zeros(len(rows), dtype=bool)
+    for name in _SAID:
+        a, b = here[name].array, there[name].array
+        said = np.asarray(here[name].notna()) & np.asarray(there[name].notna())
+        of_column = said & np.asarray(pd.Series(a).ne(pd.Series(b)))
+        if of_column.any() and not differs.any():
+            first = int(np.flatnonzero(of_column)[0])
+            one, two = (str(values[first])[:40] for values in (b, a))
+            example = f"{there.index[first]}: {name} is {one!r}, not {two!r}"
+        differs |= of_column
+    if not differs.any():
+        return []
+    what = f"{path} says something else of {int(differs.sum()):,} wells than {used_path}"
+    return [Problem("disagreement", detail=f"{what}, the newer table, which is used; {example}")]
+
+
+def _ids(wells: pd.DataFrame) -> pa.Array:
+    return pa.array(wells.index.array, pa.large_string())
 
 
 def _kept(path: Path) -> tuple[pd.DataFrame, list[Problem]] | None:

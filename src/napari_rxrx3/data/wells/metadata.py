@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,21 @@ import pyarrow.compute as pc
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
 from napari_rxrx3.core.plate import parse_address
+from napari_rxrx3.core.spelling import normal_address, normal_experiment, plate_in
 from napari_rxrx3.data.files.arrays import names_in
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, Block, Table, misread
 from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import canonical, is_metadata
+from napari_rxrx3.data.wells.readings import (
+    MAY_BE_OTHERS,
+    dose_in,
+    is_mass,
+    is_spoiled_gene,
+    normal_ids,
+    word_in,
+)
 
 __all__ = ["COLUMNS", "read_metadata", "repeated", "wells_from_ids"]
 
@@ -93,10 +103,13 @@ def read_metadata(
             if progress is not None:
                 progress(*table.done(), f"reading metadata: {path}")
             parts.add(wanted, block, table.row_word)
-        notes = table.notes
+        notes, decimal = table.notes, table.decimal
     if progress is not None:
         progress(0, 0, "telling controls, guides and compounds apart")
     wells, problems = parts.joined()
+    if decimal == "," and "concentration" in wanted:
+        what = "commas in its numbers are read as decimal marks: 0,25 as 0.25"
+        problems.append(Problem("interpreted", detail=f"{path}: {what}"))
     problems += [Problem("malformed_row", detail=f"{path}: {note}") for note in notes]
     if not len(wells) and not problems:
         raise MetadataError(f"{path} cannot be read (it has names of columns and no row).")
@@ -129,12 +142,14 @@ class _Parts:
     """Takes in a table block by block, and makes one of wells of it."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path, self._row_word = path, "line"
         self._frames: list[pd.DataFrame] = []
         self._problems: list[Problem] = []
         self._present = pd.Series(False, index=["well_id", *_PLACE])
         self._labels: list[str] = []
         self._n_odd = 0
+        self._made: dict[tuple[str, str, str], list[int]] = {}
+        """What was made of cells of a column that say so: how many, and the first one's line."""
 
     def add(self, names: Collection[str], block: Block, row_word: str = "line") -> None:
         """Take in some rows of columns of these names; the first block tells all columns."""
@@ -146,7 +161,9 @@ class _Parts:
                 frame[name] = columns.get(name, np.nan)
             else:
                 frame[name] = _texts(columns.get(name), len(block))
-        self._note_odd(names, block, row_word)
+        self._row_word = row_word
+        self._read_odd(list(names), block, frame)
+        self._make_normal(frame, block.lines)
         # 0.1 as a 32-bit number is another number, but the same dose
         frame["concentration"] = _rounded(frame["concentration"])
         self._present |= frame[self._present.index].notna().any()
@@ -160,18 +177,61 @@ class _Parts:
         self._frames.append(frame)
         self._problems += problems
 
-    def _note_odd(self, names: Collection[str], block: Block, row_word: str) -> None:
-        """Name the first cells that are no numbers; `joined` counts the others."""
+    def _read_odd(self, names: Sequence[str], block: Block, frame: pd.DataFrame) -> None:
+        """Take what is no number for one where it can be understood, and name the others."""
         for i, cells in block.odd.items():
-            named = cells[: max(0, _MOST_ODD - self._n_odd)]
-            self._n_odd += len(cells)
+            name = names[i]
+            understood = {t: _NUMBER_IN[name](t) for t in {cell.text for cell in cells}}
+            left = [cell for cell in cells if understood[cell.text] is None]
+            for row, text in cells:
+                if (number := understood[text]) is not None:
+                    frame.loc[row, name] = number
+                    if name == "concentration":
+                        self._note_made(name, text, f"{number:g} uM", block.lines[row])
+            named = left[: max(0, _MOST_ODD - self._n_odd)]
+            self._n_odd += len(left)
             for row, text in named:
-                where = f"{self._path}, {row_word} {block.lines[row]:,}"
-                what = misread(where, list(names)[i], text, "not a number")
+                where = f"{self._path}, {self._row_word} {block.lines[row]:,}"
+                is_weight = name == "concentration" and is_mass(text)
+                why = "not a number" if not is_weight else "which cannot be converted to uM"
+                what = misread(where, name, text, why)
                 self._problems.append(Problem("not_a_number", detail=what))
+
+    def _make_normal(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
+        """Write what says where and what a well is as RxRx3 does; note what is a guess."""
+        frame["well_id"] = _normal_ids(frame["well_id"])
+        for name, make in _NORMAL.items():
+            column = None
+            for text, rows in _rows_by_text(frame[name], MAY_BE_OTHERS.get(name)):
+                if (made := make(text)) != text:
+                    column = frame[name].array.copy() if column is None else column
+                    column[rows] = made
+                    if name != "address" or not text[0].isalpha():
+                        self._note_made(name, text, made, lines[rows[0]], len(rows))
+            if column is not None:
+                frame[name] = column
+        for text, rows in _rows_by_text(frame["gene"], MAY_BE_OTHERS["gene"]):
+            if is_spoiled_gene(text):
+                what = "left as it is: a spreadsheet makes that of the names of some genes"
+                self._note_made("gene", text, what, lines[rows[0]], len(rows))
+
+    def _note_made(self, name: str, said: str, made: str, line: int, n: int = 1) -> None:
+        self._made.setdefault((name, said, made), [0, int(line)])[0] += n
+
+    def _interpreted(self) -> list[Problem]:
+        """What was read and what was made of it, each once."""
+        problems = []
+        for (name, said, made), (n, line) in self._made.items():
+            where = f"{self._path}, {self._row_word} {line:,}"
+            more = f" ({n:,} cells)" if n > 1 else ""
+            how = made if made.startswith("left") else f"read as {made}"
+            detail = f"{misread(where, name, said, how)}{more}"
+            problems.append(Problem("interpreted", detail=detail))
+        return problems
 
     def joined(self) -> tuple[pd.DataFrame, list[Problem]]:
         """All wells without repeats, and what was left out or not understood."""
+        self._problems += self._interpreted()
         if self._n_odd > _MOST_ODD:
             what = f"{self._path}: {self._n_odd - _MOST_ODD:,} more cells are no numbers"
             self._problems.append(Problem("not_a_number", detail=what))
@@ -186,6 +246,34 @@ class _Parts:
         frame["well_type"] = _well_types(frame)  # before millions of ids are made an index
         frame = frame.set_index("well_id")
         return frame[[*COLUMNS, *self._labels]], self._problems + repeats
+
+
+_NUMBER_IN: dict[str, Callable[[str], float | None]] = {"plate": plate_in, "concentration": dose_in}
+_NORMAL: dict[str, Callable[[str], str]] = {
+    "experiment_name": normal_experiment,
+    "address": normal_address,
+    "perturbation_type": partial(word_in, "perturbation_type"),
+    "treatment": partial(word_in, "treatment"),
+}
+
+
+def _rows_by_text(column: pd.Series, pattern: str | None) -> Iterator[tuple[str, Array]]:
+    """Yield each distinct text, of those that match a pattern, and the rows that say it."""
+    rows = np.arange(len(column))
+    if pattern is not None:
+        found = pc.match_substring_regex(pa.array(column.array, pa.large_string()), pattern)
+        rows = np.flatnonzero(pc.fill_null(found, False).to_numpy(zero_copy_only=False))
+    codes, unique = pd.factorize(column.array[rows])
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(unique) + 1))
+    for code, text in enumerate(unique):
+        yield str(text), rows[order[ends[code] : ends[code + 1]]]
+
+
+def _normal_ids(ids: pd.Series) -> pd.Series:
+    texts = pa.array(ids.array, pa.large_string())
+    normal = normal_ids(texts)
+    return ids if normal is texts else pd.Series(normal.to_pandas(), index=ids.index, dtype="str")
 
 
 def _texts(column: pa.Array | None, n_rows: int) -> pd.Series:

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId, parse_well_id
+from napari_rxrx3.core.spelling import normal_well_id
 from napari_rxrx3.data.images.catalog import ImageCatalog
+from napari_rxrx3.data.wells.readings import normal_ids
 
 __all__ = ["WellList", "count_by_plate", "has_image", "plate_slices"]
 
@@ -65,7 +67,9 @@ class WellList:
             found = self._find(well_id, piece)
             if found is not None:
                 return found
-        return self._find(well_id, slice(0, len(self)))  # an id of another form
+        found = self._find(well_id, slice(0, len(self)))  # an id of another form
+        normal = normal_well_id(well_id)
+        return self._look_up(normal) if found is None and normal != well_id else found
 
     def positions_of(self, well_ids: Sequence[str] | pd.Index) -> Array:
         """Where some wells are in the table, int (n,); -1 where one is not listed."""
@@ -74,7 +78,12 @@ class WellList:
         for piece in self._plates_among(asked.to_pylist()):
             found = _index_in(asked, self._ids[piece])
             place = np.where(found >= 0, found + piece.start, place)
-        return place if (place >= 0).all() else _index_in(asked, self._ids)
+        if (place >= 0).all():
+            return place
+        place = _index_in(asked, self._ids)
+        if (place < 0).any():
+            place = np.where(place < 0, _index_in(normal_ids(asked), self._ids), place)
+        return place
 
     def place(self, position: int) -> WellId:
         """Experiment, plate, row and column of a well."""

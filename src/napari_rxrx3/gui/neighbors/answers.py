@@ -66,17 +66,10 @@ def first_answer(
         key = known
     wells = phenomap.positions_of(phenomap.row(key))
     neighbors = list_neighbors(phenomap, replace(query, key=key), picture_of, progress)
-    if not neighbors and len(phenomap.labels) > 1 and query.order not in ("similar", "opposite"):
-        note = note or _why_none(query.order)
+    if not neighbors and len(phenomap.labels) > 1:
+        note = note or _why_empty(query.order, key)
     card = card_of(dataset, phenomap, key, wells)
     return Answer(query, key, phenomap, neighbors, card, note, len(wells), picture_of(wells))
-
-
-def _why_none(order: str) -> str:
-    """Why nothing is listed by a score."""
-    if order == "active":
-        return "Nothing in this map is active: no wells differ from their controls for certain."
-    return f"No entry of this map can be ordered by {order}: too few wells each."
 
 
 def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
@@ -95,6 +88,16 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
         card = scored_card(card, phenomap, answer.key)
     neighbors = _pictured(phenomap, neighbors, picture_of)
     return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
+
+
+def _why_empty(order: str, key: str) -> str:
+    if order == "across experiments":
+        return f"{key} and the others are in no two experiments that could be compared across."
+    if order == "active":
+        return "Nothing in this map is active: no wells differ from their controls for certain."
+    if order in ("similar", "opposite"):
+        return ""
+    return f"No entry of this map can be ordered by {order}: too few wells each."
 
 
 def _pictured(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
-from napari_rxrx3.gui.neighbors.neighbor_table import about, small
+from napari_rxrx3.gui.neighbors.neighbor_table import about, small, small_percent
 from napari_rxrx3.maps.spec import NEIGHBOR_ORDERS, Query
 from napari_rxrx3.strips.strip import QUERY, Strip
 
@@ -44,8 +44,8 @@ def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
     numbers = [f"{value_name} {decimals(neighbor.value)}"]
     if not isnan(neighbor.q_value):
         numbers.append(f"q {small(neighbor.q_value)}")
-    if neighbor.n_alone:
-        numbers.append(f"{neighbor.n_back}/{neighbor.n_alone}")
+    if not isnan(neighbor.across_rank):
+        numbers.append(small_percent(neighbor.across_rank))
     if neighbor.other_doses:
         numbers.append(f"+{neighbor.other_doses}")
     doubts: tuple[str, ...] = ()

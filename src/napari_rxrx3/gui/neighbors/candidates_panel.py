@@ -91,6 +91,8 @@ class CandidatesPanel(QWidget):
         self.order = QComboBox()
         self.order.setToolTip("What is listed, the first one first")
         self.order.setAccessibleName("What is listed")
+        let_shrink(self.order)
+        self.order.setMinimumContentsLength(len("most consistent"))
         for name, (words, tip) in LISTS.items():
             if name == next(iter(WELLS)):
                 self.order.insertSeparator(self.order.count())
@@ -393,4 +395,4 @@ def _value_name(answer: Answer | None) -> str:
     if answer is None or answer.query.order in ("similar", "opposite"):
         is_cosine = answer is None or answer.query.metric == "cosine"
         return "cos" if is_cosine else "dist"
-    return "score"
+    return "across" if answer.query.order == "across experiments" else "score"

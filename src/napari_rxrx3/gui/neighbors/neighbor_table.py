@@ -18,11 +18,11 @@ from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["NeighborModel", "NeighborTable", "about", "small"]
+__all__ = ["NeighborModel", "NeighborTable", "about", "small", "small_percent"]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
-_WIDTHS = {_RANK: 26, _PICTURE: 46, _VALUE: 46, _Q: 48, _BACK: 38, _DOUBTS: 34}
+_WIDTHS = {_RANK: 26, _PICTURE: 46, _VALUE: 46, _Q: 42, _BACK: 46, _DOUBTS: 34}
 _ROOT = QModelIndex()
 
 
@@ -92,7 +92,7 @@ class NeighborModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return ("#", "", "name", self._value_name, "q", "rep", "!")[section]
+            return ("#", "", "name", self._value_name, "q", "back", "!")[section]
         if role == Qt.ItemDataRole.ToolTipRole:
             return wrapped_tooltip(_COLUMN_TIPS[section])
         return None
@@ -101,7 +101,8 @@ class NeighborModel(QAbstractTableModel):
         neighbor, column = self.neighbors[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             text = _texts(neighbor)[column]
-            is_to_come = not self._is_scored and column in (_Q, _DOUBTS) and not text
+            is_judged = column == _Q and neighbor.compared_with
+            is_to_come = not (self._is_scored or text or is_judged) and column in (_Q, _DOUBTS)
             return "…" if is_to_come and not neighbor.flags else text
         if role == Qt.ItemDataRole.DecorationRole and column == _PICTURE:
             return self._icon(neighbor.well)
@@ -203,8 +204,11 @@ _COLUMN_TIPS = (
     "Similarity: cosine of the two vectors, 1 is the same direction; or their distance; or the "
     "score that the list is ordered by",
     "q-value: the share of false finds to expect if all rows down to this one are believed. It "
-    "counts the whole list that was searched, not only the rows shown",
-    "Replicates: in how many experiments, each used alone, it is among the nearest 5 % again",
+    "counts the whole list that was searched, not only the rows shown. Empty: no null fits, or "
+    "there are too few pairs to compare with; the tooltip of the row says which",
+    "Comes back: how near the top it is when the two are compared across experiments, where they "
+    "share no controls. About 5 % of unrelated ones are among the top 5 %. – : there are no two "
+    "experiments to compare across",
     "Reasons to doubt",
 )
 
@@ -213,7 +217,7 @@ _SORT_KEYS: dict[int, Callable[[Neighbor], Any]] = {
     _NAME: lambda n: n.name.casefold(),
     _VALUE: lambda n: n.value,
     _Q: lambda n: (math.isnan(n.q_value), n.q_value, n.rank),
-    _BACK: lambda n: (-n.n_back / n.n_alone if n.n_alone else 0.0, n.rank),
+    _BACK: lambda n: (math.isnan(n.across_rank), n.across_rank, n.rank),
     _DOUBTS: lambda n: (len(n.flags), n.rank),
 }
 
@@ -226,7 +230,9 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     more = count(neighbor.other_doses, "more dose") if neighbor.other_doses else ""
     about = " · ".join(filter(None, [kind, more, wells]))
     q = "" if math.isnan(neighbor.q_value) else small(neighbor.q_value)
-    back = f"{neighbor.n_back}/{neighbor.n_alone}" if neighbor.n_alone else ""
+    back = ""
+    if neighbor.compared_with:
+        back = "–" if math.isnan(neighbor.across_rank) else small_percent(neighbor.across_rank)
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
     picture = "" if neighbor.well else "none"
     name = f"{guide_in_words(neighbor.name)}\n{about}"
@@ -259,22 +265,62 @@ def _tip(neighbor: Neighbor, column: int, note: str = "") -> str:
 def about(neighbor: Neighbor, note: str = "") -> list[str]:
     """All that is known of a neighbor, in lines."""
     lines = [neighbor.key, _shown(neighbor.well, note)]
-    if not math.isnan(neighbor.p_value):
-        lines += [
-            f"p {neighbor.p_value:.2g} among pairs of different perturbations",
-            f"p {neighbor.p_same_plate:.2g} among pairs that share plates"
-            if not math.isnan(neighbor.p_same_plate)
-            else "no other pairs share plates",
-            f"q {neighbor.q_value:.2g}",
-        ]
+    if neighbor.compared_with:
+        lines += _chances(neighbor)
     if neighbor.other_doses:
         less = count(neighbor.other_doses, "more dose")
         lines.append(f"+{neighbor.other_doses}: {less} of it, less alike")
-    if neighbor.n_alone:
-        lines.append(f"comes back in {neighbor.n_back} of {neighbor.n_alone} experiments")
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
         lines += [] if math.isnan(value) else [f"{name} {value:.2f}"]
     return lines
+
+
+def _chances(neighbor: Neighbor) -> list[str]:
+    """What a neighbor was compared with, and what came of it."""
+    lines = [_of_all_pairs(neighbor), _of_unrelated(neighbor)]
+    if not math.isnan(neighbor.q_value):
+        lines.append(
+            f"q {neighbor.q_value:.2g}: of the list of {neighbor.n_searched:,}, believed down to "
+            f"here, {small_percent(neighbor.q_value)} are likely to be chance"
+        )
+    if not math.isnan(neighbor.p_same_plate):
+        lines.append(
+            f"of pairs that share plates {small_percent(neighbor.p_same_plate)} are as close"
+        )
+    return [line for line in (*lines, comes_back(neighbor)) if line]
+
+
+def _of_all_pairs(neighbor: Neighbor) -> str:
+    if math.isnan(neighbor.percentile):
+        return ""
+    return (
+        f"of all pairs of different perturbations {small_percent(neighbor.percentile)} are as close"
+    )
+
+
+def _of_unrelated(neighbor: Neighbor) -> str:
+    n, pairs = neighbor.n_compared, neighbor.compared_with
+    if not math.isnan(neighbor.p_value):
+        share = small_percent(neighbor.p_value)
+        return f"p {neighbor.p_value:.2g}: of unrelated {pairs}, {share} are as alike (n = {n:,})"
+    if n >= 100:
+        return f"no p: the {n:,} pairs of {pairs} follow no null; the percentile alone is left"
+    return f"no p: there are too few unrelated {pairs} to compare with (n = {n})"
+
+
+def comes_back(neighbor: Neighbor) -> str:
+    """Whether a neighbor is one across experiments as well, in a sentence."""
+    if math.isnan(neighbor.across_rank):
+        return "cannot come back: the two have no two experiments to compare across"
+    top = small_percent(neighbor.across_rank)
+    cosine = f"cosine {neighbor.across:.2f} across experiments"
+    return f"comes back: top {top} of {neighbor.n_across:,}, {cosine}"
+
+
+def small_percent(share: float) -> str:
+    """A share in as few signs as possible."""
+    value = 100 * share
+    return "<.01 %" if value < 0.01 else f"{value:.2g} %" if value < 99.5 else "100 %"
 
 
 def _scaled(image: QImage) -> QIcon:

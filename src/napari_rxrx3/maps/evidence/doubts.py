@@ -1,4 +1,4 @@
-"""How far a similarity can be trusted: its p-value, its replicates, and the reasons to doubt it."""
+"""How far a likeness can be trusted: what chance makes, other experiments, reasons to doubt it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_across
+from napari_rxrx3.maps.evidence.comparable import Nulls
+from napari_rxrx3.maps.evidence.layout import Layout
+from napari_rxrx3.maps.evidence.other_vectors import OtherVectors, OwnVectors
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, benjamini_hochberg
-from napari_rxrx3.maps.evidence.replicates import Replicates
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries, NeighborSearch
@@ -37,6 +40,8 @@ DOUBTS = {
     "where cells grow differently whatever they receive.",
     "one experiment": "All wells of both are from one experiment: nothing shows that the likeness "
     "would be seen again.",
+    "same experiments": "They are alike in the experiments that they share and not across "
+    "experiments: what is screened together shares the error of its controls, and looks alike.",
     "few wells": "It is the average of fewer than three wells.",
     "guides disagree": "The guides of this gene are no more alike than guides of different genes, "
     "so that their average stands for no common effect.",
@@ -58,8 +63,10 @@ class Judge:
     def __init__(self, phenomap: Entries) -> None:
         self._map = phenomap
         self._lock = Lock()
-        self._replicates = Replicates(phenomap)
-        self._nulls: dict[str, NullOfPairs] = {}
+        self.across = Across(phenomap)
+        self._layout: Layout | None = None
+        self._nulls: dict[str, Nulls] = {}
+        self._shares: dict[str, NullOfPairs] = {}
         self._on_plates: dict[str, NullOnPlates] = {}
         self._other: dict[str, NullOfPairs | None] = {}
 
@@ -83,101 +90,172 @@ class Judge:
         Returns
         -------
         pandas.DataFrame
-            k rows: p_value, q_value, p_same_plate, n_back, n_alone, flags (tuple of names of
-            `DOUBTS`; see `with_doubts_of_scores` for the others).
+            k rows, NaN where there is none:
+
+            - percentile: share of all pairs of different perturbations that are as close.
+            - p_value, q_value: how often chance makes unrelated pairs as close that share
+              experiments and plates as much, and the share of false ones in the list searched
+              down to here (of n_searched); compared_with (those pairs in words) and n_compared
+              (how many).
+            - p_same_plate: share of the pairs that share plates as much.
+            - across, across_rank, n_across: likeness across experiments, the share of the
+              entries searched that are as alike across them, and the number of these entries.
+            - flags: tuple of names of `DOUBTS`; see `with_doubts_of_scores` for the others.
         """
         report = progress or (lambda done, total, text: None)
         with self._lock:
-            self._map.open_space(report)
+            if self._layout is None and not self._map.is_kept("places"):
+                self._map.open_space(report)  # which takes seconds, and reports them
             closeness = self._map.closeness(asked.query, asked.metric)
-            verdicts = self._chances(asked, found, closeness, report)
-            verdicts["n_back"], verdicts["n_alone"] = self._replicates.count(asked, found, report)
-            flags = self._flags(asked, found, verdicts["p_value"].to_numpy())
-        return verdicts.assign(flags=pd.Series(flags, dtype=object))
+            across = self.across.of(asked.query, report)
+            verdicts = self._chances(asked, found, closeness, across, report)
+            verdicts |= self._across_experiments(asked, found, across)
+            verdicts["flags"] = self._flags(asked, found, across, verdicts, report)
+        flags = pd.Series(verdicts.pop("flags"), dtype=object)
+        return pd.DataFrame(verdicts).assign(flags=flags)
 
     def _chances(
-        self, asked: NeighborSearch, found: Array, closeness: Array, report: Progress
-    ) -> pd.DataFrame:
-        """p_value, q_value and p_same_plate of some neighbors."""
+        self,
+        asked: NeighborSearch,
+        found: Array,
+        closeness: Array,
+        across: AcrossExperiments,
+        report: Progress,
+    ) -> dict[str, Any]:
+        """percentile, p_value, q_value, what these compare with, and p_same_plate."""
+        query, opposite = asked.query, asked.opposite
         report(0, 0, "comparing with pairs of different perturbations")
+        share = self._share(asked.metric, report)
+        percentile = np.full(len(found), np.nan)
+        directed = self._map.has_direction
+        known = np.flatnonzero(directed[found] & directed[query])
+        percentile[known] = share.p_values(
+            query, found[known], closeness[found[known]], opposite, report
+        )
         rows = np.flatnonzero(asked.searched)
-        p, q = np.full(len(closeness), np.nan), np.full(len(closeness), np.nan)
-        null = self._null(asked.metric)
-        p[rows] = null.p_values(asked.query, rows, closeness[rows], asked.opposite, report)
-        q[rows] = benjamini_hochberg(p[rows])
+        p, n, stratum = np.full(len(closeness), np.nan), *np.zeros((2, len(closeness)), int)
+        nulls = self._null(asked.metric)
+        p[rows], n[rows], stratum[rows] = nulls.p_values(
+            query, rows, closeness[rows], across, opposite, report
+        )
+        q = benjamini_hochberg(p)
         report(0, 0, "comparing with pairs on the same plates")
         plates = self._plate_null(asked.metric)
-        on_plates = plates.p_values(asked.query, found, closeness[found], asked.opposite)
-        return pd.DataFrame({"p_value": p[found], "q_value": q[found], "p_same_plate": on_plates})
+        return {
+            "percentile": percentile,
+            "p_value": p[found],
+            "q_value": q[found],
+            "n_searched": len(rows),
+            "compared_with": [nulls.in_words(each) for each in stratum[found].tolist()],
+            "n_compared": n[found],
+            "p_same_plate": plates.p_values(query, found, closeness[found], opposite, report),
+        }
 
-    def _null(self, metric: str) -> NullOfPairs:
+    @staticmethod
+    def _across_experiments(
+        asked: NeighborSearch, found: Array, across: AcrossExperiments
+    ) -> dict[str, Any]:
+        comparable = asked.searched & ~np.isnan(across.likeness)
+        rank = rank_across(across.likeness, comparable, asked.opposite)
+        return {
+            "across": across.likeness[found],
+            "across_rank": rank[found],
+            "n_across": np.where(np.isnan(rank[found]), 0, comparable.sum()),
+        }
+
+    @property
+    def layout(self) -> Layout:
+        """Where the entries of the map are; looked up once."""
+        if self._layout is None:
+            self._layout = Layout.of(self._map)
+        return self._layout
+
+    def _null(self, metric: str) -> Nulls:
         if metric not in self._nulls:
-            self._nulls[metric] = NullOfPairs(self._map, self._map.space, metric)
+            self._nulls[metric] = Nulls(self._map, self.layout, self.across, metric)
         return self._nulls[metric]
+
+    def _share(self, metric: str, report: Progress) -> NullOfPairs:
+        if metric not in self._shares:
+            share = NullOfPairs(self._map, OwnVectors(self._map), metric)
+            share.prepare(report)
+            self._shares[metric] = share
+        return self._shares[metric]
 
     def _plate_null(self, metric: str) -> NullOnPlates:
         if metric not in self._on_plates:
-            self._on_plates[metric] = NullOnPlates(self._map, metric)
+            self._on_plates[metric] = NullOnPlates(self._map, self.layout, metric)
         return self._on_plates[metric]
 
     # -- reasons to doubt --------------------------------------------------------------------------
 
-    def _flags(self, asked: NeighborSearch, found: Array, p: Array) -> list[tuple[str, ...]]:
+    def _flags(
+        self,
+        asked: NeighborSearch,
+        found: Array,
+        across: AcrossExperiments,
+        verdicts: Mapping[str, Any],
+        report: Progress,
+    ) -> list[tuple[str, ...]]:
         mine = _Where(self._map, asked.query)
-        artifacts = self._only_unaligned(asked, found, p)
+        raised = {
+            "only unaligned": self._only_unaligned(asked, found, verdicts["percentile"], report),
+            "same experiments": (across.n_shared[found] > 0)
+            & (verdicts["percentile"] <= LEVEL_OF_DOUBT)
+            & (verdicts["across_rank"] > LEVEL_OF_DOUBT)
+            & ~(verdicts["q_value"] <= LEVEL_OF_DOUBT),
+        }
         flags = []
-        for row, is_artifact in zip(found.tolist(), artifacts, strict=True):
+        for place, row in enumerate(found.tolist()):
             shared = _Where(self._map, row).shared_with(mine)
-            also = ("only unaligned",) if is_artifact else ()
+            also = [name for name, is_raised in raised.items() if is_raised[place]]
             flags.append(in_order([*shared, *doubts_of_wells(self._map, row), *also]))
         return flags
 
-    def _only_unaligned(self, asked: NeighborSearch, found: Array, p: Array) -> Array:
-        """Which neighbors are near without alignment, by their p-value, and not with it."""
+    def _only_unaligned(
+        self, asked: NeighborSearch, found: Array, p: Array, report: Progress
+    ) -> Array:
+        """Which neighbors are near without alignment, by their percentile, and not with it."""
         is_raw = self._map.align == "none"
         suspects = (p <= LEVEL_OF_DOUBT) if is_raw else (p > LEVEL_OF_DOUBT)
         artifacts = np.zeros(len(found), dtype=bool)
-        if not suspects.any():
-            return artifacts
-        null = self._other_null(asked.metric)
-        if null is None:
+        null = self._other_null(asked.metric, report)  # at once, so that it is kept
+        if null is None or not suspects.any():
             return artifacts
         rows = found[suspects]
-        mine = self._average(null, asked.query)
-        closeness = [_closeness(mine, self._average(null, int(r)), asked.metric) for r in rows]
+        average = null.vectors.averages
+        mine = average(np.array([asked.query]))[0]
+        closeness = [_closeness(mine, other, asked.metric) for other in average(rows)]
         other = null.p_values(asked.query, rows, np.nan_to_num(np.array(closeness)), asked.opposite)
         is_near = other <= LEVEL_OF_DOUBT
         artifacts[suspects] = ~is_near if is_raw else is_near
         return artifacts
 
-    def _other_null(self, metric: str) -> NullOfPairs | None:
+    def _other_null(self, metric: str, report: Progress) -> NullOfPairs | None:
         """The null of the unaligned map for an aligned one, and the other way round."""
         if metric not in self._other:
             how = "pca-centerscale" if self._map.align == "none" else "none"
             try:
-                space = self._map.space.realigned(how)
+                vectors = OtherVectors(self._map, how, report)
             except MapError:  # too few controls: nothing to compare with
                 self._other[metric] = None
             else:
-                self._other[metric] = NullOfPairs(self._map, space, metric)
+                other = NullOfPairs(self._map, vectors, metric)
+                other.prepare(report)
+                self._other[metric] = other
         return self._other[metric]
-
-    def _average(self, null: NullOfPairs, row: int) -> Array:
-        wells = np.searchsorted(null.space.positions, self._map.positions_of(row)[:2000])
-        average = np.median if self._map.spec.average == "median" else np.mean
-        aligned = null.space.aligned(np.sort(wells)).astype(np.float64)
-        return np.asarray(average(aligned, axis=0))
 
 
 class _Where:
     """On which plates, positions and experiments the wells of an entry are."""
 
     def __init__(self, phenomap: Entries, row: int) -> None:
-        wells = np.searchsorted(phenomap.space.positions, phenomap.positions_of(row))
-        self.plates = np.unique(phenomap.space.plate[wells])
-        self.places, counts = np.unique(phenomap.space.place[wells], return_counts=True)
+        where = phenomap.member_places
+        wells = slice(phenomap.ends[row] - phenomap.n_wells[row], phenomap.ends[row])
+        self.plates = np.unique(where.plate[wells])
+        self.places, counts = np.unique(where.place[wells], return_counts=True)
         self._shares = counts / counts.sum()
-        self.experiments = np.unique(phenomap.space.experiment[wells])
+        self.experiments = np.unique(where.experiment[wells])
 
     def shared_with(self, other: _Where) -> list[str]:
         same = {
@@ -199,9 +277,8 @@ def doubts_of_wells(entries: Entries, row: int) -> tuple[str, ...]:
 
 
 def _doubts_of_place(entries: Entries, row: int) -> tuple[str, ...]:
-    wells = np.searchsorted(entries.space.positions, entries.positions_of(row))
-    is_at_edge = entries.space.layout.is_edge(entries.space.place[wells])
-    return ("edge",) if is_at_edge.mean() > _MOST else ()
+    wells = slice(entries.ends[row] - entries.n_wells[row], entries.ends[row])
+    return ("edge",) if entries.member_places.is_edge[wells].mean() > _MOST else ()
 
 
 def _doubts_of_size(entries: Entries, row: int) -> tuple[str, ...]:

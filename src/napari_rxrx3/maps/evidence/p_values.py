@@ -1,23 +1,26 @@
-"""How often chance alone makes two perturbations as alike as these two.
+"""How often two different perturbations of a map are as alike as these two.
 
-p-values use the add-one rule (Phipson and Smyth 2010, "Permutation p-values should never be
-zero"), q-values are those of Benjamini and Hochberg 1995. The nulls are our own, see docs/maps.md.
+All that is a share of pairs is counted here; what chance alone would make, in which the pairs that
+are truly related have no part, is in `comparable`. Shares use the add-one rule (Phipson and Smyth
+2010, "Permutation p-values should never be zero"), q-values are those of Benjamini and Hochberg
+1995. The rest is our own, see docs/maps.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.maps.entries import Entries
-from napari_rxrx3.maps.space import WellSpace
+from napari_rxrx3.maps.evidence.layout import Layout
+from napari_rxrx3.maps.evidence.other_vectors import AveragedVectors
 
 __all__ = [
     "ROUNDING",
@@ -77,11 +80,11 @@ def benjamini_hochberg(p: Array) -> Array:
     """q-values of a list of p-values, float (n,): the smallest false discovery rate at which
     each would be called; NaN where p is, which do not count.
     """
-    from scipy.stats import false_discovery_control  # takes a second to load
-
     q = np.full(len(p), np.nan)
-    known = ~np.isnan(p)
-    q[known] = false_discovery_control(p[known], method="bh")
+    known = np.flatnonzero(~np.isnan(p))  # not scipy's, which takes a second to load
+    order = known[np.argsort(p[known], kind="stable")]
+    scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
+    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
     return q
 
 
@@ -94,6 +97,17 @@ class _Pool:
     size: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Large:
+    """Entries by row, and averages over a part of their wells: float64 (draws, m, d)."""
+
+    rows: Array
+    vectors: Array
+
+    def place(self, rows: Array) -> Array:
+        return np.searchsorted(self.rows, rows)
+
+
 @dataclass(eq=False)
 class NullOfPairs:
     """Pairs of different perturbations, averaged over as many wells as the pair in question.
@@ -101,16 +115,25 @@ class NullOfPairs:
     Parameters
     ----------
     phenomap : Entries
-    space : WellSpace
-        Whose vectors to compare; another alignment than that of the map is allowed.
+    vectors : AveragedVectors
+        In another alignment than that of the map, if that is asked for.
     metric : {"cosine", "euclidean"}
     """
 
     phenomap: Entries
-    space: WellSpace
+    vectors: AveragedVectors
     metric: str
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
+
+    def prepare(self, progress: Progress) -> None:
+        """Draw what most questions need, so that it is kept for all of them."""
+        sizes, counts = np.unique(self.phenomap.n_wells, return_counts=True)
+        is_common = (counts >= _COMMON * len(self.phenomap.n_wells)) & (sizes <= self._largest)
+        common = sizes[is_common].tolist()
+        for done, (size, other) in enumerate(combinations_with_replacement(common, 2)):
+            progress(done, len(common) * (len(common) + 1) // 2, "averaging fewer wells")
+            self._counts_without(size, other, -1)
 
     def p_values(
         self,
@@ -181,24 +204,39 @@ class NullOfPairs:
         ----------
         asked : int (n,)
         closeness : float (n - 1,)
-            As it is over all of their wells, in the space of the map.
+            As it is over all of their wells.
         """
-        phenomap, rng = self.phenomap, np.random.default_rng(draw)
-        if self.space is not phenomap.space:
-            vectors = self._comparable(self._averages(asked, rng))
-            return np.asarray(self._closeness(vectors[-1:], vectors[:-1])[0])
-        large = np.flatnonzero(phenomap.n_wells[asked] > self._largest)
-        drawn = self._comparable(self._averages(asked[large], rng))
-        query = self._comparable(phenomap.vectors[asked[-1:]])
+        large = np.flatnonzero(self.phenomap.n_wells[asked] > self._largest)
+        drawn = self._comparable(self._large.vectors[draw, self._large.place(asked[large])])
+        query = self._comparable(self.vectors.averages(asked[-1:]))
         redrawn = np.array(closeness, dtype=np.float64)
         if large[-1] == len(redrawn):
             query, drawn, large = drawn[-1:], drawn[:-1], large[:-1]
             for start in range(0, len(redrawn), _BLOCK):
                 part = slice(start, min(start + _BLOCK, len(redrawn)))
-                others = self._comparable(phenomap.vectors[asked[part]])
+                others = self._comparable(self.vectors.averages(asked[:-1][part]))
                 redrawn[part] = self._closeness(query, others)[0]
         redrawn[large] = self._closeness(query, drawn)[0]
         return redrawn
+
+    @cached_property
+    def _large(self) -> _Large:
+        """The entries of too many wells, drawn over as many wells as enough others have."""
+        rows = np.flatnonzero(self.phenomap.n_wells > self._largest)
+        kept = self._kept("large", lambda: {"vectors": self._drawn_of(rows)})
+        return _Large(rows, kept["vectors"])
+
+    def _drawn_of(self, rows: Array) -> Array:
+        space = self.vectors.space()
+        drawn = np.empty((_DRAWS_OF_LARGE, len(rows), self.vectors.dimension))
+        for draw in range(_DRAWS_OF_LARGE):
+            rng = np.random.default_rng(draw)
+            for i, row in enumerate(rows.tolist()):
+                positions = self.phenomap.positions_of(row)
+                positions = rng.choice(positions, self._largest, replace=False)
+                wells = np.searchsorted(space.positions, positions)
+                drawn[draw, i] = self._average(space.aligned(wells), axis=0)
+        return drawn
 
     def _comparable(self, vectors: Array) -> Array:
         """Vectors in double precision, at length 1 where cosines are compared."""
@@ -209,23 +247,15 @@ class NullOfPairs:
             return np.asarray(np.median(aligned, axis=axis))
         return np.asarray(aligned.mean(axis=axis, dtype=np.float64))
 
-    def _averages(self, rows: Array, rng: np.random.Generator) -> Array:
-        """Averages of entries over as many wells as enough others have at most."""
-        averages = np.empty((len(rows), self.space.dimension))
-        for i, row in enumerate(rows.tolist()):
-            positions = self.phenomap.positions_of(row)
-            if len(positions) > self._largest:
-                positions = rng.choice(positions, self._largest, replace=False)
-            wells = np.searchsorted(self.space.positions, positions)
-            averages[i] = self._average(self.space.aligned(wells), axis=0)
-        return averages
-
     def _counts_without(self, size: int, other: int, group: int) -> Array:
         """Histogram of the pairs in which a perturbation has no part."""
         a, b = self._pool(size), self._pool(other)
         key = (min(a.size, b.size), max(a.size, b.size))
         if key not in self._counts:
-            self._counts[key] = self._histogram(a, b, same=a is b)
+            kept = self._kept(
+                f"counts {key}", lambda: {"counts": self._histogram(a, b, same=a is b)}
+            )
+            self._counts[key] = kept["counts"]
         counts = self._counts[key]
         if group < 0:
             return counts
@@ -276,10 +306,16 @@ class NullOfPairs:
             enough = (self.phenomap.n_wells >= size) & (self.phenomap.groups >= 0)
             is_common = (self.phenomap.n_wells == size).mean() >= _COMMON
             most = _POOL if is_common else _SMALL_POOL
-            self._pools[size] = self._drawn(np.flatnonzero(enough), size, most)
+            kept = self._kept(
+                f"pool {size}", lambda: self._drawn(np.flatnonzero(enough), size, most)
+            )
+            self._pools[size] = _Pool(kept["vectors"], kept["group"], size)
         return self._pools[size]
 
-    def _drawn(self, entries: Array, n: int, most: int) -> _Pool:
+    def _kept(self, name: str, build: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+        return self.phenomap.kept(f"{name} {self.metric} {self.vectors.align}", build)
+
+    def _drawn(self, entries: Array, n: int, most: int) -> dict[str, Array]:
         rng = np.random.default_rng(n)
         if len(entries) > most:
             entries = np.sort(rng.choice(entries, most, replace=False))
@@ -287,14 +323,14 @@ class NullOfPairs:
             rng.choice(self.phenomap.positions_of(int(entry)), n, replace=False)
             for entry in entries
         ]
-        positions = np.array(drawn, dtype=np.int64).reshape(-1, n)
-        wells = np.searchsorted(self.space.positions, positions)
-        vectors = np.empty((len(entries), self.space.dimension))
+        positions, space = np.array(drawn, dtype=np.int64).reshape(-1, n), self.vectors.space()
+        wells = np.searchsorted(space.positions, positions)
+        vectors = np.empty((len(entries), self.vectors.dimension))
         for start in range(0, len(entries), max(1, 65536 // n)):
             part = slice(start, start + max(1, 65536 // n))
-            aligned = self.space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
+            aligned = space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
             vectors[part] = self._average(aligned, axis=1)
-        return _Pool(self._comparable(vectors), self.phenomap.groups[entries], n)
+        return {"vectors": self._comparable(vectors), "group": self.phenomap.groups[entries]}
 
 
 @dataclass(eq=False)
@@ -307,59 +343,81 @@ class NullOnPlates:
     """
 
     phenomap: Entries
+    layout: Layout
     metric: str
+    _pairs: _Pairs | None = None
 
-    def p_values(self, query: int, rows: Array, closeness: Array, opposite: bool) -> Array:
+    def p_values(
+        self,
+        query: int,
+        rows: Array,
+        closeness: Array,
+        opposite: bool,
+        progress: Progress | None = None,
+    ) -> Array:
         """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
-        pairs, groups = self._pairs, self.phenomap.groups
+        pairs = self._opened(progress or (lambda done, total, text: None))
+        groups = self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
+        quarters = np.floor(4 * shared + ROUNDING) / 4
+        nulls: dict[tuple[int, float], Array] = {}
         p = np.full(len(rows), np.nan)
-        for i, row in enumerate(rows):
-            if shared[i] <= 0:
-                continue  # they share no plate
-            quarter = np.floor(4 * shared[i] + ROUNDING) / 4
-            on_plates = without & (pairs.overlap >= quarter - ROUNDING)
-            alike = on_plates & pairs.are_of_sizes(mine, sizes[row])
-            null = pairs.closeness[alike]
+        for i in np.flatnonzero(shared > 0).tolist():  # the others share no plate
+            key = int(sizes[rows[i]]), float(quarters[i])
+            if key not in nulls:
+                on_plates = without & (pairs.overlap >= key[1] - ROUNDING)
+                nulls[key] = np.sort(pairs.closeness[on_plates & pairs.are_of_sizes(mine, key[0])])
+            null = nulls[key]
             rounding = ROUNDING * (1 if self.metric == "cosine" else abs(closeness[i]))
-            excess = closeness[i] - null if opposite else null - closeness[i]
-            p[i] = add_one_p((excess >= -rounding).sum(), len(null))
+            if opposite:
+                n_as_extreme = np.searchsorted(null, closeness[i] + rounding, side="right")
+            else:
+                n_as_extreme = len(null) - np.searchsorted(null, closeness[i] - rounding)
+            p[i] = add_one_p(n_as_extreme, len(null))
         return p
-
-    @cached_property
-    def _plates(self) -> sparse.csr_array:
-        """How many wells of each entry are on each plate, each row scaled to length 1."""
-        space, phenomap = self.phenomap.space, self.phenomap
-        wells, entry = phenomap.member_wells, phenomap.member_entry
-        ones = np.ones(len(wells))
-        shape = (len(phenomap.labels), int(space.plate.max()) + 1)
-        counts = sparse.csr_array(sparse.coo_array((ones, (entry, space.plate[wells])), shape))
-        lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
-        return sparse.csr_array(sparse.diags_array(1 / lengths) @ counts)
 
     def _overlap(self, a: Array, b: Array) -> Array:
         """How far the wells of two entries are on the same plates, 0 to 1."""
-        return np.asarray(self._plates[a].multiply(self._plates[b]).sum(axis=1)).ravel()
+        return self.layout.overlap(self.layout.plates, a, b)
 
-    @cached_property
-    def _pairs(self) -> _Pairs:
-        groups, n = self.phenomap.groups, len(self.phenomap.labels)
+    def _opened(self, progress: Progress) -> _Pairs:
+        if self._pairs is None:
+            kept = self.phenomap.kept(f"plates {self.metric}", lambda: self._drawn(progress))
+            self._pairs = _Pairs(*(kept[field.name] for field in fields(_Pairs)))
+        return self._pairs
+
+    def _drawn(self, progress: Progress) -> dict[str, Array]:
+        groups, n = self.layout.groups, len(self.phenomap.labels)
         if n <= 1500:
             a, b = np.triu_indices(n, k=1)
         else:
             a, b = self._neighbors_on_plates()
         kept = (groups[a] != groups[b]) & (groups[a] >= 0) & (groups[b] >= 0)
-        a, b = a[kept], b[kept]
-        overlap = np.concatenate(
-            [self._overlap(a[s : s + 65536], b[s : s + 65536]) for s in range(0, len(a), 65536)]
-            or [np.zeros(0)]
-        )
+        a, b = a[kept].astype(np.int32), b[kept].astype(np.int32)
+        overlap = np.zeros(len(a))
+        for start in range(0, len(a), _BLOCK):
+            progress(start, len(a), "comparing with pairs on the same plates")
+            block = slice(start, start + _BLOCK)
+            overlap[block] = self._overlap(a[block], b[block])
         a, b, overlap = a[overlap > 0], b[overlap > 0], overlap[overlap > 0]
-        sizes = size_below(self.phenomap.n_wells)
-        closeness = self.phenomap.vector_search.closeness_of_pairs(a, b, self.metric)
-        return _Pairs(a, b, overlap, closeness, sizes[a], sizes[b])
+        sizes = size_below(self.phenomap.n_wells).astype(np.int8)
+        closeness = np.zeros(len(a))
+        for start in range(0, len(a), _BLOCK):
+            progress(start, len(a), "comparing with pairs on the same plates")
+            block = slice(start, start + _BLOCK)
+            closeness[block] = self.phenomap.vector_search.closeness_of_pairs(
+                a[block], b[block], self.metric
+            )
+        return {
+            "a": a,
+            "b": b,
+            "overlap": overlap,
+            "closeness": closeness,
+            "size_a": sizes[a],
+            "size_b": sizes[b],
+        }
 
     def _neighbors_on_plates(self) -> tuple[Array, Array]:
         """Entries of two wells of a plate, drawn at random."""

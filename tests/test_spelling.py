@@ -1,0 +1,240 @@
+"""However the place of a well is spelled: metadata, vectors and images find each other by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import builders as b
+import napari_rxrx3 as rx
+from napari_rxrx3.core.plate import ROW_NAMES, WellId
+from napari_rxrx3.core.spelling import (
+    normal_address,
+    normal_experiment,
+    normal_well_id,
+    plate_in,
+)
+from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
+from napari_rxrx3.data.wells.readings import dose_in, is_spoiled_gene, word_in
+
+WELLS = ("gene-001_1_B02", "gene-001_1_AA04", "gene-001_2_B03")
+ADDRESSES: dict[str, Callable[[WellId], str]] = {
+    "released": lambda w: w.address,
+    "not padded": lambda w: f"{ROW_NAMES[w.row]}{w.column + 1}",
+    "small": lambda w: w.address.lower(),
+    "padded more": lambda w: f"{ROW_NAMES[w.row]}{w.column + 1:03d}",
+    "dashed": lambda w: f"{ROW_NAMES[w.row]}-{w.column + 1}",
+    "by numbers": lambda w: f"{w.row + 1}-{w.column + 1}",
+    "by r and c": lambda w: f"r{w.row + 1:02d}c{w.column + 1:02d}",
+}
+PLATES: dict[str, Callable[[int], str]] = {
+    "released": str,
+    "with a point": lambda n: f"{n}.0",
+    "padded": lambda n: f"{n:02d}",
+    "in words": lambda n: f"Plate{n}",
+    "with a letter": lambda n: f"P{n:02d}",
+    "small": lambda n: f"plate {n}",
+}
+EXPERIMENTS = {
+    "released": "gene-001",
+    "capital": "Gene-001",
+    "in capitals": "GENE-001",
+    "underscore": "gene_001",
+    "another dash": "gene\u2013001",
+    "another sign": "gene\u2011001",
+    "not padded": "gene-1",
+    "apart": "gene 001",
+}
+
+
+def spelled(well_id: str, experiment: str, plate: str, address: str) -> tuple[str, str, str]:
+    name, number, _ = well_id.split("_")
+    assert name == EXPERIMENTS["released"]
+    place = b.ROWS.index(well_id.split("_")[2].rstrip("0123456789"))
+    well = WellId(name, int(number), place, int(well_id[-2:]) - 1)
+    return EXPERIMENTS[experiment], PLATES[plate](int(number)), ADDRESSES[address](well)
+
+
+ways = st.tuples(*(st.sampled_from(sorted(way)) for way in (EXPERIMENTS, PLATES, ADDRESSES)))
+
+
+@given(st.sampled_from(WELLS), ways)
+def test_every_spelling_has_one_normal_form(well_id: str, way: tuple[str, str, str]) -> None:
+    experiment, plate, address = spelled(well_id, *way)
+    assert normal_well_id(f"{experiment}_{plate}_{address}") == well_id
+    assert f"{normal_experiment(experiment)}_{plate_in(plate)}_{normal_address(address)}" == well_id
+
+
+@given(st.text())
+def test_a_normal_form_is_its_own(text: str) -> None:
+    for make in (normal_address, normal_experiment, normal_well_id):
+        assert make(make(text)) == make(text)
+
+
+@pytest.mark.parametrize("text", ["AG01", "A49", "A0", "33-1", "1-49", "B", "", "-", "2.5", "B2x"])
+def test_what_is_no_address_is_left_alone(text: str) -> None:
+    assert normal_address(text) == text
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@given(ways, ways, ways, st.booleans())
+def test_metadata_vectors_and_images_join(
+    tmp_path_factory: pytest.TempPathFactory,
+    of_table: tuple[str, str, str],
+    of_vectors: tuple[str, str, str],
+    of_images: tuple[str, str, str],
+    by_id: bool,
+) -> None:
+    root = tmp_path_factory.mktemp("data set")
+    rows = []
+    for well in WELLS:
+        experiment, plate, address = spelled(well, *of_table)
+        place = {"experiment_name": experiment, "plate": plate, "address": address}
+        ids = {"well_id": "_".join(place.values())} if by_id else place
+        rows.append({**ids, "treatment": "PLK1_guide_1"})
+    b.write(root / "metadata.csv", pd.DataFrame(rows).to_csv(index=False).encode())
+    ids = ["_".join(spelled(well, *of_vectors)) for well in WELLS]
+    vectors = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    b.write(root / "emb.parquet", b.embedding_bytes(dict(zip(ids, vectors, strict=True))))
+    for well in WELLS:
+        experiment, plate, address = spelled(well, of_images[0], of_images[1], "not padded")
+        b.write_folder(
+            root / "images" / experiment / plate, b.image_files({address: b.noise(well)})
+        )
+    data = rx.open_dataset(root, cache_dir=root / "cache")
+    assert sorted(data.wells.index) == sorted(WELLS)
+    assert data.wells["has_image"].all()
+    assert data.wells["has_embedding"].all()
+    for well in WELLS:
+        for way in (of_table, of_vectors, ("released",) * 3):
+            assert data.row("_".join(spelled(well, *way))).name == well
+        np.testing.assert_array_equal(data.plane(well, 1), b.noise(well)[0])
+    kinds = set(data.check().problems["kind"])
+    assert kinds <= {"interpreted"}
+
+
+def test_places_of_own_vectors_are_spelled_in_any_way(tmp_path: Path) -> None:
+    screen = b.Screen.of([b.guide_row("gene-001", 1, a, "PLK1") for a in ("B02", "B03")])
+    screen.write_metadata(tmp_path / "x" / "metadata.csv")
+    own = "Experiment,plate,well,a,b\nGene_001,P01,b2,1,2\nGene_001,Plate1,B3,3,5\n"
+    path = b.write(tmp_path / "own.csv", own.replace("Experiment", "experiment").encode())
+    data = rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")
+    assert len(data.rows_of(data.add_embedding(path))[0]) == 2
+
+
+def test_two_spellings_of_a_well_are_named(tmp_path: Path) -> None:
+    rows = "well_id,treatment\ngene-001_1_B02,A\nGene_001_1_b2,B\n"
+    b.write(tmp_path / "metadata.csv", rows.encode())
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells["treatment"].tolist() == ["A"]
+    (problem,) = data.problems
+    assert (problem.kind, problem.well_id) == ("duplicate_well_id", "gene-001_1_B02")
+
+
+@pytest.mark.parametrize(
+    ("path", "plate"),
+    [
+        ("images/Gene_001/Plate7.tar", ("gene-001", 7)),
+        ("images/gene-001/P07.tar", ("gene-001", 7)),
+        ("images/gene-001/7", ("gene-001", 7)),
+        ("GENE-001_P07.tar", ("gene-001", 7)),
+        ("images/HUVEC-1/Plate1", ("HUVEC-1", 1)),
+        ("data/2023", ("data", None)),
+        ("rxrx3/1", ("rxrx3", None)),
+        ("photos/p2", ("photos", None)),
+    ],
+)
+def test_plates_of_paths(path: str, plate: tuple[str, int | None]) -> None:
+    assert plate_of_path(path) == plate
+
+
+def test_names_of_ones_own_experiments_are_told_without_their_case() -> None:
+    from napari_rxrx3.core.plate import PlateId
+
+    listed = {PlateId("My_Screen", 1), PlateId("twin-A", 1), PlateId("twin_a", 1)}
+    namer = PlateNamer(listed, ["my-screen/Plate1.tar"])
+    assert namer("my-screen/Plate1.tar") == PlateId("My_Screen", 1)
+    assert namer("TWIN A/Plate1.tar") is None  # it may be either
+
+
+# --- cells ------------------------------------------------------------------------------------
+
+UNITS = {"pM": 1e-6, "nM": 1e-3, "uM": 1, "µM": 1, "μM": 1, "UM": 1, "mM": 1e3, "M": 1e6}
+
+
+@given(st.floats(1e-3, 1e4), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " ", "\u00a0"]))
+def test_a_dose_with_a_unit_is_micromolar(number: float, unit: str, blank: str) -> None:
+    said = f"{number:.4g}"
+    assert dose_in(f"{said}{blank}{unit}") == pytest.approx(float(said) * UNITS[unit], rel=1e-5)
+
+
+@pytest.mark.parametrize("text", ["5 ug/ml", "5 MM", "5 m", "1,000 nM", "nM", "low", "5 nM 3", ""])
+def test_what_is_no_dose_is_not_guessed(text: str) -> None:
+    assert dose_in(text) is None
+
+
+@given(st.text(), st.sampled_from(["perturbation_type", "treatment"]))
+def test_other_words_stay(text: str, column: str) -> None:
+    made = word_in(column, text)
+    assert made == text or made in ("CRISPR", "COMPOUND", "EMPTY_control", "CRISPR_control")
+
+
+@pytest.mark.parametrize("text", ["1-Sep", "Mar-01", "2.31E+13", "2-Dez", "2020-09-01", "01-sep"])
+def test_genes_that_a_spreadsheet_made_dates_are_known(text: str) -> None:
+    assert is_spoiled_gene(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["SEPTIN1", "MARCHF1", "DEC1", "PLK1", "NaN", "7SK", "HLA-A", "E2F1"]
+)
+def test_genes_are_left_alone(text: str) -> None:
+    assert not is_spoiled_gene(text)
+
+
+def interpreted(tmp_path: Path, **cells: Any) -> tuple[Any, list[str], list[str]]:
+    rows = [b.dose_row("compound-001", 1, f"B{i + 2:02d}", "DrugA", 1) for i in range(3)]
+    rows[1].update(cells)
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    problems = data.check().problems
+    problems = problems[problems["kind"].isin(["interpreted", "not_a_number"])]
+    return data.wells.iloc[1], problems["kind"].tolist(), problems["detail"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "value", "words"),
+    [
+        ({"concentration": "100 nM"}, "interpreted", 0.1, ["100 nM", "0.1 uM"]),
+        ({"concentration": "5 ug/ml"}, "not_a_number", None, ["5 ug/ml", "converted"]),
+        ({"perturbation_type": "compound"}, "interpreted", "COMPOUND", ["COMPOUND"]),
+        ({"treatment": "Empty Control"}, "interpreted", "EMPTY_control", ["EMPTY_control"]),
+        ({"gene": "1-Sep"}, "interpreted", "1-Sep", ["1-Sep", "spreadsheet"]),
+        ({"address": "2-3"}, "interpreted", "B03", ["2-3", "B03"]),
+    ],
+)
+def test_what_is_a_guess_is_listed(
+    tmp_path: Path, cells: dict[str, str], kind: str, value: Any, words: list[str]
+) -> None:
+    row, kinds, details = interpreted(tmp_path, **cells)
+    ((column, said),) = cells.items()
+    assert kinds == [kind]
+    assert (pd.isna(row[column]) and value is None) or row[column] == value
+    for word in (said, column, "metadata.csv, line 3", *words):
+        assert word in details[0]
+
+
+@pytest.mark.parametrize(("said", "n_listed"), [(["0,25", "2,5", "10"], 1), (["0.25", "2.5"], 0)])
+def test_decimal_commas_are_listed(tmp_path: Path, said: list[str], n_listed: int) -> None:
+    rows = [f"compound-001_1_B{i + 2:02d};DrugA;{dose}" for i, dose in enumerate(said)]
+    text = "\n".join(["well_id;treatment;concentration", *rows, ""])
+    b.write(tmp_path / "metadata.csv", text.encode())
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells["concentration"].iloc[:2].tolist() == [0.25, 2.5]
+    assert [problem.kind for problem in data.problems] == ["interpreted"] * n_listed
