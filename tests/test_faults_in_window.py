@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -524,3 +525,13 @@ def test_reading_a_plate_from_a_slow_disk_can_be_stopped(
     window.session.set_view("well")
     window.click_well("M30")
     assert window.shows(well_of("M30"))
+
+
+def test_a_packed_plate_is_said_with_what_to_do(window: Window, root: Path) -> None:
+    place = with_vectors(root)
+    plain = b.write_tar(root.parent / "plain.tar", {"B02_s1_w1.png": b"x"})
+    b.write(root / "images" / "gene-009" / "Plate9.tar.gz", gzip.compress(plain.read_bytes()))
+    heard: list[str] = []
+    window.session.message_changed.connect(heard.append)
+    open_place(window, place)
+    assert any("unpack it first (gunzip Plate9.tar.gz)" in text for text in heard)

@@ -34,10 +34,10 @@ def write_page(page: Path, parts: Sequence[Part], n_seeds: int) -> None:
     text = [_HEAD.format(seeds=count(n_seeds, "seed"), verdict=verdict)]
     bars = [part.bars for part in parts if part.bars]
     if bars:
-        picture = page.parent / "pictures" / "calibration.svg"
+        picture = page.with_suffix("") / "shares.svg"
         picture.parent.mkdir(parents=True, exist_ok=True)
         picture.write_text(_drawn(bars), encoding="utf-8")
-        text.append("![Shares found, and the range they are held to](pictures/calibration.svg)\n")
+        text.append("![Shares found, and the range they are held to](calibration/shares.svg)\n")
     for part in parts:
         text.append(f"## {part.title}\n\n{part.words}\n\n{_table(part.rows)}")
     page.write_text("\n".join(text), encoding="utf-8")

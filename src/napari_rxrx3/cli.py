@@ -413,7 +413,7 @@ def _batches(arguments: argparse.Namespace) -> int:
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
         print(json.dumps(rows, indent=1))
     elif arguments.csv:
-        print(table.to_csv(index=False), end="")
+        print(table.to_csv(index=False, lineterminator="\n"), end="")
     else:
         print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
         print()
