@@ -87,4 +87,4 @@ def test_the_page_says_what_is_not_as_it_is_held_to(tmp_path: Path) -> None:
     assert "Not as it is held to: bad." in text
     assert "(3 seeds;" in text
     assert "| b <c> | 0.500 | **no** |" in text
-    assert "b &lt;c&gt;" in (tmp_path / "page" / "shares.svg").read_text()
+    assert "b &lt;c&gt;" in (tmp_path / "calibration" / "shares.svg").read_text()

@@ -364,12 +364,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 def test_a_file_of_no_use_is_refused_in_one_sentence(bad: str, opened: Any, tmp_path: Path) -> None:
     content, why = REFUSED[bad]
     path = b.write(tmp_path / "own.table", content)
-    before, wells = dict(opened.embeddings), opened.wells
+    before, wells = dict(opened.embeddings), opened.known_wells
     with pytest.raises(MetadataError, match=why) as error:
         opened.add_embedding(path)
     assert_one_sentence(error, path)
     assert opened.embeddings == before
-    assert opened.wells is wells
+    assert opened.known_wells is wells
 
 
 @pytest.mark.parametrize("place", ["nothing.csv", "", "memory://vectors/nothing.csv"])

@@ -164,6 +164,7 @@ def boxes_of(window: Window) -> list[Any]:
 
 
 def umap_form(window: Window) -> UmapSettingsButton:
+    window.turn_to(window.neighbors.map)
     window.neighbors.map.pages.show_page("map")
     return window.neighbors.findChild(UmapSettingsButton)
 

@@ -236,13 +236,11 @@ class Judge:
         if metric not in self._other:
             how = "pca-centerscale" if self._map.align == "none" else "none"
             try:
-                vectors = OtherVectors(self._map, how, report)
-            except MapError:  # too few controls: nothing to compare with
-                self._other[metric] = None
-            else:
-                other = NullOfPairs(self._map, vectors, metric)
+                other = NullOfPairs(self._map, OtherVectors(self._map, how, report), metric)
                 other.prepare(report)
                 self._other[metric] = other
+            except MapError:  # too few controls: nothing to compare with
+                self._other[metric] = None
         return self._other[metric]
 
 
