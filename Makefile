@@ -9,13 +9,16 @@ CODE := src tests scripts benchmarks
 # What is tested, and when: CONTRIBUTING.md, "Tests".
 STAGES := ready lint types manifest docs test-pyqt5 test-pyqt6
 MORE_STAGES := ready test-soak test-pyqt6-all package bench-quick
-JOBS ?= 2
+# Three processes on two cores: what waits for a timer leaves its core to the others.
+JOBS ?= 3
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 SOURCE_TESTS = $(shell grep -l 'mark\.source' tests/test_*.py)
 ON_PYQT6 := $(patsubst %,tests/test_%.py,bindings widgets tasks first_steps reader)
 
 heading = @printf '\n--- %s ---\n' '$(1)'
 
+# One thread each draws without a graphics card: the processes share the cores as it is.
+export LP_NUM_THREADS ?= 1
 export PYTHON JOBS
 
 .PHONY: help demo test test-all ready setup setup-pyqt6 system lint format types manifest package \

@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself.
 
     Modules with a window come first: they take longest, and the others fill up what is left. Of
-    the examples of one of their tests the first runs each time, the others are for the soak.
+    the examples of one of their tests the first runs each time, the others are for the soak; so
+    are those of `detail` that are no `sample`.
     """
     for item in items:
         if isinstance(item, pytest.Function) and (
@@ -51,7 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seen: set[tuple[Path, str]] = set()
     for item in windowed:
         test = (item.path, item.originalname)
-        if test in seen:
+        is_left_out = item.get_closest_marker("detail") and not item.get_closest_marker("sample")
+        if test in seen or is_left_out:
             item.add_marker(pytest.mark.soak)
         seen.add(test)
     slow = {item.path for item in windowed}

@@ -21,6 +21,8 @@ from napari_rxrx3.session import CONTRAST_RULES
 from napari_rxrx3.strips.strip import Strip
 from window import WINDOW_SIZE, Window
 
+pytestmark = pytest.mark.detail
+
 SIZE = 64
 PLK1, TUBB, CONTROL = (f"gene-001_1_{address}" for address in ("D05", "E05", "C03"))
 
@@ -140,6 +142,7 @@ def test_at_first_both_wells_are_large(window: Window) -> None:
     assert_nothing_overlaps(window)
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(("canvas", "least"), [((860, 465), 360), ((1500, 715), 600)])
 def test_two_wells_fill_the_canvas(
     window: Window, sized: Any, canvas: tuple[int, int], least: int
@@ -281,6 +284,7 @@ def test_without_a_data_set_there_are_no_chips(open_window: Callable[..., Window
     assert not window.explorer.workspace.view_switch.isVisible()
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("name", STAIN_SETS)
 def test_a_set_of_stains_is_one_click(window: Window, name: str) -> None:
     window.explorer.workspace.layers.show_alone(2)
@@ -341,6 +345,7 @@ def add_points(window: Window, name: str = "spots") -> Any:
     return window.viewer.add_points(np.array([[5.0, 5.0], [9.0, 20.0]]), name=name, size=2)
 
 
+@pytest.mark.sample
 def test_points_of_a_well_are_not_shown_over_the_next_one(window: Window) -> None:
     points = add_points(window)
     data = points.data.copy()

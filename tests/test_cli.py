@@ -516,6 +516,7 @@ def test_a_screenshot_shows_the_window(windows: Runs, name: str, size: tuple[int
     assert middle.max(axis=-1).mean() > 40
 
 
+@pytest.mark.soak
 @pytest.mark.qt
 def test_an_unknown_perturbation_closes_the_window_with_a_sentence(
     windows: Runs,

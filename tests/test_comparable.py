@@ -69,7 +69,11 @@ SMALL = {"pairs": 4, "genes": 16, "guides": 3, "plates": 4}
 
 
 @pytest.mark.parametrize(
-    ("controls", "dimension", "effect"), [(16, 64, 0.0), (16, 64, 1.0), (48, 32, 0.5)]
+    ("controls", "dimension", "effect"),
+    [
+        (16, 64, 0.0),
+        *(pytest.param(*each, marks=pytest.mark.soak) for each in ((16, 64, 1.0), (48, 32, 0.5))),
+    ],
 )
 def test_of_unrelated_pairs_5_percent_have_a_small_p_in_each_class(
     controls: int, dimension: int, effect: float

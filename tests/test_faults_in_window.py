@@ -36,6 +36,8 @@ from test_faults import (
 )
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 WAY_OUT = "F5 opens the data set again."
 
 
@@ -96,6 +98,7 @@ def hatched(window: Window, well: str) -> bool:
 # --- images -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     ("kind", "fault"),
     some(
@@ -207,6 +210,7 @@ def test_the_overview_of_a_plate_that_was_replaced_is_of_the_new_files(
 # --- opening again ----------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_f5_keeps_what_is_looked_at_and_finds_what_is_new(window: Window, root: Path) -> None:
     place = Place(root, "folder")
     open_place(window, place)
@@ -315,6 +319,7 @@ def damage(path: Path) -> None:
     )
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     "fault",
     some([damage, blank, make_pipe, make_folder, delete, cut]),

@@ -18,6 +18,8 @@ from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.gui.canvas import loader as loader_module
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 
+pytestmark = pytest.mark.detail
+
 WELLS = tuple(f"gene-001_1_C{c:02d}" for c in range(3, 9))
 
 
@@ -48,6 +50,7 @@ def opened(screen: Screen, root: Path, cache: Path) -> Dataset:
     return rx.open_dataset(screen.write_rxrx3(root), cache)
 
 
+@pytest.mark.sample
 def test_of_a_large_well_the_top_comes_first(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:
@@ -93,6 +96,7 @@ def test_a_stain_that_is_missing_is_hatched_in_the_first_picture_too(
     assert set(whole.failures) == {(WELLS[0], 5), (WELLS[0], 6)}
 
 
+@pytest.mark.sample
 def test_overtaken_requests_are_not_answered(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:

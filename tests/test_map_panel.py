@@ -26,6 +26,8 @@ from napari_rxrx3.session import Session
 from test_tooltips import silent
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 umap_module = import_module("napari_rxrx3.maps.projection.umap")
 
 ALPHA = tuple(f"ALPHA{i}" for i in range(4))
@@ -128,6 +130,7 @@ def press(window: Window, widget: QWidget, key: Any) -> None:
 # --- what is shown -------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_every_entry_has_a_point_and_what_is_shown_is_said(window: Window) -> None:
     scene, view = page(window).scene, page(window).view
     assert scene is not None
@@ -201,6 +204,7 @@ def test_in_a_low_dock_the_picture_has_the_height(window: Window) -> None:
     window.click(panel.detach_button)
 
 
+@pytest.mark.sample
 def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> None:
     window.click(page(window).view, place(window, "Alphanib@2.5"))
     window.settle()
@@ -244,6 +248,7 @@ def test_hovering_names_an_entry_and_shows_its_picture(window: Window) -> None:
 # --- the chosen set ------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_a_lasso_chooses_a_set_that_the_plate_map_lights_up(window: Window) -> None:
     enclose(window, ALPHA)
     session = window.session
@@ -607,6 +612,7 @@ def test_a_session_without_data_and_one_without_vectors_work(
     assert not silent(window.neighbors.map)
 
 
+@pytest.mark.sample
 def test_a_page_that_is_ended_hears_nothing(qtbot: Any) -> None:
     session, holder = Session(), QWidget()
     tasks = Tasks()

@@ -16,6 +16,8 @@ from napari_rxrx3.core.plate import parse_address
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 ADDRESSES = ("B02", "C03", "C04", "C05", "D05", "AA41", "AE47")
 FAR, NEAR = 16, 64
 """Pixels of a thumbnail when the whole plate is on screen, and of one that is kept."""
@@ -108,6 +110,7 @@ def zoom_to(window: Window, address: str, points: float) -> None:
     window.settle()
 
 
+@pytest.mark.sample
 def test_the_plate_is_shown_with_each_well_in_its_place(window: Window) -> None:
     show_plate(window)
     assert len(window.viewer.layers) == 6
@@ -194,6 +197,7 @@ def test_another_plate_is_shown_in_its_turn(window: Window) -> None:
     np.testing.assert_array_equal(slot(window, 2, "C04"), thumbnail(planes[1]))
 
 
+@pytest.mark.sample
 def test_zooming_in_shows_full_pictures_where_the_thumbnails_were(window: Window) -> None:
     show_plate(window)
     zoom_to(window, "C04", 300)
@@ -224,6 +228,7 @@ def test_zooming_out_and_going_home_show_the_whole_plate(window: Window) -> None
     assert window.viewer.scene.camera.zoom == pytest.approx(whole)
 
 
+@pytest.mark.sample
 def test_missing_and_damaged_wells_are_hatched(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:

@@ -454,7 +454,7 @@ def test_why_a_well_is_in_no_map_is_said(root: Path, cache: Path) -> None:
         with pytest.raises(UnknownKey, match=why):
             m.nearest(well)
     with pytest.raises(UnknownKey) as caught:
-        m.nearest("gene-001_1_BO3")
+        m.nearest("gene-001_1_B03x")
     assert "Closest: gene-001_1_B03" in str(caught.value)
 
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 
 import builders as b
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.files import remote
 from window import Window
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
@@ -63,6 +64,11 @@ def store(folder: Path) -> Iterator[b.Store]:
         store.url = f"{url}/screen"
         yield store
         store.let_go.set()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSES_S", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
 from napari_rxrx3.data.files import remote
 from napari_rxrx3.data.files.remote import answer_of, without_secrets
+from samples import soak
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
 
@@ -34,7 +35,7 @@ def a_screen(dtype: str) -> Screen:
     return screen
 
 
-@pytest.fixture(scope="module", params=["tar", "shard"])
+@pytest.fixture(scope="module", params=[soak("tar"), "shard"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("served") / "screen"
     screen = a_screen("uint16" if request.param == "tar" else "uint8")

@@ -235,7 +235,7 @@ def seen(script: str, folder: Path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("view", "old"),
     [
-        (tiles, OLD_TILES),
+        pytest.param(tiles, OLD_TILES, marks=pytest.mark.soak),
         pytest.param(difference, OLD_DIFFERENCE, marks=pytest.mark.soak),
         pytest.param(plate, OLD_PLATE, marks=pytest.mark.soak),
     ],

@@ -34,6 +34,8 @@ from napari_rxrx3.hits.review import open_review
 from samples import soak
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 SIZE = 64
 PLK1, MTOR, CONTROL = "gene-001_1_D05", "gene-001_1_D06", "gene-001_1_C03"
 OTHER = "gene-002_1_D05"
@@ -266,6 +268,7 @@ def test_the_script_shows_the_same_six_layers(
 # --- sessions ------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("difference", [soak(False), True])
 def test_a_saved_session_brings_everything_back(
     window: Window,
@@ -344,6 +347,7 @@ def test_one_stain_in_gray_comes_back(window: Window, other: Path, tmp_path: Pat
     assert window.stains[3].colormap.name == "gray"
 
 
+@pytest.mark.sample
 def test_a_file_that_cannot_be_opened_changes_nothing(
     window: Window, share: ShareMenu, answers: dict[str, str], tmp_path: Path
 ) -> None:
@@ -446,6 +450,7 @@ def last(window: Window) -> Path:
     return path
 
 
+@pytest.mark.sample
 def test_the_last_session_is_kept_a_moment_after_each_change(window: Window, last: Path) -> None:
     window.session.select_well(MTOR)
     window.qtbot.waitUntil(last.is_file, timeout=10_000)
@@ -595,6 +600,7 @@ def test_the_command_line_opens_a_session(window: Window, tmp_path: Path) -> Non
 # --- planes --------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_the_planes_of_the_shown_wells_are_saved(
     window: Window, share: ShareMenu, answers: dict[str, str], tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ from napari_rxrx3.session import CONTRAST_RULES
 from napari_rxrx3.strips.strip import CONTROL, QUERY, Strip
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 SIZE, LARGE = 64, 1024
 CONTROLS = tuple(f"C{column:02d}" for column in range(3, 9))
 QUERY_WELL, OTHER_PLATE = "gene-001_1_E05", "gene-001_2_E05"
@@ -178,6 +180,7 @@ def means(plane: np.ndarray, times: int) -> np.ndarray:
 # --- side by side ----------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_a_key_shows_the_control_beside_the_well_in_the_same_contrast(window: Window) -> None:
     layers, before = window.stains, looks(window)
     press(window, Qt.Key.Key_C)
@@ -194,6 +197,7 @@ def test_a_key_shows_the_control_beside_the_well_in_the_same_contrast(window: Wi
     assert window.shows(QUERY_WELL)
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("key", [Qt.Key.Key_N, Qt.Key.Key_R, Qt.Key.Key_G, Qt.Key.Key_P])
 def test_every_strip_has_the_right_well_in_each_tile(window: Window, key: Any) -> None:
     press(window, key)
@@ -222,6 +226,7 @@ def test_rows_and_columns_that_mean_something_stay(window: Window) -> None:
     assert_shown(window)
 
 
+@pytest.mark.sample
 def test_a_place_in_a_tile_leads_to_its_well(window: Window) -> None:
     show_grid(window)
     tile = tiles_of(window)[4]
@@ -303,6 +308,7 @@ def assert_part_of(window: Window, tile: Tile, stain: int, plane: np.ndarray) ->
     return shown.size
 
 
+@pytest.mark.sample
 def test_closer_up_what_is_seen_is_shown_at_full_resolution(large: Window) -> None:
     whole = looks(large)
     tile = tiles_of(large)[4]
@@ -464,6 +470,7 @@ def mean_of_controls(window: Window, stain: int) -> np.ndarray:
     return np.mean([window.screen.planes[well][stain - 1] for well in wells], axis=0)
 
 
+@pytest.mark.sample
 def test_a_key_shows_what_differs_from_the_mean_of_the_controls(window: Window) -> None:
     window.viewer.layers[2].visible = False
     before, at = looks(window), [layer.data for layer in window.stains]
