@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import napari_rxrx3 as rx
 import screens as s
+from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.maps.evidence.doubts import DOUBTS
 
 ALL = 10**6
@@ -272,6 +274,38 @@ def test_a_likeness_that_alignment_takes_away_is_doubted(metric: str, scattered:
         assert has(before, "only unaligned").equals(artifact)
         n_doubted += artifact[artifact.index.str[:3] == query[:3]].sum()
     assert n_doubted >= 5
+
+
+def test_who_stops_a_question_stops_no_later_one(new_folder: Folder) -> None:
+    wells = s.Wells(6)
+    for plate in (1, 2):
+        wells.control(FIRST, plate, 12)
+        for gene in s.gene_names(8):
+            wells.guide(FIRST, plate, gene, 1, 2 * wells.direction(gene))
+    folder = new_folder("stopped")
+    key = s.gene_names(8)[0]
+    wanted = answers(wells.open(folder).phenomap(), key)
+    n_steps = 0
+
+    def count(done: int, total: int, text: str) -> None:
+        nonlocal n_steps
+        n_steps += 1
+
+    fresh = rx.open_dataset(folder, cache_dir=folder / "other cache").phenomap()
+    fresh.nearest(key, k=ALL, progress=count)
+    for last in range(0, n_steps, max(1, n_steps // 12)):
+        m = rx.open_dataset(folder, cache_dir=folder / f"cache {last}").phenomap()
+        left = last
+
+        def stop(done: int, total: int, text: str) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Cancelled("enough")
+
+        with pytest.raises(Cancelled):
+            m.nearest(key, k=ALL, progress=stop)
+        assert answers(m, key).equals(wanted), last
 
 
 def test_without_controls_nothing_is_said_of_alignment(new_folder: Folder) -> None:

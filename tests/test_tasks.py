@@ -310,3 +310,16 @@ def test_a_group_closes_without_what_qt_destroyed(group: TaskGroup, qtbot: Any) 
     assert group.is_settled
     assert worker.closed == [False]
     part.end()
+
+
+def test_work_that_stops_by_itself_ends_and_is_said(
+    tasks: Tasks, qtbot: Any, heard: list[str]
+) -> None:
+    """As when it asks another piece of work that was stopped."""
+
+    def work(progress: Progress) -> None:
+        raise Cancelled("A newer request took over.")
+
+    tasks.run("work", work, lambda _: fail("it has no result"), heard.append)
+    qtbot.waitUntil(lambda: tasks.is_idle)
+    assert heard == ["It was stopped."]

@@ -145,7 +145,9 @@ class Tasks(QObject):
         try:
             end = partial(done, function())
         except Cancelled:
-            return
+            if self._current.get(name) is not token:
+                return
+            end = partial(failed, "It was stopped.")  # not by us: say so, or it never ends
         except RxRx3Error as error:
             end = partial(failed, str(error))
         except Exception as error:  # a bug of ours: keep the window alive, and say it

@@ -109,6 +109,10 @@ class _Large:
         return np.searchsorted(self.rows, rows)
 
 
+def _silent(done: int, total: int, text: str) -> None:
+    """Of who did not ask for progress."""
+
+
 @dataclass(eq=False)
 class NullOfPairs:
     """Pairs of different perturbations, averaged over as many wells as the pair in question.
@@ -124,7 +128,7 @@ class NullOfPairs:
     phenomap: Entries
     vectors: AveragedVectors
     metric: str
-    _report: Progress = lambda done, total, text: None
+    _report: Progress = _silent
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
@@ -159,7 +163,7 @@ class NullOfPairs:
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
         """
-        self._report = progress or self._report
+        self._report = progress or _silent  # never that of a question that was stopped
         asked = np.append(rows, query)
         if (self.phenomap.n_wells[asked] <= self._largest).all():
             return self._compared(query, rows, closeness, opposite, progress)
