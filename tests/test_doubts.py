@@ -308,6 +308,28 @@ def test_who_stops_a_question_stops_no_later_one(new_folder: Folder) -> None:
         assert answers(m, key).equals(wanted), last
 
 
+def test_what_was_prepared_for_a_question_outlives_it(new_folder: Folder) -> None:
+    """A few genes have more wells than most: questions about them draw pairs of their own."""
+    wells = s.Wells(6)
+    keys = s.gene_names(300)
+    for plate in (1, 2):
+        wells.control(FIRST, plate, 12)
+        for number, gene in enumerate(keys):
+            for _ in range(2 if number < 13 else 1):
+                wells.guide(FIRST, plate, gene, 1, 2 * wells.direction(gene))
+    m = wells.open(new_folder("outlived")).phenomap()
+    is_over = False
+
+    def progress(done: int, total: int, text: str) -> None:
+        if is_over:
+            raise Cancelled("A newer request took over.")
+
+    m.nearest(keys[-1], k=3, progress=progress)
+    is_over = True
+    for key in keys[:3]:
+        assert len(answers(m, key)) == len(m.labels) - 1
+
+
 def test_without_controls_nothing_is_said_of_alignment(new_folder: Folder) -> None:
     m = s.gene_screen(8, controls=0).open(new_folder("bare")).phenomap(align="none")
     table = answers(m, "GENE000")

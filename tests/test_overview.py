@@ -258,7 +258,7 @@ def test_of_large_images_a_piece_is_shown_and_said(
         screen.planes[well] = noise(well, 1024)
     window = open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
     show_plate(window)
-    assert "125 µm of each well" in window.title
+    assert "125 µm at the top middle of each well" in window.title
     plane = screen.planes["gene-001_1_D05"][2]
     np.testing.assert_array_equal(slot(window, 3, "D05"), thumbnail(plane[:192, 416:608]))
     assert window.stains[0].scale[0] == pytest.approx(192 / FAR * PIXEL_SIZE_UM)

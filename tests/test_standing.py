@@ -36,7 +36,7 @@ def use(window: Window, folder: Path) -> None:
     window.settle()
     window.explorer.workspace.layers.toggle(2)
     window.explorer.workspace.layers.show_alone(3)
-    window.explorer.tabs.setCurrentIndex(2)
+    window.explorer.tabs.setCurrentIndex(1)
     session.set_crop(256)
     session.set_contrast_rule("by hand")
     session.ask(level="guide", order="opposite", k=7)

@@ -11,7 +11,7 @@ from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
 __all__ = ["BottomRow"]
 
 _MARGIN = 8
-_SCALE_BAR = 172
+_SCALE_BAR, _SCALE_BAR_HEIGHT = 172, 48
 """Points that napari's scale bar takes at most, in the lower right corner, with its margin."""
 
 
@@ -39,7 +39,7 @@ class BottomRow(QObject):
     def height(self) -> int:
         """Points along the lower edge that pictures leave free."""
         heights = (self.stains.sizeHint().height(), self.view_switch.sizeHint().height())
-        return max(heights) + 2 * _MARGIN
+        return max(max(heights) + 2 * _MARGIN, _SCALE_BAR_HEIGHT)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (_OF_CANVAS if watched is self._canvas else _OF_OURS):
