@@ -233,14 +233,18 @@ def test_a_double_click_opens_a_well(qtbot: QtBot, plate_map: PlateMap) -> None:
         qtbot.mouseDClick(plate_map, LEFT, PLAIN, plate_map.wellRect(at(0, 0)).center())
 
 
-def test_the_listed_well_under_the_mouse_has_a_ring(plate_map: PlateMap) -> None:
+def test_the_listed_well_under_the_mouse_has_a_ring(plate_map: PlateMap, qtbot: QtBot) -> None:
     """Seen on screen, where only what changed is painted again."""
     bare = on_screen(plate_map)
     for position, has_ring in ((at(1, 3), True), (at(0, 0), False), (at(2, 2), True)):
         move(plate_map, plate_map.wellRect(position).center())
+
+        def ring(position: int = position) -> bool:
+            now = cut(on_screen(plate_map), plate_map, position, 2)
+            return bool((now != cut(bare, plate_map, position, 2)).any())
+
+        qtbot.waitUntil(lambda ring=ring, has_ring=has_ring: ring() == has_ring)
         image = on_screen(plate_map)
-        around = cut(image, plate_map, position, 2) != cut(bare, plate_map, position, 2)
-        assert around.any() == has_ring
         rect = plate_map.wellRect(position).adjusted(-3, -3, 3, 3)
         image[rect.top() : rect.bottom() + 1, rect.left() : rect.right() + 1] = 0
         rest = bare.copy()
