@@ -75,8 +75,10 @@ def plate_map(qtbot: QtBot) -> PlateMap:
     qtbot.addWidget(widget)
     show(widget, small_plate())
     widget.resize(400, 300)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    widget.activateWindow()  # keys of another window that stands open are its own
+    qtbot.waitUntil(widget.isActiveWindow)
     return widget
 
 
