@@ -375,7 +375,7 @@ def _scores(arguments: argparse.Namespace) -> int:
         dataset = _opened(arguments.path, progress)
         phenomap, note = dataset.map_or_fallback(_spec(arguments, dataset, progress), progress)
         for sentence in filter(None, (note, *phenomap.notes)):
-            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
+            _note(sentence)
         scores = phenomap.score_store.get(progress)
     n_active, n_tested = count_active(scores)
     words = f"{n_active:,} of {n_tested:,} active at 5 %"
@@ -388,15 +388,15 @@ def _scores(arguments: argparse.Namespace) -> int:
             **{"n_entries": len(table), "n_tested": n_tested, "n_active": n_active},
             "scores": rows.where(rows.notna(), None).to_dict(orient="records"),
         }
-        print(json.dumps(report, indent=1))
+        _say(json.dumps(report, indent=1))
     elif arguments.csv:
-        print(table.to_csv(lineterminator="\n"), end="")
-        print(f"napari-rxrx3: {words}.", file=sys.stderr)
+        _say(table.to_csv(lineterminator="\n").rstrip("\n"))
+        _note(f"{words}.")
     else:
-        shown = [*table.columns[:2], *_SHOWN_SCORES]
-        listed = table[shown].head(arguments.k).reset_index()
-        print(listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
-        print(f"\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
+        columns = [*table.columns[:2], *_SHOWN_SCORES]
+        listed = table[columns].head(arguments.k).reset_index()
+        shown = listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
+        _say(f"{shown}\n\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
     return 0
 
 
@@ -407,17 +407,16 @@ def _batches(arguments: argparse.Namespace) -> int:
         dataset = _opened(arguments.path, progress)
         phenomap = dataset.map_of(_spec(arguments, dataset, progress), progress)
         for sentence in phenomap.notes:
-            print(f"napari-rxrx3: {sentence}", file=sys.stderr)
+            _note(sentence)
         table = phenomap.diagnostics_store.get(progress)
     if arguments.json:
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-        print(json.dumps(rows, indent=1))
+        _say(json.dumps(rows, indent=1))
     elif arguments.csv:
-        print(table.to_csv(index=False, lineterminator="\n"), end="")
+        _say(table.to_csv(index=False, lineterminator="\n").rstrip("\n"))
     else:
-        print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
-        print()
-        print(diagnostics_in_words(table, phenomap.align))
+        shown = table.to_string(index=False, float_format="{:.4f}".format, na_rep="-")
+        _say(f"{shown}\n\n{diagnostics_in_words(table, phenomap.align)}")
     return 0
 
 

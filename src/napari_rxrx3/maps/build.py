@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
 from napari_rxrx3.maps.entries import ExperimentAverages
 from napari_rxrx3.maps.phenomap import PhenoMap
@@ -103,7 +103,7 @@ class _LazySpace:
     dataset: WellData
     spec: MapSpec
     _space: WellSpace | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock)
 
     def open(self, progress: Progress | None = None) -> WellSpace:
         with self._lock:  # one joins, the others wait for it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
@@ -70,7 +70,7 @@ class EmbeddingTable:
     cache: DiskCache
     problems: list[Problem] = field(default_factory=list)
     layout: Layout | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _kept: StoredVectors | None = field(default=None, init=False, repr=False)
     _print: str = field(default="", init=False, repr=False)
 

@@ -7,7 +7,6 @@ more than any other well.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.core.words import percent
 from napari_rxrx3.maps.align import centers_batches, controls_needed
@@ -48,7 +48,7 @@ class DiagnosticsStore:
 
     entries: Entries
     _table: pd.DataFrame | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock)
 
     def get(self, progress: Progress | None = None) -> pd.DataFrame:
         """One row for each of `SOURCES`.

@@ -366,7 +366,7 @@ class NullOnPlates:
         progress: Progress | None = None,
     ) -> Array:
         """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
-        pairs = self._opened(progress or (lambda done, total, text: None))
+        pairs = self._opened(progress or _silent)
         groups = self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)

@@ -6,7 +6,6 @@ recursionpharma/EFAAR_benchmarking). The nulls behind the p-values are our own, 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.geometry import cosine_distances, mean_distances
 from napari_rxrx3.maps.evidence.activity import activity
 from napari_rxrx3.maps.evidence.guides import guide_agreement
@@ -65,7 +65,7 @@ class ScoreStore:
 
     entries: Entries
     _scores: pd.DataFrame | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def is_ready(self) -> bool:
