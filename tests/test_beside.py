@@ -29,6 +29,8 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window, kept_maps
 
+pytestmark = pytest.mark.detail
+
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
 GENES = ("PLK1", "TUBB", "COPG1")
 DOSES = (0.01, 0.1, 1.0, 2.5)
@@ -132,6 +134,7 @@ def tip(widget: QWidget) -> str:
 # --- what is shown -------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_a_control_stands_beside_the_well_and_then_another_one(window: Window) -> None:
     press(window, Key.Key_C)
     first = wells(window)
@@ -159,6 +162,7 @@ def test_the_button_turns_through_the_controls_too(window: Window) -> None:
     assert wells(window)[1] == "gene-001_1_C05", "after the last comes the first"
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     ("key", "kind", "shown"),
     [
@@ -179,6 +183,7 @@ def test_keys_arrange_and_buttons_show_it(
     assert not any(button.isChecked() for button in beside(window).kinds.values())
 
 
+@pytest.mark.sample
 def test_neighbors_follow_the_query(window: Window) -> None:
     press(window, Key.Key_N)
     roles = [tile.role for tile in window.session.tiles]
@@ -204,6 +209,7 @@ def test_a_gene_has_guides_and_a_compound_doses_on_the_same_key(window: Window) 
     assert all(curve.distances)
 
 
+@pytest.mark.sample
 def test_selected_wells_are_shown_in_reading_order(window: Window) -> None:
     button = beside(window).kinds["wells"]
     assert not button.isEnabled()
@@ -229,6 +235,7 @@ def test_a_control_has_neither_guides_nor_doses(window: Window) -> None:
     assert wells(window) == ["gene-001_1_C03"], "nothing changes"
 
 
+@pytest.mark.sample
 def test_a_plate_without_a_picture_of_a_control_says_so(window: Window) -> None:
     window.session.select_well("gene-002_1_F05")
     window.settle()
@@ -244,6 +251,7 @@ def test_a_plate_without_a_picture_of_a_control_says_so(window: Window) -> None:
     assert "has no EMPTY_control" in panel.histograms.accessibleDescription()
 
 
+@pytest.mark.sample
 def test_without_a_data_set_every_key_is_harmless(window: Window) -> None:
     window.session.open(None)
     for key in "CNRGPWBDX":
@@ -299,6 +307,7 @@ def test_what_flickers_is_seen_even_from_the_plate(window: Window) -> None:
     assert window.shows("gene-001_1_C05")
 
 
+@pytest.mark.sample
 def test_the_difference_is_shown_and_ends_with_escape(window: Window) -> None:
     press(window, Key.Key_D)
     assert window.session.difference
@@ -366,6 +375,7 @@ def test_what_makes_no_sense_for_a_well_is_taken_up_after_it(window: Window) -> 
     assert "TUBB" in window.session.strip.title
 
 
+@pytest.mark.sample
 def test_a_strip_that_comes_late_is_not_shown(window: Window, data: Any) -> None:
     with kept_maps(data):  # as while another map is made
         window.qtbot.keyClick(QApplication.focusWidget(), Key.Key_N)
@@ -391,6 +401,7 @@ def test_who_goes_elsewhere_meanwhile_is_left_there(window: Window, data: Any, k
     assert window.session.strip.kind == "neighbors", "asked for again, it comes"
 
 
+@pytest.mark.sample
 def test_the_last_of_keys_in_quick_succession_wins(window: Window) -> None:
     for key in (Key.Key_C, Key.Key_N, Key.Key_G, Key.Key_C, Key.Key_R):
         window.qtbot.keyClick(QApplication.focusWidget(), key)
@@ -398,6 +409,7 @@ def test_the_last_of_keys_in_quick_succession_wins(window: Window) -> None:
     assert window.session.strip.kind == "replicates"
 
 
+@pytest.mark.sample
 def test_another_data_set_ends_what_is_being_arranged(
     window: Window, data: Any, screen: b.Screen, tmp_path: Path
 ) -> None:
@@ -529,6 +541,7 @@ def test_dragging_from_elsewhere_still_selects(window: Window, dragged: list[str
     assert dragged == []
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("where", ["canvas", "panel"])
 def test_dropped_wells_are_shown_side_by_side(window: Window, where: str) -> None:
     canvas = window.viewer.window._qt_viewer

@@ -20,6 +20,8 @@ from napari_rxrx3.core.stains import PIXEL_SIZE_UM
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 SIZE = 32
 needs_aiohttp = pytest.mark.skipif(
     find_spec("aiohttp") is None, reason="fsspec needs aiohttp to read http:// URLs"
@@ -65,6 +67,7 @@ def window(open_window: Callable[..., Window], screen: Screen, tmp_path: Path) -
     return open_window(screen.write_rxrx3(tmp_path / "screen"), screen)
 
 
+@pytest.mark.sample
 def test_a_first_time_user_is_told_what_to_do(new_window: Callable[..., Window]) -> None:
     window = new_window()
     welcome = window.explorer.welcome
@@ -73,6 +76,7 @@ def test_a_first_time_user_is_told_what_to_do(new_window: Callable[..., Window])
     assert welcome.demo_button.isVisible()
 
 
+@pytest.mark.sample
 def test_opening_shows_a_plate_and_its_first_well(window: Window) -> None:
     assert not window.explorer.welcome.isVisible()
     assert window.session.plate == ("compound-001", 1)
@@ -89,6 +93,7 @@ def test_opening_shows_a_plate_and_its_first_well(window: Window) -> None:
     assert window.viewer.canvas.overlays.scale_bar.visible
 
 
+@pytest.mark.sample
 def test_a_click_shows_the_well_in_the_right_stains(window: Window) -> None:
     layers = window.stains
     window.click_well("D05")
@@ -175,6 +180,7 @@ def test_typing_digits_in_a_text_box_leaves_the_stains_alone(window: Window) -> 
     assert all(layer.visible for layer in window.stains)
 
 
+@pytest.mark.sample
 def test_contrast_comes_from_the_controls_and_stays(window: Window, screen: Screen) -> None:
     limits = [tuple(layer.contrast_limits) for layer in window.stains]
     pixels = np.concatenate(
@@ -250,6 +256,7 @@ def test_a_chosen_neighbor_takes_the_place_of_the_control(window: Window, screen
     assert window.session.well == neighbor
 
 
+@pytest.mark.sample
 def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> None:
     key = window.neighbors.panel.question.key
     key.selectAll()
@@ -271,6 +278,7 @@ def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> Non
     assert "PSMB5" in window.neighbors.panel.candidates.note.text()
 
 
+@pytest.mark.sample
 def test_every_neighbor_has_the_picture_of_the_well_it_is_shown_by(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:
@@ -352,6 +360,7 @@ def test_finding_lights_up_wells_and_lists_plates(window: Window) -> None:
     assert not button.isVisible()
 
 
+@pytest.mark.sample
 def test_what_is_missing_is_hatched_and_said(
     open_window: Callable[..., Window], screen: Screen, tmp_path: Path
 ) -> None:
@@ -383,6 +392,7 @@ def test_what_is_missing_is_hatched_and_said(
     assert window.shows("compound-001_1_D04"), "the rest keeps working"
 
 
+@pytest.mark.sample
 def test_without_embeddings_the_list_says_so(
     open_window: Callable[..., Window], screen: Screen, tmp_path: Path
 ) -> None:
@@ -429,6 +439,7 @@ def test_another_data_set_takes_over(window: Window, tmp_path: Path) -> None:
     assert window.shows("gene-009_3_B02")
 
 
+@pytest.mark.sample
 def test_closing_and_reopening_the_dock_keeps_the_state(window: Window) -> None:
     window.click_well("D05")
     window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
@@ -442,6 +453,7 @@ def test_closing_and_reopening_the_dock_keeps_the_state(window: Window) -> None:
     assert len(window.stains) == 6
 
 
+@pytest.mark.sample
 def test_a_closed_dock_leaves_nothing_behind(window: Window) -> None:
     before = len(QApplication.topLevelWidgets())
     for _ in range(3):
@@ -497,6 +509,7 @@ def actions_under(actions: list[Any]) -> Iterator[Any]:
             yield action
 
 
+@pytest.mark.sample
 def test_two_viewers_are_independent(
     new_window: Callable[..., Window], screen: Screen, tmp_path: Path
 ) -> None:
@@ -537,6 +550,7 @@ def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
     assert window.session.well == tile.well_id
 
 
+@pytest.mark.sample
 def test_rows_of_another_question_cannot_be_clicked(window: Window) -> None:
     window.click_well("D05")
     assert window.neighbors.panel.candidates.model.neighbors
@@ -611,6 +625,7 @@ def assert_closes(
 
 
 @needs_aiohttp
+@pytest.mark.sample
 def test_the_window_can_be_closed_while_a_data_set_is_opened(
     new_window: Callable[..., Window],
     screen: Screen,

@@ -47,6 +47,8 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.strip import DoseCurve, Strip
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 SIZE = 96
 LIMITS = tuple((1000.0 * c, 30000.0 + 5000 * c) for c in range(1, 7))
 SAVED = "2026-11-22T12:00:00Z"
@@ -232,6 +234,7 @@ def test_large_images_become_smaller_by_area_means(
     assert len(found) == 1
 
 
+@pytest.mark.sample
 def test_the_figure_looks_as_the_canvas_does(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -451,6 +454,7 @@ def test_a_dose_strip_has_its_curve(session: Session, tmp_path: Path) -> None:
     assert height > opened(tmp_path / "b.png").height + 200
 
 
+@pytest.mark.sample
 def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
     odd = "<b>a$b$c</b> \\alpha 漢 {x}"
     session.show([(WELLS[0], odd), (WELLS[1], "control")])
@@ -549,6 +553,7 @@ def test_scale_bars_have_round_lengths(longest: float, length: float) -> None:
 # --- files -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_each_ending_gives_its_format(session: Session, tmp_path: Path) -> None:
     session.show([(WELLS[0], "query"), (WELLS[1], "control")])
     record = recorded(session)
@@ -586,6 +591,7 @@ def test_an_svg_holds_the_pixels_of_the_images(
         assert abs(picture - expected(screen.planes[well], record)).max() <= 1
 
 
+@pytest.mark.sample
 def test_the_record_beside_the_figure_shows_the_view_again(
     session: Session, tmp_path: Path
 ) -> None:
@@ -875,6 +881,7 @@ def save(window: Window, dialog: FigureDialog, path: Path) -> None:
     window.settle()
 
 
+@pytest.mark.sample
 def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     window.qtbot.mouseClick(window.explorer.workspace.stains.buttons[2], Qt.MouseButton.LeftButton)
     main = window.viewer.window._qt_window
@@ -901,6 +908,7 @@ def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]
 
 
+@pytest.mark.sample
 def test_the_form_asks_before_it_replaces(window: Window, tmp_path: Path) -> None:
     (tmp_path / "out.svg").write_text("mine")
     dialog = form(window)
@@ -932,6 +940,7 @@ def test_a_file_that_came_meanwhile_is_not_replaced_unasked(window: Window, tmp_
     assert (tmp_path / "out.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.sample
 def test_the_form_stays_when_a_figure_cannot_be_saved(window: Window, tmp_path: Path) -> None:
     dialog = form(window)
     (tmp_path / "file").write_text("")
@@ -976,6 +985,7 @@ def test_a_path_is_meant_as_it_is_typed(
     assert not (tmp_path / "~").exists()
 
 
+@pytest.mark.sample
 def test_nothing_is_changed_while_a_figure_is_written(window: Window, tmp_path: Path) -> None:
     dialog = form(window)
     dialog.file.value = tmp_path / "a.png"

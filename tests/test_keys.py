@@ -18,6 +18,8 @@ import builders as b
 from napari_rxrx3.gui.keys import is_text
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 Key = Qt.Key
 PLATES = (1, 2)
 
@@ -114,6 +116,7 @@ def test_digits_tag_in_the_queue_whatever_is_in_front(window: Window) -> None:
     assert shown(window) == [False] + [True] * 5
 
 
+@pytest.mark.sample
 def test_digits_are_stains_until_somebody_turns_to_the_hits(window: Window) -> None:
     panel = window.explorer.hits
     assert panel.isVisible(), "it is in front when the dock opens"
@@ -130,6 +133,7 @@ def test_digits_are_stains_until_somebody_turns_to_the_hits(window: Window) -> N
     assert shown(window) == [True] * 6
 
 
+@pytest.mark.sample
 def test_digits_in_a_text_are_text(window: Window) -> None:
     turn_to_hits(window)
     window.click_well("B03")
@@ -160,6 +164,7 @@ def test_the_numbers_on_the_tags_say_when_digits_are_tags(window: Window) -> Non
 # -- whose they are -------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_with_a_layer_of_points_active_keys_are_napari_s(window: Window) -> None:
     window.click_well("B03")
     points = window.viewer.add_points(np.full((3, 2), 5.0))
@@ -212,6 +217,7 @@ def test_with_shapes_active_no_key_of_ours_acts(window: Window, key: str) -> Non
     assert window.session.message == ""
 
 
+@pytest.mark.sample
 def test_ours_act_again_when_one_of_our_layers_is_chosen(window: Window) -> None:
     window.click_well("B03")
     points = window.viewer.add_points(np.full((3, 2), 5.0))
@@ -244,12 +250,14 @@ def test_keys_with_ctrl_work_whatever_layer_is_active(window: Window) -> None:
     assert window.explorer.find.hasFocus()
 
 
+@pytest.mark.sample
 def test_no_key_is_bound_twice(window: Window) -> None:
     """Of two shortcuts with one key Qt does neither."""
     bound = [s.key().toString(QKeySequence.SequenceFormat.PortableText) for s in ours(window)]
     assert len(bound) == len(set(bound))
 
 
+@pytest.mark.sample
 def test_keys_act_on_the_first_picture_wherever_the_focus_stays(
     new_window: Callable[..., Window], tmp_path: Path
 ) -> None:
@@ -264,6 +272,7 @@ def test_keys_act_on_the_first_picture_wherever_the_focus_stays(
     assert window.explorer.workspace.keys.acts("A")
 
 
+@pytest.mark.sample
 def test_without_a_data_set_no_key_is_taken(open_window: Callable[..., Window]) -> None:
     window = open_window()
     bound = ours(window)

@@ -34,6 +34,8 @@ from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.session import Query
 from window import Window, own_browser
 
+pytestmark = pytest.mark.detail
+
 BOLD, BLINDED = "<b>MTOR</b>", "RXRX3-43938"
 SMILES = "CC(C)C[C@H](NC(=O)c1cnccn1)B(O)O |r,c:0|"
 RANK, _, NAME, VALUE, Q, BACK, DOUBT = range(7)
@@ -251,6 +253,7 @@ def as_number(text: str) -> float:
 # --- the verdicts ----------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_verdicts_arrive_in_the_list(window: Window, data: Any) -> None:
     click(window, "PLK1_guide_1")
     table = expected(data, "PLK1")
@@ -267,6 +270,7 @@ def test_verdicts_arrive_in_the_list(window: Window, data: Any) -> None:
     ]
 
 
+@pytest.mark.sample
 def test_a_doubt_is_told_in_a_sentence(window: Window) -> None:
     click(window, "LONE1_guide_1")
     sentences = [f"{name}: {DOUBTS[name]}" for name in ("same plate", "one experiment")]
@@ -350,6 +354,7 @@ def test_the_list_does_not_jump_when_work_begins_and_ends(window: Window) -> Non
     assert window.explorer.tabs.geometry() == below
 
 
+@pytest.mark.sample
 def test_judging_can_be_stopped(window: Window) -> None:
     status = window.explorer.status
     click(window, "PLK1_guide_1")
@@ -450,6 +455,7 @@ def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: An
     assert window.explorer.numbers.card.head.text().startswith("ODD gene")
 
 
+@pytest.mark.sample
 def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
@@ -475,6 +481,7 @@ def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     ).tolist()
 
 
+@pytest.mark.sample
 def test_one_question_is_searched_and_judged_once(
     window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -598,6 +605,7 @@ def test_the_whole_map_is_listed_by_a_score(
 # --- the map that is asked -------------------------------------------------------------------
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     ("name", "value", "key"),
     [
@@ -761,6 +769,7 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
     assert not card.doubts.isVisible()
 
 
+@pytest.mark.sample
 def test_the_card_tells_chance_and_what_is_missing(window: Window, data: Any) -> None:
     click(window, "GENE000_guide_1")
     scores = data.phenomap().scores.loc["GENE000"]
@@ -873,6 +882,7 @@ QUESTION = {
 }
 
 
+@pytest.mark.sample
 def test_the_list_is_copied_and_saved_with_verdicts_and_question(
     window: Window, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -907,6 +917,7 @@ def test_the_list_is_copied_and_saved_with_verdicts_and_question(
 # --- names -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_a_gene_and_a_compound_of_one_name_are_told_apart(window: Window, data: Any) -> None:
     panel = window.neighbors.panel
     for treatment, key in (("TWIN_guide_1", "TWIN (CRISPR)"), ("TWIN", "TWIN (COMPOUND)")):

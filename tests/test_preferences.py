@@ -31,6 +31,8 @@ from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.gui.preferences import follow_preferences, remember_candidates
 from window import Window
 
+pytestmark = pytest.mark.detail
+
 GB, MB = 10**9, 10**6
 SIZE = 2 * TILE_SIZES[0]
 """Pixels of the wells."""
@@ -155,6 +157,7 @@ def test_what_is_typed_on_the_page_is_the_budget(page: Page, qtbot: Any) -> None
     assert (budgets.disk_bytes, budgets.memory_bytes) == (51 * GB, 1024 * MB)
 
 
+@pytest.mark.sample
 def test_cancelling_takes_everything_back(page: Page) -> None:
     page.enter("On disk (GB)", "7")
     page.enter("Images in memory (MB)", "100")
@@ -176,6 +179,7 @@ def test_each_preference_says_what_it_is(page: Page) -> None:
     assert all(len(tip) > 40 for tip in tips.values())
 
 
+@pytest.mark.sample
 def test_what_is_chosen_on_the_page_is_kept(page: Page, tmp_path: Path) -> None:
     page.choose("Colors of the stains", "Okabe-Ito")
     page.choose("Contrast at the start", "from this well")
@@ -214,6 +218,7 @@ def test_a_tag_without_a_name_has_its_first_one(page: Page, qtbot: Any) -> None:
     assert display.tags[0].name == DEFAULT_TAGS[0].name
 
 
+@pytest.mark.sample
 def test_no_number_is_too_small_or_too_large(page: Page) -> None:
     for text in ("1", "0", "-7", "999999999"):
         page.enter("Width of a pixel (nm)", text)
@@ -256,6 +261,7 @@ def test_how_candidates_are_shown_is_kept_from_the_window(plugin: Any, tmp_path:
 # -- an open window -------------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_another_palette_recolors_an_open_window(window: Window) -> None:
     before = window.viewer.screenshot(canvas_only=True, flash=False)
     swatches = window.explorer.workspace.stains.grab().toImage()
@@ -300,6 +306,7 @@ def test_another_pixel_size_changes_the_overview_too(window: Window) -> None:
     assert window.stains[0].scale[0] == pytest.approx(2 * before)
 
 
+@pytest.mark.sample
 def test_another_tile_size_is_read_at_once(window: Window) -> None:
     window.session.show([(well, well) for well in window.screen.ids])
     window.settle()

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ KINDS = ("503", "429", "cut", "drop", "500")
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAUSES_S", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(remote, "_in_vain", {})
 
 
 def a_screen(dtype: str) -> Screen:
@@ -139,8 +141,33 @@ def test_only_what_may_pass_is_asked_again(status: int, times: int) -> None:
         raise error
 
     with pytest.raises(OSError, match=f"the server answered {status}"):
-        answer_of(ask)
+        answer_of(ask, f"{status}.tar")
     assert len(asked) == times
+
+
+def test_a_file_that_was_asked_for_in_vain_is_asked_for_once_until_it_answers() -> None:
+    asked: list[str] = []
+    down = {"a.tar"}
+
+    def ask_for(name: str) -> str:
+        asked.append(name)
+        if name in down:
+            raise ConnectionResetError("reset")
+        return name
+
+    def tries(name: str) -> int:
+        asked.clear()
+        with suppress(OSError):
+            answer_of(lambda: ask_for(name), name)
+        return len(asked)
+
+    assert [tries("a.tar") for _ in range(3)] == [4, 1, 1]
+    assert tries("b.tar") == 1, "it answers"
+    down = {"b.tar"}
+    assert tries("b.tar") == 4, "another file keeps its patience"
+    assert tries("a.tar") == 1, "it answers again"
+    down = {"a.tar"}
+    assert tries("a.tar") == 4
 
 
 def test_a_silent_server_is_not_waited_for(
@@ -169,7 +196,7 @@ def test_a_server_says_when_to_come_back() -> None:
             raise Busy
         return "here"
 
-    assert answer_of(ask) == "here"
+    assert answer_of(ask, "busy.tar") == "here"
     assert 0.3 <= asked[1] - asked[0] < 5
 
 
@@ -188,5 +215,5 @@ def test_no_secret_is_said(text: str, said: str) -> None:
         raise ValueError(text)
 
     with pytest.raises(OSError, match="^[^@]*" if "@" not in said else "…@") as caught:
-        answer_of(ask)
+        answer_of(ask, "secret.tar")
     assert "secret" not in str(caught.value)

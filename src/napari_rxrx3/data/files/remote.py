@@ -9,6 +9,7 @@ import re
 import time
 from bisect import bisect_right
 from collections.abc import Callable
+from math import inf
 from typing import Any, TypeVar
 
 from napari_rxrx3.core.errors import RxRx3Error
@@ -32,6 +33,9 @@ CONNECT_S, READ_S = 5, 20
 PAUSES_S: tuple[float, ...] = (0.25, 0.5, 1.0)
 """Before it is asked for the second, third and fourth time."""
 _LONGEST_PAUSE_S = 10.0
+_IN_VAIN_S = 30.0
+_in_vain: dict[str, float] = {}
+"""File -> when it was given up."""
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CUT = ("ServerDisconnectedError", "ClientPayloadError", "IncompleteReadError", "IncompleteRead")
@@ -47,8 +51,17 @@ many_at_once = Threads(64, "rxrx3-ranges")
 """Threads that wait for servers, one a request: what takes time there is the way."""
 
 
-def answer_of(ask: Callable[[], Answer]) -> Answer:
+def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
     """What a server answers; asked up to four times where it is busy or an answer is cut off.
+
+    A file that was asked for in vain so often is asked for once only until it answers again: a
+    plate has thousands of pictures in one file, and nobody waits for the pauses of each.
+
+    Parameters
+    ----------
+    ask : callable
+    of : str
+        The file that is asked for.
 
     Raises
     ------
@@ -57,7 +70,8 @@ def answer_of(ask: Callable[[], Answer]) -> Answer:
     OSError
         If there is no answer: why, in words without secrets. Packages raise errors of their own.
     """
-    for pause in PAUSES_S:
+    is_given_up = time.monotonic() - _in_vain.get(of, -inf) < _IN_VAIN_S
+    for pause in () if is_given_up else PAUSES_S:
         try:
             return ask()
         except Exception as error:
@@ -67,9 +81,13 @@ def answer_of(ask: Callable[[], Answer]) -> Answer:
             _log.info("asked again in %g s: %s", seconds, _in_words(error))
             time.sleep(seconds)
     try:
-        return ask()
+        answer = ask()
     except Exception as error:
+        if _may_pass(error):
+            _in_vain[of] = time.monotonic()
         raise _as_os_error(error) from error
+    _in_vain.pop(of, None)
+    return answer
 
 
 def without_secrets(text: str) -> str:

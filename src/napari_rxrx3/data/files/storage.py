@@ -105,16 +105,16 @@ class Storage:
         """
         if self.is_local:
             return bool(self._fs.exists(path))
-        if answer_of(lambda: self._fs.exists(path)):
+        if answer_of(lambda: self._fs.exists(path), path):
             return True
         with suppress(FileNotFoundError):  # a server that fails seems to have nothing: ask why
-            answer_of(lambda: self._fs.cat_file(path, start=0, end=1))
+            answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)
             return True
         return False
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; raises OSError if a server cannot be asked."""
-        return bool(answer_of(lambda: self._fs.isdir(path)))
+        return bool(answer_of(lambda: self._fs.isdir(path), path))
 
     def children(self, path: str) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
@@ -135,7 +135,7 @@ class Storage:
                     if (kind := _kind(e))
                 ]
         else:
-            listed = answer_of(lambda: self._fs.ls(path, detail=True))
+            listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
             entries = [
                 Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
                 for item in listed
@@ -153,7 +153,7 @@ class Storage:
                 # a damaged header may claim any size, and Python makes room for all of it at once
                 end = min(stop, os.fstat(file.fileno()).st_size)
                 return file.read(max(0, end - first))
-        data: bytes = answer_of(lambda: self._fs.cat_file(path, start=start, end=stop))
+        data: bytes = answer_of(lambda: self._fs.cat_file(path, start=start, end=stop), path)
         if stop is not None and len(data) > stop - (start or 0):
             return data[start:stop]  # a server without byte ranges sent the whole file
         return data
@@ -168,13 +168,13 @@ class Storage:
         """Size of a file in bytes, 0 where a server does not tell; raises OSError."""
         if self.is_local:
             return os.stat(path).st_size  # noqa: PTH116
-        return int(answer_of(lambda: self._fs.info(path)).get("size") or 0)
+        return int(answer_of(lambda: self._fs.info(path), path).get("size") or 0)
 
     def sends_parts(self, path: str) -> bool:
         """Whether a range can be had without the whole file; raises OSError."""
         if self.is_local or not {"http", "https"}.intersection(self._protocols):
             return True
-        return len(answer_of(lambda: self._fs.cat_file(path, start=0, end=1))) <= 1
+        return len(answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)) <= 1
 
     @property
     def _protocols(self) -> tuple[str, ...]:
@@ -204,7 +204,7 @@ class Storage:
         if self.is_local:
             stat = os.stat(path)  # noqa: PTH116
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
-        info = answer_of(lambda: self._fs.info(path))
+        info = answer_of(lambda: self._fs.info(path), path)
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
     def changed_at(self, path: str) -> float:
@@ -244,7 +244,7 @@ class Storage:
             for name, stat in files:
                 digest.update(_line(name, stat.st_size, stat.st_mtime_ns))
             return f"{path}|{digest.hexdigest()}"
-        listed = answer_of(lambda: self._fs.ls(path, detail=True))
+        listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
         listed = [info for info in listed if posixpath.basename(info["name"]) in names]
         for info in sorted(listed, key=lambda info: str(info["name"])):
             digest.update(_line(info["name"], info.get("size"), _stamp(info)))
