@@ -13,7 +13,7 @@ import pytest
 
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
-from napari_rxrx3.data.files import remote
+from napari_rxrx3.data.files import remote, storage
 from napari_rxrx3.data.files.remote import answer_of, without_secrets
 from samples import soak
 
@@ -27,6 +27,7 @@ KINDS = ("503", "429", "cut", "drop", "500")
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAUSES_S", (0.01, 0.01, 0.01))
     monkeypatch.setattr(remote, "_in_vain", {})
+    monkeypatch.setattr(storage, "_END", 1000)  # or a small file is all in memory
 
 
 def a_screen(dtype: str) -> Screen:
@@ -122,7 +123,7 @@ def test_what_stays_is_said_with_the_file(
     with pytest.raises(rx.ImageUnavailable, match=rf"{WELL}, channel \d: .*{why}"):
         dataset.read(WELL)
     store.trouble.clear()
-    assert dataset.read(WELL).shape == (6, 32, 32), "it is asked again"
+    assert len(dataset.read(WELL)) == 6, "it is asked again"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_only_what_may_pass_is_asked_again(status: int, times: int) -> None:
     assert len(asked) == times
 
 
-def test_a_file_that_was_asked_for_in_vain_is_asked_for_once_until_it_answers() -> None:
+def test_a_file_that_was_asked_for_in_vain_is_not_waited_for_until_it_answers() -> None:
     asked: list[str] = []
     down = {"a.tar"}
 
@@ -161,7 +162,7 @@ def test_a_file_that_was_asked_for_in_vain_is_asked_for_once_until_it_answers() 
             answer_of(lambda: ask_for(name), name)
         return len(asked)
 
-    assert [tries("a.tar") for _ in range(3)] == [4, 1, 1]
+    assert [tries("a.tar") for _ in range(3)] == [4, 2, 2]
     assert tries("b.tar") == 1, "it answers"
     down = {"b.tar"}
     assert tries("b.tar") == 4, "another file keeps its patience"

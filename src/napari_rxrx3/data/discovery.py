@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.files.tables import RULE, schema_columns, text_members
 from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
 from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import canonical, found_features, is_metadata
 
@@ -118,7 +120,8 @@ def discover(
     elif (image := parse_image_name(posixpath.basename(path))) is not None:
         _take_sisters(storage, path, image, contents)
     else:
-        _sort_in(storage, Entry(path, is_folder=False), contents, None)
+        entry = Entry(path, is_folder=False)
+        _sort_in(entry, _look_at(storage, None, entry), contents)
         _note_pieces([path], contents)
         if contents.metadata:
             around = _look_around(storage, posixpath.dirname(path), cache, progress)
@@ -155,10 +158,12 @@ def _look_around(
     walk.into(folder, ())
     files = walk.ended()
     known = KnownFiles(cache, storage, f"{folder}|{RULE}")
-    for done, entry in enumerate(files):
+    files = storage.stamped(files)
+    looks = in_threads(partial(_look_at, storage, known), files, storage.n_at_once)
+    for done, (entry, look) in enumerate(zip(files, looks, strict=True)):
         if progress is not None:
             progress(done, len(files), f"looking into {entry.path}")
-        _sort_in(storage, entry, contents, known)
+        _sort_in(entry, look, contents)
     known.save()
     _note_pieces([entry.path for entry in files], contents)
     _leave_out_copies(storage, files, contents, cache)
@@ -281,16 +286,23 @@ def _is_image_file(entry: Entry) -> bool:
     return "." not in name and parse_image_name(name) is not None
 
 
-def _sort_in(storage: Storage, entry: Entry, contents: Contents, known: KnownFiles | None) -> None:
-    path = entry.path
+def _look_at(storage: Storage, known: KnownFiles | None, entry: Entry) -> _Look | str:
+    """What a file is, or why it cannot be read."""
     found = known.get(entry) if known is not None else None
     try:
-        look = found or _look_into(storage, path)
+        look = found or _look_into(storage, entry.path)
     except _DAMAGE as error:
-        contents.unreadable[path] = " ".join(str(error).split())[:200]
-        return
+        return " ".join(str(error).split())[:200]
     if known is not None and found is None:
         known.put(entry, look)
+    return look
+
+
+def _sort_in(entry: Entry, look: _Look | str, contents: Contents) -> None:
+    path = entry.path
+    if isinstance(look, str):
+        contents.unreadable[path] = look
+        return
     if look.packed:
         contents.packed[path] = advice(path, look.packed, look.holds)
     place = {

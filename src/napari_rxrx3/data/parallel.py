@@ -22,9 +22,17 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
-def in_threads(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-    """Yield the results in the order of the jobs; leaving the loop early cancels the rest."""
-    with ThreadPoolExecutor(max(4, os.cpu_count() or 1)) as pool:
+def in_threads(
+    function: Callable[[Job], Result], jobs: Iterable[Job], n: int = 0
+) -> Iterator[Result]:
+    """Yield the results in the order of the jobs; leaving the loop early cancels the rest.
+
+    Parameters
+    ----------
+    n : int
+        How many at once, if not as many as there are cores.
+    """
+    with ThreadPoolExecutor(n or max(4, os.cpu_count() or 1)) as pool:
         try:
             yield from pool.map(function, jobs)
         finally:

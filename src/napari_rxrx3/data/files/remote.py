@@ -54,8 +54,8 @@ many_at_once = Threads(64, "rxrx3-ranges")
 def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
     """What a server answers; asked up to four times where it is busy or an answer is cut off.
 
-    A file that was asked for in vain so often is asked for once only until it answers again: a
-    plate has thousands of pictures in one file, and nobody waits for the pauses of each.
+    A file that was asked for in vain so often is asked for twice without a pause until it answers
+    again: a plate has thousands of pictures in one file, and nobody waits for the pauses of each.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
         If there is no answer: why, in words without secrets. Packages raise errors of their own.
     """
     is_given_up = time.monotonic() - _in_vain.get(of, -inf) < _IN_VAIN_S
-    for pause in () if is_given_up else PAUSES_S:
+    for pause in (0.0,) if is_given_up else PAUSES_S:
         try:
             return ask()
         except Exception as error:
             if not _may_pass(error):
                 raise _as_os_error(error) from error
-            seconds = _seconds_asked_for(error, pause)
+            seconds = pause and _seconds_asked_for(error, pause)
             _log.info("asked again in %g s: %s", seconds, _in_words(error))
             time.sleep(seconds)
     try:

@@ -8,7 +8,7 @@ import os
 import posixpath
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +18,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
+from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.files.local import open_plain, stamp_of
+from napari_rxrx3.data.files.ranges import HubAddresses, Part, part_of, without_signature
 from napari_rxrx3.data.files.remote import (
     CONNECT_S,
     READ_S,
@@ -31,6 +33,10 @@ __all__ = ["Entry", "Storage"]
 
 _WHOLE_FILE_LIMIT = 512 * 2**20
 _REMOTE_BLOCK = 64 * 2**10
+_HEAD = 4096
+_END = 256 * 2**10
+"""Of a file that is opened so many bytes at its end are read at once: footers lie there."""
+_ENDS_KEPT = 32 * 2**20
 _STAMPS = (
     *("ETag", "blob_id", "LastModified", "Last-Modified", "last_modified", "updated", "mtime"),
     "created",
@@ -63,6 +69,12 @@ class Storage:
         self._made, self._process = fs, os.getpid()
         self.is_local = isinstance(fs, LocalFileSystem)
         self.name = "" if self.is_local else str(fs.protocol)
+        self._is_web = bool({"http", "https"}.intersection(self._protocols))
+        self._is_hub = "hf" in self._protocols
+        self._addresses = HubAddresses()
+        # what a server said once counts while the data set is open
+        self._heads = LruCache(100_000, one)
+        self._ends, self._wholes = LruCache(_ENDS_KEPT, len), LruCache(_WHOLE_FILE_LIMIT, len)
 
     @property
     def _fs(self) -> Any:
@@ -74,6 +86,11 @@ class Storage:
                 os.getpid(),
             )
         return self._made
+
+    @property
+    def n_at_once(self) -> int:
+        """So many files are best read at once: from a server more, since the way takes time."""
+        return 2 if self.is_local else 16
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
@@ -105,12 +122,17 @@ class Storage:
         """
         if self.is_local:
             return bool(self._fs.exists(path))
-        if answer_of(lambda: self._fs.exists(path), path):
-            return True
-        with suppress(FileNotFoundError):  # a server that fails seems to have nothing: ask why
+        try:
+            if self._is_web:
+                self._head(path)
+                return True
+            if answer_of(lambda: self._fs.exists(path), path):
+                return True
+            # a server that fails seems to have nothing: ask why
             answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)
-            return True
-        return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; raises OSError if a server cannot be asked."""
@@ -153,10 +175,50 @@ class Storage:
                 # a damaged header may claim any size, and Python makes room for all of it at once
                 end = min(stop, os.fstat(file.fileno()).st_size)
                 return file.read(max(0, end - first))
+        if start is None and stop is None:
+            return self._whole(path)
+        start = start or 0
+        stop = self.size(path) if stop is None else stop
+        if (kept := self._kept(path, start, stop)) is not None:
+            return kept
+        if self._is_web or self._is_hub:
+            part = self._part(path, start, stop)
+            if not part.is_part and part.size > _WHOLE_FILE_LIMIT:
+                raise OSError(
+                    f"the server sends whole files only, and this one has {part.size:,} bytes: "
+                    "copy it to a disk first"
+                )
+            return part.data
         data: bytes = answer_of(lambda: self._fs.cat_file(path, start=start, end=stop), path)
-        if stop is not None and len(data) > stop - (start or 0):
-            return data[start:stop]  # a server without byte ranges sent the whole file
+        return data[: stop - start]  # a server without byte ranges sent the whole file
+
+    def _whole(self, path: str) -> bytes:
+        data: bytes
+        if self._is_hub and (size := self.size(path)):
+            data = self._part(path, 0, size).data
+        else:
+            data = answer_of(lambda: self._fs.cat_file(path), path)
         return data
+
+    def _kept(self, path: str, start: int, stop: int) -> bytes | None:
+        """A part that was sent before."""
+        if (whole := self._wholes.find(path)) is not None:
+            return bytes(whole[start:stop])
+        head = self._heads.find(path)
+        if head is not None and (stop <= len(head.data) or len(head.data) == head.size > 0):
+            return bytes(head.data[start:stop])
+        return None
+
+    def _head(self, path: str) -> Part:
+        """The first bytes of a file of a web server, and what it told with them."""
+        head: Part = self._heads.get(path, lambda: self._part(path, 0, _HEAD, most=_REMOTE_BLOCK))
+        return head
+
+    def _part(self, path: str, start: int, stop: int, most: int = _WHOLE_FILE_LIMIT) -> Part:
+        if self._is_hub:
+            hub, web = self._fs, fsspec.filesystem("https", **_options("https://"))
+            return answer_of(lambda: self._addresses.part(hub, web, path, start, stop, most), path)
+        return answer_of(lambda: part_of(self._fs, path, start, stop, most), path)
 
     def parts(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read many ranges (start, stop) of a file, of a server's many at once; raises OSError."""
@@ -168,13 +230,30 @@ class Storage:
         """Size of a file in bytes, 0 where a server does not tell; raises OSError."""
         if self.is_local:
             return os.stat(path).st_size  # noqa: PTH116
+        if self._is_web:
+            return self._head(path).size
         return int(answer_of(lambda: self._fs.info(path), path).get("size") or 0)
 
     def sends_parts(self, path: str) -> bool:
         """Whether a range can be had without the whole file; raises OSError."""
-        if self.is_local or not {"http", "https"}.intersection(self._protocols):
+        if not self._is_web:
             return True
-        return len(answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)) <= 1
+        head = self._head(path)
+        return head.is_part or len(head.data) == head.size
+
+    def stamped(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Listed files with stamps, where a listing has none but each file tells."""
+        if not self._is_web:
+            return list(entries)
+        return many_at_once.map(self._stamped, entries)
+
+    def _stamped(self, entry: Entry) -> Entry:
+        if entry.is_folder or entry.stamp:
+            return entry
+        with suppress(OSError):
+            head = self._head(entry.path)
+            return replace(entry, stamp=f"{head.size}|{head.stamp}" if head.stamp else "")
+        return entry
 
     @property
     def _protocols(self) -> tuple[str, ...]:
@@ -193,17 +272,30 @@ class Storage:
             return open_plain(path)
         size = self.size(path)
         if size and self.sends_parts(path):
-            file = RangeFile(partial(self.read, path), size)
+            file = RangeFile(partial(self._read_or_end, path, size), size)
             return io.BufferedReader(file, _REMOTE_BLOCK)
         if size > _WHOLE_FILE_LIMIT:
-            raise OSError(f"the server cannot send parts of a file of {size} bytes")
-        return io.BytesIO(self.read(path))
+            raise OSError(
+                f"the server sends whole files only, and this one has {size:,} bytes: "
+                "copy it to a disk first"
+            )
+        return io.BytesIO(self._wholes.get(path, lambda: self._whole(path)))
+
+    def _read_or_end(self, path: str, size: int, start: int, stop: int) -> bytes:
+        first = max(0, size - _END)
+        if start < first:
+            return self.read(path, start, stop)
+        end: bytes = self._ends.get(path, lambda: self.read(path, first, size))
+        return end[start - first : stop - first]
 
     def fingerprint(self, path: str) -> str:
         """Fingerprint of a file: its path, size and time of change; raises OSError."""
         if self.is_local:
             stat = os.stat(path)  # noqa: PTH116
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        if self._is_web:
+            head = self._head(path)
+            return f"{self._fs.protocol}|{without_signature(path)}|{head.size}|{head.stamp}"
         info = answer_of(lambda: self._fs.info(path), path)
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
