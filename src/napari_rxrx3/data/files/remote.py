@@ -73,7 +73,7 @@ def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
     is_given_up = time.monotonic() - _in_vain.get(of, -inf) < _IN_VAIN_S
     for pause in (0.0,) if is_given_up else PAUSES_S:
         try:
-            return ask()
+            return _answered(ask, of)
         except Exception as error:
             if not _may_pass(error):
                 raise _as_os_error(error) from error
@@ -81,11 +81,15 @@ def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
             _log.info("asked again in %g s: %s", seconds, _in_words(error))
             time.sleep(seconds)
     try:
-        answer = ask()
+        return _answered(ask, of)
     except Exception as error:
         if _may_pass(error):
             _in_vain[of] = time.monotonic()
         raise _as_os_error(error) from error
+
+
+def _answered(ask: Callable[[], Answer], of: str) -> Answer:
+    answer = ask()
     _in_vain.pop(of, None)
     return answer
 
