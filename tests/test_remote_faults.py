@@ -123,7 +123,13 @@ def test_what_stays_is_said_with_the_file(
     with pytest.raises(rx.ImageUnavailable, match=rf"{WELL}, channel \d: .*{why}"):
         dataset.read(WELL)
     store.trouble.clear()
-    assert len(dataset.read(WELL)) == 6, "it is asked again"
+    for _ in range(5):  # another stain may still be asked for in vain
+        with suppress(rx.ImageUnavailable):
+            assert len(dataset.read(WELL)) == 6
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it is not asked again")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images import tars
 from napari_rxrx3.data.images.planes import PlaneIndex
-from napari_rxrx3.data.images.shards import ShardSource
+from napari_rxrx3.data.images.shards import ShardFile
 from napari_rxrx3.data.images.tars import TarSource
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
@@ -70,10 +70,14 @@ def with_a_hole(data: bytes) -> bytes:
     return data[:at] + bytes(1024) + data[at + 1024 :]
 
 
+def shard_index(storage: Storage, path: str) -> PlaneIndex:
+    return ShardFile(storage, path).index(None, None)
+
+
 def indexed(path: Path, url: str) -> tuple[PlaneIndex, PlaneIndex]:
     here, inner = Storage.of(path)
     there, inner_there = Storage.of(url)
-    build = ShardSource.build_index if path.suffix == ".parquet" else TarSource.build_index
+    build = shard_index if path.suffix == ".parquet" else TarSource.build_index
     options = () if path.suffix == ".parquet" else (PLATE,)
     return build(here, inner, *options), build(there, inner_there, *options)
 

@@ -7,6 +7,7 @@ from functools import partial
 __all__ = [
     "CHANGED",
     "Cancelled",
+    "ContainerUnavailable",
     "DatasetNotFound",
     "HitsError",
     "ImageUnavailable",
@@ -89,6 +90,23 @@ class ImageUnavailable(RxRx3Error):
     def __reduce__(self) -> tuple[object, ...]:
         again = partial(type(self), missing=self.missing)
         return again, (self.well_id, self.channel, self.location, self.cause)
+
+
+class ContainerUnavailable(RxRx3Error):
+    """A file of images could not be looked into.
+
+    Attributes
+    ----------
+    location, cause : str
+        The file, and why in plain words.
+    """
+
+    def __init__(self, location: str, cause: str) -> None:
+        super().__init__(f"{location} cannot be read ({cause}).")
+        self.location, self.cause = location, cause
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.location, self.cause)
 
 
 class UnknownWell(RxRx3Error, KeyError):

@@ -12,8 +12,9 @@ from itertools import combinations, groupby
 import numpy as np
 import pandas as pd
 
+from napari_rxrx3.core.errors import ContainerUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
-from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_layout
+from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_files, odd_layout
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
@@ -80,6 +81,7 @@ def check_wells(
     dataset.read_vectors(progress)  # which may find problems
     counted = _Counted()
     counted.add(dataset.problems)
+    counted.add(_unknown_plates(dataset, progress))
     counted.add(_missing_planes(dataset))
     counted.add(_images_without_metadata(dataset))
     for table in dataset.embeddings.values():
@@ -120,6 +122,20 @@ class _Counted:
         return CheckReport(frame, description, counts)
 
 
+def _unknown_plates(dataset: WellData, progress: Progress | None) -> Iterator[Problem]:
+    """Look into the plates of a server that nobody has looked into; those that fail are named."""
+    unseen = [plate for plate in sorted(dataset.images.plates) if not dataset.images.is_seen(plate)]
+    for done, plate in enumerate(unseen):
+        if progress is not None:
+            progress(done, len(unseen), f"looking into {plate}")
+        try:
+            sources = dataset.images.look_into(plate)
+        except ContainerUnavailable as error:
+            yield Problem("unreadable_file", *plate, detail=str(error).rstrip("."))
+        else:
+            yield from (problem for source in sources for problem in odd_files(source))
+
+
 def _missing_planes(dataset: WellData) -> Iterator[Problem]:
     n_plates_without = 0
     absent = _channels_in_no_container(dataset)
@@ -132,6 +148,8 @@ def _missing_planes(dataset: WellData) -> Iterator[Problem]:
         if plate not in dataset.images.plates:
             n_plates_without += 1
             continue
+        if not dataset.images.is_seen(plate):
+            continue  # why is said already
         present = dataset.images.present(plate)
         for row in dataset.wells_of_plate(plate).itertuples():
             for k in np.flatnonzero(~present[row.row * N_COLUMNS + row.column]):
@@ -145,7 +163,7 @@ def _missing_planes(dataset: WellData) -> Iterator[Problem]:
 
 def _channels_in_no_container(dataset: WellData) -> list[int]:
     seen = np.zeros(N_CHANNELS, dtype=bool)
-    for plate in dataset.images.plates:
+    for plate in filter(dataset.images.is_seen, dataset.images.plates):
         seen |= dataset.images.present(plate).any(axis=0)
     return [int(c) + 1 for c in np.flatnonzero(~seen)]
 
@@ -153,7 +171,7 @@ def _channels_in_no_container(dataset: WellData) -> list[int]:
 def _images_without_metadata(dataset: WellData) -> Iterator[Problem]:
     if not dataset.has_metadata:
         return
-    for plate in sorted(dataset.images.plates):
+    for plate in filter(dataset.images.is_seen, sorted(dataset.images.plates)):
         there = dataset.images.present_wells(plate)
         rows = dataset.wells_of_plate(plate)
         there[(rows["row"] * N_COLUMNS + rows["column"]).to_numpy()] = False

@@ -22,7 +22,7 @@ from napari_rxrx3.data.thumbnails.plate_thumbnails import ThumbnailShelf
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, find_embeddings, own_embedding
 from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_embedding
 from napari_rxrx3.data.wells.listing import listed_wells, named_wells
-from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image
+from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image, with_plates
 
 __all__ = ["WellData"]
 
@@ -60,7 +60,7 @@ class WellData(WellImages):
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
         namer = PlateNamer(plates, [*contents.tars, *contents.folders, *contents.shards])
-        images, problems = find_images(storage, contents, root, cache, namer, progress)
+        images, problems = find_images(storage, contents, root, cache, namer, plates, progress)
         self._problems += problems
         tables, problems = find_embeddings(storage, contents, cache)
         self._problems += problems
@@ -69,12 +69,12 @@ class WellData(WellImages):
         super().__init__(images, listed, ThumbnailShelf(images, cache))
         if not len(listed):
             raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
-        self._without_vectors = self.listed.table.copy(deep=False)
-        self._without_vectors["has_image"] = has_image(self.listed, self.images)
+        self._has_image = has_image(self.listed, self.images), frozenset[PlateId]()
+        """With the plates that were looked into since."""
         self._join = VectorJoin(tables, self.listed, cache, self.fingerprint)
         self.vectors_changed = self._join.changed
-        self._known = self._with_vectors(self._join.joined)
-        self._plates = self._known[1], count_by_plate(self.listed, self._known[1])
+        self._known = self._with_all_known(self._join.joined)
+        self._plates = self._known[-1], count_by_plate(self.listed, self._known[-1])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.root}: {self.describe()}>"
@@ -90,7 +90,8 @@ class WellData(WellImages):
 
         Columns: experiment_name, plate, address, row, column (0-based), gene, treatment, SMILES,
         concentration (uM), perturbation_type, cell_type, well_type, has_image (some channel is
-        there), has_embedding (a finite vector that is not zero). Text that is missing is NaN.
+        there, or on a server may be, until somebody looks into the plate), has_embedding (a finite
+        vector that is not zero). Text that is missing is NaN.
         Vectors that are not read yet are read.
         """
         self.read_vectors()
@@ -99,17 +100,25 @@ class WellData(WellImages):
     @property
     def known_wells(self) -> pd.DataFrame:
         """Like `wells`, but never waits: without has_embedding while vectors are not read yet."""
-        joined, wells = self._known
-        if joined is not self._join.joined:
-            joined, wells = self._known = self._with_vectors(self._join.joined)
+        has_image, joined, wells = self._known
+        if joined is not self._join.joined or has_image is not self._images_known():
+            self._known = self._with_all_known(self._join.joined)
+            wells = self._known[-1]
         return wells
 
-    def _with_vectors(self, joined: Joined | None) -> tuple[Joined | None, pd.DataFrame]:
-        wells = self._without_vectors
+    def _with_all_known(self, joined: Joined | None) -> tuple[Array, Joined | None, pd.DataFrame]:
+        wells, has = self.listed.table.copy(deep=False), self._images_known()
+        wells["has_image"] = has
         if joined is not None:
-            wells = wells.copy(deep=False)
             wells["has_embedding"] = joined.has_vector
-        return joined, wells
+        return has, joined, wells
+
+    def _images_known(self) -> Array:
+        has, seen = self._has_image
+        if new := self.images.plates_seen - seen:
+            has = with_plates(has, self.listed, self.images, new)
+            self._has_image = has, seen | new
+        return has
 
     @property
     def vectors_are_read(self) -> bool:
@@ -264,6 +273,8 @@ class WellData(WellImages):
         n_images = int(wells["has_image"].sum())
         parts = [f"{len(wells):,} wells on {len(self.listed.slices):,} plates"]
         parts.append(f"images of {n_images:,}" if n_images else "no images")
+        if not all(map(self.images.is_seen, self.listed.slices)):
+            parts[-1] += " at most (a plate is looked into when it is opened)"
         parts.append(self._vectors_in_words(wells))
         if not self.has_metadata:
             parts.append("no metadata")

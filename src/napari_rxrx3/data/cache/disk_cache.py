@@ -31,7 +31,7 @@ __all__ = [
 
 _FORMAT = 5
 """Part of every key: raise it when the meaning of a cached file changes."""
-_LASTING = {"files", "wells", "joins", "vector-rows", "tar-index", "shard-index"}
+_LASTING = {"files", "wells", "joins", "vector-rows", "tar-index", "shard-index", "shard-footer"}
 """Kinds of which an open data set uses all files that it ever used."""
 _PATIENCE = 60.0
 """Seconds to a cleaning: until then an opened data set has used what it needs of old files, and a

@@ -74,7 +74,8 @@ class Storage:
         self._addresses = HubAddresses()
         # what a server said once counts while the data set is open
         self._heads = LruCache(100_000, one)
-        self._ends, self._wholes = LruCache(_ENDS_KEPT, len), LruCache(_WHOLE_FILE_LIMIT, len)
+        self._ends = LruCache(_ENDS_KEPT, lambda end: len(end[1]))
+        self._wholes = LruCache(_WHOLE_FILE_LIMIT, len)
 
     @property
     def _fs(self) -> Any:
@@ -89,8 +90,8 @@ class Storage:
 
     @property
     def n_at_once(self) -> int:
-        """So many files are best read at once: from a server more, since the way takes time."""
-        return 2 if self.is_local else 16
+        """So many files of a server are best read at once; 0: as many as there are cores."""
+        return 0 if self.is_local else 32
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
@@ -207,7 +208,8 @@ class Storage:
         head = self._heads.find(path)
         if head is not None and (stop <= len(head.data) or len(head.data) == head.size > 0):
             return bytes(head.data[start:stop])
-        return None
+        first, end = self._ends.find(path) or (0, b"")
+        return bytes(end[start - first : stop - first]) if end and start >= first else None
 
     def _head(self, path: str) -> Part:
         """The first bytes of a file of a web server, and what it told with them."""
@@ -285,8 +287,8 @@ class Storage:
         first = max(0, size - _END)
         if start < first:
             return self.read(path, start, stop)
-        end: bytes = self._ends.get(path, lambda: self.read(path, first, size))
-        return end[start - first : stop - first]
+        self._ends.get(path, lambda: (first, self.read(path, first, size)))
+        return self.read(path, start, stop)
 
     def fingerprint(self, path: str) -> str:
         """Fingerprint of a file: its path, size and time of change; raises OSError."""

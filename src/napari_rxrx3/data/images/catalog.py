@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.errors import ContainerUnavailable, ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.cache.memory import LruCache
+from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -28,15 +29,16 @@ from napari_rxrx3.data.images.decode import (
 )
 from napari_rxrx3.data.images.folders import FolderSource
 from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
-from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
-from napari_rxrx3.data.images.plate_names import PlateNamer
+from napari_rxrx3.data.images.late import LateContainer, LateShard, LateTar, kept_index
+from napari_rxrx3.data.images.planes import ImageSource
+from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
-from napari_rxrx3.data.images.shards import ShardSource
-from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
+from napari_rxrx3.data.images.shards import ShardFile, ShardSource
+from napari_rxrx3.data.images.tars import TarSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 
-__all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_layout"]
+__all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_files", "odd_layout"]
 
 Plane = np.ndarray[Any, Any]
 PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
@@ -67,7 +69,13 @@ class ImageCatalog:
 
     on_decoded: Callable[[WellId, int, Plane], None] | None = None
 
-    def __init__(self, sources: list[ImageSource], where: str, is_local: bool = True) -> None:
+    def __init__(
+        self,
+        sources: list[ImageSource],
+        where: str,
+        is_local: bool = True,
+        late: Sequence[LateContainer] = (),
+    ) -> None:
         self.sources, self.is_local = sources, is_local
         self._where = where
         self.memory = LruCache(budgets.memory_bytes)
@@ -75,15 +83,80 @@ class ImageCatalog:
         self._forms: dict[PlateId, PreviewForm] = {}
         self.stamps = ChangeWatch()
         self.stamps.changed.connect(self._on_changed)
-        self._prefixes = {source.path: PrefixReader(source.read) for source in sources}
+        self._prefixes: dict[str, dict[int, int | None]] = {}
+        """What the first image of a container taught of how its others are read."""
         self._of_plate: dict[PlateId, list[ImageSource]] = {}
         for source in sources:
             for plate in source.index.plates:
                 self._of_plate.setdefault(plate, []).append(source)
+        self._late: dict[PlateId, list[LateContainer]] = {}
+        for container in late:
+            for plate in container.plates:
+                self._late.setdefault(plate, []).append(container)
+        self._looking = LruCache(len(self._late), one)
+        self._seen: dict[PlateId, list[ImageSource]] = {}
+        """The late ones that were looked into."""
 
     @property
     def plates(self) -> set[PlateId]:
-        return set(self._of_plate)
+        """Those of which there are images, or may be."""
+        return {*self._of_plate, *self._late}
+
+    @property
+    def plates_seen(self) -> set[PlateId]:
+        """Those that were looked into since the data set was opened, of a server."""
+        return set(self._seen)
+
+    def is_seen(self, plate: PlateId) -> bool:
+        """Whether it is known, and not only assumed, which images there are of a plate."""
+        return plate not in self._late or plate in self._seen
+
+    def look_into(self, plate: PlateId) -> list[ImageSource]:
+        """Find out which images there are of a plate; takes its time on a server.
+
+        All that asks for more than some wells of a plate does this first.
+
+        Raises
+        ------
+        ContainerUnavailable
+            The next time it is tried again.
+        """
+        return self._sources_of(plate)
+
+    def _sources_of(self, plate: PlateId) -> list[ImageSource]:
+        """All containers of a plate, the first to be read first."""
+        known = self._of_plate.get(plate, [])
+        if plate not in self._late:
+            return known
+        if plate not in self._seen:
+            self._looking.get(plate, lambda: self._look_into(plate))
+        return [*known, *self._seen[plate]]
+
+    def _look_into(self, plate: PlateId) -> bool:
+        found = []
+        for container in self._late[plate]:
+            source = _opened(container, lambda c: c.source(plate))
+            if plate in source.index.plates:
+                found.append(source)
+        self.sources.extend(found)
+        self._seen[plate] = found
+        return True
+
+    def _sources_of_well(self, well: WellId, channel: int) -> list[ImageSource]:
+        """Containers of a well; of a plate that nobody has looked into, what has this well."""
+        plate = well.plate_id
+        try:
+            if not self.is_seen(plate):
+                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._late[plate]]
+                if None not in found:
+                    return [*self._of_plate.get(plate, ()), *filter(None, found)]
+            return self._sources_of(plate)
+        except ContainerUnavailable as error:
+            where, why = error.location, error.cause
+            raise ImageUnavailable(str(well), channel, where, why) from error
+
+    def _prefix_reader(self, source: ImageSource) -> PrefixReader:
+        return PrefixReader(source.read, self._prefixes.setdefault(source.path, {}))
 
     def channels(self, well: WellId) -> tuple[bool, ...]:
         """Which of the six channels some container lists for this well."""
@@ -92,7 +165,7 @@ class ImageCatalog:
     def present(self, plate: PlateId) -> Plane:
         """Bool (1536, 6): the planes that some container lists for a plate."""
         found = np.zeros(N_POSITIONS * N_CHANNELS, dtype=bool)
-        for source in self._of_plate.get(plate, ()):
+        for source in self._sources_of(plate):
             found[source.index.of_plate(plate)[0]] = True
         planes: Plane = found.reshape(N_POSITIONS, N_CHANNELS)
         return planes
@@ -133,10 +206,12 @@ class ImageCatalog:
 
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
-        return self._key(well, channel, None) in self.memory
+        return self.is_seen(well.plate_id) and self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
         """Whether a plane that was read is still what its file holds."""
+        if not self.is_local:
+            return True
         return all(self.stamps.is_same(*found) for found in self._candidates(well, channel))
 
     def _key(self, well: WellId, channel: int, form: int | str | None) -> tuple[object, ...]:
@@ -155,7 +230,9 @@ class ImageCatalog:
         ImageUnavailable
         """
         return self._first_good(
-            well, channel, lambda source, row: self._prefixes[source.path].prefix(row)
+            well,
+            channel,
+            lambda source, row: self._prefix_reader(source).prefix(row),
         )
 
     def counts(self, well: WellId, channel: int) -> Plane:
@@ -201,24 +278,35 @@ class ImageCatalog:
             whole = self.memory.find(self._key(well, channel, None))
             if whole is None:
                 return _read_only(self._first_good(well, channel, read))
-            form = self.preview_form(well.plate_id)
+            form = self.preview_form(well.plate_id, well)
             return _read_only(piece_of(whole, span, form is not None and form.is_piece).copy())
 
         def read(source: ImageSource, row: int) -> Plane:
-            return self._prefixes[source.path].piece(row, span)
+            return self._prefix_reader(source).piece(row, span)
 
         return self.memory.get(self._key(well, channel, f"piece {span} at {size}"), shrunk)
 
     def new_preview(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
         """Make a preview and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""
         return self._first_good(
-            well, channel, lambda source, row: self._prefixes[source.path].preview(row, reduce)
+            well,
+            channel,
+            lambda source, row: self._prefix_reader(source).preview(row, reduce),
         )
 
-    def preview_form(self, plate: PlateId) -> PreviewForm | None:
-        """What the previews of most wells of a plate are like; None if no header tells."""
+    def preview_form(self, plate: PlateId, well: WellId | None = None) -> PreviewForm | None:
+        """What the previews of most wells of a plate are like; None if no header tells.
+
+        Parameters
+        ----------
+        well : WellId, optional
+            Tells of a plate that nobody has looked into.
+        """
         if plate not in self._forms:
-            forms = self._probed_forms(plate)
+            if well is not None and not self.is_seen(plate):
+                forms = self._forms_of(well)
+            else:
+                forms = self._probed_forms(plate)
             if not forms:
                 return None
             self._forms[plate] = Counter(forms).most_common(1)[0][0]
@@ -240,10 +328,17 @@ class ImageCatalog:
                 break
         return forms
 
+    def _forms_of(self, well: WellId) -> list[PreviewForm]:
+        forms = []
+        for channel in range(1, N_CHANNELS + 1):
+            with suppress(ImageUnavailable):
+                forms.append(self._first_good(well, channel, _read_form))
+        return forms
+
     def reading_order(self, plate: PlateId) -> Plane:
         """Int (1536, 6): numbers that rise as planes are best read, -1 where none is listed."""
         order = np.full(N_POSITIONS * N_CHANNELS, -1, dtype=np.int64)
-        for number, source in reversed(list(enumerate(self._of_plate.get(plate, ())))):
+        for number, source in reversed(list(enumerate(self._sources_of(plate)))):
             code, rows = source.index.of_plate(plate)
             by_place = np.lexsort((source.index.second[rows], source.index.first[rows]))
             order[code[by_place]] = number * len(order) + np.arange(len(rows))
@@ -251,11 +346,11 @@ class ImageCatalog:
 
     def fingerprint(self, plate: PlateId) -> str:
         """Fingerprint of the containers of a plate; raises OSError if one is not known."""
-        return "|".join(source.fingerprint() for source in self._of_plate.get(plate, ()))
+        return "|".join(source.fingerprint() for source in self._sources_of(plate))
 
     def stamps_of(self, plate: PlateId) -> Plane:
         """Int (1536, 6): numbers that change with the files of a plate, 0 where nothing tells."""
-        return stamps_of(self._of_plate.get(plate, ()), plate)
+        return stamps_of(self._sources_of(plate), plate)
 
     def stamp(self, well: WellId, channel: int) -> int:
         """The one of `stamps_of` for a plane."""
@@ -296,7 +391,7 @@ class ImageCatalog:
 
     def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
         found = []
-        for source in self._of_plate.get(well.plate_id, ()):
+        for source in self._sources_of_well(well, channel):
             row = source.index.find(well, channel)
             if row is not None:
                 found.append((source, row))
@@ -318,13 +413,20 @@ class ImageCatalog:
         raise failure or self._missing(well, channel)
 
     def _missing(self, well: WellId, channel: int) -> ImageUnavailable:
-        holders = self._of_plate.get(well.plate_id, ())
+        holders = self._sources_of_well(well, channel)
         if not holders:
             cause = f"no images of {well.plate_id} are here"
             return ImageUnavailable(str(well), channel, self._where, cause, missing=True)
         places = ", ".join(source.path for source in holders)
         cause = "the image is missing"
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
+
+
+def _opened(container: LateContainer, open_it: Callable[[LateContainer], Result]) -> Result:
+    try:
+        return open_it(container)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise ContainerUnavailable(container.path, _cause(error)) from error
 
 
 def _read_only(plane: Plane) -> Plane:
@@ -350,36 +452,75 @@ def find_images(
     where: str,
     cache: DiskCache,
     name_plate: PlateNamer,
+    listed: Collection[PlateId] = (),
     progress: Progress | None = None,
 ) -> tuple[ImageCatalog, list[Problem]]:
-    """Index every container of images; `name_plate` says which plate a path belongs to."""
+    """Find out what every container of images holds.
+
+    Those of a server are looked into when a plate of theirs is first looked at, if that can be
+    told from the outside.
+
+    Parameters
+    ----------
+    name_plate : PlateNamer
+        Says which plate a path belongs to.
+    listed : collection of PlateId
+        The plates of the metadata.
+    """
     problems: list[Problem] = []
     sources: list[ImageSource] = []
     for folder, names in contents.folders.items():
         index = FolderSource.build_index(folder, names, name_plate(folder))
         sources.append(FolderSource(storage, folder, index))
     slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
-
-    def build(job: tuple[str, str]) -> tuple[str, str, tuple[PlaneIndex, str] | Exception]:
-        path, kind = job
-        try:
-            return path, kind, _cached_index(storage, path, kind, cache, name_plate(path))
-        except (OSError, pa.ArrowException, ValueError) as error:
-            return path, kind, error
-
-    for done, (path, kind, result) in enumerate(in_threads(build, slow)):
+    look = partial(_look_into, storage, cache, name_plate, listed)
+    late: list[LateContainer] = []
+    for done, (path, found) in enumerate(in_threads(look, slow, storage.n_at_once)):
         if progress is not None:
             progress(done + 1, len(slow), f"indexing {path}")
-        if isinstance(result, Exception):
-            what = f"{path} cannot be read ({_cause(result)})"
+        if isinstance(found, Exception):
+            what = f"{path} cannot be read ({_cause(found)})"
             problems.append(Problem("unreadable_file", detail=what))
-        elif kind == "tar":
-            sources.append(TarSource(storage, path, *result))
+        elif isinstance(found, LateTar | LateShard):
+            late.append(found)
         else:
-            sources.append(ShardSource(storage, path, *result))
+            sources.append(found)
     for source in sources:
-        problems += [Problem("odd_file", detail=f"{source.path}: {n}") for n in source.index.notes]
-    return ImageCatalog(sources, where, storage.is_local), problems
+        problems += odd_files(source)
+    return ImageCatalog(sources, where, storage.is_local, late), problems
+
+
+def _look_into(
+    storage: Storage,
+    cache: DiskCache,
+    name_plate: PlateNamer,
+    listed: Collection[PlateId],
+    job: tuple[str, str],
+) -> tuple[str, TarSource | ShardSource | LateTar | LateShard | Exception]:
+    """A container; one of a server of which the plates are known is looked into later."""
+    path, kind = job
+    named = name_plate(path)
+    try:
+        if not storage.is_local and listed:
+            if kind == "shard":
+                if (shard := LateShard.of(storage, path, cache, listed)) is not None:
+                    return path, shard
+            else:
+                experiment, number = plate_of_path(path)
+                plate = named or (PlateId(experiment, number) if number is not None else None)
+                if plate is not None and plate in listed:
+                    return path, LateTar(storage, path, cache, plate, named)
+        index, made_from = kept_index(storage, path, kind, cache, named)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        return path, error
+    if kind == "tar":
+        return path, TarSource(storage, path, index, made_from)
+    return path, ShardSource(ShardFile(storage, path, made_from=made_from), index)
+
+
+def odd_files(source: ImageSource) -> list[Problem]:
+    """What was wrong with a container itself."""
+    return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]
 
 
 def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
@@ -395,25 +536,6 @@ def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
 def most_common(layouts: Sequence[PlaneLayout]) -> PlaneLayout:
     """The layout that most planes of a well have: an odd one must not make the others odd."""
     return Counter(layouts).most_common(1)[0][0]
-
-
-def _cached_index(
-    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
-) -> tuple[PlaneIndex, str]:
-    """Index of a container, and what identifies the file that it is of."""
-    made_from = storage.fingerprint(path)
-    fingerprint = f"{made_from}|{plate}"
-    arrays = cache.load(f"{kind}-index", fingerprint)
-    if arrays is not None:
-        return PlaneIndex.from_arrays(arrays), made_from
-    if kind == "tar":
-        index = TarSource.build_index(storage, path, plate)
-    else:
-        index = ShardSource.build_index(storage, path)
-    # what stopped the reading may be a network that is back the next time
-    if not any(note.startswith(CUT_OFF) for note in index.notes):
-        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
-    return index, made_from
 
 
 def _cause(error: Exception) -> str:

@@ -109,12 +109,17 @@ class PrefixReader:
     ----------
     read : callable
         Gives the bytes of the file in a row, or at least so many of them.
+    learnt : dict, optional
+        Of others that read like files: how much of a file holds so many rows; None: all of it.
     """
 
-    def __init__(self, read: Callable[[int, int | None], bytes]) -> None:
+    def __init__(
+        self,
+        read: Callable[[int, int | None], bytes],
+        learnt: dict[int, int | None] | None = None,
+    ) -> None:
         self._read = read
-        self._n_bytes: dict[int, int | None] = {}
-        """How much of a file holds so many rows; None: all of it."""
+        self._n_bytes = {} if learnt is None else learnt
 
     def prefix(self, row: int) -> Plane | None:
         """The first rows of a plane; None where they cost as much as the whole.

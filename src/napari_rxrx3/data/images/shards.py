@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,9 +21,12 @@ from napari_rxrx3.data.files.tables import mended_text
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
-__all__ = ["ShardSource", "shard_columns"]
+__all__ = ["ShardFile", "ShardSource", "shard_columns"]
+
+Array = np.ndarray[Any, Any]
 
 _GROUPS_KEPT = 4
+_END = 256 * 2**10
 
 _Group = tuple[pa.Array, pa.Array]
 """Keys of a row group and the bytes of its images."""
@@ -38,28 +43,152 @@ def shard_columns(schema: pa.Schema) -> tuple[str, str] | None:
     return (keys[0], images[0]) if keys and images else None
 
 
-class ShardSource:
-    """One parquet file of images."""
+class ShardFile:
+    """One parquet file of images, of which the row groups read last are kept.
+
+    Parameters
+    ----------
+    footer : bytes, optional
+        As `read_footer` gives it, of a file that cannot change meanwhile; else it is read.
+    made_from : str, optional
+        Fingerprint of the file as it was looked into, whatever is there now.
+    """
 
     def __init__(
-        self, storage: Storage, path: str, index: PlaneIndex, made_from: str | None = None
+        self, storage: Storage, path: str, footer: bytes | None = None, made_from: str | None = None
     ) -> None:
-        self._storage = storage
-        self.path = path
-        self.index = index
-        # the index tells where things lie in the file as it was then, whatever is there now
-        self._made_from = storage.fingerprint(path) if made_from is None else made_from
+        self.storage, self.path = storage, path
+        self.made_from = storage.fingerprint(path) if made_from is None else made_from
         self._groups = LruCache(_GROUPS_KEPT, one)
         self._footer: tuple[str, pq.FileMetaData | None] = "", None
         """With the stamp of the file that it is of."""
+        if footer is not None:
+            self._footer = "", pq.read_metadata(pa.BufferReader(footer))
+
+    @staticmethod
+    def read_footer(storage: Storage, path: str) -> bytes:
+        """The end of a file that tells where all else is; raises OSError."""
+        size = storage.size(path)
+        end = storage.read(path, max(0, size - _END), size)
+        n_bytes = int.from_bytes(end[-8:-4], "little") + 8
+        if end[-4:] != b"PAR1" or n_bytes > size:
+            raise OSError("the file has no end of a parquet file")
+        if n_bytes > len(end):
+            end = storage.read(path, size - n_bytes, size)
+        return end[-n_bytes:]
+
+    def bounds(self) -> list[tuple[str, str]] | None:
+        """First and last key of each row group, in the order of texts; None if it is not told."""
+        footer = self._footer[1]
+        columns = shard_columns(footer.schema.to_arrow_schema()) if footer is not None else None
+        if footer is None or columns is None:
+            return None
+        number = _number_of(footer, columns[0])
+        found = []
+        for group in range(footer.num_row_groups):
+            told = footer.row_group(group).column(number).statistics
+            if told is None or not told.has_min_max or told.null_count:
+                return None
+            if not isinstance(told.min, str):
+                return None
+            found.append((told.min, told.max))
+        return found
+
+    def group(self, number: int) -> _Group:
+        """Keys and images of a row group; raises OSError, pyarrow.ArrowException."""
+        stamp = self._footer[0]
+        with suppress(FileNotFoundError):  # of a file that is gone what was read is right
+            stamp = self.storage.stamp(self.path)
+        return self._groups.get((stamp, number), partial(self._read_group, stamp, number))
+
+    def _read_group(self, stamp: str, number: int) -> _Group:
+        # only the footer is kept: an open file would block its folder on some systems
+        of, footer = self._footer
+        footer = footer if of == stamp else None
+        with (
+            self._opened(footer, number) as file,
+            pq.ParquetFile(file, metadata=footer) as shard,
+        ):
+            self._footer = stamp, shard.metadata
+            columns = shard_columns(shard.schema_arrow)
+            if columns is None:
+                raise OSError("the file is no shard of images any more")
+            table = shard.read_row_group(number, columns=list(columns))
+        keys, images = (table.column(name).combine_chunks() for name in columns)
+        return mended_text(keys), _plain_bytes(images)
+
+    def _opened(self, footer: pq.FileMetaData | None, group: int) -> Any:
+        """The file; from a server all of a row group, which is one piece, comes at once."""
+        if self.storage.is_local or footer is None or not self.storage.sends_parts(self.path):
+            return self.storage.open(self.path)
+        row_group = footer.row_group(group)
+        pieces = [_range_of(row_group.column(i)) for i in range(row_group.num_columns)]
+        start, stop = min(p[0] for p in pieces), max(p[1] for p in pieces)
+        return _with_parts(self.storage, self.path, [(start, stop)])
+
+    def index(self, groups: Sequence[int] | Array | None, plate: PlateId | None) -> PlaneIndex:
+        """Where the image of each key lies; of some row groups, or of one plate, alone."""
+        with self.storage.open(self.path) as file:
+            footer = self._footer[1] or pq.read_metadata(file)
+        columns = shard_columns(footer.schema.to_arrow_schema())
+        if columns is None:
+            raise OSError("not a shard of images")
+        chosen = [int(g) for g in (range(footer.num_row_groups) if groups is None else groups)]
+        keys = self._keys(footer, columns[0], chosen)
+        places = [
+            (group, place) for group in chosen for place in range(footer.row_group(group).num_rows)
+        ]
+        records: list[PlaneRecord] = []
+        notes: list[str] = []
+        for key, (group, place) in zip(keys, places, strict=True):
+            record = _record(key, group, place)
+            if record is None:
+                notes.append(f"{str(key)[:80]!r} is no key of an image")
+            elif plate is None or record.plate == plate:
+                records.append(record)
+        return PlaneIndex.of(records, notes)
+
+    def _keys(self, footer: pq.FileMetaData, name: str, groups: Sequence[int]) -> list[str | None]:
+        """One column of some row groups. From a server its pieces come many at once."""
+        if self.storage.is_local or not self.storage.sends_parts(self.path):
+            file: Any = self.storage.open(self.path)
+        else:
+            number = _number_of(footer, name)
+            ranges = [_range_of(footer.row_group(group).column(number)) for group in groups]
+            file = _with_parts(self.storage, self.path, ranges)
+        with file, pq.ParquetFile(file, metadata=footer, pre_buffer=False) as shard:
+            if not groups:
+                return []
+            column = shard.read_row_groups(list(groups), columns=[name]).column(0)
+        return [key for chunk in column.chunks for key in mended_text(chunk).to_pylist()]
+
+    def why_not(self, group: int, error: Exception) -> str:
+        """Why a row group cannot be read."""
+        try:
+            self.fingerprint()
+        except OSError as changed:
+            return str(changed)
+        return f"row group {group} cannot be read ({error})"
+
+    def fingerprint(self) -> str:
+        """What the file is known by; raises OSError if another one is in its place."""
+        return self.storage.unless_changed(self.path, self.made_from)
+
+
+class ShardSource:
+    """The images in one parquet file, or those of one plate in it."""
+
+    def __init__(self, file: ShardFile, index: PlaneIndex) -> None:
+        self._file = file
+        self.path, self.index = file.path, index
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         group, place = int(self.index.first[row]), int(self.index.second[row])
         try:
-            keys, images = self._group(group)
+            keys, images = self._file.group(group)
             key, data = keys[place].as_py(), images[place].as_py()
         except (pa.ArrowException, IndexError) as error:
-            raise OSError(self._why_not(group, error)) from error
+            raise OSError(self._file.why_not(group, error)) from error
         if key is None or _name_of(key) != self.index.name[row]:
             raise OSError(CHANGED)
         if data is None:
@@ -70,83 +199,32 @@ class ShardSource:
         return f"{self.path}, key {self.index.name[row].decode(errors='replace')}"
 
     def fingerprint(self) -> str:
-        return self._storage.unless_changed(self.path, self._made_from)
+        return self._file.fingerprint()
 
     def file(self, row: int) -> str:
         return self.path
 
     def stamp(self, row: int) -> str:
-        return self._storage.stamp(self.path)
-
-    def _why_not(self, group: int, error: Exception) -> str:
-        try:
-            self.fingerprint()
-        except OSError as changed:
-            return str(changed)
-        return f"row group {group} cannot be read ({error})"
-
-    def _group(self, group: int) -> _Group:
-        stamp = self._footer[0]
-        with suppress(FileNotFoundError):  # of a file that is gone what was read is right
-            stamp = self._storage.stamp(self.path)
-        return self._groups.get((stamp, group), partial(self._read_group, stamp, group))
-
-    def _read_group(self, stamp: str, group: int) -> _Group:
-        # only the footer is kept: an open file would block its folder on some systems
-        of, footer = self._footer
-        with (
-            self._storage.open(self.path) as file,
-            pq.ParquetFile(file, metadata=footer if of == stamp else None) as shard,
-        ):
-            self._footer = stamp, shard.metadata
-            columns = shard_columns(shard.schema_arrow)
-            if columns is None:
-                raise OSError("the file is no shard of images any more")
-            table = shard.read_row_group(group, columns=list(columns))
-        keys, images = (table.column(name).combine_chunks() for name in columns)
-        return mended_text(keys), _plain_bytes(images)
-
-    @staticmethod
-    def build_index(storage: Storage, path: str) -> PlaneIndex:
-        """Read the key column alone and keep where each key's image lies."""
-        with storage.open(path) as file, pq.ParquetFile(file) as shard:
-            columns = shard_columns(shard.schema_arrow)
-            if columns is None:
-                raise OSError("not a shard of images")
-            footer = shard.metadata
-            sizes = [footer.row_group(g).num_rows for g in range(footer.num_row_groups)]
-            column = _column(storage, path, shard, columns[0])
-            keys = [key for chunk in column.chunks for key in mended_text(chunk).to_pylist()]
-        places = ((group, place) for group, size in enumerate(sizes) for place in range(size))
-        records: list[PlaneRecord] = []
-        notes: list[str] = []
-        for key, (group, place) in zip(keys, places, strict=True):
-            record = _record(key, group, place)
-            if record is not None:
-                records.append(record)
-            else:
-                notes.append(f"{str(key)[:80]!r} is no key of an image")
-        return PlaneIndex.of(records, notes)
+        return self._file.storage.stamp(self.path)
 
 
-def _column(storage: Storage, path: str, shard: pq.ParquetFile, name: str) -> pa.ChunkedArray:
-    """Read one column. From a server its pieces, which lie far apart, come many at once."""
-    if storage.is_local or not storage.sends_parts(path):
-        return shard.read(columns=[name]).column(0)
-    footer = shard.metadata
-    number = next(i for i in range(len(footer.schema)) if footer.schema.column(i).path == name)
-    pieces = [footer.row_group(g).column(number) for g in range(footer.num_row_groups)]
-    starts = [
-        p.data_page_offset
-        if p.dictionary_page_offset is None
-        else min(p.dictionary_page_offset, p.data_page_offset)
-        for p in pieces
-    ]
-    ranges = [(s, s + p.total_compressed_size) for s, p in zip(starts, pieces, strict=True)]
+def _with_parts(storage: Storage, path: str, ranges: list[tuple[int, int]]) -> RangeFile:
+    """A server's file of which some ranges, ascending, were read many at once."""
+    starts = [start for start, _ in ranges]
     known = KnownParts(starts, storage.parts(path, ranges), partial(storage.read, path))
-    file = RangeFile(known.read, storage.size(path))
-    with pq.ParquetFile(file, metadata=footer, pre_buffer=False) as again:
-        return again.read(columns=[name]).column(0)
+    return RangeFile(known.read, storage.size(path))
+
+
+def _number_of(footer: pq.FileMetaData, name: str) -> int:
+    return next(i for i in range(len(footer.schema)) if footer.schema.column(i).path == name)
+
+
+def _range_of(piece: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """Where a column of a row group lies in its file."""
+    start = piece.data_page_offset
+    if piece.dictionary_page_offset is not None:
+        start = min(start, piece.dictionary_page_offset)
+    return start, start + piece.total_compressed_size
 
 
 def _record(key: str | None, group: int, place: int) -> PlaneRecord | None:

@@ -17,7 +17,15 @@ from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
-__all__ = ["CUT_OFF", "TarSource", "iter_members"]
+__all__ = [
+    "CUT_OFF",
+    "LARGE",
+    "TarSource",
+    "chain",
+    "header_after",
+    "is_plain",
+    "iter_members",
+]
 
 CUT_OFF = "the tar cannot be read to its end"
 """Begins the note on a tar of which only the first part could be indexed."""
@@ -96,10 +104,13 @@ class TarSource:
 
 def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:
     """Plain files of an uncompressed tar, in order; what stops the reading goes to `notes`."""
-    return filter(_is_plain, _every_member(file, notes))
+    try:
+        yield from filter(is_plain, _every_member(file, notes))
+    except OSError as error:
+        notes.append(f"{CUT_OFF} ({error})")
 
 
-def _is_plain(member: tarfile.TarInfo) -> bool:
+def is_plain(member: tarfile.TarInfo) -> bool:
     return member.isfile() and not member.issparse() and not is_companion(member.name)
 
 
@@ -110,7 +121,7 @@ def _every_member(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo
                 if member.size > _MOST_BYTES:
                     raise ValueError(f"{member.name} claims to have {member.size} bytes")
                 yield member
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, ValueError) as error:
         notes.append(f"{CUT_OFF} ({error})")
 
 
@@ -123,7 +134,10 @@ def _members(storage: Storage, path: str, notes: list[str]) -> Iterable[tarfile.
 
 def _members_of_file(storage: Storage, path: str, notes: list[str]) -> Iterator[tarfile.TarInfo]:
     with storage.open(path) as file:
-        yield from iter_members(file, notes)
+        if storage.is_local:
+            yield from iter_members(file, notes)
+        else:  # a server may have more of it the next time
+            yield from filter(is_plain, _every_member(file, notes))
 
 
 # A tar is a chain: each header says where the next one is. From a server each link takes a way
@@ -143,8 +157,8 @@ def _members_of_remote(
     storage: Storage, path: str, size: int, notes: list[str]
 ) -> list[tarfile.TarInfo]:
     places = range(size // N_PLACES, size - tarfile.BLOCKSIZE, size // N_PLACES)
-    found = many_at_once.map(lambda place: _header_after(storage, path, place, size), places)
-    starts = sorted({0, *(place for place in found if place is not None)})
+    found = many_at_once.map(lambda place: header_after(storage, path, place, size), places)
+    starts = sorted({0, *(place for place, _ in filter(None, found))})
     stops = [*starts[1:], size]
     chains = dict(
         zip(
@@ -169,39 +183,55 @@ def _members_of_remote(
 
 def _chain(storage: Storage, path: str, size: int, start: int, stop: int) -> _Chain:
     """Follow the headers from a place to the first one at or after another."""
-    file = io.BufferedReader(RangeFile(partial(storage.read, path), size), 2 * tarfile.BLOCKSIZE)
-    file.seek(start)
     members: list[tarfile.TarInfo] = []
     notes: list[str] = []
-    for member in _every_member(file, notes):
+    for member in chain(storage, path, size, start, notes):
         if member.offset >= stop:
             return _Chain(members, member.offset, notes)
-        if _is_plain(member):
+        if is_plain(member):
             members.append(member)
     return _Chain(members, None, notes)
 
 
-def _header_after(storage: Storage, path: str, place: int, size: int) -> int | None:
-    """Where the next block is that looks like a header; None if there is none for a while."""
+def chain(
+    storage: Storage, path: str, size: int, start: int, notes: list[str] | None = None
+) -> Iterator[tarfile.TarInfo]:
+    """Follow the headers of a server's tar from one of them; what stops it goes to `notes`."""
+    file = io.BufferedReader(RangeFile(partial(storage.read, path), size), 2 * tarfile.BLOCKSIZE)
+    file.seek(start)
+    yield from _every_member(file, [] if notes is None else notes)
+
+
+def header_after(
+    storage: Storage, path: str, place: int, size: int, look: int = _LOOK
+) -> tuple[int, tarfile.TarInfo] | None:
+    """The next block that looks like a header, and where; None if there is none for a while.
+
+    Parameters
+    ----------
+    look : int
+        So many bytes are read at a time.
+    """
     at = place - place % tarfile.BLOCKSIZE
+    look += -look % tarfile.BLOCKSIZE
     end = min(size, at + _LOOKED_AT)
     while at < end:
-        data = storage.read(path, at, min(at + _LOOK, end))
+        data = storage.read(path, at, min(at + look, end))
         sign = -1
         while (sign := data.find(_MAGIC, sign + 1)) >= 0:
             begin = sign - _MAGIC_AT
-            if begin >= 0 and begin % tarfile.BLOCKSIZE == 0 and _is_header(data, begin):
-                return at + begin
-        at += _LOOK
+            if begin >= 0 and begin % tarfile.BLOCKSIZE == 0 and (member := _header(data, begin)):
+                return at + begin, member
+        at += look
     return None
 
 
-def _is_header(data: bytes, begin: int) -> bool:
+def _header(data: bytes, begin: int) -> tarfile.TarInfo | None:
+    block = data[begin : begin + tarfile.BLOCKSIZE]
     try:
-        tarfile.TarInfo.frombuf(data[begin : begin + tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
-        return False
-    return True
+        return None
 
 
 def _plate_of_member(path: str, member: str) -> PlateId:

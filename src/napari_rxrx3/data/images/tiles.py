@@ -151,8 +151,9 @@ def cause_of(error: RxRx3Error) -> str:
 def well_size(dataset: WellData, well_ids: Iterable[str]) -> int:
     """Pixels, in one direction, of the largest images on the plates of wells; 0 if unknown."""
     sizes = [0]
-    for plate in {dataset.well(well_id).plate_id for well_id in _known(dataset, well_ids)}:
-        form = dataset.images.preview_form(plate)
+    wells = map(dataset.well, _known(dataset, well_ids))
+    for plate, well in {well.plate_id: well for well in wells}.items():
+        form = dataset.images.preview_form(plate, well)
         if form is not None:
             sizes.append(form.well_size)
     return max(sizes)

@@ -27,7 +27,7 @@ ReadPlane = Callable[[int], Plane]
 Locate = Callable[[int], str]
 """Says where one is."""
 
-_readers = Threads(max(4, os.cpu_count() or 1), "rxrx3-read")
+_readers = Threads(max(N_CHANNELS, os.cpu_count() or 1), "rxrx3-read")
 
 PIECE_UM = 166.4
 """Width in micrometers of the piece of a well that shows what its cells look like."""
@@ -70,7 +70,8 @@ class WellImages:
             well = parse_well_id(well_id)
         except ValueError:
             raise UnknownWell(well_id) from None
-        if well.plate_id in self.images.plates and any(self.images.channels(well)):
+        images, plate = self.images, well.plate_id
+        if plate in images.plates and images.is_seen(plate) and any(images.channels(well)):
             return well
         raise UnknownWell(well_id)
 
@@ -169,7 +170,7 @@ class WellImages:
         try:
             if not whole:
                 return self.images.piece(well, channel, _span(size), size)
-            form = self.images.preview_form(well.plate_id)
+            form = self.images.preview_form(well.plate_id, well)
             most = form.well_size if form is not None else size
             return self.images.plane(well, channel, min(size, most))
         except ImageUnavailable as error:
@@ -182,7 +183,8 @@ class WellImages:
         ------
         UnknownWell
         """
-        form = self.images.preview_form(self.well(well_id).plate_id)
+        well = self.well(well_id)
+        form = self.images.preview_form(well.plate_id, well)
         span = _span(size)
         if form is None or span >= form.well_size:
             return None
@@ -190,7 +192,8 @@ class WellImages:
 
     def preview_width(self, well_id: str) -> int:
         """Side of the square that a preview shows, in pixels of the well; 0 if nothing tells."""
-        form = self.images.preview_form(self.well(well_id).plate_id)
+        well = self.well(well_id)
+        form = self.images.preview_form(well.plate_id, well)
         return form.span if form is not None else 0
 
     def thumbnails_of(self, plate: PlateId) -> PlateThumbnails:

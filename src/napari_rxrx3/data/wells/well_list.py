@@ -6,7 +6,7 @@ nothing else run meanwhile: no window may wait for that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,12 +124,24 @@ def plate_slices(wells: pd.DataFrame) -> dict[PlateId, slice]:
 
 
 def has_image(listed: WellList, images: ImageCatalog) -> Array:
-    """Bool (n,): some container lists some plane of the well."""
+    """Bool (n,): some container lists some plane of the well.
+
+    True for all wells of a plate that nobody has looked into.
+    """
     has = np.zeros(len(listed), dtype=bool)
+    return with_plates(has, listed, images, images.plates)
+
+
+def with_plates(
+    has: Array, listed: WellList, images: ImageCatalog, plates: Collection[PlateId]
+) -> Array:
+    """What `has_image` gives, with these plates as they are known now."""
+    has = has.copy()
     row, column = listed.table["row"].to_numpy(), listed.table["column"].to_numpy()
-    for plate in images.plates & listed.slices.keys():
-        wells = listed.slices[plate]
-        has[wells] = images.present_wells(plate)[row[wells] * N_COLUMNS + column[wells]]
+    for plate in plates & listed.slices.keys():
+        wells, is_seen = listed.slices[plate], images.is_seen(plate)
+        positions = row[wells] * N_COLUMNS + column[wells]
+        has[wells] = images.present_wells(plate)[positions] if is_seen else True
     return has
 
 

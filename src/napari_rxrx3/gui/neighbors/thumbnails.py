@@ -269,7 +269,8 @@ def _note(dataset: Dataset, well_id: str, form: PictureForm | None) -> str:
         if form is not None:
             piece = None if form.whole else dataset.piece_of_well(well_id, form.size)
             return _of_piece(*piece) if piece is not None else ""
-        preview = dataset.images.preview_form(dataset.well(well_id).plate_id)
+        well = dataset.well(well_id)
+        preview = dataset.images.preview_form(well.plate_id, well)
     except Exception:  # there is no picture to say anything of
         return ""
     if preview is None or not preview.is_piece:

@@ -1,0 +1,168 @@
+"""Containers of a server, looked into when a plate of theirs is first looked at."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_rxrx3.core.plate import PlateId, WellId
+from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
+from napari_rxrx3.data.images.plate_names import plate_of_path
+from napari_rxrx3.data.images.shards import ShardFile, ShardSource
+from napari_rxrx3.data.images.tar_search import TarSearch
+from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
+
+__all__ = ["LateContainer", "LateShard", "LateTar", "kept_index"]
+
+
+class LateContainer(Protocol):
+    """A container of which no more is known than which plates may lie in it."""
+
+    path: str
+
+    @property
+    def plates(self) -> Collection[PlateId]:
+        """Those that may lie in it."""
+        ...
+
+    def source(self, plate: PlateId) -> ImageSource:
+        """All that it has of a plate; raises OSError, pyarrow.ArrowException."""
+        ...
+
+    def source_of_well(self, well: WellId) -> ImageSource | None:
+        """What it has of a well, if that can be had much sooner than all of its plate."""
+        ...
+
+
+class LateTar:
+    """One plate's tar on a server."""
+
+    def __init__(
+        self, storage: Storage, path: str, cache: DiskCache, plate: PlateId, named: PlateId | None
+    ) -> None:
+        self.path, self.plates = path, [plate]
+        self._storage, self._cache, self._named = storage, cache, named
+        self._search = TarSearch(storage, path, plate)
+        self._wells = LruCache(10_000, one)
+
+    def source(self, plate: PlateId) -> ImageSource:
+        return TarSource(
+            self._storage,
+            self.path,
+            *kept_index(self._storage, self.path, "tar", self._cache, self._named),
+        )
+
+    def source_of_well(self, well: WellId) -> ImageSource | None:
+        if is_kept(self._storage, self.path, "tar", self._cache, self._named):
+            return None
+        found: TarSource | None = self._wells.get(well, lambda: self._found(well))
+        return found
+
+    def _found(self, well: WellId) -> TarSource | None:
+        records = self._search.find(well)
+        if records is None:
+            return None
+        made_from = self._storage.fingerprint(self.path)
+        return TarSource(self._storage, self.path, PlaneIndex.of(records), made_from)
+
+
+class LateShard:
+    """A shard on a server; the footer tells between which keys each of its row groups lies."""
+
+    def __init__(self, file: ShardFile, plates: Collection[PlateId]) -> None:
+        self.path, self._file = file.path, file
+        self._groups = _groups_of_plates(file, plates)
+        self.plates = self._groups.keys()
+
+    @classmethod
+    def of(
+        cls, storage: Storage, path: str, cache: DiskCache, plates: Collection[PlateId]
+    ) -> LateShard | None:
+        """None if the shard has to be looked into at once, as its footer does not tell enough.
+
+        Parameters
+        ----------
+        plates : collection of PlateId
+            All that may lie in it.
+        """
+        made_from = storage.fingerprint(path)
+        kept = cache.load("shard-footer", made_from)
+        if kept is not None and "footer" in kept:
+            footer = kept["footer"].tobytes()
+        else:
+            footer = ShardFile.read_footer(storage, path)
+            cache.save("shard-footer", made_from, {"footer": np.frombuffer(footer, np.uint8)})
+        file = ShardFile(storage, path, footer, made_from)
+        return cls(file, plates) if _bounds(file) is not None else None
+
+    def source(self, plate: PlateId) -> ImageSource:
+        return ShardSource(self._file, self._file.index(self._groups[plate], plate))
+
+    def source_of_well(self, well: WellId) -> ImageSource | None:
+        return None
+
+
+def _bounds(file: ShardFile) -> list[tuple[str, str]] | None:
+    """First and last key of each row group; None unless plates are found by their names."""
+    bounds = file.bounds()
+    if bounds is None or not all(map(_is_plainly_named, {k for pair in bounds for k in pair})):
+        return None
+    return bounds
+
+
+def _is_plainly_named(key: str) -> bool:
+    folder = posixpath.dirname(key)
+    experiment, number = plate_of_path(folder)
+    return number is not None and folder == _folder(PlateId(experiment, number))
+
+
+def _folder(plate: PlateId) -> str:
+    return f"{plate.experiment}/Plate{plate.plate}"
+
+
+def _groups_of_plates(
+    file: ShardFile, plates: Collection[PlateId]
+) -> dict[PlateId, np.ndarray[Any, Any]]:
+    bounds = _bounds(file) or []
+    first = np.array([low for low, _ in bounds], dtype=object)
+    last = np.array([high for _, high in bounds], dtype=object)
+    found = {}
+    for plate in plates:
+        folder = f"{_folder(plate)}/"
+        groups = np.flatnonzero((last >= folder) & (first < folder + "\U0010ffff"))
+        if len(groups):
+            found[plate] = groups
+    return found
+
+
+def kept_index(
+    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
+) -> tuple[PlaneIndex, str]:
+    """Index of a container, and what identifies the file that it is of."""
+    made_from = storage.fingerprint(path)
+    fingerprint = f"{made_from}|{plate}"
+    arrays = cache.load(f"{kind}-index", fingerprint)
+    if arrays is not None:
+        return PlaneIndex.from_arrays(arrays), made_from
+    if kind == "tar":
+        index = TarSource.build_index(storage, path, plate)
+    else:
+        index = ShardFile(storage, path, made_from=made_from).index(None, None)
+    # what stopped the reading may be a network that is back the next time
+    if not any(note.startswith(CUT_OFF) for note in index.notes):
+        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
+    return index, made_from
+
+
+def is_kept(
+    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
+) -> bool:
+    """Whether `kept_index` answers at once."""
+    fingerprint = f"{storage.fingerprint(path)}|{plate}"
+    return cache.path(f"{kind}-index", fingerprint, ".npz").exists()
