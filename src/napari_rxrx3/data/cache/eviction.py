@@ -34,6 +34,8 @@ KINDS = {
     "tar-index": "indexes of tars",
     "shard-index": "indexes of shards",
     "shard-footer": "ends of shards, which tell where their images lie",
+    "parts": "images of servers as they came",
+    "answers": "what servers said of their files",
     "vectors": "vectors of embeddings",
     "vector-rows": "wells of the vectors",
     "map": "entries of maps",

@@ -16,6 +16,7 @@ from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId,
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -513,9 +514,10 @@ def _look_into(
         index, made_from = kept_index(storage, path, kind, cache, named)
     except (OSError, pa.ArrowException, ValueError) as error:
         return path, error
+    parts = PartStore(storage, cache)
     if kind == "tar":
-        return path, TarSource(storage, path, index, made_from)
-    return path, ShardSource(ShardFile(storage, path, made_from=made_from), index)
+        return path, TarSource(storage, path, index, made_from, parts)
+    return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
 
 
 def odd_files(source: ImageSource) -> list[Problem]:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_rxrx3.core.plate import PlateId, WellId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.images.plate_names import plate_of_path
@@ -49,6 +50,7 @@ class LateTar:
         self.path, self.plates = path, [plate]
         self._storage, self._cache, self._named = storage, cache, named
         self._search = TarSearch(storage, path, plate)
+        self._parts = PartStore(storage, cache)
         self._wells = LruCache(10_000, one)
 
     def source(self, plate: PlateId) -> ImageSource:
@@ -56,6 +58,7 @@ class LateTar:
             self._storage,
             self.path,
             *kept_index(self._storage, self.path, "tar", self._cache, self._named),
+            self._parts,
         )
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
@@ -69,7 +72,8 @@ class LateTar:
         if records is None:
             return None
         made_from = self._storage.fingerprint(self.path)
-        return TarSource(self._storage, self.path, PlaneIndex.of(records), made_from)
+        index = PlaneIndex.of(records)
+        return TarSource(self._storage, self.path, index, made_from, self._parts)
 
 
 class LateShard:
@@ -98,7 +102,7 @@ class LateShard:
         else:
             footer = ShardFile.read_footer(storage, path)
             cache.save("shard-footer", made_from, {"footer": np.frombuffer(footer, np.uint8)})
-        file = ShardFile(storage, path, footer, made_from)
+        file = ShardFile(storage, path, footer, made_from, PartStore(storage, cache))
         return cls(file, plates) if _bounds(file) is not None else None
 
     def source(self, plate: PlateId) -> ImageSource:

@@ -11,6 +11,7 @@ from typing import IO, NamedTuple
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
+from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.archives import is_companion
 from napari_rxrx3.data.files.remote import RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
@@ -44,9 +45,14 @@ class TarSource:
     """One plate's tar of images."""
 
     def __init__(
-        self, storage: Storage, path: str, index: PlaneIndex, made_from: str | None = None
+        self,
+        storage: Storage,
+        path: str,
+        index: PlaneIndex,
+        made_from: str | None = None,
+        parts: PartStore | None = None,
     ) -> None:
-        self._storage = storage
+        self._storage, self._parts = storage, parts
         self.path = path
         self.index = index
         # the index tells where things lie in the file as it was then, whatever is there now
@@ -54,14 +60,21 @@ class TarSource:
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         start, size = int(self.index.first[row]), int(self.index.second[row])
+        found = self._part(start - tarfile.BLOCKSIZE, start + size, n_bytes or size)
         size = min(size, n_bytes or size)
-        found = self._storage.read(self.path, start - tarfile.BLOCKSIZE, start + size)
         head, data = found[: tarfile.BLOCKSIZE], found[tarfile.BLOCKSIZE :]
         if len(head) == tarfile.BLOCKSIZE and not self._is_head_of(head, row):
             raise OSError(CHANGED)
         if len(data) < size:
             raise OSError(f"the tar ends after {len(data)} of the image's {size} bytes")
         return data
+
+    def _part(self, start: int, stop: int, n_bytes: int) -> bytes:
+        """A header and at least so many bytes of what is behind it."""
+        n_bytes += tarfile.BLOCKSIZE
+        if self._parts is None:
+            return self._storage.read(self.path, start, min(stop, start + n_bytes))
+        return self._parts.read(self.path, self._made_from, start, stop, n_bytes)
 
     def _is_head_of(self, head: bytes, row: int) -> bool:
         """Whether the header before an image is still its own: another tar may be there now."""
