@@ -446,6 +446,8 @@ class _Ranges(_Quiet):
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
         self.send_header("Content-Length", str(stop - start))
+        changed = Path(self.translate_path(self.path)).stat().st_mtime
+        self.send_header("Last-Modified", self.date_time_string(int(changed)))
         self.end_headers()
         self.wfile.write(content[start:stop])
 

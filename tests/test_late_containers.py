@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import fsspec
@@ -25,9 +26,11 @@ from builders import (
     shard_rows,
     write_shard,
 )
+from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId, format_address
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files import storage as storage_module
+from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images import tar_search
 from napari_rxrx3.data.images.late import LateShard
@@ -312,3 +315,88 @@ def test_opening_asks_for_no_image(
     n_containers = 2 if any(".tar" in path for path in store.asked) else 1
     asked = [path for path in store.asked if ".tar" in path or ".parquet" in path]
     assert len(asked) == 2 * n_containers, "its first bytes and its last ones"
+
+
+# --- what is kept -------------------------------------------------------------------------------
+
+
+def asked_for_images(store: Store) -> list[str]:
+    return [path for path in store.asked if ".tar" in path or ".parquet" in path]
+
+
+def test_what_was_shown_is_shown_again_without_a_request(
+    url: str, store: Store, tmp_path: Path
+) -> None:
+    first = rx.open_dataset(url, cache_dir=tmp_path / "cache")
+    pixels = first.read("gene-001_1_D05")
+    again = rx.open_dataset(url, cache_dir=tmp_path / "cache")
+    again.images.look_into(PlateId("gene-001", 1))
+    store.asked.clear()
+    assert np.array_equal(again.read("gene-001_1_D05"), pixels)
+    assert asked_for_images(store) == []
+    again.read("gene-001_1_D06")
+
+
+@pytest.mark.parametrize("damage", [b"", b"no part", bytes(100)])
+def test_a_damaged_part_is_read_again(url: str, tmp_path: Path, damage: bytes) -> None:
+    pixels = rx.open_dataset(url, cache_dir=tmp_path / "cache").read("gene-001_1_D05")
+    parts = list((tmp_path / "cache" / "parts").iterdir())
+    assert parts
+    for part in parts:
+        part.write_bytes(damage)
+    again = rx.open_dataset(url, cache_dir=tmp_path / "cache")
+    assert np.array_equal(again.read("gene-001_1_D05"), pixels)
+
+
+def test_without_its_server_a_data_set_shows_what_is_kept(
+    screen: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_rxrx3.data.files.remote.PAUSES_S", (0.01,))
+    with served(screen.parent, True, store) as url:
+        here = rx.open_dataset(f"{url}/screen", cache_dir=tmp_path / "cache")
+        pixels = here.read("gene-001_1_D05")
+    away = rx.open_dataset(f"{url}/screen", cache_dir=tmp_path / "cache")
+    today = date.today().isoformat()
+    assert away.describe().endswith(f"offline, as of {today}")
+    assert [p.detail for p in away.problems if p.kind == "offline"] == [
+        f"the server cannot be reached: what is kept is shown, as of {today}"
+    ]
+    assert away.known_wells.index.equals(here.known_wells.index)
+    assert np.array_equal(away.read("gene-001_1_D05"), pixels)
+    with pytest.raises(rx.ImageUnavailable, match=f"is not kept; as of {today}"):
+        away.read("gene-001_2_D05")
+
+
+@pytest.mark.parametrize("what", ["404", "403", "401"])
+def test_a_server_that_refuses_is_not_away(
+    url: str, store: Store, tmp_path: Path, what: str
+) -> None:
+    rx.open_dataset(url, cache_dir=tmp_path / "cache")
+    store.trouble = {"/screen": what}
+    with pytest.raises(DatasetNotFound):
+        rx.open_dataset(url, cache_dir=tmp_path / "cache")
+
+
+def test_an_address_that_was_never_opened_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFound, match="cannot be connected to"):
+        rx.open_dataset("http://127.0.0.1:9/screen", cache_dir=tmp_path / "cache")
+
+
+def test_nothing_secret_is_kept(url: str, tmp_path: Path) -> None:
+    secret = f"{url}?X-Amz-Signature=planted"
+    with pytest.raises(DatasetNotFound):
+        rx.open_dataset(f"{secret}/nothing", cache_dir=tmp_path / "cache")
+    answers = Answers()
+    address = "https://ann:planted@host/a?X-Amz-Signature=planted&part=2"
+    answers.note("listing", address, [[address, False, 3, "stamp"]])
+    answers.note("head", address, [3, "stamp", True])
+    assert "planted" not in answers.to_json("2026-05-03")
+    assert answers.find("head", "https://bob:other@host/a?X-Amz-Signature=new&part=2") is not None
+    assert answers.find("head", "https://host/a?part=3") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99, "said": {}}', '{"format": 1}'])
+def test_answers_that_are_damaged_are_not_taken(text: str) -> None:
+    answers = Answers()
+    assert not answers.take(text)
+    assert not answers.day

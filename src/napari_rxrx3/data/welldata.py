@@ -56,6 +56,10 @@ class WellData(WellImages):
             Problem("packed_file", detail=said.rstrip(".")) for said in contents.packed.values()
         ]
         self._problems += contents.notes
+        self._as_of = storage.answers.day
+        if self._as_of:
+            said = f"the server cannot be reached: what is kept is shown, as of {self._as_of}"
+            self._problems.append(Problem("offline", detail=said))
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
@@ -278,6 +282,8 @@ class WellData(WellImages):
         parts.append(self._vectors_in_words(wells))
         if not self.has_metadata:
             parts.append("no metadata")
+        if self._as_of:
+            parts.append(f"offline, as of {self._as_of}")
         return ", ".join(parts)
 
     def _vectors_in_words(self, wells: pd.DataFrame) -> str:

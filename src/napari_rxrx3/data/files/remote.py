@@ -20,6 +20,7 @@ __all__ = [
     "READ_S",
     "KnownParts",
     "RangeFile",
+    "Unreachable",
     "answer_of",
     "many_at_once",
     "without_secrets",
@@ -49,6 +50,10 @@ _log = logging.getLogger(__name__)
 
 many_at_once = Threads(64, "rxrx3-ranges")
 """Threads that wait for servers, one a request: what takes time there is the way."""
+
+
+class Unreachable(OSError):
+    """There is no way to a server at the moment, or nothing but faults come from it."""
 
 
 def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
@@ -201,7 +206,13 @@ def _as_os_error(error: Exception) -> Exception:
     text = _in_words(error)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(text)
-    return OSError(text)
+    return Unreachable(text) if _is_away(error) else OSError(text)
+
+
+def _is_away(error: Exception) -> bool:
+    name, status = type(error).__name__, _status(error)
+    is_silent = isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in name
+    return is_silent or "Connect" in name or (status is not None and status >= 500)
 
 
 def _in_words(error: Exception) -> str:

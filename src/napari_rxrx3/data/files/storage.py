@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,12 +19,14 @@ from fsspec.implementations.local import LocalFileSystem
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.local import open_plain, stamp_of
 from napari_rxrx3.data.files.ranges import HubAddresses, Part, part_of, without_signature
 from napari_rxrx3.data.files.remote import (
     CONNECT_S,
     READ_S,
     RangeFile,
+    Unreachable,
     answer_of,
     many_at_once,
 )
@@ -74,6 +76,7 @@ class Storage:
         self._addresses = HubAddresses()
         # what a server said once counts while the data set is open
         self._heads = LruCache(100_000, one)
+        self.answers = Answers()
         self._ends = LruCache(_ENDS_KEPT, lambda end: len(end[1]))
         self._wholes = LruCache(_WHOLE_FILE_LIMIT, len)
 
@@ -127,7 +130,7 @@ class Storage:
             if self._is_web:
                 self._head(path)
                 return True
-            if answer_of(lambda: self._fs.exists(path), path):
+            if self._told("exists", path, lambda: bool(self._fs.exists(path))):
                 return True
             # a server that fails seems to have nothing: ask why
             answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)
@@ -137,7 +140,9 @@ class Storage:
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; raises OSError if a server cannot be asked."""
-        return bool(answer_of(lambda: self._fs.isdir(path), path))
+        if self.is_local:
+            return bool(self._fs.isdir(path))
+        return bool(self._told("folder", path, lambda: bool(self._fs.isdir(path))))
 
     def children(self, path: str) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
@@ -158,13 +163,38 @@ class Storage:
                     if (kind := _kind(e))
                 ]
         else:
-            listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
             entries = [
-                Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
-                for item in listed
-                if item["name"].rstrip("/") != path.rstrip("/")
+                Entry(name.rstrip("/"), is_folder, f"{size}|{stamp}" if stamp else "")
+                for name, is_folder, size, stamp in self._listed(path)
+                if name.rstrip("/") != path.rstrip("/")
             ]
         return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.path)
+
+    def _listed(self, path: str) -> list[list[Any]]:
+        """Name, whether it is a folder, size and stamp of each file of a server's folder."""
+
+        def ask() -> list[list[Any]]:
+            return [
+                [str(item["name"]), item["type"] == "directory", item.get("size"), _stamp(item)]
+                for item in self._fs.ls(path, detail=True)
+            ]
+
+        found: list[list[Any]] = self._told("listing", path, ask)
+        return found
+
+    def _told(self, question: str, path: str, ask: Callable[[], Any]) -> Any:
+        """What a server says, or while it is away what it said."""
+        if self.answers.day:
+            if (known := self.answers.find(question, path)) is None:
+                raise Unreachable(self._away)
+            return known
+        answer = answer_of(ask, path)
+        self.answers.note(question, path, answer)
+        return answer
+
+    @property
+    def _away(self) -> str:
+        return f"the server cannot be reached, and this is not kept; as of {self.answers.day}"
 
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Read a file, or its bytes from `start` to `stop`."""
@@ -176,6 +206,8 @@ class Storage:
                 # a damaged header may claim any size, and Python makes room for all of it at once
                 end = min(stop, os.fstat(file.fileno()).st_size)
                 return file.read(max(0, end - first))
+        if self.answers.day:
+            raise Unreachable(self._away)
         if start is None and stop is None:
             return self._whole(path)
         start = start or 0
@@ -213,7 +245,15 @@ class Storage:
 
     def _head(self, path: str) -> Part:
         """The first bytes of a file of a web server, and what it told with them."""
-        head: Part = self._heads.get(path, lambda: self._part(path, 0, _HEAD, most=_REMOTE_BLOCK))
+
+        def ask() -> Part:
+            if self.answers.day:
+                return Part(b"", *self._told("head", path, lambda: None))
+            head = self._part(path, 0, _HEAD, most=_REMOTE_BLOCK)
+            self.answers.note("head", path, head[1:])
+            return head
+
+        head: Part = self._heads.get(path, ask)
         return head
 
     def _part(self, path: str, start: int, stop: int, most: int = _WHOLE_FILE_LIMIT) -> Part:
@@ -234,7 +274,17 @@ class Storage:
             return os.stat(path).st_size  # noqa: PTH116
         if self._is_web:
             return self._head(path).size
-        return int(answer_of(lambda: self._fs.info(path), path).get("size") or 0)
+        return self._info(path)[0]
+
+    def _info(self, path: str) -> tuple[int, str]:
+        """Size and stamp of a file of a server that has a listing."""
+
+        def ask() -> list[Any]:
+            info = self._fs.info(path)
+            return [int(info.get("size") or 0), _stamp(info)]
+
+        size, stamp = self._told("info", path, ask)
+        return size, stamp
 
     def sends_parts(self, path: str) -> bool:
         """Whether a range can be had without the whole file; raises OSError."""
@@ -298,8 +348,8 @@ class Storage:
         if self._is_web:
             head = self._head(path)
             return f"{self._fs.protocol}|{without_signature(path)}|{head.size}|{head.stamp}"
-        info = answer_of(lambda: self._fs.info(path), path)
-        return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
+        size, stamp = self._info(path)
+        return f"{self._fs.protocol}|{path}|{size}|{stamp}"
 
     def changed_at(self, path: str) -> float:
         """When a local file or folder was changed; 0 where nobody tells."""
@@ -338,10 +388,9 @@ class Storage:
             for name, stat in files:
                 digest.update(_line(name, stat.st_size, stat.st_mtime_ns))
             return f"{path}|{digest.hexdigest()}"
-        listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
-        listed = [info for info in listed if posixpath.basename(info["name"]) in names]
-        for info in sorted(listed, key=lambda info: str(info["name"])):
-            digest.update(_line(info["name"], info.get("size"), _stamp(info)))
+        listed = [found for found in self._listed(path) if posixpath.basename(found[0]) in names]
+        for name, _, size, stamp in sorted(listed):
+            digest.update(_line(name, size, stamp))
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
 
 
@@ -371,11 +420,6 @@ def _at_home(text: str) -> Path:
 def _stamp(info: dict[str, Any]) -> str:
     """What a server says about when a file was changed."""
     return str(next((info[key] for key in _STAMPS if info.get(key)), ""))
-
-
-def _listed_stamp(info: dict[str, Any]) -> str:
-    stamp = _stamp(info)
-    return f"{info.get('size')}|{stamp}" if stamp else ""
 
 
 def _stamps_of(entry: os.DirEntry[str], kind: str) -> tuple[str, str]:
