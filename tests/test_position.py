@@ -86,6 +86,23 @@ def test_a_few_wells_do_not_tell_where_the_edge_is() -> None:
     assert PlateLayout() == PlateLayout((1, 30), (1, 46))
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "do_tell"),
+    [
+        ((3, 28), (2, 44), True),
+        ((8, 24), (12, 36), True),  # half of the plate each way
+        ((8, 23), (2, 44), False),
+        ((3, 28), (12, 35), False),
+        ((8, 23), (12, 35), False),
+    ],
+)
+def test_wells_tell_a_layout_that_reach_over_half_of_the_plate_in_both_directions(
+    rows: tuple[int, int], columns: tuple[int, int], do_tell: bool
+) -> None:
+    corners = np.array([row * N_COLUMNS + column for row in rows for column in columns])
+    assert PlateLayout.of(corners) == (PlateLayout(rows, columns) if do_tell else PlateLayout())
+
+
 def plates_of(n: int, size: float, strong: float = 0.0) -> tuple[np.ndarray, ...]:
     """Return vectors, places and plates; wells in the last columns are moved by `strong`."""
     place = RNG.permutation(1536)[:n]
