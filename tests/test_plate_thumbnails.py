@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -512,6 +513,17 @@ def test_jpeg2000_pool_has_a_process_more_than_there_are_cores(
         wait_for(lambda: reducers.n_up >= n)
         time.sleep(0.3)
         assert reducers.n_up == n
+    finally:
+        reducers.close()
+
+
+def test_jpeg2000_pool_that_is_being_started_keeps_no_program_from_ending() -> None:
+    reducers = ReducerPool(2)
+    reducers.reduce(b.jp2(b.smooth("one", 64)[0]), 32)
+    starting = [t for t in threading.enumerate() if t.name == "rxrx3-reducers" and t.is_alive()]
+    try:
+        assert starting
+        assert all(thread.daemon for thread in starting)
     finally:
         reducers.close()
 
