@@ -103,6 +103,17 @@ def test_of_revisions_one_is_read_and_the_others_are_named(
         assert "1 other files of the same names" in detail
 
 
+@pytest.mark.parametrize("name", ["blobs", "refs"])
+def test_beside_snapshots_that_are_of_no_hub_files_called_like_its_folders_are_read(
+    tmp_path: Path, screen: b.Screen, name: str
+) -> None:
+    root = tmp_path / "data set"
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_embeddings(root / name)
+    b.write(root / "snapshots" / "of a microscope.txt", b"nothing of ours")
+    assert list(opened(root, tmp_path).embeddings) == [name]
+
+
 @links
 def test_links_are_followed_once(tmp_path: Path, screen: b.Screen) -> None:
     root = screen.write_rxrx3(tmp_path / "data set")

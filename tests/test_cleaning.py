@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +33,7 @@ from napari_rxrx3.data.cache.disk_cache import (
 )
 from napari_rxrx3.data.cache.eviction import KINDS, clean, described, empty, kept_files
 from napari_rxrx3.data.cache.memory import LruCache
-from napari_rxrx3.data.parallel import Background, background
+from napari_rxrx3.data.parallel import Background, background, in_threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails
 from napari_rxrx3.data.vectors.vector_store import VectorRows, VectorStore
 
@@ -339,6 +340,46 @@ def test_work_that_waits_is_done_once_and_failures_do_not_stop_it(
     own.finish()
     own.finish()
     assert done[3:] == ["at the end"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "n"), [(1, 8, 1), (8, 1, 8), (0, 1, 4), (0, 6, 6), (0, None, 4)]
+)
+def test_parallel_work_is_done_by_as_many_threads_as_asked_or_as_there_are_cores(
+    asked: int, cores: int | None, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four are the least, as disks and servers answer late."""
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    at_once = threading.Barrier(n)  # nobody goes on before so many are at work
+    lock, running, most = threading.Lock(), 0, 0
+
+    def work(job: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        at_once.wait(30)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return job**2
+
+    assert list(in_threads(work, range(3 * n), asked)) == [job**2 for job in range(3 * n)]
+    assert most == n
+
+
+def test_parallel_work_that_nobody_waits_for_any_more_is_not_begun() -> None:
+    begun: list[int] = []
+
+    def work(job: int) -> int:
+        begun.append(job)
+        time.sleep(0.02)
+        return job
+
+    results = in_threads(work, range(100), 2)
+    assert next(results) == 0
+    results.close()
+    assert len(begun) < 50
 
 
 def test_programs_without_a_choice_keep_to_what_was_chosen_last(tmp_path: Path) -> None:

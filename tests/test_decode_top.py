@@ -159,8 +159,9 @@ def test_a_header_that_claims_another_size() -> None:
         decode_prefix(b.claiming(data, 200, 120), 150)
     with pytest.raises(UndecodableImage):  # wider: what comes first in a row is no filter
         decode_prefix(b.claiming(data, 100, 121), 50)
-    with pytest.raises(UndecodableImage):
-        decode_prefix(b.claiming(data, 0, 120), 50)
+    for size in ((0, 120), (100, 0), (0, 0)):
+        with pytest.raises(UndecodableImage, match="says that it has no pixels"):
+            decode_prefix(b.claiming(data, *size), 50)
 
 
 def test_an_image_that_is_not_gray_is_none_of_ours() -> None:

@@ -19,11 +19,11 @@ from napari_rxrx3.core.difference import (
     StainPlaces,
     symmetric,
 )
-from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.core.errors import Cancelled, UnknownWell
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.images import controls
 from napari_rxrx3.data.images.controls import N_CONTROLS, Differences, control_means
-from napari_rxrx3.data.images.tiles import TileReader
+from napari_rxrx3.data.images.tiles import TileReader, cause_of
 
 PLATE, FEW, NONE = PlateId("gene-001", 1), PlateId("gene-001", 2), PlateId("gene-001", 3)
 CONTROLS = [f"{row}{column:02d}" for row in "BCDEF" for column in range(2, 10)]
@@ -233,6 +233,34 @@ def test_large_planes_are_compared_with_less_detail(
     difference = found.of_stain(3)[well]
     assert difference.shape == (len(plane) // found.times,) * 2
     assert found.of_stain(4) == {}
+
+
+def test_differences_by_themselves_are_of_whole_planes_in_full_detail(
+    screen: b.Screen, tmp_path: Path
+) -> None:
+    dataset = opened(screen, tmp_path)
+    well = b.well_name(*FEW, CONTROLS[0])
+    plane = TileReader(dataset).read(well, 3)
+    found = Differences(dataset, {(well, 3): plane}, quiet).of_stain(3)[well]
+    expected = control_means(dataset, FEW, quiet).stains[2].difference(well, plane)
+    assert found.shape == screen.planes[well][2].shape
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_controls_that_cannot_be_read_are_told_by_their_cause_alone(
+    screen: b.Screen, tmp_path: Path
+) -> None:
+    """Which ones is said before it: no well and no channel is named again."""
+    dataset = opened(screen, tmp_path)
+    tar = tmp_path / "data" / "images" / "gene-001" / f"Plate{FEW.plate}.tar"
+    tar.unlink()
+    why = control_means(dataset, FEW, quiet).why
+    assert why.startswith(f"no control of {FEW} can be read: ")
+    cause = why.partition(": ")[2]
+    assert cause
+    assert "channel" not in cause
+    assert b.well_name(*FEW, CONTROLS[0]) not in cause
+    assert cause_of(UnknownWell("a well")) == str(UnknownWell("a well"))
 
 
 def test_no_more_is_kept_than_allowed(screen: b.Screen, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from napari_rxrx3.figures import FigureError, FigureExists, Paper, save_figure
 from napari_rxrx3.figures.caption import caption_of
 from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.figure import looks_of, record_path
-from napari_rxrx3.figures.layout import Content, labels_in, lay_out, round_length, wrapped
+from napari_rxrx3.figures.layout import Content
 from napari_rxrx3.figures.look import StainLook, blended, stain_looks
 from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, read_record, record_of
 from napari_rxrx3.figures.tiles import shape_of
@@ -488,66 +488,6 @@ def test_labels_that_do_not_fit_are_numbers_with_a_key(session: Session, tmp_pat
     assert text.startswith("many 1 2 3 4 5")
     assert "Tiles 1: Bortezomib 2.5 µM well 0 of many; 2: Bortezomib" in text
     assert "scale bar 10 µm" in text
-
-
-def width_of(text: str, size: float) -> float:
-    return 0.6 * size * len(text)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.text("ab µ-\n", min_size=1, max_size=30), min_size=1, max_size=12), st.floats(8, 90)
-)
-def test_no_word_is_lost_or_too_wide(labels: list[str], width: float) -> None:
-    for label in (label.replace("\n", " ") for label in labels):
-        lines = wrapped(label, 7, width, width_of)
-        assert "".join(lines).replace(" ", "") == label.replace(" ", "")
-        assert all(width_of(line, 7) <= max(width, width_of("a", 7)) for line in lines)
-    fitting = labels_in(labels, width, width_of)
-    if fitting is not None:
-        size, lines_of = fitting
-        for label, lines in zip(labels, lines_of, strict=True):
-            assert [word for line in lines for word in line.split()] == label.split()
-            assert len(lines) <= 4
-            assert all(width_of(line, size) <= width for line in lines)
-
-
-@settings(deadline=None)
-@given(
-    st.integers(1, 7),
-    st.integers(1, 9),
-    st.sampled_from([(64, 64), (64, 96), (300, 200)]),
-    st.sampled_from([50, 72, 300, 1200]),
-    st.floats(120, 900),
-)
-def test_tiles_do_not_overlap_and_are_on_the_page(
-    rows: int, columns: int, shape: tuple[int, int], dpi: int, width: float
-) -> None:
-    tiles = tuple(Tile("w", f"guide {r} {c}", r, c) for r in range(rows) for c in range(columns))
-    content = Content(tiles, shape, 0.65, "title", caption=("a caption " * 30,))
-    page = lay_out(content, width, width_of, 72 / dpi)
-    assert page.width <= width + 72 / dpi
-    for box, tile in zip(page.boxes, tiles, strict=True):
-        assert 0 <= box.left < box.left + box.width <= page.width
-        assert 0 <= box.top < box.top + box.height <= page.height
-        for other, there in zip(page.boxes, tiles, strict=True):
-            if there.column > tile.column:
-                assert other.left >= box.left + box.width
-            if there.row > tile.row:
-                assert other.top >= box.top + box.height
-        assert box.left * dpi / 72 == pytest.approx(round(box.left * dpi / 72), abs=1e-6)
-    assert max(line.top for line in page.lines) <= page.height
-    bar, first = page.bar.box, page.boxes[0]
-    assert bar.width / first.width == pytest.approx(content.bar_share)
-    assert first.left <= bar.left
-    assert bar.left + bar.width <= first.left + first.width
-
-
-@pytest.mark.parametrize(
-    ("longest", "length"), [(99, 50), (100, 100), (49.9, 20), (1.99, 1), (0.5, 0.5), (7, 5)]
-)
-def test_scale_bars_have_round_lengths(longest: float, length: float) -> None:
-    assert round_length(longest) == pytest.approx(length)
 
 
 # --- files -----------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ from scipy.spatial.distance import squareform
 import napari_rxrx3.maps.heat_map as heat
 from napari_rxrx3.core.diverging import BLANK, N_COLORS, color_index, diverging
 from napari_rxrx3.core.errors import Cancelled, MapError, UnknownKey
+from napari_rxrx3.figures.drawing import own_style
 from napari_rxrx3.figures.files import FigureError, FigureExists, Paper
-from napari_rxrx3.figures.heat_map import save_heat_map
+from napari_rxrx3.figures.heat_map import _HeatMapChart, save_heat_map
 from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.heat_map import HeatMap, heat_map, judge_pair
 from samples import soak
@@ -323,6 +324,61 @@ def test_a_figure_has_the_colors_of_the_cosines(made: HeatMap, tmp_path: Path) -
     shown = {tuple(color) for color in np.unique(pixels, axis=0).tolist()}
     expected = diverging(False)[color_index(made.matrix[:-1, :-1])].reshape(-1, 3).tolist()
     assert {tuple(color) for color in expected} <= shown
+
+
+def drawn(chart: Any) -> tuple[Any, np.ndarray]:
+    """The figure of a chart and its pixels, uint8 (Y, X, 3), from below."""
+    with own_style():
+        figure = chart.figure()
+        figure.canvas.draw()
+        return figure, np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3]
+
+
+def extents(figure: Any, artists: list[Any]) -> list[Any]:
+    with own_style():
+        return [artist.get_window_extent(figure.canvas.get_renderer()) for artist in artists]
+
+
+@pytest.mark.parametrize("width", [60, 180])
+def test_a_heat_map_has_each_cosine_in_its_cell_and_its_name_beside_it(
+    made: HeatMap, width: float
+) -> None:
+    chart = _HeatMapChart(made, "Groups", ["A note."], Paper(dpi=200, width_mm=width))
+    figure, pixels = drawn(chart)
+    axes = next(axes for axes in figure.axes if len(axes.get_yticks()))
+    n = len(made)
+    expected = diverging(False)[color_index(made.matrix[:-1, :-1])]
+    for i in range(n - 1):  # the last one is blank
+        for j in range(n - 1):
+            for share in (0.2, 0.5, 0.8):
+                x, y = axes.transData.transform((j + share, i + share)).astype(int)
+                assert pixels[y, x].tolist() == expected[i, j].tolist()
+    page = figure.bbox
+    for labels, across in ((axes.get_yticklabels(), 0), (axes.get_xticklabels(), 1)):
+        assert [label.get_text() for label in labels] == chart.shown_names
+        for i, box in enumerate(extents(figure, labels)):
+            assert page.x0 <= box.x0 < box.x1 <= page.x1
+            assert page.y0 <= box.y0 < box.y1 <= page.y1
+            place = axes.transData.transform((i + 0.5, i + 0.5))[1 - across]
+            middle = (box.y0 + box.y1, box.x0 + box.x1)[across] / 2
+            assert middle == pytest.approx(place, abs=0.2 * chart.cell * 200 / 72)
+
+
+@pytest.mark.parametrize("width", [60, 90, 180])
+def test_a_chart_has_no_line_of_text_on_another(made: HeatMap, width: float) -> None:
+    chart = _HeatMapChart(made, "Groups", ["A note. " * 20], Paper(dpi=100, width_mm=width))
+    figure, _ = drawn(chart)
+    boxes = extents(figure, figure.texts)
+    assert len(boxes) >= 4
+    for i, box in enumerate(boxes):
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert not any(
+            box.y1 - 1 > o.y0 + 1
+            and o.y1 - 1 > box.y0 + 1
+            and o.x0 < box.x1 > o.x0
+            and o.x1 > box.x0
+            for o in boxes[:i]
+        )
 
 
 def test_an_svg_says_what_it_is_in_letters(made: HeatMap, tmp_path: Path) -> None:

@@ -376,6 +376,23 @@ def test_a_dose_is_the_number_that_the_file_writes(dose: float, root: Path, cach
     assert wells.loc["compound-001_1_B02", "concentration"] == dose
 
 
+def test_metadata_tell_the_type_of_each_well_and_a_well_that_received_nothing_has_none(
+    root: Path, cache: Path
+) -> None:
+    plate = ("gene-001", 1)
+    rows = {
+        "EMPTY_control": b.control_row(*plate, "B02"),
+        "CRISPR_control": b.control_row(*plate, "B03", "CRISPR_control"),
+        "positive_control": b.guide_row(*plate, "B04", "PLK1", 3),
+        "guide": b.guide_row(*plate, "B05", "TUBB", 2),
+        "compound": b.dose_row("compound-001", 1, "B06", "Bortezomib", 2.5),
+        "": b.well_row(*plate, "B07"),
+    }
+    b.Screen(list(rows.values())).write_metadata(root / "metadata.csv")
+    kinds = rx.open_dataset(root, cache_dir=cache).wells["well_type"].fillna("")
+    assert {kind: kinds[row["well_id"]] for kind, row in rows.items()} == {k: k for k in rows}
+
+
 def test_crispr_controls_are_a_class_of_their_own(mixed: b.Screen, root: Path, cache: Path) -> None:
     kinds = rx.open_dataset(mixed.write_rxrx3(root), cache_dir=cache).wells["well_type"]
     empty, crispr = kinds["compound-001_1_AB20"], kinds["compound-001_1_D04"]

@@ -16,7 +16,13 @@ from scipy import stats
 
 import screens as s
 from napari_rxrx3.maps.evidence.other_vectors import OwnVectors
-from napari_rxrx3.maps.evidence.p_values import NullOfPairs, add_one_p, benjamini_hochberg
+from napari_rxrx3.maps.evidence.p_values import (
+    SIZES,
+    NullOfPairs,
+    add_one_p,
+    benjamini_hochberg,
+    size_below,
+)
 
 ALL = 10**6
 PLACES = [(experiment, plate) for experiment in s.PAIR for plate in (1, 2, 3)]
@@ -422,6 +428,20 @@ def test_what_is_searched_changes_q_and_not_p(equal: Any) -> None:
     genes = m.nearest("GENE002", k=ALL, kind="CRISPR").set_index("key")
     pd.testing.assert_series_equal(genes["p_value"], everything.loc[genes.index, "p_value"])
     assert not np.allclose(genes["q_value"], everything.loc[genes.index, "q_value"])
+
+
+def test_p_values_compare_with_sets_of_more_than_four_fifths_of_the_wells() -> None:
+    """And never with larger ones: their averages are less noisy."""
+    n_wells = np.arange(1, SIZES[-1] + 1)
+    classes = SIZES[size_below(n_wells)]
+    assert (classes <= n_wells).all()
+    assert (classes > 0.8 * n_wells).all()
+    assert set(classes) == set(SIZES)
+
+
+def test_each_class_of_numbers_of_wells_begins_a_quarter_above_the_one_before() -> None:
+    assert SIZES[:8].tolist() == list(range(1, 9))
+    assert [int(1.25 * size) for size in SIZES[7:-1]] == SIZES[8:].tolist()
 
 
 @given(st.lists(st.one_of(st.floats(1e-9, 1), st.just(0.5), st.just(np.nan)), max_size=40))

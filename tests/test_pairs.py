@@ -97,6 +97,18 @@ def test_the_correlations_are_those_of_scipy(maps: tuple[Any, Any]) -> None:
     assert 0.5 < table.pearson < 1
 
 
+def test_two_pairs_rise_or_fall_together_and_one_does_neither(maps: tuple[Any, Any]) -> None:
+    pairs = list(combinations([*GENES[:3], *OTHERS], 2))
+    rises = set()
+    for two in zip(pairs[::2], pairs[1::2], strict=False):
+        table = compare_pairs(*maps, pairs=two)
+        rise = np.sign(np.diff(table.similarity_a) * np.diff(table.similarity_b)).item()
+        assert table.pearson == pytest.approx(rise)
+        rises.add(rise)
+    assert rises == {-1, 1}
+    assert np.isnan(compare_pairs(*maps, pairs=pairs[:1]).pearson)
+
+
 def test_a_map_against_itself_is_the_diagonal(maps: tuple[Any, Any]) -> None:
     table = compare_pairs(maps[0], maps[0])
     assert np.array_equal(table.similarity_a, table.similarity_b)

@@ -500,6 +500,26 @@ def test_a_hatch_that_all_wells_have_is_faint() -> None:
     assert 0 < changes[0] < changes[1] / 2
 
 
+@pytest.mark.parametrize("inks", [INKS, INKS[::-1]])
+@pytest.mark.parametrize("state", [state for state in MISSING if state != WellState.FAILED])
+def test_a_faint_hatch_on_plate_colors_lies_between_the_color_and_the_ink(
+    inks: Any, state: WellState
+) -> None:
+    colors = np.random.default_rng(1).integers(0, 256, (300, 4), dtype=np.uint8)
+    colors[:, 3] = 255
+    one_is_whole = np.full(len(colors), state, np.uint8)
+    one_is_whole[0] = WellState.COMPLETE
+    drawn = [
+        paint_wells(colors, states, 7, 1, inks)[1:, :6, :6][:, hatch_mask(state, 6)].astype(int)
+        for states in (np.full(len(colors), state, np.uint8), one_is_whole)
+    ]
+    faint, strong = (pixels[:, 0] for pixels in drawn)
+    colors = colors[1:].astype(int)
+    assert (np.minimum(colors, strong) <= faint + 1).all()  # a part of a step is cut off
+    assert (faint <= np.maximum(colors, strong)).all()
+    assert (abs(faint - colors) <= 0.6 * abs(strong - colors) + 1).all()
+
+
 def test_a_plate_is_drawn_well_by_well() -> None:
     view = PlateView.from_wells(COMPOUND)
     colors = color_plate(view, COMPOUND, "compound")

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error, UnknownWell
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.images.jpeg2000_pool import ReducerPool, reduce_here
+from napari_rxrx3.data.images.jpeg2000_pool import ReducerPool, reduce_here, shared_reducers
 from napari_rxrx3.data.images.previews import PREFIX_ROWS
 from napari_rxrx3.data.thumbnails.plate_thumbnails import (
     DAMAGED,
@@ -498,6 +499,33 @@ def test_a_process_that_ends_is_done_without() -> None:
     assert reducers.n_up == 0
     assert np.array_equal(reducers.reduce(data, 64), expected)
     reducers.close()
+
+
+@pytest.mark.parametrize(("cores", "n"), [(1, 2), (3, 4), (None, 2)])
+def test_jpeg2000_pool_has_a_process_more_than_there_are_cores(
+    cores: int | None, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One decodes while the answer of another is taken."""
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    reducers = shared_reducers.__wrapped__()
+    try:
+        reducers.reduce(b.jp2(b.smooth("one", 64)[0]), 32)
+        wait_for(lambda: reducers.n_up >= n)
+        time.sleep(0.3)
+        assert reducers.n_up == n
+    finally:
+        reducers.close()
+
+
+def test_jpeg2000_pool_that_is_being_started_keeps_no_program_from_ending() -> None:
+    reducers = ReducerPool(2)
+    reducers.reduce(b.jp2(b.smooth("one", 64)[0]), 32)
+    starting = [t for t in threading.enumerate() if t.name == "rxrx3-reducers" and t.is_alive()]
+    try:
+        assert starting
+        assert all(thread.daemon for thread in starting)
+    finally:
+        reducers.close()
 
 
 def wait_for(condition: object, seconds: float = 60) -> None:

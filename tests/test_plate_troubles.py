@@ -118,3 +118,56 @@ def test_what_else_lies_in_a_folder_does_not_change_its_images(root: Path) -> No
     assert storage.folder_fingerprint(path, names) == before
     write(root / "B02_s1_w1.png", b"11")
     assert storage.folder_fingerprint(path, names) != before
+
+
+def test_change_watch_counts_how_often_a_file_was_another_one(root: Path, cache: Path) -> None:
+    screen = a_screen()
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_folders(root)
+    dataset = rx.open_dataset(root, cache)
+    well, folder = screen.ids[0], root / "images" / "gene-001" / "Plate1"
+    watch = dataset.images.stamps
+    told: list[str] = []
+    watch.changed.connect(told.append)
+    for number in range(3):
+        dataset.plane(well, 1)
+        dataset.plane(well, 2)
+        assert watch.n_changed == len(told) == number
+        write(folder / "B02_s1_w1.png", png(noise(f"new {number}", 64)[0]))
+        os.utime(folder / "B02_s1_w1.png", (1e9 + number, 1e9 + number))
+    assert set(map(os.path.basename, told)) == {"B02_s1_w1.png"}
+
+
+def test_the_catalog_says_of_several_files_of_a_plane_the_one_that_is_read(
+    root: Path, cache: Path
+) -> None:
+    screen = a_screen()
+    screen.write_metadata(root / "metadata.csv")
+    screen.write_folders(root)
+    plate = screen.by_plate()["gene-001", "1"]
+    members = {f"{a}_s1_w{c}.png": png(plate[a][c - 1]) for a in ADDRESSES[::-1] for c in (6, 2)}
+    write_tar(root / "images" / "gene-001" / "Plate1.tar", members)
+    dataset = rx.open_dataset(root, cache)
+    for address in ADDRESSES:
+        well = dataset.well(f"gene-001_1_{address}")
+        for channel in (2, 6):
+            assert len(dataset.images._candidates(well, channel)) == 2
+            said = dataset.images.locate(well, channel)
+            assert f"{address}_s1_w{channel}.png" in said
+
+
+def test_plate_fill_keeps_wells_that_it_showed_in_full_for_their_own_pictures(
+    root: Path, cache: Path
+) -> None:
+    screen = a_screen(128)
+    screen.write_rxrx3(root)
+    dataset = rx.open_dataset(root, cache)
+    fill = filled(dataset)
+    block = Block(range(1, 2), range(1, 3))
+    wells = [f"gene-001_1_{address}" for address in ADDRESSES[:2]]
+    for tile, is_kept in ((64, False), (128, True)):
+        large = fill.part(block, tile)
+        fill.look_at(set(block.positions()), {1}, large)
+        fill.run(lambda done, total, text: None)
+        assert [dataset.is_decoded(well, 1) for well in wells] == [is_kept] * 2
+    np.testing.assert_array_equal(large.stains[0][:128, :128], screen.planes[wells[0]][0])

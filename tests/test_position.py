@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,23 @@ def test_the_edge_is_that_of_what_the_screen_uses() -> None:
 def test_a_few_wells_do_not_tell_where_the_edge_is() -> None:
     assert PlateLayout.of(np.array([5, 6, 7]) * N_COLUMNS + 9) == PlateLayout()
     assert PlateLayout() == PlateLayout((1, 30), (1, 46))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "do_tell"),
+    [
+        ((3, 28), (2, 44), True),
+        ((8, 24), (12, 36), True),  # half of the plate each way
+        ((8, 23), (2, 44), False),
+        ((3, 28), (12, 35), False),
+        ((8, 23), (12, 35), False),
+    ],
+)
+def test_wells_tell_a_layout_that_reach_over_half_of_the_plate_in_both_directions(
+    rows: tuple[int, int], columns: tuple[int, int], do_tell: bool
+) -> None:
+    corners = np.array([row * N_COLUMNS + column for row in rows for column in columns])
+    assert PlateLayout.of(corners) == (PlateLayout(rows, columns) if do_tell else PlateLayout())
 
 
 def plates_of(n: int, size: float, strong: float = 0.0) -> tuple[np.ndarray, ...]:
@@ -186,11 +204,13 @@ def test_without_controls_no_position_is_told(new_folder: Folder) -> None:
 # --- diagnostics -------------------------------------------------------------------------------
 
 
+EXPERIMENTS = ("gene-001", "gene-002", "gene-143", "gene-144")
+
+
 @pytest.fixture(scope="module")
 def batched(new_folder: Folder) -> Any:
     """Four experiments that differ much, and plates that differ a little."""
-    experiments = ("gene-001", "gene-002", "gene-143", "gene-144")
-    screen = s.gene_screen(10, plates=3, controls=30, experiments=experiments, dim=DIM, plate=0.5)
+    screen = s.gene_screen(10, plates=3, controls=30, experiments=EXPERIMENTS, dim=DIM, plate=0.5)
     return screen.open(new_folder("batched"))
 
 
@@ -284,6 +304,36 @@ def test_what_cannot_be_told_is_missing(new_folder: Folder) -> None:
     table = alone.phenomap().diagnostics.set_index("source")
     assert table.loc[["experiment", "plate"], "after"].isna().all()
     assert np.isfinite(table.loc["position", "p"])
+
+
+@pytest.mark.parametrize("batch", ["experiment", "plate"])
+def test_batch_diagnostics_know_what_chance_leaves_of_centered_batches(
+    batch: str, new_folder: Folder
+) -> None:
+    """Where nothing is to be found, what is left is what chance leaves, whatever is centered."""
+    left = []
+    for seed in range(6):
+        wells = s.gene_screen(2, plates=3, controls=12, experiments=EXPERIMENTS, dim=DIM, seed=seed)
+        m = wells.open(new_folder(f"{batch}{seed}")).phenomap(align="centerscale", batch=batch)
+        table = m.diagnostics.set_index("source").loc[["experiment", "plate"]]
+        left.append(table[["after", "chance"]])
+    mean = sum(left) / len(left)
+    np.testing.assert_allclose(mean["after"], mean["chance"], rtol=0.25)
+
+
+def test_batch_diagnostics_of_controls_that_are_all_alike_have_no_shares(
+    new_folder: Folder,
+) -> None:
+    wells = s.gene_screen(4, plates=2, controls=6, dim=4)
+    alike = {
+        row["well_id"]: np.full(4, 3, "float32") if "EMPTY" in row["treatment"] else vector
+        for row, vector in zip(wells.rows, wells.vectors().values(), strict=True)
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = wells.open(new_folder("alike"), alike).phenomap(align="none").diagnostics
+    assert table[["before", "after"]].isna().all(axis=None)
+    assert table["p"].isna().all()
 
 
 def test_the_sentence_says_what_is_left(batched: Any) -> None:

@@ -22,6 +22,7 @@ import builders as b
 from napari_rxrx3._reader import get_reader, read
 from napari_rxrx3.core.errors import DatasetNotFound, ImageUnavailable
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.data.recognition import stands_for
 
 SIZE = 32
 FIRST, SECOND = "gene-001_1_B02", "gene-001_1_B03"
@@ -170,6 +171,21 @@ def test_a_damaged_file_does_not_hide_the_others(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize("url", ["memory://x/metadata.csv", "s3://bucket/a/AA02_s1_w3.png"])
 def test_urls_are_taken_by_their_names(url: str) -> None:
     assert get_reader(url) is not None
+
+
+@pytest.mark.parametrize(
+    ("paths", "opened", "left"),
+    [
+        (["s3://b/Plate1/B02_s1_w1.png", "s3://b/Plate1/C02_s1_w1.png"], "s3://b/Plate1", []),
+        (["s3://b/a.parquet", "s3://b/b.parquet"], "s3://b", []),
+        (["s3://b/one/a.parquet", "s3://b/two/b.parquet"], "s3://b/one/a.parquet", [1]),
+    ],
+)
+def test_what_is_chosen_of_one_folder_of_a_server_is_opened_as_that_folder(
+    paths: list[str], opened: str, left: list[int]
+) -> None:
+    """Of several folders the first is: nobody knows what else lies above them."""
+    assert stands_for(paths) == (opened, [paths[i] for i in left])
 
 
 def test_data_behind_a_url_are_read(folder: Path) -> None:

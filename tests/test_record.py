@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import imageio.v3 as iio
@@ -555,6 +556,56 @@ def test_a_script_of_differences_subtracts_the_controls(session: Session, tmp_pa
     expected = SCREEN.planes[PLK1] - mean
     np.testing.assert_allclose(arrays["stains"], expected, atol=0.05)
     assert arrays["image"].shape == (2 * SIZE, 3 * SIZE, 3)
+
+
+NAPARI = """
+from types import SimpleNamespace
+
+class Viewer:
+    def __init__(self):
+        self.layers = []
+        self.grid = SimpleNamespace(enabled=False)
+
+    def add_image(self, plane, **options):
+        looks = {"visible": True, "gamma": 1.0, "opacity": 1.0, **options}
+        self.layers.append(SimpleNamespace(plane=plane, **looks))
+
+def run():
+    pass
+"""
+
+
+def layers_of_script(record: ViewRecord, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The layers that a script makes in what stands for napari here."""
+    napari = ModuleType("napari")
+    exec(NAPARI, vars(napari))
+    monkeypatch.setitem(sys.modules, "napari", napari)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(python_script(record), names)
+    return list(names["viewer"].layers)
+
+
+@pytest.mark.parametrize("solo", [None, 5])
+def test_a_script_shows_layers_that_look_as_those_of_the_record(
+    session: Session, monkeypatch: pytest.MonkeyPatch, solo: int | None
+) -> None:
+    session.select_well(PLK1)
+    session.set_limits(LIMITS)
+    shown = Shown((True, False, True, True, True, False), solo)
+    layers = layers_of_script(record_of(session, shown), monkeypatch)
+    assert tuple(layer.visible for layer in layers) == shown.shown
+    assert tuple(layer.gamma for layer in layers) == shown.gamma
+    assert [layer.contrast_limits for layer in layers] == list(LIMITS)
+    for i, (layer, plane) in enumerate(zip(layers, SCREEN.planes[PLK1], strict=True), 1):
+        assert (layer.colormap == "gray") == (i == solo)
+        np.testing.assert_array_equal(layer.plane, plane)
+
+
+def test_a_script_of_an_untouched_view_changes_no_layer(session: Session) -> None:
+    session.select_well(PLK1)
+    script = python_script(record_of(session))
+    assert "layer.visible" not in script
+    assert "layer.gamma" not in script
 
 
 def test_names_that_look_like_code_stay_names(session: Session, tmp_path: Path) -> None:

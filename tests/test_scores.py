@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_rxrx3.maps.evidence import activity as activity_module
 from napari_rxrx3.maps.evidence import guides as guides_module
 from napari_rxrx3.maps.evidence import permutation
 from napari_rxrx3.maps.evidence import scores as scores_module
+from napari_rxrx3.maps.evidence.guides import _odd_ones
 from napari_rxrx3.maps.evidence.scores import ScoreStore
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import Query
@@ -293,6 +295,19 @@ def test_the_odd_guide_is_named(guided: Any) -> None:
     assert odd["GENE003"] == OFF_TARGET
     assert odd["GENE006"] == WEAK
     assert odd[ACTIVE].drop(["GENE003", "GENE006"]).isna().all()
+
+
+def test_a_guide_that_is_like_the_others_at_the_very_level_is_not_the_odd_one() -> None:
+    """One in twenty counts as small, as it does where the others agree."""
+    rest, odd = np.eye(3)[[0, 0, 0]], np.array([[0.6, 0.8, 0.0]])
+    units = np.concatenate([rest, odd])
+    guides: Any = SimpleNamespace(of=lambda rows: units[rows])
+    together = np.arange(4)[None]
+    at_level = np.linspace(-0.9, 0.5, 19)  # as like as that is one in twenty, by the add-one rule
+    assert _odd_ones(guides, together, at_level, at_level) == [-1]
+    below_level = np.append(at_level, 0.7)
+    assert _odd_ones(guides, together, at_level, below_level) == [3]
+    assert _odd_ones(guides, together, np.append(at_level, 1.0), below_level) == [-1]
 
 
 @pytest.mark.soak

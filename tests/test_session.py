@@ -521,6 +521,42 @@ def test_a_neighbor_is_shown_beside_the_query(session: Session, heard: Heard) ->
     assert heard == [("tiles_changed", session.tiles)]
 
 
+def test_another_well_is_shown_beside_the_current_one(session: Session, heard: Heard) -> None:
+    session.show_beside_well("gene-001_2_C03", "the other\none")
+    assert session.tiles == (
+        Tile("gene-001_1_B02", "PLK1 guide 1\nB02", role="query"),
+        Tile("gene-001_2_C03", "the other\none", role="neighbor"),
+    )
+    assert session.strip == Strip("wells", "PLK1 guide 1 and the other", session.tiles)
+    assert heard == [("tiles_changed", session.tiles)]
+
+
+def test_without_a_current_well_none_is_shown_beside_it() -> None:
+    session = Session()
+    session.show_beside_well("gene-001_2_C03", "the other")
+    assert session.tiles == ()
+    assert session.strip is None
+
+
+def test_the_map_of_a_question_is_told_by_the_name_of_its_vectors(
+    session: Session, tmp_path: Path
+) -> None:
+    assert Session().map_spec is None
+    assert session.map_spec == MapSpec()  # there are no vectors here
+    screen = b.Screen.of(ROWS, size=4)
+    screen.write_metadata(tmp_path / "metadata.csv")
+    for name in ("first", "second"):
+        screen.write_embeddings(tmp_path / f"{name}.parquet")
+    dataset = rx.open_dataset(tmp_path, tmp_path / "cache")
+    dataset.read_vectors()
+    session.open(dataset)
+    assert dataset.default_embedding in ("first", "second")
+    assert session.map_spec == MapSpec(embedding=dataset.default_embedding)
+    for name in ("first", "second"):
+        session.ask(embedding=name, level="guide")
+        assert session.map_spec == MapSpec(embedding=name, level="guide")
+
+
 def test_what_is_not_there_has_a_tile_that_says_so(session: Session) -> None:
     session.select_well("gene-001_10_Z48")
     session.show_beside_query("Voglibose@10", None)

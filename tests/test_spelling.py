@@ -72,6 +72,14 @@ def test_every_spelling_has_one_normal_form(well_id: str, way: tuple[str, str, s
     assert f"{normal_experiment(experiment)}_{plate_in(plate)}_{normal_address(address)}" == well_id
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("1-1", "A01"), ("01:48", "A48"), ("32-48", "AF48"), ("r32c01", "AF01"), ("27-2", "AA02")],
+)
+def test_spelling_in_numbers_reaches_all_rows_of_a_plate(text: str, address: str) -> None:
+    assert normal_address(text) == address
+
+
 @given(st.text())
 def test_a_normal_form_is_its_own(text: str) -> None:
     for make in (normal_address, normal_experiment, normal_well_id):

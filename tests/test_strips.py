@@ -16,9 +16,11 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled, UnknownWell
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.session import Query
 from napari_rxrx3.strips import arrange
 from napari_rxrx3.strips.strip import STRIP_KINDS, NothingToCompare, Strip
+from napari_rxrx3.strips.wells import typical_well
 
 DIM = 16
 GENE_1, GENE_2, AGAIN = ("gene-001", 1), ("gene-001", 2), ("gene-143", 1)
@@ -563,6 +565,11 @@ def test_vectors_that_are_centered_on_the_controls_are_measured_by_length(tmp_pa
     assert curve.metric == "Euclidean distance from the controls of the plate"
     assert curve.means[-1] == pytest.approx(6, abs=0.2)
     assert curve.control_spread[1] < 0.5 < curve.means[3] < curve.means[4]
+    own = []
+    for control in controls_on(COMPOUND):
+        others = [made.vectors[c].astype(float) for c in controls_on(COMPOUND) if c != control]
+        own.append(np.linalg.norm(made.vectors[control] - np.mean(others, axis=0)))
+    assert curve.control_spread == pytest.approx(tuple(np.percentile(own, [5, 95])))
 
 
 def test_the_query_says_which_vectors_and_controls_are_used(dataset: Any, tmp_path: Path) -> None:
@@ -583,6 +590,82 @@ def test_the_query_says_which_vectors_and_controls_are_used(dataset: Any, tmp_pa
     expected = cosine_distance(["compound-001_1_J02"], ["compound-001_1_Q02"])
     assert curve.distances[0][0] == pytest.approx(expected[0])
     assert np.isnan(curve.control_spread).all()
+
+
+# --- the well that stands for several --------------------------------------------------------
+
+
+def typical(
+    dataset: Any, wells: Sequence[str], plate: tuple[str, int] | None = None, phenomap: Any = None
+) -> str:
+    positions = np.sort(dataset.known_wells.index.get_indexer(wells))
+    assert positions.min() >= 0
+    return typical_well(dataset, positions, PlateId(*plate) if plate else None, phenomap)
+
+
+@pytest.mark.parametrize(
+    ("plate", "shown"),
+    [
+        (GENE_1, "gene-001_1_B02"),
+        (GENE_2, "gene-001_2_C02"),
+        (AGAIN, "gene-143_1_D02"),
+        (BARE_PLATE, "gene-001_1_B02"),  # of the experiment, as the one there has no image
+        (("gene-143", 7), "gene-143_1_D02"),  # there is no such plate
+        (COMPOUND, "gene-001_1_B02"),
+        (None, "gene-001_1_B02"),
+    ],
+)
+def test_of_the_wells_of_a_guide_one_on_the_plate_is_shown_or_of_the_experiment_or_any(
+    plate: tuple[str, int] | None, shown: str, without_vectors: Any
+) -> None:
+    places = ("gene-001_1_B", "gene-001_2_C", "gene-143_1_D", "gene-001_3_B")
+    guide_1, guide_3 = ([f"{place}{column}" for place in places] for column in ("02", "05"))
+    assert typical(without_vectors, guide_1, plate) == shown
+    without_image = {"gene-001_1_B05": "gene-001_1_B05", "gene-001_2_C02": "gene-001_2_C05"}
+    if shown in without_image:  # where no well has an image, one of those without is shown
+        assert typical(without_vectors, guide_3, plate) == without_image[shown]
+
+
+@pytest.mark.parametrize("n_bare", [0, 1, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_of_wells_with_vectors_the_nearest_to_their_mean_is_shown(
+    seed: int, n_bare: int, tmp_path: Path
+) -> None:
+    """Wells without a vector have no part in it, wherever they are."""
+    names = [f"gene-001_1_C{2 + i:02d}" for i in range(12)]
+    rows = [b.guide_row(*GENE_1, name[-3:], "PLK1", 1) for name in names]
+    made = b.Screen.of(rows, size=4)
+    rng = np.random.default_rng(seed)
+    vectors = {name: rng.normal(size=8).astype("float32") for name in names}
+    without = {names[-1], names[0], names[5]} if n_bare == 3 else set(names[12 - n_bare :])
+    made.vectors = {name: v for name, v in vectors.items() if name not in without}
+    made.write_rxrx3(tmp_path)
+    dataset = rx.open_dataset(tmp_path, tmp_path / "cache")
+    assert typical(dataset, names) == names[0]  # no vector was read so far
+    dataset.read_vectors()
+    mean = np.mean([v.astype(float) for v in made.vectors.values()], axis=0)
+    away = {name: np.linalg.norm(v - mean) for name, v in made.vectors.items()}
+    assert typical(dataset, names) == min(away, key=lambda name: away[name])
+    for bare in without:
+        assert typical(dataset, [bare]) == bare
+    if n_bare == 3:
+        assert typical(dataset, sorted(without)) == names[0]
+
+
+def test_by_a_map_the_most_typical_well_of_the_strongest_entry_is_shown(dataset: Any) -> None:
+    by_dose, by_well = dataset.phenomap(), dataset.phenomap("well")
+    names = [r["well_id"] for r in ROWS if r["treatment"] == "Bortezomib"]
+    strongest = names[-3:-1]
+    assert {r["concentration"] for r in ROWS if r["well_id"] in strongest} == {2.5}
+    members = dataset.wells.index[by_dose.positions_of(by_dose.row("Bortezomib@2.5"))]
+    assert typical(dataset, names, COMPOUND, by_dose) == members[0]
+    assert typical(dataset, [w for w in names if w != members[0]], COMPOUND, by_dose) == members[1]
+    weaker = [w for w in names if w not in strongest]
+    members = dataset.wells.index[by_dose.positions_of(by_dose.row("Bortezomib@1"))]
+    assert typical(dataset, weaker, COMPOUND, by_dose) == next(
+        w for w in members if w.startswith("compound-001_1")
+    )
+    assert typical(dataset, names, None, by_well) == typical(dataset, names)
 
 
 # --- neighbors -------------------------------------------------------------------------------
