@@ -9,6 +9,7 @@ import threading
 from multiprocessing import get_all_start_methods
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import cloudpickle
 import dask
@@ -187,6 +188,14 @@ def test_a_lazy_image_names_what_is_wrong_in_another_process(tmp_path: Path) -> 
         image.compute(scheduler="processes")
 
 
+@pytest.mark.parametrize("package", [pickle, cloudpickle])
+def test_a_lazy_image_travels(root: Path, tmp_path: Path, package: Any) -> None:
+    image = rx.open_dataset(root, cache_dir=tmp_path / "cache").image(WELLS[0])
+    for _ in range(2):
+        image = pickle.loads(package.dumps(image))  # noqa: S301
+    assert int(image.sum().compute()) == sums()[WELLS[0]]
+
+
 def test_joblib_reads(root: Path, tmp_path: Path) -> None:
     script = """
         import sys
@@ -205,7 +214,9 @@ def test_joblib_reads(root: Path, tmp_path: Path) -> None:
 def test_who_changes_a_table_changes_that_table(root: Path, tmp_path: Path) -> None:
     dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
     phenomap = dataset.phenomap(align="none")
-    for give in (lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores):
+    gives = [lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores]
+    gives += [lambda: phenomap.labels, lambda: phenomap.nearest("PLK1")]
+    for give in gives:
         before, changed = give().copy(), give()
         changed["mine"] = 1
         changed.iloc[0, 0] = changed.iloc[-1, 0]

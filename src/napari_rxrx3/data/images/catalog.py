@@ -15,6 +15,7 @@ from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId,
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache
+from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -33,6 +34,7 @@ from napari_rxrx3.data.images.plate_names import PlateNamer
 from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
 from napari_rxrx3.data.images.shards import ShardSource
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
+from napari_rxrx3.data.images.zips import ZipSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 
@@ -46,6 +48,7 @@ Progress = Callable[[int, int, str], None]
 Reduce = Callable[[bytes, int], Plane | None]
 
 _HEADER = 64 * 2**10
+_INDEX_FORMAT = 2
 _PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
 
@@ -358,7 +361,11 @@ def find_images(
     for folder, names in contents.folders.items():
         index = FolderSource.build_index(folder, names, name_plate(folder))
         sources.append(FolderSource(storage, folder, index))
-    slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
+    slow = [
+        *((path, "tar") for path in contents.tars),
+        *((path, "zip") for path in contents.zips),
+        *((path, "shard") for path in contents.shards),
+    ]
 
     def build(job: tuple[str, str]) -> tuple[str, str, tuple[PlaneIndex, str] | Exception]:
         path, kind = job
@@ -375,11 +382,33 @@ def find_images(
             problems.append(Problem("unreadable_file", detail=what))
         elif kind == "tar":
             sources.append(TarSource(storage, path, *result))
+        elif kind == "zip":
+            sources.append(ZipSource(storage, path, *result))
         else:
             sources.append(ShardSource(storage, path, *result))
+    sources = _in_order_of_claim(storage, sources)
     for source in sources:
         problems += [Problem("odd_file", detail=f"{source.path}: {n}") for n in source.index.notes]
     return ImageCatalog(sources, where, storage.is_local), problems
+
+
+def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list[ImageSource]:
+    """Put ahead whose images hold where two have the same: loose files, tars, zips, shards.
+
+    Of the same kind the newer goes first, of equally old ones what is no copy by its name.
+    """
+    counts = Counter(plate for source in sources for plate in source.index.plates)
+    kinds = [FolderSource, TarSource, ZipSource, ShardSource]
+
+    def rank(source: ImageSource) -> tuple[object, ...]:
+        kind = kinds.index(type(source))
+        if all(counts[plate] == 1 for plate in source.index.plates) or kind == len(kinds) - 1:
+            return kind, 0.0, False, ""
+        stem = source.path.rsplit("/", 1)[-1].split(".")[0]
+        is_copy = name_without_copy(stem) != stem
+        return kind, -storage.changed_at(source.path), is_copy, source.path
+
+    return sorted(sources, key=rank)
 
 
 def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
@@ -402,17 +431,20 @@ def _cached_index(
 ) -> tuple[PlaneIndex, str]:
     """Index of a container, and what identifies the file that it is of."""
     made_from = storage.fingerprint(path)
-    fingerprint = f"{made_from}|{plate}"
-    arrays = cache.load(f"{kind}-index", fingerprint)
+    fingerprint = f"{made_from}|{plate}|{_INDEX_FORMAT}"
+    folder = "shard-index" if kind == "shard" else "tar-index"
+    arrays = cache.load(folder, fingerprint)
     if arrays is not None:
         return PlaneIndex.from_arrays(arrays), made_from
     if kind == "tar":
         index = TarSource.build_index(storage, path, plate)
+    elif kind == "zip":
+        index = ZipSource.build_index(storage, path, plate)
     else:
         index = ShardSource.build_index(storage, path)
     # what stopped the reading may be a network that is back the next time
     if not any(note.startswith(CUT_OFF) for note in index.notes):
-        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
+        cache.save(folder, fingerprint, index.to_arrays())
     return index, made_from
 
 
