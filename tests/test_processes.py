@@ -76,7 +76,7 @@ POOL = """
         mine = rx.open_dataset(path, cache_dir=cache)
         mine.phenomap(align="none").nearest("PLK1")
         mine.read(wells[0]), mine.thumbnail(wells[0]), mine.preview(wells[0], 1)
-        for _ in range(3 if method != "fork" else 0):  # there, libraries hold locks of their own
+        for _ in range(3):
             threading.Thread(target=looks_on, daemon=True).start()
         sent = None if method == "fork" else mine
         with multiprocessing.get_context(method).Pool(2) as pool:
@@ -139,6 +139,35 @@ def test_a_lock_that_a_thread_holds_is_free_in_a_child(tmp_path: Path) -> None:
         os._exit(0)
     """
     assert ran(script, tmp_path) == "done\n"
+
+
+@needs_fork
+def test_a_fork_waits_for_what_is_being_read(tmp_path: Path) -> None:
+    script = """
+        import os, threading, time
+        from napari_rxrx3.core.forking import not_while_forking
+
+        begun, ended = threading.Event(), []
+
+        def reads():
+            with not_while_forking(), not_while_forking():
+                begun.set()
+                time.sleep(0.3)
+                ended.append(1)
+
+        threading.Thread(target=reads).start()
+        begun.wait()
+        with not_while_forking():  # who forks does not wait for itself
+            child = os.fork()
+        if child == 0:
+            with not_while_forking():
+                print(len(ended), flush=True)
+            os._exit(0)
+        assert os.wait()[1] == 0
+        with not_while_forking():
+            print("parent")
+    """
+    assert ran(script, tmp_path) == "1\nparent\n"
 
 
 def test_locks_and_memories_work_in_the_process_that_makes_them() -> None:

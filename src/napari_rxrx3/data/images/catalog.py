@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.core.forking import not_while_forking
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
@@ -292,7 +293,8 @@ class ImageCatalog:
     def verify(self, source: ImageSource, row: int) -> PlaneLayout | str:
         """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
-            plane = decode(source.read(row))
+            with not_while_forking():
+                plane = decode(source.read(row))
         except (OSError, UndecodableImage, pa.ArrowException) as error:
             return _cause(error)
         return (plane.shape[0], plane.shape[1]), plane.dtype
@@ -314,7 +316,8 @@ class ImageCatalog:
         failure: ImageUnavailable | None = None
         for source, row in self._candidates(well, channel):
             try:
-                return use(source, row)
+                with not_while_forking():
+                    return use(source, row)
             except (OSError, UndecodableImage, pa.ArrowException) as error:
                 place = source.locate(row)
                 failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))

@@ -145,8 +145,9 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     if kind == "JPEG 2000" and (told := components_of(data)) is not None:
         _, bits, has_sign = told
         if has_sign or bits > _MOST_BITS:
-            sign = "with a sign" if has_sign else "without a sign"
-            raise UndecodableImage(f"not an image of 8 or 16 bits ({bits} bits {sign})")
+            stored = next(n for n in (8, 16, 32, 64) if bits <= n)
+            name = f"{'' if has_sign else 'u'}int{stored}"
+            raise UndecodableImage(f"not an image of 8 or 16 bits ({name})")
         is_wide = bits > _MOST_BITS // 2
     return (height, width), np.dtype(np.uint16 if is_wide else np.uint8)
 
