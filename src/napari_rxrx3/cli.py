@@ -168,7 +168,8 @@ def _add_check(commands: Commands) -> None:
 def _add_nearest(commands: Commands) -> None:
     nearest = commands.add_parser("nearest", help="list the perturbations most like another one")
     nearest.add_argument("path", metavar="PATH")
-    nearest.add_argument("key", metavar="KEY", help="e.g. PLK1, PLK1_guide_1, Bortezomib@2.5")
+    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
+    nearest.add_argument("key", metavar="KEY", type=_letters, help=help_)
     nearest.add_argument("-k", type=_count, default=20, help="how many (20)")
     nearest.add_argument("--kind", choices=("CRISPR", "COMPOUND"), help="search these only")
     _add_map_options(nearest, LEVELS)
@@ -176,6 +177,14 @@ def _add_nearest(commands: Commands) -> None:
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
+
+
+def _letters(argument: str) -> str:
+    """What was typed, where the locale knows ASCII alone and makes half letters of all others."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument.encode("utf-8", "replace").decode()
 
 
 def _add_scores(commands: Commands) -> None:
@@ -259,7 +268,7 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
     )
     parser.add_argument("--average", choices=("mean", "median"), default="mean")
     parser.add_argument("--batch", choices=("experiment", "plate"), default="experiment")
-    parser.add_argument("--control", metavar="TREATMENT", default="EMPTY_control")
+    parser.add_argument("--control", metavar="TREATMENT", type=_letters, default="EMPTY_control")
     help_ = "leave out batches with too few controls"
     parser.add_argument("--leave-out", action="store_true", help=help_)
     help_ = "subtract what the position on the plate does to the controls (ours)"
@@ -267,8 +276,9 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
 
 
 def _add_window_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--well", metavar="WELL_ID", help="go to this well")
-    parser.add_argument("--neighbors", metavar="KEY", help="show this perturbation and its nearest")
+    parser.add_argument("--well", metavar="WELL_ID", type=_letters, help="go to this well")
+    help_ = "show this perturbation and its nearest"
+    parser.add_argument("--neighbors", metavar="KEY", type=_letters, help=help_)
     parser.add_argument(
         "--view",
         choices=("well", "plate"),

@@ -51,13 +51,14 @@ class Entry:
     """A file or folder of a listing; `path` can be given to every method of its storage.
 
     `stamp` changes when the file does; `same` is what all paths to one file have in common. Both
-    are empty where a listing does not tell.
+    are empty where a listing does not tell. `is_broken` is a link that leads nowhere.
     """
 
     path: str
     is_folder: bool
     stamp: str = ""
     same: str = ""
+    is_broken: bool = False
 
     @property
     def name(self) -> str:
@@ -144,11 +145,11 @@ class Storage:
             return bool(self._fs.isdir(path))
         return bool(self._told("folder", path, lambda: bool(self._fs.isdir(path))))
 
-    def children(self, path: str) -> list[Entry]:
+    def children(self, path: str, broken: bool = False) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
 
-        Whatever is neither, such as a named pipe or a dangling link, is left out as well:
-        opening it may never return.
+        Whatever is neither, such as a named pipe, is left out as well: opening it may never
+        return. Links that lead nowhere are listed only if `broken` is true.
 
         Raises
         ------
@@ -159,8 +160,10 @@ class Storage:
             with os.scandir(path) as found:
                 entries = [
                     Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder", *_stamps_of(e, kind))
+                    if kind
+                    else Entry(f"{path.rstrip('/')}/{e.name}", False, is_broken=True)
                     for e in found
-                    if (kind := _kind(e))
+                    if (kind := _kind(e)) or (broken and _is_broken(e))
                 ]
         else:
             entries = [
@@ -429,6 +432,13 @@ def _stamps_of(entry: os.DirEntry[str], kind: str) -> tuple[str, str]:
         return "", ""
     same = f"{stat.st_dev}|{stat.st_ino}" if stat.st_ino else ""  # Windows does not tell
     return (f"{stat.st_size}|{stat.st_mtime_ns}" if kind == "file" else ""), same
+
+
+def _is_broken(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+    except OSError:
+        return True
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable, ImageUnavailable
+from napari_rxrx3.core.forking import not_while_forking
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cache.part_store import PartStore
+from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -36,6 +38,7 @@ from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tars import TarSource
+from napari_rxrx3.data.images.zips import ZipSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 
@@ -385,7 +388,8 @@ class ImageCatalog:
     def verify(self, source: ImageSource, row: int) -> PlaneLayout | str:
         """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
-            plane = decode(source.read(row))
+            with not_while_forking():
+                plane = decode(source.read(row))
         except (OSError, UndecodableImage, pa.ArrowException) as error:
             return _cause(error)
         return (plane.shape[0], plane.shape[1]), plane.dtype
@@ -407,7 +411,8 @@ class ImageCatalog:
         failure: ImageUnavailable | None = None
         for source, row in self._candidates(well, channel):
             try:
-                return use(source, row)
+                with not_while_forking():
+                    return use(source, row)
             except (OSError, UndecodableImage, pa.ArrowException) as error:
                 place = source.locate(row)
                 failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
@@ -473,7 +478,11 @@ def find_images(
     for folder, names in contents.folders.items():
         index = FolderSource.build_index(folder, names, name_plate(folder))
         sources.append(FolderSource(storage, folder, index))
-    slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
+    slow = [
+        *((path, "tar") for path in contents.tars),
+        *((path, "zip") for path in contents.zips),
+        *((path, "shard") for path in contents.shards),
+    ]
     look = partial(_look_into, storage, cache, name_plate, listed)
     late: list[LateContainer] = []
     for done, (path, found) in enumerate(in_threads(look, slow, storage.n_at_once)):
@@ -486,6 +495,8 @@ def find_images(
             late.append(found)
         else:
             sources.append(found)
+    sources = _in_order_of_claim(storage, sources)
+    late.sort(key=lambda container: (isinstance(container, LateShard), _is_copy(container.path)))
     for source in sources:
         problems += odd_files(source)
     return ImageCatalog(sources, where, storage.is_local, late), problems
@@ -497,7 +508,7 @@ def _look_into(
     name_plate: PlateNamer,
     listed: Collection[PlateId],
     job: tuple[str, str],
-) -> tuple[str, TarSource | ShardSource | LateTar | LateShard | Exception]:
+) -> tuple[str, TarSource | ZipSource | ShardSource | LateTar | LateShard | Exception]:
     """A container; one of a server of which the plates are known is looked into later."""
     path, kind = job
     named = name_plate(path)
@@ -506,7 +517,7 @@ def _look_into(
             if kind == "shard":
                 if (shard := LateShard.of(storage, path, cache, listed)) is not None:
                     return path, shard
-            else:
+            elif kind == "tar":
                 experiment, number = plate_of_path(path)
                 plate = named or (PlateId(experiment, number) if number is not None else None)
                 if plate is not None and plate in listed:
@@ -517,12 +528,36 @@ def _look_into(
     parts = PartStore(storage, cache)
     if kind == "tar":
         return path, TarSource(storage, path, index, made_from, parts)
+    if kind == "zip":
+        return path, ZipSource(storage, path, index, made_from)
     return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
 
 
 def odd_files(source: ImageSource) -> list[Problem]:
     """What was wrong with a container itself."""
     return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]
+
+
+def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list[ImageSource]:
+    """Put ahead whose images hold where two have the same: loose files, tars, zips, shards.
+
+    Of the same kind the newer goes first, of equally old ones what is no copy by its name.
+    """
+    counts = Counter(plate for source in sources for plate in source.index.plates)
+    kinds = [FolderSource, TarSource, ZipSource, ShardSource]
+
+    def rank(source: ImageSource) -> tuple[object, ...]:
+        kind = kinds.index(type(source))
+        if all(counts[plate] == 1 for plate in source.index.plates) or kind == len(kinds) - 1:
+            return kind, 0.0, False, ""
+        return kind, -storage.changed_at(source.path), _is_copy(source.path), source.path
+
+    return sorted(sources, key=rank)
+
+
+def _is_copy(path: str) -> bool:
+    stem = path.rsplit("/", 1)[-1].split(".")[0]
+    return name_without_copy(stem) != stem
 
 
 def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:

@@ -18,8 +18,13 @@ from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tar_search import TarSearch
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
+from napari_rxrx3.data.images.zips import ZipSource
 
 __all__ = ["LateContainer", "LateShard", "LateTar", "kept_index"]
+
+
+_INDEX_FORMAT = 2
+"""Raise it when other members of a container are indexed."""
 
 
 class LateContainer(Protocol):
@@ -150,17 +155,19 @@ def kept_index(
 ) -> tuple[PlaneIndex, str]:
     """Index of a container, and what identifies the file that it is of."""
     made_from = storage.fingerprint(path)
-    fingerprint = f"{made_from}|{plate}"
-    arrays = cache.load(f"{kind}-index", fingerprint)
+    named = _named(made_from, kind, plate)
+    arrays = cache.load(*named)
     if arrays is not None:
         return PlaneIndex.from_arrays(arrays), made_from
     if kind == "tar":
         index = TarSource.build_index(storage, path, plate)
+    elif kind == "zip":
+        index = ZipSource.build_index(storage, path, plate)
     else:
         index = ShardFile(storage, path, made_from=made_from).index(None, None)
     # what stopped the reading may be a network that is back the next time
     if not any(note.startswith(CUT_OFF) for note in index.notes):
-        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
+        cache.save(*named, index.to_arrays())
     return index, made_from
 
 
@@ -168,5 +175,9 @@ def is_kept(
     storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
 ) -> bool:
     """Whether `kept_index` answers at once."""
-    fingerprint = f"{storage.fingerprint(path)}|{plate}"
-    return cache.path(f"{kind}-index", fingerprint, ".npz").exists()
+    return cache.path(*_named(storage.fingerprint(path), kind, plate), ".npz").exists()
+
+
+def _named(made_from: str, kind: str, plate: PlateId | None) -> tuple[str, str]:
+    folder = "shard-index" if kind == "shard" else "tar-index"
+    return folder, f"{made_from}|{plate}|{_INDEX_FORMAT}"

@@ -115,7 +115,7 @@ class TarSearch:
 
     def _note(self, place: int, member: tarfile.TarInfo) -> bool:
         image = parse_image_name(posixpath.basename(member.name))
-        if image is None or not is_plain(member):
+        if image is None or not is_plain(member, []):
             return False
         self._known[place] = image.row * N_COLUMNS + image.column
         return True

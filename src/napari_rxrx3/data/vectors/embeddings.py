@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -146,6 +146,28 @@ class EmbeddingTable:
         rows = rows[np.argsort(place[rows], kind="stable")]
         return place[rows].astype(np.intp), rows
 
+    def why_not(self, row: int) -> str:
+        """Say which numbers of a vector are not finite, for the end of a sentence."""
+        bad = np.flatnonzero(~np.isfinite(self.vectors[row]))
+        if not len(bad) or len(bad) == self.dimension:
+            return " (no number of it is finite)" if len(bad) else " (all of it is zero)"
+        named = ", ".join(self._feature_names[i][:40] for i in bad[:_NAMED])
+        more = f" and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
+        return f" (not finite in {named}{more})"
+
+    @cached_property
+    def _feature_names(self) -> Sequence[str]:
+        """Names of the columns, or numbers from 1 where these are in one column of lists."""
+        layout = self.layout
+        with suppress(TableError):
+            if layout is None:
+                with self.files[0].table(self.storage) as table:
+                    layout = found_layout(table)
+        names = layout.features if layout is not None else ()
+        if len(names) == self.dimension:
+            return names
+        return [f"number {i}" for i in range(1, self.dimension + 1)]
+
     def why_none_of(self, wells: pa.ChunkedArray) -> str:
         """Say why no well of some has a usable vector."""
         path = self.files[0].name
@@ -204,6 +226,13 @@ class EmbeddingTable:
         if layout.dimension != self.dimension:
             what = f"vectors of {layout.dimension} numbers where {self.dimension} belong"
             raise TableError(table.name, what)
+        if self.layout is None and layout.left_out:
+            what = f"columns that are no part of the vectors: {_listed(layout.left_out)}"
+            detail = f"{file.name}: {what}"
+            rows.problems.append(Problem("metadata_columns", detail=detail))
+        rows.problems += [
+            Problem("interpreted", detail=f"{file.name}: {guess}") for guess in table.guesses
+        ]
         for well_ids, vectors in vector_blocks(table, layout):
             rows.add(well_ids, vectors)
             if len(self.files) == 1:
@@ -228,18 +257,29 @@ def own_embedding(
     table = EmbeddingTable(_stem(path), layout.dimension, [file], storage, cache, layout=layout)
     table.read(progress)
     if layout.left_out:
-        names = ", ".join(name or "one without a name" for name in layout.left_out)
-        what = f"columns that are no part of the vectors: {names}"
+        what = f"columns that are no part of the vectors: {_listed(layout.left_out)}"
         table.problems.append(Problem("metadata_columns", detail=f"{path}: {what}"))
     n_unusable = int((~table.is_usable).sum())
     where = _not_finite_in(table, layout) if n_unusable else ""
     if n_unusable == len(table.is_usable):
-        raise MetadataError(f"All vectors of {path} are zero or not finite{where}.")
+        why = next(
+            (
+                f": {p.detail.removeprefix(f'{path}: ')}"
+                for p in table.problems
+                if p.kind == "too_large"
+            ),
+            where,
+        )
+        raise MetadataError(f"All vectors of {path} are zero or not finite{why}.")
     if n_unusable:
         n_all = len(table.is_usable)
         what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}{where}"
         table.problems.append(Problem("unusable_vectors", detail=f"{path}: {what}"))
     return table
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(name or "one without a name" for name in names)
 
 
 def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:

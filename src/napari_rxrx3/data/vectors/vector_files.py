@@ -18,7 +18,7 @@ from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, Block, Table, TableError, Wanted, reason
 from napari_rxrx3.data.files.tables import open_table, opened_table
-from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
+from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns, siblings
 from napari_rxrx3.data.wells.readings import normal_ids
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
@@ -80,7 +80,13 @@ def found_layout(table: Table) -> Layout:
     features = tuple(found_features(table.columns))
     if not features:
         raise TableError(table.name, "it has no well_id column with columns of numbers")
-    return Layout(("well_id",), features, _dimension(table, features))
+    unsure = sorted(set(features) & set(table.unsure()))
+    if unsure:
+        without = set(unsure) - _with_numbers(table, unsure, lambda: None)
+        features = tuple(name for name in features if name not in without) or features
+    ids = id_columns([column.name for column in table.columns])
+    left_out = siblings(table.columns, features)
+    return Layout(ids, features, _dimension(table, features), left_out)
 
 
 def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:

@@ -205,7 +205,7 @@ def named_wells(
 
 def _holds_metadata_only(contents: Contents) -> bool:
     c = contents
-    return not (c.tars or c.folders or c.shards or c.embeddings or c.embedding_tars)
+    return not (c.tars or c.zips or c.folders or c.shards or c.embeddings or c.embedding_tars)
 
 
 def _in_plate_order(wells: pd.DataFrame, progress: Progress | None = None) -> pd.DataFrame:

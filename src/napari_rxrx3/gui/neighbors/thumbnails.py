@@ -273,9 +273,9 @@ def _note(dataset: Dataset, well_id: str, form: PictureForm | None) -> str:
         preview = dataset.images.preview_form(well.plate_id, well)
     except Exception:  # there is no picture to say anything of
         return ""
-    if preview is None or not preview.is_piece:
+    if preview is None or (preview.is_square and not preview.is_piece):
         return ""
-    return _of_piece(preview.span, "top")
+    return _of_piece(preview.span, "top" if preview.is_piece else "middle")
 
 
 def _of_piece(span: int, place: str) -> str:
