@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import re
 import time
 from bisect import bisect_right
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from math import inf
 from typing import Any, TypeVar
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.stopping import bound, finished, pause
 from napari_rxrx3.data.parallel import Threads
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "RangeFile",
     "answer_of",
     "many_at_once",
-    "without_secrets",
 ]
 
 Answer = TypeVar("Answer")
@@ -41,9 +41,6 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CUT = ("ServerDisconnectedError", "ClientPayloadError", "IncompleteReadError", "IncompleteRead")
 """Classes of several packages whose answers ended too early."""
 _REFUSED = {401, 403}
-
-_USER = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(r"(\w+://[^\s?\"'<>]+)\?[^\s\"'<>)]*")
 
 _log = logging.getLogger(__name__)
 
@@ -71,28 +68,22 @@ def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
         If there is no answer: why, in words without secrets. Packages raise errors of their own.
     """
     is_given_up = time.monotonic() - _in_vain.get(of, -inf) < _IN_VAIN_S
-    for pause in () if is_given_up else PAUSES_S:
+    for seconds in (*(() if is_given_up else PAUSES_S), None):
         try:
-            return ask()
+            answer = finished(ask)
         except Exception as error:
-            if not _may_pass(error):
-                raise _as_os_error(error) from error
-            seconds = _seconds_asked_for(error, pause)
-            _log.info("asked again in %g s: %s", seconds, _in_words(error))
-            time.sleep(seconds)
-    try:
-        answer = ask()
-    except Exception as error:
-        if _may_pass(error):
-            _in_vain[of] = time.monotonic()
-        raise _as_os_error(error) from error
-    _in_vain.pop(of, None)
-    return answer
-
-
-def without_secrets(text: str) -> str:
-    """Text whose addresses have no user, no password and no signature or whatever is asked for."""
-    return _QUERY.sub(r"\1?…", _USER.sub("…@", text))
+            failure, may_pass = _as_os_error(error), _may_pass(error)
+            seconds = seconds and _seconds_asked_for(error, seconds)
+        else:
+            _in_vain.pop(of, None)
+            return answer
+        if seconds is None or not may_pass:
+            break
+        _log.info("asked again in %g s: %s", seconds, failure)
+        pause(seconds)
+    if may_pass:
+        _in_vain[of] = time.monotonic()
+    raise failure  # without its cause, whose words may hold the address with all its secrets
 
 
 class RangeFile(io.RawIOBase):
@@ -106,7 +97,8 @@ class RangeFile(io.RawIOBase):
     """
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
-        self._read, self._size, self._at = read, size, 0
+        # arrow reads in threads of its own
+        self._read, self._size, self._at = bound(read), size, 0
 
     def readable(self) -> bool:
         return True

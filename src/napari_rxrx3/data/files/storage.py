@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
+from napari_rxrx3.core.secrets import note_address, public
+from napari_rxrx3.data.files.addresses import missing_package
 from napari_rxrx3.data.files.local import open_plain, stamp_of
 from napari_rxrx3.data.files.remote import (
     CONNECT_S,
@@ -59,8 +62,9 @@ class Entry:
 class Storage:
     """A file system, local or remote, opened for reading only."""
 
-    def __init__(self, fs: Any) -> None:
+    def __init__(self, fs: Any, opened: tuple[str, str] = ("", "")) -> None:
         self._made, self._process = fs, os.getpid()
+        self._address, self._opened = opened
         self.is_local = isinstance(fs, LocalFileSystem)
         self.name = "" if self.is_local else str(fs.protocol)
 
@@ -84,16 +88,30 @@ class Storage:
         concealer.note(text)
         if "://" not in text:
             return cls(LocalFileSystem()), _at_home(text).absolute().as_posix()
+        note_address(text)
+        if missing := missing_package(text):
+            raise RxRx3Error(missing)
         try:
-            fs, inner = fsspec.core.url_to_fs(text, **_options(text))
-        except (ValueError, ImportError) as error:  # unknown, or its package is not installed
-            raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
-        fs.invalidate_cache()  # some remember their listings for as long as the program runs
-        return cls(fs), str(inner).rstrip("/")
+            is_web = text.lower().startswith(("http://", "https://"))
+            asked = public(text) if is_web else text
+            fs, inner = fsspec.core.url_to_fs(asked, **_options(text))
+        except (ValueError, ImportError) as error:
+            failure = RxRx3Error(f"{public(text)} cannot be opened ({error}).")
+        else:
+            fs.invalidate_cache()  # some remember their listings for as long as the program runs
+            inner = str(inner)
+            if isinstance(fs, LocalFileSystem):
+                return cls(fs), inner
+            inner = str(fs.unstrip_protocol(inner)).rstrip("/")
+            return cls(fs, (text, inner)), inner
+        raise failure
 
     def address(self, path: str) -> str:
-        """The path or URL that `of` would make this storage and this path from."""
-        return path if self.is_local else str(self._fs.unstrip_protocol(path))
+        """The path or URL that `of` would make this storage and this path from.
+
+        It may hold a password or a signature, which no path has.
+        """
+        return self._address if path == self._opened and self._address else path
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder.
@@ -136,10 +154,11 @@ class Storage:
                 ]
         else:
             listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
+            named = [(self._fs.unstrip_protocol(i["name"]).rstrip("/"), i) for i in listed]
             entries = [
-                Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
-                for item in listed
-                if item["name"].rstrip("/") != path.rstrip("/")
+                Entry(name, item["type"] == "directory", _listed_stamp(item))
+                for name, item in named
+                if name != path.rstrip("/")
             ]
         return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.path)
 
@@ -257,13 +276,20 @@ def _line(*facts: object) -> bytes:
 
 
 def _options(text: str) -> dict[str, Any]:
-    """What a file system is to be told so that a silent server is not waited for."""
-    if not text.startswith(("http://", "https://")):
+    """What a file system is to be told: who we are, and not to wait for a silent server."""
+    if not text.lower().startswith(("http://", "https://")):
         return {}
-    from aiohttp import ClientTimeout
+    from aiohttp import BasicAuth, ClientTimeout
 
     timeout = ClientTimeout(None, sock_connect=CONNECT_S, sock_read=READ_S)
-    return {"client_kwargs": {"timeout": timeout}}
+    options: dict[str, Any] = {"client_kwargs": {"timeout": timeout}}
+    parts = urlsplit(text)
+    if parts.username is not None:
+        login = unquote(parts.username), unquote(parts.password or "")
+        options["auth"] = BasicAuth(*login)  # with each request: no other server gets it
+    if parts.query:
+        options["params"] = parts.query
+    return options
 
 
 def _at_home(text: str) -> Path:
