@@ -33,6 +33,7 @@ KINDS = {
     "wells": "tables of wells",
     "tar-index": "indexes of tars",
     "shard-index": "indexes of shards",
+    "fetched": "files that are being fetched from servers",
     "vectors": "vectors of embeddings",
     "vector-rows": "wells of the vectors",
     "map": "entries of maps",

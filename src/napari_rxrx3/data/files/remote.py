@@ -186,6 +186,9 @@ def _seconds_asked_for(error: Exception, pause: float) -> float:
 def _as_os_error(error: Exception) -> Exception:
     if isinstance(error, RxRx3Error):
         return error
+    cause = error.__cause__ or error.__context__
+    if type(cause).__name__ in _OF_THE_HUB:  # its file system says that there is nothing
+        return OSError(_OF_THE_HUB[type(cause).__name__])
     text = _in_words(error)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(text)

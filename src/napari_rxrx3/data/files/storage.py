@@ -226,6 +226,10 @@ class Storage:
         info = answer_of(lambda: self._fs.info(path), path)
         return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
 
+    def tells_changes(self, path: str) -> bool:
+        """Whether the fingerprint of a file is another one whenever the file is; raises OSError."""
+        return self.is_local or not self.fingerprint(path).endswith("|")
+
     def changed_at(self, path: str) -> float:
         """When a local file or folder was changed; 0 where nobody tells."""
         with suppress(OSError):
