@@ -156,7 +156,7 @@ def _add_windows(commands: Commands) -> None:
     _add_window_options(demo)
     demo.set_defaults(run=_demo)
     open_ = commands.add_parser("open", help="open napari on a data set or a saved session")
-    path_help = "folder, metadata file, tar, shard or URL; or the JSON of a session or figure"
+    path_help = "folder, metadata file, tar, shard or address; or the JSON of a session or figure"
     open_.add_argument("path", metavar="PATH", help=path_help)
     _add_window_options(open_)
     open_.set_defaults(run=_open)
@@ -519,8 +519,11 @@ def _diagnostics(arguments: argparse.Namespace) -> int:
 
 
 def _opened(path: str, progress: Progress, with_vectors: bool = True) -> Dataset:
+    from napari_rxrx3.data.files.addresses import HUB_PAGE, is_of_the_hub
     from napari_rxrx3.dataset import open_dataset
 
+    if is_of_the_hub(path):
+        _note(f"RxRx3-core is under a license agreement of its own: {HUB_PAGE}")
     dataset = open_dataset(path, progress=progress)
     if with_vectors:
         dataset.read_vectors(progress)
