@@ -473,6 +473,8 @@ class _Troubled(_Ranges):
         trouble = self.trouble(unquote(self.path))
         if trouble.isdigit():
             self.send_error(int(trouble))
+        elif trouble == "echo":  # all that it was told, in its own words
+            self.send_error(403, f"no {self.path} {self.headers.get('Authorization')}", self.path)
         elif trouble == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "100000")

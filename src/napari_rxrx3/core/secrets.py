@@ -10,7 +10,7 @@ import base64
 import os
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from napari_rxrx3.core.forking import Lock
 
@@ -18,6 +18,14 @@ __all__ = ["has_secrets", "note_address", "public", "without_secrets"]
 
 _USER = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
 _QUERY = re.compile(r"(\w+://[^\s?\"'<>]+)\?[^\s\"'<>)]*")
+_SAID = (
+    re.compile(
+        r"((?:signature|credential|security-token|access_token|[?&]sig|[?&]token)=)[^&\s\"'<>)]+",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b((?:Basic|Bearer)\s+)[\w+/=.~-]{8,}", re.IGNORECASE),
+)
+"""A server that says what it was asked may write it in another way than the address does."""
 _LEAST, _LEAST_OF_VALUES = 6, 12
 """Letters; shorter ones stand in any text."""
 _NO_USER = ("abfs://", "abfss://", "wasb://", "wasbs://")
@@ -64,6 +72,8 @@ def without_secrets(text: str) -> str:
     """Text with an ellipsis in the place of whatever of it is secret."""
     if "://" in text:
         text = _QUERY.sub(r"\1?…", _USER.sub("…@", text))
+    for form in _SAID:
+        text = form.sub(r"\1…", text)
     with _lock:
         known = list(_known)
     values = (os.environ.get(name, "") for name in _ENVIRONMENT)
@@ -97,7 +107,8 @@ def _secrets_of(address: str) -> Iterator[str]:
             if (
                 len(value) >= _LEAST_OF_VALUES
             ):  # 3600 or us-east-1 say nothing, and stand elsewhere, too
-                yield from (value, unquote_plus(value), unquote(value))
+                plain = unquote(value)
+                yield from (value, plain, unquote_plus(value), quote(plain), quote(plain, safe=""))
 
 
 def _query_of(address: str) -> str:

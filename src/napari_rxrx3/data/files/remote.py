@@ -203,8 +203,8 @@ def _in_words(error: Exception) -> str:
         return f"the server is silent: no answer within {READ_S} s"
     if status is not None:
         said = f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
-        hint = "the address may have expired, or ask for a login"
-        return f"{said}: {hint}" if status in _REFUSED else without_secrets(said)
+        hint = ": the address may have expired, or ask for a login" if status in _REFUSED else ""
+        return without_secrets(said) + hint
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if "Connect" in name:
         return f"the server cannot be connected to ({_in_a_line(text)})"

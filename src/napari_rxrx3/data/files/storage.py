@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -283,16 +284,17 @@ def _options(text: str) -> dict[str, Any]:
     """What a file system is to be told: who we are, and not to wait for a silent server."""
     if not text.lower().startswith(("http://", "https://")):
         return {}
-    from aiohttp import BasicAuth, ClientTimeout
+    from aiohttp import ClientTimeout
 
     timeout = ClientTimeout(None, sock_connect=CONNECT_S, sock_read=READ_S)
     options: dict[str, Any] = {"client_kwargs": {"timeout": timeout}}
     parts = urlsplit(text)
     if parts.username is not None:
-        login = unquote(parts.username), unquote(parts.password or "")
-        options["auth"] = BasicAuth(*login)  # with each request: no other server gets it
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        # with each request, so that no other server gets it
+        options["headers"] = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
     if parts.query:
-        options["params"] = parts.query
+        options["params"] = parse_qsl(parts.query, keep_blank_values=True)
     return options
 
 
