@@ -147,6 +147,12 @@ def hub(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:  # 
         yield hub
 
 
+def shows(window: Window, well: str) -> bool:
+    """Whether a picture of a well is on the canvas; its planes are not stored exactly."""
+    picture = window.explorer.workspace.picture
+    return picture is not None and picture.mosaic.tiles[0].well_id == well
+
+
 def said_of_work(window: Window) -> str:
     return window.explorer.status.work.text()
 
@@ -170,7 +176,8 @@ def test_plates_and_pictures_are_there_before_the_vectors(window: Window, hub: H
     window.click(window.explorer.welcome.hub.button)
     window.qtbot.waitUntil(lambda: window.session.dataset is not None, timeout=30_000)
     window.click_well("D05", settled=False)
-    window.qtbot.waitUntil(lambda: window.shows(WELL), timeout=30_000)
+    window.qtbot.waitUntil(lambda: shows(window, WELL), timeout=30_000)
+    assert window.explorer.workspace.picture.failures == {}
     window.qtbot.waitUntil(lambda: "fetching OpenPhenom" in said_of_work(window), timeout=30_000)
     assert len(window.session.dataset.known_wells) == N_WELLS
     assert not window.session.dataset.vectors_are_read

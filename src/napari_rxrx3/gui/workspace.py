@@ -492,7 +492,11 @@ class Workspace(QObject):
     def _on_stopped(self, task: str) -> None:
         if task == "difference":  # nobody would start it again
             self.session.set_difference(False)
-        self.session.say(_STOPPED.get(task, "Stopped."))
+        said = _STOPPED.get(task)
+        if (
+            said or self.session.message not in _STOPPED.values()
+        ):  # what waits for vectors stops too
+            self.session.say(said or "Stopped.")
 
     def _on_limits(self, limits: Limits) -> None:
         if self.layers.is_apart:
