@@ -241,3 +241,58 @@ def test_one_ctrl_c_ends_the_command_line(
         process.kill()
     assert process.returncode == 130
     assert said == ""
+
+
+WINDOW = """
+import sys
+import napari
+from qtpy.QtCore import QTimer
+from napari_rxrx3.gui.docking import dock_explorer
+
+viewer = napari.Viewer()
+explorer = dock_explorer(viewer)
+explorer.open_path(sys.argv[1])
+
+def close():
+    print("tasks", *explorer.workspace.tasks.running, flush=True)
+    viewer.close()
+
+asked = QTimer()
+asked.timeout.connect(lambda: sys.stdin.readline() and close())
+asked.setSingleShot(True)
+asked.start(500)
+napari.run()
+print("closed", flush=True)
+"""
+
+
+@pytest.mark.qt
+@pytest.mark.parametrize("way", ["silent", soak("trickle")])
+@pytest.mark.parametrize(
+    "step", ["screen/metadata.csv", soak("vectors.parquet"), soak("Plate1.tar")]
+)
+def test_a_closed_window_leaves_no_process(
+    late: Callable[..., tuple[Late, str]], tmp_path: Path, way: str, step: str
+) -> None:
+    store, url = late(step, way)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WINDOW, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )
+    try:
+        assert store.is_waiting.wait(120)
+        process.stdin.write("close\n")
+        process.stdin.flush()
+        said = [line.strip() for line in iter(process.stdout.readline, "closed\n")]
+        assert "tasks open" in said
+        begin = time.monotonic()
+        process.wait(20)
+        assert time.monotonic() - begin < GONE_S
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
