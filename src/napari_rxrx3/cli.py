@@ -9,11 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_rxrx3 import __version__
-from napari_rxrx3.core.errors import RxRx3Error, UnknownWell
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error, UnknownWell
+from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.stopping import check, interruptible
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import LEVELS
 
@@ -39,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             arguments = _parser().parse_args(argv)
-            return int(arguments.run(arguments))
+            if arguments.run in (_open, _demo):  # windows are the main thread's
+                return int(arguments.run(arguments))
+            return int(interruptible(partial(arguments.run, arguments)))
         finally:
             _flush()  # also after --help, which ends the program
     except RxRx3Error as error:
@@ -104,7 +109,7 @@ def _note(sentence: str) -> None:
     """Say something beside the answer, which is worth more: no failure ends the program."""
     try:
         if sys.stderr is not None:
-            print(f"napari-rxrx3: {sentence}", file=sys.stderr, flush=True)
+            print(f"napari-rxrx3: {without_secrets(sentence)}", file=sys.stderr, flush=True)
     except OSError:
         _give_up(sys.stderr)
 
@@ -151,7 +156,7 @@ def _add_windows(commands: Commands) -> None:
     _add_window_options(demo)
     demo.set_defaults(run=_demo)
     open_ = commands.add_parser("open", help="open napari on a data set or a saved session")
-    path_help = "folder, metadata file, tar, shard or URL; or the JSON of a session or figure"
+    path_help = "folder, metadata file, tar, shard or address; or the JSON of a session or figure"
     open_.add_argument("path", metavar="PATH", help=path_help)
     _add_window_options(open_)
     open_.set_defaults(run=_open)
@@ -296,7 +301,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     _require_display()
     with _progress_bar() as progress:
-        folder = write_demo(demo_folder(arguments.folder), progress=progress)
+        folder = interruptible(lambda: write_demo(demo_folder(arguments.folder), progress=progress))
     return _show(str(folder), arguments)
 
 
@@ -333,8 +338,8 @@ def _record_and_dataset(path: str) -> tuple[ViewRecord | None, Dataset]:
 
     with _progress_bar() as progress:
         if is_record_file(path):
-            return open_record(path, progress=progress)
-        return None, _opened(path, progress, with_vectors=False)
+            return interruptible(lambda: open_record(path, progress=progress))
+        return None, interruptible(lambda: _opened(path, progress, with_vectors=False))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -486,7 +491,7 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
             _note(warning)
         try:
             prepared = prepare(dataset, plates, progress)
-        except KeyboardInterrupt:
+        except (Cancelled, KeyboardInterrupt):
             _note("stopped; the thumbnails made so far are kept.")
             raise
     if prepared.failures:
@@ -524,8 +529,11 @@ def _diagnostics(arguments: argparse.Namespace) -> int:
 
 
 def _opened(path: str, progress: Progress, with_vectors: bool = True) -> Dataset:
+    from napari_rxrx3.data.files.addresses import HUB_PAGE, is_of_the_hub
     from napari_rxrx3.dataset import open_dataset
 
+    if is_of_the_hub(path):
+        _note(f"RxRx3-core is under a license agreement of its own: {HUB_PAGE}")
     dataset = open_dataset(path, progress=progress)
     if with_vectors:
         dataset.read_vectors(progress)
@@ -563,8 +571,9 @@ def _progress_bar() -> Iterator[Progress]:
     with tqdm(disable=None if sys.stderr is not None else True, leave=False) as bar:
 
         def progress(done: int, total: int, text: str) -> None:
+            check()
             bar.total = total or None
             bar.n = done
-            bar.set_description_str(text[-60:], refresh=True)
+            bar.set_description_str(without_secrets(text)[-60:], refresh=True)
 
         yield progress

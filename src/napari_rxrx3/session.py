@@ -18,6 +18,7 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.strips.neighbors import beside_control, beside_query, beside_well
@@ -469,6 +470,7 @@ class Session:
 
     def say(self, message: str) -> None:
         """Show one line to the user, until the next one, the next well or the next question."""
+        message = without_secrets(message)
         self.message, self._has_said = message, self._n_changing > 0
         self.message_changed.emit(message)
 

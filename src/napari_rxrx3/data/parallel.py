@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from napari_rxrx3.core.forking import renewed_in_children
+from napari_rxrx3.core.stopping import Stop, bound, current_stop, result_of
 
 __all__ = ["Background", "Threads", "background", "in_threads"]
 
@@ -32,10 +33,12 @@ def in_threads(
     n : int
         How many at once, if not as many as there are cores.
     """
+    stop = Stop(current_stop())
     with ThreadPoolExecutor(n or max(4, os.cpu_count() or 1)) as pool:
         try:
-            yield from pool.map(function, jobs)
+            yield from pool.map(bound(function, stop), jobs)
         finally:
+            stop.set()  # who waits for a server need not any more
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -51,8 +54,14 @@ class Threads:
 
     def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
         """The results in the order of the jobs, when all are done; raises the first error."""
-        futures = [self._pool.submit(function, job) for job in jobs]
-        return [future.result() for future in futures]
+        stop = Stop(current_stop())
+        futures = [self._pool.submit(bound(function, stop), job) for job in jobs]
+        try:
+            return [result_of(future) for future in futures]
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
 
 
 class Background:

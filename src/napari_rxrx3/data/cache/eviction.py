@@ -36,6 +36,7 @@ KINDS = {
     "shard-footer": "ends of shards, which tell where their images lie",
     "parts": "images of servers as they came",
     "answers": "what servers said of their files",
+    "fetched": "files that are being fetched from servers",
     "vectors": "vectors of embeddings",
     "vector-rows": "wells of the vectors",
     "map": "entries of maps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -12,13 +13,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
+from napari_rxrx3.core.secrets import note_address, public
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.files.addresses import missing_package
 from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.local import open_plain, stamp_of
 from napari_rxrx3.data.files.ranges import HubAddresses, Part, part_of, without_signature
@@ -68,8 +72,9 @@ class Entry:
 class Storage:
     """A file system, local or remote, opened for reading only."""
 
-    def __init__(self, fs: Any) -> None:
+    def __init__(self, fs: Any, opened: tuple[str, str] = ("", "")) -> None:
         self._made, self._process = fs, os.getpid()
+        self._address, self._opened = opened
         self.is_local = isinstance(fs, LocalFileSystem)
         self.name = "" if self.is_local else str(fs.protocol)
         self._is_web = bool({"http", "https"}.intersection(self._protocols))
@@ -106,16 +111,30 @@ class Storage:
         concealer.note(text)
         if "://" not in text:
             return cls(LocalFileSystem()), _at_home(text).absolute().as_posix()
+        note_address(text)
+        if missing := missing_package(text):
+            raise RxRx3Error(missing)
         try:
-            fs, inner = fsspec.core.url_to_fs(text, **_options(text))
-        except (ValueError, ImportError) as error:  # unknown, or its package is not installed
-            raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
-        fs.invalidate_cache()  # some remember their listings for as long as the program runs
-        return cls(fs), str(inner).rstrip("/")
+            is_web = text.lower().startswith(("http://", "https://"))
+            asked = public(text) if is_web else text
+            fs, inner = fsspec.core.url_to_fs(asked, **_options(text))
+        except (ValueError, ImportError) as error:
+            failure = RxRx3Error(f"{public(text)} cannot be opened ({error}).")
+        else:
+            fs.invalidate_cache()  # some remember their listings for as long as the program runs
+            inner = str(inner)
+            if isinstance(fs, LocalFileSystem):
+                return cls(fs), inner
+            inner = str(fs.unstrip_protocol(inner)).rstrip("/")
+            return cls(fs, (text, inner)), inner
+        raise failure
 
     def address(self, path: str) -> str:
-        """The path or URL that `of` would make this storage and this path from."""
-        return path if self.is_local else str(self._fs.unstrip_protocol(path))
+        """The path or URL that `of` would make this storage and this path from.
+
+        It may hold a password or a signature, which no path has.
+        """
+        return self._address if path == self._opened and self._address else path
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder.
@@ -178,7 +197,12 @@ class Storage:
 
         def ask() -> list[list[Any]]:
             return [
-                [str(item["name"]), item["type"] == "directory", item.get("size"), _stamp(item)]
+                [
+                    str(self._fs.unstrip_protocol(item["name"])),
+                    item["type"] == "directory",
+                    item.get("size"),
+                    _stamp(item),
+                ]
                 for item in self._fs.ls(path, detail=True)
             ]
 
@@ -354,6 +378,10 @@ class Storage:
         size, stamp = self._info(path)
         return f"{self._fs.protocol}|{path}|{size}|{stamp}"
 
+    def tells_changes(self, path: str) -> bool:
+        """Whether the fingerprint of a file is another one whenever the file is; raises OSError."""
+        return self.is_local or not self.fingerprint(path).endswith("|")
+
     def changed_at(self, path: str) -> float:
         """When a local file or folder was changed; 0 where nobody tells."""
         with suppress(OSError):
@@ -403,13 +431,21 @@ def _line(*facts: object) -> bytes:
 
 
 def _options(text: str) -> dict[str, Any]:
-    """What a file system is to be told so that a silent server is not waited for."""
-    if not text.startswith(("http://", "https://")):
+    """What a file system is to be told: who we are, and not to wait for a silent server."""
+    if not text.lower().startswith(("http://", "https://")):
         return {}
     from aiohttp import ClientTimeout
 
     timeout = ClientTimeout(None, sock_connect=CONNECT_S, sock_read=READ_S)
-    return {"client_kwargs": {"timeout": timeout}}
+    options: dict[str, Any] = {"client_kwargs": {"timeout": timeout}}
+    parts = urlsplit(text)
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        # with each request, so that no other server gets it
+        options["headers"] = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+    if parts.query:
+        options["params"] = parse_qsl(parts.query, keep_blank_values=True)
+    return options
 
 
 def _at_home(text: str) -> Path:

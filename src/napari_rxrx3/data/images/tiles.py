@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import cropped
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.parallel import in_threads
@@ -109,6 +109,8 @@ def read_planes(
     def try_to_read(asked: Asked) -> Plane | RxRx3Error:
         try:
             return read(*asked)
+        except Cancelled:
+            raise
         except RxRx3Error as error:
             return error
 

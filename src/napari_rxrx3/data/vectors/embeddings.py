@@ -21,6 +21,7 @@ from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.files.fetching import FETCHED_FROM, Fetch
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import Table, TableError, reason
 from napari_rxrx3.data.files.tables import RULE
@@ -117,7 +118,7 @@ class EmbeddingTable:
         with self._lock:  # one reads, the others wait for it
             if self._kept is None:
                 store = self._store()
-                self._keep(store.open() or store.build(partial(self._read_all, progress)))
+                self._keep(store.open() or self._build(store, progress))
 
     def open_kept(self) -> bool:
         """Take the vectors from the cache; False if they would have to be read."""
@@ -204,12 +205,47 @@ class EmbeddingTable:
         made_of = [str(RULE), str(self.layout or self.name), str(self.dimension)]
         return "|".join([*made_of, *prints])
 
-    def _read_all(self, progress: Progress | None, rows: VectorRows) -> None:
+    def _build(self, store: VectorStore, progress: Progress | None) -> StoredVectors:
+        """Read the files; large ones of a server are fetched before, which goes on if stopped."""
+        fetches: dict[str, Fetch] = {}
+        try:
+            stored = store.build(partial(self._read_all, progress, fetches))
+        except MetadataError:
+            for fetch in fetches.values():
+                if fetch.is_whole:  # then it is damaged
+                    fetch.remove()
+            raise
+        for fetch in fetches.values():
+            fetch.remove()
+        return stored
+
+    def _fetched(
+        self, file: EmbeddingFile, fetches: dict[str, Fetch], progress: Progress | None
+    ) -> Path | None:
+        """A copy of a large file of a server; None if it is to be read where it is."""
+        storage = self.storage
+        try:
+            if storage.is_local or file.member or storage.size(file.path) < FETCHED_FROM:
+                return None
+            if file.path not in fetches:
+                fetches[file.path] = Fetch(storage, file.path, self.cache)
+            return fetches[file.path].run(progress)
+        except OSError as error:
+            if error.errno is None:  # of the server, not of the disk
+                raise TableError(file.name, reason(error)) from error
+        if file.path in fetches:
+            fetches.pop(file.path).remove()
+        return None
+
+    def _read_all(
+        self, progress: Progress | None, fetches: dict[str, Fetch], rows: VectorRows
+    ) -> None:
         for i, file in enumerate(self.files):
             _say(progress, i, len(self.files), file)
             rows.begin(file.name)
             try:
-                with file.table(self.storage) as table:
+                copy = self._fetched(file, fetches, progress)
+                with file.table(self.storage, copy) as table:
                     self._read_one(file, table, rows, progress)
                     notes = table.notes
             except TableError as error:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,12 @@ class EmbeddingFile:
         return f"{self.path}, member {self.member}" if self.member else self.path
 
     @contextmanager
-    def table(self, storage: Storage) -> Iterator[Table]:
-        """Open it to be read in blocks; raises TableError."""
+    def table(self, storage: Storage, copy: Path | None = None) -> Iterator[Table]:
+        """Open it, or a copy of it on the disk, to be read in blocks; raises TableError."""
+        if copy is not None:
+            with copy.open("rb") as raw, opened_table(raw, self.name, _names_wells) as table:
+                yield table
+            return
         if not self.member:
             with open_table(storage, self.path, _names_wells) as table:
                 yield table
