@@ -133,7 +133,8 @@ class ExplorerWidget(DockWidget):
         header.addWidget(self.help_button)
         self.tabs = _Tabs()
         self.tabs.tabBar().setExpanding(True)
-        add_tabs(self.tabs, (self.hits, self.numbers), TABS)
+        # what is said there may need more room than there is: the plate above stays in place
+        add_tabs(self.tabs, (self.hits, Column(self.numbers)), TABS)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -274,7 +275,7 @@ class ExplorerWidget(DockWidget):
 
 
 class _Tabs(QTabWidget):
-    """As high as what needs most of it, whichever is in front: the plate above stays in place."""
+    """As high at least, whatever is in it: the plate above stays in place."""
 
     def minimumSizeHint(self) -> QSize:
         return super().minimumSizeHint().expandedTo(QSize(0, _LEAST_TABS))

@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
@@ -37,7 +36,7 @@ from napari_rxrx3.gui.neighbors.map_question import MapQuestion
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.results import ask_for_csv, save_text
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import ShrinkingBox, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CandidatesPanel"]
 
-_LEAST_WIDTHS = 110, 96
+_LEAST_WIDTHS = 80, 72
 """That the boxes of lists and of kinds keep."""
 
 
@@ -88,17 +87,17 @@ class CandidatesPanel(QWidget):
         self._say(question.sentence)
 
     def _make_controls(self) -> None:
-        self.order = QComboBox()
+        self.order = ShrinkingBox()
         self.order.setToolTip("What is listed, the first one first")
         self.order.setAccessibleName("What is listed")
-        let_shrink(self.order)
         self.order.setMinimumContentsLength(len("most consistent"))
         for name, (words, tip) in LISTS.items():
             if name == next(iter(WELLS)):
                 self.order.insertSeparator(self.order.count())
             self.order.addItem(words, name)
             self.order.setItemData(self.order.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.kind = QComboBox(toolTip="Which perturbations are listed: all, genes or compounds")
+        self.kind = ShrinkingBox()
+        self.kind.setToolTip("Which perturbations are listed: all, genes or compounds")
         self.kind.addItems(KINDS_IN_WORDS.values())
         self.note = Line()
         self.leave_out = QPushButton("Leave them out")
@@ -114,7 +113,6 @@ class CandidatesPanel(QWidget):
         self.save = tool_button("download", "Save the list as CSV")
 
     def _lay_out(self) -> None:
-        let_shrink(self.kind)
         for box, least in zip((self.order, self.kind), _LEAST_WIDTHS, strict=True):
             box.setMinimumWidth(least)
         row = QHBoxLayout()
