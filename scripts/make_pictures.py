@@ -24,8 +24,7 @@ from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
 from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
-from napari_rxrx3.gui.explorer import TABS
-from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.explorer import TABS, ExplorerWidget
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window

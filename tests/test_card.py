@@ -53,8 +53,8 @@ def card(qtbot: QtBot) -> Iterator[PerturbationCard]:
     widget = PerturbationCard()
     qtbot.addWidget(widget)
     widget.resize(378, 80)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
     yield widget
     widget.structure.drawing.close(wait=True)
 

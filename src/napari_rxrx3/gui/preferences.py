@@ -41,11 +41,12 @@ def remember_candidates(size: int, whole: bool) -> None:
 
 
 def remember_layer_panels(shown: bool) -> None:
-    """Keep whether napari's panels of layers are wanted beside the explorer."""
-    display.layer_panels = "shown" if shown else "folded"
-    chosen = _chosen()
-    if chosen is not None:
-        chosen.display.layer_panels = display.layer_panels
+    """Keep whether napari's panels of layers are wanted; other windows stay as they are."""
+    with display.layer_panels_changed.blocked():
+        display.layer_panels = "shown" if shown else "folded"
+        chosen = _chosen()
+        if chosen is not None:
+            chosen.display.layer_panels = display.layer_panels
 
 
 def _chosen() -> Any:

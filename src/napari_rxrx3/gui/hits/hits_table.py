@@ -23,9 +23,15 @@ _TITLES = ("", "name", "well", "strength", "consistency", "guide agreement", "no
 _SHORT_TITLES = ("", "name", "well", "strength", "consist.", "guides", "note", "when")
 _SHARES = {_NAME: 10, _WELL: 5, _NOTE: 5}
 """How what is left is shared out."""
-_LEAST_SHARED = 22
+_LEAST_SHARED = 25
 """Letters that these three have room for, before other columns give way."""
-_GIVING_WAY = ((_TITLES, 0), (_TITLES, 1), (_SHORT_TITLES, 1), (_SHORT_TITLES, 2))
+_GIVING_WAY = (
+    (_TITLES, 0),
+    (_TITLES, 1),
+    (_SHORT_TITLES, 1),
+    (_SHORT_TITLES, 2),
+    (_SHORT_TITLES, 3),
+)
 """Titles, and how many of `_LEAST` are left out, in the order in which it is tried."""
 _LEAST = (_TIME, _CONSISTENCY, _AGREEMENT)
 _TAG_WIDTH, _AROUND_TITLE = 24, 15
@@ -218,7 +224,7 @@ class HitsTable(QTableView):
 
     def _widths(self, titles: Sequence[str], left_out: Sequence[int]) -> dict[int, int]:
         """Of the columns that hold no names, without some of them."""
-        metrics = QFontMetrics(self.horizontalHeader().font())
+        metrics = QFontMetrics(self.font())
         columns = {_STRENGTH, _CONSISTENCY, _AGREEMENT, _TIME}.difference(left_out)
         return {_TAG: _TAG_WIDTH} | {
             column: metrics.horizontalAdvance(titles[column]) + _AROUND_TITLE for column in columns

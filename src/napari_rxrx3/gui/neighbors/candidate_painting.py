@@ -155,7 +155,7 @@ def fitting(metrics: QFontMetrics, text: str, width: int) -> str:
         parts[0] = parts[0].rsplit(" ", 1)[-1]
     while len(parts) > 1 and metrics.horizontalAdvance("  ".join(parts)) > width:
         parts.pop()
-    return metrics.elidedText("  ".join(parts), _END, width)
+    return "  ".join(parts) if len(parts) > 1 else metrics.elidedText(parts[0], _END, width)
 
 
 def paint_picture(painter: QPainter, box: QRect, picture: QImage) -> None:
