@@ -235,12 +235,15 @@ class ExplorerWidget(DockWidget):
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
-    def _review(self, wells: tuple[str, ...] | None) -> None:
+    def _review(self, wells: tuple[str, ...] | None, title: str) -> None:
+        if wells is not None and not title:
+            self.hits.queue_menu.add(wells)
+            return
         if wells is None:
             self.hits.queue_menu.use_chosen()
-            self._show_hits()
         else:
-            self.hits.queue_menu.add(wells)
+            self.hits.queue_menu.use_wells(wells, title)
+        self._show_hits()
 
     def _on_tab_clicked(self, tab: int) -> None:
         if self.tabs.widget(tab) is self.hits:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name
+from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name, key_in_words
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows
 from napari_rxrx3.gui.neighbors.candidate_lists import (
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CandidatesPanel"]
 
-_LEAST_WIDTHS = 80, 72
+_LEAST_WIDTHS = 70, 60
 """That the boxes of lists and of kinds keep."""
 
 
@@ -109,6 +109,9 @@ class CandidatesPanel(QWidget):
             button.setCheckable(True)
             self._views.addButton(button)
         self.as_pictures.setChecked(True)
+        self.queue = tool_button(
+            "playlist_check", "Go through these one by one, to tag them: a new queue in the tab Hits"
+        )
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
 
@@ -122,7 +125,7 @@ class CandidatesPanel(QWidget):
         row.addWidget(self.note, 1)
         for widget in (
             *(self.leave_out, self.strip.controls, self.as_pictures, self.as_list),
-            *(self.copy, self.save),
+            *(self.queue, self.copy, self.save),
         ):
             row.addWidget(widget)
         self.strip.controls.show()
@@ -154,6 +157,7 @@ class CandidatesPanel(QWidget):
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
         self.as_pictures.clicked.connect(lambda: self._turn_to(self.strip))
         self.as_list.clicked.connect(lambda: self._turn_to(self.table))
+        self.queue.clicked.connect(self._go_through)
         self.copy.clicked.connect(self._copy)
         self.save.clicked.connect(self._save)
         self.table.chosen.connect(self._show)
@@ -194,6 +198,16 @@ class CandidatesPanel(QWidget):
             wells = [each.well for each in shown if each.well is not None]
             well = [self._session.well] if self._session.well is not None else []
             self._session.want_strip("wells", wells=[*well, *wells])
+
+    def _go_through(self) -> None:
+        """Make a queue of the candidates, as they are listed."""
+        wells = [each.well for each in self.strip.model.candidates if each.well is not None]
+        if not wells:
+            self._session.say("Nothing with an image is listed.")
+            return
+        about = key_in_words(self._session.query.key) if not self._list else ""
+        words, _ = LISTS[self._list or self._session.query.order]
+        self._session.want_review(wells, f"{words}, {about}" if about else words)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.thumbnails.request(None, [])
