@@ -66,14 +66,18 @@ class Hand:
 def window(
     open_window: Callable[..., Window], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Window:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)  # where figures go at first
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     window = open_window(written_demo()[0])
+    activate(window)
+    return window
+
+
+def activate(window: Window) -> None:
+    """As whatever manages windows does, also when a dialog is closed."""
     main = window.viewer.window._qt_window
     main.activateWindow()
     window.qtbot.waitUntil(main.isActiveWindow)
-    return window
 
 
 def find(window: Window, hand: Hand) -> list[Any]:
@@ -107,6 +111,7 @@ def assert_saved(window: Window, folder: Path) -> None:
     (figure,) = folder.glob("*.png")
     assert figure.stat().st_size > 50_000
     assert figure.name in window.session.message
+    activate(window)
 
 
 def test_by_mouse(window: Window, tmp_path: Path) -> None:
