@@ -358,6 +358,19 @@ def test_where_no_image_is_the_strip_says_so(shown: Shown, core: Any) -> None:
     assert max(max(color) for color in colors) <= 110  # and no brighter than data
 
 
+def test_without_candidates_the_reason_is_in_their_place(shown: Shown, core: Any) -> None:
+    view = shown.strip.view
+    shown.open(core, [])
+    before = pixels(view.grab().toImage())
+    view.set_note("Search for something first.")
+    said = pixels(view.grab().toImage())
+    assert not np.array_equal(said, before)
+    shown.open(core, candidates_of(core, 3))
+    with_them = pixels(view.grab().toImage())
+    view.set_note("")
+    assert np.array_equal(pixels(view.grab().toImage()), with_them)
+
+
 def test_a_missing_stain_is_said_and_the_others_are_shown(
     shown: Shown, root: Path, cache: Path
 ) -> None:

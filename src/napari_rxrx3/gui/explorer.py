@@ -146,7 +146,7 @@ class ExplorerWidget(DockWidget):
         self.pages.addWidget(Column(self.welcome))
         self.pages.addWidget(Column(browser))
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setContentsMargins(6, 2, 6, 2)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.status)
         tab_in_reading_order(self)

@@ -110,7 +110,8 @@ class CandidatesPanel(QWidget):
             self._views.addButton(button)
         self.as_pictures.setChecked(True)
         self.queue = tool_button(
-            "playlist_check", "Go through these one by one, to tag them: a new queue in the tab Hits"
+            "playlist_check",
+            "Go through these one by one, to tag them: a new queue in the tab Hits",
         )
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
@@ -288,6 +289,7 @@ class CandidatesPanel(QWidget):
 
     def _say(self, sentence: str) -> None:
         self.note.setText(sentence)
+        self.strip.view.set_note(sentence)
         self.note.setToolTip(wrapped_tooltip(sentence))
 
     # -- how it looks -----------------------------------------------------------------------------
