@@ -24,7 +24,7 @@ from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
 from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
-from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.explorer import TABS, ExplorerWidget
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window
@@ -165,7 +165,7 @@ def save_side_by_side(demo: Path, folder: Path) -> None:
 def show_strip(explorer: ExplorerWidget, well: str, kind: str) -> None:
     """Show wells beside a well, and the tab that tells about them."""
     session = explorer.session
-    explorer.tabs.setCurrentWidget(explorer.numbers)
+    explorer.tabs.setCurrentIndex(list(TABS).index("Numbers"))
     session.select_well(well)
     wait_until(lambda: explorer.is_settled)
     session.want_strip(kind)

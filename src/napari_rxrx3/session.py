@@ -124,7 +124,7 @@ class Session:
     highlight_changed = Signal(object)
     tiles_changed = Signal(object)
     strip_wanted = Signal(str, object)
-    review_wanted = Signal(object)
+    review_wanted = Signal(object, str)
     crop_changed = Signal(int)
     difference_changed = Signal(bool)
     view_changed = Signal(str)
@@ -449,9 +449,12 @@ class Session:
         with self.changing():
             self.card = card
 
-    def want_review(self, wells: Iterable[str] | None = None) -> None:
-        """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries."""
-        self.review_wanted.emit(None if wells is None else tuple(wells))
+    def want_review(self, wells: Iterable[str] | None = None, title: str = "") -> None:
+        """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries.
+
+        With a title they are a queue of their own, which is begun.
+        """
+        self.review_wanted.emit(None if wells is None else tuple(wells), title)
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""

@@ -140,7 +140,8 @@ class ExplorerWidget(DockWidget):
         header.addWidget(self.help_button)
         self.tabs = _Tabs()
         self.tabs.tabBar().setExpanding(True)
-        add_tabs(self.tabs, (self.hits, self.numbers), TABS)
+        # what is said there may need more room than there is: the plate above stays in place
+        add_tabs(self.tabs, (self.hits, Column(self.numbers)), TABS)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -152,7 +153,7 @@ class ExplorerWidget(DockWidget):
         self.pages.addWidget(Column(self.welcome))
         self.pages.addWidget(Column(browser))
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setContentsMargins(6, 2, 6, 2)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.status)
         tab_in_reading_order(self)
@@ -250,12 +251,15 @@ class ExplorerWidget(DockWidget):
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
-    def _review(self, wells: tuple[str, ...] | None) -> None:
+    def _review(self, wells: tuple[str, ...] | None, title: str) -> None:
+        if wells is not None and not title:
+            self.hits.queue_menu.add(wells)
+            return
         if wells is None:
             self.hits.queue_menu.use_chosen()
-            self._show_hits()
         else:
-            self.hits.queue_menu.add(wells)
+            self.hits.queue_menu.use_wells(wells, title)
+        self._show_hits()
 
     def _on_tab_clicked(self, tab: int) -> None:
         if self.tabs.widget(tab) is self.hits:
@@ -290,7 +294,7 @@ class ExplorerWidget(DockWidget):
 
 
 class _Tabs(QTabWidget):
-    """As high as what needs most of it, whichever is in front: the plate above stays in place."""
+    """As high at least, whatever is in it: the plate above stays in place."""
 
     def minimumSizeHint(self) -> QSize:
         return super().minimumSizeHint().expandedTo(QSize(0, _LEAST_TABS))

@@ -108,10 +108,10 @@ def scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
 
 
 def summary_of(card: Card) -> str:
-    """The card in one line: what it is, and its numbers as far as they are known."""
+    """The card in one line: its numbers as far as they are known, and what it is."""
     numbers = [f"{number.label} {number.text}" for number in card.numbers if number.text]
     of_map = card.of_map.text if card.of_map else ""
-    return "   ".join(filter(None, [card.note, ", ".join(numbers), of_map]))
+    return "   ".join(filter(None, [", ".join(numbers), card.note, of_map]))
 
 
 def _kind_words(kind: str, text: dict[str, str]) -> str:
@@ -150,7 +150,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
     n_tested = count_active(phenomap.scores)[1]
-    numbers = [_activity(scores, n_tested), strength, raw, consistency]
+    numbers = [_activity(scores, n_tested), strength, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
@@ -161,7 +161,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
         numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
-    return tuple(numbers)
+    return (*numbers, raw)
 
 
 def _activity(scores: pd.Series, n_tested: int) -> Number:
