@@ -29,7 +29,7 @@ from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.gui.neighbors.neighbor_table import small_percent
 from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
 from napari_rxrx3.maps.evidence.doubts import DOUBTS, Judge
-from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.session import Query
 from window import Window, own_browser
@@ -499,7 +499,7 @@ def test_one_question_is_searched_and_judged_once(
 
         monkeypatch.setattr(owner, name, counting)
 
-    for owner, name in ((VectorSearch, "nearest"), (Judge, "judge"), (ScoreStore, "_loaded")):
+    for owner, name in ((VectorSearch, "nearest"), (Judge, "judge"), (KeptTable, "_loaded")):
         count(owner, name)
     window.session.ask(align="tvn", average="median")
     window.settle()

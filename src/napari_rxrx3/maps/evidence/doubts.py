@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.progress import Progress, holding, silent
 from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_across
 from napari_rxrx3.maps.evidence.comparable import Nulls
 from napari_rxrx3.maps.evidence.layout import Layout
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 DOUBTS = {
     "same plate": "All wells of both are on one and the same plate, so that what the plate does "
@@ -102,8 +102,8 @@ class Judge:
               entries searched that are as alike across them, and the number of these entries.
             - flags: tuple of names of `DOUBTS`; see `with_doubts_of_scores` for the others.
         """
-        report = progress or (lambda done, total, text: None)
-        with self._lock:
+        report = progress or silent
+        with holding(self._lock, report):
             if self._layout is None and not self._map.is_kept("places"):
                 self._map.open_space(report)  # which takes seconds, and reports them
             closeness = self._map.closeness(asked.query, asked.metric)
@@ -297,7 +297,7 @@ def doubts_of_scores(scores: Mapping[str, Any] | pd.Series) -> tuple[str, ...]:
 def with_doubts_of_scores(
     flags: Iterable[tuple[str, ...]], scores: pd.DataFrame
 ) -> list[tuple[str, ...]]:
-    """Flags of some entries, and those that their scores raise (rows of `ScoreStore.get`)."""
+    """Flags of some entries, and those that their scores raise (rows of the scores)."""
     rows = scores.to_dict("records")
     return [
         in_order([*known, *doubts_of_scores(row)]) for known, row in zip(flags, rows, strict=True)

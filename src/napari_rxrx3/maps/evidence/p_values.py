@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.geometry import directions
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import AveragedVectors
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 SIZES = np.array(
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188, 235]
@@ -109,10 +109,6 @@ class _Large:
         return np.searchsorted(self.rows, rows)
 
 
-def _silent(done: int, total: int, text: str) -> None:
-    """Of who did not ask for progress."""
-
-
 @dataclass(eq=False)
 class NullOfPairs:
     """Pairs of different perturbations, averaged over as many wells as the pair in question.
@@ -128,7 +124,7 @@ class NullOfPairs:
     phenomap: Entries
     vectors: AveragedVectors
     metric: str
-    _report: Progress = _silent
+    _report: Progress = silent
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
@@ -163,7 +159,7 @@ class NullOfPairs:
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
         """
-        self._report = progress or _silent  # never that of a question that was stopped
+        self._report = progress or silent  # never that of a question that was stopped
         asked = np.append(rows, query)
         if (self.phenomap.n_wells[asked] <= self._largest).all():
             return self._compared(query, rows, closeness, opposite, progress)
@@ -366,7 +362,7 @@ class NullOnPlates:
         progress: Progress | None = None,
     ) -> Array:
         """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
-        pairs = self._opened(progress or _silent)
+        pairs = self._opened(progress or silent)
         groups = self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
