@@ -291,7 +291,8 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
     assert lines[0] == BOLD
     assert lines[1].startswith("shown: well gene-001_")
     share = small_percent(row["percentile"])
-    assert f"of all pairs of different perturbations {share} are as close" in lines
+    close = f"of all pairs of different perturbations {share} are as close"
+    assert f"{close} (n = {row['n_percentile']:,})" in lines
     unrelated = f"of unrelated {row['compared_with']}, {small_percent(row['p_value'])} are as alike"
     assert f"p {row['p_value']:.2g}: {unrelated} (n = {row['n_compared']:,})" in lines
     assert any(line.startswith(f"q {row['q_value']:.2g}: of the list of") for line in lines)

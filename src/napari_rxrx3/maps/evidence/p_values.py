@@ -145,8 +145,8 @@ class NullOfPairs:
         closeness: Array,
         opposite: bool,
         progress: Progress | None = None,
-    ) -> Array:
-        """p-values of the closeness of an entry to some others, float (n,).
+    ) -> tuple[Array, Array]:
+        """p-values of the closeness of an entry to some others, and of how many pairs: (n,) each.
 
         Parameters
         ----------
@@ -167,8 +167,9 @@ class NullOfPairs:
         draws = []
         for draw in range(_DRAWS_OF_LARGE):
             redrawn = self._redrawn(asked, closeness, draw)
-            draws.append(self._compared(query, rows, redrawn, opposite, progress))
-        return np.asarray(np.median(draws, axis=0))
+            p, n = self._compared(query, rows, redrawn, opposite, progress)
+            draws.append(p)
+        return np.asarray(np.median(draws, axis=0)), n
 
     def _compared(
         self,
@@ -177,8 +178,8 @@ class NullOfPairs:
         closeness: Array,
         opposite: bool,
         progress: Progress | None,
-    ) -> Array:
-        p = np.full(len(rows), np.nan)
+    ) -> tuple[Array, Array]:
+        p, n = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=np.int64)
         n_wells = np.minimum(self.phenomap.n_wells, self._largest)
         sizes, mine = n_wells[rows], int(n_wells[query])
         bins = self._bins(closeness)
@@ -189,8 +190,9 @@ class NullOfPairs:
             counts = self._counts_without(mine, int(size), int(self.phenomap.groups[query]))
             tail = np.cumsum(counts) if opposite else np.cumsum(counts[::-1])[::-1]
             of_size = sizes == size
+            n[of_size] = counts.sum()
             p[of_size] = add_one_p(tail[bins[of_size]], counts.sum())
-        return p
+        return p, n
 
     @cached_property
     def _largest(self) -> int:
@@ -360,8 +362,8 @@ class NullOnPlates:
         closeness: Array,
         opposite: bool,
         progress: Progress | None = None,
-    ) -> Array:
-        """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
+    ) -> tuple[Array, Array]:
+        """Like `NullOfPairs.p_values`; NaN, of no pairs, for entries that share no plate."""
         pairs = self._opened(progress or silent)
         groups = self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
@@ -369,7 +371,7 @@ class NullOnPlates:
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
         quarters = np.floor(4 * shared + ROUNDING) / 4
         nulls: dict[tuple[int, float], Array] = {}
-        p = np.full(len(rows), np.nan)
+        p, n = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=np.int64)
         for i in np.flatnonzero(shared > 0).tolist():  # the others share no plate
             key = int(sizes[rows[i]]), float(quarters[i])
             if key not in nulls:
@@ -381,8 +383,8 @@ class NullOnPlates:
                 n_as_extreme = np.searchsorted(null, closeness[i] + rounding, side="right")
             else:
                 n_as_extreme = len(null) - np.searchsorted(null, closeness[i] - rounding)
-            p[i] = add_one_p(n_as_extreme, len(null))
-        return p
+            p[i], n[i] = add_one_p(n_as_extreme, len(null)), len(null)
+        return p, n
 
     def _overlap(self, a: Array, b: Array) -> Array:
         """How far the wells of two entries are on the same plates, 0 to 1."""
