@@ -766,6 +766,8 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
     assert card.of_map.text() == f"{n_active} of {n_tested} active at 5 %"
     assert "It is active: q " in plain(card.numbers[0].toolTip())
     assert "The odd one out: ODD_guide_4." in plain(card.numbers[4].toolTip())
+    assert "of all pairs of its 16 wells" in plain(card.numbers[3].toolTip())
+    assert "of all pairs of its 4 guides" in plain(card.numbers[4].toolTip())
     assert card.head.text() == "ODD gene, 16 wells, pca-centerscale"
     assert not card.doubts.isVisible()
 
