@@ -190,7 +190,10 @@ def test_of_guides_that_are_alike_hardly_one_is_named_and_a_dead_one_is() -> Non
 # --- kept, stopped, asked for --------------------------------------------------------------------
 
 
-def test_looking_for_active_ones_can_be_stopped_at_any_time(dataset: Any) -> None:
+def test_looking_for_active_ones_can_be_stopped_at_any_time(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # in this thread: all reports are seen
     m = dataset.phenomap()
     m.open_space(None)
     reports: list[str] = []

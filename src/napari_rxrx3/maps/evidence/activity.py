@@ -7,7 +7,8 @@ See docs/maps.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.progress import Progress
+from napari_rxrx3.data.parallel import side_by_side
 from napari_rxrx3.maps.evidence.against_controls import AgainstControls
 from napari_rxrx3.maps.evidence.p_values import add_one_p, benjamini_hochberg
 from napari_rxrx3.maps.evidence.plate_space import PlateSpace
@@ -125,18 +127,24 @@ def _tested(members: _Members, test: AgainstControls, progress: Progress) -> tup
     n = len(members.rows)
     precision, n_as_far = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
     p, pending, before = np.ones(n), np.arange(n), 0
-    for upto in _STAGES:
-        text = f"looking for active ones among {n:,} entries"
-        done = n - len(pending)
-        for block in members.blocks(pending):
-            progress(done, n, text)
-            for some, likeness in test.likenesses(block, [members.of(i) for i in block.tolist()]):
-                report = partial(progress, done, n, text)
-                report()
+
+    def compare(blocks: Sequence[Array], report: Progress) -> None:
+        """Some of those that are pending, of which no other thread has any."""
+        text, done = f"looking for active ones among {n:,} entries", n - len(pending)
+        for block in blocks:
+            wells = [members.of(i) for i in block.tolist()]
+            for some, likeness in test.likenesses(block, wells):
+                tell = partial(report, done, n, text)
+                tell()
                 if before == 0:
                     precision[some] = likeness.mean_precision()
-                n_as_far[some] += likeness.n_as_far(before, upto, report)
-                done += len(some)
+                n_as_far[some] += likeness.n_as_far(before, upto, tell)
+                done += len(some) * n_jobs
+
+    for upto in _STAGES:
+        blocks = list(members.blocks(pending))
+        n_jobs = min(os.cpu_count() or 1, len(blocks))
+        side_by_side([partial(compare, blocks[i::n_jobs]) for i in range(n_jobs)], progress)
         p[pending] = add_one_p(n_as_far[pending], upto)
         is_open = (n_as_far < _ENOUGH) & (benjamini_hochberg(p) > _SURE)
         pending, before = pending[is_open[pending]], upto

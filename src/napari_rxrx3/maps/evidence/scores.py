@@ -74,9 +74,8 @@ def score_store(entries: Entries) -> KeptTable:
 def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     space, n_wells = phenomap.open_space(progress), phenomap.n_wells
     wells: tuple[Array, Array, Array]
-    (active, wells, strong, agreement, cosine, by_chance) = side_by_side(
+    wells, strong, agreement, cosine, by_chance = side_by_side(
         [  # the longest first
-            lambda report: activity(phenomap, report),
             lambda report: _compared_wells(phenomap, space, report),
             lambda report: strength_p(phenomap, report),
             lambda report: guide_agreement(phenomap, report),
@@ -85,6 +84,7 @@ def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
         ],
         progress,
     )
+    active = activity(phenomap, progress)  # which takes all cores by itself
     to_controls, within, consistency = wells
     table = pd.DataFrame(index=phenomap.labels.index)
     table["strength"], table["effect"] = _strength(n_wells, to_controls, within)
