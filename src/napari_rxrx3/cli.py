@@ -180,6 +180,9 @@ def _add_nearest(commands: Commands) -> None:
     _add_map_options(nearest, LEVELS)
     nearest.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
+    nearest.add_argument(
+        "--across", action="store_true", help="most alike across experiments first (cosine)"
+    )
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
 
@@ -370,6 +373,7 @@ def _nearest(arguments: argparse.Namespace) -> int:
             arguments.metric,
             arguments.opposite,
             kind=arguments.kind,
+            across=arguments.across,
             progress=progress,
         )
     if arguments.json:

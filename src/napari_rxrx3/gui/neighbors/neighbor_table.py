@@ -299,7 +299,8 @@ def _chances(neighbor: Neighbor) -> list[str]:
         )
     if not math.isnan(neighbor.p_same_plate):
         lines.append(
-            f"of pairs that share plates {small_percent(neighbor.p_same_plate)} are as close"
+            f"of pairs that share plates {small_percent(neighbor.p_same_plate)} are as close "
+            f"(n = {neighbor.n_same_plate:,})"
         )
     return [line for line in (*lines, comes_back(neighbor)) if line]
 
@@ -307,9 +308,9 @@ def _chances(neighbor: Neighbor) -> list[str]:
 def _of_all_pairs(neighbor: Neighbor) -> str:
     if math.isnan(neighbor.percentile):
         return ""
-    return (
-        f"of all pairs of different perturbations {small_percent(neighbor.percentile)} are as close"
-    )
+    share = small_percent(neighbor.percentile)
+    n = f"(n = {neighbor.n_percentile:,})"
+    return f"of all pairs of different perturbations {share} are as close {n}"
 
 
 def _of_unrelated(neighbor: Neighbor) -> str:
