@@ -27,6 +27,7 @@ from builders import (
     shard_rows,
     write_shard,
 )
+from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId, format_address
 from napari_rxrx3.data.cache.disk_cache import DiskCache
@@ -400,3 +401,88 @@ def test_answers_that_are_damaged_are_not_taken(text: str) -> None:
     answers = Answers()
     assert not answers.take(text)
     assert not answers.day
+
+
+# --- indexes beside the containers --------------------------------------------------------------
+
+
+def indexes_of(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.rxrx3-index"))
+
+
+def test_an_index_beside_a_container_is_all_that_is_asked_for(
+    screen: Path, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["index", str(screen)]) == 0
+    n_containers = len(indexes_of(screen))
+    said = capsys.readouterr().out.strip()
+    assert (
+        said
+        == f"{'2 indexes' if n_containers == 2 else '1 index'} written, 0 were there, 0 failed."
+    )
+    main(["index", str(screen)])
+    assert f"0 indexes written, {n_containers} were there" in capsys.readouterr().out
+    here = rx.open_dataset(screen, cache_dir=tmp_path / "here")
+    with served(screen.parent, True, store) as url:
+        there = rx.open_dataset(f"{url}/screen", cache_dir=tmp_path / "cache")
+        store.asked.clear()
+        for plate in (1, 2):
+            there.images.look_into(PlateId("gene-001", plate))
+        if any(path.endswith(".rxrx3-index") for path in store.asked):
+            assert not [path for path in store.asked if path.endswith(".tar")]
+        assert there.known_wells["has_image"].equals(here.known_wells["has_image"])
+        assert np.array_equal(there.read("gene-001_1_D05"), here.read("gene-001_1_D05"))
+        assert there.check().counts == here.check().counts == here_counts(screen, tmp_path)
+
+
+def here_counts(screen: Path, tmp_path: Path) -> dict[str, int]:
+    """What a check finds without any index beside the containers."""
+    for path in indexes_of(screen):
+        path.unlink()
+    return rx.open_dataset(screen, cache_dir=tmp_path / "bare").check().counts
+
+
+@pytest.mark.parametrize("what", ["of another file", "cut off", "no index", "nonsense"])
+def test_an_index_that_is_not_to_be_believed_is_named_and_not_used(
+    screen: Path, tmp_path: Path, what: str
+) -> None:
+    main(["index", str(screen)])
+    path = indexes_of(screen)[0]
+    data = path.read_bytes()
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    if what in ("of another file", "nonsense"):
+        if what == "of another file":
+            arrays["size"] = arrays["size"] + 1
+        else:
+            arrays["first"] = -arrays["first"] - 1
+        with path.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+    else:
+        path.write_bytes(data[: len(data) // 2] if what == "cut off" else b"no index")
+    dataset = rx.open_dataset(screen, cache_dir=tmp_path / "cache")
+    said = [p.detail for p in dataset.problems if "the index beside it is not used" in p.detail]
+    assert len(said) == 1
+    assert path.with_suffix("").name in said[0]
+    assert dataset.read("gene-001_1_D05").shape == (6, 32, 32)
+
+
+def test_what_is_on_a_server_is_indexed_to_a_folder(
+    url: str, screen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["index", url]) == 1
+    assert "--to FOLDER" in capsys.readouterr().err
+    assert main(["index", url, "--to", str(tmp_path / "out")]) == 0
+    written = [path.relative_to(tmp_path / "out") for path in indexes_of(tmp_path / "out")]
+    assert main(["index", str(screen)]) == 0
+    assert written == [path.relative_to(screen) for path in indexes_of(screen)]
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    screen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["index", str(screen), "--to", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr()
+    assert "cannot be written" in said.err
+    assert "0 indexes written" in said.out

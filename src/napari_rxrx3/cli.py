@@ -145,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_batches(commands)
     _add_benchmark(commands)
     _add_thumbnails(commands)
+    _add_index(commands)
     _add_cache(commands)
     _add_diagnostics(commands)
     return parser
@@ -249,6 +250,18 @@ def _add_thumbnails(commands: Commands) -> None:
         help="such as gene-001/1; all that have images if not given",
     )
     thumbnails.set_defaults(run=_thumbnails)
+
+
+def _add_index(commands: Commands) -> None:
+    help_ = "write an index beside each tar and shard, so that nobody has to look through it again"
+    index = commands.add_parser("index", help=help_)
+    index.add_argument("path", metavar="PATH")
+    index.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="write there, in the same folders, what is then to be put beside them",
+    )
+    index.set_defaults(run=_index)
 
 
 def _add_cache(commands: Commands) -> None:
@@ -502,6 +515,21 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
         _note(prepared.failures[0])
     _say(prepared.summary())
     return 0
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.data.images.indexing import write_indexes
+
+    with _progress_bar() as progress:
+        try:
+            written = write_indexes(arguments.path, arguments.to, progress)
+        except (Cancelled, KeyboardInterrupt):
+            _note("stopped; the indexes written so far stay.")
+            raise
+    for failure in written.failures[:1]:
+        _note(failure)
+    _say(written.summary())
+    return 1 if written.failures else 0
 
 
 def _cache(arguments: argparse.Namespace) -> int:

@@ -52,6 +52,7 @@ from napari_rxrx3.data.files.tables import (
 from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
 from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.images.sidecars import SIDECAR
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import (
@@ -92,7 +93,8 @@ class Contents:
 
     `dimensions` holds those of the embeddings whose columns tell it, `packed` a sentence for each
     archive that cannot be read in place: what it holds, and what to do. `notes` say which of
-    several files that claim to be one thing was taken.
+    several files that claim to be one thing was taken. `indexed` are the tars and shards beside
+    which an index lies.
     """
 
     metadata: list[str] = field(default_factory=list)
@@ -106,6 +108,7 @@ class Contents:
     unreadable: dict[str, str] = field(default_factory=dict)
     packed: dict[str, str] = field(default_factory=dict)
     notes: list[Problem] = field(default_factory=list)
+    indexed: set[str] = field(default_factory=set)
 
     @property
     def is_empty(self) -> bool:
@@ -183,6 +186,8 @@ def _look_around(
     walk.into(folder, ())
     files = walk.ended()
     _note_unfinished(storage, folder, files, contents)
+    contents.indexed |= {e.path.removesuffix(SIDECAR) for e in files if e.name.endswith(SIDECAR)}
+    files = [entry for entry in files if not entry.name.endswith(SIDECAR)]
     begun = {f"{e.path.removesuffix('.aria2')}" for e in files if e.name.endswith(".aria2")}
     files = [entry for entry in files if entry.path not in begun]
     known = KnownFiles(cache, storage, f"{folder}|{RULE}")

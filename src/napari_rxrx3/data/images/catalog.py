@@ -483,7 +483,7 @@ def find_images(
         *((path, "zip") for path in contents.zips),
         *((path, "shard") for path in contents.shards),
     ]
-    look = partial(_look_into, storage, cache, name_plate, listed)
+    look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
     late: list[LateContainer] = []
     for done, (path, found) in enumerate(in_threads(look, slow, storage.n_at_once)):
         if progress is not None:
@@ -507,6 +507,7 @@ def _look_into(
     cache: DiskCache,
     name_plate: PlateNamer,
     listed: Collection[PlateId],
+    indexed: Collection[str],
     job: tuple[str, str],
 ) -> tuple[str, TarSource | ZipSource | ShardSource | LateTar | LateShard | Exception]:
     """A container; one of a server of which the plates are known is looked into later."""
@@ -521,8 +522,8 @@ def _look_into(
                 experiment, number = plate_of_path(path)
                 plate = named or (PlateId(experiment, number) if number is not None else None)
                 if plate is not None and plate in listed:
-                    return path, LateTar(storage, path, cache, plate, named)
-        index, made_from = kept_index(storage, path, kind, cache, named)
+                    return path, LateTar(storage, path, cache, plate, named, path in indexed)
+        index, made_from = kept_index(storage, path, kind, cache, named, path in indexed)
     except (OSError, pa.ArrowException, ValueError) as error:
         return path, error
     parts = PartStore(storage, cache)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,11 +17,12 @@ from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
+from napari_rxrx3.data.images.sidecars import read_sidecar
 from napari_rxrx3.data.images.tar_search import TarSearch
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.images.zips import ZipSource
 
-__all__ = ["LateContainer", "LateShard", "LateTar", "kept_index"]
+__all__ = ["LateContainer", "LateShard", "LateTar", "kept_index", "made_index"]
 
 
 _INDEX_FORMAT = 2
@@ -50,10 +52,17 @@ class LateTar:
     """One plate's tar on a server."""
 
     def __init__(
-        self, storage: Storage, path: str, cache: DiskCache, plate: PlateId, named: PlateId | None
+        self,
+        storage: Storage,
+        path: str,
+        cache: DiskCache,
+        plate: PlateId,
+        named: PlateId | None,
+        has_sidecar: bool,
     ) -> None:
         self.path, self.plates = path, [plate]
         self._storage, self._cache, self._named = storage, cache, named
+        self._has_sidecar = has_sidecar
         self._search = TarSearch(storage, path, plate)
         self._parts = PartStore(storage, cache)
         self._wells = LruCache(10_000, one)
@@ -62,12 +71,14 @@ class LateTar:
         return TarSource(
             self._storage,
             self.path,
-            *kept_index(self._storage, self.path, "tar", self._cache, self._named),
+            *kept_index(
+                self._storage, self.path, "tar", self._cache, self._named, self._has_sidecar
+            ),
             self._parts,
         )
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        if is_kept(self._storage, self.path, "tar", self._cache, self._named):
+        if self._has_sidecar or is_kept(self._storage, self.path, "tar", self._cache, self._named):
             return None
         found: TarSource | None = self._wells.get(well, lambda: self._found(well))
         return found
@@ -151,24 +162,48 @@ def _groups_of_plates(
 
 
 def kept_index(
-    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
+    storage: Storage,
+    path: str,
+    kind: str,
+    cache: DiskCache,
+    plate: PlateId | None,
+    has_sidecar: bool = False,
 ) -> tuple[PlaneIndex, str]:
-    """Index of a container, and what identifies the file that it is of."""
+    """Index of a container, and what identifies the file that it is of.
+
+    It comes from the cache, else from beside the container, else it is made.
+    """
     made_from = storage.fingerprint(path)
     named = _named(made_from, kind, plate)
     arrays = cache.load(*named)
     if arrays is not None:
         return PlaneIndex.from_arrays(arrays), made_from
-    if kind == "tar":
-        index = TarSource.build_index(storage, path, plate)
-    elif kind == "zip":
-        index = ZipSource.build_index(storage, path, plate)
-    else:
-        index = ShardFile(storage, path, made_from=made_from).index(None, None)
+    why_not = ""
+    if has_sidecar:
+        try:
+            index = read_sidecar(storage, path, kind, plate, storage.size(path))
+            cache.save(*named, index.to_arrays())
+            return index, made_from
+        except (OSError, ValueError) as error:
+            why_not = f"the index beside it is not used: {error}"
+    index = made_index(storage, path, kind, plate, made_from)
     # what stopped the reading may be a network that is back the next time
     if not any(note.startswith(CUT_OFF) for note in index.notes):
         cache.save(*named, index.to_arrays())
+    if why_not:
+        index = replace(index, notes=(*index.notes, why_not))
     return index, made_from
+
+
+def made_index(
+    storage: Storage, path: str, kind: str, plate: PlateId | None, made_from: str | None = None
+) -> PlaneIndex:
+    """Look into a container; raises OSError, pyarrow.ArrowException, ValueError."""
+    if kind == "tar":
+        return TarSource.build_index(storage, path, plate)
+    if kind == "zip":
+        return ZipSource.build_index(storage, path, plate)
+    return ShardFile(storage, path, made_from=made_from).index(None, None)
 
 
 def is_kept(
