@@ -32,7 +32,7 @@ from napari_rxrx3.data.images.decode import (
 )
 from napari_rxrx3.data.images.folders import FolderSource
 from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
-from napari_rxrx3.data.images.late import LateContainer, LateShard, LateTar, kept_index
+from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
@@ -78,7 +78,7 @@ class ImageCatalog:
         sources: list[ImageSource],
         where: str,
         is_local: bool = True,
-        late: Sequence[LateContainer] = (),
+        lazy: Sequence[LazyContainer] = (),
     ) -> None:
         self.sources, self.is_local = sources, is_local
         self._where = where
@@ -93,18 +93,18 @@ class ImageCatalog:
         for source in sources:
             for plate in source.index.plates:
                 self._of_plate.setdefault(plate, []).append(source)
-        self._late: dict[PlateId, list[LateContainer]] = {}
-        for container in late:
+        self._lazy: dict[PlateId, list[LazyContainer]] = {}
+        for container in lazy:
             for plate in container.plates:
-                self._late.setdefault(plate, []).append(container)
-        self._looking = LruCache(len(self._late), one)
+                self._lazy.setdefault(plate, []).append(container)
+        self._looking = LruCache(len(self._lazy), one)
         self._seen: dict[PlateId, list[ImageSource]] = {}
-        """The late ones that were looked into."""
+        """The lazy ones that were looked into."""
 
     @property
     def plates(self) -> set[PlateId]:
         """Those of which there are images, or may be."""
-        return {*self._of_plate, *self._late}
+        return {*self._of_plate, *self._lazy}
 
     @property
     def plates_seen(self) -> set[PlateId]:
@@ -113,7 +113,7 @@ class ImageCatalog:
 
     def is_seen(self, plate: PlateId) -> bool:
         """Whether it is known, and not only assumed, which images there are of a plate."""
-        return plate not in self._late or plate in self._seen
+        return plate not in self._lazy or plate in self._seen
 
     def look_into(self, plate: PlateId) -> list[ImageSource]:
         """Find out which images there are of a plate; takes its time on a server.
@@ -130,7 +130,7 @@ class ImageCatalog:
     def _sources_of(self, plate: PlateId) -> list[ImageSource]:
         """All containers of a plate, the first to be read first."""
         known = self._of_plate.get(plate, [])
-        if plate not in self._late:
+        if plate not in self._lazy:
             return known
         if plate not in self._seen:
             self._looking.get(plate, lambda: self._look_into(plate))
@@ -138,7 +138,7 @@ class ImageCatalog:
 
     def _look_into(self, plate: PlateId) -> bool:
         found = []
-        for container in self._late[plate]:
+        for container in self._lazy[plate]:
             source = _opened(container, lambda c: c.source(plate))
             if plate in source.index.plates:
                 found.append(source)
@@ -151,7 +151,7 @@ class ImageCatalog:
         plate = well.plate_id
         try:
             if not self.is_seen(plate):
-                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._late[plate]]
+                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
                 if None not in found:
                     return [*self._of_plate.get(plate, ()), *filter(None, found)]
             return self._sources_of(plate)
@@ -428,7 +428,7 @@ class ImageCatalog:
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
 
 
-def _opened(container: LateContainer, open_it: Callable[[LateContainer], Result]) -> Result:
+def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]) -> Result:
     try:
         return open_it(container)
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -484,22 +484,22 @@ def find_images(
         *((path, "shard") for path in contents.shards),
     ]
     look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
-    late: list[LateContainer] = []
+    lazy: list[LazyContainer] = []
     for done, (path, found) in enumerate(in_threads(look, slow, storage.n_at_once)):
         if progress is not None:
             progress(done + 1, len(slow), f"indexing {path}")
         if isinstance(found, Exception):
             what = f"{path} cannot be read ({_cause(found)})"
             problems.append(Problem("unreadable_file", detail=what))
-        elif isinstance(found, LateTar | LateShard):
-            late.append(found)
+        elif isinstance(found, LazyTar | LazyShard):
+            lazy.append(found)
         else:
             sources.append(found)
     sources = _in_order_of_claim(storage, sources)
-    late.sort(key=lambda container: (isinstance(container, LateShard), _is_copy(container.path)))
+    lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
     for source in sources:
         problems += odd_files(source)
-    return ImageCatalog(sources, where, storage.is_local, late), problems
+    return ImageCatalog(sources, where, storage.is_local, lazy), problems
 
 
 def _look_into(
@@ -509,20 +509,20 @@ def _look_into(
     listed: Collection[PlateId],
     indexed: Collection[str],
     job: tuple[str, str],
-) -> tuple[str, TarSource | ZipSource | ShardSource | LateTar | LateShard | Exception]:
+) -> tuple[str, TarSource | ZipSource | ShardSource | LazyTar | LazyShard | Exception]:
     """A container; one of a server of which the plates are known is looked into later."""
     path, kind = job
     named = name_plate(path)
     try:
         if not storage.is_local and listed:
             if kind == "shard":
-                if (shard := LateShard.of(storage, path, cache, listed)) is not None:
+                if (shard := LazyShard.of(storage, path, cache, listed)) is not None:
                     return path, shard
             elif kind == "tar":
                 experiment, number = plate_of_path(path)
                 plate = named or (PlateId(experiment, number) if number is not None else None)
                 if plate is not None and plate in listed:
-                    return path, LateTar(storage, path, cache, plate, named, path in indexed)
+                    return path, LazyTar(storage, path, cache, plate, named, path in indexed)
         index, made_from = kept_index(storage, path, kind, cache, named, path in indexed)
     except (OSError, pa.ArrowException, ValueError) as error:
         return path, error

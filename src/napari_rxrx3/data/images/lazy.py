@@ -22,14 +22,14 @@ from napari_rxrx3.data.images.tar_search import TarSearch
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
 from napari_rxrx3.data.images.zips import ZipSource
 
-__all__ = ["LateContainer", "LateShard", "LateTar", "kept_index", "made_index"]
+__all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 
 _INDEX_FORMAT = 2
 """Raise it when other members of a container are indexed."""
 
 
-class LateContainer(Protocol):
+class LazyContainer(Protocol):
     """A container of which no more is known than which plates may lie in it."""
 
     path: str
@@ -48,7 +48,7 @@ class LateContainer(Protocol):
         ...
 
 
-class LateTar:
+class LazyTar:
     """One plate's tar on a server."""
 
     def __init__(
@@ -92,7 +92,7 @@ class LateTar:
         return TarSource(self._storage, self.path, index, made_from, self._parts)
 
 
-class LateShard:
+class LazyShard:
     """A shard on a server; the footer tells between which keys each of its row groups lies."""
 
     def __init__(self, file: ShardFile, plates: Collection[PlateId]) -> None:
@@ -103,7 +103,7 @@ class LateShard:
     @classmethod
     def of(
         cls, storage: Storage, path: str, cache: DiskCache, plates: Collection[PlateId]
-    ) -> LateShard | None:
+    ) -> LazyShard | None:
         """None if the shard has to be looked into at once, as its footer does not tell enough.
 
         Parameters

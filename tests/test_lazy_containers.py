@@ -35,7 +35,7 @@ from napari_rxrx3.data.files import storage as storage_module
 from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images import tar_search
-from napari_rxrx3.data.images.late import LateShard
+from napari_rxrx3.data.images.lazy import LazyShard
 from napari_rxrx3.data.images.shards import ShardFile
 from napari_rxrx3.data.images.tar_search import TarSearch
 from napari_rxrx3.data.images.tars import TarSource
@@ -176,8 +176,8 @@ def rows_of_plates() -> dict[str, bytes | None]:
     )
 
 
-def late(path: Path, cache: Path) -> LateShard | None:
-    return LateShard.of(*Storage.of(path), DiskCache(cache), PLATES)
+def late(path: Path, cache: Path) -> LazyShard | None:
+    return LazyShard.of(*Storage.of(path), DiskCache(cache), PLATES)
 
 
 @pytest.mark.parametrize("row_group", [1, 4, 7, 100])
