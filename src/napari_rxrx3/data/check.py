@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
-from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_files, odd_layout
+from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.images.decode import UndecodableImage
 from napari_rxrx3.data.images.decode import decode as decode_image
 from napari_rxrx3.data.images.planes import ImageSource
@@ -82,9 +82,10 @@ def check_wells(
 ) -> CheckReport:
     """Compare everything a data set holds; see `Dataset.check`."""
     dataset.read_vectors(progress)  # which may find problems
+    unknown = list(_unknown_plates(dataset, progress))  # which may find problems, too
     counted = _Counted()
     counted.add(dataset.problems)
-    counted.add(_unknown_plates(dataset, progress))
+    counted.add(unknown)
     counted.add(_missing_planes(dataset))
     counted.add(_images_without_metadata(dataset))
     for table in dataset.embeddings.values():
@@ -133,11 +134,9 @@ def _unknown_plates(dataset: WellData, progress: Progress | None) -> Iterator[Pr
         if progress is not None:
             progress(done, len(unseen), f"looking into {plate}")
         try:
-            sources = dataset.images.look_into(plate)
+            dataset.images.look_into(plate)
         except ContainerUnavailable as error:
             yield Problem("unreadable_file", *plate, detail=str(error).rstrip("."))
-        else:
-            yield from (problem for source in sources for problem in odd_files(source))
 
 
 def _missing_planes(dataset: WellData) -> Iterator[Problem]:

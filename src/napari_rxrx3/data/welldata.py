@@ -150,7 +150,7 @@ class WellData(WellImages):
     @property
     def problems(self) -> list[Problem]:
         """What could not be read or used, as far as it is known by now."""
-        return self._problems + self._join.problems
+        return self._problems + self.images.problems + self._join.problems
 
     @property
     def plates(self) -> pd.DataFrame:

@@ -42,7 +42,7 @@ from napari_rxrx3.data.images.zips import ZipSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 
-__all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_files", "odd_layout"]
+__all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_layout"]
 
 Plane = np.ndarray[Any, Any]
 PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
@@ -100,6 +100,8 @@ class ImageCatalog:
         self._looking = LruCache(len(self._lazy), one)
         self._seen: dict[PlateId, list[ImageSource]] = {}
         """The lazy ones that were looked into."""
+        self.problems: list[Problem] = []
+        """What was wrong with those, as far as it is known by now."""
 
     @property
     def plates(self) -> set[PlateId]:
@@ -115,7 +117,7 @@ class ImageCatalog:
         """Whether it is known, and not only assumed, which images there are of a plate."""
         return plate not in self._lazy or plate in self._seen
 
-    def look_into(self, plate: PlateId) -> list[ImageSource]:
+    def look_into(self, plate: PlateId) -> None:
         """Find out which images there are of a plate; takes its time on a server.
 
         All that asks for more than some wells of a plate does this first.
@@ -125,7 +127,7 @@ class ImageCatalog:
         ContainerUnavailable
             The next time it is tried again.
         """
-        return self._sources_of(plate)
+        self._sources_of(plate)
 
     def _sources_of(self, plate: PlateId) -> list[ImageSource]:
         """All containers of a plate, the first to be read first."""
@@ -142,6 +144,7 @@ class ImageCatalog:
             source = _opened(container, lambda c: c.source(plate))
             if plate in source.index.plates:
                 found.append(source)
+            self.problems += _odd_files(source)
         self.sources.extend(found)
         self._seen[plate] = found
         return True
@@ -234,9 +237,7 @@ class ImageCatalog:
         ImageUnavailable
         """
         return self._first_good(
-            well,
-            channel,
-            lambda source, row: self._prefix_reader(source).prefix(row),
+            well, channel, lambda source, row: self._prefix_reader(source).prefix(row)
         )
 
     def counts(self, well: WellId, channel: int) -> Plane:
@@ -498,7 +499,7 @@ def find_images(
     sources = _in_order_of_claim(storage, sources)
     lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
     for source in sources:
-        problems += odd_files(source)
+        problems += _odd_files(source)
     return ImageCatalog(sources, where, storage.is_local, lazy), problems
 
 
@@ -534,7 +535,7 @@ def _look_into(
     return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
 
 
-def odd_files(source: ImageSource) -> list[Problem]:
+def _odd_files(source: ImageSource) -> list[Problem]:
     """What was wrong with a container itself."""
     return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]
 
