@@ -76,8 +76,9 @@ def _sample(space: WellSpace) -> Array:
     order = shuffled[np.argsort(space.experiment[shuffled], kind="stable")]
     experiment = space.experiment[order]
     n_wells = np.bincount(experiment)
-    of_plate = np.unique(np.column_stack([space.experiment, space.plate]), axis=0)[:, 0]
-    n_plates = np.bincount(of_plate, minlength=len(n_wells))
+    of_plate = np.full(int(space.plate.max()) + 1, -1)
+    of_plate[space.plate] = space.experiment
+    n_plates = np.bincount(of_plate[of_plate >= 0], minlength=len(n_wells))
     place = np.arange(len(order)) - (np.cumsum(n_wells) - n_wells)[experiment]
     most = np.maximum(_SAMPLE, _SAMPLE_OF_PLATE * n_plates)
     return np.sort(order[place < most[experiment]])
