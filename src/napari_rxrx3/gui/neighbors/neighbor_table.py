@@ -22,7 +22,9 @@ __all__ = ["NeighborModel", "NeighborTable", "about", "small", "small_percent"]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
-_WIDTHS = {_RANK: 26, _PICTURE: 46, _VALUE: 46, _Q: 42, _BACK: 46, _DOUBTS: 34}
+_WIDEST = {_RANK: "100", _VALUE: "-0.94", _Q: "<.001", _BACK: "0.09 %"}
+"""The widest text of each column that is never cut."""
+_MARK, _PADDING = 18, 10
 _ROOT = QModelIndex()
 
 
@@ -37,7 +39,7 @@ class NeighborModel(QAbstractTableModel):
         self._is_scored = False
         self._thumbnails = thumbnails
         self._icons: dict[str, QIcon] = {}
-        self._warnings: dict[str, QIcon] = {}
+        self._marks: dict[str, QPixmap] = {}
         thumbnails.arrived.connect(self._on_arrived)
 
     def set_neighbors(self, neighbors: list[Neighbor], value_name: str) -> None:
@@ -107,7 +109,7 @@ class NeighborModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and column == _PICTURE:
             return self._icon(neighbor.well)
         if role == Qt.ItemDataRole.DecorationRole and column == _DOUBTS and neighbor.flags:
-            return self._warning_icon()
+            return self._mark()
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (_RANK, _VALUE, _Q, _BACK):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -128,11 +130,12 @@ class NeighborModel(QAbstractTableModel):
             self._icons[well] = _scaled(image)
         return self._icons[well]
 
-    def _warning_icon(self) -> QIcon:
+    def _mark(self) -> QPixmap:
+        """A pixmap, since an icon would be as large as the pictures, for which there is no room."""
         color = self._palette().color(QPalette.ColorRole.WindowText).name()
-        if color not in self._warnings:
-            self._warnings[color] = icon(MDI7.alert_outline, color=color)
-        return self._warnings[color]
+        if color not in self._marks:
+            self._marks[color] = icon(MDI7.alert_outline, color=color).pixmap(_MARK, _MARK)
+        return self._marks[color]
 
     def _palette(self) -> QPalette:
         parent = self.parent()
@@ -176,8 +179,11 @@ class NeighborTable(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         header.setSortIndicator(_RANK, Qt.SortOrder.AscendingOrder)
-        for column, width in _WIDTHS.items():
-            self.setColumnWidth(column, width)
+        measure = self.fontMetrics().horizontalAdvance
+        for column, text in _WIDEST.items():
+            self.setColumnWidth(column, measure(text) + _PADDING)
+        self.setColumnWidth(_PICTURE, _ROW_HEIGHT + 8)
+        self.setColumnWidth(_DOUBTS, _MARK + measure("2") + 2 * _PADDING)
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)  # it would leave no room for the words
         self.selectionModel().currentRowChanged.connect(self._on_current)
