@@ -59,7 +59,10 @@ class PlateSpace:
         if not kept.any():  # all wells of each plate are the same
             kept = np.ones_like(kept)
         axes = axes[:, kept]
-        turned = moved @ axes.astype(np.float32)
+        turned = np.empty((len(moved), axes.shape[1]), dtype=np.float32)
+        for block in _blocks(len(wells)):
+            progress(block.start, len(wells), "measuring how far wells of a plate vary")
+            turned[block] = moved[block] @ axes.astype(np.float32)
         return cls(centers, axes, _scales(turned, space.experiment[wells], progress))
 
     def moved(self, space: WellSpace, wells: Array) -> Array:
