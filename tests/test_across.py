@@ -149,6 +149,37 @@ def test_what_shares_no_experiment_cannot_be_alike_only_in_those_it_shares(data:
 # --- in order ----------------------------------------------------------------------------------
 
 
+def test_its_spread_is_that_of_cosines_that_go_together(data: Any) -> None:
+    """By the definition: the mean over all pairs of ordered pairs of experiments."""
+    m = data.phenomap()
+    across, parts = m.judge.across, m.parts
+    rows = m.rows_of([key for key in m.labels.index if key != "EMPTY_control"])
+    found = across.of_pairs(np.repeat(rows, len(rows)), np.tile(rows, len(rows)))
+    known = (found.n_pairs > 0) & (np.repeat(rows, len(rows)) != np.tile(rows, len(rows)))
+    a, b = np.repeat(rows, len(rows))[known], np.tile(rows, len(rows))[known]
+    spread = across.spread(a, b, found.n_shared[known])
+
+    def units(row: int) -> np.ndarray:
+        vectors = np.asarray(parts.vectors[parts.of(row)], dtype="float64")
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def own(row: int) -> float:
+        of = units(row)
+        cosines = (of @ of.T)[~np.eye(len(of), dtype=bool)]
+        return float(np.clip(cosines.mean(), 0, 1)) if len(cosines) else 0.0
+
+    for one, other, value in list(zip(a.tolist(), b.tolist(), spread, strict=True))[::7]:
+        first, second = (parts.experiment[parts.of(row)].tolist() for row in (one, other))
+        pairs = [(x, y) for x in first for y in second if x != y]
+        together = [
+            (1 if x == u else own(one)) * (1 if y == v else own(other))
+            for x, y in pairs
+            for u, v in pairs
+        ]
+        assert value == pytest.approx(np.mean(together), abs=1e-5)
+    assert len(np.unique(found.n_pairs[known])) > 1
+
+
 @pytest.mark.parametrize("opposite", [False, True])
 def test_a_list_can_be_ordered_by_it(opposite: bool, data: Any) -> None:
     m = data.phenomap()

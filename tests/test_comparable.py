@@ -88,6 +88,31 @@ def test_of_unrelated_pairs_5_percent_have_a_small_p_in_each_class(
         assert shares.loc[CLASSES[0], "percentile"] > 0.1
 
 
+def test_of_strong_genes_among_silent_ones_no_more_have_a_small_p(tmp_path: Path) -> None:
+    """What points the same way in all experiments is as alike across them as in a single one; what
+    does nothing is less so, and most of a screen does nothing.
+    """
+    design = Design(
+        **{**SMALL, "genes": 20, "guides": 2},
+        dimension=64,
+        controls=40,
+        effect=0.0,
+        complexes=(1,) * 20,
+        related=2.0,
+        together=True,
+    )
+    p: dict[str, list[float]] = {"strong": [], "silent": []}
+    for seed in range(6):
+        screen = Screen(seed, design)
+        m, truth = screen.open(tmp_path / str(seed)).phenomap(), screen.truth
+        for key in truth.index[: 2 * design.genes]:
+            found = m.nearest(key, ALL, scored=False).set_index("key")["p_value"]
+            together = truth.index[(truth["first"] == truth["first"][key])].drop(key)
+            p["strong" if truth["is_active"][key] else "silent"] += found[together].tolist()
+    shares = {name: np.mean(np.array(values) <= 0.05) for name, values in p.items()}
+    assert all(0.02 <= share <= 0.075 for share in shares.values()), shares
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_complexes_are_called_and_hardly_anything_else(together: bool) -> None:
     design = Design(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QEvent, QPoint, Qt, QTimer, QUrl
+from qtpy.QtCore import QEvent, QPoint, QRect, Qt, QTimer, QUrl
 from qtpy.QtGui import QGuiApplication, QHelpEvent, QImage, QTextDocument
 from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QToolTip
 
@@ -300,6 +300,29 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
     assert f"{top}, cosine {row['across']:.2f} across experiments" in lines
     assert any(line.startswith("consistency 0.5") for line in lines)
     assert names(window)[0] == BOLD
+
+
+def test_doubts_are_seen_and_no_number_is_cut(window: Window) -> None:
+    click(window, "PLK1_guide_1")
+    candidates = window.neighbors.panel.candidates
+    window.click(candidates.as_list)
+    table, model = candidates.table, candidates.model
+    picture = table.viewport().grab().toImage()
+    ratio = picture.devicePixelRatio()
+    seen = {True: 0, False: 0}
+    for row, neighbor in enumerate(model.neighbors):
+        cell = table.visualRect(model.index(row, DOUBT))
+        if not table.viewport().rect().contains(cell):
+            continue
+        inside = cell.adjusted(2, 3, -2, -3)
+        corner, size = inside.topLeft() * ratio, inside.size() * ratio
+        n_inked = inked(picture.copy(QRect(corner, size)))
+        assert (n_inked > 20) == bool(neighbor.flags), neighbor
+        seen[bool(neighbor.flags)] += 1
+        for column_, text in ((Q, "<.001"), (BACK, "0.09 %")):
+            width = table.fontMetrics().horizontalAdvance(text)
+            assert table.columnWidth(column_) >= width + 6
+    assert all(seen.values()), seen
 
 
 def test_a_heading_says_what_its_column_means(window: Window) -> None:

@@ -88,7 +88,7 @@ class _Reports:
     """The progress of a job in another thread: its last report, and whether it is to stop."""
 
     def __init__(self) -> None:
-        self.last, self.is_stopped = (0, 0, ""), False
+        self.last, self.is_stopped = (0, 0, "preparing"), False
 
     def __call__(self, done: int, total: int, text: str) -> None:
         if self.is_stopped:

@@ -24,7 +24,8 @@ _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
 _LONGEST = {_RANK: "100", _VALUE: "across", _Q: "<.001", _BACK: "0.35 %"}
 """What a column of numbers has room for, in the font at hand."""
-_WIDTHS = {_PICTURE: 46, _DOUBTS: 34}
+_MARK = 18
+_WIDTHS = {_PICTURE: 46, _DOUBTS: 46}
 _AROUND = 14
 _ROOT = QModelIndex()
 
@@ -40,7 +41,7 @@ class NeighborModel(QAbstractTableModel):
         self._is_scored = False
         self._thumbnails = thumbnails
         self._icons: dict[str, QIcon] = {}
-        self._warnings: dict[str, QIcon] = {}
+        self._marks: dict[str, QPixmap] = {}
         thumbnails.arrived.connect(self._on_arrived)
 
     def set_neighbors(self, neighbors: list[Neighbor], value_name: str) -> None:
@@ -110,7 +111,7 @@ class NeighborModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and column == _PICTURE:
             return self._icon(neighbor.well)
         if role == Qt.ItemDataRole.DecorationRole and column == _DOUBTS and neighbor.flags:
-            return self._warning_icon()
+            return self._mark()
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (_RANK, _VALUE, _Q, _BACK):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -131,11 +132,12 @@ class NeighborModel(QAbstractTableModel):
             self._icons[well] = _scaled(image)
         return self._icons[well]
 
-    def _warning_icon(self) -> QIcon:
+    def _mark(self) -> QPixmap:
+        """A pixmap, since an icon would be as large as the pictures, for which there is no room."""
         color = self._palette().color(QPalette.ColorRole.WindowText).name()
-        if color not in self._warnings:
-            self._warnings[color] = icon(MDI7.alert_outline, color=color)
-        return self._warnings[color]
+        if color not in self._marks:
+            self._marks[color] = icon(MDI7.alert_outline, color=color).pixmap(_MARK, _MARK)
+        return self._marks[color]
 
     def _palette(self) -> QPalette:
         parent = self.parent()

@@ -106,6 +106,32 @@ class Across:
         n_pairs = self._n_parts[a] * self._n_parts[b] - n_shared
         return AcrossExperiments(_mean(total, n_pairs), n_pairs, n_shared)
 
+    def spread(self, a: Array, b: Array, n_shared: Array) -> Array:
+        """How much the likeness of unrelated entries varies: variance of the mean, in units of
+        that of one cosine, float64 (m,).
+
+        What does nothing points elsewhere in each experiment, so that more pairs of experiments
+        tell more. What does something points the same way in all of them: so do their cosines.
+        """
+        m, o = self._n_parts[a].astype(np.float64), self._n_parts[b].astype(np.float64)
+        own_a, own_b = self._own_likeness[a], self._own_likeness[b]
+        n = m * o - n_shared
+        # of two ordered pairs of experiments: those that have the first, or the second, in common
+        same_a = n_shared * (o - 1) * (o - 2) + (m - n_shared) * o * (o - 1)
+        same_b = n_shared * (m - 1) * (m - 2) + (o - n_shared) * m * (m - 1)
+        none = n**2 - n - same_a - same_b
+        total = n + same_a * own_b + same_b * own_a + none * own_a * own_b
+        return np.asarray(total / np.maximum(n, 1) ** 2)
+
+    @cached_property
+    def _own_likeness(self) -> Array:
+        """Mean cosine of an entry's averages in different experiments, 0 to 1; 0 for a single one:
+        float64 (n,).
+        """
+        sums = self._opened(silent).squared_norms
+        n = self._n_parts * (self._n_parts - 1)
+        return np.clip(np.where(n > 0, (sums - self._n_parts) / np.maximum(n, 1), 0), 0, 1)
+
     def _together(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         """For each experiment that both of a pair are in: the pair, and the parts of both."""
         parts = self._entries.parts

@@ -5,7 +5,8 @@ share experiments and plates as much: what is screened together shares the error
 mean. What is compared of a pair hangs on that as well:
 
 - pairs without a common experiment by their cosine;
-- pairs with one, if there is another to compare across, by their likeness across experiments;
+- pairs with one, if there is another to compare across, by their likeness across experiments, in
+  units of what it varies by (`Across.spread`);
 - the others, most compounds, by their cosine less what their experiment and plates alone make of
   it: the median product of such pairs over the product of the lengths of these two.
 
@@ -222,8 +223,12 @@ class Nulls:
         norms = np.sqrt(self._entries.squared_norms)
         lengths = norms[a[within]] * norms[b[within]]
         inverse[within] = 1 / np.maximum(lengths, 1e-30)
-        cosine = np.where(shares & has_other, across.likeness, closeness)
+        is_across = shares & has_other
+        cosine = np.where(is_across, across.likeness, closeness)
         value = np.where(within, cosine, fisher_z(cosine))
+        if is_across.any():
+            pairs = a[is_across], b[is_across], across.n_shared[is_across]
+            value[is_across] /= np.sqrt(self._across.spread(*pairs))
         return Comparable(stratum, size, other, value, inverse)
 
     def _scale_by_own(
@@ -271,7 +276,7 @@ class Nulls:
     def _opened(self, progress: Progress) -> Comparable:
         if self._sample is None:
             progress(0, 0, "comparing unrelated pairs")
-            kept = self._entries.kept(f"pairs {self._metric}", lambda: self._drawn(progress))
+            kept = self._entries.kept(f"spread pairs {self._metric}", lambda: self._drawn(progress))
             self._sample = Comparable(*(kept[field.name] for field in fields(Comparable)))
         return self._sample
 

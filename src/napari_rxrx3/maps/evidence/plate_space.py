@@ -59,7 +59,10 @@ class PlateSpace:
         if not kept.any():  # all wells of each plate are the same
             kept = np.ones_like(kept)
         axes = axes[:, kept]
-        turned = moved @ axes.astype(np.float32)
+        turned = np.empty((len(moved), axes.shape[1]), dtype=np.float32)
+        for block in _blocks(len(wells)):
+            progress(block.start, len(wells), "measuring how far wells of a plate vary")
+            turned[block] = moved[block] @ axes.astype(np.float32)
         return cls(centers, axes, _scales(turned, space.experiment[wells], progress))
 
     def moved(self, space: WellSpace, wells: Array) -> Array:
@@ -76,8 +79,9 @@ def _sample(space: WellSpace) -> Array:
     order = shuffled[np.argsort(space.experiment[shuffled], kind="stable")]
     experiment = space.experiment[order]
     n_wells = np.bincount(experiment)
-    of_plate = np.unique(np.column_stack([space.experiment, space.plate]), axis=0)[:, 0]
-    n_plates = np.bincount(of_plate, minlength=len(n_wells))
+    of_plate = np.full(int(space.plate.max()) + 1, -1)
+    of_plate[space.plate] = space.experiment
+    n_plates = np.bincount(of_plate[of_plate >= 0], minlength=len(n_wells))
     place = np.arange(len(order)) - (np.cumsum(n_wells) - n_wells)[experiment]
     most = np.maximum(_SAMPLE, _SAMPLE_OF_PLATE * n_plates)
     return np.sort(order[place < most[experiment]])
