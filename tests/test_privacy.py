@@ -156,7 +156,7 @@ BAD_METHODS = {
 }
 ASKS_SERVERS = {"data/files/storage.py": {"aiohttp"}}
 """Who tells the package that reads addresses of the user's how long to wait."""
-OPENS_LINKS = {"gui/numbers/card.py"}
+OPENS_LINKS = {"gui/numbers/card.py", "gui/addresses.py"}
 
 
 @cache
