@@ -28,6 +28,8 @@ PARTS = {
     "opening": "benchmarks.opening:opening",
     "growth": "benchmarks.opening:growth",
     "tar-index": "benchmarks.opening:tar_index",
+    "remote-core": "benchmarks.remote:remote_core",
+    "remote-tar": "benchmarks.remote:remote_tar",
     "search": "benchmarks.vectors:search",
     "map-numbers": "benchmarks.vectors:map_numbers",
     "map-view": "benchmarks.map_view:map_view",

@@ -19,12 +19,13 @@ from qtpy.QtTest import QTest
 from napari_rxrx3.cli import main as command
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.data.demo.demo_screen import FALSE_PAIR
 from napari_rxrx3.data.demo.screen_files import write_demo
 from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
 from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
-from napari_rxrx3.gui.explorer import ExplorerWidget
+from napari_rxrx3.gui.explorer import TABS, ExplorerWidget
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait_until
 from napari_rxrx3.gui.share.view_record import record_of_window
@@ -60,13 +61,13 @@ PAIRS = (
     ("ACTR2", "ARPC3"),
     ("COPB1", "COPG1"),
     ("NDUFS1", "ATP5F1B"),
-    ("INS", "GFAP"),
+    ("INS", "OR5A1"),
 )
 """Genes of the demo that belong together, but for the last two."""
 ALIKE = (
     *("PLK1", "PSMB5", "MTOR", "TUBB", "ACTR2", "NDUFS1", "COPG1", "TOP2A", "AURKB", "PSMA1"),
     *("RPTOR", "TBCD", "ARPC3", "ATP5F1B", "COPB1", "RAD51", "KIF11", "PSMD1", "RHEB", "CFL1"),
-    *("COX4I1", "SRP54", "INS", "GFAP"),
+    *("COX4I1", "SRP54", "INS", "OR5A1"),
 )
 """Genes of the demo's groups, mixed up, and the last two of none."""
 PROTEASOME = ("PSMB5", "PSMA1", "PSMD1", "RXRX3-10234")
@@ -74,14 +75,24 @@ TAGGED = (1, 0, 1, 2, 5, 1, 3, 0, 1)
 NAMES = (
     *("benchmark-light-1280x800.png", "compare-dark-1280x800.png", "control-dark-1280x800.png"),
     *("damaged-dark-1280x800.png", "difference-light-1280x800.png", "doses-light-1280x800.png"),
-    *("figure.png", "guides-dark-1280x800.png", "heat-map-light-1280x800.png"),
+    *(
+        "false-pair-light.png",
+        "figure.png",
+        "guides-dark-1280x800.png",
+        "heat-map-light-1280x800.png",
+    ),
     *("heat-map-light.png", "hits-dark-1280x800.png", "keys-dark-1280x800.png"),
     *("lasso-dark-1280x800.png", "lasso-hits-dark-1280x800.png", "map-dark-1280x800.png"),
     *("map-larger-dark.png", "missing-light-1280x800.png", "neighbors-dark-1280x800.png"),
     *("neighbors-dark-1920x1080.png", "neighbors-light-1280x800.png"),
     *("palette-dark-1280x800.png", "plate-closer-dark-1280x800.png", "plate-dark-1280x800.png"),
     *("plate-full-light-1280x800.png", "preferences-dark.png", "screens-dark.png"),
-    *("umap-light.png", "welcome-dark-1280x800.png", "well-dark-1280x800.png"),
+    *(
+        "true-pair-light.png",
+        "umap-light.png",
+        "welcome-dark-1280x800.png",
+        "well-dark-1280x800.png",
+    ),
 )
 """What the documentation shows; of both themes, what no page shows is not kept."""
 EVERY = tuple((view, theme, size) for view in VIEWS for theme in THEMES for size in (SMALL, LARGE))
@@ -101,6 +112,7 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     save_side_by_side(demo, folder)
     save_map(demo, folder)
     save_umap_and_heat_map(demo, folder)
+    save_believed_and_doubted(demo, folder)
     save_hits(demo, folder)
     save_preferences(demo, folder)
     return failures
@@ -165,7 +177,7 @@ def save_side_by_side(demo: Path, folder: Path) -> None:
 def show_strip(explorer: ExplorerWidget, well: str, kind: str) -> None:
     """Show wells beside a well, and the tab that tells about them."""
     session = explorer.session
-    explorer.tabs.setCurrentWidget(explorer.numbers)
+    explorer.tabs.setCurrentIndex(list(TABS).index("Numbers"))
     session.select_well(well)
     wait_until(lambda: explorer.is_settled)
     session.want_strip(kind)
@@ -212,6 +224,19 @@ def save_map(demo: Path, folder: Path) -> None:
         save_window(viewer, folder / f"lasso-hits-dark-{SMALL}.png")
         explorer.session.set_review(None)
     panel.chosen.clear.click()
+    close_window(viewer, explorer)
+
+
+def save_believed_and_doubted(demo: Path, folder: Path) -> None:
+    """Save the list of one of the genes that are alike for no reason, and a list that is right."""
+    viewer, explorer = window_on_demo(demo, "light")
+    candidates = dock_neighbors(viewer).panel.candidates
+    candidates.as_list.click()
+    for name, key in (("false-pair", FALSE_PAIR[0]), ("true-pair", PROTEASOME[0])):
+        show_neighbors(explorer, key)
+        candidates.table.selectRow(0)
+        wait_until(lambda: explorer.is_settled)
+        save_window(viewer, folder / f"{name}-light.png")
     close_window(viewer, explorer)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -446,6 +447,8 @@ class _Ranges(_Quiet):
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
         self.send_header("Content-Length", str(stop - start))
+        changed = Path(self.translate_path(self.path)).stat().st_mtime
+        self.send_header("Last-Modified", self.date_time_string(int(changed)))
         self.end_headers()
         self.wfile.write(content[start:stop])
 
@@ -457,15 +460,30 @@ class _Ranges(_Quiet):
 class _Troubled(_Ranges):
     trouble: Callable[[str], str]
 
+    def _trickle(self) -> None:
+        """Send a byte a second, so that nobody can say that nothing comes."""
+        self.send_response(206)
+        self.send_header("Content-Range", "bytes 0-99999/100000")
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(60):
+                self.wfile.write(b"x")
+                time.sleep(1)
+
     def do_GET(self) -> None:
         trouble = self.trouble(unquote(self.path))
         if trouble.isdigit():
             self.send_error(int(trouble))
+        elif trouble == "echo":  # all that it was told, in its own words
+            self.send_error(403, f"no {self.path} {self.headers.get('Authorization')}", self.path)
         elif trouble == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "100000")
             self.end_headers()
             self.wfile.write(b"half of it")
+        elif trouble == "trickle":
+            self._trickle()
         elif trouble != "drop":  # which ends the connection without a word
             super().do_GET()
 

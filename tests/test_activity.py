@@ -23,10 +23,10 @@ from benchmarks.calibration.activity import (
     named_guides,
 )
 from napari_rxrx3.core.errors import Cancelled
-from napari_rxrx3.maps.evidence import activity as activity_module
-from napari_rxrx3.maps.evidence.activity import _expected_precision, activity, count_active
+from napari_rxrx3.maps.evidence.activity import activity, count_active
+from napari_rxrx3.maps.evidence.against_controls import Likeness, _expected_precision
 from napari_rxrx3.maps.evidence.p_values import benjamini_hochberg
-from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.evidence.scores import score_store
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import Query
 
@@ -98,7 +98,7 @@ def test_the_precision_is_that_of_finding_the_other_wells_among_the_controls_of_
         units = rng.normal(size=(8, 3))
         units /= np.linalg.norm(units, axis=1, keepdims=True)
         pattern = ((2, 3), (1, 2))
-        found = activity_module._Likeness(units[None].astype(np.float32), pattern)
+        found = Likeness(units[None].astype(np.float32), pattern)
         expected = []
         for well in np.flatnonzero(is_own):
             others = np.flatnonzero(is_own & (np.arange(8) != well))
@@ -190,7 +190,10 @@ def test_of_guides_that_are_alike_hardly_one_is_named_and_a_dead_one_is() -> Non
 # --- kept, stopped, asked for --------------------------------------------------------------------
 
 
-def test_looking_for_active_ones_can_be_stopped_at_any_time(dataset: Any) -> None:
+def test_looking_for_active_ones_can_be_stopped_at_any_time(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # in this thread: all reports are seen
     m = dataset.phenomap()
     m.open_space(None)
     reports: list[str] = []
@@ -214,7 +217,7 @@ def test_activity_is_kept_with_the_scores(dataset: Any) -> None:
 
     m = dataset.phenomap()
     expected = m.scores
-    pd.testing.assert_frame_equal(ScoreStore(m).get(stop), expected)
+    pd.testing.assert_frame_equal(score_store(m).get(stop), expected)
 
 
 def test_the_active_ones_are_listed_and_only_these(dataset: Any) -> None:

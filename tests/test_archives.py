@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +18,7 @@ from corpus.archives import PACKINGS
 from napari_rxrx3.data.discovery import kind_of_file
 from napari_rxrx3.data.files.archives import pieces
 from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.zips import ZipSource
 from napari_rxrx3.data.recognition import looks_like_ours
 
 ROWS = [b.guide_row("gene-001", 1, "B02", "PLK1"), b.control_row("gene-001", 1, "B03")]
@@ -73,8 +78,13 @@ def test_nothing_is_said_of_what_is_sound(root: Path, tmp_path: Path) -> None:
     assert rx.open_dataset(root, cache_dir=tmp_path / "cache").check().is_clean
 
 
-@pytest.mark.parametrize("endings", [("aa", "ab", "ac"), ("001", "002", "003"), ("part1", "part2")])
-def test_pieces_are_named_once(root: Path, tmp_path: Path, endings: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("endings", "begin"),
+    [(("aa", "ab", "ac"), "a"), (("001", "002", "003"), "00"), (("part1", "part2"), "part")],
+)
+def test_pieces_are_named_once(
+    root: Path, tmp_path: Path, endings: tuple[str, ...], begin: str
+) -> None:
     data = plate(root).read_bytes()
     plate(root).unlink()
     size = -(-len(data) // len(endings))
@@ -83,7 +93,7 @@ def test_pieces_are_named_once(root: Path, tmp_path: Path, endings: tuple[str, .
         b.write(plate(root).with_suffix(f".tar.{ending}"), piece)
     (said,) = said_of(root, tmp_path / "cache")
     assert f"Plate1.tar.{endings[0]}" in said
-    assert "cat Plate1.tar?* > Plate1.tar" in said
+    assert f"cat Plate1.tar.{begin}* > Plate1.tar" in said
     b.write(plate(root), data)  # as it says
     data_set = rx.open_dataset(root, cache_dir=tmp_path / "cache")
     assert data_set.wells["has_image"].all()
@@ -104,6 +114,154 @@ def test_any_damage_to_an_archive_is_a_sentence(
     with pytest.raises(rx.RxRx3Error) as error:
         rx.open_dataset(path, cache_dir=folder / "cache")
     assert str(path) in str(error.value)
+
+
+# --- what can be read in place ------------------------------------------------------------------
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+WELL = "gene-001_1_B02"
+
+
+def zipped(members: dict[str, bytes], methods: list[int]) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for i, (name, data) in enumerate(members.items()):
+            archive.writestr(name, data, methods[i % len(methods)])
+    return out.getvalue()
+
+
+def plane_of(channel: int, size: int = 16) -> np.ndarray:
+    return b.noise(f"{channel}", size)[0]
+
+
+def members_of(wells: list[str], folder: str = "", size: int = 16) -> dict[str, bytes]:
+    return {
+        f"{folder}{well}_s1_w{channel}.png": b.png(plane_of(channel, size))
+        for well in wells
+        for channel in range(1, 7)
+    }
+
+
+@pytest.mark.parametrize("name", ["Plate1.zip", "Plate1.tar", "all of it.zip"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_zip_of_images_is_read_in_place(
+    root: Path, tmp_path: Path, method: int, name: str
+) -> None:
+    plate(root).unlink()
+    folder = "images/gene-001/Plate1/" if name.startswith("all") else ""
+    b.write(plate(root).with_name(name), zipped(members_of(["B02", "B03"], folder), [method]))
+    for _ in range(2):  # the second time from what is kept
+        data = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+        assert data.check().is_clean
+        planes = [plane_of(channel) for channel in range(1, 7)]
+        np.testing.assert_array_equal(data.read(WELL), planes)
+    alone = rx.open_dataset(plate(root).with_name(name), cache_dir=tmp_path / "cache")
+    np.testing.assert_array_equal(alone.read(WELL), planes)
+
+
+def test_a_zip_holds_plates_and_what_is_known_of_them(tmp_path: Path) -> None:
+    rows = [b.guide_row("gene-001", plate, "B02", "PLK1") for plate in (1, 2)]
+    members = {"metadata.csv": b.csv_bytes(rows)}
+    for number in (1, 2):
+        members |= members_of(["B02"], f"images/gene-001/Plate{number}/")
+    path = b.write(tmp_path / "x" / "all.zip", zipped(members, list(METHODS)))
+    for where in (path, path.parent):
+        data = rx.open_dataset(where, cache_dir=tmp_path / "cache")
+        assert data.wells["has_image"].all()
+        assert data.wells["gene"].tolist() == ["PLK1", "PLK1"]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=3000), st.sampled_from(METHODS), st.integers(1, 4000))
+def test_any_part_of_a_member_is_its_beginning(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, method: int, n_bytes: int
+) -> None:
+    folder = tmp_path_factory.mktemp("zip")
+    content = noise * 3
+    members = {"a/B02_s1_w1.png": content, "B03_s1_w1.png": b"x"}
+    storage, path = Storage.of(b.write(folder / "Plate1.zip", zipped(members, [method])))
+    source = ZipSource(storage, path, ZipSource.build_index(storage, path))
+    assert source.read(0) == content
+    assert source.read(0, n_bytes) == content[:n_bytes]
+
+
+def test_large_images_of_a_zip_show_their_first_rows(root: Path, tmp_path: Path) -> None:
+    plate(root).unlink()
+    b.write(plate(root).with_suffix(".zip"), zipped(members_of(["B02"], size=1000), list(METHODS)))
+    data = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    for channel in range(1, 7):
+        rows = data.prefix(WELL, channel)
+        assert rows is not None
+        np.testing.assert_array_equal(rows, plane_of(channel, 1000)[: len(rows)])
+
+
+def test_members_that_no_zip_need_have_are_named(root: Path, tmp_path: Path) -> None:
+    plate(root).unlink()
+    methods = [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2]
+    b.write(plate(root).with_suffix(".zip"), zipped(members_of(["B02"]), methods))
+    data = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    said = [p.detail for p in data.problems if p.kind == "odd_file"]
+    assert [f"B02_s1_w{channel}.png is packed" in " ".join(said) for channel in range(1, 7)] == [
+        False,
+        True,
+    ] * 3
+
+
+def test_another_zip_in_its_place_is_noticed(root: Path, tmp_path: Path) -> None:
+    plate(root).unlink()
+    path = b.write(plate(root).with_suffix(".zip"), zipped(members_of(["B02"]), [0]))
+    data = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    b.write(path, zipped({"more.txt": b"x" * 999} | members_of(["B03"]), [0]))
+    with pytest.raises(rx.RxRx3Error, match="changed"):
+        data.read(WELL)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=3), st.sampled_from([0, 1, 20]))
+def test_tars_that_are_joined_are_one(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[int], n_blank: int
+) -> None:
+    folder = tmp_path_factory.mktemp("joined")
+    channels = iter(range(1, 10))
+    content = b""
+    for n in parts:
+        members = {
+            f"B02_s1_w{c}.png": b.png(plane_of(c)) for _, c in zip(range(n), channels, strict=False)
+        }
+        tar = b.write_tar(folder / "part.tar", members).read_bytes()
+        content += tar + bytes(512 * n_blank)
+    path = b.write(folder / "Plate1" / "gene-001" / "Plate1.tar", content)
+    data = rx.open_dataset(path, cache_dir=folder / "cache")
+    for channel in range(1, min(6, sum(parts)) + 1):
+        np.testing.assert_array_equal(data.plane(WELL, channel), plane_of(channel))
+    joined = [p for p in data.problems if "several tars are joined" in p.detail]
+    assert len(joined) == len(parts) - 1
+
+
+def test_links_in_a_tar_are_named(root: Path, tmp_path: Path) -> None:
+    with tarfile.open(plate(root), "a") as archive:
+        link = tarfile.TarInfo("C05_s1_w1.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "B02_s1_w1.png"
+        archive.addfile(link)
+    (problem,) = rx.open_dataset(root, cache_dir=tmp_path / "cache").problems
+    assert "C05_s1_w1.png is a link to B02_s1_w1.png, which is not followed" in problem.detail
+
+
+@pytest.mark.parametrize(
+    "ending", [".part", ".crdownload", ".incomplete", ".partial", ".filepart", ".aria2"]
+)
+@pytest.mark.parametrize("name", ["metadata.csv", "images/gene-001/Plate2.tar", "e.parquet"])
+def test_what_is_not_loaded_to_its_end_is_not_read(
+    root: Path, tmp_path: Path, name: str, ending: str
+) -> None:
+    half = b.csv_bytes([b.guide_row("gene-001", 1, "C09", "X")])
+    path = b.write(root / f"{name}{ending}", half)
+    if ending == ".aria2" and name != "metadata.csv":
+        b.write(root / name, half)
+    data = rx.open_dataset(root, cache_dir=tmp_path / "cache")
+    assert len(data.wells) == len(ROWS) or ending == ".aria2"
+    (detail,) = [p.detail for p in data.problems if p.kind == "unfinished_download"]
+    assert detail.startswith(f"{path} is not loaded to its end")
 
 
 @given(st.text("ab/.tarzgip0", max_size=30))

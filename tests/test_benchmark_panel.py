@@ -116,7 +116,7 @@ def side(data: Any, qtbot: Any) -> Iterator[Side]:
 
 
 def test_it_says_what_it_is_for_and_what_to_do(side: Side) -> None:
-    for word in ("entity1", "gene_symbol", "Choose a table", "Licences", "docs/maps.md"):
+    for word in ("entity1", "gene_symbol", "Choose a table", "Licenses", "docs/maps.md"):
         assert word in side.words
     assert not side.panel.run.isEnabled()
     assert not side.panel.save.isEnabled()

@@ -721,8 +721,8 @@ def view(qtbot: Any) -> DoseCurveView:
     qtbot.addWidget(view)
     view.resize(400, 160)
     view.set_curve(CURVE, 1.0)
-    view.show()
-    qtbot.waitExposed(view)
+    with qtbot.waitExposed(view):
+        view.show()
     return view
 
 

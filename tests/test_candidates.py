@@ -17,6 +17,7 @@ from qtpy.QtGui import (
     QContextMenuEvent,
     QDrag,
     QFocusEvent,
+    QFont,
     QFontMetrics,
     QImage,
     QKeyEvent,
@@ -31,7 +32,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.gui.neighbors.candidate_painting import _MARGIN, paint_picture
+from napari_rxrx3.gui.neighbors.candidate_painting import _MARGIN, fitting, paint_picture
 from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip, CandidateView
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.words import elided
@@ -157,8 +158,10 @@ def shown(qtbot: Any) -> Iterator[Shown]:
     parent.layout().setContentsMargins(0, 0, 0, 0)
     qtbot.addWidget(parent)
     parent.resize(855, 250)
-    parent.show()
-    qtbot.waitExposed(parent)
+    with qtbot.waitExposed(parent):
+        parent.show()
+    parent.activateWindow()  # keys of another window that stands open are its own
+    qtbot.waitUntil(parent.isActiveWindow)
     made = Shown(strip, group, parent, qtbot)
     for name in SIGNALS:
         signal = getattr(strip.view, name)
@@ -355,6 +358,19 @@ def test_where_no_image_is_the_strip_says_so(shown: Shown, core: Any) -> None:
     assert max(max(color) for color in colors) <= 110  # and no brighter than data
 
 
+def test_without_candidates_the_reason_is_in_their_place(shown: Shown, core: Any) -> None:
+    view = shown.strip.view
+    shown.open(core, [])
+    before = pixels(view.grab().toImage())
+    view.set_note("Search for something first.")
+    said = pixels(view.grab().toImage())
+    assert not np.array_equal(said, before)
+    shown.open(core, candidates_of(core, 3))
+    with_them = pixels(view.grab().toImage())
+    view.set_note("")
+    assert np.array_equal(pixels(view.grab().toImage()), with_them)
+
+
 def test_a_missing_stain_is_said_and_the_others_are_shown(
     shown: Shown, root: Path, cache: Path
 ) -> None:
@@ -411,6 +427,20 @@ def test_a_tag_is_marked_in_its_color(shown: Shown, core: Any) -> None:
     shown.settle()
     assert has_mark(0)
     assert not has_mark(1)
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_numbers_are_shown_whole_or_not_at_all(qapp: Any, points: int) -> None:
+    font = QFont(qapp.font())
+    font.setPointSize(points)
+    metrics, numbers = QFontMetrics(font), ["cos 0.84", "q <.001", "0.35 %", "+7"]
+    for width in range(90, 400):
+        shown = fitting(metrics, "  ".join(numbers), width).split("  ")
+        assert shown[0] in ("cos 0.84", "0.84")
+        assert shown[1:] == numbers[1 : len(shown)]
+        assert metrics.horizontalAdvance("  ".join(shown)) <= width
+    assert shown == numbers
+    assert fitting(metrics, "gene-001 plate 1", 50).endswith("…")
 
 
 @pytest.mark.parametrize("name", ["Lorlatinib?(PF-6463922) 12.5 µM", "a very long name 2.5 µM"])

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QGuiApplication, QPalette, QTextDocument
+from qtpy.QtGui import QColor, QFont, QGuiApplication, QPalette, QTextDocument
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QToolTip, QWidget
 
 from napari_rxrx3.core.links import links_for
@@ -53,8 +53,8 @@ def card(qtbot: QtBot) -> Iterator[PerturbationCard]:
     widget = PerturbationCard()
     qtbot.addWidget(widget)
     widget.resize(378, 80)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
     yield widget
     widget.structure.drawing.close(wait=True)
 
@@ -187,7 +187,7 @@ def test_dots_stand_for_numbers_that_are_being_computed(card: PerturbationCard) 
 @pytest.mark.parametrize("what", [GENE, BLINDED, COMPOUND])
 def test_the_usual_card_is_low(card: PerturbationCard, qtbot: QtBot, what: Card) -> None:
     show(qtbot, card, what)
-    assert card.sizeHint().height() <= 64
+    qtbot.waitUntil(lambda: card.sizeHint().height() <= 64)
 
 
 def test_the_longest_texts_do_not_make_the_dock_wider(card: PerturbationCard, qtbot: QtBot) -> None:
@@ -205,15 +205,42 @@ def test_the_longest_texts_do_not_make_the_dock_wider(card: PerturbationCard, qt
         )
 
 
-def test_words_are_cut_only_where_they_do_not_fit(card: PerturbationCard) -> None:
+def test_words_are_cut_only_where_they_do_not_fit(card: PerturbationCard, qtbot: QtBot) -> None:
     card.set_card(GENE)
     card.resize(378, 70)
     wide = [rgba_of(line.grab().toImage()) for line in card.numbers]
     card.resize(900, 70)
     widest = [rgba_of(line.grab().toImage()) for line in card.numbers]
     assert all(np.array_equal(a, b) for a, b in zip(wide, widest, strict=True))
+    card.set_card(replace(GENE, numbers=(Number("strength", "0.123456789 " * 20),)))
     card.resize(120, 70)
-    assert card.numbers[0].width() < wide[0].shape[1]
+    (line,) = (line for line in card.numbers if line.isVisible())
+    qtbot.waitUntil(lambda: line.width() <= line.parentWidget().width() < 250)
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_numbers_are_shown_in_full_in_as_many_rows_as_it_takes(
+    card: PerturbationCard, qtbot: QtBot, points: int
+) -> None:
+    """In the narrowest dock, with the longest that is said of each."""
+    font = QFont(card.font())
+    font.setPointSize(points)
+    card.setFont(font)
+    names = ("activity", "strength", "consistency", "guide agreement", "distance from controls")
+    numbers = tuple(Number(name, "0.43 (chance)", "") for name in names)
+    show(qtbot, card, replace(GENE, numbers=numbers))
+    card.resize(310, 140)
+    lines = card.numbers
+
+    def are_whole() -> bool:
+        return all(line.width() >= line.sizeHint().width() for line in lines)
+
+    qtbot.waitUntil(are_whole)
+    rows = {line.y() for line in lines}
+    assert len(rows) > 1
+    places = [line.geometry() for line in lines]
+    assert all(line.parentWidget().rect().contains(line.geometry()) for line in lines)
+    assert not any(a.intersects(b) for n, a in enumerate(places) for b in places[:n])
 
 
 @given(st.integers(0, 400), st.sampled_from(["2.5", "0.0025", "10"]))

@@ -115,6 +115,74 @@ def test_beside_snapshots_that_are_of_no_hub_files_called_like_its_folders_are_r
 
 
 @links
+def test_what_a_hub_has_not_loaded_is_named(tmp_path: Path, screen: b.Screen) -> None:
+    top = hub(tmp_path / "hub", {NEW: screen}, MAIN)
+    b.write(top / "blobs" / f"{'e' * 64}.incomplete", b"PAR1")
+    (top / "snapshots" / NEW / "data").mkdir()
+    (top / "snapshots" / NEW / "data" / "train.parquet").symlink_to("../../../blobs/gone")
+    problems = [(kind, detail) for kind, detail in said(opened(top, tmp_path))]
+    assert {kind for kind, _ in problems} == {
+        "unfinished_download",
+        "broken_link",
+        "missing_revision",
+    }
+    text = "\n".join(detail for _, detail in problems)
+    assert f"{'e' * 64}.incomplete is not loaded to its end" in text
+    assert "train.parquet is a link to a file that is not there" in text
+    assert f"refs/main names the revision {MAIN[:10]}, which is not here; {NEW[:10]} is" in text
+
+
+def test_what_is_loaded_into_ones_own_folder_is_named(tmp_path: Path, screen: b.Screen) -> None:
+    root = screen.write_rxrx3(tmp_path / "data set")
+    b.write(root / ".cache" / "huggingface" / "download" / "data" / "x.incomplete", b"PAR1")
+    assert [kind for kind, _ in said(opened(root, tmp_path))] == ["unfinished_download"]
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+@pytest.mark.parametrize("other", ["Plate1 (1).tar", "Plate1", "Plate1.zip"])
+def test_images_that_are_there_twice_are_compared(
+    tmp_path: Path, screen: b.Screen, other: str, is_same: bool
+) -> None:
+    root = screen.write_rxrx3(tmp_path / "data set")
+    folder = root / "images" / "gene-001"
+    members = b.image_files(screen.by_plate()["gene-001", "1"])
+    if not is_same:
+        name = "B02_s1_w1.png"
+        members[name] = b.png(b.noise("another")[0])
+    write = {".tar": b.write_tar, ".zip": b.write_zip}.get((folder / other).suffix, b.write_folder)
+    write(folder / other, members)
+    aged(folder / "Plate1.tar", 0)
+    ((kind, detail),) = said(opened(root, tmp_path))
+    n_all = len(members)
+    assert kind == ("images_twice" if is_same else "disagreement")
+    assert f"both hold {n_all} images of gene-001 plate 1" in detail
+    assert is_same or f"1 of them differ; those of {folder}/Plate1" in detail
+    data = opened(root, tmp_path)
+    used = not is_same and other != "Plate1.zip"  # the newer tar, or what lies there unpacked
+    wanted = b.noise("another" if used else "gene-001_1_B02")[0]
+    np.testing.assert_array_equal(data.plane("gene-001_1_B02", 1), wanted)
+
+
+def test_two_files_that_claim_to_be_one_image_are_named(tmp_path: Path, screen: b.Screen) -> None:
+    folder = tmp_path / "x" / "gene-001" / "Plate1"
+    members = b.image_files(screen.by_plate()["gene-001", "1"])
+    b.write_folder(folder, {**members, "B02_s1_w1.tif": b.tiff(b.noise("another")[0])})
+    screen.write_metadata(tmp_path / "x" / "metadata.csv")
+    ((kind, detail),) = said(opened(tmp_path / "x", tmp_path))
+    assert kind == "odd_file"
+    assert "B02_s1_w1.tif is read and B02_s1_w1.png is not" in detail
+
+
+def test_images_that_are_not_named_after_wells_are_named(tmp_path: Path, screen: b.Screen) -> None:
+    screen.write_metadata(tmp_path / "x" / "metadata.csv")
+    b.write_folder(tmp_path / "x" / "gene-001" / "Plate1", {"B02-s1-w1.png": b"", "a.tif": b""})
+    b.write_folder(tmp_path / "x" / "docs", {"figure.png": b""})
+    ((kind, detail),) = said(opened(tmp_path / "x", tmp_path))
+    assert kind == "odd_file"
+    assert "holds 2 images that are not named after a well, such as B02-s1-w1.png" in detail
+
+
+@links
 def test_links_are_followed_once(tmp_path: Path, screen: b.Screen) -> None:
     root = screen.write_rxrx3(tmp_path / "data set")
     (root / "again").symlink_to(root / "images")

@@ -141,12 +141,23 @@ def test_nearest_lists_the_most_alike(
     assert main(["nearest", data, *arguments]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     value = "distance" if "euclidean" in arguments else "similarity"
-    judged = ["percentile", "p_value", "q_value", "n_searched", "compared_with", "n_compared"]
-    judged += ["p_same_plate", "across", "across_rank", "n_across", "flags"]
+    judged = ["percentile", "n_percentile", "p_value", "q_value", "n_searched"]
+    judged += ["compared_with", "n_compared", "p_same_plate", "n_same_plate"]
+    judged += ["across", "across_rank", "n_across", "flags"]
     assert head.split() == ["rank", "key", value, "n_wells", *judged] == list(rows[0])
     assert [line.split()[1] for line in lines] == [row["key"] for row in rows]
     for line, row in zip(lines, rows, strict=True):
         assert float(line.split()[2]) == pytest.approx(row[value], abs=1e-4)
+
+
+def test_nearest_lists_the_most_alike_across_experiments(
+    data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["nearest", data, "PLK1", "--across", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    expected = rx.open_dataset(data).phenomap().nearest("PLK1", across=True)
+    assert [row["key"] for row in rows] == expected["key"].tolist() != []
+    assert [row["similarity"] for row in rows] == [row["across"] for row in rows]
 
 
 @pytest.mark.parametrize("align", ["pca-centerscale", "tvn-centered"])

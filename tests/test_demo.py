@@ -20,11 +20,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import napari_rxrx3 as rx
 from demo_data import Call, written_demo
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.data.demo.demo_images import PHENOTYPES, WellPainter
-from napari_rxrx3.data.demo.demo_screen import DOSES, DemoWell, lay_out
+from napari_rxrx3.data.demo.demo_screen import DOSES, FALSE_PAIR, DemoWell, lay_out
 from napari_rxrx3.data.demo.screen_files import DEMO_VERSION, write_demo
+from napari_rxrx3.maps.phenomap import PhenoMap
 
 COLUMNS = [
     "well_id",
@@ -587,3 +589,51 @@ def test_pictures_of_a_group_look_alike(
     assert len(names) == 9
     assert len(guessed) > 50
     assert np.mean(guessed == group[~is_gene & ~is_empty]) > 0.85
+
+
+# --- what the map says of it -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def phenomap(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> PhenoMap:
+    cache = tmp_path_factory.mktemp("cache")
+    return rx.open_dataset(demo, cache_dir=cache).phenomap(align="pca-centerscale")
+
+
+@pytest.mark.parametrize(("query", "other"), [FALSE_PAIR, FALSE_PAIR[::-1]])
+def test_the_list_doubts_the_pair_that_is_alike_for_no_reason(
+    query: str, other: str, phenomap: PhenoMap
+) -> None:
+    first = phenomap.nearest(query).iloc[0]
+    assert (first["key"], first["rank"]) == (other, 1)
+    assert first["similarity"] > 0.6
+    assert first["percentile"] < 0.005  # of all pairs hardly one is as close
+    assert "same experiments" in first["flags"]
+    assert abs(first["across"]) < 0.1
+    assert first["across_rank"] > 0.05
+    assert first["p_value"] > 0.05
+    assert first["q_value"] > 0.5
+
+
+def test_the_list_believes_a_pair_that_is_alike_for_a_reason(phenomap: PhenoMap) -> None:
+    first = phenomap.nearest("PSMB5", kind="CRISPR").head(3)
+    assert set(first["key"]) == {"PSMA1", "PSMD1", "RXRX3-10234"}
+    assert (first["across"] > 0.6).all()
+    assert (first["across_rank"] < 0.02).all()
+    assert (first["q_value"] < 0.001).all()
+    assert not any("same experiments" in flags for flags in first["flags"])
+
+
+def test_active_is_what_does_something(phenomap: PhenoMap, truth: dict[str, DemoWell]) -> None:
+    scores, labels = phenomap.scores, phenomap.labels
+    strongest: dict[tuple[str, float | None], float] = defaultdict(float)
+    for well in truth.values():
+        named = well.perturbation, well.concentration
+        strongest[named] = max(strongest[named], well.strength)
+    doses = labels["concentration"].astype(object).where(labels["concentration"].notna(), None)
+    strength = pd.Series(map(strongest.get, zip(labels["treatment"], doses, strict=True)))
+    is_active = scores["is_active"].to_numpy() & ~labels["treatment"].isin(FALSE_PAIR).to_numpy()
+    does_nothing, acts = (strength == 0).to_numpy(), (strength > 0.1).to_numpy()
+    assert acts.sum() < does_nothing.sum()
+    assert is_active[acts].mean() > 0.85
+    assert (is_active & does_nothing).sum() <= 0.08 * is_active.sum()

@@ -90,6 +90,7 @@ def test_at_first_everything_is_as_the_data_set_has_it() -> None:
         ("tile_size", 256, "tile_size_changed"),
         ("candidate_size", 180, "candidate_size_changed"),
         ("shows_whole_candidates", True, "whole_candidates_changed"),
+        ("layer_panels", "folded", "layer_panels_changed"),
         ("contrast_rule", "from this well", "contrast_rule_changed"),
     ],
 )
@@ -111,6 +112,11 @@ def test_a_change_is_told_once(name: str, value: object, signal: str) -> None:
         ("pixel_size_um", 0.0, "A pixel of 0.0 µm is not one of 0.01 to 100 µm."),
         ("pixel_size_um", float("nan"), "A pixel of nan µm is not one of 0.01 to 100 µm."),
         ("tile_size", 4, "A tile of 4 pixels is not one of 64 to 2048."),
+        (
+            "layer_panels",
+            "gone",
+            "Panels of layers are as there is room, shown, folded, not 'gone'.",
+        ),
         ("candidate_size", 95, "A candidate of 95 points is not one of 96 to 320."),
         ("contrast_rule", "by hand", "There is no contrast 'by hand', only from controls, "),
     ],

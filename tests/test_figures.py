@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,10 +20,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import tifffile
+from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager, get_font
 from PIL import Image
 from qtpy.QtCore import Qt
 
@@ -36,6 +38,7 @@ from napari_rxrx3.figures import FigureError, FigureExists, Paper, save_figure
 from napari_rxrx3.figures.caption import caption_of
 from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.figure import looks_of, record_path
+from napari_rxrx3.figures.fonts import _family_with, font_of, written
 from napari_rxrx3.figures.layout import Content
 from napari_rxrx3.figures.look import StainLook, blended, stain_looks
 from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, read_record, record_of
@@ -461,6 +464,59 @@ def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
     for suffix in ("png", "svg", "pdf"):
         save_figure(tmp_path / f"a.{suffix}", session.dataset, recorded(session))
     assert "<b>a$b$c</b> \\alpha ? {x}" in text_of(tmp_path / "a.svg")
+
+
+NAMES = ["β-estradiol", "紫杉醇", "دواء", "תרופה", "\U0001f48a pill", "naïve Ω", "plain"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_in_any_script_are_in_a_figure_as_they_are(
+    session: Session, tmp_path: Path, name: str
+) -> None:
+    session.show([(WELLS[0], name)])
+    for ending in ("svg", "png", "pdf"):
+        save_figure(tmp_path / f"a.{ending}", session.dataset, recorded(session))
+    assert name in text_of(tmp_path / "a.svg")
+    assert name in (tmp_path / "a.svg.json").read_text(encoding="utf-8")
+    shown = written(name)
+    is_drawn = all(ord(letter) in DEJA_VU for letter in name)
+    assert shown == name or (not is_drawn and "\\" in shown)  # never an empty box, nor another
+
+
+DEJA_VU = get_font(font_of(7).get_file()).get_charmap()
+
+
+def test_a_font_of_the_computer_is_used_where_ours_has_no_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = "紫"
+    path = tmp_path / "chinese.ttf"
+    font = TTFont(font_of(7).get_file())
+    for table in font["cmap"].tables:
+        if table.isUnicode():
+            table.cmap[ord(letter)] = table.cmap[ord("A")]
+    for record in font["name"].names:
+        if record.nameID in (1, 16):
+            record.string = "A Chinese Font"
+    font.save(path)
+    monkeypatch.setattr(fontManager, "ttflist", list(fontManager.ttflist))
+    fontManager.addfont(path)
+    _family_with.cache_clear()
+    try:
+        assert written(f"a{letter}") == f"a{letter}"
+        assert font_of(7, text=letter).get_family() == ["DejaVu Sans", "A Chinese Font"]
+        assert font_of(7, text="a") is font_of(7)
+        figure = Figure()
+        figure.text(0.1, 0.1, f"A{letter}", fontproperties=font_of(30, text=letter))
+        figure.text(0.1, 0.5, "AA", fontproperties=font_of(30))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure.canvas.draw()
+        ink = np.asarray(figure.canvas.buffer_rgba())[..., 0] < 128
+        upper, lower = ink[: len(ink) * 3 // 4].sum(), ink[len(ink) * 3 // 4 :].sum()
+        assert lower == pytest.approx(upper, rel=0.1)
+    finally:
+        _family_with.cache_clear()
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "svg", "pdf"])

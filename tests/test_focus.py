@@ -164,8 +164,8 @@ def test_a_widget_that_goes_with_the_focus_leaves_no_error(qtbot: Any) -> None:
     buttons = [QPushButton("one"), QPushButton("two")]
     for button in buttons:
         layout.addWidget(button)
-    root.show()
-    qtbot.waitExposed(root)
+    with qtbot.waitExposed(root):
+        root.show()
     root.activateWindow()
     qtbot.waitUntil(root.isActiveWindow)
     buttons[0].setFocus()

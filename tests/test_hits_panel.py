@@ -12,8 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QSpinBox, QToolTip
+from qtpy.QtGui import QColor, QFont, QFontMetrics
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QInputDialog,
+    QSpinBox,
+    QToolTip,
+    QWidget,
+)
 
 import builders as b
 import napari_rxrx3 as rx
@@ -568,6 +575,30 @@ def test_rows_lead_to_their_wells_and_follow_them(side: Side, data: Any) -> None
     assert table.currentIndex().row() == 1
     side.session.select_well(gene_wells(data)[40])
     assert not table.currentIndex().isValid()
+
+
+@pytest.mark.parametrize("points", [9, 12])
+@pytest.mark.parametrize("width", [330, 376, 520, 700])
+def test_titles_are_whole_and_leave_names_room(side: Side, points: int, width: int) -> None:
+    side.press("1")
+    font = QFont(side.panel.font())
+    font.setPointSize(points)
+    table = side.panel.table
+    for widget in (side.panel, *side.panel.findChildren(QWidget)):
+        widget.setFont(font)
+    side.panel.resize(width, 400)
+    side.qtbot.waitUntil(lambda: side.panel.width() == width)
+    header, model, metrics = table.horizontalHeader(), side.panel.model, QFontMetrics(font)
+    shown = [c for c in range(model.columnCount()) if not table.isColumnHidden(c)]
+    titles = {c: model.headerData(c, Qt.Orientation.Horizontal) for c in shown}
+    for column in shown:
+        assert header.sectionSize(column) >= metrics.horizontalAdvance(titles[column])
+    assert {"name", "well", "strength", "note"} <= set(titles.values())
+    assert table.columnWidth(1) >= metrics.horizontalAdvance("Bortezomib")
+    assert table.columnWidth(2) >= metrics.horizontalAdvance("AF48")
+    assert sum(map(table.columnWidth, shown)) <= table.viewport().width()
+    for button in side.panel.tags.buttons:
+        assert button.width() >= button.sizeHint().width()
 
 
 def test_a_dose_is_never_cut(side: Side, data: Any) -> None:

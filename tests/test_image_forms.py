@@ -12,11 +12,19 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import builders as b
 import napari_rxrx3 as rx
-from napari_rxrx3.data.images.decode import image_layout, shrink
+from napari_rxrx3.data.images.decode import (
+    decode,
+    decode_prefix,
+    decode_small,
+    image_layout,
+    shrink,
+)
 from napari_rxrx3.data.images.previews import PREFIX_ROWS
 
 WELL = "gene-001_1_B02"
@@ -88,6 +96,13 @@ READ = [
     form("png with a gamma", 16, lambda n: gray_png(n, 16, (b"gAMA", struct.pack(">I", 22000)))),
     form("png with 12 bits of 16", 16, lambda n: gray_png(n, 16, (b"sBIT", b"\x0c"))),
     form("jp2 of 4 bits", 4, lambda n: jp2(waves(n, 4), 4)),
+    form("png with a gamma", 16, lambda n: gray_png(n, 16, (b"gAMA", b"\0\0\xb1\x8f"))),
+    form("png that is said to be sRGB", 8, lambda n: gray_png(n, 8, (b"sRGB", b"\0"))),
+    form("png with a background", 8, lambda n: gray_png(n, 8, (b"bKGD", b"\0\5"))),
+    form("jp2 of 1 bit", 1, lambda n: jp2(waves(n, 1), 1)),
+    form("jp2 of 7 bits", 7, lambda n: jp2(waves(n, 7), 7)),
+    form("jp2 of 9 bits", 9, lambda n: jp2(waves(n, 9), 9)),
+    form("jp2 of 14 bits", 14, lambda n: jp2(waves(n, 14), 14)),
     form("jp2 of 8 bits", 8, lambda n: jp2(waves(n, 8), 8)),
     form("jp2 of 10 bits", 10, lambda n: jp2(waves(n, 10), 10)),
     form("jp2 of 12 bits", 12, lambda n: jp2(waves(n, 12), 12)),
@@ -95,6 +110,9 @@ READ = [
     form("tiff of 8 bits", 8, lambda n: tiff(waves(n, 8))),
     form("tiff of 16 bits", 16, lambda n: tiff(waves(n, 16))),
     form("tiff, big-endian", 16, lambda n: tiff(waves(n, 16), byteorder=">")),
+    form("tiff of 64-bit places", 16, lambda n: tiff(waves(n, 16), bigtiff=True)),
+    form("tiff, LZW", 8, lambda n: tiff(waves(n, 8), compression="lzw")),
+    form("tiff of 12 bits", 12, lambda n: tiff(waves(n, 12), bitspersample=12)),
     form("tiff, packed", 16, lambda n: tiff(waves(n, 16), compression="zlib", predictor=True)),
     form("tiff of tiles", 16, lambda n: tiff(waves(n, 16), tile=(32, 32))),
     form("tiff with axes of length 1", 16, lambda n: tiff(waves(n, 16)[None, :, :, None])),
@@ -162,6 +180,39 @@ def test_all_ways_to_read_it_agree(
     piece = dataset.piece_of_well(WELL, 64)
     assert piece is not None or size < 128
     assert not len(dataset.check().problems)
+
+
+WAYS: dict[str, Callable[[np.ndarray, int], bytes]] = {
+    "png": lambda plane, bits: b.png(plane),
+    "png, filtered": lambda plane, bits: b.filtered_png(plane, chunk=999),
+    "png, interlaced": lambda plane, bits: b.interlaced_png(plane),
+    "jp2": jp2,
+    "tiff": lambda plane, bits: tiff(plane),
+    "tiff, big-endian": lambda plane, bits: tiff(plane, byteorder=">"),
+    "tiff of tiles": lambda plane, bits: tiff(plane, tile=(16, 16)),
+    "tiff, packed": lambda plane, bits: tiff(plane, compression="zlib", rowsperstrip=3),
+}
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    way=st.sampled_from(sorted(WAYS)),
+    bits=st.integers(1, 16),
+    shape=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    seed=st.integers(0, 9),
+    n_rows=st.integers(1, 60),
+)
+def test_any_plane_in_any_form_is_read_alike(
+    way: str, bits: int, shape: tuple[int, int], seed: int, n_rows: int
+) -> None:
+    dtype = "uint8" if bits <= 8 else "uint16"
+    plane = np.random.default_rng(seed).integers(0, 2**bits, shape).astype(dtype)
+    data = WAYS[way](plane, bits)
+    assert image_layout(data) == (plane.shape, plane.dtype)
+    np.testing.assert_array_equal(decode(data), plane)
+    np.testing.assert_array_equal(decode_prefix(data, n_rows), plane[:n_rows])
+    if way != "jp2" or min(shape) < 8 * 8:
+        np.testing.assert_array_equal(decode_small(data, 8), shrink(plane, 8))
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])

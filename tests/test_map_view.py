@@ -68,8 +68,8 @@ def view(qtbot: QtBot) -> Iterator[MapView]:
     qtbot.addWidget(widget)
     theme(widget, DARK)
     widget.resize(400, 320)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
     yield widget
     qtbot.waitUntil(lambda: widget.rendering.is_idle, timeout=20_000)
 

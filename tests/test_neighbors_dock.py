@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_plugin_settings, get_settings
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDockWidget
 
 import builders as b
 import screens as s
+from napari_rxrx3.core.display import LAYER_PANELS, display
 from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.docking import dock_explorer
-from napari_rxrx3.gui.docks import NEIGHBORS, docked
+from napari_rxrx3.gui.docks import NEIGHBORS, ROOMY, docked
 from napari_rxrx3.gui.napari_window import layer_docks_of
 from napari_rxrx3.strips import arrange
 from window import Window, rgba_of
@@ -371,6 +373,82 @@ def test_the_neighbors_can_be_closed_and_opened_again(
     assert [each.key for each in again.panel.candidates.strip.model.candidates] == listed
 
 
+def are_layers_shown(window: Window) -> bool:
+    return all(dock.isVisible() for dock in layer_docks_of(window.viewer))
+
+
+def test_where_there_is_room_napari_keeps_its_panels(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    window = open_window(root)
+    open_again(window, ROOMY, 1080)
+    assert are_layers_shown(window)
+    labels = window.explorer.workspace.labels
+    assert all(labels.place_of(tile).width() >= 600 for tile in labels._mosaic.tiles)
+
+
+@pytest.mark.parametrize("way", ["button", "menu"])
+def test_whether_layers_are_shown_is_remembered(
+    open_window: Callable[..., Window], root: Path, way: str
+) -> None:
+    """By the button, or by napari's own menu, which has these actions of the docks."""
+    window = open_window(root)
+
+    def switch() -> None:
+        if way == "button":
+            window.click(window.explorer.layers_button)
+        else:
+            for dock in layer_docks_of(window.viewer):
+                dock.toggleViewAction().trigger()
+        window.qtbot.wait(20)
+
+    assert not are_layers_shown(window)
+    for expected in (True, False):
+        switch()
+        assert are_layers_shown(window) is expected
+        open_again(window, 1280, 800)
+        assert are_layers_shown(window) is expected
+        assert get_plugin_settings("napari-rxrx3").display.layer_panels == display.layer_panels
+
+
+def test_closing_the_explorer_is_no_choice(open_window: Callable[..., Window], root: Path) -> None:
+    window = open_window(root)
+    before = display.layer_panels
+    window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
+    window.qtbot.wait(20)
+    assert are_layers_shown(window)
+    assert display.layer_panels == before
+
+
+@pytest.mark.parametrize("choice", LAYER_PANELS)
+def test_the_preferences_fold_and_unfold_layers_at_once(
+    open_window: Callable[..., Window], root: Path, choice: str
+) -> None:
+    window = open_window(root)
+    for start in ("shown", "folded"):
+        display.layer_panels = start
+        display.layer_panels = choice
+        assert are_layers_shown(window) is (choice == "shown")
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_the_window_can_be_narrow_at_any_font_size(
+    open_window: Callable[..., Window], root: Path, points: int
+) -> None:
+    window = open_window(root)
+    get_settings().appearance.font_size = points
+    window.qtbot.wait(200)
+    window.settle()
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    assert (main.width(), main.height()) == (1280, 800)
+    assert main.minimumSizeHint().width() <= 900
+    assert main.minimumSizeHint().height() <= 600
+    assert window.map.wellRect(0).width() >= 6
+    assert view.side >= 128
+    window.viewer.window.resize(900, 600)
+    window.qtbot.waitUntil(lambda: (main.width(), main.height()) == (900, 600))
+
+
 def test_at_1280_by_800_likeness_can_be_judged(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -399,18 +477,30 @@ def test_at_1280_by_800_likeness_can_be_judged(
         assert dock.height() >= dock.minimumSizeHint().height()
 
 
-def test_at_1920_by_1080_nine_candidates_of_200_are_seen(
-    open_window: Callable[..., Window], root: Path
-) -> None:
-    window = open_window()
-    window.viewer.window.resize(1900, 1050)
-    for dock in ("explorer", "neighbors"):
-        widget = getattr(window, dock)
+def open_again(window: Window, width: int, height: int) -> None:
+    """Close the docks, give the window another size, and open the docks in it."""
+    for widget in (window.explorer, window.neighbors):
         window.viewer.window.remove_dock_widget(widget.parentWidget())
+    for dock in layer_docks_of(window.viewer):
+        dock.show()
+    window.viewer.window.resize(width, height)
     window.explorer = dock_explorer(window.viewer)
-    window.open(root)
     window.qtbot.wait(100)
     window.settle()
+
+
+def test_at_1920_by_1080_nine_candidates_of_200_are_seen_below_wells_of_600(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    window = open_window(root)
+    open_again(window, 1920, 1080)
+    main = window.viewer.window._qt_window
+    assert (main.width(), main.height()) == (1920, 1080)
+    labels = window.explorer.workspace.labels
+    assert len(labels._mosaic.tiles) == 2
+    for tile in labels._mosaic.tiles:
+        box = labels.place_of(tile)
+        assert min(box.width(), box.height()) >= 600
     view = window.neighbors.panel.candidates.strip.view
     rects = [view.visualRect(view.model().index(row, 0)) for row in view.seen()]
     assert view.side == 200

@@ -29,7 +29,7 @@ from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.gui.neighbors.neighbor_table import small_percent
 from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
 from napari_rxrx3.maps.evidence.doubts import DOUBTS, Judge
-from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.session import Query
 from window import Window, own_browser
@@ -291,7 +291,8 @@ def test_numbers_are_told_beside_the_name_whatever_it_looks_like(window: Window,
     assert lines[0] == BOLD
     assert lines[1].startswith("shown: well gene-001_")
     share = small_percent(row["percentile"])
-    assert f"of all pairs of different perturbations {share} are as close" in lines
+    close = f"of all pairs of different perturbations {share} are as close"
+    assert f"{close} (n = {row['n_percentile']:,})" in lines
     unrelated = f"of unrelated {row['compared_with']}, {small_percent(row['p_value'])} are as alike"
     assert f"p {row['p_value']:.2g}: {unrelated} (n = {row['n_compared']:,})" in lines
     assert any(line.startswith(f"q {row['q_value']:.2g}: of the list of") for line in lines)
@@ -499,7 +500,7 @@ def test_one_question_is_searched_and_judged_once(
 
         monkeypatch.setattr(owner, name, counting)
 
-    for owner, name in ((VectorSearch, "nearest"), (Judge, "judge"), (ScoreStore, "_loaded")):
+    for owner, name in ((VectorSearch, "nearest"), (Judge, "judge"), (KeptTable, "_loaded")):
         count(owner, name)
     window.session.ask(align="tvn", average="median")
     window.settle()
@@ -764,7 +765,9 @@ def test_the_card_has_the_numbers_and_names_the_odd_guide(window: Window, data: 
     card = window.explorer.numbers.card
     assert card.of_map.text() == f"{n_active} of {n_tested} active at 5 %"
     assert "It is active: q " in plain(card.numbers[0].toolTip())
-    assert "The odd one out: ODD_guide_4." in plain(card.numbers[4].toolTip())
+    assert "The odd one out: ODD_guide_4." in plain(card.numbers[3].toolTip())
+    assert "of all pairs of its 16 wells" in plain(card.numbers[2].toolTip())
+    assert "of all pairs of its 4 guides" in plain(card.numbers[3].toolTip())
     assert card.head.text() == "ODD gene, 16 wells, pca-centerscale"
     assert not card.doubts.isVisible()
 

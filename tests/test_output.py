@@ -84,6 +84,15 @@ def test_letters_that_the_terminal_has_not_are_spelled(data: Path, encoding: str
     assert "\\u836f\\u7269" in run.stdout.decode(encoding)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there arguments are text in any locale")
+def test_what_is_typed_is_understood_in_a_locale_of_ascii(data: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = _run(data, "nearest in JSON", **plain)
+    assert run.returncode == 0
+    assert "\\u836f\\u7269" in run.stdout.decode("ascii")
+    assert not run.stderr
+
+
 @pytest.mark.parametrize("name", ["help", "version"])
 def test_a_narrow_terminal_gets_help_too(data: Path, name: str) -> None:
     run = _run(data, name, COLUMNS="20")

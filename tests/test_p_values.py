@@ -86,7 +86,7 @@ def by_sizes(maps: list[Any], metric: str, opposite: bool) -> dict[tuple[str, st
         for query in rows:
             others = rows[rows != query]
             closeness = m.closeness(query, metric)[others]
-            p = null.p_values(query, others, closeness, opposite)
+            p, _ = null.p_values(query, others, closeness, opposite)
             for other in set(size[rows]):
                 found.setdefault((size[query], other), []).append(p[size[others] == other])
     return {sizes: np.concatenate(p) for sizes, p in found.items()}
@@ -262,6 +262,7 @@ def assert_counted(m: Any, query: str, metric: str, opposite: bool, reach: float
     rounding, sign = 1e-6 * max(1, reach), -1 if opposite else 1
     low = counted(null, values + sign * rounding, opposite)
     high = counted(null, values - sign * (reach / 32768 + rounding), opposite)
+    assert (found["n_percentile"] == len(null)).all()
     p = found["percentile"].to_numpy()
     assert (low - 1e-12 <= p).all()
     assert (p <= high + 1e-12).all()
@@ -331,7 +332,8 @@ def test_no_pair_of_the_query_is_in_the_null_whichever_of_its_guides_it_is(
         differ = gene[three][:, None] != gene[of_six][None]
         counted_ones = closeness[np.ix_(three, of_six)][differ]
         values = closeness[query, of_six]
-        p = null.p_values(query, of_six, values, opposite)
+        p, n = null.p_values(query, of_six, values, opposite)
+        assert (n == len(counted_ones)).all()
         sign, one_bin = (-1 if opposite else 1), 2 / 32768 + 1e-6
         low = counted(counted_ones, values + sign * 1e-6, opposite)
         high = counted(counted_ones, values - sign * one_bin, opposite)
@@ -563,6 +565,7 @@ def test_on_plates_counts_all_pairs_that_share_them(plated_maps: list[Any]) -> N
         table = listed(m, query)
         here = table[table.index.str[:2] == query[:2]]
         values = closeness[row, m.labels.index.get_indexer(here.index)]
+        assert (here["n_same_plate"] == len(null)).all()
         assert (here["p_same_plate"] >= counted(null, values + 1e-6, False) - 1e-12).all()
         assert (here["p_same_plate"] <= counted(null, values - 1e-6, False) + 1e-12).all()
 
@@ -608,3 +611,4 @@ def test_pairs_that_share_no_plate_have_no_p_of_plates(tmp_path: Path) -> None:
     there = [key for key in table.index if key.startswith("B")]
     assert table.loc[here, "p_same_plate"].notna().all()
     assert table.loc[there, "p_same_plate"].isna().all()
+    assert (table.loc[there, "n_same_plate"] == 0).all()

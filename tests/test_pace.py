@@ -71,8 +71,8 @@ def tasks(qapp: Any) -> Iterator[TaskGroup]:
 def box(qtbot: Any, index: SearchIndex, tasks: TaskGroup) -> FindBox:
     box = FindBox(tasks)
     qtbot.addWidget(box)
-    box.show()
-    qtbot.waitExposed(box)
+    with qtbot.waitExposed(box):
+        box.show()
     box.activateWindow()
     box.setFocus()
     qtbot.waitUntil(box.hasFocus)
@@ -288,8 +288,9 @@ def test_progress_is_shown_without_laying_out_the_window_again(qtbot: Any) -> No
     qtbot.addWidget(line)
     line.say("Something was done.")
     line.set_work((0, 50, "reading"))
-    line.show()
-    qtbot.waitExposed(line)
+    line.resize(390, line.sizeHint().height())
+    with qtbot.waitExposed(line):
+        line.show()
     qtbot.wait(100)  # being shown takes a layout, too
     layouts = Layouts()
     line.installEventFilter(layouts)

@@ -19,6 +19,7 @@ from napari_rxrx3._reader import layers_of_well
 from napari_rxrx3.core.display import (
     CANDIDATE_SIZES,
     DEFAULT_TAGS,
+    LAYER_PANELS,
     PIXEL_SIZES_UM,
     START_RULES,
     TILE_SIZES,
@@ -232,6 +233,7 @@ def test_the_manifest_offers_what_can_be_drawn(plugin: Any) -> None:
     chosen = configurations["display"].properties
     assert chosen["palette"].enum == list(PALETTES)
     assert chosen["contrast_rule"].enum == list(START_RULES)
+    assert chosen["layer_panels"].enum == list(LAYER_PANELS)
     size, pixel = chosen["tile_size"], chosen["pixel_size_nm"]
     candidate = chosen["candidate_size"]
     assert (size.minimum, size.maximum) == TILE_SIZES
@@ -243,7 +245,7 @@ def test_the_manifest_offers_what_can_be_drawn(plugin: Any) -> None:
     at_first = Display()
     for name in (
         "palette", "contrast_rule", "tile_size", "pixel_size_um", "tags", "candidate_size",
-        "shows_whole_candidates",
+        "shows_whole_candidates", "layer_panels",
     ):  # fmt: skip
         assert getattr(display, name) == getattr(at_first, name)
 

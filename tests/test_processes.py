@@ -9,6 +9,7 @@ import threading
 from multiprocessing import get_all_start_methods
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import cloudpickle
 import dask
@@ -75,7 +76,7 @@ POOL = """
         mine = rx.open_dataset(path, cache_dir=cache)
         mine.phenomap(align="none").nearest("PLK1")
         mine.read(wells[0]), mine.thumbnail(wells[0]), mine.preview(wells[0], 1)
-        for _ in range(3 if method != "fork" else 0):  # there, libraries hold locks of their own
+        for _ in range(3):
             threading.Thread(target=looks_on, daemon=True).start()
         sent = None if method == "fork" else mine
         with multiprocessing.get_context(method).Pool(2) as pool:
@@ -140,6 +141,35 @@ def test_a_lock_that_a_thread_holds_is_free_in_a_child(tmp_path: Path) -> None:
     assert ran(script, tmp_path) == "done\n"
 
 
+@needs_fork
+def test_a_fork_waits_for_what_is_being_read(tmp_path: Path) -> None:
+    script = """
+        import os, threading, time
+        from napari_rxrx3.core.forking import not_while_forking
+
+        begun, ended = threading.Event(), []
+
+        def reads():
+            with not_while_forking(), not_while_forking():
+                begun.set()
+                time.sleep(0.3)
+                ended.append(1)
+
+        threading.Thread(target=reads).start()
+        begun.wait()
+        with not_while_forking():  # who forks does not wait for itself
+            child = os.fork()
+        if child == 0:
+            with not_while_forking():
+                print(len(ended), flush=True)
+            os._exit(0)
+        assert os.wait()[1] == 0
+        with not_while_forking():
+            print("parent")
+    """
+    assert ran(script, tmp_path) == "1\nparent\n"
+
+
 def test_locks_and_memories_work_in_the_process_that_makes_them() -> None:
     lock, kept = Lock(), LruCache(2, one)
     with lock:
@@ -187,6 +217,14 @@ def test_a_lazy_image_names_what_is_wrong_in_another_process(tmp_path: Path) -> 
         image.compute(scheduler="processes")
 
 
+@pytest.mark.parametrize("package", [pickle, cloudpickle])
+def test_a_lazy_image_travels(root: Path, tmp_path: Path, package: Any) -> None:
+    image = rx.open_dataset(root, cache_dir=tmp_path / "cache").image(WELLS[0])
+    for _ in range(2):
+        image = pickle.loads(package.dumps(image))  # noqa: S301
+    assert int(image.sum().compute()) == sums()[WELLS[0]]
+
+
 def test_joblib_reads(root: Path, tmp_path: Path) -> None:
     script = """
         import sys
@@ -205,7 +243,9 @@ def test_joblib_reads(root: Path, tmp_path: Path) -> None:
 def test_who_changes_a_table_changes_that_table(root: Path, tmp_path: Path) -> None:
     dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
     phenomap = dataset.phenomap(align="none")
-    for give in (lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores):
+    gives = [lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores]
+    gives += [lambda: phenomap.labels, lambda: phenomap.nearest("PLK1")]
+    for give in gives:
         before, changed = give().copy(), give()
         changed["mine"] = 1
         changed.iloc[0, 0] = changed.iloc[-1, 0]

@@ -15,10 +15,14 @@ import dask.array as da
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import ImageUnavailable
+from napari_rxrx3.data.images.decode import shrink, shrink_to
+from napari_rxrx3.data.images.tiles import TileReader
 
 WELLS = {address: f"gene-001_1_{address}" for address in ("B02", "Z47", "AA15", "AF47")}
 
@@ -498,6 +502,46 @@ def test_a_png_thumbnail_is_the_mean_of_its_area(
     assert thumbnail.dtype == dtype
     assert thumbnail.shape == (6, size, size)
     assert np.abs(thumbnail - block_mean(planes, size)).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "jp2", "tif"])
+@pytest.mark.parametrize("shape", [(48, 120), (120, 48), (64, 65), (300, 900)])
+def test_oblong_images_keep_their_shape(
+    shape: tuple[int, int], suffix: str, root: Path, cache: Path
+) -> None:
+    """A disc in the middle is a disc, in thumbnails, in previews and in strips."""
+    y, x = (np.arange(extent) - (extent - 1) / 2 for extent in shape)
+    radius = min(shape) * 0.4
+    disc = np.where(y[:, None] ** 2 + x**2 < radius**2, 200, 10).astype("uint8")
+    write = {"png": b.png, "jp2": b.jp2, "tif": b.tiff}[suffix]
+    files = {f"B02_s1_w{channel}.{suffix}": write(disc) for channel in range(1, 7)}
+    write_plate(root, files, tar=True)
+    dataset = rx.open_dataset(root, cache_dir=cache)
+    well = "gene-001_1_B02"
+    np.testing.assert_array_equal(dataset.plane(well, 1).shape, shape)
+    for small in (dataset.thumbnail(well)[0], dataset.preview(well, 1)):
+        rows, columns = np.nonzero(small > 100)
+        assert abs(np.ptp(rows) - np.ptp(columns)) <= 2
+        assert np.ptp(rows) + 1 == pytest.approx(0.8 * 64, abs=2)
+    fresh = rx.open_dataset(root, cache_dir=cache)  # which has decoded nothing yet
+    reduced = TileReader(fresh, reduction=2).read(well, 1)
+    assert reduced.shape == (shape[0] // 2, shape[1] // 2)
+    rows, columns = np.nonzero(reduced > 100)
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 2
+
+
+@settings(deadline=None)
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+)
+def test_parts_of_any_shape_keep_the_mean(shape: tuple[int, int], parts: tuple[int, int]) -> None:
+    plane = np.random.default_rng(shape[0]).integers(0, 60_000, shape, dtype="uint16")
+    small = shrink_to(plane, parts)
+    assert small.shape == parts
+    if shape[0] >= parts[0] and shape[1] >= parts[1]:
+        assert abs(small.mean() - plane.mean()) < 2
+    assert shrink(plane, 3).shape == (3, 3)
 
 
 def test_a_thumbnail_has_64_pixels_unless_told(root: Path, cache: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
+from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.data.files import remote, storage
-from napari_rxrx3.data.files.remote import answer_of, without_secrets
+from napari_rxrx3.data.files.remote import answer_of
 from samples import soak
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")

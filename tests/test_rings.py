@@ -114,12 +114,10 @@ def test_a_circle_is_found() -> None:
 FILLED = {
     *(
         "Contents",
-        "DiagnosticsStore",
         "EmbeddingTable",
         "NullOfPairs",
         "NullOnPlates",
         "Prepared",
-        "ScoreStore",
     ),
     *("_LazySpace", "_Report"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from napari_rxrx3.core.spelling import (
 )
 from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.wells.readings import dose_in, is_spoiled_gene, word_in
+from understood import FORMATS, READINGS, with_table
 
 WELLS = ("gene-001_1_B02", "gene-001_1_AA04", "gene-001_2_B03")
 ADDRESSES: dict[str, Callable[[WellId], str]] = {
@@ -191,7 +193,9 @@ def test_what_is_no_dose_is_not_guessed(text: str) -> None:
 @given(st.text(), st.sampled_from(["perturbation_type", "treatment"]))
 def test_other_words_stay(text: str, column: str) -> None:
     made = word_in(column, text)
-    assert made == text or made in ("CRISPR", "COMPOUND", "EMPTY_control", "CRISPR_control")
+    is_guide = re.fullmatch(r"(?s).+_guide_\d{1,4}", made) is not None
+    words = ("CRISPR", "COMPOUND", "EMPTY_control", "CRISPR_control")
+    assert made == text or made in words or is_guide
 
 
 @pytest.mark.parametrize("text", ["1-Sep", "Mar-01", "2.31E+13", "2-Dez", "2020-09-01", "01-sep"])
@@ -216,17 +220,7 @@ def interpreted(tmp_path: Path, **cells: Any) -> tuple[Any, list[str], list[str]
     return data.wells.iloc[1], problems["kind"].tolist(), problems["detail"].tolist()
 
 
-@pytest.mark.parametrize(
-    ("cells", "kind", "value", "words"),
-    [
-        ({"concentration": "100 nM"}, "interpreted", 0.1, ["100 nM", "0.1 uM"]),
-        ({"concentration": "5 ug/ml"}, "not_a_number", None, ["5 ug/ml", "converted"]),
-        ({"perturbation_type": "compound"}, "interpreted", "COMPOUND", ["COMPOUND"]),
-        ({"treatment": "Empty Control"}, "interpreted", "EMPTY_control", ["EMPTY_control"]),
-        ({"gene": "1-Sep"}, "interpreted", "1-Sep", ["1-Sep", "spreadsheet"]),
-        ({"address": "2-3"}, "interpreted", "B03", ["2-3", "B03"]),
-    ],
-)
+@pytest.mark.parametrize(("cells", "kind", "value", "words"), READINGS)
 def test_what_is_a_guess_is_listed(
     tmp_path: Path, cells: dict[str, str], kind: str, value: Any, words: list[str]
 ) -> None:
@@ -236,6 +230,69 @@ def test_what_is_a_guess_is_listed(
     assert (pd.isna(row[column]) and value is None) or row[column] == value
     for word in (said, column, "metadata.csv, line 3", *words):
         assert word in details[0]
+
+
+@pytest.mark.source
+def test_the_documentation_says_what_is_understood() -> None:
+    said = FORMATS.read_text(encoding="utf-8")
+    assert said == with_table(said), "python tests/understood.py writes it anew"
+
+
+@pytest.mark.parametrize("gene", ["NA", "NaN", "null"])
+def test_a_gene_by_such_a_name_stays(tmp_path: Path, gene: str) -> None:
+    rows = [b.guide_row("gene-001", 1, "B02", gene), b.dose_row("gene-001", 1, "B03", "X", 1)]
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].iloc[0] == gene
+    assert data.check().is_clean
+
+
+@pytest.mark.parametrize("word", ["DMSO", "siRNA", "control", "x"])
+def test_a_kind_that_is_none_is_named(tmp_path: Path, word: str) -> None:
+    rows = [b.dose_row("compound-001", 1, f"B{i:02d}", "DrugA", 1) for i in (2, 3)]
+    rows[1]["perturbation_type"] = word
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
+    (problem,) = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c").problems
+    assert problem.kind == "unknown_word"
+    assert f"line 3: perturbation_type is {word!r}, neither CRISPR nor COMPOUND" in problem.detail
+
+
+def test_types_of_wells_fill_what_treatments_do_not_tell(tmp_path: Path) -> None:
+    said = ["empty control", "GUIDE", "Compound", "Guide"]
+    rows = [b.well_row("x-1", 1, f"B{i:02d}", well_type=word) for i, word in enumerate(said, 2)]
+    rows[3] |= {"treatment": "PLK1_guide_1", "gene": "PLK1"}
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(pd.DataFrame(rows)))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    types = ["EMPTY_control", "guide", "compound", "positive_control"]
+    assert data.wells["well_type"].tolist() == types
+    kinds = [problem.kind for problem in data.problems]
+    assert kinds.count("disagreement") == 1  # a guide of PLK1 is a positive control
+    assert kinds.count("interpreted") == len(said)
+
+
+@given(
+    st.sampled_from(["B02", "AF48", "C7"]),
+    st.sampled_from(["1", "12"]),
+    st.sampled_from(["gene-001", "My-Screen"]),
+)
+def test_an_id_and_the_columns_beside_it_name_one_place(
+    tmp_path_factory: pytest.TempPathFactory, address: str, plate: str, experiment: str
+) -> None:
+    root = tmp_path_factory.mktemp("x")
+    text = f"well_id,experiment_name,plate,address,treatment\ngene-001_1_B02,{experiment},{plate},"
+    b.write(root / "metadata.csv", f"{text}{address},X\n".encode())
+    data = rx.open_dataset(root, cache_dir=root.parent / f"{root.name} cache")
+    (row,) = data.wells.itertuples()
+    assert (row.experiment_name, row.plate, row.address) == ("gene-001", 1, "B02")
+    is_one = (address, plate, experiment) == ("B02", "1", "gene-001")
+    assert [p.kind for p in data.problems] == ([] if is_one else ["disagreement"])
+
+
+def test_experiments_that_differ_by_case_are_named(tmp_path: Path) -> None:
+    rows = "experiment_name,plate,address,treatment\nAb-1,1,B02,X\naB-1,1,B02,X\n"
+    b.write(tmp_path / "metadata.csv", rows.encode())
+    (problem,) = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c").problems
+    assert "Ab-1 and aB-1 are read as two experiments" in problem.detail
 
 
 @pytest.mark.parametrize(("said", "n_listed"), [(["0,25", "2,5", "10"], 1), (["0.25", "2.5"], 0)])

@@ -165,8 +165,10 @@ def status(qtbot: Any) -> StatusLine:
     line = StatusLine()
     qtbot.addWidget(line)
     line.resize(390, line.sizeHint().height())
-    line.show()
-    qtbot.waitExposed(line)
+    with qtbot.waitExposed(line):
+        line.show()
+    line.activateWindow()  # keys of another window that stands open are its own
+    qtbot.waitUntil(line.isActiveWindow)
     return line
 
 

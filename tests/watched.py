@@ -56,6 +56,7 @@ def window(folder: str) -> None:
     from qtpy.QtWidgets import QApplication, QWidget
 
     from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
+    from napari_rxrx3.gui.explorer import TABS
     from napari_rxrx3.gui.run import close_window
 
     class Browser(QObject):
@@ -95,7 +96,7 @@ def window(folder: str) -> None:
         tabs.setCurrentIndex(0)
     neighbors.embedding.close()
     explorer.session.ask(key="PLK1", well=None)
-    explorer.tabs.setCurrentWidget(explorer.numbers)
+    explorer.tabs.setCurrentIndex(list(TABS).index("Numbers"))
     settle()
     neighbors.panel.candidates.table.selectRow(0)
     settle()

@@ -9,11 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_rxrx3 import __version__
-from napari_rxrx3.core.errors import RxRx3Error, UnknownWell
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error, UnknownWell
+from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.stopping import check, interruptible
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import LEVELS
 
@@ -39,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             arguments = _parser().parse_args(argv)
-            return int(arguments.run(arguments))
+            if arguments.run in (_open, _demo):  # windows are the main thread's
+                return int(arguments.run(arguments))
+            return int(interruptible(partial(arguments.run, arguments)))
         finally:
             _flush()  # also after --help, which ends the program
     except RxRx3Error as error:
@@ -104,7 +109,7 @@ def _note(sentence: str) -> None:
     """Say something beside the answer, which is worth more: no failure ends the program."""
     try:
         if sys.stderr is not None:
-            print(f"napari-rxrx3: {sentence}", file=sys.stderr, flush=True)
+            print(f"napari-rxrx3: {without_secrets(sentence)}", file=sys.stderr, flush=True)
     except OSError:
         _give_up(sys.stderr)
 
@@ -140,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_batches(commands)
     _add_benchmark(commands)
     _add_thumbnails(commands)
+    _add_index(commands)
     _add_cache(commands)
     _add_diagnostics(commands)
     return parser
@@ -151,7 +157,7 @@ def _add_windows(commands: Commands) -> None:
     _add_window_options(demo)
     demo.set_defaults(run=_demo)
     open_ = commands.add_parser("open", help="open napari on a data set or a saved session")
-    path_help = "folder, metadata file, tar, shard or URL; or the JSON of a session or figure"
+    path_help = "folder, metadata file, tar, shard or address; or the JSON of a session or figure"
     open_.add_argument("path", metavar="PATH", help=path_help)
     _add_window_options(open_)
     open_.set_defaults(run=_open)
@@ -168,14 +174,26 @@ def _add_check(commands: Commands) -> None:
 def _add_nearest(commands: Commands) -> None:
     nearest = commands.add_parser("nearest", help="list the perturbations most like another one")
     nearest.add_argument("path", metavar="PATH")
-    nearest.add_argument("key", metavar="KEY", help="e.g. PLK1, PLK1_guide_1, Bortezomib@2.5")
+    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
+    nearest.add_argument("key", metavar="KEY", type=_letters, help=help_)
     nearest.add_argument("-k", type=_count, default=20, help="how many (20)")
     nearest.add_argument("--kind", choices=("CRISPR", "COMPOUND"), help="search these only")
     _add_map_options(nearest, LEVELS)
     nearest.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     nearest.add_argument("--opposite", action="store_true", help="least similar first")
+    nearest.add_argument(
+        "--across", action="store_true", help="most alike across experiments first (cosine)"
+    )
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
+
+
+def _letters(argument: str) -> str:
+    """What was typed, where the locale knows ASCII alone and makes half letters of all others."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument.encode("utf-8", "replace").decode()
 
 
 def _add_scores(commands: Commands) -> None:
@@ -234,6 +252,18 @@ def _add_thumbnails(commands: Commands) -> None:
     thumbnails.set_defaults(run=_thumbnails)
 
 
+def _add_index(commands: Commands) -> None:
+    help_ = "write an index beside each tar and shard, so that nobody has to look through it again"
+    index = commands.add_parser("index", help=help_)
+    index.add_argument("path", metavar="PATH")
+    index.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="write there, in the same folders, what is then to be put beside them",
+    )
+    index.set_defaults(run=_index)
+
+
 def _add_cache(commands: Commands) -> None:
     cache = commands.add_parser("cache", help="see or empty what is kept on disk for speed")
     cache.add_argument("--clear", action="store_true", help="empty it; it fills again by itself")
@@ -259,7 +289,7 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
     )
     parser.add_argument("--average", choices=("mean", "median"), default="mean")
     parser.add_argument("--batch", choices=("experiment", "plate"), default="experiment")
-    parser.add_argument("--control", metavar="TREATMENT", default="EMPTY_control")
+    parser.add_argument("--control", metavar="TREATMENT", type=_letters, default="EMPTY_control")
     help_ = "leave out batches with too few controls"
     parser.add_argument("--leave-out", action="store_true", help=help_)
     help_ = "subtract what the position on the plate does to the controls (ours)"
@@ -267,8 +297,9 @@ def _add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -
 
 
 def _add_window_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--well", metavar="WELL_ID", help="go to this well")
-    parser.add_argument("--neighbors", metavar="KEY", help="show this perturbation and its nearest")
+    parser.add_argument("--well", metavar="WELL_ID", type=_letters, help="go to this well")
+    help_ = "show this perturbation and its nearest"
+    parser.add_argument("--neighbors", metavar="KEY", type=_letters, help=help_)
     parser.add_argument(
         "--view",
         choices=("well", "plate"),
@@ -286,7 +317,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     _require_display()
     with _progress_bar() as progress:
-        folder = write_demo(demo_folder(arguments.folder), progress=progress)
+        folder = interruptible(lambda: write_demo(demo_folder(arguments.folder), progress=progress))
     return _show(str(folder), arguments)
 
 
@@ -323,8 +354,8 @@ def _record_and_dataset(path: str) -> tuple[ViewRecord | None, Dataset]:
 
     with _progress_bar() as progress:
         if is_record_file(path):
-            return open_record(path, progress=progress)
-        return None, _opened(path, progress, with_vectors=False)
+            return interruptible(lambda: open_record(path, progress=progress))
+        return None, interruptible(lambda: _opened(path, progress, with_vectors=False))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -355,6 +386,7 @@ def _nearest(arguments: argparse.Namespace) -> int:
             arguments.metric,
             arguments.opposite,
             kind=arguments.kind,
+            across=arguments.across,
             progress=progress,
         )
     if arguments.json:
@@ -476,13 +508,28 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
             _note(warning)
         try:
             prepared = prepare(dataset, plates, progress)
-        except KeyboardInterrupt:
+        except (Cancelled, KeyboardInterrupt):
             _note("stopped; the thumbnails made so far are kept.")
             raise
     if prepared.failures:
         _note(prepared.failures[0])
     _say(prepared.summary())
     return 0
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.data.images.indexing import write_indexes
+
+    with _progress_bar() as progress:
+        try:
+            written = write_indexes(arguments.path, arguments.to, progress)
+        except (Cancelled, KeyboardInterrupt):
+            _note("stopped; the indexes written so far stay.")
+            raise
+    for failure in written.failures[:1]:
+        _note(failure)
+    _say(written.summary())
+    return 1 if written.failures else 0
 
 
 def _cache(arguments: argparse.Namespace) -> int:
@@ -514,8 +561,11 @@ def _diagnostics(arguments: argparse.Namespace) -> int:
 
 
 def _opened(path: str, progress: Progress, with_vectors: bool = True) -> Dataset:
+    from napari_rxrx3.data.files.addresses import HUB_PAGE, is_of_the_hub
     from napari_rxrx3.dataset import open_dataset
 
+    if is_of_the_hub(path):
+        _note(f"RxRx3-core is under a license agreement of its own: {HUB_PAGE}")
     dataset = open_dataset(path, progress=progress)
     if with_vectors:
         dataset.read_vectors(progress)
@@ -553,8 +603,9 @@ def _progress_bar() -> Iterator[Progress]:
     with tqdm(disable=None if sys.stderr is not None else True, leave=False) as bar:
 
         def progress(done: int, total: int, text: str) -> None:
+            check()
             bar.total = total or None
             bar.n = done
-            bar.set_description_str(text[-60:], refresh=True)
+            bar.set_description_str(without_secrets(text)[-60:], refresh=True)
 
         yield progress

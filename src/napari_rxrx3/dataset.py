@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.errors import DatasetNotFound, MapError
 from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
+from napari_rxrx3.data.cache.kept_answers import keep_answers, take_answers
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.check import CheckReport, check_wells
 from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.files.remote import Unreachable
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.maps.spec import MapSpec
@@ -56,7 +58,14 @@ def open_dataset(
     """
     storage, root = Storage.of(path)
     cache = DiskCache(Path(cache_dir) if cache_dir is not None else default_cache_folder())
-    dataset = Dataset(storage, root, discover(storage, root, cache, progress), cache, progress)
+    try:
+        contents = discover(storage, root, cache, progress)
+    except DatasetNotFound as error:
+        if not isinstance(error.__cause__, Unreachable) or not take_answers(storage, root, cache):
+            raise
+        contents = discover(storage, root, cache, progress)
+    dataset = Dataset(storage, root, contents, cache, progress)
+    keep_answers(storage, root, cache)
     cache.clean_later()
     return dataset
 

@@ -18,6 +18,7 @@ from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.strips.neighbors import beside_control, beside_query, beside_well
@@ -123,7 +124,7 @@ class Session:
     highlight_changed = Signal(object)
     tiles_changed = Signal(object)
     strip_wanted = Signal(str, object)
-    review_wanted = Signal(object)
+    review_wanted = Signal(object, str)
     crop_changed = Signal(int)
     difference_changed = Signal(bool)
     view_changed = Signal(str)
@@ -448,9 +449,12 @@ class Session:
         with self.changing():
             self.card = card
 
-    def want_review(self, wells: Iterable[str] | None = None) -> None:
-        """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries."""
-        self.review_wanted.emit(None if wells is None else tuple(wells))
+    def want_review(self, wells: Iterable[str] | None = None, title: str = "") -> None:
+        """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries.
+
+        With a title they are a queue of their own, which is begun.
+        """
+        self.review_wanted.emit(None if wells is None else tuple(wells), title)
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""
@@ -469,6 +473,7 @@ class Session:
 
     def say(self, message: str) -> None:
         """Show one line to the user, until the next one, the next well or the next question."""
+        message = without_secrets(message)
         self.message, self._has_said = message, self._n_changing > 0
         self.message_changed.emit(message)
 

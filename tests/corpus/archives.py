@@ -228,6 +228,89 @@ def _zip_of_images(root: Path, screen: b.Screen) -> None:
     b.write_zip(root / "images.zip", sound_members(screen))
 
 
+def _zip_of(method: int, folder: str = "", n_cut: int = 0) -> Callable[[Path, b.Screen], None]:
+    def make(root: Path, screen: b.Screen) -> None:
+        tar_of(root).unlink()
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as archive:
+            for name, content in sound_members(screen).items():
+                archive.writestr(f"{folder}{name}", content)
+        data = out.getvalue()
+        b.write(tar_of(root).with_suffix(".zip"), data[: len(data) - n_cut])
+
+    return make
+
+
+case("plate in a zip that packs nothing")(_zip_of(zipfile.ZIP_STORED))
+case("plate in a zip that is deflated")(_zip_of(zipfile.ZIP_DEFLATED))
+case("plate in a zip with folders")(_zip_of(zipfile.ZIP_DEFLATED, "gene-001/Plate1/"))
+case("plate in a zip of another kind", lost=PLATE_1)(_zip_of(zipfile.ZIP_BZIP2))
+case("plate in a zip of LZMA", lost=PLATE_1)(_zip_of(zipfile.ZIP_LZMA))
+case("plate in a zip that is cut", lost=PLATE_1)(_zip_of(zipfile.ZIP_STORED, n_cut=60))
+case("plate in a zip with a folder above", lost=PLATE_1)(_zip_of(zipfile.ZIP_STORED, "../../"))
+
+
+@case("plate in a zip that is spoiled in the middle", lost=PLATE_1)
+def _spoiled_zip(root: Path, screen: b.Screen) -> None:
+    _zip_of(zipfile.ZIP_DEFLATED)(root, screen)
+    path = tar_of(root).with_suffix(".zip")
+    data = bytearray(path.read_bytes())
+    data[200:900] = b"\xff" * 700
+    path.write_bytes(data)
+
+
+@case("plate in a zip whose members are bombs", lost=PLATE_1)
+def _bomb_in_zip(root: Path, screen: b.Screen) -> None:
+    tar_of(root).unlink()
+    with zipfile.ZipFile(tar_of(root).with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("B02_s1_w1.png", b.png(b.noise("x")[0]) + bytes(300_000_000))
+
+
+@case("plate in the pieces of a zip", lost=PLATE_1)
+def _pieces_of_zip(root: Path, screen: b.Screen) -> None:
+    _zip_of(zipfile.ZIP_STORED)(root, screen)
+    path = tar_of(root).with_suffix(".zip")
+    data = path.read_bytes()
+    path.write_bytes(data[9000:])
+    path.with_suffix(".z01").write_bytes(data[:9000])
+
+
+@case("plate in numbered tars", lost=PLATE_1)
+def _numbered(root: Path, screen: b.Screen) -> None:
+    data = tar_of(root).read_bytes()
+    tar_of(root).unlink()
+    for i in range(2):
+        b.write(tar_of(root).with_name(f"Plate1.part{i + 1}.tar"), data[i * 9000 : i * 9000 + 9000])
+
+
+@case("two tars that are joined")
+def _joined(root: Path, screen: b.Screen) -> None:
+    members = list(sound_members(screen).items())
+    parts = []
+    for some in (members[:5], members[5:]):
+        b.write_tar(tar_of(root), dict(some))
+        parts.append(tar_of(root).read_bytes())
+    tar_of(root).write_bytes(b"".join(parts))
+
+
+@case("tar of a hundred empty ones that are joined")
+def _many_joined(root: Path, screen: b.Screen) -> None:
+    data = tar_of(root).read_bytes()
+    tar_of(root).write_bytes(data + bytes(10240) * 100)
+
+
+for _ending in ("part", "crdownload", "incomplete", "aria2"):
+
+    @case(f"plate whose download has not ended, as .{_ending}", lost=PLATE_1)
+    def _unfinished(root: Path, screen: b.Screen, ending: str = _ending) -> None:
+        data = tar_of(root).read_bytes()
+        if ending == "aria2":
+            tar_of(root).with_suffix(".tar.aria2").write_bytes(b"\0\1")
+        else:
+            tar_of(root).unlink()
+            tar_of(root).with_suffix(f".tar.{ending}").write_bytes(data[:9000])
+
+
 @case("tar with what macOS adds")
 def _companions(root: Path, screen: b.Screen) -> None:
     names = ("._B02_s1_w1.png", "__MACOSX/._B02_s1_w1.png", "._Plate1", ".DS_Store")

@@ -167,6 +167,45 @@ def _hub_of_nothing(root: Path, screen: b.Screen) -> None:
     shutil.rmtree(root / "blobs")
 
 
+@case("the cache of a hub that is half loaded")
+def _half_hub(root: Path, screen: b.Screen) -> None:
+    _as_a_hub(root, {"a" * 40: True}, "b" * 40)
+    b.write(root / "blobs" / f"{'e' * 64}.incomplete", b"PAR1")
+    (root / "snapshots" / ("a" * 40) / "more.parquet").symlink_to("../../blobs/gone")
+
+
+@case("a folder into which a hub is loading")
+def _loading(root: Path, screen: b.Screen) -> None:
+    b.write(root / ".cache/huggingface/download/data/train.parquet.incomplete", b"PAR1")
+
+
+@case("plates that are there twice and differ")
+def _twice(root: Path, screen: b.Screen) -> None:
+    folder = root / "images" / "gene-001"
+    others = dict.fromkeys(sound_members(screen), b.png(b.noise("another")[0]))
+    b.write_tar(folder / "Plate1 (1).tar", others)
+    os.utime(folder / "Plate1 (1).tar", (1, 1))
+
+
+@case("plates that are there twice and are the same")
+def _twice_same(root: Path, screen: b.Screen) -> None:
+    b.write_folder(root / "images" / "gene-001" / "Plate1", sound_members(screen))
+
+
+@case("images in names of another program")
+def _other_names(root: Path, screen: b.Screen) -> None:
+    folder = root / "images" / "gene-001" / "Plate5"
+    b.write_folder(folder, {f"r02c02-ch{i}.png": b"" for i in range(4)})
+
+
+@case("two files for one image", lost=PLATE_1[:1])
+def _two_files(root: Path, screen: b.Screen) -> None:
+    folder = root / "images" / "gene-001" / "Plate1"
+    (root / "images" / "gene-001" / "Plate1.tar").unlink()
+    b.write_folder(folder, sound_members(screen))
+    b.write(folder / "b2_s1_w1.PNG", b.png(b.noise("another")[0]))
+
+
 @case("copies of everything")
 def _copies(root: Path, screen: b.Screen) -> None:
     for path in [p for p in root.rglob("*") if p.is_file()]:

@@ -113,6 +113,31 @@ WHOLE: dict[str, Callable[[], bytes]] = {
     "with a formula": _with(gene="=cmd|' /C calc'!A0"),
     "with a SMILES that is none": _with(SMILES="((((C" * 5000, perturbation_type="COMPOUND"),
     "with right-to-left marks": _with(gene="\u202eKLP\u2066"),
+    "with bars": _text(lambda text: text.replace(",", "|")),
+    "with a line that says the separator": _text(lambda text: "sep=;\n" + text.replace(",", ";")),
+    "with such a line in quotes": _text(lambda text: '"sep=;"\n' + text.replace(",", ";")),
+    "in UTF-16 without a mark": _text(str, "utf-16-be"),
+    "in UTF-32": _text(str, "utf-32"),
+    "in an encoding of Japan": _text(lambda text: text.replace("MTOR", "薬"), "shift_jis"),
+    "with line ends of a Mac": _text(lambda text: text.replace("\n", "\r")),
+    "with a title above": _text(lambda text: "My plates, exported today\n\n" + text),
+    "with comments above": _text(lambda text: "# by a program\n# 2026-01-01\n" + text),
+    "with names of groups above": _text(lambda text: "Where,,,,What,,,\n" + text),
+    "with units below the names": _text(lambda text: text.replace("\n", "\n,,,,,,,uM,,\n", 1)),
+    "with a sum below": _text(lambda text: text + "Total,,,4,,,,,,\n"),
+    "with names of rows": _text(
+        lambda text: "\n".join(f"{i},{x}" if i else x for i, x in enumerate(text.splitlines()))
+    ),
+    "with columns without a name": _text(lambda text: text.replace("\n", ",,\n")),
+    "with one column without a name": _text(lambda text: text.replace("\n", ",\n", 1)),
+    "with names of columns in words": _text(lambda text: text.replace("_", " ", 1)),
+    "with a unit in the name of doses": _text(
+        lambda text: text.replace("concentration", "Concentration (nM)")
+    ),
+    "with a column in two spellings": lambda: b.csv_bytes(TABLE.assign(Gene="x")),
+    "with types of wells": lambda: b.csv_bytes(
+        TABLE.assign(well_type=["Guide", "guide", "EMPTY", "?"])
+    ),
     "with a lone surrogate": lambda: b.csv_bytes(ROWS).replace(b"MTOR", b"MT\xed\xa0\x80OR"),
 }
 
@@ -162,7 +187,29 @@ for _name, _changes in {
     "ids in another spelling": {"well_id": lambda i: i.replace("_1_", "_P01_").lower()},
     "kinds in small letters": {"perturbation_type": str.lower},
     "genes that are dates": {"gene": lambda g: {"MTOR": "1-Sep"}.get(g, g)},
+    "genes that are days": {"gene": lambda g: {"MTOR": "01/03/2021"}.get(g, g)},
+    "genes that are numbers of days": {"gene": lambda g: {"MTOR": "43891"}.get(g, g)},
+    "genes that are powers of ten": {"gene": lambda g: {"MTOR": "2.31E+13"}.get(g, g)},
+    "a gene called NA": {"gene": lambda g: {"MTOR": "NA"}.get(g, g)},
+    "treatments called None": {"treatment": lambda t: "None"},
+    "guides in another spelling": {"treatment": lambda t: t.replace("_guide_", "-Guide 0")},
+    "controls in another spelling": {"treatment": lambda t: t.replace("_control", "")},
+    "kinds that are none": {"perturbation_type": lambda kind: "siRNA"},
+    "kinds in other words": {"perturbation_type": lambda kind: "Knock-out"},
+    "cells in small letters": {"cell_type": str.lower},
+    "experiments with a point": {"experiment_name": lambda e: e.replace("-", ".")},
+    "experiments of two cases": {"experiment_name": lambda e: {"gene-001": "My-1"}.get(e, "mY-1")},
+    "places that contradict their ids": {"address": lambda a: "C09"},
+    "cells that keep a spreadsheet from reading them": {"gene": lambda g: f'="{g}"'},
+    "blanks that nobody sees": {"gene": lambda g: f"\u200b{g}\ufeff"},
+    "names in Chinese": {"gene": lambda g: "\u836f\u7269"},
+    "names in Arabic": {"gene": lambda g: "\u062f\u0648\u0627\u0621"},
+    "names of a pill": {"gene": lambda g: "\U0001f48a"},
 }.items():
     case(f"metadata with {_name}")(_is(_spelled(**_changes)))
-for _dose in ("100 nM", "2.5 µM", "1 mM", "5 ug/ml", "1,000 nM", "low", "10 %"):
+for _dose in (
+    *("100 nM", "2.5 µM", "1 mM", "5 ug/ml", "1,000 nM", "low", "10 %"),
+    *("1,000", "1.000,5", "1 000", "1'000", "0,25", "10nM", "1,5 µM", "2.5 μM", "3 µmol/L"),
+    *("5 nanomolar", "10 (uM)", "inf", "-1", ">10", "1:1000", '""', "#N/A", "NULL", "½", "٢٫٥"),
+):
     case(f"metadata with a dose of {_dose}")(_is(_with(concentration=_dose)))

@@ -33,6 +33,34 @@ def _lists(screen: b.Screen) -> bytes:
     return b.parquet_bytes(pa.table({"well_id": screen.ids, "embedding": lists}))
 
 
+def _changed(screen: b.Screen, value: Callable[[int], float]) -> bytes:
+    """Other numbers in the third place of each vector."""
+    vectors = {well: vector.copy() for well, vector in screen.vectors.items()}
+    for i, vector in enumerate(vectors.values()):
+        vector[2] = value(i)
+    return b.embedding_bytes(vectors)
+
+
+def _typed(screen: b.Screen, kind: pa.DataType) -> bytes:
+    table = b.embedding_table({well: np.rint(v * 100) for well, v in screen.vectors.items()})
+    columns = [table["well_id"]]
+    for name in table.column_names[1:]:
+        numbers = table[name].combine_chunks().cast(pa.float64())
+        is_coded = pa.types.is_dictionary(kind)
+        columns.append(numbers.dictionary_encode() if is_coded else numbers.cast(kind, safe=False))
+    return b.parquet_bytes(pa.table(columns, table.column_names))
+
+
+def _as_lists(screen: b.Screen, kind: pa.DataType) -> bytes:
+    lists = pa.array([v.astype(np.float16).tolist() for v in screen.vectors.values()])
+    return b.parquet_bytes(pa.table({"well_id": screen.ids, "vector": lists.cast(kind)}))
+
+
+def _renamed(screen: b.Screen) -> bytes:
+    table = b.embedding_table(screen.vectors)
+    return b.parquet_bytes(table.rename_columns(["Well ID", *table.column_names[1:]]))
+
+
 CONTENTS: dict[str, Content] = {
     "that are empty": lambda screen: b"",
     "that are cut": lambda screen: _whole(screen)[:-40],
@@ -51,6 +79,30 @@ CONTENTS: dict[str, Content] = {
         pa.table({"well_id": screen.ids, "feature_0": ["a"] * len(screen.ids)})
     ),
     "without a row": lambda screen: b.parquet_bytes(b.embedding_table(screen.vectors).slice(0, 0)),
+    "with a column without a number": lambda screen: _changed(screen, lambda i: np.nan),
+    "with one infinite number": lambda screen: _changed(screen, lambda i: np.inf if i else 1.0),
+    "with a constant column": lambda screen: _changed(screen, lambda i: 1.0),
+    "of whole numbers": lambda screen: _typed(screen, pa.int64()),
+    "of half precision": lambda screen: _typed(screen, pa.float16()),
+    "of double precision": lambda screen: _typed(screen, pa.float64()),
+    "of decimal numbers": lambda screen: _typed(screen, pa.decimal128(20, 6)),
+    "of categories": lambda screen: _typed(screen, pa.dictionary(pa.int32(), pa.float64())),
+    "too large for single precision": _filled(1e300),
+    "too small for single precision": _filled(1e-300),
+    "of lists of one length": lambda screen: _as_lists(screen, pa.list_(pa.float32(), 8)),
+    "of large lists of half precision": lambda screen: _as_lists(
+        screen, pa.large_list(pa.float16())
+    ),
+    "of two columns of lists": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids, "a": [[1.0]] * 4, "b": [[1.0]] * 4})
+    ),
+    "of bytes": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids, "vector": [bytes(32)] * len(screen.ids)})
+    ),
+    "with ids in another spelling": lambda screen: b.embedding_bytes(
+        {i.upper().replace("_B0", "_b"): v for i, v in screen.vectors.items()}
+    ),
+    "with another name for ids": _renamed,
     "of 10,000 columns": lambda screen: b.embedding_bytes(
         {i: np.zeros(10_000) for i in screen.ids}
     ),

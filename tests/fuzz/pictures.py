@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import struct
 import tarfile
+import zipfile
 import zlib
 from contextlib import suppress
 from typing import Any
@@ -29,6 +31,7 @@ from napari_rxrx3.data.images.decode import (
     image_layout,
 )
 from napari_rxrx3.data.images.tars import TarSource
+from napari_rxrx3.data.images.zips import ZipSource
 from test_corpus import is_plain
 
 __all__: list[str] = []
@@ -126,6 +129,30 @@ def index_tar(content: bytes) -> None:
             assert len(source.read(row)) == index.second[row]
         except OSError:
             continue
+
+
+def zips() -> list[bytes]:
+    members = b.image_files({"B02": [PLANE[:4, :4]] * 2})
+    made = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            for name, content in members.items():
+                archive.writestr(f"gene-001/Plate1/{name}", content)
+        made.append(buffer.getvalue())
+    return made
+
+
+@target("zip of images", zips, OSError)
+def index_zip(content: bytes) -> None:
+    storage, path = Storage.of(as_file(content, "Plate1.zip"))
+    index = ZipSource.build_index(storage, path)
+    source = ZipSource(storage, path, index)
+    for row in range(min(len(index.first), 20)):
+        assert source.locate(row)
+        with suppress(OSError):
+            data = source.read(row)
+            assert source.read(row, 7) == data[:7]
 
 
 def shards() -> list[bytes]:

@@ -72,7 +72,10 @@ def zipped(content: bytes) -> bytes:
 def metadata_tables() -> list[bytes]:
     sound = b.csv_bytes(ROWS)
     crlf = b.csv_bytes(ROWS, bom=True, crlf=True)
-    return [sound, crlf, sound.replace(b",", b";"), zipped(sound), sound.decode().encode("utf-16")]
+    odd = sound.replace(b"PLK1_guide_1", b"PLK1-Guide 01").replace(b",CRISPR", b"1.000,5 nM,ko")
+    titled = b"sep=|\nMy plates\n\n" + odd.replace(b",", b"|").replace(b"well_id", b"Well ID")
+    semicolons = sound.replace(b",", b";")
+    return [sound, crlf, semicolons, zipped(sound), sound.decode().encode("utf-16"), titled]
 
 
 @target("metadata", metadata_tables)

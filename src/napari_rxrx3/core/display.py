@@ -33,6 +33,9 @@ TILE_SIZES = (64, 2048)
 CANDIDATE_SIZES = (96, 320)
 """Least and largest `Display.candidate_size`."""
 
+LAYER_PANELS = ("as there is room", "shown", "folded")
+"""Whether napari's panels of layers are seen beside the explorer."""
+
 _LONGEST_NAME = 24
 
 
@@ -64,6 +67,7 @@ class Display:
     tile_size_changed = Signal(int)
     candidate_size_changed = Signal(int)
     whole_candidates_changed = Signal(bool)
+    layer_panels_changed = Signal(str)
     contrast_rule_changed = Signal(str)
     tags_changed = Signal(object)
 
@@ -73,6 +77,7 @@ class Display:
         self._tile_size = 512
         self._candidate_size = 200
         self._shows_whole_candidates = False
+        self._layer_panels = LAYER_PANELS[0]
         self._contrast_rule = START_RULES[0]
         self._tags = DEFAULT_TAGS
 
@@ -150,6 +155,19 @@ class Display:
             self.whole_candidates_changed.emit(self._shows_whole_candidates)
 
     @property
+    def layer_panels(self) -> str:
+        """Whether napari's panels of layers are seen beside the explorer, one of `LAYER_PANELS`."""
+        return self._layer_panels
+
+    @layer_panels.setter
+    def layer_panels(self, choice: str) -> None:
+        if choice not in LAYER_PANELS:
+            raise ValueError(f"Panels of layers are {', '.join(LAYER_PANELS)}, not {choice!r}.")
+        if choice != self._layer_panels:
+            self._layer_panels = choice
+            self.layer_panels_changed.emit(choice)
+
+    @property
     def contrast_rule(self) -> str:
         """Contrast rule that a window begins with, one of `START_RULES`."""
         return self._contrast_rule
@@ -188,6 +206,7 @@ class Display:
         self.pixel_size_um, self.tile_size = start.pixel_size_um, start.tile_size
         self.candidate_size = start.candidate_size
         self.shows_whole_candidates = start.shows_whole_candidates
+        self.layer_panels = start.layer_panels
         for number, tag in enumerate(DEFAULT_TAGS, start=1):
             self.set_tag(number, *tag)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from napari_rxrx3.core.secrets import without_secrets
+
 __all__ = [
     "CHANGED",
     "Cancelled",
@@ -35,10 +37,13 @@ CHANGED = "the file has changed since the data set was opened: open it again"
 
 
 class RxRx3Error(Exception):
-    """Base of every error that this library raises on purpose; its sentence is printable."""
+    """Base of every error that this library raises on purpose.
+
+    Its sentence is printable, and has no password or signature in it.
+    """
 
     def __init__(self, sentence: str = "") -> None:
-        super().__init__(printable(sentence))
+        super().__init__(printable(without_secrets(sentence)))
 
 
 class DatasetNotFound(RxRx3Error):
@@ -83,8 +88,8 @@ class ImageUnavailable(RxRx3Error):
         super().__init__(f"{well_id}, channel {channel}: {cause} ({location}).")
         self.well_id = well_id
         self.channel = channel
-        self.location = location
-        self.cause = cause
+        self.location = without_secrets(location)
+        self.cause = without_secrets(cause)
         self.missing = missing
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import WeakSet
 
-__all__ = ["Lock", "Renewed", "renewed_in_children"]
+__all__ = ["Lock", "Renewed", "not_while_forking", "renewed_in_children"]
+
+_PATIENCE_S = 10.0
+"""A fork waits no longer for what goes on."""
 
 
 class Renewed(Protocol):
@@ -60,10 +65,67 @@ class Lock:
         self._lock.release()
 
 
+class _Gate:
+    """Lets threads work, or one of them fork: libraries have locks that no child could free."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self._changed = threading.Condition(threading.RLock())
+        self._working: dict[int, int] = {}
+        self._is_shut = False
+
+    def enter(self) -> None:
+        me = threading.get_ident()
+        with self._changed:
+            while self._is_shut and me not in self._working:
+                self._changed.wait()
+            self._working[me] = self._working.get(me, 0) + 1
+
+    def leave(self) -> None:
+        me = threading.get_ident()
+        with self._changed:
+            if me not in self._working:  # it forked in between, and is the child
+                return
+            self._working[me] -= 1
+            if not self._working[me]:
+                del self._working[me]
+                self._changed.notify_all()
+
+    def shut(self) -> None:
+        """Wait until nobody else works, and let nobody begin; a second fork waits for the first."""
+        end = time.monotonic() + _PATIENCE_S
+        self._changed.acquire()
+        self._is_shut = True
+        while self._working.keys() - {threading.get_ident()}:
+            if not self._changed.wait(max(0.0, end - time.monotonic())):
+                break
+
+    def open(self) -> None:
+        self._is_shut = False
+        self._changed.notify_all()
+        self._changed.release()
+
+
+_gate = _Gate()
+
+
+@contextmanager
+def not_while_forking() -> Iterator[None]:
+    """Do something that libraries may lock; a fork waits for its end, and it for the fork's."""
+    _gate.enter()
+    try:
+        yield
+    finally:
+        _gate.leave()
+
+
 def _renew_all() -> None:
+    _gate.renew()
     for owner in list(_renewed):
         owner.renew()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(before=_gate.shut, after_in_parent=_gate.open, after_in_child=_renew_all)

@@ -24,7 +24,7 @@ _DASHES = dict.fromkeys(
     map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-"
 )
 _RELEASED = re.compile(
-    r"(gene|compound|huvec|hepg2|u2os|rpe|hrce|vero)[ _-]*(\d{1,3})\Z", re.IGNORECASE | re.ASCII
+    r"(gene|compound|huvec|hepg2|u2os|rpe|hrce|vero)[ _.-]*0*(\d{1,3})\Z", re.IGNORECASE | re.ASCII
 )
 """What the experiments of RxRx3 and its siblings are called."""
 _PADDED = ("gene", "compound")

@@ -11,10 +11,13 @@ from itertools import combinations, groupby
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
 from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_files, odd_layout
+from napari_rxrx3.data.images.decode import UndecodableImage
+from napari_rxrx3.data.images.decode import decode as decode_image
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
@@ -89,6 +92,7 @@ def check_wells(
         counted.add(_embedding_gaps(table, dataset.listed))
         counted.add(_odd_vectors(table, dataset.listed))
     counted.add(_alike_embeddings(dataset))
+    counted.add(_images_twice(dataset, decode, progress))
     if decode:
         for source in dataset.images.sources:
             counted.add(_damaged_planes(dataset, source, progress))
@@ -181,6 +185,48 @@ def _images_without_metadata(dataset: WellData) -> Iterator[Problem]:
             yield Problem("image_without_metadata", *plate, well, None, detail)
 
 
+def _images_twice(dataset: WellData, decode: bool, progress: Progress | None) -> Iterator[Problem]:
+    """Containers that hold the same images as one that goes before; how many of them differ.
+
+    Without decoding anything only that there are such is told.
+    """
+    by_plate: dict[PlateId, list[ImageSource]] = {}
+    for source in dataset.images.sources:
+        for plate in source.index.plates:
+            by_plate.setdefault(plate, []).append(source)
+    for plate, holders in by_plate.items():
+        for used, other in combinations(holders, 2):
+            (codes, rows), (more, places) = (h.index.of_plate(plate) for h in (used, other))
+            _, here, there = np.intersect1d(codes, more, return_indices=True)
+            if not len(here):
+                continue
+            what = f"{other.path} and {used.path} both hold {len(here):,} images of {plate}"
+            if not decode:
+                yield Problem(
+                    "images_twice", *plate, detail=f"{what}; those of {used.path} are read"
+                )
+                continue
+            if progress is not None:
+                progress(0, 0, f"comparing {other.path}")
+            pairs = zip(rows[here].tolist(), places[there].tolist(), strict=True)
+            differ = partial(_images_differ, used, other)
+            n_differ = sum(in_threads(differ, list(pairs)))
+            if n_differ:
+                detail = f"{what}, {n_differ:,} of them differ; those of {used.path} are read"
+                yield Problem("disagreement", *plate, detail=detail)
+            else:
+                yield Problem("images_twice", *plate, detail=f"{what}, and they are the same")
+
+
+def _images_differ(used: ImageSource, other: ImageSource, rows: tuple[int, int]) -> bool:
+    """Whether two images differ in a pixel; one that cannot be read is named elsewhere."""
+    try:
+        data, more = used.read(rows[0]), other.read(rows[1])
+        return data != more and not np.array_equal(decode_image(data), decode_image(more))
+    except (OSError, UndecodableImage, pa.ArrowException):
+        return False
+
+
 def _embedding_gaps(table: EmbeddingTable, listed: WellList) -> Iterator[Problem]:
     name, ids = table.name, table.well_ids
     place = table.places_in(listed.ids)
@@ -189,9 +235,10 @@ def _embedding_gaps(table: EmbeddingTable, listed: WellList) -> Iterator[Problem
     for well in ids[place < 0]:
         detail = f"{name} has a vector of {well}, which the metadata do not list"
         yield Problem("embedding_without_metadata", well_id=well, detail=detail)
-    for position in place[(place >= 0) & ~table.is_usable]:
-        well = _WellAt(listed, int(position))
-        detail = f"the vector of {well.id} in {name} is zero or not finite"
+    for unusable in np.flatnonzero((place >= 0) & ~table.is_usable).tolist():
+        well = _WellAt(listed, int(place[unusable]))
+        why = table.why_not(unusable)
+        detail = f"the vector of {well.id} in {name} is zero or not finite{why}"
         yield well.problem("unusable_vector", detail)
     n_without = 0
     for piece in listed.slices.values():

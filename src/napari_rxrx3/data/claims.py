@@ -14,7 +14,14 @@ from contextlib import suppress
 from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
-__all__ = ["chosen_revision", "equal_files", "name_without_copy", "once", "other_revisions"]
+__all__ = [
+    "chosen_revision",
+    "equal_files",
+    "missing_revision",
+    "name_without_copy",
+    "once",
+    "other_revisions",
+]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _HASH = re.compile(r"[0-9a-f]{32,}\Z")
@@ -47,14 +54,26 @@ def chosen_revision(
     is_ours = posixpath.basename(folder) == "snapshots" and all(map(_COMMIT.match, commits))
     if not commits or not is_ours:
         return None, ""
-    main = b""
-    with suppress(OSError):
-        main = storage.read(posixpath.join(posixpath.dirname(folder), "refs", "main"), 0, 100)
-    named = commits.get(main.decode("ascii", "replace").strip())
+    named = commits.get(_main_revision(storage, folder))
     if named is not None:
         return named, "which refs/main names"
     newest = max(commits.values(), key=lambda entry: (storage.changed_at(entry.path), entry.name))
     return newest, "the newest"
+
+
+def _main_revision(storage: Storage, folder: str) -> str:
+    """The commit that a hub called the main one when something was loaded; empty if unknown."""
+    main = b""
+    with suppress(OSError):
+        main = storage.read(posixpath.join(posixpath.dirname(folder), "refs", "main"), 0, 100)
+    return main.decode("ascii", "replace").strip()
+
+
+def missing_revision(storage: Storage, folder: str, entries: Iterable[Entry]) -> str:
+    """The main revision if it is none of the folders here; else empty."""
+    main = _main_revision(storage, folder)
+    is_missing = _COMMIT.match(main) and main not in {entry.name for entry in entries}
+    return main if is_missing else ""
 
 
 def other_revisions(

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,23 +24,44 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, ImageName, parse_image_name
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.claims import chosen_revision, equal_files, once, other_revisions
+from napari_rxrx3.data.claims import (
+    chosen_revision,
+    equal_files,
+    missing_revision,
+    once,
+    other_revisions,
+)
 from napari_rxrx3.data.files.archives import (
     advice,
     content_of,
     is_companion,
+    is_readable_member,
     is_tar,
+    is_unfinished,
     packing_of,
     pieces,
     unpacked,
 )
 from napari_rxrx3.data.files.storage import Entry, Storage
-from napari_rxrx3.data.files.tables import RULE, schema_columns, text_members
+from napari_rxrx3.data.files.tables import (
+    RULE,
+    columns_without_numbers,
+    schema_columns,
+    text_members,
+)
 from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
+from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import shard_columns
+from napari_rxrx3.data.images.sidecars import SIDECAR
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.wells.columns import canonical, found_features, is_metadata
+from napari_rxrx3.data.wells.columns import (
+    canonical,
+    found_features,
+    id_columns,
+    is_metadata,
+    why_unread,
+)
 
 __all__ = ["Contents", "discover", "kind_of_file", "next_step"]
 
@@ -47,6 +69,7 @@ Progress = Callable[[int, int, str], None]
 
 _MAX_DEPTH = 6
 _MAX_FILES = 50_000
+_SAID = 3
 _HEAD = 4096
 _DAMAGE = (
     OSError,
@@ -70,11 +93,13 @@ class Contents:
 
     `dimensions` holds those of the embeddings whose columns tell it, `packed` a sentence for each
     archive that cannot be read in place: what it holds, and what to do. `notes` say which of
-    several files that claim to be one thing was taken.
+    several files that claim to be one thing was taken. `indexed` are the tars and shards beside
+    which an index lies.
     """
 
     metadata: list[str] = field(default_factory=list)
     tars: list[str] = field(default_factory=list)
+    zips: list[str] = field(default_factory=list)
     folders: dict[str, list[str]] = field(default_factory=dict)
     shards: list[str] = field(default_factory=list)
     embeddings: list[str] = field(default_factory=list)
@@ -83,12 +108,14 @@ class Contents:
     unreadable: dict[str, str] = field(default_factory=dict)
     packed: dict[str, str] = field(default_factory=dict)
     notes: list[Problem] = field(default_factory=list)
+    indexed: set[str] = field(default_factory=set)
 
     @property
     def is_empty(self) -> bool:
         return not (
             self.metadata
             or self.tars
+            or self.zips
             or self.folders
             or self.shards
             or self.embeddings
@@ -140,6 +167,7 @@ def _why_empty(storage: Storage, path: str, contents: Contents) -> str:
     if path in unreadable:
         return f"{path} cannot be read: {unreadable[path].rstrip('.')}. Copy or download it again."
     broken = "".join(f" {p} cannot be read: {why.rstrip('.')}." for p, why in unreadable.items())
+    broken += "".join(f" {note.detail.rstrip('.')}." for note in contents.notes[:_SAID])
     if contents.packed:
         first, n_more = next(iter(contents.packed.values())), len(contents.packed) - 1
         more = f" (And {n_more:,} more like that.)" if n_more else ""
@@ -157,6 +185,11 @@ def _look_around(
     walk = _Walk(storage, contents)
     walk.into(folder, ())
     files = walk.ended()
+    _note_unfinished(storage, folder, files, contents)
+    contents.indexed |= {e.path.removesuffix(SIDECAR) for e in files if e.name.endswith(SIDECAR)}
+    files = [entry for entry in files if not entry.name.endswith(SIDECAR)]
+    begun = {f"{e.path.removesuffix('.aria2')}" for e in files if e.name.endswith(".aria2")}
+    files = [entry for entry in files if entry.path not in begun]
     known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     files = storage.stamped(files)
     looks = in_threads(partial(_look_at, storage, known), files, storage.n_at_once)
@@ -168,6 +201,20 @@ def _look_around(
     _note_pieces([entry.path for entry in files], contents)
     _leave_out_copies(storage, files, contents, cache)
     return contents
+
+
+def _note_unfinished(
+    storage: Storage, folder: str, files: Iterable[Entry], contents: Contents
+) -> None:
+    """Name what a program has begun to load and not finished: it may end anywhere."""
+    paths = [entry.path for entry in files if is_unfinished(entry.name)]
+    if storage.is_local:  # where huggingface_hub keeps what it loads into a folder of one's own
+        hidden = Path(folder, ".cache", "huggingface", "download")
+        paths += [path.as_posix() for path in sorted(hidden.rglob("*.incomplete"))]
+    contents.notes += [
+        Problem("unfinished_download", detail=f"{path} is not loaded to its end, and is not read")
+        for path in paths
+    ]
 
 
 def _leave_out_copies(
@@ -216,8 +263,8 @@ class _Walk:
     def into(self, folder: str, above: tuple[str, ...], same: str = "") -> None:
         """List a folder and those below; `above` are what tells those that it lies in."""
         try:
-            entries = self._storage.children(folder)
-            entries = self._without_revisions(folder, entries)
+            entries = self._storage.children(folder, broken=True)
+            entries = self._without_revisions(folder, self._without_broken(entries))
         except OSError as error:
             self._contents.unreadable[folder] = error.strerror or str(error)
             return
@@ -225,6 +272,7 @@ class _Walk:
         if images:
             self._contents.folders[folder] = images
             self._folders.append(Entry(folder, is_folder=True, same=same))
+        self._note_other_images(folder, entries, images)
         images_seen = set(images)
         for entry in entries:
             if entry.is_folder:
@@ -237,6 +285,27 @@ class _Walk:
                     return
                 self._files.append(entry)
 
+    def _without_broken(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Name the links that lead nowhere, as those of a hub's cache do to what is not there."""
+        broken = [entry for entry in entries if entry.is_broken]
+        self._contents.notes += [
+            Problem("broken_link", detail=f"{entry.path} is a link to a file that is not there")
+            for entry in broken
+        ]
+        return [entry for entry in entries if not entry.is_broken]
+
+    def _note_other_images(
+        self, folder: str, entries: Iterable[Entry], images: Sequence[str]
+    ) -> None:
+        """Say that a plate's folder holds images under names that say no well."""
+        if images or plate_of_path(folder)[1] is None:
+            return
+        others = [e.name for e in entries if e.name.lower().endswith(IMAGE_ENDINGS)]
+        if others:
+            what = f"{folder} holds {len(others):,} images that are not named after a well"
+            detail = f"{what}, such as {others[0]}. {_IMAGE}"
+            self._contents.notes.append(Problem("odd_file", detail=detail))
+
     def ended(self) -> list[Entry]:
         """All files but those in folders of images; whatever links lead to, once."""
         kept = {entry.path for entry in once(self._folders)}
@@ -248,11 +317,20 @@ class _Walk:
         """Of the cache of a hub, only the revision to read, and not what its links lead to."""
         names = {entry.name for entry in entries if entry.is_folder}
         if "snapshots" in names and names & {"blobs", "refs"}:
+            blobs = next((entry for entry in entries if entry.name == "blobs"), None)
+            for blob in self._storage.children(blobs.path) if blobs is not None else ():
+                if is_unfinished(blob.name):
+                    what = f"{blob.path} is not loaded to its end, and is not read"
+                    self._contents.notes.append(Problem("unfinished_download", detail=what))
             return [entry for entry in entries if entry.name not in ("blobs", "refs")]
         chosen, why = chosen_revision(self._storage, folder, entries)
         if chosen is None:
             return entries
         others = [entry for entry in entries if entry.is_folder]
+        if missing := missing_revision(self._storage, folder, others):
+            what = f"{posixpath.dirname(folder)}: refs/main names the revision {missing[:10]}"
+            detail = f"{what}, which is not here; {chosen.name[:10]} is read"
+            self._contents.notes.append(Problem("missing_revision", detail=detail))
         if len(others) > 1:
             files = {e.name: dict(_files_below(self._storage, e.path)) for e in others}
             said = other_revisions(folder, chosen.name, why, files)
@@ -288,6 +366,8 @@ def _is_image_file(entry: Entry) -> bool:
 
 def _look_at(storage: Storage, known: KnownFiles | None, entry: Entry) -> _Look | str:
     """What a file is, or why it cannot be read."""
+    if is_unfinished(entry.name) and known is not None:
+        return _Look()  # it is named as what it is
     found = known.get(entry) if known is not None else None
     try:
         look = found or _look_into(storage, entry.path)
@@ -305,15 +385,19 @@ def _sort_in(entry: Entry, look: _Look | str, contents: Contents) -> None:
         return
     if look.packed:
         contents.packed[path] = advice(path, look.packed, look.holds)
-    place = {
+    places = {
         "metadata": contents.metadata,
         "tar": contents.tars,
+        "zip": contents.zips,
         "shard": contents.shards,
         "embedding": contents.embeddings,
         "embedding tar": contents.embedding_tars,
-    }.get(look.kind)
-    if place is not None:
-        place.append(path)
+    }
+    for kind in look.kind.split("+"):
+        if kind in places:
+            places[kind].append(path)
+    if look.unread:
+        contents.notes.append(Problem("odd_file", detail=f"{path} is not read: {look.unread}"))
     if look.dimension:
         contents.dimensions[path] = look.dimension
 
@@ -324,28 +408,40 @@ def _note_pieces(paths: Sequence[str], contents: Contents) -> None:
         for path in found:
             contents.packed.pop(path, None)
             contents.unreadable.pop(path, None)
+        for kind in (contents.tars, contents.zips, contents.metadata):
+            kind[:] = [path for path in kind if path not in found]
         name = shlex.quote(posixpath.basename(whole))
+        names = [posixpath.basename(path) for path in found]
+        begin = posixpath.commonprefix(names) if len(names) > 1 else f"{names[0][:-1]}?"
+        how = f"cat {shlex.quote(begin)}* > {name}"
+        if whole in paths:  # the last piece of a zip is called as if it were all of it
+            contents.packed.pop(whole, None)
+            contents.unreadable.pop(whole, None)
+            contents.zips[:] = [path for path in contents.zips if path != whole]
+            how = f"zip -s 0 {name} --out whole.zip"
         said = "is a piece" if len(found) == 1 else f"is the first of {len(found)} pieces"
         contents.packed[found[0]] = (
-            f"{found[0]} {said} of a file that was split; join them all first "
-            f"(cat {name}?* > {name})."
+            f"{found[0]} {said} of a file that was split; join them all first ({how})."
         )
 
 
 class _Look(NamedTuple):
     """What a file is: its kind; of an embedding, the dimension if its columns tell it.
 
-    `packed` and `holds` are the arguments of `advice` if some of it cannot be read in place.
+    `packed` and `holds` are the arguments of `advice` if some of it cannot be read in place,
+    `unread` says why a table that names wells is of no use. Of a zip that holds a table and
+    images there are two kinds, ``metadata+zip``.
     """
 
     kind: str = ""
     dimension: int = 0
     packed: str = ""
     holds: str = ""
+    unread: str = ""
 
 
 def kind_of_file(storage: Storage, path: str) -> str:
-    """Say what a file is: metadata, tar, shard, embedding, embedding tar, packed, or "" for other.
+    """Say what a file is: metadata, tar, zip, shard, embedding, embedding tar, packed, or "".
 
     Raises
     ------
@@ -354,7 +450,7 @@ def kind_of_file(storage: Storage, path: str) -> str:
         If it is damaged: then only its name tells what it was to be.
     """
     look = _look_into(storage, path)
-    return look.kind or ("packed" if look.packed else "")
+    return look.kind.split("+")[0] or ("packed" if look.packed else "")
 
 
 def _look_into(storage: Storage, path: str) -> _Look:
@@ -373,7 +469,7 @@ def _look_into(storage: Storage, path: str) -> _Look:
         return _kind_of_tar(storage, path)
     form = _form_of(head)
     names_end = b"\n" in head or b"\r" in head or b"\0" in head
-    if (form is not None and "well_id" in form.names) or (len(head) == _HEAD and not names_end):
+    if (form is not None and id_columns(form.names)) or (len(head) == _HEAD and not names_end):
         form = _form_of(storage.read(path, 0, TEXT_SAMPLE))  # rows, or the rest of many names
     return _kind_of_text(form)
 
@@ -381,7 +477,8 @@ def _look_into(storage: Storage, path: str) -> _Look:
 def _kind_of_parquet(storage: Storage, path: str) -> _Look:
     try:
         with storage.open(path) as file:
-            schema = pq.read_schema(file)
+            about = pq.read_metadata(file)
+            schema = about.schema.to_arrow_schema()
     except UnicodeDecodeError as error:
         raise OSError("the name of a column is no text") from error
     if shard_columns(schema) is not None:
@@ -389,8 +486,11 @@ def _kind_of_parquet(storage: Storage, path: str) -> _Look:
     columns = schema_columns(schema)
     if features := found_features(columns):
         is_flat = all(column.kind != "list" for column in columns if column.name in features)
-        return _Look("embedding", len(features) if is_flat else 0)
-    return _Look("metadata" if is_metadata(column.name for column in columns) else "")
+        is_sure = is_flat and not set(features) & set(columns_without_numbers(about, columns))
+        return _Look("embedding", len(features) if is_sure else 0)
+    if is_metadata(column.name for column in columns):
+        return _Look("metadata")
+    return _Look(unread=why_unread(columns))
 
 
 def _kind_of_zip(storage: Storage, path: str) -> _Look:
@@ -401,7 +501,13 @@ def _kind_of_zip(storage: Storage, path: str) -> _Look:
                 look = _kind_of_text(_form_of(member.read(TEXT_SAMPLE)))
             if look.kind:
                 break
-        holds = _of_use(name for name in archive.namelist() if not is_companion(name))
+        members = [m for m in archive.infolist() if not is_companion(m.filename)]
+    images = [m for m in members if parse_image_name(posixpath.basename(m.filename)) is not None]
+    if any(map(is_readable_member, images)):
+        return look._replace(kind="+".join(filter(None, (look.kind, "zip"))))
+    holds = _of_use(member.filename for member in members)
+    if images:
+        holds = "images that are packed otherwise than by deflate, or with a password"
     return look._replace(packed="zip", holds=holds) if holds else look
 
 
@@ -445,7 +551,7 @@ def _kind_of_text(form: TextForm | None) -> _Look:
         features = found_features(form.columns)
         if features:
             return _Look("embedding", len(features))
-    return _Look("metadata" if is_metadata(names) else "")
+    return _Look("metadata") if is_metadata(names) else _Look(unread=why_unread(form.columns))
 
 
 def _kind_of_tar(storage: Storage, path: str) -> _Look:
@@ -550,8 +656,8 @@ class KnownFiles:
         try:
             kept = json.loads(arrays["json"].tobytes()).items()
             return {
-                path: [str(stamp), str(kind), int(n), str(packed), str(holds)]
-                for path, (stamp, kind, n, packed, holds) in kept
+                path: [str(stamp), str(kind), int(n), str(packed), str(holds), str(unread)]
+                for path, (stamp, kind, n, packed, holds, unread) in kept
             }
         except (KeyError, ValueError, TypeError, AttributeError):
             return {}

@@ -22,13 +22,18 @@ def dataset_id(dataset: WellData) -> str:
     the wells are those that happen to be there, so the path takes their place.
     """
     if not dataset.has_metadata:
-        return _hash([dataset.root])
+        return _hash([_place(dataset.root)])
     listed = dataset.listed
     plates = [f"{p.experiment}|{p.plate}|{w.stop - w.start}" for p, w in listed.slices.items()]
     n = len(listed.table)
     wells = listed.table.iloc[np.unique(np.linspace(0, n - 1, min(n, _SAMPLED), dtype=int))]
     received = zip(wells.index, wells["treatment"], wells["concentration"], strict=True)
     return _hash([*plates, *(f"{well}|{what}|{dose:g}" for well, what, dose in received)])
+
+
+def _place(root: str) -> str:
+    scheme, is_address, place = root.partition("://")
+    return place if is_address and scheme not in ("http", "https") else root
 
 
 def _hash(lines: list[str]) -> str:

@@ -7,17 +7,22 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TypeVar
 
-from napari_rxrx3.core.forking import renewed_in_children
+from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.core.forking import Lock, renewed_in_children
+from napari_rxrx3.core.progress import Progress
+from napari_rxrx3.core.stopping import Stop, bound, current_stop, result_of
 
-__all__ = ["Background", "Threads", "background", "in_threads"]
+__all__ = ["Background", "Threads", "background", "in_threads", "side_by_side"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+_REPORTED_S = 0.05
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +37,91 @@ def in_threads(
     n : int
         How many at once, if not as many as there are cores.
     """
+    stop = Stop(current_stop())
     with ThreadPoolExecutor(n or max(4, os.cpu_count() or 1)) as pool:
         try:
-            yield from pool.map(function, jobs)
+            yield from pool.map(bound(function, stop), jobs)
         finally:
+            stop.set()  # who waits for a server need not any more
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def side_by_side(jobs: Sequence[Callable[[Progress], Result]], progress: Progress) -> list[Result]:
+    """The results of computations that need nothing of each other, one to a core.
+
+    Libraries of linear algebra use one thread each meanwhile: theirs would be in the way of ours.
+
+    Parameters
+    ----------
+    jobs : sequence of callable
+        Each is given a progress of its own, which raises to stop it.
+    progress : callable
+        Called in this thread, many times a second, with the last report of the first job that has
+        not ended; may raise to stop all of them.
+    """
+    n_threads = min(os.cpu_count() or 1, len(jobs))
+    if n_threads < 2:
+        return [job(progress) for job in jobs]
+    reports = [_Reports() for _ in jobs]
+    with _one_blas_thread, ThreadPoolExecutor(n_threads, "rxrx3-compute") as pool:
+        futures = [pool.submit(job, report) for job, report in zip(jobs, reports, strict=True)]
+        try:
+            open_ones = set(futures)
+            while open_ones:
+                done, open_ones = wait(open_ones, _REPORTED_S, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                first = next(
+                    (r for f, r in zip(futures, reports, strict=True) if not f.done()), None
+                )
+                if first is not None:
+                    progress(*first.last)
+        except BaseException:
+            for report in reports:
+                report.is_stopped = True
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+class _Reports:
+    """The progress of a job in another thread: its last report, and whether it is to stop."""
+
+    def __init__(self) -> None:
+        self.last, self.is_stopped = (0, 0, ""), False
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        if self.is_stopped:
+            raise Cancelled("stopped with the work that this is a part of")
+        self.last = done, total, text
+
+
+class _OneBlasThread:
+    """Limits linear algebra to one thread while any thread of this process is within it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        self._n_within = 0  # a forked child has none of the threads that were within
+
+    def __enter__(self) -> None:
+        from threadpoolctl import threadpool_limits  # looks at all libraries that are loaded
+
+        with self._lock:
+            self._n_within += 1
+            if self._n_within == 1:
+                self._limits = threadpool_limits(1, "blas")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_within -= 1
+            if self._n_within == 0:
+                self._limits.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 class Threads:
@@ -51,8 +136,14 @@ class Threads:
 
     def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
         """The results in the order of the jobs, when all are done; raises the first error."""
-        futures = [self._pool.submit(function, job) for job in jobs]
-        return [future.result() for future in futures]
+        stop = Stop(current_stop())
+        futures = [self._pool.submit(bound(function, stop), job) for job in jobs]
+        try:
+            return [result_of(future) for future in futures]
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
 
 
 class Background:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from napari_rxrx3.core.errors import printable
+from napari_rxrx3.core.secrets import without_secrets
 
 __all__ = ["Problem"]
 
@@ -35,6 +36,5 @@ class Problem(_Problem):
         channel: int | None = None,
         detail: str = "",
     ) -> Problem:
-        return super().__new__(
-            cls, kind, experiment_name, plate, well_id, channel, printable(detail)
-        )
+        detail = printable(without_secrets(detail))
+        return super().__new__(cls, kind, experiment_name, plate, well_id, channel, detail)

@@ -56,10 +56,15 @@ class WellData(WellImages):
             Problem("packed_file", detail=said.rstrip(".")) for said in contents.packed.values()
         ]
         self._problems += contents.notes
+        self._as_of = storage.answers.day
+        if self._as_of:
+            said = f"the server cannot be reached: what is kept is shown, as of {self._as_of}"
+            self._problems.append(Problem("offline", detail=said))
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
-        namer = PlateNamer(plates, [*contents.tars, *contents.folders, *contents.shards])
+        paths = [*contents.tars, *contents.zips, *contents.folders, *contents.shards]
+        namer = PlateNamer(plates, paths)
         images, problems = find_images(storage, contents, root, cache, namer, plates, progress)
         self._problems += problems
         tables, problems = find_embeddings(storage, contents, cache)
@@ -68,7 +73,8 @@ class WellData(WellImages):
         listed = listed or WellList(named_wells(images, tables.values(), progress))
         super().__init__(images, listed, ThumbnailShelf(images, cache))
         if not len(listed):
-            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.")
+            why = next((f" {p.detail.rstrip('.')}." for p in self._problems), "")
+            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.{why}")
         self._has_image = has_image(self.listed, self.images), frozenset[PlateId]()
         """With the plates that were looked into since."""
         self._join = VectorJoin(tables, self.listed, cache, self.fingerprint)
@@ -278,6 +284,8 @@ class WellData(WellImages):
         parts.append(self._vectors_in_words(wells))
         if not self.has_metadata:
             parts.append("no metadata")
+        if self._as_of:
+            parts.append(f"offline, as of {self._as_of}")
         return ", ".join(parts)
 
     def _vectors_in_words(self, wells: pd.DataFrame) -> str:

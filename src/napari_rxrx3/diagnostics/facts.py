@@ -78,6 +78,7 @@ def of_dataset(dataset: Dataset | None) -> Facts:
         "Images in": _counted(
             {
                 "tar": len(contents.tars),
+                "zip": len(contents.zips),
                 "folder": len(contents.folders),
                 "shard": len(contents.shards),
             }

@@ -15,6 +15,7 @@ from functools import cache
 from typing import NamedTuple, TypeVar
 
 from napari_rxrx3.core.redaction import FILE, concealer
+from napari_rxrx3.core.secrets import without_secrets
 
 __all__ = ["Event", "error_lines", "keep_log", "note", "recent", "timed"]
 
@@ -73,6 +74,7 @@ def keep_log() -> None:
 
 def note(text: str) -> None:
     """Keep a message; it goes to Python's logging as well where that is switched on for `info`."""
+    text = without_secrets(text)
     is_logged = _log.isEnabledFor(logging.INFO)
     if text and is_logged:
         _log.info("%s", text)
@@ -99,7 +101,7 @@ def recent() -> list[Event]:
 
 
 def _keep(event: Event) -> None:
-    _events.append(event._replace(text=event.text[:_LONGEST]))
+    _events.append(event._replace(text=without_secrets(event.text[:_LONGEST])))
 
 
 def error_lines(error: BaseException) -> Iterator[str]:
@@ -108,7 +110,7 @@ def error_lines(error: BaseException) -> Iterator[str]:
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
         seen.add(id(following))
-        said = concealer.redact(str(following)[:_LONGEST])
+        said = concealer.redact(without_secrets(str(following)[:_LONGEST]))
         yield f"{type(following).__name__}: {said}" if said else type(following).__name__
         frames = traceback.extract_tb(following.__traceback__)
         yield from (_where(frame) for frame in frames[-_MOST_FRAMES:])

@@ -11,12 +11,11 @@ from napari_rxrx3.figures.drawing import (
     POINTS,
     blank_figure,
     file_of,
-    font_of,
     measure,
     own_style,
-    written,
 )
 from napari_rxrx3.figures.files import Paper, Target, save
+from napari_rxrx3.figures.fonts import font_of, printable, written
 from napari_rxrx3.figures.layout import wrapped
 
 __all__ = ["INK", "LEADING", "MARGIN", "MM", "TEXT", "TITLE", "Chart", "save_chart"]
@@ -87,9 +86,10 @@ class Chart(ABC):
             left / self.width,
             1 - baseline / self.height,
             written(text),
-            fontproperties=font_of(size, is_bold),
+            fontproperties=font_of(size, is_bold, text),
             color=INK,
             parse_math=False,
+            label=printable(text),
         )
 
 

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from napari_rxrx3 import __version__
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.files import Target
+from napari_rxrx3.figures.fonts import font_of, printable, written
 from napari_rxrx3.figures.layout import Box, Line, Page
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ __all__ = [
     "creator",
     "draw_page",
     "file_of",
-    "font_of",
     "measure",
     "own_style",
-    "written",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -60,7 +58,8 @@ def measure(text: str, size: float) -> float:
     from matplotlib.textpath import text_to_path
 
     width: float
-    width, _, _ = text_to_path.get_text_width_height_descent(written(text), font_of(size), False)
+    font = font_of(size, text=text)
+    width, _, _ = text_to_path.get_text_width_height_descent(written(text), font, False)
     return width
 
 
@@ -116,12 +115,23 @@ def file_of(figure: Any, target: Target, title: str, caption: str) -> bytes:
     file, form, date, dpi = BytesIO(), target.form, target.date, figure.dpi
     facts = {"Title": title, "Creator": creator(), "Description": caption}
     facts = {name: _CONTROL.sub("?", text) for name, text in facts.items()}
+    if form == "svg":
+        _keep_letters(figure)
     if form == "tiff":
         _write_tiff(file, figure, dpi, facts, date)
     else:
         metadata = _metadata(form, facts, date)
         figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
     return file.getvalue()
+
+
+def _keep_letters(figure: Any) -> None:
+    """In a file of letters leave even those that no font here has: who opens it may have one."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        if said := text.get_label():
+            text.set_text(said)
 
 
 def _add_picture(figure: Any, page: Page, box: Box, picture: Array) -> None:
@@ -154,12 +164,13 @@ def _add_line(figure: Any, page: Page, line: Line, is_on_picture: bool = False) 
         page.height - line.top,
         written(line.text),
         transform=_points(figure),
-        fontproperties=font_of(line.size, line.is_bold),
+        fontproperties=font_of(line.size, line.is_bold, line.text),
         color="white" if is_on_picture else _INK,
         va="baseline",
         ha="left",
         parse_math=False,  # a dollar sign in a name is a dollar sign
         usetex=False,
+        label=printable(line.text),
     )
     if is_on_picture:
         text.set_path_effects([withStroke(linewidth=_HALO, foreground="black")])
@@ -210,23 +221,3 @@ def own_style() -> Iterator[None]:
 
     with _one_at_a_time, style.context(["default", _SETTINGS]):
         yield
-
-
-@cache
-def font_of(size: float, is_bold: bool = False) -> Any:
-    """The font that comes with matplotlib: the same on every computer."""
-    from matplotlib import get_data_path
-    from matplotlib.font_manager import FontProperties
-
-    name = f"DejaVuSans{'-Bold' if is_bold else ''}.ttf"
-    file = Path(get_data_path(), "fonts", "ttf", name)
-    weight = "bold" if is_bold else "normal"
-    return FontProperties(family="DejaVu Sans", weight=weight, size=size, fname=file)
-
-
-def written(text: str) -> str:
-    """A text without letters that the font does not have; they would be empty boxes."""
-    from matplotlib.font_manager import get_font
-
-    known = get_font(font_of(7.0).get_file()).get_charmap()
-    return "".join(letter if ord(letter) in known else "?" for letter in text)

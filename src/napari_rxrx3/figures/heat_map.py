@@ -11,8 +11,9 @@ import numpy as np
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
 from napari_rxrx3.core.words import count, key_in_words, some
 from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
-from napari_rxrx3.figures.drawing import creator, font_of, measure, written
+from napari_rxrx3.figures.drawing import creator, measure
 from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
+from napari_rxrx3.figures.fonts import font_of, printable, written
 
 if TYPE_CHECKING:
     import os
@@ -141,14 +142,15 @@ class _HeatMapChart(Chart):
             self._name(axes, self.shown_names)
 
     def _name(self, axes: Any, names: Sequence[str]) -> None:
-        font = font_of(round(self.name_size, 2))
         places = np.arange(len(names)) + 0.5
         shown = [written(name) for name in names]
         axes.set_xticks(places, shown, rotation=90, parse_math=False)
         axes.set_yticks(places, shown, parse_math=False)
         axes.tick_params(length=0, pad=2)
-        for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-            label.set_fontproperties(font)
+        labels = (*axes.get_xticklabels(), *axes.get_yticklabels())
+        for label, name in zip(labels, (*names, *names), strict=True):
+            label.set_fontproperties(font_of(round(self.name_size, 2), text=name))
+            label.set_label(printable(name))
 
     def _draw_tree(self, figure: Any) -> None:
         from matplotlib.collections import LineCollection

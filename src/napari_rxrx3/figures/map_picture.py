@@ -14,8 +14,9 @@ from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
 from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
-from napari_rxrx3.figures.drawing import POINTS, font_of, measure, written
+from napari_rxrx3.figures.drawing import POINTS, measure
 from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
+from napari_rxrx3.figures.fonts import font_of, printable, written
 
 if TYPE_CHECKING:
     import os
@@ -151,9 +152,10 @@ class _MapChart(Chart):
                 left,
                 top + 0.75 * height,
                 written(labels[n][1]),
-                fontproperties=font_of(TEXT),
+                fontproperties=font_of(TEXT, text=labels[n][1]),
                 color=INK,
                 parse_math=False,
+                label=printable(labels[n][1]),
             )
             text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 from napari_rxrx3 import __version__
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.data.images.catalog import most_common, odd_layout
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 Plane = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 ENDINGS = (".ome.tif", ".ome.tiff")
 _AXES = "TCZYX"
@@ -116,7 +116,7 @@ def save_planes(
     if not overwrite:
         _require_free(files.values())
     written, missing = [], []
-    report = progress or (lambda done, total, text: None)
+    report = progress or silent
     for done, (well, file) in enumerate(files.items()):
         report(done, len(files), f"saving the planes of {well}")
         planes, lacking = _planes_of(dataset, well)

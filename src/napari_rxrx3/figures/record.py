@@ -25,6 +25,7 @@ from napari_rxrx3.core.display import PIXEL_SIZES_UM, display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.core.secrets import has_secrets, public
 from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
@@ -80,11 +81,13 @@ class DatasetIdentity:
     Attributes
     ----------
     address : str
-        The path or URL at which it was opened.
+        The path or URL at which it was opened, without any password or signature.
     fingerprint : str
         That of `napari_rxrx3.data.identity.dataset_id`: the same for every copy.
     embeddings : dict
         Dimension of each embedding by its name.
+    had_secret : bool
+        The address held a password or a signature, and does not open without.
     """
 
     address: str
@@ -94,6 +97,7 @@ class DatasetIdentity:
     n_plates: int
     n_images: int
     embeddings: dict[str, int]
+    had_secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -338,13 +342,14 @@ def identity_of(dataset: Dataset) -> DatasetIdentity:
     """Tell which data set it is; takes a moment for any number of wells."""
     listed = dataset.listed
     return DatasetIdentity(
-        dataset.address,
+        public(dataset.address),
         dataset.name,
         dataset_id(dataset),
         len(listed),
         len(listed.slices),
         int(dataset.known_plates["n_images"].sum()),
         {name: int(table.dimension) for name, table in dataset.embeddings.items()},
+        has_secrets(dataset.address),
     )
 
 

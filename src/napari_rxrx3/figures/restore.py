@@ -11,6 +11,7 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import not_found
 from napari_rxrx3.dataset import Dataset, open_dataset
 from napari_rxrx3.figures.record import (
+    DatasetIdentity,
     RecordError,
     ViewRecord,
     identity_of,
@@ -73,12 +74,19 @@ def open_record(
     except RxRx3Error as error:
         if open_now is not None and _has_a_well(record, open_now):
             return record, open_now  # where it is now; that it has changed is said by `restore`
-        raise RecordError(
-            f"The data set of {path} cannot be opened: {str(error).rstrip('.')}. If it was moved, "
-            "open it where it is now, then this file again."
-        ) from error
+        raise RecordError(_not_opened(path, record.dataset, error)) from error
     _require_a_well(record, dataset)
     return record, dataset
+
+
+def _not_opened(path: str | os.PathLike[str], dataset: DatasetIdentity, error: RxRx3Error) -> str:
+    said = f"The data set of {path} cannot be opened: {str(error).rstrip('.')}."
+    if dataset.had_secret:
+        return (
+            f"{said} Its address held a login or a signature, which no file keeps: open it by its "
+            "whole address, then this file again."
+        )
+    return f"{said} If it was moved, open it where it is now, then this file again."
 
 
 def restore_queue(record: ViewRecord, review: Review) -> str:

@@ -11,7 +11,7 @@ from napari_rxrx3.core.display import Display
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures.layout import ASPECT
-from napari_rxrx3.figures.record import RecordError, ViewRecord
+from napari_rxrx3.figures.record import DatasetIdentity, RecordError, ViewRecord
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 __all__ = ["python_script"]
@@ -35,7 +35,7 @@ def python_script(record: ViewRecord) -> str:
     parts = [
         _head(record),
         _imports(record),
-        f"dataset = rx.open_dataset({record.dataset.address!r})",
+        _opening(record.dataset),
         _preferences(record),
         _reading(record),
         _contrast(record),
@@ -57,6 +57,21 @@ def _imports(record: ViewRecord) -> str:
     """Public names alone: a script that somebody has saved must work with later versions."""
     names = ", ".join(_functions(record))
     return f"import napari_rxrx3 as rx\nfrom napari_rxrx3.figures import {names}\n"
+
+
+def _opening(dataset: DatasetIdentity) -> str:
+    if not dataset.had_secret:
+        return f"dataset = rx.open_dataset({dataset.address!r})"
+    return "\n".join(
+        (
+            "# The address held a login or a signature, which is not kept here: put all of it",
+            "# into the environment variable RXRX3_ADDRESS.",
+            "import os",
+            "",
+            f"address = os.environ.get('RXRX3_ADDRESS', {dataset.address!r})",
+            "dataset = rx.open_dataset(address)",
+        )
+    )
 
 
 def _functions(record: ViewRecord) -> tuple[str, str]:

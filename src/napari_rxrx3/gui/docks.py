@@ -7,8 +7,15 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from napari_rxrx3.gui.napari_window import layer_docks_of, main_window_of, prefer_dock_area
-from napari_rxrx3.gui.widgets import call_later
+from napari_rxrx3.core.display import display
+from napari_rxrx3.gui.napari_window import (
+    is_closed,
+    layer_docks_of,
+    main_window_of,
+    prefer_dock_area,
+)
+from napari_rxrx3.gui.preferences import remember_layer_panels
+from napari_rxrx3.gui.widgets import Connections, call_later
 
 __all__ = ["EXPLORER", "NEIGHBORS", "WIDTH", "Docks", "dock_of", "docked"]
 
@@ -16,10 +23,13 @@ EXPLORER, NEIGHBORS = "RxRx3 Explorer", "RxRx3 Neighbors"
 """The names by which the manifest offers them."""
 
 WIDE = 1500
-"""In a window of this width there is room for napari's panels beside ours."""
+"""In a window of this width the dock below may take the whole of it."""
+ROOMY = 2020
+"""In a window of this width two wells of 600 points have room beside napari's panels and ours."""
 _PLUGIN = "napari-rxrx3"
 WIDTH = 392
 """Of the explorer: wells of the plate are 6 points wide."""
+_SHOWN_OR_HIDDEN = (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
 _AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
 
 
@@ -40,8 +50,8 @@ def dock_of(viewer: Any, name: str) -> QDockWidget | None:
 class Docks(QObject):
     """Gives each dock of ours its place when it is first shown, and the canvas the most room.
 
-    In a narrow window napari's two panels of layers are folded away for as long as the explorer is
-    open; whoever shows them again has them.
+    Where pictures would be small beside them, napari's two panels of layers are folded away for as
+    long as the explorer is open. Whoever shows or hides them meanwhile has it so the next time.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -49,7 +59,12 @@ class Docks(QObject):
         super().__init__(window)
         self._viewer = viewer
         self._folded: list[str] = []
+        self._hears_choices = False
         window.installEventFilter(self)
+        for dock in layer_docks_of(viewer):
+            dock.installEventFilter(self)
+        self._connections = Connections(self)
+        self._connections.connect(display.layer_panels_changed, self._on_wanted)
         self._share_corners()
 
     def make_room(self, name: str) -> None:
@@ -89,16 +104,14 @@ class Docks(QObject):
         self._window.resizeDocks([dock], [size], ways[name])
 
     def fold_layers(self) -> None:
-        """Hide napari's panels of layers in a narrow window."""
-        if not self.is_wide:
-            shown = [dock for dock in layer_docks_of(self._viewer) if not dock.isHidden()]
-            for dock in shown:
-                dock.hide()
-            # by name: the docks would keep napari's window, too
-            self._folded = [dock.objectName() for dock in shown]
+        """Hide napari's panels of layers, unless there is room for them or they are wanted."""
+        if self._are_folded_at(display.layer_panels):
+            self._fold()
+        self._hears_choices = True
 
     def unfold_layers(self) -> None:
-        """Show what was folded away."""
+        """Show what was folded away: the explorer is closed."""
+        self._hears_choices = False
         for dock in layer_docks_of(self._viewer) if self._folded else ():
             if dock.objectName() in self._folded:
                 dock.show()
@@ -106,15 +119,39 @@ class Docks(QObject):
 
     def toggle_layers(self) -> None:
         """Show napari's panels of layers, or hide them."""
-        shown = self.are_layers_shown
-        for dock in layer_docks_of(self._viewer):
-            dock.setVisible(not shown)
-        self._folded = []
+        if self.are_layers_shown:
+            self._fold()
+        else:
+            for dock in layer_docks_of(self._viewer):
+                dock.show()
+
+    def _are_folded_at(self, wanted: str) -> bool:
+        return wanted == "folded" or (wanted != "shown" and self._window.width() < ROOMY)
+
+    def _on_wanted(self, wanted: str) -> None:
+        """Do as the preferences say, while the explorer is open."""
+        if self._hears_choices and self.are_layers_shown == self._are_folded_at(wanted):
+            self.toggle_layers()
+
+    def _fold(self) -> None:
+        shown = [dock for dock in layer_docks_of(self._viewer) if not dock.isHidden()]
+        for dock in shown:
+            dock.hide()
+        # by name: the docks would keep napari's window, too
+        self._folded = [dock.objectName() for dock in shown]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
+        if event.type() == QEvent.Type.Resize and not isinstance(watched, QDockWidget):
             call_later(self, self._share_corners)
+        elif self._hears_choices and event.type() in _SHOWN_OR_HIDDEN:
+            call_later(self, self._remember_choice)
         return False
+
+    def _remember_choice(self) -> None:
+        """Keep whether the user wants napari's panels, however she showed or hid them."""
+        if self._hears_choices and not is_closed(self._viewer):
+            docks = layer_docks_of(self._viewer)
+            remember_layer_panels(any(not dock.isHidden() for dock in docks))
 
     def _share_corners(self) -> None:
         """Leave the dock at the right its full height; in a wide window the neighbors go first."""

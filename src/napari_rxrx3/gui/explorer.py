@@ -18,7 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.errors import printable
+from napari_rxrx3.data.files.addresses import HUB
 from napari_rxrx3.figures.record import is_record_file
+from napari_rxrx3.gui.addresses import AddressDialog, HubDialog
 from napari_rxrx3.gui.cheat_sheet import CheatSheet
 from napari_rxrx3.gui.diagnostics import CopyDiagnostics
 from napari_rxrx3.gui.dock_widget import DockWidget
@@ -106,12 +108,17 @@ class ExplorerWidget(DockWidget):
         for words, tip, act in (
             ("Folder …", "A folder of a data set", lambda: self._open(ask_for_folder(self))),
             ("File …", "One file of it, or a session", lambda: self._open(ask_for_file(self))),
+            ("Address …", "A data set on a server: https, s3, gs, hf", self._ask_for_address),
+            ("RxRx3-core on the Hub …", "As it is published, without a download", self._offer_hub),
             ("Demo", "Synthetic plates, made once", lambda: self.workspace.open_demo()),
             ("Reload", "The same data set, as its files are now (F5)", self.share.sessions.reopen),
         ):
             action = menu.addAction(words)
             action.setToolTip(tip)
             action.triggered.connect(act)
+        self.address_dialog = AddressDialog(self)
+        self.address_dialog.chosen.connect(self._open)
+        self.hub_dialog = HubDialog(lambda: self._open(HUB), self)
         self.open_button.setMenu(menu)
         self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.help_button = tool_button(
@@ -133,7 +140,8 @@ class ExplorerWidget(DockWidget):
         header.addWidget(self.help_button)
         self.tabs = _Tabs()
         self.tabs.tabBar().setExpanding(True)
-        add_tabs(self.tabs, (self.hits, self.numbers), TABS)
+        # what is said there may need more room than there is: the plate above stays in place
+        add_tabs(self.tabs, (self.hits, Column(self.numbers)), TABS)
         browser = QWidget()
         inner = QVBoxLayout(browser)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -145,7 +153,7 @@ class ExplorerWidget(DockWidget):
         self.pages.addWidget(Column(self.welcome))
         self.pages.addWidget(Column(browser))
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setContentsMargins(6, 2, 6, 2)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.status)
         tab_in_reading_order(self)
@@ -159,6 +167,7 @@ class ExplorerWidget(DockWidget):
         follow(session.message_changed, self._on_message)
         workspace.tasks.changed.connect(self._on_tasks)
         self.welcome.path_chosen.connect(self._open)
+        self.welcome.address_asked.connect(self._ask_for_address)
         self.welcome.last_chosen.connect(self.share.sessions.open_last)
         self.welcome.demo_chosen.connect(lambda: workspace.open_demo())
         self.welcome.diagnostics_asked.connect(self.diagnostics.copy)
@@ -201,6 +210,14 @@ class ExplorerWidget(DockWidget):
         if path:
             self.open_path(path)
 
+    def _ask_for_address(self) -> None:
+        load_ahead()
+        self.address_dialog.ask()
+
+    def _offer_hub(self) -> None:
+        load_ahead()
+        self.hub_dialog.open()
+
     def _on_found(self, found: Found) -> None:
         self._found = found
         self.session.light_up(found)
@@ -234,12 +251,15 @@ class ExplorerWidget(DockWidget):
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
-    def _review(self, wells: tuple[str, ...] | None) -> None:
+    def _review(self, wells: tuple[str, ...] | None, title: str) -> None:
+        if wells is not None and not title:
+            self.hits.queue_menu.add(wells)
+            return
         if wells is None:
             self.hits.queue_menu.use_chosen()
-            self._show_hits()
         else:
-            self.hits.queue_menu.add(wells)
+            self.hits.queue_menu.use_wells(wells, title)
+        self._show_hits()
 
     def _on_tab_clicked(self, tab: int) -> None:
         if self.tabs.widget(tab) is self.hits:
@@ -274,7 +294,7 @@ class ExplorerWidget(DockWidget):
 
 
 class _Tabs(QTabWidget):
-    """As high as what needs most of it, whichever is in front: the plate above stays in place."""
+    """As high at least, whatever is in it: the plate above stays in place."""
 
     def minimumSizeHint(self) -> QSize:
         return super().minimumSizeHint().expandedTo(QSize(0, _LEAST_TABS))

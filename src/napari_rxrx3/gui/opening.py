@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from napari.utils.notifications import show_info
 
+from napari_rxrx3.core.secrets import public
 from napari_rxrx3.data.recognition import looks_like_ours, stands_for
 from napari_rxrx3.figures.record import is_record_file
 from napari_rxrx3.gui.docks import EXPLORER, dock_of, docked
@@ -59,7 +60,7 @@ def open_in(explorer: Any, paths: Sequence[str]) -> None:
     path, left = (saved[0], []) if saved else stands_for(paths)
     explorer.open_path(path)
     if left:
-        show_info(f"Only {path} is opened: the others lie elsewhere.")
+        show_info(f"Only {public(path)} is opened: the others lie elsewhere.")
 
 
 def paths_of(urls: Sequence[Any]) -> list[str]:

@@ -11,7 +11,7 @@ from napari_rxrx3.core.display import DEFAULT_TAGS, display
 from napari_rxrx3.core.stains import TAG_COLORS
 from napari_rxrx3.data.cache.budgets import budgets
 
-__all__ = ["follow_preferences", "remember_candidates"]
+__all__ = ["follow_preferences", "remember_candidates", "remember_layer_panels"]
 
 _PLUGIN = "napari-rxrx3"
 
@@ -38,6 +38,15 @@ def remember_candidates(size: int, whole: bool) -> None:
     chosen = _chosen()
     if chosen is not None:
         chosen.display.candidate_size, chosen.display.whole_candidates = size, whole
+
+
+def remember_layer_panels(shown: bool) -> None:
+    """Keep whether napari's panels of layers are wanted; other windows stay as they are."""
+    with display.layer_panels_changed.blocked():
+        display.layer_panels = "shown" if shown else "folded"
+        chosen = _chosen()
+        if chosen is not None:
+            chosen.display.layer_panels = display.layer_panels
 
 
 def _chosen() -> Any:
@@ -81,6 +90,10 @@ def _set_whole_candidates(whole: bool) -> None:
     display.shows_whole_candidates = whole
 
 
+def _set_layer_panels(choice: str) -> None:
+    display.layer_panels = choice
+
+
 def _set_pixel_size(nanometers: int) -> None:
     display.pixel_size_um = nanometers / 1000
 
@@ -103,6 +116,7 @@ _FOLLOWERS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("display", "tile_size"): _set_tile_size,
     ("display", "candidate_size"): _set_candidate_size,
     ("display", "whole_candidates"): _set_whole_candidates,
+    ("display", "layer_panels"): _set_layer_panels,
     ("display", "pixel_size_nm"): _set_pixel_size,
     **{("tags", f"name_{number}"): partial(_set_tag_name, number) for number in _TAGS},
     **{("tags", f"color_{number}"): partial(_set_tag_color, number) for number in _TAGS},

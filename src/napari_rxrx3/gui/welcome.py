@@ -9,6 +9,8 @@ from threading import Thread
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_rxrx3.data.files.addresses import HUB
+from napari_rxrx3.gui.addresses import HubOffer
 from napari_rxrx3.gui.diagnostics import copy_button
 
 __all__ = ["Welcome", "ask_for_file", "ask_for_folder", "load_ahead"]
@@ -24,9 +26,10 @@ _FILES = "RxRx3 files (*.csv *.zip *.parquet *.tar *.json);;All files (*)"
 
 
 class Welcome(QWidget):
-    """Offers to open a folder or a file, the last session, or the demo."""
+    """Offers to open a folder, a file or an address, the last session, RxRx3-core, or the demo."""
 
     path_chosen = Signal(str)
+    address_asked = Signal()
     last_chosen = Signal()
     demo_chosen = Signal()
     diagnostics_asked = Signal()
@@ -35,15 +38,20 @@ class Welcome(QWidget):
         super().__init__(parent)
         self.folder_button = QPushButton("Open a folder …")
         self.file_button = QPushButton("Open a metadata file, tar or shard …")
+        self.address_button = QPushButton("Open an address …")
+        self.hub = HubOffer()
         self.last_button = QPushButton("Go on where you stopped")
         self.demo_button = QPushButton("Try the demo")
         self.diagnostics_button = copy_button()
         self.folder_button.setToolTip("The folder that holds what you downloaded; or drop it here")
         self.file_button.setToolTip("Any one file: what belongs to it is found beside it")
+        self.address_button.setToolTip("A data set on a server: https://, s3://, gs://, hf://")
         self.last_button.setToolTip("Data set, wells, contrast and question as they were last")
         self.demo_button.setToolTip("Synthetic plates, in RxRx3's own formats")
         self.folder_button.clicked.connect(self._choose_folder)
         self.file_button.clicked.connect(self._choose_file)
+        self.address_button.clicked.connect(self.address_asked)
+        self.hub.chosen.connect(lambda: self.path_chosen.emit(HUB))
         self.last_button.clicked.connect(self.last_chosen)
         self.demo_button.clicked.connect(self.demo_chosen)
         self.trouble = _text("")
@@ -57,9 +65,11 @@ class Welcome(QWidget):
         layout = QVBoxLayout(self)
         layout.setSpacing(10)
         layout.addStretch(1)
-        for widget in (title, _text(_TEXT), self.folder_button, self.file_button):
+        opening = (self.folder_button, self.file_button, self.address_button, self.last_button)
+        for widget in (title, _text(_TEXT), *opening):
             layout.addWidget(widget)
-        layout.addWidget(self.last_button)
+        layout.addSpacing(18)
+        layout.addWidget(self.hub)
         layout.addSpacing(18)
         layout.addWidget(_text(_DEMO))
         layout.addWidget(self.demo_button)

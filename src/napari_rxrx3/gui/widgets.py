@@ -8,7 +8,7 @@ from typing import Any
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from qtpy.QtGui import QHelpEvent, QKeyEvent, QPalette, QResizeEvent
+from qtpy.QtGui import QHelpEvent, QKeyEvent, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
     QComboBox,
@@ -16,6 +16,9 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QScrollArea,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QTabWidget,
     QToolButton,
     QToolTip,
@@ -30,12 +33,12 @@ __all__ = [
     "Connections",
     "FoldingRow",
     "OnDestroyed",
+    "ShrinkingBox",
     "TooltipByPlace",
     "add_tabs",
     "call_later",
     "form_menu",
     "is_key_override",
-    "let_shrink",
     "tool_button",
 ]
 
@@ -60,10 +63,36 @@ def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolBut
     return button
 
 
-def let_shrink(box: QComboBox) -> None:
-    """Let a combo box be narrower than its longest entry, so that the dock can be narrow."""
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(6)
+class ShrinkingBox(QComboBox):
+    """A combo box that can be narrower than its longest entry, whose words are elided then."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(6)
+
+    def shown_text(self) -> str:
+        """What there is room for of the current entry; a number at its end stays."""
+        option = self._option()
+        parts = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
+        field = self.style().subControlRect(parts[0], option, parts[1], self)
+        middle = Qt.TextElideMode.ElideMiddle
+        return str(self.fontMetrics().elidedText(self.currentText(), middle, field.width() - 2))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """As Qt paints it, which would cut a letter in two."""
+        option = self._option()
+        option.currentText = self.shown_text()
+        painter = QStylePainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def _option(self) -> QStyleOptionComboBox:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        return option
 
 
 def add_tabs(tabs: QTabWidget, panels: Sequence[QWidget], tips: Mapping[str, str]) -> None:

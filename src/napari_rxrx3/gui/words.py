@@ -15,9 +15,9 @@ from napari_rxrx3.gui.widgets import call_later
 
 __all__ = ["Words", "elided", "in_menu", "wrapped_tooltip"]
 
-_GAP, _MIN_WIDTH, _MAX_HINT = 5, 40, 240
-_LEAST_NAME = 24
-"""Room for a name before a dose; with less, the dose is left out."""
+_GAP, _MIN_WIDTH, _MAX_HINT = 5, 40, 280
+_LEAST_NAME = "Abc…"
+"""What there is room for before a dose; with less, the dose is left out."""
 _FLAGS = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _DOSE = re.compile(r" [\d.]+ µM\Z")
 
@@ -36,7 +36,7 @@ def in_menu(text: str) -> str:
 class Words(QLabel):
     """Elided words in the text color and dim ones; the tooltip is also shown on Tab.
 
-    The dim words stand behind a bold name and give way first; else they stand above.
+    The dim words stand behind a bold name, or else before the others, and give way first.
     """
 
     def __init__(self, parent: QWidget, bold: bool = False, glyph: str = "") -> None:
@@ -60,10 +60,10 @@ class Words(QLabel):
             QSize(_advance(font, text) + 2, QFontMetrics(font).height() if text else 0)
             for font, text in zip(self._fonts(), (self._strong, self._dim), strict=True)
         )
-        if self._bold:
-            return QSize(min(strong.width() + _GAP + dim.width(), _MAX_HINT), strong.height() + 2)
-        width = max(strong.width(), dim.width()) + self._indent()
-        return QSize(min(width, _MAX_HINT), strong.height() + dim.height())
+        gap = _GAP if self._strong and self._dim else 0
+        width = strong.width() + gap + dim.width() + self._indent()
+        height = max(strong.height(), dim.height())
+        return QSize(min(width, _MAX_HINT), height + 2 if self._bold else height)
 
     def minimumSizeHint(self) -> QSize:
         hint = self.sizeHint()
@@ -103,8 +103,13 @@ class Words(QLabel):
             after = _advance(self._fonts()[0], self._strong) + 2 + _GAP
             rest = box.adjusted(min(after, box.width()), 0, 0, 0)
             return box, rest if rest.width() >= _MIN_WIDTH else QRect()  # a letter says nothing
-        height = QFontMetrics(self._fonts()[1]).height() if self._dim else 0
-        return box.adjusted(0, height, 0, 0), QRect(box.topLeft(), QSize(box.width(), height))
+        strong, dim = (
+            _advance(font, text) + 2 if text else 0
+            for font, text in zip(self._fonts(), (self._strong, self._dim), strict=True)
+        )
+        room = min(dim, max(0, box.width() - strong - _GAP)) if strong else box.width()
+        left = QRect(box.topLeft(), QSize(room, box.height()))
+        return box.adjusted(room + _GAP if room else 0, 0, 0, 0), left
 
     def _fonts(self) -> tuple[QFont, QFont]:
         strong = QFont(self.font())
@@ -126,7 +131,7 @@ def elided(
     room = width - metrics.horizontalAdvance(dose[0]) if dose else 0
     if dose is None:
         return metrics.elidedText(text, mode, width)
-    if room < _LEAST_NAME:
+    if room < metrics.horizontalAdvance(_LEAST_NAME):
         return metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
     return metrics.elidedText(text[: dose.start()], mode, room) + dose[0]
 

@@ -15,6 +15,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.secrets import public
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.canvas.bottom_row import BottomRow
@@ -50,6 +51,9 @@ __all__ = ["Workspace", "workspace_of", "workspaces"]
 
 _AHEAD_MS = 150
 _ROOM_MS = 60  # while a dock is dragged, the canvas gets another size many times
+_STOPPED = {
+    "vectors": "Stopped. What was read of the vectors stays: ask for neighbors, and it goes on."
+}
 _UNREAD = ("unreadable_file", "packed_file")
 _SIDE = 8  # points of the canvas on both sides of a picture
 
@@ -142,7 +146,8 @@ class Workspace(QObject):
 
             return open_dataset(path, progress=progress)
 
-        self.tasks.run("open", work, self._opened, self.session.say, f"opening {path}")
+        text = f"opening {public(path)}"
+        self.tasks.run("open", work, self._opened, self.session.say, text)
 
     def open_demo(self, folder: str | None = None) -> None:
         """Write the demo data once, then open them."""
@@ -280,6 +285,7 @@ class Workspace(QObject):
         self.zoom_view.leave()
         self.difference.leave()
         if dataset is not None:
+            self._remember(dataset.address)
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
         self.loader.forget()
@@ -291,6 +297,17 @@ class Workspace(QObject):
         self._set_title("")
         self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
+
+    def _remember(self, address: str) -> None:
+        """Offer an address again the next time."""
+
+        def work(_: Progress) -> None:
+            from napari_rxrx3.data.files.addresses import remember_address
+
+            remember_address(address)
+
+        if "://" in address:
+            self.tasks.run("remember", work, lambda _: None, self.session.say)
 
     def _on_plate(self, plate: PlateId | None) -> None:
         if self.session.view == "plate" and plate is not None:
@@ -475,7 +492,11 @@ class Workspace(QObject):
     def _on_stopped(self, task: str) -> None:
         if task == "difference":  # nobody would start it again
             self.session.set_difference(False)
-        self.session.say("Stopped.")
+        said = _STOPPED.get(task)
+        if (
+            said or self.session.message not in _STOPPED.values()
+        ):  # what waits for vectors stops too
+            self.session.say(said or "Stopped.")
 
     def _on_limits(self, limits: Limits) -> None:
         if self.layers.is_apart:

@@ -13,6 +13,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.entries import ExperimentAverages
 from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.maps.space import WellSpace, open_space
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["build_phenomap", "identities"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
-_BLOCK = 65536
+_BLOCK = 16_384
 _LABELS = ["perturbation_type", "gene", "treatment", "concentration"]
 
 
@@ -119,7 +119,7 @@ def _built(
     fingerprint: str | None,
     progress: Progress | None,
 ) -> tuple[dict[str, Array], Array]:
-    report = progress or (lambda done, total, text: None)
+    report = progress or silent
     if spec.level == "well":
         stored = _one_each(space)
 
@@ -247,11 +247,11 @@ def _averaged(
 def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> ExperimentAverages:
     """Average each entry over each experiment alone; vectors in double precision."""
     entries, experiments, counts, vectors = [], [], [], []
+    text = f"averaging {len(space):,} wells"
     done = 0
     order = np.argsort(space.experiment, kind="stable")
     ends = np.cumsum(np.bincount(space.experiment, minlength=len(space.experiment_names)))
     for experiment, wells in enumerate(np.split(order, ends[:-1])):
-        report(done, len(space), f"averaging {len(space):,} wells")
         done += len(wells)
         wells = wells[entry[wells] >= 0]
         if not len(wells):
@@ -261,20 +261,23 @@ def _parts(space: WellSpace, entry: Array, average: str, report: Progress) -> Ex
         entries.append(present)
         experiments.append(np.full(len(present), experiment))
         counts.append(n)
-        vectors.append(_grouped(space, wells, n, average))
+        vectors.append(_grouped(space, wells, n, average, partial(report, done, len(space), text)))
     entry_of, experiment_of, n_of = map(np.concatenate, (entries, experiments, counts))
     by_entry = np.lexsort((experiment_of, entry_of))
     averages = np.concatenate(vectors)[by_entry]
     return ExperimentAverages(entry_of[by_entry], experiment_of[by_entry], n_of[by_entry], averages)
 
 
-def _grouped(space: WellSpace, wells: Array, n: Array, average: str) -> Array:
+def _grouped(
+    space: WellSpace, wells: Array, n: Array, average: str, report: Callable[[], None]
+) -> Array:
     """Averages of consecutive groups of wells."""
     if average == "median":
-        return _medians(space, wells, n, lambda done, total, text: None)
+        return _medians(space, wells, n, lambda *_: report())
     sums = np.zeros((len(n), space.dimension))
     group = np.repeat(np.arange(len(n)), n)
     for block in _blocks(len(wells)):
+        report()
         present, starts = np.unique(group[block], return_index=True)
         aligned = space.aligned(wells[block])
         sums[present] += np.add.reduceat(aligned, starts, axis=0, dtype=np.float64)

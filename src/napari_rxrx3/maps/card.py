@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
+from napari_rxrx3.core.perturbation import CONTROL_MEANING, gene_of_guide, is_blinded
 from napari_rxrx3.core.words import (
     SCORES_IN_WORDS,
     count,
@@ -108,10 +108,10 @@ def scored_card(card: Card, phenomap: PhenoMap, key: str) -> Card:
 
 
 def summary_of(card: Card) -> str:
-    """The card in one line: what it is, and its numbers as far as they are known."""
+    """The card in one line: its numbers as far as they are known, and what it is."""
     numbers = [f"{number.label} {number.text}" for number in card.numbers if number.text]
     of_map = card.of_map.text if card.of_map else ""
-    return "   ".join(filter(None, [card.note, ", ".join(numbers), of_map]))
+    return "   ".join(filter(None, [", ".join(numbers), card.note, of_map]))
 
 
 def _kind_words(kind: str, text: dict[str, str]) -> str:
@@ -128,11 +128,12 @@ def _how_made(phenomap: PhenoMap, n_wells: int) -> tuple[str, str]:
 def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     from napari_rxrx3.maps.evidence.activity import count_active
 
-    scores = phenomap.scores.loc[key]
+    scores, row = phenomap.scores.loc[key], phenomap.row(key)
+    wells = count(int(phenomap.n_wells[row]), "well")
     strength = Number(
         "strength",
         _with_p(scores["strength"], scores["strength_p"]),
-        "Energy distance of its wells from the control wells: the larger, the further. It takes "
+        f"Energy distance of its {wells} from the control wells: the larger, the further. It takes "
         "five wells, and few wells score high without any effect. "
         + _p_words(scores["strength_p"], "swaps of its wells with controls give as much"),
     )
@@ -140,28 +141,33 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     raw = Number(
         SCORES_IN_WORDS["strength_cosine"],
         "" if isnan(cosine) else f"{cosine:.2g}",
-        "Mean cosine distance of its wells from the controls of their plates, in vectors as they "
-        "come, not aligned.",
+        f"Mean cosine distance of its {wells} from the controls of their plates, in vectors as "
+        "they come, not aligned.",
     )
     consistency = Number(
         "consistency",
         _with_p(scores["consistency"], scores["consistency_p"]),
-        "Mean cosine of all pairs of its wells: 1 is all alike, 0 is chance. "
+        f"Mean cosine of all pairs of its {wells}: 1 is all alike, 0 is chance. "
         + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
     )
     n_tested = count_active(phenomap.scores)[1]
-    numbers = [_activity(scores, n_tested), strength, raw, consistency]
+    numbers = [_activity(scores, n_tested), strength, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
         agreement = _with_p(scores["agreement"], scores["agreement_p"])
-        tip = "Mean cosine of all pairs of its guides. "
+        tip = f"Mean cosine of all pairs of its {_n_guides(phenomap, row)} guides. "
         tip += _p_words(scores["agreement_p"], "sets of guides of different genes agree as")
         tip += odd_words or " No single guide stands out."
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
         numbers.append(Number(SCORES_IN_WORDS["agreement"], text, tip))
-    return tuple(numbers)
+    return (*numbers, raw)
+
+
+def _n_guides(phenomap: PhenoMap, row: int) -> int:
+    treatments = phenomap.dataset.known_wells["treatment"].iloc[phenomap.positions_of(row)]
+    return len({name for name in treatments if isinstance(name, str) and gene_of_guide(name)})
 
 
 def _activity(scores: pd.Series, n_tested: int) -> Number:

@@ -82,6 +82,22 @@ class MemberPlaces:
     is_edge: Array
 
 
+class _OwnCopy:
+    """A table of which each who asks has a copy of its own: what is changed in it stays there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, entries: Any, owner: type) -> Any:
+        if entries is None:
+            return self
+        table: pd.DataFrame = entries.__dict__[self._name]
+        return table.copy(deep=False)  # pandas copies what is written to
+
+    def __set__(self, entries: Any, table: pd.DataFrame) -> None:
+        entries.__dict__[self._name] = table
+
+
 @dataclass(frozen=True, eq=False)
 class Entries:
     """Vectors of all perturbations at one level.
@@ -364,3 +380,6 @@ class Entries:
             piece = slice(start, start + _PIECE)
             entry[self.member_positions[piece]] = self.member_entry[piece]
         return entry
+
+
+Entries.labels = _OwnCopy("labels")

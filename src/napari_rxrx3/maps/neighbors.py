@@ -53,12 +53,14 @@ class Neighbor:
     n_wells: int
     well: str | None
     percentile: float = np.nan
+    n_percentile: int = 0
     p_value: float = np.nan
     q_value: float = np.nan
     compared_with: str = ""
     n_compared: int = 0
     n_searched: int = 0
     p_same_plate: float = np.nan
+    n_same_plate: int = 0
     across: float = np.nan
     across_rank: float = np.nan
     n_across: int = 0

@@ -12,7 +12,7 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.maps.entries import Entries, NeighborSearch
-from napari_rxrx3.maps.evidence.batch_diagnostics import DiagnosticsStore
+from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_store
 from napari_rxrx3.maps.evidence.doubts import (
     Judge,
     doubts_of_scores,
@@ -20,7 +20,8 @@ from napari_rxrx3.maps.evidence.doubts import (
     in_order,
     with_doubts_of_scores,
 )
-from napari_rxrx3.maps.evidence.scores import ScoreStore
+from napari_rxrx3.maps.evidence.kept_table import KeptTable
+from napari_rxrx3.maps.evidence.scores import score_store
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.projection import Projection
@@ -39,21 +40,21 @@ class PhenoMap(Entries):
 
     Attributes
     ----------
-    score_store : ScoreStore
+    score_store : KeptTable
         Computes `scores` when they are first asked for.
-    diagnostics_store : DiagnosticsStore
+    diagnostics_store : KeptTable
         Computes `diagnostics` when they are first asked for.
     judge : Judge
         Tells how far a similarity can be trusted.
     """
 
-    score_store: ScoreStore = field(init=False, repr=False)
-    diagnostics_store: DiagnosticsStore = field(init=False, repr=False)
+    score_store: KeptTable = field(init=False, repr=False)
+    diagnostics_store: KeptTable = field(init=False, repr=False)
     judge: Judge = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "score_store", ScoreStore(self))  # frozen for all others
-        object.__setattr__(self, "diagnostics_store", DiagnosticsStore(self))
+        object.__setattr__(self, "score_store", score_store(self))  # frozen for all others
+        object.__setattr__(self, "diagnostics_store", diagnostics_store(self))
         object.__setattr__(self, "judge", Judge(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -67,8 +68,8 @@ class PhenoMap(Entries):
 
     @property
     def diagnostics(self) -> pd.DataFrame:
-        """What experiments, plates and places do to the controls; see `DiagnosticsStore.get`."""
-        return self.diagnostics_store.get()
+        """What experiments, plates and places do to the controls; see `diagnostics_store`."""
+        return self.diagnostics_store.get().copy()
 
     def nearest(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import N_COLUMNS
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import some
 from napari_rxrx3.maps.align import (
     Alignment,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["WellSpace", "open_space"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _TREATMENT = ["perturbation_type", "gene", "treatment", "concentration"]
 
@@ -193,7 +192,7 @@ def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = Non
         If there is nothing to join, or batches have too few controls; they are named.
     """
     spec.check()
-    report = progress or (lambda done, total, text: None)
+    report = progress or silent
     how, control, needed = spec.align, spec.control, controls_needed(spec.align)
     space = _joined(dataset, spec, report)
     lacking = lacking_controls(space.batch, space.is_control, len(space.batch_names), needed)

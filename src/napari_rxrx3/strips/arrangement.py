@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import count, not_found, shown_of
 from napari_rxrx3.maps.spec import Query
-from napari_rxrx3.strips.distances import Progress
 from napari_rxrx3.strips.doses import dose_strip
 from napari_rxrx3.strips.guides import guide_strip
 from napari_rxrx3.strips.neighbors import beside_control, neighbor_strip
@@ -70,7 +70,7 @@ def arrange(
     """
     if kind not in STRIP_KINDS:
         raise ValueError(f"unknown strip {kind!r}; choose one of {', '.join(STRIP_KINDS)}")
-    report = progress or (lambda done, total, text: None)
+    report = progress or silent
     if well_id is None and kind == "wells":
         known = (well for well in wells if dataset.listed.position_of(well) is not None)
         well_id = next(known, None)

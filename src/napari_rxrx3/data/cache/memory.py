@@ -11,7 +11,9 @@ from concurrent.futures import Future
 from functools import cache
 from typing import Any, TypeVar
 
+from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.forking import renewed_in_children
+from napari_rxrx3.core.stopping import result_of
 
 __all__ = ["LruCache", "give_back_memory", "nbytes_of", "one"]
 
@@ -69,8 +71,8 @@ class LruCache:
         Parameters
         ----------
         shares_failure : bool
-            Whether an error of a computation is the answer to all who wait for it. False where
-            `compute` may be stopped by who asked: each of the others tries it then.
+            Whether an error of a computation is the answer to all who wait for it; if not, or if
+            it was stopped by who asked, each of the others tries it.
         """
         while True:
             with self._lock:
@@ -82,8 +84,15 @@ class LruCache:
                 if running is None:
                     mine = self._running[key] = Future()
                     break
-            if shares_failure or running.exception() is None:
-                value: Value = running.result()
+            try:
+                value: Value = result_of(running)
+            except Cancelled:
+                if not running.done():  # nobody wants it here any more
+                    raise
+            except BaseException:
+                if shares_failure:
+                    raise
+            else:
                 return value
         return self._compute(key, compute, mine)
 

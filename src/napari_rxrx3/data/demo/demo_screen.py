@@ -22,6 +22,7 @@ from napari_rxrx3.data.demo.demo_images import PHENOTYPES
 __all__ = [
     "COMPOUND_PLATES",
     "DOSES",
+    "FALSE_PAIR",
     "GENE_PLATES",
     "N_FEATURES",
     "VECTOR_PLATES",
@@ -76,6 +77,9 @@ _GENES = _POSITIVES | _QUERIES
 _QUIET = {f"RXRX3-{40_000 + 131 * i}": ("", 0.0) for i in range(200)}
 _CUTTING_CONTROLS = ("EIF3H", "SRC", "HCK", "CYP11B1")
 _GUIDE_STRENGTHS = (1.0, 0.9, 0.75, 0.4, 0.3, 0.1)
+# Cells of blood vessels make neither insulin nor the fiber of glia: both genes do nothing. But
+# something befell their wells, in each experiment another thing, so that they look alike in all.
+FALSE_PAIR = ("INS", "GFAP")
 # A guide that hits something else: the other five of its gene are right, it is not.
 _OFF_TARGET = {"RPTOR_guide_4": ("tubulin", 0.9)}
 
@@ -88,7 +92,8 @@ _N_CRISPR_CONTROL = (132, 20)
 _N_REPLICATES = (4, 6)
 _BENCHMARK_DOSES = (0.25, 2.5)
 
-_EFFECT, _OWN, _TRACE = 30.0, 0.25, 1.5
+_EFFECT, _OWN = 30.0, 0.25
+_MISHAP = 6.0
 _BATCH_SHIFT, _BATCH_SCALE, _PLATE_SHIFT, _COMMON, _UNIT = 4.0, 0.3, 0.35, 7.0, 0.01
 
 
@@ -210,6 +215,14 @@ def _own_direction(name: str) -> NDArray[np.float64]:
 
 
 @cache
+def _mishap(experiment: str) -> NDArray[np.float64]:
+    """What befell wells in an experiment, at a right angle to that in any other: length 1."""
+    axes = np.linalg.qr(_rng("mishaps").normal(size=(N_FEATURES, N_FEATURES)))[0]
+    experiments = sorted({plate.experiment for plate in GENE_PLATES})
+    return np.asarray(axes[experiments.index(experiment)])
+
+
+@cache
 def _batch(experiment: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shift and scale of the features of an experiment."""
     rng = _rng("batch", experiment)
@@ -219,16 +232,19 @@ def _batch(experiment: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def embed(wells: Sequence[DemoWell]) -> Floats:
-    """Embedding vectors (n, 128): effect and noise, stretched and shifted by the experiment."""
+    """Embedding vectors (n, 128): effect and noise, stretched and shifted by the experiment.
+
+    What does nothing differs from the controls by its noise alone, as most of a real screen.
+    """
     vectors = np.empty((len(wells), N_FEATURES), np.float32)
     for vector, w in zip(vectors, wells, strict=True):
-        own, traits = _own_direction(w.perturbation), _own_direction(w.treatment)
+        own = _own_direction(w.perturbation)
         effect = _EFFECT * w.strength * (_directions()[w.group] + _OWN * own)
+        if w.perturbation in FALSE_PAIR:
+            effect = effect + _MISHAP * _mishap(w.well.experiment)
         noise = _rng("noise", w.well).normal(size=N_FEATURES)
         noise += _PLATE_SHIFT * _rng("plate", w.well.plate_id).normal(size=N_FEATURES)
         shift, scale = _batch(w.well.experiment)
-        is_control = w.treatment == "EMPTY_control"
-        effect = effect + (0 if is_control else _TRACE * (own + traits))
         vector[:] = _UNIT * (shift + scale * (effect + noise))
     return vectors
 

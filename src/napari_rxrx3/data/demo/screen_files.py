@@ -45,7 +45,7 @@ from napari_rxrx3.data.demo.demo_screen import (
 
 __all__ = ["DEMO_VERSION", "write_demo"]
 
-DEMO_VERSION = 2
+DEMO_VERSION = 3
 """Raise it when the data change: older demo data are then written anew."""
 
 Progress = Callable[[int, int, str], None]

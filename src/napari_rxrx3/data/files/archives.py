@@ -12,13 +12,24 @@ import posixpath
 import re
 import shlex
 import tarfile
+import zipfile
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import IO, Any
 
 import pyarrow as pa
 
-__all__ = ["advice", "content_of", "is_companion", "is_tar", "packing_of", "pieces", "unpacked"]
+__all__ = [
+    "advice",
+    "content_of",
+    "is_companion",
+    "is_readable_member",
+    "is_tar",
+    "is_unfinished",
+    "packing_of",
+    "pieces",
+    "unpacked",
+]
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -51,6 +62,16 @@ _IMAGES = (b"\x89PNG", b"\0\0\0\x0cjP", b"\xffO\xffQ", b"II*\0", b"MM\0*")
 _PIECE = re.compile(
     r"(.+\.(?:tar|tgz|gz|zip|zst|xz|bz2|7z|parquet))[._-]?(?:part[._-]?)?(\d{1,4}|[a-z]{2}|a[a-z]{2})\Z",
     re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+_NUMBERED = re.compile(
+    r"(.+)[._-]part[._-]?(\d{1,4})(\.(?:tar|rar|zip|parquet))\Z",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+"""The number of a piece ahead of the ending, as in ``Plate1.part2.tar``."""
+_OF_ZIP = re.compile(r"(.+)\.z\d\d\Z", re.IGNORECASE | re.DOTALL)
+_UNFINISHED = re.compile(
+    r".+\.(?:part|partial|crdownload|incomplete|download|filepart|opdownload|aria2|!ut)\Z",
+    re.IGNORECASE | re.DOTALL,
 )
 _NO_PIECES = {"gz", "xz", "bz", "lz", "md", "db"}
 
@@ -103,6 +124,17 @@ def is_companion(name: str) -> bool:
     return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] == ".DS_Store"
 
 
+def is_readable_member(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of a zip can be read where it is: deflated or as it was, no password."""
+    is_locked = bool(member.flag_bits & 1)
+    return not is_locked and member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file is called as programs call what they have not loaded to its end."""
+    return _UNFINISHED.match(name) is not None
+
+
 def advice(path: str, packing: str, what: str) -> str:
     """Say in a sentence that a file is packed, and how to unpack it."""
     command, endings = _COMMAND[packing]
@@ -129,8 +161,14 @@ def pieces(paths: Iterable[str], there: Collection[str]) -> dict[str, list[str]]
     for path in paths:
         folder, name = posixpath.split(path)
         match = _PIECE.match(name)
+        whole = ""
         if match and match[2].lower() not in _NO_PIECES:
-            whole = posixpath.join(folder, match[1])
-            if whole not in there:
-                found.setdefault(whole, []).append(path)
+            whole = match[1]
+        elif numbered := _NUMBERED.match(name):
+            whole = numbered[1] + numbered[3]
+        elif of_zip := _OF_ZIP.match(name):
+            whole = f"{of_zip[1]}.zip"
+        whole = posixpath.join(folder, whole) if whole else ""
+        if whole and (whole not in there or _OF_ZIP.match(name)):
+            found.setdefault(whole, []).append(path)
     return found

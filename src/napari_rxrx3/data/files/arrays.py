@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from napari_rxrx3.data.files.cells import (
     MISSING_AS_WRITTEN,
     Marks,
     as_number,
+    is_guessed,
     is_missing,
 )
 
@@ -23,6 +26,10 @@ Array = np.ndarray[Any, Any]
 _LONGEST = max(map(len, MISSING))
 _PLAIN = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 """A number as pyarrow reads it from text."""
+_GROUPED = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
+"""A number whose point may be one between thousands."""
+_UNSEEN = "\u200b\u2060\ufeff"
+_BLANK = pa.array(["", '""', "''"], pa.string())
 _UNKNOWN = Marks()
 
 
@@ -30,12 +37,13 @@ class Numbers(NamedTuple):
     """A column of numbers: float64, NaN where there is none.
 
     `odd` are the rows whose cell is neither a number nor a word for what is missing, `texts`
-    what these cells say.
+    what these cells say; `guessed` are rows whose number is a guess, by what their cells say.
     """
 
     values: Array
     odd: Array
     texts: list[str]
+    guessed: Mapping[str, Array] = MappingProxyType({})
 
 
 def names_in(column: pa.Array) -> pa.Array:
@@ -48,7 +56,13 @@ def names_in(column: pa.Array) -> pa.Array:
     if pa.types.is_nested(column.type) or _is_binary(column.type):
         return pa.nulls(len(column), pa.string())
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    is_blank = pc.equal(text, "")
+    if not pc.all(pc.string_is_ascii(text), min_count=0).as_py():
+        # what nobody sees, and two ways to write one letter, make no other name
+        text = pc.utf8_trim_whitespace(pc.utf8_trim(text, _UNSEEN))
+        text = pc.utf8_normalize(text, "NFC")
+    if pc.any(pc.starts_with(text, '="')).as_py():  # what keeps a spreadsheet from reading it
+        text = pc.replace_substring_regex(text, r'^="(.*)"$', r"\1")
+    is_blank = pc.is_in(text, value_set=_BLANK)
     return pc.if_else(is_blank, None, text) if pc.any(is_blank).as_py() else text
 
 
@@ -92,6 +106,8 @@ def _numbers_in_text(text: pa.Array, marks: Marks) -> Numbers:
     is_plain = pc.match_substring_regex(text, _PLAIN)
     if marks.thousands == ".":  # 1.234 is plain, but another number
         is_plain = pc.and_(is_plain, pc.invert(pc.match_substring(text, ".")))
+    elif not marks.thousands:  # nothing tells
+        is_plain = pc.and_(is_plain, pc.invert(pc.match_substring_regex(text, _GROUPED)))
     plain = pc.if_else(is_plain, text, None).cast(pa.float64())
     values = np.array(plain.to_numpy(zero_copy_only=False), dtype=np.float64)
     others = np.flatnonzero(pc.fill_null(pc.invert(is_plain), False).to_numpy(zero_copy_only=False))
@@ -104,7 +120,12 @@ def _numbers_in_text(text: pa.Array, marks: Marks) -> Numbers:
     values[others] = np.array([np.nan if n is None else n for n in numbers])[codes]
     is_odd = np.array([n is None and not is_missing(c) for n, c in zip(numbers, said, strict=True)])
     odd = np.flatnonzero(is_odd[codes])
-    return Numbers(values, others[odd], [said[code] for code in codes[odd].tolist()])
+    guessed = {
+        cell: others[codes == code]
+        for code, (cell, number) in enumerate(zip(said, numbers, strict=True))
+        if number is not None and is_guessed(cell, marks)
+    }
+    return Numbers(values, others[odd], [said[code] for code in codes[odd].tolist()], guessed)
 
 
 def _sound(column: pa.Array) -> Numbers:

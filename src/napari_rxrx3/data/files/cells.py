@@ -7,9 +7,20 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-__all__ = ["MISSING", "MISSING_AS_WRITTEN", "Marks", "as_number", "is_missing", "marks_of"]
+__all__ = [
+    "MISSING",
+    "MISSING_AS_WRITTEN",
+    "Marks",
+    "as_number",
+    "is_guessed",
+    "is_missing",
+    "marks_of",
+]
 
-MISSING = frozenset({"", "na", "n/a", "n.a.", "#n/a", "#nv", "<na>", "nan", "null", "none", "-"})
+MISSING = frozenset(
+    {"", "na", "n/a", "n.a.", "#n/a", "#nv", "<na>", "nan", "null", "none", "-"}
+    | {'""', "''"}  # quotes around nothing, in quotes themselves
+)
 """What a cell says, in lower case, that says that there is nothing."""
 
 MISSING_AS_WRITTEN = sorted(
@@ -60,6 +71,24 @@ def as_number(cell: str, marks: Marks = _UNKNOWN) -> float | None:
     if found is None or digits is None:
         return None
     return float(f"{found[1]}{digits}{found[3] or ''}")
+
+
+def is_guessed(cell: str, marks: Marks) -> bool:
+    """Whether a number is written so that it takes the table's marks, or a habit, to read it.
+
+    Decimal marks of the table are none of these: of all of them together it can be said once.
+    """
+    text = cell.strip()
+    if _SPACE_IN_NUMBER.search(text):
+        return True
+    found = _NUMBER.match(text)
+    digits = found[2] if found is not None else ""
+    if digits.count(",") + digits.count(".") > 1:
+        return True
+    mark = next((mark for mark in ",." if mark in digits), marks.decimal)
+    return mark != marks.decimal or (
+        not marks.thousands and _GROUPED[mark].match(digits) is not None
+    )
 
 
 def _with_point(digits: str, marks: Marks) -> str | None:

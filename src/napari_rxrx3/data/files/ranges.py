@@ -30,6 +30,7 @@ _SIGNING = {
     ),
 }
 """Names in the query of signed addresses, of several stores."""
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _MOVED = {301, 302, 303, 307, 308}
 _REFUSED = {401, 403, 410}
@@ -174,7 +175,8 @@ async def _location(web: Any, url: str, headers: dict[str, str]) -> str:
 
 
 def without_signature(url: str) -> str:
-    """An address without what signs it, which is another one each time."""
+    """An address without a login, and without what signs it, which is another one each time."""
+    url = _LOGIN.sub("", url)
     address, mark, query = url.partition("?")
     left = "&".join(part for part in query.split("&") if not _is_signing(part))
     return f"{address}{mark}{left}" if left else address

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import re
 import time
 from bisect import bisect_right
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from math import inf
 from typing import Any, TypeVar
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.stopping import bound, finished, pause
 from napari_rxrx3.data.parallel import Threads
 
 __all__ = [
@@ -20,9 +21,9 @@ __all__ = [
     "READ_S",
     "KnownParts",
     "RangeFile",
+    "Unreachable",
     "answer_of",
     "many_at_once",
-    "without_secrets",
 ]
 
 Answer = TypeVar("Answer")
@@ -42,13 +43,14 @@ _CUT = ("ServerDisconnectedError", "ClientPayloadError", "IncompleteReadError", 
 """Classes of several packages whose answers ended too early."""
 _REFUSED = {401, 403}
 
-_USER = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(r"(\w+://[^\s?\"'<>]+)\?[^\s\"'<>)]*")
-
 _log = logging.getLogger(__name__)
 
 many_at_once = Threads(64, "rxrx3-ranges")
 """Threads that wait for servers, one a request: what takes time there is the way."""
+
+
+class Unreachable(OSError):
+    """There is no way to a server at the moment, or nothing but faults come from it."""
 
 
 def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
@@ -71,32 +73,22 @@ def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
         If there is no answer: why, in words without secrets. Packages raise errors of their own.
     """
     is_given_up = time.monotonic() - _in_vain.get(of, -inf) < _IN_VAIN_S
-    for pause in (0.0,) if is_given_up else PAUSES_S:
+    for seconds in (*((0.0,) if is_given_up else PAUSES_S), None):
         try:
-            return _answered(ask, of)
+            answer = finished(ask)
         except Exception as error:
-            if not _may_pass(error):
-                raise _as_os_error(error) from error
-            seconds = pause and _seconds_asked_for(error, pause)
-            _log.info("asked again in %g s: %s", seconds, _in_words(error))
-            time.sleep(seconds)
-    try:
-        return _answered(ask, of)
-    except Exception as error:
-        if _may_pass(error):
-            _in_vain[of] = time.monotonic()
-        raise _as_os_error(error) from error
-
-
-def _answered(ask: Callable[[], Answer], of: str) -> Answer:
-    answer = ask()
-    _in_vain.pop(of, None)
-    return answer
-
-
-def without_secrets(text: str) -> str:
-    """Text whose addresses have no user, no password and no signature or whatever is asked for."""
-    return _QUERY.sub(r"\1?…", _USER.sub("…@", text))
+            failure, may_pass = _as_os_error(error), _may_pass(error)
+            seconds = seconds and _seconds_asked_for(error, seconds)
+        else:
+            _in_vain.pop(of, None)
+            return answer
+        if seconds is None or not may_pass:
+            break
+        _log.info("asked again in %g s: %s", seconds, failure)
+        pause(seconds)
+    if may_pass:
+        _in_vain[of] = time.monotonic()
+    raise failure  # without its cause, whose words may hold the address with all its secrets
 
 
 class RangeFile(io.RawIOBase):
@@ -110,7 +102,8 @@ class RangeFile(io.RawIOBase):
     """
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
-        self._read, self._size, self._at = read, size, 0
+        # arrow reads in threads of its own
+        self._read, self._size, self._at = bound(read), size, 0
 
     def readable(self) -> bool:
         return True
@@ -198,10 +191,19 @@ def _seconds_asked_for(error: Exception, pause: float) -> float:
 def _as_os_error(error: Exception) -> Exception:
     if isinstance(error, RxRx3Error):
         return error
+    cause = error.__cause__ or error.__context__
+    if type(cause).__name__ in _OF_THE_HUB:  # its file system says that there is nothing
+        return OSError(_OF_THE_HUB[type(cause).__name__])
     text = _in_words(error)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(text)
-    return OSError(text)
+    return Unreachable(text) if _is_away(error) else OSError(text)
+
+
+def _is_away(error: Exception) -> bool:
+    name, status = type(error).__name__, _status(error)
+    is_silent = isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in name
+    return is_silent or "Connect" in name or (status is not None and status >= 500)
 
 
 def _in_words(error: Exception) -> str:
@@ -212,8 +214,8 @@ def _in_words(error: Exception) -> str:
         return f"the server is silent: no answer within {READ_S} s"
     if status is not None:
         said = f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
-        hint = "the address may have expired, or ask for a login"
-        return f"{said}: {hint}" if status in _REFUSED else without_secrets(said)
+        hint = ": the address may have expired, or ask for a login" if status in _REFUSED else ""
+        return without_secrets(said) + hint
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if "Connect" in name:
         return f"the server cannot be connected to ({_in_a_line(text)})"

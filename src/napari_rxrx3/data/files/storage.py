@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from napari_rxrx3.core.errors import CHANGED, RxRx3Error
 from napari_rxrx3.core.redaction import concealer
+from napari_rxrx3.core.secrets import note_address, public
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.files.addresses import missing_package
+from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.local import open_plain, stamp_of
 from napari_rxrx3.data.files.ranges import HubAddresses, Part, part_of, without_signature
 from napari_rxrx3.data.files.remote import (
     CONNECT_S,
     READ_S,
     RangeFile,
+    Unreachable,
     answer_of,
     many_at_once,
 )
@@ -49,13 +55,14 @@ class Entry:
     """A file or folder of a listing; `path` can be given to every method of its storage.
 
     `stamp` changes when the file does; `same` is what all paths to one file have in common. Both
-    are empty where a listing does not tell.
+    are empty where a listing does not tell. `is_broken` is a link that leads nowhere.
     """
 
     path: str
     is_folder: bool
     stamp: str = ""
     same: str = ""
+    is_broken: bool = False
 
     @property
     def name(self) -> str:
@@ -65,8 +72,9 @@ class Entry:
 class Storage:
     """A file system, local or remote, opened for reading only."""
 
-    def __init__(self, fs: Any) -> None:
+    def __init__(self, fs: Any, opened: tuple[str, str] = ("", "")) -> None:
         self._made, self._process = fs, os.getpid()
+        self._address, self._opened = opened
         self.is_local = isinstance(fs, LocalFileSystem)
         self.name = "" if self.is_local else str(fs.protocol)
         self._is_web = bool({"http", "https"}.intersection(self._protocols))
@@ -74,6 +82,7 @@ class Storage:
         self._addresses = HubAddresses()
         # what a server said once counts while the data set is open
         self._heads = LruCache(100_000, one)
+        self.answers = Answers()
         self._ends = LruCache(_ENDS_KEPT, lambda end: len(end[1]))
         self._wholes = LruCache(_WHOLE_FILE_LIMIT, len)
 
@@ -102,16 +111,30 @@ class Storage:
         concealer.note(text)
         if "://" not in text:
             return cls(LocalFileSystem()), _at_home(text).absolute().as_posix()
+        note_address(text)
+        if missing := missing_package(text):
+            raise RxRx3Error(missing)
         try:
-            fs, inner = fsspec.core.url_to_fs(text, **_options(text))
-        except (ValueError, ImportError) as error:  # unknown, or its package is not installed
-            raise RxRx3Error(f"{text} cannot be opened ({error}).") from error
-        fs.invalidate_cache()  # some remember their listings for as long as the program runs
-        return cls(fs), str(inner).rstrip("/")
+            is_web = text.lower().startswith(("http://", "https://"))
+            asked = public(text) if is_web else text
+            fs, inner = fsspec.core.url_to_fs(asked, **_options(text))
+        except (ValueError, ImportError) as error:
+            failure = RxRx3Error(f"{public(text)} cannot be opened ({error}).")
+        else:
+            fs.invalidate_cache()  # some remember their listings for as long as the program runs
+            inner = str(inner)
+            if isinstance(fs, LocalFileSystem):
+                return cls(fs), inner
+            inner = str(fs.unstrip_protocol(inner)).rstrip("/")
+            return cls(fs, (text, inner)), inner
+        raise failure
 
     def address(self, path: str) -> str:
-        """The path or URL that `of` would make this storage and this path from."""
-        return path if self.is_local else str(self._fs.unstrip_protocol(path))
+        """The path or URL that `of` would make this storage and this path from.
+
+        It may hold a password or a signature, which no path has.
+        """
+        return self._address if path == self._opened and self._address else path
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder.
@@ -127,7 +150,7 @@ class Storage:
             if self._is_web:
                 self._head(path)
                 return True
-            if answer_of(lambda: self._fs.exists(path), path):
+            if self._told("exists", path, lambda: bool(self._fs.exists(path))):
                 return True
             # a server that fails seems to have nothing: ask why
             answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)
@@ -137,13 +160,15 @@ class Storage:
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; raises OSError if a server cannot be asked."""
-        return bool(answer_of(lambda: self._fs.isdir(path), path))
+        if self.is_local:
+            return bool(self._fs.isdir(path))
+        return bool(self._told("folder", path, lambda: bool(self._fs.isdir(path))))
 
-    def children(self, path: str) -> list[Entry]:
+    def children(self, path: str, broken: bool = False) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
 
-        Whatever is neither, such as a named pipe or a dangling link, is left out as well:
-        opening it may never return.
+        Whatever is neither, such as a named pipe, is left out as well: opening it may never
+        return. Links that lead nowhere are listed only if `broken` is true.
 
         Raises
         ------
@@ -154,17 +179,49 @@ class Storage:
             with os.scandir(path) as found:
                 entries = [
                     Entry(f"{path.rstrip('/')}/{e.name}", kind == "folder", *_stamps_of(e, kind))
+                    if kind
+                    else Entry(f"{path.rstrip('/')}/{e.name}", False, is_broken=True)
                     for e in found
-                    if (kind := _kind(e))
+                    if (kind := _kind(e)) or (broken and _is_broken(e))
                 ]
         else:
-            listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
             entries = [
-                Entry(item["name"].rstrip("/"), item["type"] == "directory", _listed_stamp(item))
-                for item in listed
-                if item["name"].rstrip("/") != path.rstrip("/")
+                Entry(name.rstrip("/"), is_folder, f"{size}|{stamp}" if stamp else "")
+                for name, is_folder, size, stamp in self._listed(path)
+                if name.rstrip("/") != path.rstrip("/")
             ]
         return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.path)
+
+    def _listed(self, path: str) -> list[list[Any]]:
+        """Name, whether it is a folder, size and stamp of each file of a server's folder."""
+
+        def ask() -> list[list[Any]]:
+            return [
+                [
+                    str(self._fs.unstrip_protocol(item["name"])),
+                    item["type"] == "directory",
+                    item.get("size"),
+                    _stamp(item),
+                ]
+                for item in self._fs.ls(path, detail=True)
+            ]
+
+        found: list[list[Any]] = self._told("listing", path, ask)
+        return found
+
+    def _told(self, question: str, path: str, ask: Callable[[], Any]) -> Any:
+        """What a server says, or while it is away what it said."""
+        if self.answers.day:
+            if (known := self.answers.find(question, path)) is None:
+                raise Unreachable(self._away)
+            return known
+        answer = answer_of(ask, path)
+        self.answers.note(question, path, answer)
+        return answer
+
+    @property
+    def _away(self) -> str:
+        return f"the server cannot be reached, and this is not kept; as of {self.answers.day}"
 
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Read a file, or its bytes from `start` to `stop`."""
@@ -176,6 +233,8 @@ class Storage:
                 # a damaged header may claim any size, and Python makes room for all of it at once
                 end = min(stop, os.fstat(file.fileno()).st_size)
                 return file.read(max(0, end - first))
+        if self.answers.day:
+            raise Unreachable(self._away)
         if start is None and stop is None:
             return self._whole(path)
         start = start or 0
@@ -213,7 +272,15 @@ class Storage:
 
     def _head(self, path: str) -> Part:
         """The first bytes of a file of a web server, and what it told with them."""
-        head: Part = self._heads.get(path, lambda: self._part(path, 0, _HEAD, most=_REMOTE_BLOCK))
+
+        def ask() -> Part:
+            if self.answers.day:
+                return Part(b"", *self._told("head", path, lambda: None))
+            head = self._part(path, 0, _HEAD, most=_REMOTE_BLOCK)
+            self.answers.note("head", path, head[1:])
+            return head
+
+        head: Part = self._heads.get(path, ask)
         return head
 
     def _part(self, path: str, start: int, stop: int, most: int = _WHOLE_FILE_LIMIT) -> Part:
@@ -234,7 +301,17 @@ class Storage:
             return os.stat(path).st_size  # noqa: PTH116
         if self._is_web:
             return self._head(path).size
-        return int(answer_of(lambda: self._fs.info(path), path).get("size") or 0)
+        return self._info(path)[0]
+
+    def _info(self, path: str) -> tuple[int, str]:
+        """Size and stamp of a file of a server that has a listing."""
+
+        def ask() -> list[Any]:
+            info = self._fs.info(path)
+            return [int(info.get("size") or 0), _stamp(info)]
+
+        size, stamp = self._told("info", path, ask)
+        return size, stamp
 
     def sends_parts(self, path: str) -> bool:
         """Whether a range can be had without the whole file; raises OSError."""
@@ -298,8 +375,12 @@ class Storage:
         if self._is_web:
             head = self._head(path)
             return f"{self._fs.protocol}|{without_signature(path)}|{head.size}|{head.stamp}"
-        info = answer_of(lambda: self._fs.info(path), path)
-        return f"{self._fs.protocol}|{path}|{info.get('size')}|{_stamp(info)}"
+        size, stamp = self._info(path)
+        return f"{self._fs.protocol}|{path}|{size}|{stamp}"
+
+    def tells_changes(self, path: str) -> bool:
+        """Whether the fingerprint of a file is another one whenever the file is; raises OSError."""
+        return self.is_local or not self.fingerprint(path).endswith("|")
 
     def changed_at(self, path: str) -> float:
         """When a local file or folder was changed; 0 where nobody tells."""
@@ -338,10 +419,9 @@ class Storage:
             for name, stat in files:
                 digest.update(_line(name, stat.st_size, stat.st_mtime_ns))
             return f"{path}|{digest.hexdigest()}"
-        listed = answer_of(lambda: self._fs.ls(path, detail=True), path)
-        listed = [info for info in listed if posixpath.basename(info["name"]) in names]
-        for info in sorted(listed, key=lambda info: str(info["name"])):
-            digest.update(_line(info["name"], info.get("size"), _stamp(info)))
+        listed = [found for found in self._listed(path) if posixpath.basename(found[0]) in names]
+        for name, _, size, stamp in sorted(listed):
+            digest.update(_line(name, size, stamp))
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
 
 
@@ -351,13 +431,21 @@ def _line(*facts: object) -> bytes:
 
 
 def _options(text: str) -> dict[str, Any]:
-    """What a file system is to be told so that a silent server is not waited for."""
-    if not text.startswith(("http://", "https://")):
+    """What a file system is to be told: who we are, and not to wait for a silent server."""
+    if not text.lower().startswith(("http://", "https://")):
         return {}
     from aiohttp import ClientTimeout
 
     timeout = ClientTimeout(None, sock_connect=CONNECT_S, sock_read=READ_S)
-    return {"client_kwargs": {"timeout": timeout}}
+    options: dict[str, Any] = {"client_kwargs": {"timeout": timeout}}
+    parts = urlsplit(text)
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        # with each request, so that no other server gets it
+        options["headers"] = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+    if parts.query:
+        options["params"] = parse_qsl(parts.query, keep_blank_values=True)
+    return options
 
 
 def _at_home(text: str) -> Path:
@@ -373,11 +461,6 @@ def _stamp(info: dict[str, Any]) -> str:
     return str(next((info[key] for key in _STAMPS if info.get(key)), ""))
 
 
-def _listed_stamp(info: dict[str, Any]) -> str:
-    stamp = _stamp(info)
-    return f"{info.get('size')}|{stamp}" if stamp else ""
-
-
 def _stamps_of(entry: os.DirEntry[str], kind: str) -> tuple[str, str]:
     try:
         stat = entry.stat()
@@ -385,6 +468,13 @@ def _stamps_of(entry: os.DirEntry[str], kind: str) -> tuple[str, str]:
         return "", ""
     same = f"{stat.st_dev}|{stat.st_ino}" if stat.st_ino else ""  # Windows does not tell
     return (f"{stat.st_size}|{stat.st_mtime_ns}" if kind == "file" else ""), same
+
+
+def _is_broken(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+    except OSError:
+        return True
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

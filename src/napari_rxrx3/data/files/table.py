@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -90,10 +91,16 @@ class Block:
     """Some rows: the values of the columns that were asked for, in that order."""
 
     def __init__(
-        self, columns: list[Any], odd: Mapping[int, list[Odd]], lines: Sequence[int] | Array
+        self,
+        columns: list[Any],
+        odd: Mapping[int, list[Odd]],
+        lines: Sequence[int] | Array,
+        guessed: Mapping[int, Mapping[str, Array]] = MappingProxyType({}),
     ) -> None:
         self.columns = columns
         self.odd = odd
+        self.guessed = guessed
+        """Rows whose number is a guess, by column and by what the cells say."""
         self.lines = lines
         """The line of each row in the file; of parquet, its number from 1."""
 
@@ -116,6 +123,8 @@ class Table(Protocol):
         What the number of a row counts: "line" or "row".
     decimal : str
         The mark in its numbers that are not whole.
+    guesses : list of str
+        What was taken for something that it need not be.
     """
 
     name: str
@@ -123,6 +132,7 @@ class Table(Protocol):
     row_word: str
     decimal: str
     notes: list[str]
+    guesses: list[str]
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:
         """Yield columns, by name or number, for about so many rows at a time.
@@ -187,16 +197,19 @@ def block_of(
     """Make values of columns; drop the rows in which nothing is said."""
     columns: list[Any] = []
     odd: dict[int, list[Odd]] = {}
+    guessed: dict[int, Mapping[str, Array]] = {}
     for i, (array, (_, kind)) in enumerate(zip(arrays, wanted, strict=True)):
         if kind is As.NUMBER:
             numbers = numbers_in(array, marks)
             columns.append(numbers.values)
             if len(numbers.odd):
                 odd[i] = list(map(Odd, numbers.odd.tolist(), numbers.texts))
+            if numbers.guessed:
+                guessed[i] = numbers.guessed
         else:
             make = {As.NAME: names_in, As.TEXT: texts_in}.get(kind)
             columns.append(array if make is None else make(array))
-    return _without_empty_rows(Block(columns, odd, lines))
+    return _without_empty_rows(Block(columns, odd, lines, guessed))
 
 
 def _without_empty_rows(block: Block) -> Block:
@@ -216,4 +229,7 @@ def _without_empty_rows(block: Block) -> Block:
         i: [Odd(int(place[cell.row]), cell.text) for cell in cells]
         for i, cells in block.odd.items()
     }
-    return Block(columns, odd, np.asarray(block.lines)[keep])
+    guessed = {
+        i: {cell: place[rows] for cell, rows in cells.items()} for i, cells in block.guessed.items()
+    }
+    return Block(columns, odd, np.asarray(block.lines)[keep], guessed)

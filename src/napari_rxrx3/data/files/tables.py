@@ -10,8 +10,11 @@ encoding
 lines
     End in LF, CRLF or CR. Rows without any cell are left out, also above the names of the columns.
 separator
-    What a first line ``sep=;`` says, else the most frequent of comma, semicolon and tab outside
-    of quotes in the line with the names. Cells in quotes may hold it, and line ends.
+    What a first line ``sep=;`` says, else the most frequent of comma, semicolon, tab and ``|``
+    outside of quotes in the line with the names. Cells in quotes may hold it, and line ends.
+names
+    Of the columns are in the first line, or in the first of some that says what columns are
+    called: what stands above that is a title.
 rows
     A row with more or fewer cells than there are names is left out and noted, unless it is asked
     for `ragged` rows: then cells are missing, or too many.
@@ -51,6 +54,7 @@ from napari_rxrx3.data.files.text_table import TextTable
 
 __all__ = [
     "RULE",
+    "columns_without_numbers",
     "mended_text",
     "open_table",
     "opened_table",
@@ -58,7 +62,7 @@ __all__ = [
     "text_members",
 ]
 
-RULE = 3
+RULE = 6
 """Goes up when the same file is read as something else than before: what is kept is made anew."""
 
 
@@ -169,6 +173,7 @@ class _ParquetTable:
         self._names: list[str] = schema.names
         self.columns = schema_columns(schema)
         self.notes: list[str] = []
+        self.guesses: list[str] = []
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:
         self._rows_read = 0
@@ -183,24 +188,25 @@ class _ParquetTable:
                 yield block_of(arrays, wanted, Marks(), range(first, self._rows_read + 1))
 
     def unsure(self) -> list[str]:
-        about = self._file.metadata
-        groups = [about.row_group(i) for i in range(about.num_row_groups)]
-        place = {self._file.schema.column(i).path: i for i in range(about.num_columns)}
-
-        def has_number(name: str) -> bool:
-            cells = (group.column(place[name]).statistics for group in groups)
-            return any(known is not None and known.has_min_max for known in cells)
-
         with in_words(self.name):
-            return [
-                column.name
-                for name, column in zip(self._names, self.columns, strict=True)
-                if column.kind == "text"
-                or (column.kind in ("float", "integer") and not has_number(name))
-            ]
+            texts = [column.name for column in self.columns if column.kind == "text"]
+            return texts + columns_without_numbers(self._file.metadata, self.columns)
 
     def done(self) -> tuple[int, int]:
         return self._rows_read, self._file.metadata.num_rows
+
+
+def columns_without_numbers(about: pq.FileMetaData, columns: Sequence[Column]) -> list[str]:
+    """Columns of numbers of a parquet file in which there is none, as far as its footer tells."""
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    place = {about.schema.column(i).path.strip(): i for i in range(about.num_columns)}
+
+    def has_number(name: str) -> bool:
+        cells = (group.column(place[name]).statistics for group in groups)
+        return any(known is not None and known.has_min_max for known in cells)
+
+    numbers = [column.name for column in columns if column.kind in ("float", "integer")]
+    return [name for name in numbers if name in place and not has_number(name)]
 
 
 def schema_columns(schema: pa.Schema) -> list[Column]:

@@ -21,6 +21,7 @@ __all__ = [
     "TextForm",
     "decoder_of",
     "form_of",
+    "plain_name",
     "records",
     "text_form",
 ]
@@ -37,11 +38,18 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SEPARATORS = ",;\t"
-_SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|:^~])\s*\Z", re.IGNORECASE)
+_SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=([,;\t|:^~])"?\s*\Z', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _NO_CELL = re.compile(r'[\s,;"]*\Z')
+_NO_WORD = re.compile(r"[\W_]+")
 _INTEGER = re.compile(r"[+-]?\d+\Z", re.ASCII)
+_SURE_NAMES = {"wellid", "perturbationtype", "entity1"}
+_NAMES = {"experiment", "experimentname", "plate", "well", "address", "gene", "treatment"} | {
+    *("smiles", "concentration", "celltype", "entity2", "genesymbol")
+}
+"""What columns are called; two of them are in no title."""
+_MOST_TITLES = 30
 _HEAD, _MOST_CONTROLS = 4096, 0.02
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAMPLE_ROWS = 50
@@ -78,6 +86,8 @@ class TextForm:
     names: tuple[str, ...]
     n_above: int
     quotes_texts: bool
+    title: str
+    """What stands above the names and is no row of the table, in one line."""
     _lines: list[str] = field(repr=False, compare=False)
 
     @cached_property
@@ -121,7 +131,9 @@ def text_form(sample: bytes) -> TextForm:
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
     said = _SEPARATOR_LINE.match(lines[first])
     n_above = first + 1 if said else 0
-    separator = said[1] if said else _separator(lines)
+    title = _title(lines[n_above:])
+    n_above += len(title)
+    separator = said[1] if said else _separator(lines[n_above:])
     for begin, row in records(lines[n_above:], separator):
         if isinstance(row, str):
             raise ValueError(f"line {n_above + begin + 1}: {row}")
@@ -131,9 +143,10 @@ def text_form(sample: bytes) -> TextForm:
             return TextForm(
                 encoding,
                 separator,
-                tuple(map(str.strip, row)),
+                _with_row_names(tuple(map(str.strip, row)), below, separator),
                 end,
                 _is_quoted(above[0], separator),
+                " ".join(" ".join(title).split()),
                 # the last line may be cut off
                 below[:-1] if len(sample) >= TEXT_SAMPLE else below,
             )
@@ -172,6 +185,31 @@ def decoder_of(encoding: str) -> codecs.IncrementalDecoder:
 
 def _lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _title(lines: Sequence[str]) -> Sequence[str]:
+    """Lines above the one that says what columns are called, if that is not the first one."""
+    n_blank = next((i for i, line in enumerate(lines) if not _NO_CELL.match(line)), 0)
+    for i, line in enumerate(lines[n_blank : n_blank + _MOST_TITLES], n_blank):
+        names = set(map(plain_name, line.split(_separator([line]))))
+        if names & _SURE_NAMES or len(names & _NAMES) > 1:
+            return lines[:i] if i > n_blank else ()
+    return ()
+
+
+def plain_name(name: str) -> str:
+    """What a column is called, however people spell it: ``wellid`` for ``Well ID``."""
+    return _NO_WORD.sub("", name.casefold())
+
+
+def _with_row_names(
+    names: tuple[str, ...], lines: Sequence[str], separator: str
+) -> tuple[str, ...]:
+    """R writes names of rows, and no name above them."""
+    read = (row for _, row in records(lines[:_SAMPLE_ROWS], separator))
+    rows = [row for row in read if isinstance(row, list) and any(row)]
+    is_longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
+    return ("", *names) if is_longer and all(names) and any(row[-1] for row in rows) else names
 
 
 def _separator(lines: Iterable[str]) -> str:

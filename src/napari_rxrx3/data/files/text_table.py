@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -44,6 +44,10 @@ class TextTable:
         self.columns = self._form.columns
         self.decimal = self._form.marks.decimal
         self.notes: list[str] = []
+        self.guesses: list[str] = []
+        if self._form.title:
+            said = repr(self._form.title[:40])
+            self.guesses.append(f"what stands above the names of the columns is a title: {said}")
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:
         bad_rows = _BadRows(self.columns)
@@ -68,7 +72,7 @@ class TextTable:
     ) -> Iterator[tuple[dict[int, pa.Array], Sequence[int] | Array]]:
         """Yield some columns of text or numbers, and the lines where their rows begin."""
         line, left = 1, ""
-        for text, is_last in _whole_lines(self._file, self._form):
+        for text, is_last in _whole_lines(self._file, self._form, self._note_other_bytes):
             first = line - left.count("\n")
             line += text.count(b"\n")
             if left:
@@ -85,6 +89,11 @@ class TextTable:
                 yield {place: _texts_at(rows, place) for place in kinds}, lines
             left = slow.left
 
+    def _note_other_bytes(self, line: int, text: str) -> None:
+        what = f"line {line:,} is not UTF-8, and is read as Windows-1252: {text[:60]!r}"
+        if not any("is not UTF-8" in guess for guess in self.guesses):
+            self.guesses.append(what)
+
     def _by_arrow(
         self, text: bytes, first: int, n_lines: int, kinds: Mapping[int, As]
     ) -> tuple[dict[int, pa.Array], Sequence[int] | Array] | None:
@@ -94,6 +103,8 @@ class TextTable:
         if _is_quoted_oddly(text, self._form.separator):
             return None
         numbers = {place for place, kind in kinds.items() if kind is As.NUMBER} - self._untidy
+        if not self._form.marks.thousands:  # whether 1.000 is a thousand is to be asked
+            numbers = set()
         arrays = self._parsed(text, kinds, numbers)
         if arrays is None and numbers:
             arrays = self._parsed(text, kinds, set())
@@ -171,6 +182,7 @@ class _ByLine:
             self._read = _without_missing(said, form.separator).split("\n")
         else:
             self._read = self._lines
+        self._n_named = max((i for i, name in enumerate(form.names, 1) if name), default=0)
         self.left = ""
 
     def parts(self, n_rows: int, is_last: bool) -> Iterator[tuple[list[list[str]], list[int]]]:
@@ -194,8 +206,7 @@ class _ByLine:
             yield rows, lines
 
     def _fits(self, row: Sequence[str]) -> bool:
-        n_columns = len(self._form.names)
-        return self._ragged or (len(row) >= n_columns and not any(row[n_columns:]))
+        return self._ragged or (len(row) >= self._n_named and not any(row[len(self._form.names) :]))
 
 
 def _without_missing(text: str, separator: str) -> str:
@@ -231,10 +242,13 @@ def _lines_with_rows(text: bytes, first: int, n_lines: int, n_rows: int) -> Sequ
     return first + np.flatnonzero(np.diff(ends, prepend=-1) > 1)
 
 
-def _whole_lines(file: IO[bytes], form: TextForm) -> Iterator[tuple[bytes, bool]]:
+Note = Callable[[int, str], None]
+
+
+def _whole_lines(file: IO[bytes], form: TextForm, note: Note) -> Iterator[tuple[bytes, bool]]:
     """Yield many lines at a time, and whether they are the last; those above all rows are empty."""
     n_above, rest = form.n_above, b""
-    for text, is_last in _as_utf_8(file, form.encoding):
+    for text, is_last in _as_utf_8(file, form.encoding, note):
         end = text.rfind(b"\n") + 1
         if not end and len(rest) > LONGEST_LINE:
             raise ValueError(f"a line is longer than {LONGEST_LINE // 2**20} MB")
@@ -253,15 +267,27 @@ def _whole_lines(file: IO[bytes], form: TextForm) -> Iterator[tuple[bytes, bool]
             yield text, is_last
 
 
-def _as_utf_8(file: IO[bytes], encoding: str) -> Iterator[tuple[bytes, bool]]:
-    """Yield a text in UTF-8 with LF ends and without a mark at its start, cut anywhere."""
+def _as_utf_8(file: IO[bytes], encoding: str, note: Note) -> Iterator[tuple[bytes, bool]]:
+    """Yield a text in UTF-8 with LF ends and without a mark at its start, cut anywhere.
+
+    `note` is told the first line that is not UTF-8, and what is made of it.
+    """
+    n_lines, is_known = 1, False
     file.seek(0)
     decoder = decoder_of(encoding)
     mark, held = codecs.BOM_UTF8, b""
     while True:
         chunk = file.read(_CHUNK)
         is_plain = encoding == "utf-8" and chunk.isascii() and not decoder.getstate()[0]
+        begun = decoder.getstate()[0]
         text = chunk if is_plain else decoder.decode(chunk, final=not chunk).encode()
+        if not is_known and encoding == "utf-8":
+            whole = begun + chunk
+            if not is_plain and (at := _not_utf_8(whole)) is not None:
+                is_known = True
+                said = re.split(rb"[\r\n]", whole[:at])[-1] + re.split(rb"[\r\n]", whole[at:])[0]
+                note(n_lines + _n_ends(whole[:at]), said.decode("cp1252", "replace"))
+            n_lines += _n_ends(chunk)
         text, mark = text.removeprefix(mark), b"" if text else mark
         text, held = held + text, b""
         if text.endswith(b"\r") and chunk:  # one half of a line end, or a whole one
@@ -271,6 +297,19 @@ def _as_utf_8(file: IO[bytes], encoding: str) -> Iterator[tuple[bytes, bool]]:
         yield text, not chunk
         if not chunk:
             return
+
+
+def _not_utf_8(data: bytes) -> int | None:
+    """Where bytes are that are no UTF-8; None if there are none, but for a letter that is cut."""
+    try:
+        codecs.utf_8_decode(data, "strict", False)
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
+def _n_ends(data: bytes) -> int:
+    return data.count(b"\n") or data.count(b"\r")
 
 
 def _size(file: IO[bytes]) -> int:

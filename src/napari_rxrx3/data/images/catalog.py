@@ -12,10 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable, ImageUnavailable
+from napari_rxrx3.core.forking import not_while_forking
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.cache.part_store import PartStore
+from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -29,12 +32,13 @@ from napari_rxrx3.data.images.decode import (
 )
 from napari_rxrx3.data.images.folders import FolderSource
 from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
-from napari_rxrx3.data.images.late import LateContainer, LateShard, LateTar, kept_index
+from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tars import TarSource
+from napari_rxrx3.data.images.zips import ZipSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 
@@ -74,7 +78,7 @@ class ImageCatalog:
         sources: list[ImageSource],
         where: str,
         is_local: bool = True,
-        late: Sequence[LateContainer] = (),
+        lazy: Sequence[LazyContainer] = (),
     ) -> None:
         self.sources, self.is_local = sources, is_local
         self._where = where
@@ -89,18 +93,18 @@ class ImageCatalog:
         for source in sources:
             for plate in source.index.plates:
                 self._of_plate.setdefault(plate, []).append(source)
-        self._late: dict[PlateId, list[LateContainer]] = {}
-        for container in late:
+        self._lazy: dict[PlateId, list[LazyContainer]] = {}
+        for container in lazy:
             for plate in container.plates:
-                self._late.setdefault(plate, []).append(container)
-        self._looking = LruCache(len(self._late), one)
+                self._lazy.setdefault(plate, []).append(container)
+        self._looking = LruCache(len(self._lazy), one)
         self._seen: dict[PlateId, list[ImageSource]] = {}
-        """The late ones that were looked into."""
+        """The lazy ones that were looked into."""
 
     @property
     def plates(self) -> set[PlateId]:
         """Those of which there are images, or may be."""
-        return {*self._of_plate, *self._late}
+        return {*self._of_plate, *self._lazy}
 
     @property
     def plates_seen(self) -> set[PlateId]:
@@ -109,7 +113,7 @@ class ImageCatalog:
 
     def is_seen(self, plate: PlateId) -> bool:
         """Whether it is known, and not only assumed, which images there are of a plate."""
-        return plate not in self._late or plate in self._seen
+        return plate not in self._lazy or plate in self._seen
 
     def look_into(self, plate: PlateId) -> list[ImageSource]:
         """Find out which images there are of a plate; takes its time on a server.
@@ -126,7 +130,7 @@ class ImageCatalog:
     def _sources_of(self, plate: PlateId) -> list[ImageSource]:
         """All containers of a plate, the first to be read first."""
         known = self._of_plate.get(plate, [])
-        if plate not in self._late:
+        if plate not in self._lazy:
             return known
         if plate not in self._seen:
             self._looking.get(plate, lambda: self._look_into(plate))
@@ -134,7 +138,7 @@ class ImageCatalog:
 
     def _look_into(self, plate: PlateId) -> bool:
         found = []
-        for container in self._late[plate]:
+        for container in self._lazy[plate]:
             source = _opened(container, lambda c: c.source(plate))
             if plate in source.index.plates:
                 found.append(source)
@@ -147,7 +151,7 @@ class ImageCatalog:
         plate = well.plate_id
         try:
             if not self.is_seen(plate):
-                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._late[plate]]
+                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
                 if None not in found:
                     return [*self._of_plate.get(plate, ()), *filter(None, found)]
             return self._sources_of(plate)
@@ -384,7 +388,8 @@ class ImageCatalog:
     def verify(self, source: ImageSource, row: int) -> PlaneLayout | str:
         """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
-            plane = decode(source.read(row))
+            with not_while_forking():
+                plane = decode(source.read(row))
         except (OSError, UndecodableImage, pa.ArrowException) as error:
             return _cause(error)
         return (plane.shape[0], plane.shape[1]), plane.dtype
@@ -406,7 +411,8 @@ class ImageCatalog:
         failure: ImageUnavailable | None = None
         for source, row in self._candidates(well, channel):
             try:
-                return use(source, row)
+                with not_while_forking():
+                    return use(source, row)
             except (OSError, UndecodableImage, pa.ArrowException) as error:
                 place = source.locate(row)
                 failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
@@ -422,7 +428,7 @@ class ImageCatalog:
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
 
 
-def _opened(container: LateContainer, open_it: Callable[[LateContainer], Result]) -> Result:
+def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]) -> Result:
     try:
         return open_it(container)
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -472,22 +478,28 @@ def find_images(
     for folder, names in contents.folders.items():
         index = FolderSource.build_index(folder, names, name_plate(folder))
         sources.append(FolderSource(storage, folder, index))
-    slow = [(p, "tar") for p in contents.tars] + [(p, "shard") for p in contents.shards]
-    look = partial(_look_into, storage, cache, name_plate, listed)
-    late: list[LateContainer] = []
+    slow = [
+        *((path, "tar") for path in contents.tars),
+        *((path, "zip") for path in contents.zips),
+        *((path, "shard") for path in contents.shards),
+    ]
+    look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
+    lazy: list[LazyContainer] = []
     for done, (path, found) in enumerate(in_threads(look, slow, storage.n_at_once)):
         if progress is not None:
             progress(done + 1, len(slow), f"indexing {path}")
         if isinstance(found, Exception):
             what = f"{path} cannot be read ({_cause(found)})"
             problems.append(Problem("unreadable_file", detail=what))
-        elif isinstance(found, LateTar | LateShard):
-            late.append(found)
+        elif isinstance(found, LazyTar | LazyShard):
+            lazy.append(found)
         else:
             sources.append(found)
+    sources = _in_order_of_claim(storage, sources)
+    lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
     for source in sources:
         problems += odd_files(source)
-    return ImageCatalog(sources, where, storage.is_local, late), problems
+    return ImageCatalog(sources, where, storage.is_local, lazy), problems
 
 
 def _look_into(
@@ -495,32 +507,58 @@ def _look_into(
     cache: DiskCache,
     name_plate: PlateNamer,
     listed: Collection[PlateId],
+    indexed: Collection[str],
     job: tuple[str, str],
-) -> tuple[str, TarSource | ShardSource | LateTar | LateShard | Exception]:
+) -> tuple[str, TarSource | ZipSource | ShardSource | LazyTar | LazyShard | Exception]:
     """A container; one of a server of which the plates are known is looked into later."""
     path, kind = job
     named = name_plate(path)
     try:
         if not storage.is_local and listed:
             if kind == "shard":
-                if (shard := LateShard.of(storage, path, cache, listed)) is not None:
+                if (shard := LazyShard.of(storage, path, cache, listed)) is not None:
                     return path, shard
-            else:
+            elif kind == "tar":
                 experiment, number = plate_of_path(path)
                 plate = named or (PlateId(experiment, number) if number is not None else None)
                 if plate is not None and plate in listed:
-                    return path, LateTar(storage, path, cache, plate, named)
-        index, made_from = kept_index(storage, path, kind, cache, named)
+                    return path, LazyTar(storage, path, cache, plate, named, path in indexed)
+        index, made_from = kept_index(storage, path, kind, cache, named, path in indexed)
     except (OSError, pa.ArrowException, ValueError) as error:
         return path, error
+    parts = PartStore(storage, cache)
     if kind == "tar":
-        return path, TarSource(storage, path, index, made_from)
-    return path, ShardSource(ShardFile(storage, path, made_from=made_from), index)
+        return path, TarSource(storage, path, index, made_from, parts)
+    if kind == "zip":
+        return path, ZipSource(storage, path, index, made_from)
+    return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
 
 
 def odd_files(source: ImageSource) -> list[Problem]:
     """What was wrong with a container itself."""
     return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]
+
+
+def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list[ImageSource]:
+    """Put ahead whose images hold where two have the same: loose files, tars, zips, shards.
+
+    Of the same kind the newer goes first, of equally old ones what is no copy by its name.
+    """
+    counts = Counter(plate for source in sources for plate in source.index.plates)
+    kinds = [FolderSource, TarSource, ZipSource, ShardSource]
+
+    def rank(source: ImageSource) -> tuple[object, ...]:
+        kind = kinds.index(type(source))
+        if all(counts[plate] == 1 for plate in source.index.plates) or kind == len(kinds) - 1:
+            return kind, 0.0, False, ""
+        return kind, -storage.changed_at(source.path), _is_copy(source.path), source.path
+
+    return sorted(sources, key=rank)
+
+
+def _is_copy(path: str) -> bool:
+    stem = path.rsplit("/", 1)[-1].split(".")[0]
+    return name_without_copy(stem) != stem
 
 
 def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits, limits_of
 from napari_rxrx3.core.difference import ControlMean
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
 from napari_rxrx3.data.images.tiles import (
@@ -64,6 +64,8 @@ def control_limits(dataset: WellData, plate: PlateId, progress: Progress) -> Lim
             progress(channel, N_CHANNELS, "")
             try:
                 planes.append(prefix_or_plane(dataset, well, channel))
+            except Cancelled:
+                raise
             except RxRx3Error as error:
                 why = str(error)
         if planes:

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS, reduced_image
+from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS, components_of, reduced_image
 from napari_rxrx3.data.images.png import (
     PNG,
     all_rows,
@@ -30,10 +30,12 @@ __all__ = [
     "image_kind",
     "image_layout",
     "shrink",
+    "shrink_to",
 ]
 
 Plane = np.ndarray[Any, Any]
 
+_MOST_BITS = 16
 _JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -74,7 +76,7 @@ def decode(data: bytes) -> Plane:
 
 
 def decode_small(data: bytes, size: int) -> Plane:
-    """Decode to a (size, size) thumbnail, by area mean; dtype as in the file.
+    """Decode to a (size, size) thumbnail of the middle square, by area mean; dtype as in the file.
 
     JPEG 2000 stores a pyramid: only the levels that `size` needs are decoded.
     """
@@ -139,7 +141,15 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     width, height, mode = _check_size(data, kind)
     if mode not in ("1", "L", "I;16", "I;16B", "I"):
         raise UndecodableImage(f"not a gray image of 8 or 16 bits (mode {mode})")
-    return (height, width), np.dtype(np.uint8 if mode in ("1", "L") else np.uint16)
+    is_wide = mode not in ("1", "L")
+    if kind == "JPEG 2000" and (told := components_of(data)) is not None:
+        _, bits, has_sign = told
+        if has_sign or bits > _MOST_BITS:
+            stored = next(n for n in (8, 16, 32, 64) if bits <= n)
+            name = f"{'' if has_sign else 'u'}int{stored}"
+            raise UndecodableImage(f"not an image of 8 or 16 bits ({name})")
+        is_wide = bits > _MOST_BITS // 2
+    return (height, width), np.dtype(np.uint16 if is_wide else np.uint8)
 
 
 def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
@@ -232,18 +242,29 @@ def _decode_reduced(data: bytes, size: int) -> Plane:
 
 
 def shrink(plane: Plane, size: int) -> Plane:
-    """Area mean of (size, size) parts of a plane, rounded; dtype as it is.
+    """Area means of the middle square of a plane, (size, size), as `shrink_to` has them.
+
+    So an oblong image keeps its shape, and loses its ends.
+    """
+    side = min(plane.shape)
+    top, left = ((extent - side) // 2 for extent in plane.shape)
+    return shrink_to(plane[top : top + side, left : left + side], (size, size))
+
+
+def shrink_to(plane: Plane, shape: tuple[int, int]) -> Plane:
+    """Area mean of equal parts of a plane, as many as `shape` says, rounded; dtype as it is.
 
     Where parts are no whole pixels, those at their edges count as far as they are inside.
     """
-    if plane.shape == (size, size):
+    height, width = shape
+    if plane.shape == shape:
         return plane
-    if plane.shape[0] % size == 0 and plane.shape[1] % size == 0:
-        return _binned(plane, plane.shape[0] // size, plane.shape[1] // size)
-    if min(plane.shape) < size:
-        return _enlarged(plane, size)
-    high, wide = plane.shape[0] / size, plane.shape[1] / size
-    sums = _sums_of_rows(_sums_of_rows(plane, size).T, size).T
+    if plane.shape[0] % height == 0 and plane.shape[1] % width == 0:
+        return _binned(plane, plane.shape[0] // height, plane.shape[1] // width)
+    if plane.shape[0] < height or plane.shape[1] < width:
+        return _enlarged(plane, shape)
+    high, wide = plane.shape[0] / height, plane.shape[1] / width
+    sums = _sums_of_rows(_sums_of_rows(plane, height).T, width).T
     shrunk: Plane = np.rint(sums / np.float32(high * wide)).astype(plane.dtype)
     return shrunk
 
@@ -261,9 +282,9 @@ def _sums_of_rows(plane: Plane, n: int) -> Plane:
     return sums
 
 
-def _enlarged(plane: Plane, size: int) -> Plane:
+def _enlarged(plane: Plane, shape: tuple[int, int]) -> Plane:
     image = Image.fromarray(plane.astype(np.float32))
-    enlarged = np.asarray(image.resize((size, size), Image.Resampling.BOX))
+    enlarged = np.asarray(image.resize(shape[::-1], Image.Resampling.BOX))
     large: Plane = np.rint(enlarged).astype(plane.dtype)
     return large
 

@@ -15,7 +15,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 if TYPE_CHECKING:
     from napari_rxrx3.data.worker_process import Channel
 
-__all__ = ["MAX_PIXELS", "reduced", "reduced_image", "work"]
+__all__ = ["MAX_PIXELS", "components_of", "reduced", "reduced_image", "work"]
 
 MAX_PIXELS = 16384 * 16384 // 4
 """No image of a well is larger."""
@@ -46,11 +46,17 @@ def reduced_image(data: bytes, size: int) -> Image.Image:
 
 
 def _is_plain(data: bytes) -> bool:
+    return components_of(data) in ((1, 8, False), (1, 16, False))
+
+
+def components_of(data: bytes) -> tuple[int, int, bool] | None:
+    """How many components there are, bits of the first, and whether it has a sign, by the code."""
     begin = data.find(_CODE_BEGINS)
     if begin < 0 or len(data) <= begin + _DEPTH:
-        return False
+        return None
     n_components = int.from_bytes(data[begin + _N_COMPONENTS : begin + _DEPTH], "big")
-    return n_components == 1 and data[begin + _DEPTH] + 1 in (8, 16)  # one less is written
+    depth = data[begin + _DEPTH]
+    return n_components, (depth & 0x7F) + 1, depth > 0x7F  # one less is written
 
 
 def reduced(data: bytes, size: int) -> tuple[int, int, int, bytes] | None:

@@ -22,6 +22,8 @@ __all__ = ["ImageSource", "PlaneIndex", "PlaneRecord", "record_of_name"]
 
 Array = np.ndarray[Any, Any]
 
+_NAMED = 3
+
 
 class PlaneRecord(NamedTuple):
     """One plane as found in a container; `first` and `second` say where, as the source likes."""
@@ -66,12 +68,16 @@ class PlaneIndex:
         plates = tuple(sorted({r.plate for r in found}))
         number = {plate: i for i, plate in enumerate(plates)}
         best: dict[int, PlaneRecord] = {}
+        twice: list[str] = []
         for record in found:
             code = (number[record.plate] * N_POSITIONS + record.position) * N_CHANNELS
             code += record.channel - 1
+            if code in best and record.site == best[code].site:
+                twice.append(f"{record.name} is read and {best[code].name} is not: one image")
             if code not in best or record.site <= best[code].site:
                 best[code] = record
         codes = sorted(best)
+        more = max(0, len(twice) - _NAMED)
         return cls(
             plates,
             np.array(codes, dtype=np.int64),
@@ -80,7 +86,7 @@ class PlaneIndex:
             np.array(
                 [best[c].name.encode(errors="surrogateescape") for c in codes], dtype=np.bytes_
             ),
-            tuple(notes),
+            (*notes, *twice[:_NAMED], *([f"{more:,} more are there twice"] if more else [])),
         )
 
     def find(self, well: WellId, channel: int) -> int | None:

@@ -51,11 +51,14 @@ class PreviewForm(NamedTuple):
         Smaller side of a well's image, in pixels.
     span : int
         Side of the square that a preview shows, in pixels of the well's image.
+    is_square : bool
+        Of other images previews and thumbnails show the middle square.
     """
 
     dtype: np.dtype[Any]
     well_size: int
     span: int
+    is_square: bool = True
 
     @property
     def is_piece(self) -> bool:
@@ -68,7 +71,8 @@ def form_of(data: bytes) -> PreviewForm:
     shape, dtype = image_layout(data)
     size = min(shape)
     is_piece = size >= _PIECE_FROM and image_kind(data) != "JPEG 2000"
-    return PreviewForm(dtype, size, PREFIX_ROWS if is_piece else size)
+    is_square = shape[0] == shape[1]
+    return PreviewForm(dtype, size, PREFIX_ROWS if is_piece else size, is_square)
 
 
 def preview_of(plane: Plane) -> Plane:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.data.files.remote import KnownParts, RangeFile
+from napari_rxrx3.data.cache.part_store import PartStore
+from napari_rxrx3.data.files.remote import KnownParts, RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import mended_text
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
@@ -52,12 +53,19 @@ class ShardFile:
         As `read_footer` gives it, of a file that cannot change meanwhile; else it is read.
     made_from : str, optional
         Fingerprint of the file as it was looked into, whatever is there now.
+    parts : PartStore, optional
+        Keeps the row groups of a server's file.
     """
 
     def __init__(
-        self, storage: Storage, path: str, footer: bytes | None = None, made_from: str | None = None
+        self,
+        storage: Storage,
+        path: str,
+        footer: bytes | None = None,
+        made_from: str | None = None,
+        parts: PartStore | None = None,
     ) -> None:
-        self.storage, self.path = storage, path
+        self.storage, self.path, self._parts = storage, path, parts
         self.made_from = storage.fingerprint(path) if made_from is None else made_from
         self._groups = LruCache(_GROUPS_KEPT, one)
         self._footer: tuple[str, pq.FileMetaData | None] = "", None
@@ -124,7 +132,13 @@ class ShardFile:
         row_group = footer.row_group(group)
         pieces = [_range_of(row_group.column(i)) for i in range(row_group.num_columns)]
         start, stop = min(p[0] for p in pieces), max(p[1] for p in pieces)
-        return _with_parts(self.storage, self.path, [(start, stop)])
+        data = self._part(start, stop)
+        return _with_parts(self.storage, self.path, [start], [data])
+
+    def _part(self, start: int, stop: int) -> bytes:
+        if self._parts is None:
+            return self.storage.read(self.path, start, stop)
+        return self._parts.read(self.path, self.made_from, start, stop)
 
     def index(self, groups: Sequence[int] | Array | None, plate: PlateId | None) -> PlaneIndex:
         """Where the image of each key lies; of some row groups, or of one plate, alone."""
@@ -155,7 +169,9 @@ class ShardFile:
         else:
             number = _number_of(footer, name)
             ranges = [_range_of(footer.row_group(group).column(number)) for group in groups]
-            file = _with_parts(self.storage, self.path, ranges)
+            starts = [start for start, _ in ranges]
+            parts = many_at_once.map(lambda each: self._part(*each), ranges)
+            file = _with_parts(self.storage, self.path, starts, parts)
         with file, pq.ParquetFile(file, metadata=footer, pre_buffer=False) as shard:
             if not groups:
                 return []
@@ -208,10 +224,9 @@ class ShardSource:
         return self._file.storage.stamp(self.path)
 
 
-def _with_parts(storage: Storage, path: str, ranges: list[tuple[int, int]]) -> RangeFile:
-    """A server's file of which some ranges, ascending, were read many at once."""
-    starts = [start for start, _ in ranges]
-    known = KnownParts(starts, storage.parts(path, ranges), partial(storage.read, path))
+def _with_parts(storage: Storage, path: str, starts: list[int], parts: list[bytes]) -> RangeFile:
+    """A server's file of which some parts, ascending, are in memory."""
+    known = KnownParts(starts, parts, partial(storage.read, path))
     return RangeFile(known.read, storage.size(path))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from napari_rxrx3.core.plate import (
+    N_CHANNELS,
     N_COLUMNS,
     N_POSITIONS,
     PlateId,
@@ -69,10 +70,12 @@ class TarSearch:
             if order is None:
                 return None
             start, guess = self._between(order, order[well.position], size)
-            if guess - start < _NEAR * self._member:
+            if guess - start <= _NEAR * self._member:
                 return self._followed(well, order, start, size)
+            # what is known of the well itself may be its last image
+            before = N_CHANNELS + 1 if self._known.get(guess) == well.position else _AIM
             n_known = len(self._known)
-            self._learn(max(start, int(guess - _AIM * self._member)), size)
+            self._learn(max(start, int(guess - before * self._member)), size)
             if len(self._known) == n_known:  # it lies closely behind what is known
                 return self._followed(well, order, start, size)
         return None
@@ -91,19 +94,28 @@ class TarSearch:
         for member in islice(chain(self._storage, self._path, size, 0), _NEAR):
             if self._note(member.offset, member):
                 self._member = member.size + tarfile.BLOCKSIZE
-                self._learn(size - 2 * self._member, size)
+                break
+        else:
+            return
+        for back in (2, 8, 32, 128):  # the last members may be much larger than the first
+            place = self._learn(size - tarfile.RECORDSIZE - back * self._member, size)
+            if place is not None:
+                for member in islice(chain(self._storage, self._path, size, place), 4 * _NEAR):
+                    self._note(member.offset, member)
                 return
 
-    def _learn(self, place: int, size: int) -> None:
-        """Find the first header after a place."""
+    def _learn(self, place: int, size: int) -> int | None:
+        """Find the first header after a place; where it is."""
         look = min(self._member, _LARGEST_LOOK)
         found = header_after(self._storage, self._path, max(place, 0), size, look)
-        if found is not None:
-            self._note(*found)
+        if found is None:
+            return None
+        self._note(*found)
+        return found[0]
 
     def _note(self, place: int, member: tarfile.TarInfo) -> bool:
         image = parse_image_name(posixpath.basename(member.name))
-        if image is None or not is_plain(member):
+        if image is None or not is_plain(member, []):
             return False
         self._known[place] = image.row * N_COLUMNS + image.column
         return True
@@ -126,7 +138,9 @@ class TarSearch:
     ) -> list[PlaneRecord] | None:
         """The images of a well on the way from a header to the first one behind it."""
         records: list[PlaneRecord] = []
+        end = start
         for n, member in enumerate(chain(self._storage, self._path, size, start)):
+            end = member.offset
             if not self._note(member.offset, member):
                 continue
             position = self._known[member.offset]
@@ -135,4 +149,5 @@ class TarSearch:
             if position == well.position:
                 found = record_of_name(member.name, self._plate, member.offset_data, member.size)
                 records += [found] if found else []
-        return records or None
+        is_there_again = any(p > end for p, at in self._known.items() if at == well.position)
+        return None if is_there_again else records or None

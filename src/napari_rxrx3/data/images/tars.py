@@ -11,7 +11,8 @@ from typing import IO, NamedTuple
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
-from napari_rxrx3.data.files.archives import is_companion
+from napari_rxrx3.data.cache.part_store import PartStore
+from napari_rxrx3.data.files.archives import is_companion, is_tar
 from napari_rxrx3.data.files.remote import RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
@@ -31,6 +32,8 @@ CUT_OFF = "the tar cannot be read to its end"
 """Begins the note on a tar of which only the first part could be indexed."""
 
 _MOST_BYTES = 1 << 50
+_MOST_BLANK = 64 << 10
+"""Zeros that programs write at the end of a tar."""
 
 LARGE = 64 << 20
 """Smaller tars of a server are read from their first header to the last."""
@@ -44,9 +47,14 @@ class TarSource:
     """One plate's tar of images."""
 
     def __init__(
-        self, storage: Storage, path: str, index: PlaneIndex, made_from: str | None = None
+        self,
+        storage: Storage,
+        path: str,
+        index: PlaneIndex,
+        made_from: str | None = None,
+        parts: PartStore | None = None,
     ) -> None:
-        self._storage = storage
+        self._storage, self._parts = storage, parts
         self.path = path
         self.index = index
         # the index tells where things lie in the file as it was then, whatever is there now
@@ -54,14 +62,21 @@ class TarSource:
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         start, size = int(self.index.first[row]), int(self.index.second[row])
+        found = self._part(start - tarfile.BLOCKSIZE, start + size, n_bytes or size)
         size = min(size, n_bytes or size)
-        found = self._storage.read(self.path, start - tarfile.BLOCKSIZE, start + size)
         head, data = found[: tarfile.BLOCKSIZE], found[tarfile.BLOCKSIZE :]
         if len(head) == tarfile.BLOCKSIZE and not self._is_head_of(head, row):
             raise OSError(CHANGED)
         if len(data) < size:
             raise OSError(f"the tar ends after {len(data)} of the image's {size} bytes")
         return data
+
+    def _part(self, start: int, stop: int, n_bytes: int) -> bytes:
+        """A header and at least so many bytes of what is behind it."""
+        n_bytes += tarfile.BLOCKSIZE
+        if self._parts is None:
+            return self._storage.read(self.path, start, min(stop, start + n_bytes))
+        return self._parts.read(self.path, self._made_from, start, stop, n_bytes)
 
     def _is_head_of(self, head: bytes, row: int) -> bool:
         """Whether the header before an image is still its own: another tar may be there now."""
@@ -105,24 +120,46 @@ class TarSource:
 def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:
     """Plain files of an uncompressed tar, in order; what stops the reading goes to `notes`."""
     try:
-        yield from filter(is_plain, _every_member(file, notes))
+        yield from filter(partial(is_plain, notes=notes), _every_member(file, notes))
     except OSError as error:
         notes.append(f"{CUT_OFF} ({error})")
 
 
-def is_plain(member: tarfile.TarInfo) -> bool:
-    return member.isfile() and not member.issparse() and not is_companion(member.name)
+def is_plain(member: tarfile.TarInfo, notes: list[str]) -> bool:
+    """Whether it is a file with all of its bytes; what an image is instead goes to `notes`."""
+    if is_companion(member.name):
+        return False
+    is_link, is_sparse = member.islnk() or member.issym(), member.issparse()
+    if (is_link or is_sparse) and parse_image_name(posixpath.basename(member.name)) is not None:
+        what = f"a link to {member.linkname}, which is not followed" if is_link else "a sparse file"
+        notes.append(f"{member.name} is {what}")
+    return member.isfile() and not is_sparse
 
 
 def _every_member(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            while (member := tar.next()) is not None:
-                if member.size > _MOST_BYTES:
-                    raise ValueError(f"{member.name} claims to have {member.size} bytes")
-                yield member
+        is_there = True
+        while is_there:
+            with tarfile.open(fileobj=file, mode="r:") as tar:
+                while (member := tar.next()) is not None:
+                    if member.size > _MOST_BYTES:
+                        raise ValueError(f"{member.name} claims to have {member.size} bytes")
+                    yield member
+                is_there = _seek_next(file, tar.offset)
+            if is_there:
+                notes.append(f"several tars are joined in it; one begins at {file.tell():,}")
     except (tarfile.TarError, ValueError) as error:
         notes.append(f"{CUT_OFF} ({error})")
+
+
+def _seek_next(file: IO[bytes], end: int) -> bool:
+    """Go to the header of a tar that is joined to one that ends there; False if none is."""
+    file.seek(end)
+    blank = file.read(_MOST_BLANK)
+    after = len(blank) - len(blank.lstrip(b"\0"))
+    after -= after % tarfile.BLOCKSIZE
+    file.seek(end + after)
+    return 0 < after < len(blank) and is_tar(blank[after : after + tarfile.BLOCKSIZE])
 
 
 def _members(storage: Storage, path: str, notes: list[str]) -> Iterable[tarfile.TarInfo]:
@@ -137,7 +174,7 @@ def _members_of_file(storage: Storage, path: str, notes: list[str]) -> Iterator[
         if storage.is_local:
             yield from iter_members(file, notes)
         else:  # a server may have more of it the next time
-            yield from filter(is_plain, _every_member(file, notes))
+            yield from filter(partial(is_plain, notes=notes), _every_member(file, notes))
 
 
 # A tar is a chain: each header says where the next one is. From a server each link takes a way
@@ -188,7 +225,7 @@ def _chain(storage: Storage, path: str, size: int, start: int, stop: int) -> _Ch
     for member in chain(storage, path, size, start, notes):
         if member.offset >= stop:
             return _Chain(members, member.offset, notes)
-        if is_plain(member):
+        if is_plain(member, notes):
             members.append(member)
     return _Chain(members, None, notes)
 

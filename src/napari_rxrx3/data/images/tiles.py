@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import cropped
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.parallel import in_threads
@@ -50,7 +50,7 @@ class TileReader:
     crop : int
         So many pixels in the middle of each well, at full resolution; 0 for all of it.
     reduction : int
-        A pixel is the mean of so many in both directions. Images are taken to be square.
+        A pixel is the mean of so many in both directions.
     """
 
     dataset: WellData
@@ -90,9 +90,9 @@ class TileReader:
         if self.crop or self.reduction == 1:
             return reduced(cropped(dataset.plane(well_id, channel), self.crop), self.reduction)
         if not dataset.is_decoded(well_id, channel):
-            size = well_size(dataset, [well_id]) // self.reduction
-            if size:
-                return dataset.plane(well_id, channel, size)
+            form = dataset.images.preview_form(dataset.well(well_id).plate_id)
+            if form is not None and form.is_square and form.well_size >= self.reduction:
+                return dataset.plane(well_id, channel, form.well_size // self.reduction)
         return reduced(dataset.plane(well_id, channel), self.reduction)
 
 
@@ -109,6 +109,8 @@ def read_planes(
     def try_to_read(asked: Asked) -> Plane | RxRx3Error:
         try:
             return read(*asked)
+        except Cancelled:
+            raise
         except RxRx3Error as error:
             return error
 
@@ -129,9 +131,10 @@ def prefix_or_plane(dataset: WellData, well_id: str, channel: int) -> Plane:
 
 def reduced(plane: Plane, times: int) -> Plane:
     """A plane of which a pixel is the mean of `times` in both directions."""
-    from napari_rxrx3.data.images.decode import shrink  # loads codecs
+    from napari_rxrx3.data.images.decode import shrink_to  # loads codecs
 
-    return plane if times == 1 else shrink(plane, len(plane) // times)
+    height, width = (max(1, extent // times) for extent in plane.shape)
+    return plane if times == 1 else shrink_to(plane, (height, width))
 
 
 def common_layout(planes: Iterable[Plane], usual: PlaneLayout) -> PlaneLayout:

@@ -233,6 +233,8 @@ class WellImages:
     def thumbnail(self, well_id: str, size: int = 64) -> Plane:
         """The six planes of a well at (6, size, size), by area mean, native dtype.
 
+        Of an oblong image it is the middle square.
+
         Raises
         ------
         UnknownWell, ImageUnavailable
@@ -266,15 +268,18 @@ def _read_stack(well_id: str, read: ReadPlane, locate: Locate) -> Plane:
 
 def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: PlaneLayout) -> da.Array:
     """Six planes of a layout that are read when they are computed: (6, Y, X)."""
-
-    def checked(channel: int) -> Plane:
-        plane = read(channel)
-        _require_layout(well_id, channel, plane, layout, locate)
-        return plane
-
+    checked = partial(_checked, well_id, read, locate, layout)  # which travels by plain pickle
     delayed = dask.delayed(checked, pure=False)
     channels = range(1, N_CHANNELS + 1)
     return da.stack([da.from_delayed(delayed(channel), *layout) for channel in channels])
+
+
+def _checked(
+    well_id: str, read: ReadPlane, locate: Locate, layout: PlaneLayout, channel: int
+) -> Plane:
+    plane = read(channel)
+    _require_layout(well_id, channel, plane, layout, locate)
+    return plane
 
 
 def _require_layout(

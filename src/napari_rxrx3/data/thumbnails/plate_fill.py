@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId
+from napari_rxrx3.core.stopping import Stop, bound, current_stop
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class PlateFill:
         self._lock = Lock()
         self._large: PlatePicture | None = None
         self._large_jobs: list[Job] = []
-        self._stopped = False
+        self._stop = Stop()
         channels = range(1, N_CHANNELS + 1)
         self._small_jobs = list(reversed(thumbnails.todo(wells, channels)))
         self._total = len(self._small_jobs)
@@ -105,11 +106,11 @@ class PlateFill:
         progress : callable
             Called with (done, total, text) many times a second; it may raise to stop.
         """
-        self._stopped = False
+        self._stop = Stop(current_stop())
         n_threads = max(4, os.cpu_count() or 1)  # more than cores: servers answer late
         try:
             with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
-                futures = [pool.submit(self._work) for _ in range(n_threads)]
+                futures = [pool.submit(bound(self._work, self._stop)) for _ in range(n_threads)]
                 self._watch(futures, progress)
         finally:
             self.thumbnails.save()  # after the threads: what they had begun is kept, too
@@ -127,21 +128,30 @@ class PlateFill:
                     saved = time.monotonic()
                 time.sleep(_WATCHED_EVERY_S)
         finally:
-            self._stopped = True
+            self._stop.set()
 
     def _work(self) -> None:
-        while not self._stopped:
+        while not self._stop.is_set:
             with self._lock:
                 large = self._large if self._large_jobs else None
                 jobs = self._large_jobs or self._small_jobs
                 if not jobs:
                     return
                 job = jobs.pop()
-            if large is not None:
-                large.paint(*job, self._plane(*job, large.tile))
-            else:
-                self.thumbnails.fill_one(*job)
-                self._paint_small(*job)
+            try:
+                self._read(job, large)
+            except Cancelled:
+                with self._lock:  # it is read the next time
+                    if large is None or large is self._large:
+                        (self._small_jobs if large is None else self._large_jobs).append(job)
+                return
+
+    def _read(self, job: Job, large: PlatePicture | None) -> None:
+        if large is not None:
+            large.paint(*job, self._plane(*job, large.tile))
+        else:
+            self.thumbnails.fill_one(*job)
+            self._paint_small(*job)
 
     def _paint_small(self, position: int, channel: int) -> None:
         row, column = divmod(position, N_COLUMNS)
@@ -158,6 +168,8 @@ class PlateFill:
             if plane.shape != (size, size):  # this well is of another size than most
                 plane = self._dataset.plane(self._wells[position], channel, size)
             return plane
+        except Cancelled:
+            raise
         except RxRx3Error:  # hatched; the well's own picture says why
             return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -21,6 +21,7 @@ from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.files.fetching import FETCHED_FROM, Fetch
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import Table, TableError, reason
 from napari_rxrx3.data.files.tables import RULE
@@ -117,7 +118,7 @@ class EmbeddingTable:
         with self._lock:  # one reads, the others wait for it
             if self._kept is None:
                 store = self._store()
-                self._keep(store.open() or store.build(partial(self._read_all, progress)))
+                self._keep(store.open() or self._build(store, progress))
 
     def open_kept(self) -> bool:
         """Take the vectors from the cache; False if they would have to be read."""
@@ -145,6 +146,28 @@ class EmbeddingTable:
         rows = np.flatnonzero((place >= 0) & self.is_usable)
         rows = rows[np.argsort(place[rows], kind="stable")]
         return place[rows].astype(np.intp), rows
+
+    def why_not(self, row: int) -> str:
+        """Say which numbers of a vector are not finite, for the end of a sentence."""
+        bad = np.flatnonzero(~np.isfinite(self.vectors[row]))
+        if not len(bad) or len(bad) == self.dimension:
+            return " (no number of it is finite)" if len(bad) else " (all of it is zero)"
+        named = ", ".join(self._feature_names[i][:40] for i in bad[:_NAMED])
+        more = f" and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
+        return f" (not finite in {named}{more})"
+
+    @cached_property
+    def _feature_names(self) -> Sequence[str]:
+        """Names of the columns, or numbers from 1 where these are in one column of lists."""
+        layout = self.layout
+        with suppress(TableError):
+            if layout is None:
+                with self.files[0].table(self.storage) as table:
+                    layout = found_layout(table)
+        names = layout.features if layout is not None else ()
+        if len(names) == self.dimension:
+            return names
+        return [f"number {i}" for i in range(1, self.dimension + 1)]
 
     def why_none_of(self, wells: pa.ChunkedArray) -> str:
         """Say why no well of some has a usable vector."""
@@ -182,12 +205,47 @@ class EmbeddingTable:
         made_of = [str(RULE), str(self.layout or self.name), str(self.dimension)]
         return "|".join([*made_of, *prints])
 
-    def _read_all(self, progress: Progress | None, rows: VectorRows) -> None:
+    def _build(self, store: VectorStore, progress: Progress | None) -> StoredVectors:
+        """Read the files; large ones of a server are fetched before, which goes on if stopped."""
+        fetches: dict[str, Fetch] = {}
+        try:
+            stored = store.build(partial(self._read_all, progress, fetches))
+        except MetadataError:
+            for fetch in fetches.values():
+                if fetch.is_whole:  # then it is damaged
+                    fetch.remove()
+            raise
+        for fetch in fetches.values():
+            fetch.remove()
+        return stored
+
+    def _fetched(
+        self, file: EmbeddingFile, fetches: dict[str, Fetch], progress: Progress | None
+    ) -> Path | None:
+        """A copy of a large file of a server; None if it is to be read where it is."""
+        storage = self.storage
+        try:
+            if storage.is_local or file.member or storage.size(file.path) < FETCHED_FROM:
+                return None
+            if file.path not in fetches:
+                fetches[file.path] = Fetch(storage, file.path, self.cache)
+            return fetches[file.path].run(progress)
+        except OSError as error:
+            if error.errno is None:  # of the server, not of the disk
+                raise TableError(file.name, reason(error)) from error
+        if file.path in fetches:
+            fetches.pop(file.path).remove()
+        return None
+
+    def _read_all(
+        self, progress: Progress | None, fetches: dict[str, Fetch], rows: VectorRows
+    ) -> None:
         for i, file in enumerate(self.files):
             _say(progress, i, len(self.files), file)
             rows.begin(file.name)
             try:
-                with file.table(self.storage) as table:
+                copy = self._fetched(file, fetches, progress)
+                with file.table(self.storage, copy) as table:
                     self._read_one(file, table, rows, progress)
                     notes = table.notes
             except TableError as error:
@@ -204,6 +262,13 @@ class EmbeddingTable:
         if layout.dimension != self.dimension:
             what = f"vectors of {layout.dimension} numbers where {self.dimension} belong"
             raise TableError(table.name, what)
+        if self.layout is None and layout.left_out:
+            what = f"columns that are no part of the vectors: {_listed(layout.left_out)}"
+            detail = f"{file.name}: {what}"
+            rows.problems.append(Problem("metadata_columns", detail=detail))
+        rows.problems += [
+            Problem("interpreted", detail=f"{file.name}: {guess}") for guess in table.guesses
+        ]
         for well_ids, vectors in vector_blocks(table, layout):
             rows.add(well_ids, vectors)
             if len(self.files) == 1:
@@ -228,18 +293,29 @@ def own_embedding(
     table = EmbeddingTable(_stem(path), layout.dimension, [file], storage, cache, layout=layout)
     table.read(progress)
     if layout.left_out:
-        names = ", ".join(name or "one without a name" for name in layout.left_out)
-        what = f"columns that are no part of the vectors: {names}"
+        what = f"columns that are no part of the vectors: {_listed(layout.left_out)}"
         table.problems.append(Problem("metadata_columns", detail=f"{path}: {what}"))
     n_unusable = int((~table.is_usable).sum())
     where = _not_finite_in(table, layout) if n_unusable else ""
     if n_unusable == len(table.is_usable):
-        raise MetadataError(f"All vectors of {path} are zero or not finite{where}.")
+        why = next(
+            (
+                f": {p.detail.removeprefix(f'{path}: ')}"
+                for p in table.problems
+                if p.kind == "too_large"
+            ),
+            where,
+        )
+        raise MetadataError(f"All vectors of {path} are zero or not finite{why}.")
     if n_unusable:
         n_all = len(table.is_usable)
         what = f"vectors that are zero or not finite: {n_unusable:,} of {n_all:,}{where}"
         table.problems.append(Problem("unusable_vectors", detail=f"{path}: {what}"))
     return table
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(name or "one without a name" for name in names)
 
 
 def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:

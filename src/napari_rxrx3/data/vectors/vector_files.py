@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from napari_rxrx3.data.files.arrays import numbers_in
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, Block, Table, TableError, Wanted, reason
 from napari_rxrx3.data.files.tables import open_table, opened_table
-from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns
+from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns, siblings
 from napari_rxrx3.data.wells.readings import normal_ids
 
 __all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
@@ -44,8 +45,12 @@ class EmbeddingFile:
         return f"{self.path}, member {self.member}" if self.member else self.path
 
     @contextmanager
-    def table(self, storage: Storage) -> Iterator[Table]:
-        """Open it to be read in blocks; raises TableError."""
+    def table(self, storage: Storage, copy: Path | None = None) -> Iterator[Table]:
+        """Open it, or a copy of it on the disk, to be read in blocks; raises TableError."""
+        if copy is not None:
+            with copy.open("rb") as raw, opened_table(raw, self.name, _names_wells) as table:
+                yield table
+            return
         if not self.member:
             with open_table(storage, self.path, _names_wells) as table:
                 yield table
@@ -80,7 +85,13 @@ def found_layout(table: Table) -> Layout:
     features = tuple(found_features(table.columns))
     if not features:
         raise TableError(table.name, "it has no well_id column with columns of numbers")
-    return Layout(("well_id",), features, _dimension(table, features))
+    unsure = sorted(set(features) & set(table.unsure()))
+    if unsure:
+        without = set(unsure) - _with_numbers(table, unsure, lambda: None)
+        features = tuple(name for name in features if name not in without) or features
+    ids = id_columns([column.name for column in table.columns])
+    left_out = siblings(table.columns, features)
+    return Layout(ids, features, _dimension(table, features), left_out)
 
 
 def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:

@@ -59,7 +59,7 @@ class VectorRows:
         self._usable: list[Array] = []
         self._names: list[str] = []
         self._starts: list[int] = []
-        self._n = 0
+        self._n = self._n_too_large = 0
 
     def __len__(self) -> int:
         return self._n
@@ -75,6 +75,8 @@ class VectorRows:
         usable = np.isfinite(single).all(axis=1) & (single != 0).any(axis=1)
         if self._precision is np.float32 and _is_too_coarse(vectors, single, usable):
             raise _NeedsDouble
+        was_usable = np.isfinite(vectors).all(axis=1) & (vectors != 0).any(axis=1)
+        self._n_too_large += int((was_usable & ~usable).sum())
         self._ids.append(well_ids)
         self._usable.append(usable)
         self._n += len(vectors)
@@ -90,6 +92,10 @@ class VectorRows:
         keep = _first_occurrences(ids)
         self._note_repeats(ids, np.flatnonzero(~keep))
         usable = np.concatenate([np.zeros(0, dtype=bool), *self._usable])
+        if self._n_too_large:
+            what = "vectors with numbers that are too large, or too small, for single precision"
+            detail = f"{self._names[0]}: {what}: {self._n_too_large:,}"
+            self.problems.append(Problem("too_large", detail=detail))
         return ids.filter(pa.array(keep)), usable[keep], keep
 
     def _note_repeats(self, ids: pa.Array, repeats: Array) -> None:

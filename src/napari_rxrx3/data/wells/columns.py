@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterable, Sequence
 
 from napari_rxrx3.data.files.table import Column
+from napari_rxrx3.data.files.text_form import plain_name
 
 __all__ = [
     "canonical",
     "describes_wells",
+    "dose_unit",
     "found_features",
     "id_columns",
     "is_metadata",
+    "siblings",
+    "why_unread",
 ]
 
 _ALIASES = {
@@ -20,10 +24,24 @@ _ALIASES = {
     "well": "address",
     "treatment_conc": "concentration",
     "smiles": "SMILES",
+    "dose": "concentration",
+    "conc": "concentration",
 }
 """Columns that sibling data sets (RxRx1, RxRx2, RxRx19) call otherwise."""
 
 _PLACE = ("experiment_name", "plate", "address")
+_NAMES = {
+    *("well_id", *_PLACE, "gene", "treatment", "SMILES", "concentration", "perturbation_type"),
+    *("cell_type", "well_type", "well_type_label"),
+}
+_BY_PLAIN = {plain_name(name): name for name in _NAMES} | {
+    plain_name(other): name for other, name in _ALIASES.items()
+}
+_WITH_UNIT = re.compile(
+    r"(?:concentration|treatment_conc|conc|dose)[ _]*"
+    r"[\[(]?([pnu\u00b5\u03bcm]?M|\S?mol/l)[\])]?\Z",
+    re.IGNORECASE,
+)
 _TREATED = {"gene", "treatment", "SMILES"}
 _DESCRIBING = {
     *("well_id", *_PLACE, "experiment", "well", "row", "column", "col", "site", "channel", "batch"),
@@ -35,12 +53,23 @@ _DESCRIBING_PREFIXES = ("metadata_", "unnamed:")
 _OF_HITS = {"tag", "tag_name", "reviewer"}
 """A table of hits that was exported into the folder of its data set is no metadata."""
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.ASCII | re.DOTALL)
-_MIN_FEATURES = 2
+_MIN_FEATURES, _MIN_WHOLE_FEATURES = 2, 16
+"""So many columns of whole numbers are no counts of something."""
+_OF_LISTS = {"tag", "tag_name", "note", "reviewer", "label", "fold"}
+_NAMED = 5
 
 
 def canonical(name: str) -> str:
-    """The name that RxRx3 uses for a column."""
-    return _ALIASES.get(name, name)
+    """The name that RxRx3 uses for a column, in whatever case or spelling."""
+    if name in _NAMES:
+        return name
+    return "concentration" if dose_unit(name) else _BY_PLAIN.get(plain_name(name), name)
+
+
+def dose_unit(name: str) -> str:
+    """The unit that a column of doses says: ``nM`` for ``Concentration (nM)``; else nothing."""
+    found = _WITH_UNIT.match(name)
+    return found[1] if found is not None else ""
 
 
 def is_metadata(names: Iterable[str]) -> bool:
@@ -53,16 +82,21 @@ def is_metadata(names: Iterable[str]) -> bool:
 
 def id_columns(names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that name a well: its id, or experiment, plate and address."""
-    called = {canonical(name): name for name in names}
+    called: dict[str, str] = {}
+    for name in names:
+        if canonical(name) not in called or name == canonical(name):
+            called[canonical(name)] = name
     if "well_id" in called:
-        return ("well_id",)
+        return (called["well_id"],)
     return tuple(called[name] for name in _PLACE) if called.keys() >= set(_PLACE) else ()
 
 
 def describes_wells(name: str) -> bool:
     """Whether a column of this name says something about wells, whatever it holds."""
     lower = name.strip().lower()
-    return lower in _DESCRIBING or lower.startswith(_DESCRIBING_PREFIXES)
+    return (
+        lower in _DESCRIBING or canonical(name) in _NAMES or lower.startswith(_DESCRIBING_PREFIXES)
+    )
 
 
 def found_features(columns: Sequence[Column]) -> list[str]:
@@ -82,6 +116,32 @@ def found_features(columns: Sequence[Column]) -> list[str]:
     return [] if names & _TREATED and 2 * len(features) <= len(columns) else features
 
 
+def siblings(columns: Sequence[Column], features: Sequence[str]) -> tuple[str, ...]:
+    """Columns called like the features, with another number, that are none of them."""
+    found = _NUMBERED.match(features[0]) if len(features) > 1 else None
+    if found is None:
+        return ()
+    matches = ((column.name, _NUMBERED.match(column.name)) for column in columns)
+    own = set(features)
+    return tuple(n for n, match in matches if match and match[1] == found[1] and n not in own)
+
+
+def why_unread(columns: Sequence[Column]) -> str:
+    """Why a table that names wells is of no use; empty if it is, or need not be."""
+    names = [column.name for column in columns]
+    if not id_columns(names) or set(map(plain_name, names)) & set(map(plain_name, _OF_LISTS)):
+        return ""
+    others = [column for column in columns if not describes_wells(column.name)]
+    if is_metadata(names) or found_features(columns) or not others:
+        return ""
+    listed = ", ".join(column.name[:40] for column in others[:_NAMED])
+    more = " and more" if len(others) > _NAMED else ""
+    return (
+        f"it names wells, but its columns ({listed}{more}) neither say what they received nor are "
+        "vectors: fractions in columns that share a prefix, or one column of lists"
+    )
+
+
 def _largest_group(columns: Sequence[Column]) -> list[str]:
     """Names of the columns of numbers that share a prefix, in the order of their numbers."""
     groups: dict[str, list[tuple[int, str, str]]] = {}
@@ -90,6 +150,7 @@ def _largest_group(columns: Sequence[Column]) -> list[str]:
         if match and kind in ("float", "integer") and not describes_wells(name):
             groups.setdefault(match[1], []).append((int(match[2]), name, kind))
     largest = max(groups.values(), key=len, default=[])
-    if len(largest) < _MIN_FEATURES or all(kind != "float" for _, _, kind in largest):
+    is_whole = all(kind != "float" for _, _, kind in largest)
+    if len(largest) < (_MIN_WHOLE_FEATURES if is_whole else _MIN_FEATURES):
         return []
     return [name for _, name, _ in sorted(largest)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
@@ -27,7 +28,6 @@ from napari_rxrx3.data.wells.well_list import WellList
 
 __all__ = ["listed_wells", "named_wells"]
 
-Progress = Callable[[int, int, str], None]
 
 _SAID = ("gene", "treatment", "SMILES", "concentration", "perturbation_type", "cell_type")
 """What tables may say differently of one well."""
@@ -205,13 +205,13 @@ def named_wells(
 
 def _holds_metadata_only(contents: Contents) -> bool:
     c = contents
-    return not (c.tars or c.folders or c.shards or c.embeddings or c.embedding_tars)
+    return not (c.tars or c.zips or c.folders or c.shards or c.embeddings or c.embedding_tars)
 
 
 def _in_plate_order(wells: pd.DataFrame, progress: Progress | None = None) -> pd.DataFrame:
     """Sort a table, which is used up: column by column, for want of room for two of them."""
     columns = list(wells.columns)
-    say = progress or (lambda done, total, text: None)
+    say = progress or silent
     text = f"sorting {len(wells):,} wells"
     say(0, len(columns), text)
     codes, names = pd.factorize(wells["experiment_name"])

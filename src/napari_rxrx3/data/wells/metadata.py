@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,23 @@ import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
-from napari_rxrx3.core.plate import parse_address
+from napari_rxrx3.core.plate import parse_address, parse_well_id
 from napari_rxrx3.core.spelling import normal_address, normal_experiment, plate_in
 from napari_rxrx3.data.files.arrays import names_in
+from napari_rxrx3.data.files.cells import is_missing
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, Block, Table, misread
 from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.wells.columns import canonical, is_metadata
+from napari_rxrx3.data.wells.columns import canonical, dose_unit, is_metadata
 from napari_rxrx3.data.wells.readings import (
+    KINDS,
     MAY_BE_OTHERS,
+    WELL_TYPES,
     dose_in,
     is_mass,
     is_spoiled_gene,
+    micromolar,
     normal_ids,
     word_in,
 )
@@ -60,6 +66,7 @@ _READ_AS = {
     "perturbation_type": As.TEXT,
     "cell_type": As.TEXT,
     "well_type_label": As.TEXT,
+    "well_type": As.TEXT,
     "plate": As.NUMBER,
     "concentration": As.NUMBER,
 }
@@ -95,39 +102,54 @@ def read_metadata(
     MetadataError
         If the table cannot be read or has no way to tell its wells apart.
     """
-    parts = _Parts(path)
     with open_table(storage, path, is_metadata) as table:
-        wanted = _wanted(table)
+        wanted, unit, guesses = _wanted(table)
+        parts = _Parts(path, unit)
         parts.add(wanted, Block([names_in(pa.nulls(0))] * len(wanted), {}, ()))
         for block in table.blocks(list(wanted.values()), _ROWS_A_BLOCK):
             if progress is not None:
                 progress(*table.done(), f"reading metadata: {path}")
             parts.add(wanted, block, table.row_word)
         notes, decimal = table.notes, table.decimal
+        guesses += table.guesses
     if progress is not None:
         progress(0, 0, "telling controls, guides and compounds apart")
     wells, problems = parts.joined()
     if decimal == "," and "concentration" in wanted:
         what = "commas in its numbers are read as decimal marks: 0,25 as 0.25"
         problems.append(Problem("interpreted", detail=f"{path}: {what}"))
+    problems += [Problem("interpreted", detail=f"{path}: {guess}") for guess in guesses]
     problems += [Problem("malformed_row", detail=f"{path}: {note}") for note in notes]
     if not len(wells) and not problems:
         raise MetadataError(f"{path} cannot be read (it has names of columns and no row).")
     return wells, problems
 
 
-def _wanted(table: Table) -> dict[str, tuple[str | int, As]]:
-    """The columns of a table that say something of wells, by the names that RxRx3 uses."""
+def _wanted(table: Table) -> tuple[dict[str, tuple[str | int, As]], str, list[str]]:
+    """The columns of a table that say something of wells, by the names that RxRx3 uses.
+
+    Also the unit that the name of the doses says, and what of this is a guess.
+    """
+    names = [column.name for column in table.columns]
     wanted: dict[str, tuple[str | int, As]] = {}
-    for i, column in enumerate(table.columns):
-        name = canonical(column.name)
-        if name in wanted:
+    guesses: list[str] = []
+    # a name as it should be goes before one that is spelled otherwise
+    for i in sorted(range(len(names)), key=lambda i: names[i] != canonical(names[i])):
+        name = canonical(names[i])
+        if name in wanted and names[int(wanted[name][0])] == names[i]:
             raise MetadataError(f"{table.name} has two columns of the same name, {name}.")
-        if name in _READ_AS:
+        if name in wanted:
+            taken = names[int(wanted[name][0])]
+            guesses.append(f"of the columns {taken!r} and {names[i]!r} the first is read")
+        elif name in _READ_AS:
             wanted[name] = i, _READ_AS[name]
     if not wanted:
         raise MetadataError(f"{table.name} has neither well_id nor experiment, plate and address.")
-    return wanted
+    dosed = names[int(wanted["concentration"][0])] if "concentration" in wanted else ""
+    unit = dose_unit(dosed)
+    if unit:
+        guesses.append(f"the numbers of the column {dosed!r} are read as doses in {unit}")
+    return wanted, unit, guesses
 
 
 def wells_from_ids(well_ids: pd.Index) -> pd.DataFrame:
@@ -141,14 +163,15 @@ def wells_from_ids(well_ids: pd.Index) -> pd.DataFrame:
 class _Parts:
     """Takes in a table block by block, and makes one of wells of it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, unit: str = "") -> None:
         self._path, self._row_word = path, "line"
+        self._factor = micromolar(unit) or 1.0
         self._frames: list[pd.DataFrame] = []
         self._problems: list[Problem] = []
         self._present = pd.Series(False, index=["well_id", *_PLACE])
         self._labels: list[str] = []
         self._n_odd = 0
-        self._made: dict[tuple[str, str, str], list[int]] = {}
+        self._made: dict[tuple[str, str, str, str], list[int]] = {}
         """What was made of cells of a column that say so: how many, and the first one's line."""
 
     def add(self, names: Collection[str], block: Block, row_word: str = "line") -> None:
@@ -162,8 +185,12 @@ class _Parts:
             else:
                 frame[name] = _texts(columns.get(name), len(block))
         self._row_word = row_word
+        if self._factor != 1:
+            frame["concentration"] *= self._factor
         self._read_odd(list(names), block, frame)
+        self._leave_out_impossible_doses(frame, block.lines)
         self._make_normal(frame, block.lines)
+        self._settle_places(frame, block.lines)
         # 0.1 as a 32-bit number is another number, but the same dose
         frame["concentration"] = _rounded(frame["concentration"])
         self._present |= frame[self._present.index].notna().any()
@@ -179,6 +206,12 @@ class _Parts:
 
     def _read_odd(self, names: Sequence[str], block: Block, frame: pd.DataFrame) -> None:
         """Take what is no number for one where it can be understood, and name the others."""
+        for i, guessed in block.guessed.items():
+            for text, rows in guessed.items():
+                is_dose = names[i] == "concentration"
+                read = float(block.columns[i][rows[0]]) * (self._factor if is_dose else 1)
+                made = f"read as {read:g}{' uM' if is_dose else ''}"
+                self._note(names[i], text, made, block.lines[rows[0]], len(rows))
         for i, cells in block.odd.items():
             name = names[i]
             understood = {t: _NUMBER_IN[name](t) for t in {cell.text for cell in cells}}
@@ -187,15 +220,34 @@ class _Parts:
                 if (number := understood[text]) is not None:
                     frame.loc[row, name] = number
                     if name == "concentration":
-                        self._note_made(name, text, f"{number:g} uM", block.lines[row])
-            named = left[: max(0, _MOST_ODD - self._n_odd)]
-            self._n_odd += len(left)
-            for row, text in named:
-                where = f"{self._path}, {self._row_word} {block.lines[row]:,}"
-                is_weight = name == "concentration" and is_mass(text)
-                why = "not a number" if not is_weight else "which cannot be converted to uM"
-                what = misread(where, name, text, why)
-                self._problems.append(Problem("not_a_number", detail=what))
+                        self._note(name, text, f"read as {number:g} uM", block.lines[row])
+            self._name_odd(
+                name, ((text, block.lines[row]) for row, text in left), _why_no_dose, len(left)
+            )
+
+    def _name_odd(
+        self,
+        name: str,
+        cells: Iterable[tuple[str, int]],
+        why: Callable[[str, str], str],
+        n_cells: int,
+    ) -> None:
+        n_named = max(0, _MOST_ODD - self._n_odd)
+        self._n_odd += n_cells
+        for text, line in islice(cells, n_named):
+            where = f"{self._path}, {self._row_word} {line:,}"
+            what = misread(where, name, text, why(name, text))
+            self._problems.append(Problem("not_a_number", detail=what))
+
+    def _leave_out_impossible_doses(
+        self, frame: pd.DataFrame, lines: Sequence[int] | Array
+    ) -> None:
+        doses = frame["concentration"].to_numpy(float)
+        rows = np.flatnonzero((doses < 0) | np.isinf(doses)).tolist()
+        if len(rows):
+            cells = [(f"{doses[row]:g}", int(lines[row])) for row in rows]
+            self._name_odd("concentration", cells, lambda *_: "which is no dose", len(rows))
+            frame.loc[rows, "concentration"] = np.nan
 
     def _make_normal(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
         """Write what says where and what a well is as RxRx3 does; note what is a guess."""
@@ -203,30 +255,86 @@ class _Parts:
         for name, make in _NORMAL.items():
             column = None
             for text, rows in _rows_by_text(frame[name], MAY_BE_OTHERS.get(name)):
-                if (made := make(text)) != text:
+                made = make(text)
+                if made not in _WORDS_OF.get(name, (made,)):
+                    words = _NOT_OF[name]
+                    self._note(name, text, words, lines[rows[0]], len(rows), "unknown_word")
+                if made != text:
                     column = frame[name].array.copy() if column is None else column
                     column[rows] = made
                     if name != "address" or not text[0].isalpha():
-                        self._note_made(name, text, made, lines[rows[0]], len(rows))
+                        self._note(name, text, f"read as {made}", lines[rows[0]], len(rows))
             if column is not None:
                 frame[name] = column
-        for text, rows in _rows_by_text(frame["gene"], MAY_BE_OTHERS["gene"]):
-            if is_spoiled_gene(text):
-                what = "left as it is: a spreadsheet makes that of the names of some genes"
-                self._note_made("gene", text, what, lines[rows[0]], len(rows))
+        self._read_words_for_nothing(frame, lines)
 
-    def _note_made(self, name: str, said: str, made: str, line: int, n: int = 1) -> None:
-        self._made.setdefault((name, said, made), [0, int(line)])[0] += n
+    def _read_words_for_nothing(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
+        """NA is a name where the treatment has it too, else it says that there is none.
+
+        Genes that look like dates are noted on the way.
+        """
+        has_treatments = bool(frame["treatment"].notna().any())
+        for name in ("treatment", "gene"):
+            column = None
+            for text, rows in _rows_by_text(frame[name], MAY_BE_OTHERS[name]):
+                if is_missing(text) and has_treatments:
+                    treated = frame["treatment"].iloc[rows].fillna("")
+                    is_name = np.asarray(treated.str.startswith(f"{text}_guide_"))
+                    rows = rows[~is_name] if name == "gene" else rows
+                    if len(rows):
+                        column = frame[name].array.copy() if column is None else column
+                        column[rows] = None
+                        self._note(name, text, "read as missing", lines[rows[0]], len(rows))
+                elif name == "gene" and is_missing(text):
+                    self._note(name, text, "read as the name of a gene", lines[rows[0]], len(rows))
+                elif name == "gene" and is_spoiled_gene(text):
+                    self._note(name, text, _SPOILED, lines[rows[0]], len(rows))
+            if column is not None:
+                frame[name] = column
+
+    def _settle_places(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
+        """Where an id and the columns beside it name two places, take that of the id."""
+        plate = frame["plate"].to_numpy(float)
+        is_number = np.isfinite(plate) & (plate >= 0) & (plate < 1e6) & (plate % 1 == 0)
+        numbers = pa.array(np.where(is_number, plate, 0).astype(np.int64), mask=~is_number)
+        experiment, address, ids = (
+            pa.array(frame[name].array, pa.string())
+            for name in ("experiment_name", "address", "well_id")
+        )
+        composed = pc.binary_join_element_wise(experiment, numbers.cast(pa.string()), address, "_")
+        differs = pc.fill_null(pc.not_equal(composed, ids), False)
+        for row in np.flatnonzero(differs.to_numpy(zero_copy_only=False)).tolist():
+            try:
+                well, _ = parse_well_id(ids[row].as_py()), parse_address(address[row].as_py())
+            except ValueError:  # an id of another kind, or a place that is named as impossible
+                continue
+            frame.loc[row, list(_PLACE)] = [well.experiment, float(well.plate), well.address]
+            where = f"{self._path}, {self._row_word} {lines[row]:,}"
+            what = f"well_id is {well}, the columns beside it say {composed[row].as_py()}"
+            detail = f"{where}: {what}; the id is used"
+            problem = Problem("disagreement", well.experiment, well.plate, str(well), None, detail)
+            self._problems.append(problem)
+
+    def _note(
+        self, name: str, said: str, how: str, line: int, n: int = 1, kind: str = "interpreted"
+    ) -> None:
+        self._made.setdefault((kind, name, said, how), [0, int(line)])[0] += n
 
     def _interpreted(self) -> list[Problem]:
-        """What was read and what was made of it, each once."""
+        """What was read and what was made of it, each once, the first ones of each column."""
         problems = []
-        for (name, said, made), (n, line) in self._made.items():
+        counts: Counter[tuple[str, str]] = Counter()
+        for (kind, name, said, how), (n, line) in self._made.items():
+            counts[kind, name] += 1
+            if counts[kind, name] > _MOST_ODD:
+                continue
             where = f"{self._path}, {self._row_word} {line:,}"
             more = f" ({n:,} cells)" if n > 1 else ""
-            how = made if made.startswith("left") else f"read as {made}"
-            detail = f"{misread(where, name, said, how)}{more}"
-            problems.append(Problem("interpreted", detail=detail))
+            problems.append(Problem(kind, detail=f"{misread(where, name, said, how)}{more}"))
+        for (kind, name), n in counts.items():
+            if n > _MOST_ODD:
+                what = f"{self._path}: {name} says {n - _MOST_ODD:,} more things like that"
+                problems.append(Problem(kind, detail=what))
         return problems
 
     def joined(self) -> tuple[pd.DataFrame, list[Problem]]:
@@ -243,9 +351,56 @@ class _Parts:
                 f"{self._path} has neither well_id nor experiment, plate and address."
             )
         frame, repeats = _unrepeated(frame, self._path)
+        said = frame["well_type"]
         frame["well_type"] = _well_types(frame)  # before millions of ids are made an index
+        self._problems += _settle_types(frame, said, self._path)
+        self._problems += _alike_experiments(frame, self._path)
         frame = frame.set_index("well_id")
         return frame[[*COLUMNS, *self._labels]], self._problems + repeats
+
+
+_WORDS_OF = {"perturbation_type": KINDS}
+_NOT_OF = {"perturbation_type": "neither CRISPR nor COMPOUND"}
+_SPOILED = "left as it is: a spreadsheet makes that of the names of some genes"
+
+
+def _why_no_dose(name: str, text: str) -> str:
+    is_weight = name == "concentration" and is_mass(text)
+    return "which cannot be converted to uM" if is_weight else "not a number"
+
+
+def _settle_types(frame: pd.DataFrame, said: pd.Series, path: str) -> list[Problem]:
+    """Take types of wells that a table says where treatments tell none; name what they are not."""
+    there = said.notna().to_numpy()
+    if not there.any():
+        return []
+    told = frame["well_type"].notna().to_numpy()
+    is_ours = said.isin(WELL_TYPES).to_numpy()
+    fills = there & ~told & is_ours
+    frame.loc[fills, "well_type"] = said[fills]
+    problems = []
+    differs = there & told & is_ours & np.asarray(frame["well_type"].ne(said))
+    if differs.any():
+        first = frame.iloc[int(np.flatnonzero(differs)[0])]
+        what = f"well_type is another one than treatments tell for {int(differs.sum()):,} wells"
+        example = f"{first['well_id']} is {first['well_type']}"
+        detail = f"{path}: {what}; treatments are gone by: {example}"
+        problems.append(Problem("disagreement", detail=detail))
+    for word in sorted(set(said[there & ~told & ~is_ours])):
+        problems.append(Problem("unknown_word", detail=f"{path}: well_type says {word[:40]!r}"))
+    return problems[: _MOST_ODD + 1]
+
+
+def _alike_experiments(frame: pd.DataFrame, path: str) -> list[Problem]:
+    """Name experiments that differ by case only: they are two, but need not be meant so."""
+    by_plain: dict[str, list[str]] = {}
+    for name in frame["experiment_name"].unique():
+        by_plain.setdefault(str(name).casefold(), []).append(str(name))
+    return [
+        Problem("interpreted", detail=f"{path}: {' and '.join(names)} are read as two experiments")
+        for names in by_plain.values()
+        if len(names) > 1
+    ]
 
 
 _NUMBER_IN: dict[str, Callable[[str], float | None]] = {"plate": plate_in, "concentration": dose_in}
@@ -254,6 +409,8 @@ _NORMAL: dict[str, Callable[[str], str]] = {
     "address": normal_address,
     "perturbation_type": partial(word_in, "perturbation_type"),
     "treatment": partial(word_in, "treatment"),
+    "cell_type": partial(word_in, "cell_type"),
+    "well_type": partial(word_in, "well_type"),
 }
 
 
@@ -348,8 +505,9 @@ def _placed(
     placed = known & whole & frame["well_id"].notna() & frame["experiment_name"].notna()
     problems = []
     for place, row in frame[~placed].iterrows():
-        address = row["address"] if isinstance(row["address"], str) else "nothing"
-        said = f"the place {address} on plate {row['plate']:g} is on no 1536-well plate"
+        lacking = [name for name in _PLACE if pd.isna(row[name])]
+        said = f"the place {row['address']} on plate {row['plate']:g} is on no 1536-well plate"
+        said = f"the row does not say {' nor '.join(lacking)}" if lacking else said
         detail = f"{where} {lines[place]:,}: {said}"
         problems.append(
             Problem(
@@ -375,7 +533,7 @@ def _unrepeated(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Prob
             int(row["plate"]),
             row["well_id"],
             None,
-            f"{path} lists the well more than once; its first row is used",
+            f"{path} lists {row['well_id']} more than once; its first row is used",
         )
         for _, row in frame[is_repeat].iterrows()
     ]

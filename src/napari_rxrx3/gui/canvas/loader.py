@@ -20,6 +20,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile, grid_of, reduction_for
 from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.core.stopping import Stop, bound
 from napari_rxrx3.data.cache.memory import give_back_memory
 from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, well_size
 from napari_rxrx3.gui.canvas.picture import Picture, assembled, first_picture
@@ -43,6 +44,9 @@ _BURST_S = 0.15
 """Between two requests of a key that is held down; between two pictures that are then shown."""
 _MOMENT_S = 0.04
 _DRAWING_MS = 20
+_GRACE_S = 5.0
+"""What is not wanted any more has so long to be there: wells that are looked at one after the other
+often lie in the same part of a file."""
 _SOME_FROM, _SOME_OF_S, _SOME_SHARE = 4, 0.4, 0.3
 """Of so many wells and more, those that were read are shown after so many seconds, and again when
 so much of the time that went by has passed once more: to draw them takes time, too."""
@@ -75,6 +79,7 @@ class PictureLoader(QObject):
         """The last well had some: another one is likely to have them, too."""
         self._asked_at = self._shown_at = -inf
         self._ahead: list[Future[None]] = []
+        self._stops: list[Stop] = []
         # one thread: what is read ahead must not hold up what is asked for
         self._ahead_pool = ThreadPoolExecutor(1, thread_name_prefix="rxrx3-ahead")
 
@@ -111,12 +116,12 @@ class PictureLoader(QObject):
             self._n_changed, self._known = dataset.images.stamps.n_changed, {}
         request = _Request(TileReader(dataset, crop), tuple(tiles), self._usual, self._known)
         request.comes_after_drawing = is_new
-        self._request = request
+        self._request, request.stop = request, self._new_stop()
         if not request.asked:
             self._show(request)
             return
         if len(tiles) > 1:
-            request.futures.append(self._pool.submit(self._plan, request))
+            request.futures.append(self._pool.submit(bound(self._plan, request.stop), request))
         elif not crop:
             self._submit(request, self._fetch_prefix)
         if len(tiles) == 1 and (crop or not self._has_prefixes):
@@ -126,10 +131,10 @@ class PictureLoader(QObject):
 
     def prefetch(self, dataset: Dataset, well_ids: Sequence[str]) -> None:
         """Read wells that are likely to be asked for next, and tidy up meanwhile."""
-        submit = self._ahead_pool.submit
+        submit, try_plane = self._ahead_pool.submit, bound(_try_plane, self._new_stop())
         for well_id in well_ids:
             for channel in range(1, N_CHANNELS + 1):
-                self._ahead.append(submit(_try_plane, dataset, well_id, channel))
+                self._ahead.append(submit(try_plane, dataset, well_id, channel))
             self._ahead.append(submit(give_back_memory))
 
     def drop(self) -> None:
@@ -137,6 +142,7 @@ class PictureLoader(QObject):
         for future in self._ahead:
             future.cancel()
         self._ahead.clear()
+        self._give_up(_GRACE_S)
         if self._request is not None:
             for future in self._request.futures:
                 future.cancel()
@@ -145,19 +151,32 @@ class PictureLoader(QObject):
     def forget(self) -> None:
         """Forget the data set."""
         self.drop()
+        self._give_up()
         self._dataset, self._usual, self._known = None, _USUAL, {}
 
     def close(self, wait: bool = False) -> None:
         """Stop reading; works without its Qt part as well."""
         self.drop()
+        self._give_up()
         for pool in (self._pool, self._ahead_pool):
             pool.shutdown(wait=wait, cancel_futures=True)
+
+    def _give_up(self, in_s: float = 0.0) -> None:
+        """Wait for no server any more, of what was asked for up to now."""
+        for stop in self._stops:
+            stop.set(in_s)
+        self._stops = [stop for stop in self._stops if not stop.is_set]
+
+    def _new_stop(self) -> Stop:
+        self._stops.append(Stop())
+        return self._stops[-1]
 
     def _submit(self, request: _Request, fetch: Callable[[_Request, str, int], None]) -> None:
         is_whole = fetch == self._fetch
         request.is_begun = request.is_begun or is_whole
         for well_id, channel in request.asked:
-            request.futures.append(self._pool.submit(fetch, request, well_id, channel))
+            bound_fetch = bound(fetch, request.stop)
+            request.futures.append(self._pool.submit(bound_fetch, request, well_id, channel))
 
     def _plan(self, request: _Request) -> None:
         """Find out how large the wells are, hence how small they are to be read."""
@@ -270,6 +289,7 @@ class _Request:
     ) -> None:
         self.reader = reader
         self.tiles = tiles
+        self.stop = Stop()
         self.asked: list[Asked] = [
             (well_id, channel)
             for well_id in dict.fromkeys(tile.well_id for tile in tiles)

@@ -30,7 +30,7 @@ _HINT = (
     "How much of what is already known does the map tell? Choose a table of pairs that belong "
     "together (columns entity1 and entity2), or of compounds and the genes they act on (columns "
     "treatment, gene_symbol, and active or nM_value), and press Run.\n\n"
-    "Licences do not allow such tables to come with this plugin; docs/maps.md says where to get "
+    "Licenses do not allow such tables to come with this plugin; docs/maps.md says where to get "
     "them."
 )
 _FILES = "Tables (*.csv *.tsv *.txt);;All files (*)"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from magicgui.widgets import CheckBox, ComboBox, Container
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -15,7 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.gui.neighbors.map_settings import ALIGNMENT_WORDS, POSITION_TIP
-from napari_rxrx3.gui.widgets import form_menu, let_shrink
+from napari_rxrx3.gui.widgets import ShrinkingBox, form_menu
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import AVERAGES, BATCHES, MapSpec
@@ -38,7 +37,7 @@ class MapChoice(QWidget):
         super().__init__(parent)
         self.spec = MapSpec()
         self.embeddings: list[str] = []
-        self.embedding, self.align = QComboBox(), QComboBox()
+        self.embedding, self.align = ShrinkingBox(), ShrinkingBox()
         self.align.addItems(ALIGNMENT_WORDS.values())
         self.average = ComboBox(name="average", choices=AVERAGES)
         self.batch = ComboBox(name="batch", choices=BATCHES)
@@ -110,8 +109,6 @@ class MapChoice(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         row.addWidget(QLabel(name))
-        let_shrink(self.embedding)
-        let_shrink(self.align)
         self.align.setMinimumContentsLength(_ALIGN_LENGTH)
         listed = self.align.view()
         listed.setMinimumWidth(listed.sizeHintForColumn(0) + _BESIDE_NAMES)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QDateTime, QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QKeyEvent
+from qtpy.QtCore import QAbstractTableModel, QDateTime, QEvent, QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QFontMetrics, QIcon, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QStyledItemDelegate, QTableView, QWidget
 
 from napari_rxrx3.core.words import key_in_words
@@ -19,11 +19,22 @@ __all__ = ["HitsModel", "HitsTable"]
 
 _ROW_HEIGHT = 22
 _TAG, _NAME, _WELL, _STRENGTH, _CONSISTENCY, _AGREEMENT, _NOTE, _TIME = range(8)
-_TITLES = ("", "name", "well", "str", "con", "agr", "note", "when")
-_WIDTHS = {_TAG: 24, _STRENGTH: 36, _CONSISTENCY: 33, _AGREEMENT: 33, _TIME: 52}
+_TITLES = ("", "name", "well", "strength", "consistency", "guide agreement", "note", "when")
+_SHORT_TITLES = ("", "name", "well", "strength", "consist.", "guides", "note", "when")
 _SHARES = {_NAME: 10, _WELL: 5, _NOTE: 5}
 """How what is left is shared out."""
-_ROOM_FOR_TIME = 470
+_LEAST_SHARED = 25
+"""Letters that these three have room for, before other columns give way."""
+_GIVING_WAY = (
+    (_TITLES, 0),
+    (_TITLES, 1),
+    (_SHORT_TITLES, 1),
+    (_SHORT_TITLES, 2),
+    (_SHORT_TITLES, 3),
+)
+"""Titles, and how many of `_LEAST` are left out, in the order in which it is tried."""
+_LEAST = (_TIME, _CONSISTENCY, _AGREEMENT)
+_TAG_WIDTH, _AROUND_TITLE = 24, 15
 _PADDING = 8
 _ROOT = QModelIndex()
 _NEWEST_FIRST = _TIME, Qt.SortOrder.DescendingOrder
@@ -38,6 +49,7 @@ class HitsModel(QAbstractTableModel):
         self.hits: list[Hit] = []
         """Those that are listed, from the first row on."""
         self._icons: dict[Tag, QIcon] = {}
+        self.titles = _SHORT_TITLES
         self._text, self._tag = "", 0
         self._by: tuple[int, Any] = _NEWEST_FIRST
 
@@ -91,7 +103,7 @@ class HitsModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return _TITLES[section]
+            return self.titles[section]
         if role == Qt.ItemDataRole.ToolTipRole:
             return wrapped_tooltip(_TIPS[section])
         return _side(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
@@ -116,16 +128,14 @@ class HitsModel(QAbstractTableModel):
         return self._icons[tag]
 
 
-class _Elided(QStyledItemDelegate):
-    """Cuts texts that are too long where they say least."""
-
-    def __init__(self, mode: Any, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._mode = mode
+class _Well(QStyledItemDelegate):
+    """Shows the whole id of a well, or its address alone: an end of an id would say less."""
 
     def initStyleOption(self, option: Any, index: QModelIndex) -> None:
         super().initStyleOption(option, index)
-        option.textElideMode = self._mode
+        room = option.rect.width() - _PADDING
+        if QFontMetrics(option.font).horizontalAdvance(option.text) > room:
+            option.text = option.text.rsplit("_", 1)[-1]
 
 
 class _Name(QStyledItemDelegate):
@@ -157,8 +167,7 @@ class HitsTable(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setItemDelegateForColumn(_NAME, _Name(self))
-        self.setItemDelegateForColumn(_WELL, _Elided(Qt.TextElideMode.ElideLeft, self))
-        self.setItemDelegateForColumn(_NOTE, _Elided(Qt.TextElideMode.ElideRight, self))
+        self.setItemDelegateForColumn(_WELL, _Well(self))
         self.setIconSize(QSize(ICON_SIZE, ICON_SIZE))
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -189,14 +198,37 @@ class HitsTable(QTableView):
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
+        self._share_out()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._share_out()
+
+    def _share_out(self) -> None:
+        """Give each title the room that it takes; what is less wanted gives way to names."""
         room = self.viewport().width()
-        self.setColumnHidden(_TIME, room < _ROOM_FOR_TIME)
-        for column, width in _WIDTHS.items():
-            self.setColumnWidth(column, width)
-        shown = (w for column, w in _WIDTHS.items() if not self.isColumnHidden(column))
-        left = room - sum(shown)
-        for column, share in _SHARES.items():
-            self.setColumnWidth(column, left * share // sum(_SHARES.values()))
+        least = _LEAST_SHARED * QFontMetrics(self.font()).averageCharWidth()
+        for titles, n_left_out in _GIVING_WAY:
+            widths = self._widths(titles, _LEAST[:n_left_out])
+            if room - sum(widths.values()) >= least:
+                break
+        self._hits.titles = titles
+        left = room - sum(widths.values())
+        widths |= {
+            column: left * share // sum(_SHARES.values()) for column, share in _SHARES.items()
+        }
+        for column in range(len(titles)):
+            self.setColumnHidden(column, column not in widths)
+            self.setColumnWidth(column, widths.get(column, 0))
+
+    def _widths(self, titles: Sequence[str], left_out: Sequence[int]) -> dict[int, int]:
+        """Of the columns that hold no names, without some of them."""
+        metrics = QFontMetrics(self.font())
+        columns = {_STRENGTH, _CONSISTENCY, _AGREEMENT, _TIME}.difference(left_out)
+        return {_TAG: _TAG_WIDTH} | {
+            column: metrics.horizontalAdvance(titles[column]) + _AROUND_TITLE for column in columns
+        }
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -219,8 +251,8 @@ _TIPS = (
     "What the well received",
     "The well that was tagged",
     "Strength of the effect, when it was tagged: distance from the controls",
-    "Consistency of the replicates, when it was tagged",
-    "Agreement of the gene's guides, when it was tagged",
+    "Consistency of its wells, when it was tagged",
+    "Guide agreement of the gene, when it was tagged",
     "Your note",
     "When tag or note were changed last",
 )
@@ -255,7 +287,8 @@ def _texts(hit: Hit) -> tuple[str, ...]:
 def _score(value: float) -> str:
     if math.isnan(value):
         return ""
-    return f"{value:.2f}".replace("0.", ".") if abs(value) < 1 else f"{value:.1f}"
+    text = f"{value:.2f}".replace("0.", ".") if abs(value) < 1 else f"{value:.1f}"
+    return text.lstrip("-") if text == "-.00" else text
 
 
 def _local(time: str) -> QDateTime:

@@ -118,6 +118,17 @@ class QueueMenu(QMenu):
 
         self._make(work, f"reading {path}")
 
+    def use_wells(self, wells: Iterable[str], title: str) -> None:
+        """Make a queue of these wells."""
+        listed = tuple(wells)
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queue import queue_of_wells
+
+            return queue_of_wells(dataset, listed, title)
+
+        self._make(work)
+
     def use_chosen(self) -> None:
         """Make a queue of the chosen set of entries, each by its most typical well."""
         session = self._session

@@ -40,7 +40,7 @@ class TagButtons(QWidget):
         layout.setSpacing(_GAP)
         self.buttons = tuple(TagButton(tag) for tag in tags)
         for button in self.buttons:
-            layout.addWidget(button, 1)
+            layout.addWidget(button)
             button.clicked.connect(partial(self._choose, button))
 
     def set_tags(self, tags: Sequence[Tag]) -> None:
@@ -85,6 +85,7 @@ class TagButton(QAbstractButton):
     def set_tag(self, tag: Tag) -> None:
         self.tag = tag
         self._tell()
+        self.updateGeometry()
 
     def set_count(self, count: int) -> None:
         if count != self.count:
@@ -97,7 +98,8 @@ class TagButton(QAbstractButton):
             self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(_MIN_WIDTH + 30, 2 * self._line() + 2 * _MARGIN)
+        name = QFontMetrics(small_font(self.font())).horizontalAdvance(self.tag.name)
+        return QSize(max(_MIN_WIDTH, name + 2 * _MARGIN + 2), 2 * self._line() + 2 * _MARGIN)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(_MIN_WIDTH, self.sizeHint().height())

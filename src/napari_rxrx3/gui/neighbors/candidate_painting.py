@@ -16,7 +16,7 @@ from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 from napari_rxrx3.gui.words import elided
 from napari_rxrx3.hits.hit import Tag, tags_in_use
 
-__all__ = ["CandidateDelegate", "paint_picture"]
+__all__ = ["CandidateDelegate", "fitting", "paint_picture"]
 
 _MARGIN, _GAP = 1, 3
 _BLACK = QColor(0, 0, 0)
@@ -24,6 +24,7 @@ _HATCH, _QUIET, _WAITING = QColor(105, 105, 105), QColor(150, 150, 150), QColor(
 _MIDDLE, _END = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
 _NARROW = 100
 """Points of a line in which a letter from each end of a name would say nothing."""
+_LONG_NUMBERS = "cos 0.84  q <.001  0.35 %"
 _SINGLE = Qt.TextFlag.TextSingleLine
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | _SINGLE
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | _SINGLE
@@ -110,15 +111,17 @@ class CandidateDelegate(QStyledItemDelegate):
         rank = str(candidate.rank)
         painter.drawText(line, _LEFT, rank)
         room = line.adjusted(QFontMetrics(font).horizontalAdvance(f"{rank} ") + 2, 0, 0, 0)
-        if candidate.doubts:
-            room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
         painter.setPen(ink(self._view))
         mode = _MIDDLE if room.width() > _NARROW else _END
         painter.drawText(room, _LEFT, elided(font, candidate.name, room.width(), mode))
         painter.setPen(ink(self._view, 0.8))
+        line.translate(0, height)
+        room = QRect(line)
+        if candidate.doubts:
+            room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
         for text in candidate.lines:
-            line.translate(0, height)
-            painter.drawText(line, _LEFT, QFontMetrics(font).elidedText(text, _END, line.width()))
+            painter.drawText(room, _LEFT, fitting(QFontMetrics(font), text, room.width()))
+            room = room.translated(0, height)
 
     def _paint_doubts(self, painter: QPainter, line: QRect, n: int) -> int:
         """Paint a sign of doubt at the end of a line, with the number of several; its left edge."""
@@ -138,6 +141,21 @@ class CandidateDelegate(QStyledItemDelegate):
         if tag not in self._tags:
             self._tags[tag] = tag_icon(tag)
         return self._tags[tag]
+
+
+def fitting(metrics: QFontMetrics, text: str, width: int) -> str:
+    """What there is room for of numbers that stand two spaces apart: each of them, or none of it.
+
+    Where not all of them fit, the first one goes without its name, the same for all.
+    """
+    parts = text.split("  ")
+    if len(parts) == 1:
+        return metrics.elidedText(text, _END, width)
+    if metrics.horizontalAdvance(_LONG_NUMBERS) > width:
+        parts[0] = parts[0].rsplit(" ", 1)[-1]
+    while len(parts) > 1 and metrics.horizontalAdvance("  ".join(parts)) > width:
+        parts.pop()
+    return "  ".join(parts) if len(parts) > 1 else metrics.elidedText(parts[0], _END, width)
 
 
 def paint_picture(painter: QPainter, box: QRect, picture: QImage) -> None:

@@ -14,6 +14,7 @@ from qtpy.QtGui import (
     QImage,
     QKeyEvent,
     QMouseEvent,
+    QPainter,
     QPaintEvent,
     QResizeEvent,
     QShowEvent,
@@ -32,6 +33,7 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
+from napari_rxrx3.gui.inks import ink
 from napari_rxrx3.gui.neighbors.candidate_painting import CandidateDelegate
 from napari_rxrx3.gui.neighbors.candidate_pictures import CandidatePictures
 from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
@@ -51,6 +53,7 @@ _SIZE_STEP = 10
 _SLIDER_WIDTHS = 40, 72
 _SMALLEST = 48
 """Points that a picture keeps in a strip that is too low for the size chosen."""
+_IN_THE_MIDDLE = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
 _NOTCH = 120  # of a mouse wheel, in Qt's units
 
 
@@ -82,6 +85,7 @@ class CandidateView(QListView):
         self._is_following = False
         self._pressed = -1
         self._scale = 0.0
+        self._note = ""
         self._painting = CandidateDelegate(model, self)
         self.setModel(model)
         self.setItemDelegate(self._painting)
@@ -165,12 +169,24 @@ class CandidateView(QListView):
         if event.type() == QEvent.Type.FontChange:
             self.fit()
 
+    def set_note(self, note: str) -> None:
+        """What is said in the place of candidates, where there are none."""
+        self._note = note
+        if not self._candidates.candidates:
+            self.viewport().update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         scale = self.devicePixelRatioF()
         if scale != self._scale:  # it is on another screen
             self._scale = scale
             self.seen_changed.emit()
         super().paintEvent(event)
+        if not self._candidates.candidates:
+            painter = QPainter(self.viewport())
+            painter.setPen(ink(self, 0.8))
+            box = self.viewport().rect().adjusted(12, 12, -12, -12)
+            painter.drawText(box, _IN_THE_MIDDLE, self._note)
+            painter.end()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         turn, pixels = event.angleDelta(), event.pixelDelta()

@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
@@ -21,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name
+from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name, key_in_words
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows
 from napari_rxrx3.gui.neighbors.candidate_lists import (
@@ -37,7 +36,7 @@ from napari_rxrx3.gui.neighbors.map_question import MapQuestion
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.results import ask_for_csv, save_text
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import ShrinkingBox, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CandidatesPanel"]
 
-_LEAST_WIDTHS = 110, 96
+_LEAST_WIDTHS = 70, 60
 """That the boxes of lists and of kinds keep."""
 
 
@@ -88,17 +87,17 @@ class CandidatesPanel(QWidget):
         self._say(question.sentence)
 
     def _make_controls(self) -> None:
-        self.order = QComboBox()
+        self.order = ShrinkingBox()
         self.order.setToolTip("What is listed, the first one first")
         self.order.setAccessibleName("What is listed")
-        let_shrink(self.order)
         self.order.setMinimumContentsLength(len("most consistent"))
         for name, (words, tip) in LISTS.items():
             if name == next(iter(WELLS)):
                 self.order.insertSeparator(self.order.count())
             self.order.addItem(words, name)
             self.order.setItemData(self.order.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.kind = QComboBox(toolTip="Which perturbations are listed: all, genes or compounds")
+        self.kind = ShrinkingBox()
+        self.kind.setToolTip("Which perturbations are listed: all, genes or compounds")
         self.kind.addItems(KINDS_IN_WORDS.values())
         self.note = Line()
         self.leave_out = QPushButton("Leave them out")
@@ -110,11 +109,14 @@ class CandidatesPanel(QWidget):
             button.setCheckable(True)
             self._views.addButton(button)
         self.as_pictures.setChecked(True)
+        self.queue = tool_button(
+            "playlist_check",
+            "Go through these one by one, to tag them: a new queue in the tab Hits",
+        )
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
 
     def _lay_out(self) -> None:
-        let_shrink(self.kind)
         for box, least in zip((self.order, self.kind), _LEAST_WIDTHS, strict=True):
             box.setMinimumWidth(least)
         row = QHBoxLayout()
@@ -124,7 +126,7 @@ class CandidatesPanel(QWidget):
         row.addWidget(self.note, 1)
         for widget in (
             *(self.leave_out, self.strip.controls, self.as_pictures, self.as_list),
-            *(self.copy, self.save),
+            *(self.queue, self.copy, self.save),
         ):
             row.addWidget(widget)
         self.strip.controls.show()
@@ -156,6 +158,7 @@ class CandidatesPanel(QWidget):
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
         self.as_pictures.clicked.connect(lambda: self._turn_to(self.strip))
         self.as_list.clicked.connect(lambda: self._turn_to(self.table))
+        self.queue.clicked.connect(self._go_through)
         self.copy.clicked.connect(self._copy)
         self.save.clicked.connect(self._save)
         self.table.chosen.connect(self._show)
@@ -196,6 +199,16 @@ class CandidatesPanel(QWidget):
             wells = [each.well for each in shown if each.well is not None]
             well = [self._session.well] if self._session.well is not None else []
             self._session.want_strip("wells", wells=[*well, *wells])
+
+    def _go_through(self) -> None:
+        """Make a queue of the candidates, as they are listed."""
+        wells = [each.well for each in self.strip.model.candidates if each.well is not None]
+        if not wells:
+            self._session.say("Nothing with an image is listed.")
+            return
+        about = key_in_words(self._session.query.key) if not self._list else ""
+        words, _ = LISTS[self._list or self._session.query.order]
+        self._session.want_review(wells, f"{words}, {about}" if about else words)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.thumbnails.request(None, [])
@@ -276,6 +289,7 @@ class CandidatesPanel(QWidget):
 
     def _say(self, sentence: str) -> None:
         self.note.setText(sentence)
+        self.strip.view.set_note(sentence)
         self.note.setToolTip(wrapped_tooltip(sentence))
 
     # -- how it looks -----------------------------------------------------------------------------

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtGui import QPaintEvent
+from qtpy.QtGui import QFontMetrics, QPaintEvent
 from qtpy.QtWidgets import (
     QPushButton,
+    QSizePolicy,
     QStyle,
     QStyleOptionButton,
     QStylePainter,
@@ -72,6 +73,7 @@ class MapSettings(QPushButton):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.level = _choice("level", LEVELS)
         self.align = _choice("align", tuple((words, n) for n, words in ALIGNMENT_WORDS.items()))
         self.measure = _choice("metric", METRICS)  # "metric" is Qt's own
@@ -120,6 +122,10 @@ class MapSettings(QPushButton):
     def _hear_no_more(self) -> None:
         for widget in (*self._choices, *self._switches):
             widget.changed.disconnect()
+
+    def sizeHint(self) -> QSize:
+        words = QFontMetrics(self.font()).horizontalAdvance(self.text()) + _AROUND_WORDS
+        return super().sizeHint().expandedTo(QSize(words, 0))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(_LEAST_WIDTH, super().minimumSizeHint().height())

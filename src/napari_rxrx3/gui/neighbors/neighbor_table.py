@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fonticon_mdi7 import MDI7
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QKeyEvent, QPalette, QPixmap
+from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QFontMetrics, QIcon, QImage, QKeyEvent, QPalette, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from superqt.fonticon import icon
 
@@ -22,7 +22,10 @@ __all__ = ["NeighborModel", "NeighborTable", "about", "small", "small_percent"]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
-_WIDTHS = {_RANK: 26, _PICTURE: 46, _VALUE: 46, _Q: 42, _BACK: 46, _DOUBTS: 34}
+_LONGEST = {_RANK: "100", _VALUE: "across", _Q: "<.001", _BACK: "0.35 %"}
+"""What a column of numbers has room for, in the font at hand."""
+_WIDTHS = {_PICTURE: 46, _DOUBTS: 34}
+_AROUND = 14
 _ROOT = QModelIndex()
 
 
@@ -176,12 +179,23 @@ class NeighborTable(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         header.setSortIndicator(_RANK, Qt.SortOrder.AscendingOrder)
-        for column, width in _WIDTHS.items():
-            self.setColumnWidth(column, width)
+        self._fit_columns()
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)  # it would leave no room for the words
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.doubleClicked.connect(lambda index: self._activate(index.row()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """As wide as numbers are in this font."""
+        metrics = QFontMetrics(self.font())
+        widths = {c: metrics.horizontalAdvance(text) + _AROUND for c, text in _LONGEST.items()}
+        for column, width in (widths | _WIDTHS).items():
+            self.setColumnWidth(column, width)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
@@ -285,7 +299,8 @@ def _chances(neighbor: Neighbor) -> list[str]:
         )
     if not math.isnan(neighbor.p_same_plate):
         lines.append(
-            f"of pairs that share plates {small_percent(neighbor.p_same_plate)} are as close"
+            f"of pairs that share plates {small_percent(neighbor.p_same_plate)} are as close "
+            f"(n = {neighbor.n_same_plate:,})"
         )
     return [line for line in (*lines, comes_back(neighbor)) if line]
 
@@ -293,9 +308,9 @@ def _chances(neighbor: Neighbor) -> list[str]:
 def _of_all_pairs(neighbor: Neighbor) -> str:
     if math.isnan(neighbor.percentile):
         return ""
-    return (
-        f"of all pairs of different perturbations {small_percent(neighbor.percentile)} are as close"
-    )
+    share = small_percent(neighbor.percentile)
+    n = f"(n = {neighbor.n_percentile:,})"
+    return f"of all pairs of different perturbations {share} are as close {n}"
 
 
 def _of_unrelated(neighbor: Neighbor) -> str:

@@ -15,9 +15,10 @@ from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.display import display
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stopping import Stop, bound
 from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.images.tiles import cause_of
 from napari_rxrx3.diagnostics.log import note
@@ -39,6 +40,9 @@ _SMALLEST = 1024
 """Size of what is known of a well without a picture."""
 _STAND_INS = 4
 """So many sizes before are looked through for a picture until there is one of the right size."""
+_GRACE_S = 5.0
+"""What is not wanted any more has so long to be there: the next pictures are often from the same
+part of a file."""
 _THREADS = min(4, max(2, os.cpu_count() or 2))
 
 
@@ -78,7 +82,8 @@ class Thumbnails(QObject):
         self._form: PictureForm | None = None
         self._forms_before: list[PictureForm | None] = []
         self._asked: list[str] = []
-        self._wanted: object = None
+        self._wanted = Stop()
+        """Of the wells that were asked for last."""
         self._dataset: Dataset | None = None
         self._n_changed = 0
         self._left = 0
@@ -113,7 +118,8 @@ class Thumbnails(QObject):
             self._kept.clear()
             self._causes, self._largest = set(), 0
             self._dataset, self._n_changed = state
-        wanted = self._wanted = object()
+        self._wanted.set(_GRACE_S)
+        wanted = self._wanted = Stop()
         self._asked = list(dict.fromkeys(well_ids))
         form = self._form
         new = [well_id for well_id in self._asked if self._kept.find((well_id, form)) is None]
@@ -123,7 +129,7 @@ class Thumbnails(QObject):
             return
         self._left = len(new)
         for well_id in new:
-            self._pool.submit(self._read, wanted, dataset, well_id, form)
+            self._pool.submit(bound(self._read, wanted), wanted, dataset, well_id, form)
 
     def image(
         self,
@@ -174,12 +180,11 @@ class Thumbnails(QObject):
     def close(self, wait: bool = False) -> None:
         """Stop reading; what still comes is dropped. Works without its Qt part as well."""
         self._is_closed = True
-        self._wanted = self._dataset = None
+        self._wanted.set()
+        self._wanted, self._dataset = Stop(), None
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
-    def _read(
-        self, wanted: object, dataset: Dataset, well_id: str, form: PictureForm | None
-    ) -> None:
+    def _read(self, wanted: Stop, dataset: Dataset, well_id: str, form: PictureForm | None) -> None:
         planes: Planes = []
         failures: dict[str, list[str]] = {}
         for stain in STAINS:
@@ -187,6 +192,8 @@ class Thumbnails(QObject):
                 return
             try:
                 planes.append(_plane(dataset, well_id, stain.number, form))
+            except Cancelled:
+                return
             except Exception as error:  # a missing picture is shown as missing, whatever the cause
                 planes.append(None)
                 failures.setdefault(_said(error), []).append(stain.name)
@@ -208,7 +215,7 @@ class Thumbnails(QObject):
     @ensure_main_thread
     def _keep(
         self,
-        wanted: object,
+        wanted: Stop,
         dataset: Dataset,
         well_id: str,
         form: PictureForm | None,
@@ -273,9 +280,9 @@ def _note(dataset: Dataset, well_id: str, form: PictureForm | None) -> str:
         preview = dataset.images.preview_form(well.plate_id, well)
     except Exception:  # there is no picture to say anything of
         return ""
-    if preview is None or not preview.is_piece:
+    if preview is None or (preview.is_square and not preview.is_piece):
         return ""
-    return _of_piece(preview.span, "top")
+    return _of_piece(preview.span, "top" if preview.is_piece else "middle")
 
 
 def _of_piece(span: int, place: str) -> str:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from fonticon_mdi7 import MDI7
-from qtpy.QtCore import QSize, Qt, QUrl, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, QUrl, Signal
 from qtpy.QtGui import (
     QAction,
     QDesktopServices,
     QFontMetrics,
     QGuiApplication,
     QKeySequence,
+    QResizeEvent,
 )
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -21,11 +22,13 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import QFlowLayout
 
 from napari_rxrx3.core.links import Link, links_for, plain_smiles
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
 from napari_rxrx3.core.words import kind_in_words
 from napari_rxrx3.gui.numbers.structure import StructureView, why_no_picture
+from napari_rxrx3.gui.widgets import call_later
 from napari_rxrx3.gui.words import Words, wrapped_tooltip
 from napari_rxrx3.maps.card import Card, Number
 
@@ -34,6 +37,7 @@ __all__ = ["PerturbationCard"]
 BLINDED_NOTE = "blinded gene: its name is withheld"
 _NONE, _NO_NUMBER = "–", "This perturbation has no such number."
 _MAX_LINKS = 2
+_APART = 10  # pixels between two numbers
 
 
 class PerturbationCard(QWidget):
@@ -74,7 +78,9 @@ class PerturbationCard(QWidget):
         self._body = QWidget(self)
         self.head = Words(self._body, bold=True)
         self.links = [_LinkButton(self._body) for _ in range(_MAX_LINKS)]
-        self.numbers = [Words(self._body)]
+        self._number_rows = _Rows(self._body)
+        self.numbers: list[Words] = []
+        self._add_number()
         self.of_map = Words(self._body)
         self.doubts = Words(self._body, glyph=MDI7.alert_outline)
         self.smiles = Words(self._body)
@@ -90,17 +96,14 @@ class PerturbationCard(QWidget):
             button.clicked.connect(lambda _, button=button: self.link_clicked.emit(button.url))
 
     def _lay_out(self) -> None:
-        top, self._number_row, lines = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
+        top, lines = QHBoxLayout(), QVBoxLayout()
         top.setSpacing(0)
-        self._number_row.setSpacing(8)
         lines.setSpacing(1)
         top.addWidget(self.head, 1)
         for button in self.links:
             top.addWidget(button)
-        self._number_row.addWidget(self.numbers[0])
-        self._number_row.addStretch(1)
         lines.addLayout(top)
-        lines.addLayout(self._number_row)
+        lines.addWidget(self._number_rows)
         lines.addWidget(self.of_map)
         lines.addWidget(self.doubts)
         lines.addWidget(self.smiles)
@@ -128,11 +131,13 @@ class PerturbationCard(QWidget):
                 text = number.text or _NONE
                 head = f"{number.label}: {text}\n" if number.label else ""
                 line.set_words(text, number.label, head + (number.tip or _NO_NUMBER))
+        self._number_rows.fit()
 
     def _add_number(self) -> None:
-        line = Words(self._body)
-        QWidget.setTabOrder(self.numbers[-1], line)
-        self._number_row.insertWidget(len(self.numbers), line)
+        line = Words(self._number_rows)
+        if self.numbers:
+            QWidget.setTabOrder(self.numbers[-1], line)
+        self._number_rows.add(line)
         self.numbers.append(line)
 
     def _show_of_map(self, number: Number | None) -> None:
@@ -166,6 +171,41 @@ class PerturbationCard(QWidget):
     def _open(self, url: str) -> None:
         if not QDesktopServices.openUrl(QUrl(url, QUrl.ParsingMode.StrictMode)):
             self.link_failed.emit(f"{url} could not be opened in a browser.")
+
+
+class _Rows(QWidget):
+    """Widgets beside each other, in as many rows as it takes to show each in full."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._flow = QFlowLayout(self)
+        self._flow.setContentsMargins(0, 0, 0, 0)
+        self._flow.setHorizontalSpacing(_APART)
+        self._flow.setVerticalSpacing(1)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._has_width = False
+
+    def add(self, widget: QWidget) -> None:
+        self._flow.addWidget(widget)
+
+    def fit(self) -> None:
+        """Take the height of the rows; Qt's own way of asking for it ends at scroll areas."""
+        for number in range(self._flow.count()):  # else it would go on beyond the edge
+            self._flow.itemAt(number).widget().setMaximumWidth(self.width())
+        height = self._flow.heightForWidth(self.width())
+        if self._has_width and height != self.minimumHeight():
+            self.setFixedHeight(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._has_width = self.isVisible()
+            call_later(self, self.fit)  # in the midst of a layout, Qt would not lay out again
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.fit()  # words, or their font, have changed
+        return bool(super().event(event))
 
 
 class _LinkButton(QToolButton):

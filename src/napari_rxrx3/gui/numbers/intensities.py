@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
@@ -169,6 +169,8 @@ def _measured(dataset: Dataset, wells: Sequence[str], whole: bool, progress: Pro
                     levels.append(Levels.counted(dataset.counts(well, channel)))
                 else:
                     levels.append(Levels.of(rows))
+            except Cancelled:
+                raise
             except RxRx3Error:
                 continue  # the canvas and the map say which, and why
         found.append(Levels.together(levels) if levels else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, format_address
@@ -23,7 +23,7 @@ from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 from napari_rxrx3.gui.strips.well_drag import drag_wells
-from napari_rxrx3.gui.widgets import call_later, let_shrink, tool_button
+from napari_rxrx3.gui.widgets import ShrinkingBox, call_later, tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.hits.hit import tag_name
@@ -55,12 +55,12 @@ class PlatePanel(QWidget):
         self._position: dict[str, int] = {}
         """Of each well of the plate."""
         self._listed: tuple[Dataset, str] | None = None
-        self.experiment = QComboBox()
-        self.plate = QComboBox()
+        self.experiment = ShrinkingBox()
+        self.plate = ShrinkingBox()
         self.previous = tool_button("chevron_left", "Previous plate (Page Up in the map)")
         self.next = tool_button("chevron_right", "Next plate (Page Down in the map)")
         self.map = PlateMap()
-        self.color_by = QComboBox()
+        self.color_by = ShrinkingBox()
         self.legend = Legend(n_lines=_LEGEND_LINES)
         self.facts = Line()
         self._lay_out()
@@ -69,8 +69,6 @@ class PlatePanel(QWidget):
         self._on_plate(session.plate)
 
     def _lay_out(self) -> None:
-        for box in (self.experiment, self.plate, self.color_by):
-            let_shrink(box)
         self.experiment.setToolTip("Experiment: plates that were made and stained together")
         self.plate.setToolTip("Plate of the experiment")
         self.color_by.setToolTip("What the colors of the map mean")
@@ -185,7 +183,8 @@ class PlatePanel(QWidget):
             self.experiment.setCurrentText(plate.experiment)
             self.plate.clear()
             for i, number in enumerate(numbers, start=1):
-                self.plate.addItem(f"plate {number} ({i} of {len(numbers)})", number)
+                of = f"of {len(numbers)}" if number == i else f"({i} of {len(numbers)})"
+                self.plate.addItem(f"plate {number} {of}", number)
         self.plate.setCurrentIndex(self.plate.findData(plate.plate))
 
     def _list_colors(self, wells: pd.DataFrame) -> None:
@@ -220,7 +219,8 @@ class PlatePanel(QWidget):
             return
         row = self._session.well_row(well_id)
         lines = describe_well(row).split("\n")
-        self.facts.setText("  ·  ".join([str(row["address"]), name_of_well(row), *lines[2:]]))
+        facts = [line.split(":")[0] for line in lines[2:]]  # what that means is in the tooltip
+        self.facts.setText("  ·  ".join([str(row["address"]), name_of_well(row), *facts]))
         self.facts.setToolTip(wrapped_tooltip("\n".join(lines)))
 
     def _on_selection(self, wells: frozenset[str]) -> None:

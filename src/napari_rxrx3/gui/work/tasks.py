@@ -14,6 +14,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.stopping import Stop, under
 from napari_rxrx3.diagnostics.log import timed
 
 __all__ = ["Progress", "Tasks"]
@@ -31,7 +33,8 @@ class Tasks(QObject):
     """Starts functions in threads and brings back what they return.
 
     A function gets a `progress(done, total, text)` that raises `Cancelled` once a newer task of
-    the same name was started, or the task was cancelled; results of such tasks are dropped.
+    the same name was started, or the task was cancelled; so does whatever waits for a server then.
+    Results of such tasks are dropped.
     """
 
     changed = Signal()
@@ -43,9 +46,9 @@ class Tasks(QObject):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-task")
         self._is_closed = False
-        self._current: dict[str, object] = {}
+        self._current: dict[str, Stop] = {}
         self._status: dict[str, Status] = {}
-        self._news: dict[str, tuple[object, Status]] = {}
+        self._news: dict[str, tuple[Stop, Status]] = {}
         self._news_lock = threading.Lock()
         self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self._move_on)
@@ -75,10 +78,10 @@ class Tasks(QObject):
         self.cancel(name)
         if self._is_closed:  # a timer or a signal comes late
             return
-        token = object()
+        token = Stop()
         self._current[name] = token
         if text:
-            self._status[name] = (0, 0, text)
+            self._status[name] = (0, 0, without_secrets(text))
             self.changed.emit()
 
         progress = partial(self._progress, name, token)
@@ -89,6 +92,11 @@ class Tasks(QObject):
 
     def cancel(self, name: str) -> None:
         """Drop the task of this name if there is one."""
+        if name in self._current:
+            self._current[name].set()
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
         self._current.pop(name, None)
         if self._status.pop(name, None) is not None:
             self.changed.emit()
@@ -115,6 +123,8 @@ class Tasks(QObject):
     def close(self, wait: bool = False) -> None:
         """Drop everything, start nothing any more. Works without its Qt part as well."""
         self._is_closed = True
+        for stop in self._current.values():
+            stop.set()
         self._current.clear()
         self._status.clear()
         # or Python's collector takes it in another thread, where no timer can be stopped
@@ -122,20 +132,21 @@ class Tasks(QObject):
             self._pause.stop()
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
-    def _progress(self, name: str, token: object, done: int, total: int, text: str) -> None:
+    def _progress(self, name: str, token: Stop, done: int, total: int, text: str) -> None:
         if self._current.get(name) is not token:
             raise Cancelled("A newer request took over.")
         if text:
+            status = done, total, without_secrets(text)
             with self._news_lock:
                 is_first = not self._news
-                self._news[name] = token, (done, total, text)
+                self._news[name] = token, status
             if is_first:  # else the GUI thread has yet to look at what is new
                 self._look_soon()
 
     def _work(
         self,
         name: str,
-        token: object,
+        token: Stop,
         function: Callable[[], Any],
         done: Callable[[Any], None],
         failed: Callable[[str], None],
@@ -143,7 +154,8 @@ class Tasks(QObject):
         if self._current.get(name) is not token:
             return
         try:
-            end = partial(done, function())
+            with under(token):
+                end = partial(done, function())
         except Cancelled:
             if self._current.get(name) is not token:
                 return
@@ -152,7 +164,8 @@ class Tasks(QObject):
             end = partial(failed, str(error))
         except Exception as error:  # a bug of ours: keep the window alive, and say it
             _log.exception("task %r failed", name)
-            end = partial(failed, f"Unexpected {type(error).__name__}: {error}")
+            said = without_secrets(f"Unexpected {type(error).__name__}: {error}")
+            end = partial(failed, said)
         self._end(name, token, end)
 
     @ensure_main_thread
@@ -171,7 +184,7 @@ class Tasks(QObject):
             self.changed.emit()
 
     @ensure_main_thread
-    def _end(self, name: str, token: object, end: Callable[[], None]) -> None:
+    def _end(self, name: str, token: Stop, end: Callable[[], None]) -> None:
         if self._current.get(name) is token:
-            self.cancel(name)
+            self._forget(name)
             end()

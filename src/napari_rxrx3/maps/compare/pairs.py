@@ -7,7 +7,7 @@ is that of `napari_rxrx3.maps.compare.lists`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import count, some
 from napari_rxrx3.maps.compare.lists import rank_correlation
 from napari_rxrx3.maps.compare.screens import Halves, Screens, screens_of_halves, screens_of_maps
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_PAIRS", "PairTable", "compare_pairs", "compare_replicates"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 Ends = Sequence[tuple[str, str]]
 
 MOST_PAIRS = 500_000
@@ -232,7 +232,7 @@ def _compared(
     seed: int,
     progress: Progress | None,
 ) -> PairTable:
-    report = progress or (lambda done, total, text: None)
+    report = progress or silent
     most = max(1, min(most, MOST_PAIRS))
     report(0, 0, "choosing pairs")
     if pairs is not None:

@@ -8,7 +8,6 @@ the cosines. See docs/maps.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.geometry import directions
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.vector_search import NO_DIRECTION, VectorSearch
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Across", "AcrossExperiments", "rank_across"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _BLOCK = 4096
 
@@ -75,7 +74,7 @@ class Across:
         if parts is None:
             empty = np.zeros(n, dtype=np.int64)
             return AcrossExperiments(np.full(n, np.nan), empty, empty)
-        sums = self._opened(progress or (lambda done, total, text: None))
+        sums = self._opened(progress or silent)
         total = sums.products(sums.vectors[query])
         n_pairs = self._n_parts * self._n_parts[query]
         n_shared = np.zeros(n, dtype=np.int64)
@@ -91,7 +90,7 @@ class Across:
         """Likeness of the entries a (m,) to the entries b (m,)."""
         assert self._entries.parts is not None
         total = np.empty(len(a))
-        sums = self._opened(lambda done, total, text: None).vectors
+        sums = self._opened(silent).vectors
         for start in range(0, len(a), _BLOCK):
             block = slice(start, start + _BLOCK)
             total[block] = np.einsum(

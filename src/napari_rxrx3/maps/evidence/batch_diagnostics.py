@@ -8,16 +8,16 @@ more than any other well.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.plate import N_COLUMNS
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import percent
 from napari_rxrx3.maps.align import centers_batches, controls_needed
+from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.evidence.p_values import add_one_p
 from napari_rxrx3.maps.position import TERMS, centered_by
 from napari_rxrx3.maps.space import WellSpace
@@ -25,15 +25,16 @@ from napari_rxrx3.maps.space import WellSpace
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
 
-__all__ = ["SOURCES", "DiagnosticsStore", "diagnostics_in_words", "is_more_than_chance"]
+__all__ = ["SOURCES", "diagnostics_in_words", "diagnostics_store", "is_more_than_chance"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 SOURCES = ("experiment", "plate", *TERMS)
 """What controls may differ by; plates within their experiment, places within their plate."""
 
-_COLUMNS = ("n_groups", "n_controls", "before", "after", "chance", "p")
+_VERSION = 1
+"""Of what is kept: raise it when a number is computed in another way."""
+
 _PERMUTATIONS = 400
 _AT_ONCE = 8
 _ENOUGH, _MOST = 4_000, 12_000
@@ -42,44 +43,19 @@ _LEVEL = 0.05
 _SEED = 0
 
 
-@dataclass(eq=False)
-class DiagnosticsStore:
-    """Computes the diagnostics of a map once and keeps them."""
+def diagnostics_store(entries: Entries) -> KeptTable:
+    """What computes and keeps the diagnostics of a map: one row for each of `SOURCES`.
 
-    entries: Entries
-    _table: pd.DataFrame | None = None
-    _lock: Lock = field(default_factory=Lock)
-
-    def get(self, progress: Progress | None = None) -> pd.DataFrame:
-        """One row for each of `SOURCES`.
-
-        Columns: source; n_groups (experiments, plates, or rows, columns, sides of the edge and
-        positions that controls are at); n_controls; before and after (share of the controls'
-        variance, without and with what the map does to vectors: of all for experiments and for
-        plates within their experiment, of that within plates for the others); chance (what
-        `after` is where there is no such effect); p (of the places, by permuting the controls
-        within their plates). NaN where nothing can be told.
-        """
-        with self._lock:
-            if self._table is None:
-                self._table = self._loaded()
-            if self._table is None:
-                report = progress or (lambda done, total, text: None)
-                self._table = _diagnosed(self.entries, report)
-                self._save(self._table)
-            return self._table.copy()
-
-    def _save(self, table: pd.DataFrame) -> None:
-        if self.entries.fingerprint:
-            columns = {name: table[name].to_numpy() for name in _COLUMNS}
-            self.entries.cache.save("diagnostics", self.entries.fingerprint, columns)
-
-    def _loaded(self) -> pd.DataFrame | None:
-        entries = self.entries
-        stored = entries.fingerprint and entries.cache.load("diagnostics", entries.fingerprint)
-        if not stored or any(len(stored.get(name, ())) != len(SOURCES) for name in _COLUMNS):
-            return None
-        return pd.DataFrame({"source": SOURCES, **{name: stored[name] for name in _COLUMNS}})
+    Columns: source; n_groups (experiments, plates, or rows, columns, sides of the edge and
+    positions that controls are at); n_controls; before and after (share of the controls'
+    variance, without and with what the map does to vectors: of all for experiments and for
+    plates within their experiment, of that within plates for the others); chance (what
+    `after` is where there is no such effect); p (of the places, by permuting the controls
+    within their plates). NaN where nothing can be told.
+    """
+    columns = ("source", "n_groups", "n_controls", "before", "after", "chance", "p")
+    index = pd.RangeIndex(len(SOURCES))
+    return KeptTable(entries, "diagnostics", _diagnosed, columns, index, _VERSION)
 
 
 class _Half(NamedTuple):

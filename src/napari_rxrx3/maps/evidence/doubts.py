@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.progress import Progress, holding, silent
 from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_across
 from napari_rxrx3.maps.evidence.comparable import Nulls
 from napari_rxrx3.maps.evidence.layout import Layout
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 DOUBTS = {
     "same plate": "All wells of both are on one and the same plate, so that what the plate does "
@@ -92,18 +92,19 @@ class Judge:
         pandas.DataFrame
             k rows, NaN where there is none:
 
-            - percentile: share of all pairs of different perturbations that are as close.
+            - percentile, n_percentile: share of the pairs of different perturbations that are as
+              close, and how many were compared.
             - p_value, q_value: how often chance makes unrelated pairs as close that share
               experiments and plates as much, and the share of false ones in the list searched
               down to here (of n_searched); compared_with (those pairs in words) and n_compared
               (how many).
-            - p_same_plate: share of the pairs that share plates as much.
+            - p_same_plate, n_same_plate: the same of the pairs that share plates as much.
             - across, across_rank, n_across: likeness across experiments, the share of the
               entries searched that are as alike across them, and the number of these entries.
             - flags: tuple of names of `DOUBTS`; see `with_doubts_of_scores` for the others.
         """
-        report = progress or (lambda done, total, text: None)
-        with self._lock:
+        report = progress or silent
+        with holding(self._lock, report):
             if self._layout is None and not self._map.is_kept("places"):
                 self._map.open_space(report)  # which takes seconds, and reports them
             closeness = self._map.closeness(asked.query, asked.metric)
@@ -126,10 +127,10 @@ class Judge:
         query, opposite = asked.query, asked.opposite
         report(0, 0, "comparing with pairs of different perturbations")
         share = self._share(asked.metric, report)
-        percentile = np.full(len(found), np.nan)
+        percentile, n_pairs = np.full(len(found), np.nan), np.zeros(len(found), dtype=np.int64)
         directed = self._map.has_direction
         known = np.flatnonzero(directed[found] & directed[query])
-        percentile[known] = share.p_values(
+        percentile[known], n_pairs[known] = share.p_values(
             query, found[known], closeness[found[known]], opposite, report
         )
         rows = np.flatnonzero(asked.searched)
@@ -141,14 +142,17 @@ class Judge:
         q = benjamini_hochberg(p)
         report(0, 0, "comparing with pairs on the same plates")
         plates = self._plate_null(asked.metric)
+        on_plates = plates.p_values(query, found, closeness[found], opposite, report)
         return {
             "percentile": percentile,
+            "n_percentile": n_pairs,
             "p_value": p[found],
             "q_value": q[found],
             "n_searched": len(rows),
             "compared_with": [nulls.in_words(each) for each in stratum[found].tolist()],
             "n_compared": n[found],
-            "p_same_plate": plates.p_values(query, found, closeness[found], opposite, report),
+            "p_same_plate": on_plates[0],
+            "n_same_plate": on_plates[1],
         }
 
     @staticmethod
@@ -226,7 +230,8 @@ class Judge:
         average = null.vectors.averages
         mine = average(np.array([asked.query]))[0]
         closeness = [_closeness(mine, other, asked.metric) for other in average(rows)]
-        other = null.p_values(asked.query, rows, np.nan_to_num(np.array(closeness)), asked.opposite)
+        close = np.nan_to_num(np.array(closeness))
+        other, _ = null.p_values(asked.query, rows, close, asked.opposite)
         is_near = other <= LEVEL_OF_DOUBT
         artifacts[suspects] = ~is_near if is_raw else is_near
         return artifacts
@@ -297,7 +302,7 @@ def doubts_of_scores(scores: Mapping[str, Any] | pd.Series) -> tuple[str, ...]:
 def with_doubts_of_scores(
     flags: Iterable[tuple[str, ...]], scores: pd.DataFrame
 ) -> list[tuple[str, ...]]:
-    """Flags of some entries, and those that their scores raise (rows of `ScoreStore.get`)."""
+    """Flags of some entries, and those that their scores raise (rows of the scores)."""
     rows = scores.to_dict("records")
     return [
         in_order([*known, *doubts_of_scores(row)]) for known, row in zip(flags, rows, strict=True)

@@ -24,7 +24,7 @@ Progress = Callable[[int, int, str], None]
 
 _DRAWS = 2000
 _ODD = 0.05
-_BLOCK = 8192
+_BLOCK = 4096
 _SETS = 1024
 _PERMUTATIONS = 1000
 _ODD_BY_CHANCE = 0.025

@@ -16,7 +16,7 @@ __all__ = ["AveragedVectors", "OtherVectors", "OwnVectors"]
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
-_BLOCK = 65_536
+_BLOCK = 8_192
 
 
 class AveragedVectors(Protocol):

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.geometry import directions
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import AveragedVectors
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 SIZES = np.array(
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188, 235]
@@ -109,10 +109,6 @@ class _Large:
         return np.searchsorted(self.rows, rows)
 
 
-def _silent(done: int, total: int, text: str) -> None:
-    """Of who did not ask for progress."""
-
-
 @dataclass(eq=False)
 class NullOfPairs:
     """Pairs of different perturbations, averaged over as many wells as the pair in question.
@@ -128,7 +124,7 @@ class NullOfPairs:
     phenomap: Entries
     vectors: AveragedVectors
     metric: str
-    _report: Progress = _silent
+    _report: Progress = silent
     _pools: dict[int, _Pool] = field(default_factory=dict)
     _counts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
@@ -149,8 +145,8 @@ class NullOfPairs:
         closeness: Array,
         opposite: bool,
         progress: Progress | None = None,
-    ) -> Array:
-        """p-values of the closeness of an entry to some others, float (n,).
+    ) -> tuple[Array, Array]:
+        """p-values of the closeness of an entry to some others, and of how many pairs: (n,) each.
 
         Parameters
         ----------
@@ -163,7 +159,7 @@ class NullOfPairs:
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
         """
-        self._report = progress or _silent  # never that of a question that was stopped
+        self._report = progress or silent  # never that of a question that was stopped
         asked = np.append(rows, query)
         if (self.phenomap.n_wells[asked] <= self._largest).all():
             return self._compared(query, rows, closeness, opposite, progress)
@@ -171,8 +167,9 @@ class NullOfPairs:
         draws = []
         for draw in range(_DRAWS_OF_LARGE):
             redrawn = self._redrawn(asked, closeness, draw)
-            draws.append(self._compared(query, rows, redrawn, opposite, progress))
-        return np.asarray(np.median(draws, axis=0))
+            p, n = self._compared(query, rows, redrawn, opposite, progress)
+            draws.append(p)
+        return np.asarray(np.median(draws, axis=0)), n
 
     def _compared(
         self,
@@ -181,8 +178,8 @@ class NullOfPairs:
         closeness: Array,
         opposite: bool,
         progress: Progress | None,
-    ) -> Array:
-        p = np.full(len(rows), np.nan)
+    ) -> tuple[Array, Array]:
+        p, n = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=np.int64)
         n_wells = np.minimum(self.phenomap.n_wells, self._largest)
         sizes, mine = n_wells[rows], int(n_wells[query])
         bins = self._bins(closeness)
@@ -193,8 +190,9 @@ class NullOfPairs:
             counts = self._counts_without(mine, int(size), int(self.phenomap.groups[query]))
             tail = np.cumsum(counts) if opposite else np.cumsum(counts[::-1])[::-1]
             of_size = sizes == size
+            n[of_size] = counts.sum()
             p[of_size] = add_one_p(tail[bins[of_size]], counts.sum())
-        return p
+        return p, n
 
     @cached_property
     def _largest(self) -> int:
@@ -364,16 +362,16 @@ class NullOnPlates:
         closeness: Array,
         opposite: bool,
         progress: Progress | None = None,
-    ) -> Array:
-        """Like `NullOfPairs.p_values`; NaN for entries that share no plate."""
-        pairs = self._opened(progress or _silent)
+    ) -> tuple[Array, Array]:
+        """Like `NullOfPairs.p_values`; NaN, of no pairs, for entries that share no plate."""
+        pairs = self._opened(progress or silent)
         groups = self.layout.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
         quarters = np.floor(4 * shared + ROUNDING) / 4
         nulls: dict[tuple[int, float], Array] = {}
-        p = np.full(len(rows), np.nan)
+        p, n = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=np.int64)
         for i in np.flatnonzero(shared > 0).tolist():  # the others share no plate
             key = int(sizes[rows[i]]), float(quarters[i])
             if key not in nulls:
@@ -385,8 +383,8 @@ class NullOnPlates:
                 n_as_extreme = np.searchsorted(null, closeness[i] + rounding, side="right")
             else:
                 n_as_extreme = len(null) - np.searchsorted(null, closeness[i] - rounding)
-            p[i] = add_one_p(n_as_extreme, len(null))
-        return p
+            p[i], n[i] = add_one_p(n_as_extreme, len(null)), len(null)
+        return p, n
 
     def _overlap(self, a: Array, b: Array) -> Array:
         """How far the wells of two entries are on the same plates, 0 to 1."""

@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 _PERMUTATIONS = 400
 _SPARE_ON_A_PLATE, _SPARE_IN_ALL = 16, 256
 _MAX_WELLS = 2000
-_BLOCK = 8192
+_BLOCK = 4096
 _ROUNDING = 1e-9
 """The same wells, added in another order, differ by less than this part."""
 

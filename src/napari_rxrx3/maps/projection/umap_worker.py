@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.worker_process import Message, Worker, WorkerFailed, WorkerProcessError
 
 __all__ = ["run_umap"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _SCRIPT = Path(__file__).with_name("umap_process.py")
 _POLL_S = 0.1
@@ -48,7 +48,7 @@ def run_umap(
     ------
     MapError
     """
-    report = progress or (lambda done, total, text: None)
+    report = progress or silent
     n, worker = shape[0], _started()
     try:
         answers = worker.listen(_POLL_S)

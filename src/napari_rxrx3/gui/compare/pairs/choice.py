@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_rxrx3.gui.compare.pairs.answer import PairQuestion
 from napari_rxrx3.gui.compare.two_maps import TwoMapsChoice
 from napari_rxrx3.gui.map.names_edit import NamesEdit
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import ShrinkingBox, tool_button
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.compare.screens import Twins
@@ -48,8 +48,8 @@ class PairsChoice(QWidget):
         self.twins: tuple[Twins, ...] = ()
         self._path, self._seed = "", 0
         self._which_is_chosen = False
-        self.screens, self.experiments = QComboBox(), QComboBox()
-        self.which, self.number = QComboBox(), QComboBox()
+        self.screens, self.experiments = ShrinkingBox(), ShrinkingBox()
+        self.which, self.number = ShrinkingBox(), QComboBox()
         self.again = tool_button("dice_multiple_outline", "Draw other pairs")
         self.file = tool_button("folder_open", "Choose a table of pairs that belong together")
         self.list = NamesEdit()
@@ -151,8 +151,6 @@ class PairsChoice(QWidget):
         self.number.addItems(f"{n:,}" for n in _NUMBERS)
         self.number.setCurrentIndex(1)
         of_maps = [box for m in (self.maps.a, self.maps.b) for box in (m.embedding, m.align)]
-        for box in (self.screens, self.experiments, self.which, *of_maps):
-            let_shrink(box)
         for box in of_maps:  # two of them and a button have to stand beside the plot
             box.setMinimumContentsLength(3)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QBoxLayout,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QMenu,
@@ -38,7 +37,7 @@ from napari_rxrx3.gui.map.heat_map.sets import (
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
 from napari_rxrx3.gui.map.names_edit import NamesEdit
 from napari_rxrx3.gui.question_panel import QuestionPanel
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import ShrinkingBox, tool_button
 from napari_rxrx3.gui.words import in_menu, wrapped_tooltip
 from napari_rxrx3.gui.work.debounce import LeadingDebounce
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -87,7 +86,8 @@ class HeatMapPage(QuestionPanel):
         self.show_list.setToolTip("Compare the perturbations of the list with each other (Enter)")
         self.sets = QPushButton("Choose")
         self.sets.setToolTip("Compare a set: chosen on the map, neighbors, doses, guides")
-        self.order = QComboBox(toolTip=wrapped_tooltip(_ORDER_TIP))
+        self.order = ShrinkingBox()
+        self.order.setToolTip(wrapped_tooltip(_ORDER_TIP))
         self.order.addItems(_ORDER_WORDS)
         self.fit = tool_button("fit_to_page_outline", _FIT_TIP)
         self.copy = tool_button("content_copy", "Copy the cosines as a table")
@@ -129,7 +129,6 @@ class HeatMapPage(QuestionPanel):
         top, choice, tools = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.list, 1)
         top.addWidget(self.show_list)
-        let_shrink(self.order)
         choice.addWidget(self.sets)
         choice.addWidget(self.order, 1)
         for button in (self.fit, self.copy, self.save_table, self.save_figure):

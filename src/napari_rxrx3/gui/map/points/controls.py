@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QBoxLayout, QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QBoxLayout, QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
 from napari_rxrx3.gui.map.points.coloring import KIND
 from napari_rxrx3.gui.map.points.making import FILE, PCA, UMAP
 from napari_rxrx3.gui.map.points.umap_settings import UmapSettingsButton
-from napari_rxrx3.gui.widgets import let_shrink, tool_button
+from napari_rxrx3.gui.widgets import ShrinkingBox, tool_button
 
 __all__ = ["MapControls"]
 
@@ -32,7 +32,7 @@ class MapControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.method, self.color_by = QComboBox(), QComboBox()
+        self.method, self.color_by = ShrinkingBox(), ShrinkingBox()
         self.method.addItems(list(_METHODS.values()))
         self.method.setToolTip(
             "How entries are laid out in two dimensions: principal components, at once; UMAP, "
@@ -81,8 +81,6 @@ class MapControls(QWidget):
             layout.setSpacing(2)
         self._rows.addLayout(choice, 1)
         self._rows.addLayout(row)
-        for box in (self.method, self.color_by):
-            let_shrink(box)
         choice.addWidget(self.method, 3)
         choice.addWidget(self.settings)
         choice.addWidget(self.color_by, 4)

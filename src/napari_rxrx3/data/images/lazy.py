@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,17 +12,24 @@ import numpy as np
 from napari_rxrx3.core.plate import PlateId, WellId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import ImageSource, PlaneIndex
 from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
+from napari_rxrx3.data.images.sidecars import read_sidecar
 from napari_rxrx3.data.images.tar_search import TarSearch
 from napari_rxrx3.data.images.tars import CUT_OFF, TarSource
+from napari_rxrx3.data.images.zips import ZipSource
 
-__all__ = ["LateContainer", "LateShard", "LateTar", "kept_index"]
+__all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 
-class LateContainer(Protocol):
+_INDEX_FORMAT = 2
+"""Raise it when other members of a container are indexed."""
+
+
+class LazyContainer(Protocol):
     """A container of which no more is known than which plates may lie in it."""
 
     path: str
@@ -40,26 +48,37 @@ class LateContainer(Protocol):
         ...
 
 
-class LateTar:
+class LazyTar:
     """One plate's tar on a server."""
 
     def __init__(
-        self, storage: Storage, path: str, cache: DiskCache, plate: PlateId, named: PlateId | None
+        self,
+        storage: Storage,
+        path: str,
+        cache: DiskCache,
+        plate: PlateId,
+        named: PlateId | None,
+        has_sidecar: bool,
     ) -> None:
         self.path, self.plates = path, [plate]
         self._storage, self._cache, self._named = storage, cache, named
+        self._has_sidecar = has_sidecar
         self._search = TarSearch(storage, path, plate)
+        self._parts = PartStore(storage, cache)
         self._wells = LruCache(10_000, one)
 
     def source(self, plate: PlateId) -> ImageSource:
         return TarSource(
             self._storage,
             self.path,
-            *kept_index(self._storage, self.path, "tar", self._cache, self._named),
+            *kept_index(
+                self._storage, self.path, "tar", self._cache, self._named, self._has_sidecar
+            ),
+            self._parts,
         )
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        if is_kept(self._storage, self.path, "tar", self._cache, self._named):
+        if self._has_sidecar or is_kept(self._storage, self.path, "tar", self._cache, self._named):
             return None
         found: TarSource | None = self._wells.get(well, lambda: self._found(well))
         return found
@@ -69,10 +88,11 @@ class LateTar:
         if records is None:
             return None
         made_from = self._storage.fingerprint(self.path)
-        return TarSource(self._storage, self.path, PlaneIndex.of(records), made_from)
+        index = PlaneIndex.of(records)
+        return TarSource(self._storage, self.path, index, made_from, self._parts)
 
 
-class LateShard:
+class LazyShard:
     """A shard on a server; the footer tells between which keys each of its row groups lies."""
 
     def __init__(self, file: ShardFile, plates: Collection[PlateId]) -> None:
@@ -83,7 +103,7 @@ class LateShard:
     @classmethod
     def of(
         cls, storage: Storage, path: str, cache: DiskCache, plates: Collection[PlateId]
-    ) -> LateShard | None:
+    ) -> LazyShard | None:
         """None if the shard has to be looked into at once, as its footer does not tell enough.
 
         Parameters
@@ -98,7 +118,7 @@ class LateShard:
         else:
             footer = ShardFile.read_footer(storage, path)
             cache.save("shard-footer", made_from, {"footer": np.frombuffer(footer, np.uint8)})
-        file = ShardFile(storage, path, footer, made_from)
+        file = ShardFile(storage, path, footer, made_from, PartStore(storage, cache))
         return cls(file, plates) if _bounds(file) is not None else None
 
     def source(self, plate: PlateId) -> ImageSource:
@@ -142,27 +162,57 @@ def _groups_of_plates(
 
 
 def kept_index(
-    storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
+    storage: Storage,
+    path: str,
+    kind: str,
+    cache: DiskCache,
+    plate: PlateId | None,
+    has_sidecar: bool = False,
 ) -> tuple[PlaneIndex, str]:
-    """Index of a container, and what identifies the file that it is of."""
+    """Index of a container, and what identifies the file that it is of.
+
+    It comes from the cache, else from beside the container, else it is made.
+    """
     made_from = storage.fingerprint(path)
-    fingerprint = f"{made_from}|{plate}"
-    arrays = cache.load(f"{kind}-index", fingerprint)
+    named = _named(made_from, kind, plate)
+    arrays = cache.load(*named)
     if arrays is not None:
         return PlaneIndex.from_arrays(arrays), made_from
-    if kind == "tar":
-        index = TarSource.build_index(storage, path, plate)
-    else:
-        index = ShardFile(storage, path, made_from=made_from).index(None, None)
+    why_not = ""
+    if has_sidecar:
+        try:
+            index = read_sidecar(storage, path, kind, plate, storage.size(path))
+            cache.save(*named, index.to_arrays())
+            return index, made_from
+        except (OSError, ValueError) as error:
+            why_not = f"the index beside it is not used: {error}"
+    index = made_index(storage, path, kind, plate, made_from)
     # what stopped the reading may be a network that is back the next time
     if not any(note.startswith(CUT_OFF) for note in index.notes):
-        cache.save(f"{kind}-index", fingerprint, index.to_arrays())
+        cache.save(*named, index.to_arrays())
+    if why_not:
+        index = replace(index, notes=(*index.notes, why_not))
     return index, made_from
+
+
+def made_index(
+    storage: Storage, path: str, kind: str, plate: PlateId | None, made_from: str | None = None
+) -> PlaneIndex:
+    """Look into a container; raises OSError, pyarrow.ArrowException, ValueError."""
+    if kind == "tar":
+        return TarSource.build_index(storage, path, plate)
+    if kind == "zip":
+        return ZipSource.build_index(storage, path, plate)
+    return ShardFile(storage, path, made_from=made_from).index(None, None)
 
 
 def is_kept(
     storage: Storage, path: str, kind: str, cache: DiskCache, plate: PlateId | None
 ) -> bool:
     """Whether `kept_index` answers at once."""
-    fingerprint = f"{storage.fingerprint(path)}|{plate}"
-    return cache.path(f"{kind}-index", fingerprint, ".npz").exists()
+    return cache.path(*_named(storage.fingerprint(path), kind, plate), ".npz").exists()
+
+
+def _named(made_from: str, kind: str, plate: PlateId | None) -> tuple[str, str]:
+    folder = "shard-index" if kind == "shard" else "tar-index"
+    return folder, f"{made_from}|{plate}|{_INDEX_FORMAT}"

@@ -1,0 +1,76 @@
+"""What cells of metadata are understood as: for the tests, and for the documentation.
+
+    python tests/understood.py
+
+writes the table in docs/formats.md anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FORMATS", "READINGS", "with_table"]
+
+FORMATS = Path(__file__).parents[1] / "docs" / "formats.md"
+_BEGIN, _END = "<!-- by tests/understood.py -->\n", "<!-- end -->\n"
+
+READINGS: list[tuple[dict[str, str], str, Any, list[str]]] = [
+    ({"concentration": "100 nM"}, "interpreted", 0.1, ["100 nM", "0.1 uM"]),
+    ({"concentration": "5 ug/ml"}, "not_a_number", None, ["5 ug/ml", "converted"]),
+    ({"perturbation_type": "compound"}, "interpreted", "COMPOUND", ["COMPOUND"]),
+    ({"treatment": "Empty Control"}, "interpreted", "EMPTY_control", ["EMPTY_control"]),
+    ({"gene": "1-Sep"}, "interpreted", "1-Sep", ["1-Sep", "spreadsheet"]),
+    ({"address": "2-3"}, "interpreted", "B03", ["2-3", "B03"]),
+    ({"concentration": "1,000"}, "interpreted", 1000, ["1000 uM"]),
+    ({"concentration": "1 000"}, "interpreted", 1000, ["1000 uM"]),
+    ({"concentration": "1'000.5"}, "interpreted", 1000.5, ["1000.5 uM"]),
+    ({"concentration": "3 \u00b5mol/L"}, "interpreted", 3, ["3 uM"]),
+    ({"concentration": "5 nanomolar"}, "interpreted", 0.005, ["0.005 uM"]),
+    ({"concentration": "10 (nM)"}, "interpreted", 0.01, ["0.01 uM"]),
+    ({"concentration": "-1"}, "not_a_number", None, ["no dose"]),
+    ({"concentration": "inf"}, "not_a_number", None, ["no dose"]),
+    ({"concentration": ">10"}, "not_a_number", None, ["not a number"]),
+    ({"concentration": "TRUE"}, "not_a_number", None, ["not a number"]),
+    ({"perturbation_type": "small molecule"}, "interpreted", "COMPOUND", ["COMPOUND"]),
+    ({"treatment": "PLK1-Guide 02"}, "interpreted", "PLK1_guide_2", ["PLK1_guide_2"]),
+    ({"treatment": "EMPTY"}, "interpreted", "EMPTY_control", ["EMPTY_control"]),
+    ({"treatment": "N/A"}, "interpreted", None, ["missing"]),
+    ({"gene": "NA"}, "interpreted", None, ["missing"]),
+    ({"gene": "None"}, "interpreted", None, ["missing"]),
+    ({"gene": "1. Sep"}, "interpreted", "1. Sep", ["spreadsheet"]),
+    ({"gene": "01/03/2021"}, "interpreted", "01/03/2021", ["spreadsheet"]),
+    ({"gene": "43891"}, "interpreted", "43891", ["spreadsheet"]),
+    ({"cell_type": "huvec"}, "interpreted", "HUVEC", ["HUVEC"]),
+    ({"experiment_name": "compound.0001"}, "interpreted", "compound-001", ["compound-001"]),
+]
+"""A cell, the kind of problem that lists it, what comes of it, and words of the sentence."""
+
+
+def _outcome(column: str, said: str, kind: str, value: Any) -> str:
+    if kind == "not_a_number":
+        return "missing, listed as `not_a_number`"
+    if value is None:
+        return "missing"
+    if value == said:
+        return "left as it is, as a spreadsheet may have made it of the name of a gene"
+    return f"{value:g} \u00b5M" if column == "concentration" else f"`{value}`"
+
+
+def _table() -> str:
+    lines = ["| column | a cell says | which is read as |", "|---|---|---|"]
+    for cells, kind, value, _ in sorted(READINGS, key=lambda reading: next(iter(reading[0]))):
+        ((column, said),) = cells.items()
+        lines.append(f"| `{column}` | `{said}` | {_outcome(column, said, kind, value)} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(text: str) -> str:
+    """The page with the table as it should be."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n{_table()}\n{_END}{after}"
+
+
+if __name__ == "__main__":
+    FORMATS.write_text(with_table(FORMATS.read_text(encoding="utf-8")), encoding="utf-8")
