@@ -471,9 +471,22 @@ class _Troubled(_Ranges):
                 self.wfile.write(b"x")
                 time.sleep(1)
 
+    def _send_half(self) -> None:
+        """Send half of a part, as something on the way may do, that says it were all of it."""
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        content = Path(self.translate_path(self.path)).read_bytes()
+        half = content[first : last + 1][: (last + 1 - first) // 2]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.send_header("Content-Length", str(len(half)))
+        self.end_headers()
+        self.wfile.write(half)
+
     def do_GET(self) -> None:
         trouble = self.trouble(unquote(self.path))
-        if trouble.isdigit():
+        if trouble == "half" and self.headers.get("Range", "").startswith("bytes="):
+            self._send_half()
+        elif trouble.isdigit():
             self.send_error(int(trouble))
         elif trouble == "echo":  # all that it was told, in its own words
             self.send_error(403, f"no {self.path} {self.headers.get('Authorization')}", self.path)

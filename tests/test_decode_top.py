@@ -162,6 +162,8 @@ def test_a_header_that_claims_another_size() -> None:
     for size in ((0, 120), (100, 0), (0, 0)):
         with pytest.raises(UndecodableImage, match="says that it has no pixels"):
             decode_prefix(b.claiming(data, *size), 50)
+        with pytest.raises(UndecodableImage, match="says that it has no pixels"):
+            bytes_for_prefix(b.claiming(data, *size)[:100], 50, 10)  # no more of it is read
 
 
 def test_an_image_that_is_not_gray_is_none_of_ours() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,21 @@ def test_hundreds_of_thousands_of_points_at_one_pixel_keep_their_color() -> None
     picture = painted(positions, np.arange(n) % 2, Viewport(0.5, 0.5, 1, 5, 5))
     np.testing.assert_allclose(picture[3, 2, :3], np.add(RED, GREEN) / 2, atol=1.5)
     assert picture[3, 2, 3] == 255
+
+
+@pytest.mark.parametrize("is_one_place", [False, True])
+def test_painting_of_many_points_takes_little_memory(is_one_place: bool) -> None:
+    """They are spread over their pixels some at a time: all at once they would take 265 MB."""
+    n = 600_000
+    cloud = PointCloud(np.full((n, 2), [6, 2], np.float32) if is_one_place else crowd(n))
+    inks = Inks(cloud, np.zeros(n, np.uint8), PALETTE)
+    tracemalloc.start()
+    try:
+        paint_density(cloud, inks, Viewport(6, 2, 20, 200, 160), 2.5)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 40e6
 
 
 @pytest.mark.parametrize("radius", [0.5, 0.9, 2.0])

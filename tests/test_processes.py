@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from multiprocessing import get_all_start_methods
 from pathlib import Path
 from textwrap import dedent
@@ -18,7 +19,7 @@ import pytest
 
 import napari_rxrx3 as rx
 from builders import Screen, control_row, guide_row, noise
-from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.forking import Lock, _Gate
 from napari_rxrx3.data.cache.memory import LruCache, one
 
 WELLS = ["gene-001_1_D05", "gene-001_1_D06", "gene-001_1_D07"]
@@ -168,6 +169,43 @@ def test_a_fork_waits_for_what_is_being_read(tmp_path: Path) -> None:
             print("parent")
     """
     assert ran(script, tmp_path) == "1\nparent\n"
+
+
+def test_forking_lets_nobody_begin_while_it_waits_for_those_who_work() -> None:
+    """Or it would wait for ever for one after another."""
+    gate = _Gate()
+    works, may_end, has_begun, is_shut = (threading.Event() for _ in range(4))
+
+    def first() -> None:
+        gate.enter()
+        works.set()
+        may_end.wait(30)
+        gate.leave()
+
+    def second() -> None:
+        gate.enter()
+        has_begun.set()
+        gate.leave()
+
+    def forks() -> None:
+        gate.shut()
+        is_shut.set()
+        assert not has_begun.is_set()
+        gate.open()
+
+    threads = [threading.Thread(target=target, daemon=True) for target in (first, forks, second)]
+    threads[0].start()
+    assert works.wait(30)
+    threads[1].start()
+    time.sleep(0.2)  # it waits by then
+    threads[2].start()
+    assert not has_begun.wait(0.3)
+    assert not is_shut.is_set()
+    may_end.set()
+    assert is_shut.wait(30)
+    assert has_begun.wait(30)
+    for thread in threads:
+        thread.join(30)
 
 
 def test_locks_and_memories_work_in_the_process_that_makes_them() -> None:

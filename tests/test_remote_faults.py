@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
-from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.secrets import note_address, without_secrets
 from napari_rxrx3.data.files import remote, storage
 from napari_rxrx3.data.files.remote import answer_of
+from napari_rxrx3.data.files.storage import Storage
 from samples import soak
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
@@ -85,6 +87,30 @@ def test_one_failure_at_any_request_changes_nothing(folder: Path, tmp_path: Path
     for number in range(clean.n):
         store = Once(KINDS[number % len(KINDS)], number)
         assert seen(folder, store, tmp_path / str(number)) == wanted, (number, store.kind)
+
+
+def test_secrets_of_six_letters_are_hidden_and_shorter_words_are_left() -> None:
+    """Who hides shorter ones takes letters out of the middle of what is said."""
+    note_address("https://somebody:q7Zp2x@host.example/data")
+    note_address("https://somebody:q7Zw9@host.example/data")
+    said = "the server says q7Zp2x and q7Zw9"
+    assert "q7Zp2x" not in without_secrets(said)
+    assert "q7Zw9" in without_secrets(said)
+
+
+def test_ranges_that_come_in_part_are_asked_for_again(tmp_path: Path) -> None:
+    content = np.random.default_rng(1).bytes(50_000)
+    (tmp_path / "file.bin").write_bytes(content)
+    for at in range(3):
+        with served(tmp_path, True, Once("half", at)) as url:
+            there, path = Storage.of(f"{url}/file.bin")
+            assert there.size(path) == len(content)
+            assert there.read(path, 1000, 9000) == content[1000:9000]
+            assert there.read(path, 20_000, 20_001) == content[20_000:20_001]
+    with served(tmp_path, True, Once("half", every=1)) as url:
+        there, path = Storage.of(f"{url}/file.bin")
+        with pytest.raises(OSError, match="bytes came"):
+            there.read(path, 1000, 9000)
 
 
 def test_a_line_that_fails_often_changes_nothing(

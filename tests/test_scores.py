@@ -23,6 +23,7 @@ from napari_rxrx3.maps.evidence import guides as guides_module
 from napari_rxrx3.maps.evidence import permutation, plate_space
 from napari_rxrx3.maps.evidence import scores as scores_module
 from napari_rxrx3.maps.evidence.guides import _odd_ones
+from napari_rxrx3.maps.evidence.plate_space import _means_of_plates, _scales
 from napari_rxrx3.maps.evidence.scores import score_store
 from napari_rxrx3.maps.neighbors import list_neighbors
 from napari_rxrx3.maps.spec import Query
@@ -255,6 +256,32 @@ def test_a_gene_on_one_plate_is_not_consistent_for_it(new_folder: Folder) -> Non
         assert m.scores["consistency"].drop("EMPTY_control").mean() > 0.2
         p.append(m.scores["consistency_p"].drop("EMPTY_control"))
     assert np.mean(np.concatenate(p) <= 0.05) < 0.1
+
+
+# --- the space of the plates ---------------------------------------------------------------------
+
+
+def test_plate_space_puts_a_plate_without_a_sample_at_the_mean_of_all(dataset: Any) -> None:
+    space = dataset.phenomap().space
+    assert space.plate.max() > 1
+    wells = np.flatnonzero(space.plate != 1)
+    means = _means_of_plates(space, wells)
+    vectors = space.aligned(wells).astype(float)
+    for plate in range(space.plate.max() + 1):
+        own = vectors if plate == 1 else vectors[space.plate[wells] == plate]
+        if plate != 1:
+            np.testing.assert_allclose(means[plate], own.mean(axis=0), atol=1e-5)
+    sums = [vectors[space.plate[wells] == plate].sum(axis=0) for plate in range(len(means))]
+    np.testing.assert_allclose(means[1], np.sum(sums, axis=0) / len(wells), atol=1e-5)
+
+
+def test_plate_space_has_a_scale_for_what_does_not_vary_in_an_experiment() -> None:
+    moved = np.random.default_rng(1).normal(size=(60, 3)).astype("float32")
+    moved[30:, 1] = 0
+    scales = _scales(moved, np.repeat([0, 1], 30), lambda done, total, text: None)
+    assert np.isfinite(scales).all()
+    assert (scales > 0).all()
+    assert scales[1, 1] < scales[0, 1]
 
 
 # --- agreement ---------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, TableError
 from napari_rxrx3.data.files.tables import open_table, opened_table
 from napari_rxrx3.data.files.text_form import text_form
+from napari_rxrx3.data.files.text_table import _as_utf_8
 from napari_rxrx3.data.vectors.embeddings import own_embedding
 from napari_rxrx3.data.wells.metadata import read_metadata
 from napari_rxrx3.hits.sheet import read_sheet
@@ -333,6 +334,28 @@ def test_bytes_that_are_not_utf_8_are_read_wherever_they_are() -> None:
     assert found["name"][-2:] == ["µ", "µ"]
     assert found["lines"][-2:] == [60_002, 60_003]
     assert found["number"][-2:] == [2.0, 3.0]
+
+
+def test_text_table_tells_the_first_line_that_is_not_utf_8_and_no_other() -> None:
+    odd = "µ,é,2\n".encode("cp1252")
+    content = b"name,text,number\n" + odd + b"a,b,1\n" * 800_000 + odd  # in two parts
+    told: list[tuple[int, str]] = []
+    text = b"".join(part for part, _ in _as_utf_8(io.BytesIO(content), "utf-8", note_to(told)))
+    assert text.decode().count("µ,é,2\n") == 2
+    assert told == [(2, "µ,é,2")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_text_table_in_an_encoding_that_is_known_tells_of_no_line(encoding: str) -> None:
+    told: list[tuple[int, str]] = []
+    content = "name,text\nµ,é\n".encode(encoding)
+    text = b"".join(part for part, _ in _as_utf_8(io.BytesIO(content), encoding, note_to(told)))
+    assert text.decode() == "name,text\nµ,é\n"
+    assert told == []
+
+
+def note_to(told: list[tuple[int, str]]) -> Any:
+    return lambda line, text: told.append((line, text))
 
 
 # --- rows, and where they are ---------------------------------------------------------------------

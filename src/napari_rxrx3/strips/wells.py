@@ -183,7 +183,7 @@ def _by_vectors(dataset: Dataset, positions: Array) -> Array:
     vectors = dataset.embeddings[name].vectors[rows[places[has_vector]]].astype(np.float64)
     distance = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1)
     nearest = int(np.argmin(distance))
-    one: Array = positions[has_vector][nearest : nearest + 1]
+    one: Array = positions[has_vector][[nearest]]
     return one
 
 
