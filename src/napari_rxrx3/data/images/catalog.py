@@ -387,6 +387,8 @@ def find_images(
             sources.append(TarSource(storage, path, *result))
         elif kind == "zip":
             sources.append(ZipSource(storage, path, *result))
+            what = f"{path} is a zip of images, which are read where they are"
+            problems.append(Problem("zip_of_images", detail=what))
         else:
             sources.append(ShardSource(storage, path, *result))
     sources = _in_order_of_claim(storage, sources)
