@@ -23,6 +23,7 @@ import tifffile
 from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from PIL import Image
@@ -473,7 +474,8 @@ NAMES = ["β-estradiol", "紫杉醇", "دواء", "תרופה", "\U0001f48a pill
 def test_names_in_any_script_are_in_a_figure_as_they_are(
     session: Session, tmp_path: Path, name: str
 ) -> None:
-    session.show([(WELLS[0], name)])
+    tiles = Tile(WELLS[0], name), Tile(WELLS[1], "another", column=1)
+    session.show_strip(Strip("wells", name, tiles, is_arranged=True))
     for ending in ("svg", "png", "pdf"):
         save_figure(tmp_path / f"a.{ending}", session.dataset, recorded(session))
     assert name in text_of(tmp_path / "a.svg")
@@ -509,10 +511,11 @@ def test_a_font_of_the_computer_is_used_where_ours_has_no_letter(
         figure = Figure()
         figure.text(0.1, 0.1, f"A{letter}", fontproperties=font_of(30, text=letter))
         figure.text(0.1, 0.5, "AA", fontproperties=font_of(30))
+        canvas = FigureCanvasAgg(figure)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            figure.canvas.draw()
-        ink = np.asarray(figure.canvas.buffer_rgba())[..., 0] < 128
+            canvas.draw()
+        ink = np.asarray(canvas.buffer_rgba())[..., 0] < 128
         upper, lower = ink[: len(ink) * 3 // 4].sum(), ink[len(ink) * 3 // 4 :].sum()
         assert lower == pytest.approx(upper, rel=0.1)
     finally:

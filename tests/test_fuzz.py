@@ -129,4 +129,4 @@ def test_the_last_line_too_tells_the_encoding(tmp_path: Path) -> None:
     path.write_bytes(content)
     wells, problems = read_metadata(*Storage.of(path))
     assert len(wells) == len(SOUND)
-    assert [problem.kind for problem in problems] == ["malformed_row"]
+    assert [problem.kind for problem in problems] == ["interpreted", "malformed_row"]

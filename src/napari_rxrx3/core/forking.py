@@ -72,7 +72,7 @@ class _Gate:
         self.renew()
 
     def renew(self) -> None:
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = threading.Condition()
         self._working: dict[int, int] = {}
         self._is_shut = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -121,7 +122,10 @@ def file_of(figure: Any, target: Target, title: str, caption: str) -> bytes:
         _write_tiff(file, figure, dpi, facts, date)
     else:
         metadata = _metadata(form, facts, date)
-        figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
+        with warnings.catch_warnings():
+            # an SVG names its letters, and is opened where there is a font for them
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+            figure.savefig(file, format=form, dpi=dpi, metadata=metadata, facecolor="white")
     return file.getvalue()
 
 

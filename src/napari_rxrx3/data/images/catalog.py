@@ -496,6 +496,9 @@ def find_images(
             lazy.append(found)
         else:
             sources.append(found)
+            if isinstance(found, ZipSource):
+                what = f"{path} is a zip of images, which are read where they are"
+                problems.append(Problem("zip_of_images", detail=what))
     sources = _in_order_of_claim(storage, sources)
     lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
     for source in sources:

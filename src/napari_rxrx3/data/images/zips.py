@@ -11,7 +11,6 @@ from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId, parse_image_name
 from napari_rxrx3.data.files.archives import is_companion, is_readable_member
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
@@ -20,7 +19,8 @@ __all__ = ["ZipSource"]
 _HEAD = struct.Struct("<4s5H3I2H")
 _EXTRA = 256  # more than anybody writes ahead of a member's bytes
 _DEFLATED = 8
-_MOST_BYTES = 4 * MAX_PIXELS
+_MOST_TIMES, _ANY_BYTES = 100, 16 << 20
+"""No image becomes so much larger when it is unpacked, unless it is small."""
 
 
 class ZipSource:
@@ -42,7 +42,7 @@ class ZipSource:
             part = self._packed(row, min(size, n_bytes + n_bytes // 1000 + 64))
             if len(data := self._unpacked(*part, n_bytes)) >= n_bytes:
                 return data
-        return self._unpacked(*self._packed(row, size), n_bytes or _MOST_BYTES)
+        return self._unpacked(*self._packed(row, size), n_bytes or _most_bytes(size))
 
     def _packed(self, row: int, n_bytes: int) -> tuple[int, bytes]:
         """How a member is packed, and its first bytes as they are in the file."""
@@ -106,11 +106,18 @@ class ZipSource:
             if not is_readable_member(member):
                 notes.append(f"{name} is packed in a way, or with a password, that is not read")
                 continue
+            if member.file_size > _most_bytes(member.compress_size):
+                notes.append(f"{name} unpacks to {member.file_size:,} bytes, as no image does")
+                continue
             at = _plate_of_member(path, name, plate)
             record = record_of_name(name, at, member.header_offset, member.compress_size)
             if record is not None:
                 records.append(record)
         return PlaneIndex.of(records, notes)
+
+
+def _most_bytes(packed: int) -> int:
+    return _ANY_BYTES + _MOST_TIMES * packed
 
 
 def _plate_of_member(path: str, member: str, plate: PlateId | None) -> PlateId:
