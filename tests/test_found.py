@@ -15,7 +15,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.wells.search import SearchIndex
 from napari_rxrx3.strips.wells import typical_well
-from window import Window
+from window import Window, rgba_of
 
 Key = Qt.Key
 GENE = PlateId("gene-001", 1)
@@ -112,6 +112,22 @@ def test_enter_shows_a_typical_well_with_its_neighbors(
     assert window.neighbors.panel.candidates.model.neighbors
     assert window.neighbors.panel.candidates.model.neighbors[0].key != key
     assert well in window.session.highlight
+
+
+def test_what_is_found_is_listed_in_the_colors_of_the_theme(window: Window) -> None:
+    find_box, main = window.explorer.find, window.viewer.window._qt_window
+    popup = find_box._completer.popup()
+    brightness = {}
+    for theme in ("dark", "light"):
+        window.viewer.theme = theme
+        main.activateWindow()
+        find_box.setFocus()
+        find_box.clear()
+        window.qtbot.keyClicks(find_box, "plk")
+        window.qtbot.waitUntil(popup.isVisible, timeout=10_000)
+        brightness[theme] = rgba_of(popup.viewport().grab().toImage())[..., :3].mean()
+        popup.hide()
+    assert brightness["dark"] < 110 < 145 < brightness["light"]
 
 
 def test_it_is_on_the_plate_where_one_is(window: Window) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.settings import get_plugin_settings, get_settings
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QAbstractListModel, QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QAbstractItemView, QDockWidget, QWidget
 
 import builders as b
 import screens as s
@@ -183,6 +185,36 @@ def test_neighbors_are_listed_with_their_evidence(window: Window) -> None:
     assert [bool(each.doubts) for each in listed if "@" not in each.key] == [
         bool(flags) for flags in table.loc[~table["key"].str.contains("@"), "flags"]
     ]
+
+
+def said_by(widget: Any) -> Iterator[str]:
+    """All that a widget shows, and says when the mouse rests on it or to a screen reader."""
+    for name in ("text", "toolTip", "accessibleName", "accessibleDescription", "currentText"):
+        value = getattr(widget, name, None)
+        if callable(value):
+            with suppress(TypeError):  # of some it takes a place
+                yield str(value())
+    if isinstance(widget, QAbstractItemView) and widget.model() is not None:
+        model, roles = widget.model(), Qt.ItemDataRole
+        columns = 1 if isinstance(model, QAbstractListModel) else model.columnCount()
+        for row in range(min(model.rowCount(), 60)):
+            for column in range(columns):
+                for role in (roles.DisplayRole, roles.ToolTipRole, roles.AccessibleTextRole):
+                    yield str(model.index(row, column).data(role))
+
+
+def test_a_dose_is_never_written_as_in_a_key(window: Window) -> None:
+    """It is "1 µM" in the window, and `@1` in files and in Python."""
+    panel = window.neighbors.panel.candidates
+    window.session.select_well(first_well(window, "Bortezomib"))
+    window.settle()
+    for name in ("similar", "strongest", "replicates", "series"):
+        panel.show_list(name)
+        window.settle()
+        shown = [w for w in window.explorer.window().findChildren(QWidget) if w.isVisible()]
+        said = [text for widget in shown for text in said_by(widget)]
+        assert any(" µM" in text for text in said)
+        assert [text for text in said if re.search(r"\w@\d", text)] == []
 
 
 def test_a_new_question_starts_at_its_first_candidate(window: Window) -> None:

@@ -105,7 +105,7 @@ class CandidateDelegate(QStyledItemDelegate):
     def _paint_words(self, painter: QPainter, box: QRect, candidate: Candidate) -> None:
         font = self._view.font()
         height = QFontMetrics(font).height()
-        line = QRect(box.left(), box.bottom() + 1 + _GAP, box.width(), height)
+        line = QRect(box.left(), box.bottom() + 1 + _GAP, box.width() - _GAP, height)
         painter.setFont(font)
         painter.setPen(ink(self._view, 0.65))
         rank = str(candidate.rank)

@@ -13,7 +13,13 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.words import count, dose_in_words, guide_in_words, kind_in_words
+from napari_rxrx3.core.words import (
+    count,
+    dose_in_words,
+    guide_in_words,
+    key_in_words,
+    kind_in_words,
+)
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
@@ -280,7 +286,7 @@ def _tip(neighbor: Neighbor, column: int, note: str = "") -> str:
 
 def about(neighbor: Neighbor, note: str = "") -> list[str]:
     """All that is known of a neighbor, in lines."""
-    lines = [neighbor.key, _shown(neighbor.well, note)]
+    lines = [key_in_words(neighbor.key), _shown(neighbor.well, note)]
     if neighbor.compared_with:
         lines += _chances(neighbor)
     if neighbor.other_doses:

@@ -54,7 +54,12 @@ class Frame:
 
     @property
     def left(self) -> float:
-        return self._margin(self.has_names)
+        return self._margin(self.has_names, self.width)
+
+    @property
+    def bottom(self) -> float:
+        """Pixels for the names below the cells."""
+        return self._margin(self.has_names, self.height)
 
     @property
     def top(self) -> float:
@@ -138,16 +143,15 @@ class Frame:
     def _shown(self, first: float, pixels: float) -> range:
         return range(max(floor(first), 0), min(floor(first + pixels / self.scale) + 1, self.n))
 
-    def _margin(self, has_names: bool) -> float:
-        """Pixels for names at one side."""
-        side = min(self.width, self.height)
+    def _margin(self, has_names: bool, side: float) -> float:
+        """Pixels for names along one side, which is so long."""
         return _GAP + (min(self.names, _NAMES_SHARE * side) + _GAP) * has_names
 
     def _plot_height(self, has_names: bool) -> float:
-        return max(self.height - self.top - self._margin(has_names) - self.below, 1.0)
+        return max(self.height - self.top - self._margin(has_names, self.height) - self.below, 1.0)
 
     def _plot_width(self, has_names: bool) -> float:
-        return max(self.width - self._margin(has_names) - _GAP - self.beside, 1.0)
+        return max(self.width - self._margin(has_names, self.width) - _GAP - self.beside, 1.0)
 
     def _fits(self) -> tuple[float, float]:
         """The largest scales at which all cells are seen, with their names and without."""

@@ -162,6 +162,7 @@ class HeatMapPainter:
                 _paint_name(
                     painter, widget, key_in_words(self._map.keys[row]), font, at, room, _RIGHT
                 )
+        room = frame.bottom - 2 * _PAD
         for column in frame.shown_columns():
             is_current = current is not None and current[1] == column
             middle = frame.place(0, column + 0.5)[0]
