@@ -26,7 +26,7 @@ from napari_rxrx3.gui.work.tasks import Tasks
 from samples import soak
 
 HEARD_S, GONE_S = 3.0, 8.0
-"""Six times what it takes at rest, as tests share the processor; who is not heard waits for 20 s."""
+"""Far more than it takes at rest, as tests share processors; who is not heard waits for 20 s."""
 WELL = "gene-001_1_D05"
 STEPS = ("screen/metadata.csv", "vectors.parquet", "Plate1.tar")
 WAYS = ("silent", "trickle")
