@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hub import ADDRESS, Hub, hub_serving
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.eviction import kept_files
-from napari_rxrx3.data.files import fetching
+from napari_rxrx3.data.files import fetching, storage
 from napari_rxrx3.data.vectors import embeddings
 
 WELL = "gene-001_1_D05"
@@ -158,7 +159,7 @@ def test_a_server_that_fails_in_the_middle_leaves_what_came(
 
 KILLED = """
 import sys
-from napari_rxrx3.data.files import fetching
+from napari_rxrx3.data.files import fetching, storage
 from napari_rxrx3.data.vectors import embeddings
 import napari_rxrx3 as rx
 fetching._PART = embeddings.FETCHED_FROM = int(sys.argv[3])
@@ -228,3 +229,31 @@ def test_what_is_kept_of_vectors_needs_no_fetch(hub: Hub, tmp_path: Path) -> Non
     assert again.vectors_are_read
     assert sent(hub) == []
     assert DiskCache(tmp_path).folder == tmp_path
+
+
+def resolved(hub: Hub) -> Counter[str]:
+    """How often the Hub was asked where a file lies."""
+    return Counter(path.rsplit("/", 1)[-1] for path in hub.asked if "/resolve/" in path)
+
+
+@pytest.fixture
+def _no_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_HEAD", "_END"):  # or a small file is all in memory
+        monkeypatch.setattr(storage, name, 16)
+
+
+@pytest.mark.usefixtures("_no_ends")
+def test_the_hub_is_asked_once_where_a_file_lies(hub: Hub, tmp_path: Path) -> None:
+    dataset = rx.open_dataset(ADDRESS, tmp_path)
+    dataset.read(WELL)
+    asked = resolved(hub)
+    assert asked["train-00000-of-00001.parquet"] == 1
+    assert max(asked.values()) == 1, asked
+
+
+@pytest.mark.usefixtures("_no_ends")
+def test_an_address_whose_time_is_over_is_asked_for_again(hub: Hub, tmp_path: Path) -> None:
+    dataset = rx.open_dataset(ADDRESS, tmp_path)
+    hub.signature = "Signature=another-one"
+    assert dataset.read(WELL).shape == (6, 32, 32)
+    assert resolved(hub)["train-00000-of-00001.parquet"] == 2

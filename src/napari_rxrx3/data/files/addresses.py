@@ -107,7 +107,8 @@ def remember_address(address: str) -> None:
         return
     addresses = [address, *(each for each in recent_addresses() if each != address)][:_KEPT]
     with suppress(OSError), written_atomically(_file_of_addresses()) as temporary:
-        temporary.write_text(json.dumps(addresses, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(addresses, indent=1) + "\n"
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _file_of_addresses() -> Path:
