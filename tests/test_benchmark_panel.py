@@ -247,7 +247,7 @@ def test_the_columns_tell_what_a_table_is(tmp_path: Path, head: str, kind: str) 
     path = tmp_path / "x.csv"
     path.write_text(f"{head}\nA,B,1\n", encoding="utf-8")
     assert kind_of_known(str(path)) == kind
-    path.write_text("A,B\nentity1,entity2\n", encoding="utf-8")
+    path.write_text("A,B\nPLK1,MTOR\n", encoding="utf-8")
     with pytest.raises(MetadataError, match="neither"):
         kind_of_known(str(path))
 

@@ -231,7 +231,7 @@ def test_a_large_plane_gives_a_piece_at_full_resolution(dtype: str, encode: obje
     assert preview.dtype == plane.dtype
     assert np.abs(preview - means).max() <= 0.5
     assert np.array_equal(preview, preview_of(decode(data)))
-    assert form_of(data) == (plane.dtype, 1000, 192)
+    assert form_of(data) == (plane.dtype, 1000, 192, True)
     assert form_of(data).is_piece
 
 
@@ -250,7 +250,7 @@ def test_a_small_plane_is_shown_whole() -> None:
     for data in (b.png(plane), b.tiff(plane)):
         preview = PrefixReader(Files(data).read).preview(0, reduce_here)
         assert np.abs(preview - block_means(plane, 64)).max() <= 0.5
-        assert form_of(data) == (np.uint8, 512, 512)
+        assert form_of(data) == (np.uint8, 512, 512, True)
 
 
 def test_a_size_that_64_does_not_divide() -> None:
@@ -268,7 +268,7 @@ def test_jpeg_2000_is_shown_whole_by_its_own_small_level() -> None:
     shifted = np.pad(decode(data), ((4, 0), (4, 0)), "edge")[:512, :512]
     assert preview.shape == (64, 64)
     assert np.abs(preview - block_means(shifted, 64)).mean() < 2
-    assert form_of(data) == (np.uint8, 512, 512)
+    assert form_of(data) == (np.uint8, 512, 512, True)
     assert not form_of(data).is_piece
 
 

@@ -464,7 +464,7 @@ def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
     session.show([(WELLS[0], odd), (WELLS[1], "control")])
     for suffix in ("png", "svg", "pdf"):
         save_figure(tmp_path / f"a.{suffix}", session.dataset, recorded(session))
-    assert "<b>a$b$c</b> \\alpha ? {x}" in text_of(tmp_path / "a.svg")
+    assert odd in text_of(tmp_path / "a.svg")
 
 
 NAMES = ["β-estradiol", "紫杉醇", "دواء", "תרופה", "\U0001f48a pill", "naïve Ω", "plain"]

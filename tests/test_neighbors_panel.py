@@ -385,7 +385,7 @@ def test_judging_can_be_stopped(window: Window) -> None:
     phenomap = window.session.dataset.phenomap()
     with held(lambda hold: phenomap.nearest("GENE003", progress=hold)):
         window.click_well(address_of(window, f"{BOLD}_guide_1"), settled=False)
-        wait_for_work(window, "checking how far")
+        wait_for_work(window, "waiting for the same work")
         window.click(status.cancel)
         assert not status.cancel.isVisible()
         assert status.message.text() == "Stopped: how far to trust the list was not checked."

@@ -72,7 +72,8 @@ def store(folder: Path) -> Iterator[b.Store]:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAUSES_S", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(storage, "_END", 1000)  # or a small file is all in memory
+    for name in ("_HEAD", "_END"):  # or a small file is all in memory
+        monkeypatch.setattr(storage, name, 16)
 
 
 @pytest.fixture
@@ -142,7 +143,11 @@ def test_a_tar_that_is_refused_is_named_and_the_rest_works(window: Window, store
     store.trouble = {"Plate1.tar": "500"}
     window.session.go_to_plate(PlateId(GENE, 1))
     window.settle()
-    well = window.session.well
+    for well in window.session.dataset.wells_of_plate(PlateId(GENE, 1)).index:
+        window.session.select_well(well)
+        window.settle()
+        if well in window.session.failures:  # others were read before, as neighbors
+            break
     assert window.session.failures[well].startswith(
         f"{well}, channel 1: the server answered 500 Internal Server Error "
         f"({store.url}/images/gene-001/Plate1.tar"

@@ -19,7 +19,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.secrets import has_secrets, note_address, public, without_secrets
 from napari_rxrx3.data.cache.disk_cache import default_cache_folder
-from napari_rxrx3.data.files import remote
+from napari_rxrx3.data.files import remote, storage
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.diagnostics.facts import of_dataset
 from napari_rxrx3.diagnostics.report import as_text, report_of
@@ -101,6 +101,8 @@ def _planted(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(remote, "PAUSES_S", (0.01, 0.01, 0.01))
     monkeypatch.setattr(remote, "_in_vain", {})
+    for name in ("_HEAD", "_END"):  # or a small file is all in memory
+        monkeypatch.setattr(storage, name, 16)
 
 
 @pytest.fixture

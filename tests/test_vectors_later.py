@@ -14,6 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 import napari_rxrx3 as rx
 from builders import Screen, Store, control_row, guide_row, noise, served
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.data.files import storage
 from napari_rxrx3.gui.compare.lists_page import ListsPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
@@ -31,11 +32,13 @@ WITHOUT = "gene-001_1_D07"
 class VectorsHeld(Store):
     """A server that does not send vectors until it is told to.
 
-    A folder's files are all looked into before its metadata are read, and vectors after that.
+    A folder's files are all looked into, the metadata in three parts, before these are read, and
+    vectors after that.
     """
 
     def __call__(self, path: str) -> str:
-        if path.endswith("embeddings.parquet") and self.was_asked("metadata.csv"):
+        n_parts = sum(path.endswith("metadata.csv") for path in self.asked)
+        if path.endswith("embeddings.parquet") and n_parts > 3:
             self.held = {"embeddings.parquet"}
         return super().__call__(path)
 
@@ -57,7 +60,9 @@ def a_screen() -> Screen:
 
 
 @pytest.fixture
-def store() -> Store:
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    for name in ("_HEAD", "_END"):  # or a small file is all in memory
+        monkeypatch.setattr(storage, name, 16)
     return VectorsHeld()
 
 

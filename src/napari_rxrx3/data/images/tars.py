@@ -208,13 +208,14 @@ def _members_of_remote(
     )
     chain = chains[0]
     members = list(chain.members)
+    notes += chain.notes
     while (end := chain.end) is not None:
         if end in chains:
             chain = chains[end]
         else:  # what looked like a header was in the middle of a file: go on without it
             chain = _chain(storage, path, size, end, next((s for s in starts if s > end), size))
         members += chain.members
-    notes += chain.notes
+        notes += chain.notes
     return members
 
 
