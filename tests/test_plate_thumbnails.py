@@ -619,9 +619,6 @@ def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: i
 
         wait_for(all_but_one)
         running.send_signal(end)
-        if end == signal.SIGINT:
-            time.sleep(1)  # it hears of it before it could be done
-            store.let_go.set()  # what is being read is not left in the middle
         _, said = running.communicate(timeout=60)
         store.let_go.set()
         assert running.returncode in (-signal.SIGKILL, 130)
@@ -629,10 +626,8 @@ def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: i
         again = program(url, tmp_path / "home")
         said, error = again.communicate(timeout=120)
     assert again.returncode == 0, error
-    left = 1 if end == signal.SIGKILL else 0
-    assert said == (
-        f"1 plate: {left} thumbnails made, {24 - left} were there, 0 images missing, 0 damaged.\n"
-    )
+    # what a server holds back is not waited for
+    assert said == "1 plate: 1 thumbnails made, 23 were there, 0 images missing, 0 damaged.\n"
 
 
 @pytest.mark.soak
