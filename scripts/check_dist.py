@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-MAX_WHEEL_BYTES = 800_000
+MAX_WHEEL_BYTES = 1_000_000
 """Of which the source alone, well compressed, takes 600,000: more is something else."""
 PACKAGE = "napari_rxrx3"
 IN_WHEEL = (f"{PACKAGE}/__init__.py", f"{PACKAGE}/napari.yaml", f"{PACKAGE}/py.typed")

@@ -145,7 +145,10 @@ def new_window(
 ) -> Iterator[Callable[..., Window]]:
     """Open a new window: for the first start, for several of them, and for closing one."""
     from builders import Screen
+    from standing import reset_preferences
     from window import WINDOW_SIZE, Window
+
+    reset_preferences()  # or a new window does what a test before wanted
 
     def make(path: Path | None = None, screen: Screen | None = None) -> Window:
         viewer = make_napari_viewer(show=True)

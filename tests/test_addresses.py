@@ -177,7 +177,8 @@ def test_plates_and_pictures_are_there_before_the_vectors(window: Window, hub: H
     window.qtbot.waitUntil(lambda: window.session.dataset is not None, timeout=30_000)
     window.click_well("D05", settled=False)
     window.qtbot.waitUntil(lambda: shows(window, WELL), timeout=30_000)
-    assert window.explorer.workspace.picture.failures == {}
+    failures = window.explorer.workspace.picture.failures
+    assert [failed for failed in failures if failed[0] == WELL] == []
     window.qtbot.waitUntil(lambda: "fetching OpenPhenom" in said_of_work(window), timeout=30_000)
     assert len(window.session.dataset.known_wells) == N_WELLS
     assert not window.session.dataset.vectors_are_read
