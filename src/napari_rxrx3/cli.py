@@ -81,7 +81,7 @@ def _say(text: str) -> None:
     if sys.stdout is None:  # closed before the program began
         raise RxRx3Error("The answer cannot be written (there is no standard output).")
     try:
-        print(text)
+        print(text, flush=True)  # before anything is said beside it
     except OSError as error:
         raise _unwritten(error) from error
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
