@@ -25,6 +25,8 @@ from napari_rxrx3.data.images.zips import ZipSource
 __all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 
+Array = np.ndarray[Any, Any]
+
 _INDEX_FORMAT = 2
 """Raise it when other members of a container are indexed."""
 
@@ -95,9 +97,11 @@ class LazyTar:
 class LazyShard:
     """A shard on a server; the footer tells between which keys each of its row groups lies."""
 
-    def __init__(self, file: ShardFile, plates: Collection[PlateId]) -> None:
+    def __init__(
+        self, file: ShardFile, bounds: tuple[Array, Array], plates: Collection[PlateId]
+    ) -> None:
         self.path, self._file = file.path, file
-        self._groups = _groups_of_plates(file, plates)
+        self._groups = _groups_of_plates(*bounds, plates)
         self.plates = self._groups.keys()
 
     @classmethod
@@ -113,13 +117,20 @@ class LazyShard:
         """
         made_from = storage.fingerprint(path)
         kept = cache.load("shard-footer", made_from)
-        if kept is not None and "footer" in kept:
-            footer = kept["footer"].tobytes()
-        else:
+        if kept is None or not {"footer", "first", "last"} <= kept.keys():
             footer = ShardFile.read_footer(storage, path)
-            cache.save("shard-footer", made_from, {"footer": np.frombuffer(footer, np.uint8)})
-        file = ShardFile(storage, path, footer, made_from, PartStore(storage, cache))
-        return cls(file, plates) if _bounds(file) is not None else None
+            bounds = _bounds(ShardFile(storage, path, footer, made_from)) or []
+            kept = {
+                "footer": np.frombuffer(footer, np.uint8),
+                "first": np.array([low for low, _ in bounds], dtype=np.str_),
+                "last": np.array([high for _, high in bounds], dtype=np.str_),
+            }
+            cache.save("shard-footer", made_from, kept)
+        if not len(kept["first"]):
+            return None
+        parts = PartStore(storage, cache)
+        file = ShardFile(storage, path, kept["footer"].tobytes(), made_from, parts)
+        return cls(file, (kept["first"], kept["last"]), plates)
 
     def source(self, plate: PlateId) -> ImageSource:
         return ShardSource(self._file, self._file.index(self._groups[plate], plate))
@@ -147,11 +158,9 @@ def _folder(plate: PlateId) -> str:
 
 
 def _groups_of_plates(
-    file: ShardFile, plates: Collection[PlateId]
-) -> dict[PlateId, np.ndarray[Any, Any]]:
-    bounds = _bounds(file) or []
-    first = np.array([low for low, _ in bounds], dtype=object)
-    last = np.array([high for _, high in bounds], dtype=object)
+    first: Array, last: Array, plates: Collection[PlateId]
+) -> dict[PlateId, Array]:
+    """The row groups in which keys of each plate may lie, by the first and last key of each."""
     found = {}
     for plate in plates:
         folder = f"{_folder(plate)}/"
