@@ -67,8 +67,10 @@ POOL = """
         dataset, well = job
         return int((dataset or mine).read(well).sum())
 
+    is_over = threading.Event()
+
     def looks_on():
-        while True:
+        while not is_over.is_set():
             for well in wells:
                 mine.read(well), mine.thumbnail(well), mine.preview(well, 1), mine.wells
 
@@ -77,11 +79,15 @@ POOL = """
         mine = rx.open_dataset(path, cache_dir=cache)
         mine.phenomap(align="none").nearest("PLK1")
         mine.read(wells[0]), mine.thumbnail(wells[0]), mine.preview(wells[0], 1)
-        for _ in range(3):
-            threading.Thread(target=looks_on, daemon=True).start()
+        lookers = [threading.Thread(target=looks_on) for _ in range(3)]
+        for looker in lookers:
+            looker.start()
         sent = None if method == "fork" else mine
         with multiprocessing.get_context(method).Pool(2) as pool:
             print(*pool.map(work, [(sent, well) for well in wells]))
+        is_over.set()  # Python does not end well under threads that go on
+        for looker in lookers:
+            looker.join()
 """
 
 
