@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["interleaved", "resident_mb", "timed"]
+__all__ = ["empty_folder", "interleaved", "resident_mb", "timed"]
 
 _MB = 1e6
 
@@ -18,6 +20,17 @@ def timed(function: Callable[[], Any]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
+
+
+@contextmanager
+def empty_folder(folder: Path) -> Iterator[Path]:
+    """A folder with nothing in it, which is gone afterwards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def interleaved(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import datasets
-from benchmarks.measuring import interleaved, timed
+from benchmarks.measuring import empty_folder, interleaved, timed
 from benchmarks.results import Curve, PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
 from benchmarks.subprocesses import call
@@ -60,7 +58,7 @@ def opening(settings: Settings) -> PartResult:
     """Open the screen in new processes: with an empty cache, then with a filled one."""
     folder = datasets.screen(settings)
     function = "benchmarks.fresh_process:open_in_window"
-    with _empty_folder(settings.folder / "cache-opening") as cache:
+    with empty_folder(settings.folder / "cache-opening") as cache:
         first: Measured = call(function, str(folder), str(cache), cache=cache)
         later, floors = list[Measured](), list[float]()
         for _ in range(settings.opens):
@@ -217,16 +215,6 @@ def _read_all(paths: Iterable[Path]) -> None:
         with path.open("rb", buffering=0) as file:
             while file.readinto(buffer):
                 pass
-
-
-@contextmanager
-def _empty_folder(folder: Path) -> Iterator[Path]:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def tar_index(settings: Settings) -> PartResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import fsspec
 import pyarrow.parquet as pq
 
 from benchmarks import datasets
-from benchmarks.measuring import timed
+from benchmarks.measuring import empty_folder, timed
 from benchmarks.results import PartResult, Row, Target, Timing
 from benchmarks.settings import ROOT, Settings
 from benchmarks.slow_line import LATENCY_S, MBIT
@@ -54,21 +53,11 @@ def _served(folder: Path) -> Iterator[_Server]:
             process.terminate()
 
 
-@contextmanager
-def _empty(folder: Path) -> Iterator[Path]:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def remote_core(settings: Settings) -> PartResult:
     """RxRx3-core on a server: opened for the first time, again, and without the server."""
     folder = datasets.core(settings)
     found = _Found()
-    with _empty(settings.folder / "cache-remote") as cache:
+    with empty_folder(settings.folder / "cache-remote") as cache:
         with _served(folder) as server:
             for i in range(settings.opens):
                 with found.measuring("first", server):
@@ -101,7 +90,7 @@ def remote_tar(settings: Settings) -> PartResult:
     size = f"{settings.tar_bytes / 1e9:.0f} GB, {settings.tar_members:,} members"
     with _served(folder) as server:
         for i in range(settings.opens):
-            with _empty(settings.folder / f"cache-remote-{i}") as cache:
+            with empty_folder(settings.folder / f"cache-remote-{i}") as cache:
                 dataset = open_dataset(server.url, cache)
                 server.counted()
                 with found.measuring("tar well", server):

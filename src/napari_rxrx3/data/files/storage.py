@@ -244,10 +244,7 @@ class Storage:
         if self._is_web or self._is_hub:
             part = self._part(path, start, stop)
             if not part.is_part and part.size > _WHOLE_FILE_LIMIT:
-                raise OSError(
-                    f"the server sends whole files only, and this one has {part.size:,} bytes: "
-                    "copy it to a disk first"
-                )
+                raise _too_large(part.size)
             return part.data
         data: bytes = answer_of(lambda: self._fs.cat_file(path, start=start, end=stop), path)
         return data[: stop - start]  # a server without byte ranges sent the whole file
@@ -354,10 +351,7 @@ class Storage:
             file = RangeFile(partial(self._read_or_end, path, size), size)
             return io.BufferedReader(file, _REMOTE_BLOCK)
         if size > _WHOLE_FILE_LIMIT:
-            raise OSError(
-                f"the server sends whole files only, and this one has {size:,} bytes: "
-                "copy it to a disk first"
-            )
+            raise _too_large(size)
         return io.BytesIO(self._wholes.get(path, lambda: self._whole(path)))
 
     def _read_or_end(self, path: str, size: int, start: int, stop: int) -> bytes:
@@ -423,6 +417,13 @@ class Storage:
         for name, _, size, stamp in sorted(listed):
             digest.update(_line(name, size, stamp))
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
+
+
+def _too_large(size: int) -> OSError:
+    return OSError(
+        f"the server sends whole files only, and this one has {size:,} bytes: "
+        "copy it to a disk first"
+    )
 
 
 def _line(*facts: object) -> bytes:
