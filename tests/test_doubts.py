@@ -276,7 +276,10 @@ def test_a_likeness_that_alignment_takes_away_is_doubted(metric: str, scattered:
     assert n_doubted >= 5
 
 
-def test_who_stops_a_question_stops_no_later_one(new_folder: Folder) -> None:
+def test_who_stops_a_question_stops_no_later_one(
+    new_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # in this thread: all steps are counted
     wells = s.Wells(6)
     for plate in (1, 2):
         wells.control(FIRST, plate, 12)

@@ -53,6 +53,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (build, across, comparable, other_vectors, p_values):
         monkeypatch.setattr(module, "_BLOCK", _WELLS_AT_ONCE)
     monkeypatch.setattr(p_values, "_WELLS", _WELLS_AT_ONCE)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # in this thread: all reports are seen
 
 
 @pytest.fixture(scope="module")
