@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.data.search import SearchIndex
 from napari_rxrx3.strips.wells import typical_well
 from window import Window, rgba_of
 

@@ -15,7 +15,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.names import name_and_dose, resolve, rows_with, split_names, ways_to_read
 from napari_rxrx3.core.words import key_in_words
-from napari_rxrx3.data.wells.search import Match, SearchIndex
+from napari_rxrx3.data.search import Match, SearchIndex
 from napari_rxrx3.hits.names import find_wells
 from napari_rxrx3.maps.entry_names import find_entries
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.data.search import SearchIndex
 from napari_rxrx3.gui.find_box import FindBox
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.status_line import StatusLine

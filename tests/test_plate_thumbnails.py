@@ -382,6 +382,7 @@ def test_a_data_set_gives_previews_without_a_plate(root: Path, cache: Path) -> N
     preview = dataset.preview(well_id, 5)
     assert np.array_equal(preview, piece(screen.planes[well_id][4]))
     assert not preview.flags.writeable
+    assert np.array_equal(dataset.glimpse(well_id, 5), preview), "the name in scripts of before"
     assert not (cache / "thumbnails").exists()
     with pytest.raises(UnknownWell):
         dataset.preview("gene-001_1_AF48", 1)

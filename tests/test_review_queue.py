@@ -15,7 +15,7 @@ import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.wells.search import SearchIndex
+from napari_rxrx3.data.search import SearchIndex
 from napari_rxrx3.dataset import Dataset
 from napari_rxrx3.hits.queue import (
     MOST,

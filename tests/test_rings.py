@@ -167,7 +167,7 @@ NEEDED_LATER = {
     *("fsspec", "tifffile", "PIL", "rdkit", "napari_rxrx3.dataset"),
     "napari_rxrx3.data.welldata",
     *(
-        "napari_rxrx3.data.wells.search",
+        "napari_rxrx3.data.search",
         "napari_rxrx3.maps.phenomap",
         "napari_rxrx3.maps.evidence.doubts",
     ),

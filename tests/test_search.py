@@ -14,7 +14,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.data.wells.search import FoundPlate, Match, SearchIndex
+from napari_rxrx3.data.search import FoundPlate, Match, SearchIndex
 
 COMPOUNDS = (
     "Voglibose",

@@ -41,7 +41,7 @@ from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.strips.wells import typical_well
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.wells.search import Found, SearchIndex
+    from napari_rxrx3.data.search import Found, SearchIndex
     from napari_rxrx3.dataset import Dataset
 
 __all__ = ["TABS", "ExplorerWidget"]
@@ -301,7 +301,7 @@ class _Tabs(QTabWidget):
 
 
 def _names_of(dataset: Dataset) -> SearchIndex:
-    from napari_rxrx3.data.wells.search import (
+    from napari_rxrx3.data.search import (
         SearchIndex,  # loads pandas, which no window waits for
     )
 

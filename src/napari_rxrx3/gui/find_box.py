@@ -18,7 +18,7 @@ from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress, Tasks
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.wells.search import Found, FoundPlate, Match, SearchIndex
+    from napari_rxrx3.data.search import Found, FoundPlate, Match, SearchIndex
 
 __all__ = ["FindBox"]
 

@@ -26,7 +26,7 @@ from napari_rxrx3.strips.wells import picture_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.data.search import Found
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 

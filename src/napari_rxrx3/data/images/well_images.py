@@ -148,6 +148,10 @@ class WellImages:
             thumbnails.add(well.position, channel, plane)
         return plane
 
+    def glimpse(self, well_id: str, channel: int) -> Plane:
+        """`preview`, by the name that scripts of before know it by."""
+        return self.preview(well_id, channel)
+
     def piece(self, well_id: str, channel: int, size: int, whole: bool = False) -> Plane:
         """A channel (1..6) of a well, to be looked at closely at (size, size) pixels.
 

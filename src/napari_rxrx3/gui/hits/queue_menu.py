@@ -21,7 +21,7 @@ from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
-    from napari_rxrx3.data.wells.search import Found
+    from napari_rxrx3.data.search import Found
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
