@@ -21,7 +21,18 @@ GUI = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "n
 HEAVY = {"pandas", "dask", "pyarrow", "imagecodecs", *GUI}
 
 
-RINGS = ("core", "data", "maps", "dataset", "diagnostics", "strips", "hits", "session", "figures")
+RINGS = (
+    "core",
+    "data",
+    "maps",
+    "dataset",
+    "diagnostics",
+    "exports",
+    "strips",
+    "hits",
+    "session",
+    "figures",
+)
 """From the inside; what is in none of them, gui and the edges, is outside of all."""
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
     from napari_rxrx3.core.stains import STAINS
     from napari_rxrx3.dataset import Dataset, open_dataset
+    from napari_rxrx3.exports.crops import export_crops
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -32,6 +33,7 @@ __all__ = [
     "UnknownWell",
     "__version__",
     "display",
+    "export_crops",
     "layer_options",
     "open_dataset",
 ]
@@ -45,6 +47,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "core.mosaic": ["Tile"],
         "core.stains": ["STAINS"],
         "dataset": ["Dataset", "open_dataset"],
+        "exports.crops": ["export_crops"],
         "gui.canvas.layers": ["layer_options"],
         "maps.phenomap": ["PhenoMap"],
     },

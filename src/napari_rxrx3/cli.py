@@ -17,6 +17,9 @@ from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error, UnknownWell
 from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.stopping import check, interruptible
+from napari_rxrx3.core.words import count
+from napari_rxrx3.data.passes import ALL_OF_IT, Share, cluster
+from napari_rxrx3.exports.choices import ENDINGS, PLACES, SHARES
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import LEVELS
 
@@ -145,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_batches(commands)
     _add_benchmark(commands)
     _add_thumbnails(commands)
+    _add_exports(commands)
     _add_index(commands)
     _add_cache(commands)
     _add_diagnostics(commands)
@@ -242,14 +246,62 @@ def _add_thumbnails(commands: Commands) -> None:
     help_ = "make the thumbnails of plates ahead, so that they show at once"
     thumbnails = commands.add_parser("thumbnails", help=help_)
     thumbnails.add_argument("path", metavar="PATH")
-    thumbnails.add_argument(
+    _add_plates(thumbnails)
+    thumbnails.set_defaults(run=_thumbnails)
+
+
+def _add_exports(commands: Commands) -> None:
+    export = commands.add_parser("export", help="write crops to learn from, or a map, for others")
+    kinds = export.add_subparsers(required=True, metavar="KIND")
+    _add_crops(kinds)
+    map_ = kinds.add_parser("map", help="keys, labels, aligned vectors and scores as parquet")
+    map_.add_argument("path", metavar="PATH")
+    map_.add_argument("file", metavar="FILE", help="the parquet file to write")
+    _add_map_options(map_, LEVELS)
+    map_.add_argument("--no-scores", action="store_true", help="leave out what takes long")
+    map_.set_defaults(run=_export_map)
+
+
+def _add_crops(kinds: Commands) -> None:
+    help_ = "six planes a crop, with labels and splits, a file a plate"
+    crops = kinds.add_parser("crops", help=help_)
+    crops.add_argument("path", metavar="PATH")
+    crops.add_argument("folder", metavar="FOLDER", help="where to write; goes on if it was stopped")
+    crops.add_argument("--size", type=_count, default=256, help="side in pixels (256)")
+    crops.add_argument("--per-well", type=_count, default=4, help="how many of a well (4)")
+    help_ = "spread evenly over the well, or anywhere by --seed"
+    crops.add_argument("--places", choices=PLACES, default="grid", help=help_)
+    help_ = "table with the columns well_id, y, x, such as nuclei: crops lie there"
+    crops.add_argument("--centers", metavar="FILE", help=help_)
+    crops.add_argument("--form", choices=tuple(ENDINGS), default="parquet")
+    crops.add_argument("--seed", type=int, default=0)
+    help_ = "how much trains, validates, tests (0.8 0.1 0.1); whole experiments are held out"
+    crops.add_argument("--shares", type=float, nargs=3, default=SHARES, metavar="N", help=help_)
+    help_ = "let experiments of the same perturbations be held out from each other"
+    crops.add_argument("--apart", action="store_true", help=help_)
+    _add_plates(crops)
+    _add_machines(crops)
+    crops.set_defaults(run=_export_crops)
+
+
+def _add_plates(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--plates",
         nargs="+",
         default=[],
         metavar="PLATE",
         help="such as gene-001/1; all that have images if not given",
     )
-    thumbnails.set_defaults(run=_thumbnails)
+
+
+def _add_machines(parser: argparse.ArgumentParser) -> None:
+    """Where a pass over images runs, if not here and whole."""
+    where = parser.add_mutually_exclusive_group()
+    help_ = "address of a dask scheduler, whose workers do it"
+    where.add_argument("--scheduler", metavar="ADDRESS", help=help_)
+    where.add_argument("--scheduler-file", metavar="FILE", help="file that says that address")
+    help_ = "do this part of it alone, e.g. 3/100, as one job of an array"
+    parser.add_argument("--part", type=_share, default=ALL_OF_IT, help=help_)
 
 
 def _add_index(commands: Commands) -> None:
@@ -517,6 +569,48 @@ def _thumbnails(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export_crops(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.data.thumbnails.prepare import plates_named
+    from napari_rxrx3.exports.crops import export_crops
+
+    asked = arguments.scheduler, arguments.scheduler_file
+    with _progress_bar() as progress, cluster(*asked) as client:
+        dataset = _opened(arguments.path, progress, with_vectors=False)
+        wells = None
+        if arguments.plates:
+            plates = plates_named(dataset, arguments.plates)
+            wells = [well for plate in plates for well in dataset.wells_of_plate(plate).index]
+        summary = export_crops(
+            dataset,
+            arguments.folder,
+            size=arguments.size,
+            per_well=arguments.per_well,
+            places=arguments.places,
+            form=arguments.form,
+            seed=arguments.seed,
+            shares=arguments.shares,
+            apart=arguments.apart,
+            wells=wells,
+            centers=arguments.centers,
+            client=client,
+            share=arguments.part,
+            progress=progress,
+        )
+    for failure in summary.failures[:1]:
+        _note(failure)
+    _say(summary.words("crop"))
+    return 0
+
+
+def _export_map(arguments: argparse.Namespace) -> int:
+    with _progress_bar() as progress:
+        dataset = _opened(arguments.path, progress)
+        m = dataset.map_of(_spec(arguments, dataset, progress), progress)
+        m.to_parquet(arguments.file, scores=not arguments.no_scores, progress=progress)
+    _say(f"{count(len(m.labels), 'entry')} written to {arguments.file}.")
+    return 0
+
+
 def _index(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.data.images.indexing import write_indexes
 
@@ -576,6 +670,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
+
+
+def _share(text: str) -> Share:
+    try:
+        return Share.from_text(text)
+    except RxRx3Error as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -29,6 +29,8 @@ __all__ = ["WellData"]
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
+_ROWS_AT_ONCE = 65536
+
 
 class WellData(WellImages):
     """Wells with their metadata, images and embeddings; knows no map of them.
@@ -212,6 +214,52 @@ class WellData(WellImages):
         """
         table = own_embedding(*Storage.of(path), self.cache, progress)
         return self._join.add(table, (name or "").strip(), progress)
+
+    def vectors(self, embedding: str | None = None) -> tuple[pd.Index, Array]:
+        """The raw vectors of all wells that have one.
+
+        Parameters
+        ----------
+        embedding : str, optional
+            A name of `embeddings`; the one that covers most wells if None.
+
+        Returns
+        -------
+        well_ids : pandas.Index (n,)
+            In the order of `wells`.
+        vectors : float32 or float64 (n, d)
+            As the file has them, mapped into memory, read-only.
+
+        Raises
+        ------
+        MapError
+            If there is no such embedding.
+        MetadataError
+            If it cannot be read.
+        """
+        name = self.embedding_named(embedding or "")
+        positions, rows = self.rows_of(name)
+        table = self.embeddings[name]
+        return self.known_wells.index[positions], self._in_order(table, rows)
+
+    def _in_order(self, table: EmbeddingTable, rows: Array) -> Array:
+        first, n = int(rows[0]), len(rows)
+        if np.array_equal(rows, np.arange(first, first + n)):
+            return table.vectors[first : first + n]
+        both = table.fingerprint and self.fingerprint
+        made_of = f"{table.fingerprint}|{self.fingerprint}" if both else ""
+        kept = self.cache.open_mapped("vectors-in-order", made_of) if both else None
+        if kept is None:
+            shape, dtype = (n, table.dimension), table.vectors.dtype
+
+            def fill(array: Array) -> None:
+                for start in range(0, n, _ROWS_AT_ONCE):
+                    some = slice(start, start + _ROWS_AT_ONCE)
+                    array[some] = table.vectors[rows[some]]
+
+            kept = self.cache.new_mapped("vectors-in-order", made_of, shape, fill, dtype)
+        kept.flags.writeable = False
+        return kept
 
     def describe_embedding(self, name: str) -> str:
         """One or two sentences about an embedding: how much of it is used, and why not all."""

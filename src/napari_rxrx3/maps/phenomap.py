@@ -22,6 +22,7 @@ from napari_rxrx3.maps.evidence.doubts import (
 )
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.evidence.scores import score_store
+from napari_rxrx3.maps.map_file import write_map
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.projection import Projection
@@ -162,6 +163,33 @@ class PhenoMap(Entries):
         if path is None:
             raise MapError("A projection from a file needs its path.")
         return read_coordinates(path, self, progress)
+
+    def to_parquet(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        scores: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write keys, labels, aligned vectors and scores as one file for other tools.
+
+        A row is an entry, its vector one column of lists, ``vector``. A map of wells has the column
+        ``well_id``, and can be opened as vectors of one's own. The metadata ``napari_rxrx3`` of the
+        schema says, in JSON, how the map was made.
+
+        Parameters
+        ----------
+        scores : bool
+            With the columns of `scores`, which take seconds, of a large map minutes, to compute.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written. Nothing is then left of it.
+        """
+        write_map(self, path, self.score_store.get(progress) if scores else None)
 
     def scores_at(self, positions: Array) -> pd.DataFrame:
         """Numeric scores of the entries that wells went into, a row a well; NaN for others.

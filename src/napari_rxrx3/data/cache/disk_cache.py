@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import pyarrow as pa
+from numpy.typing import DTypeLike
 
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.budgets import budget_of, budgets, note_budget
@@ -151,8 +152,9 @@ class DiskCache:
         fingerprint: str,
         shape: tuple[int, ...],
         fill: Callable[[np.ndarray[Any, Any]], None],
+        dtype: DTypeLike = np.float32,
     ) -> np.ndarray[Any, Any]:
-        """Have a float32 array filled and keep it as a file that is mapped into memory.
+        """Have an array filled and keep it as a file that is mapped into memory.
 
         Without a fingerprint, or where the file cannot be written, it stays in memory.
         """
@@ -160,14 +162,14 @@ class DiskCache:
             path = self.path(kind, fingerprint, ".npy")
             try:
                 with self.writing(path) as temporary:
-                    mapped = _new_file(temporary, shape)
+                    mapped = _new_file(temporary, shape, dtype)
                     fill(mapped)
                     mapped.flush()
                     del mapped
                 return self._map(path)
             except OSError:
                 pass
-        array = np.empty(shape, dtype=np.float32)
+        array = np.empty(shape, dtype)
         fill(array)
         return array
 
@@ -195,12 +197,12 @@ def _clean(folder: Path) -> None:
     clean(folder, budget_of(folder))
 
 
-def _new_file(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
-    """A float32 array in a file, mapped into memory, with all of its room taken on the disk.
+def _new_file(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap[Any, Any]:
+    """An array in a file, mapped into memory, with all of its room taken on the disk.
 
     To write to a mapped file whose room is not there would end the process.
     """
-    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     block = bytes(1 << 20)
     with path.open("r+b") as file:
         file.seek(mapped.offset)

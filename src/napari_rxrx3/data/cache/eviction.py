@@ -39,6 +39,7 @@ KINDS = {
     "fetched": "files that are being fetched from servers",
     "vectors": "vectors of embeddings",
     "vector-rows": "wells of the vectors",
+    "vectors-in-order": "vectors in the order of the wells",
     "map": "entries of maps",
     "map-vectors": "vectors of maps",
     "scores": "scores of maps",

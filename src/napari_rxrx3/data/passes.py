@@ -1,0 +1,295 @@
+"""Passes over images: what is done once for all of a data set, container by container.
+
+A pass is cut into tasks, one for each container of images, so that whoever does one opens only
+that container. A task writes its file whole or not at all, and one whose file is there is not done
+again: a pass that was stopped goes on where it stood, and machines may share it. It runs in
+threads here, on a dask cluster, or as one of several parts, each of which may run anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from uuid import uuid4
+
+import dask.config
+
+from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+from napari_rxrx3.core.progress import Progress, silent
+from napari_rxrx3.core.words import count
+
+if TYPE_CHECKING:
+    from distributed import Client, Event, Future
+
+    from napari_rxrx3.data.welldata import WellData
+
+__all__ = ["ALL_OF_IT", "Done", "ImagePass", "PassSummary", "Share", "Task", "cluster", "run_pass"]
+
+_ASKED_S = 0.2
+_PATIENCE_S = 10
+_RETRIES = 3
+
+_SHARE = re.compile(r"(\d{1,6})/(\d{1,6})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is done at once: `n_images` of one container, or of one plate; `words` call it."""
+
+    words: str
+    n_images: int
+
+
+@dataclass
+class Done:
+    """What became of a task: how many things were written, and what could not be."""
+
+    n_written: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+class ImagePass(Protocol, Generic[TaskT]):
+    """What is done in a pass; it and its tasks travel to other machines."""
+
+    def tasks(self, dataset: WellData) -> Sequence[TaskT]:
+        """All of it, the same each time and everywhere."""
+        ...
+
+    def is_done(self, task: TaskT) -> bool:
+        """Whether the file of a task is there."""
+        ...
+
+    def do(self, dataset: WellData, task: TaskT, progress: Progress) -> Done:
+        """Write the file of a task, whole or not at all.
+
+        `progress` is called with (done, total, text), both in images, and may raise to stop.
+        """
+        ...
+
+
+class Share(NamedTuple):
+    """One of several parts of a pass, counted from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def from_text(cls, text: str) -> Share:
+        """The share that is written like ``3/100``.
+
+        Raises
+        ------
+        RxRx3Error
+            If it is written otherwise, or there is no such part.
+        """
+        match = _SHARE.fullmatch(text.strip())
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise RxRx3Error(f"{text!r} is no part such as 3/100, the third of a hundred.")
+        return cls(int(match[1]), int(match[2]))
+
+
+ALL_OF_IT = Share()
+
+
+@dataclass
+class PassSummary:
+    """What a pass has done.
+
+    Attributes
+    ----------
+    n_tasks, n_before : int
+        How many tasks there were, and of how many the file was there before.
+    n_written : int
+        How many things, such as crops, were written.
+    failures : list of str
+        What could not be, a sentence each.
+    """
+
+    n_tasks: int
+    n_before: int = 0
+    n_written: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, done: Done) -> None:
+        self.n_written += done.n_written
+        self.failures += done.failures
+
+    def words(self, what: str) -> str:
+        """One line for a person, about written things of this name."""
+        before = f" ({self.n_before:,} were there)" if self.n_before else ""
+        said = f"{count(self.n_tasks, 'plate')}{before}: {count(self.n_written, what)} written"
+        if self.failures:
+            said += f", {len(self.failures):,} left out"
+        return f"{said}."
+
+
+def run_pass(
+    dataset: WellData,
+    work: ImagePass[TaskT],
+    *,
+    client: Client | None = None,
+    share: Share = ALL_OF_IT,
+    progress: Progress | None = None,
+) -> PassSummary:
+    """Do what is not done yet of a pass, or of a share of it.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+        Where to do it, if not in threads here. Its workers must see the data, and the place that is
+        written to, under the same path or address. What a lost worker had begun is done again.
+    share : Share
+        Every n-th task; who does the others need not know of this one.
+    progress : callable, optional
+        Called with (done, total, text), both in images; may raise to stop.
+
+    Returns
+    -------
+    PassSummary
+    """
+    tasks = work.tasks(dataset)[share.number - 1 :: share.of]
+    open_ones = [task for task in tasks if not work.is_done(task)]
+    summary = PassSummary(len(tasks), len(tasks) - len(open_ones))
+    report = progress or silent
+    if client is None:
+        _here(dataset, work, open_ones, summary, report)
+    else:
+        _on_cluster(dataset, work, open_ones, summary, report, client)
+    return summary
+
+
+def _here(
+    dataset: WellData,
+    work: ImagePass[TaskT],
+    tasks: Sequence[TaskT],
+    summary: PassSummary,
+    progress: Progress,
+) -> None:
+    """One task after the other, each of which uses all cores."""
+    total, before = sum(task.n_images for task in tasks), 0
+    for task in tasks:
+
+        def of_task(done: int, _: int, text: str, before: int = before) -> None:
+            progress(before + done, total, text)
+
+        summary.add(_done(dataset, work, task, of_task))
+        before += task.n_images
+
+
+def _done(dataset: WellData, work: ImagePass[TaskT], task: TaskT, progress: Progress) -> Done:
+    progress(0, task.n_images, task.words)
+    try:
+        return work.do(dataset, task, progress)
+    except Cancelled:
+        raise
+    except (RxRx3Error, OSError) as error:
+        return Done(failures=[f"{task.words}: {error}"])
+
+
+# --- on a cluster --------------------------------------------------------------------------------
+
+
+@contextmanager
+def cluster(address: str | None = None, file: str | None = None) -> Iterator[Client | None]:
+    """The dask cluster at an address, or that a file or dask's own settings name; else None.
+
+    Raises
+    ------
+    RxRx3Error
+        If it does not answer, or distributed is not installed.
+    """
+    if not (address or file or dask.config.get("scheduler-address", None)):
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RxRx3Error(
+            "Work on other machines needs dask.distributed: pip install napari-rxrx3[distributed]"
+        ) from None
+    try:
+        client = Client(address, scheduler_file=file, timeout=_PATIENCE_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        where = file or address or dask.config.get("scheduler-address")
+        raise RxRx3Error(f"The dask scheduler {where} does not answer ({error}).") from error
+    with client:
+        yield client
+
+
+def _on_cluster(
+    dataset: WellData,
+    work: ImagePass[TaskT],
+    tasks: Sequence[TaskT],
+    summary: PassSummary,
+    progress: Progress,
+    client: Client,
+) -> None:
+    from distributed import Event
+
+    stop = Event(f"napari-rxrx3-{uuid4().hex}", client)
+    how = {"pure": False, "retries": _RETRIES}
+    futures = {
+        client.submit(_on_worker, dataset, work, task, stop.name, **how): task for task in tasks
+    }
+    try:
+        _collect(futures, summary, progress)
+    except BaseException:
+        stop.set()
+        client.cancel(list(futures))
+        raise
+
+
+def _collect(futures: dict[Future, TaskT], summary: PassSummary, progress: Progress) -> None:
+    from distributed import wait
+
+    total, done = sum(task.n_images for task in futures.values()), 0
+    open_ones = set(futures)
+    while open_ones:
+        progress(done, total, f"{count(len(open_ones), 'plate')} left")
+        try:
+            ended, open_ones = wait(list(open_ones), _ASKED_S, "FIRST_COMPLETED")
+        except TimeoutError:
+            continue
+        for future in ended:
+            summary.add(_result(future, futures[future]))
+            done += futures[future].n_images
+
+
+def _result(future: Future, task: Task) -> Done:
+    """What a worker answered; one that was lost again and again is no reason to lose the rest."""
+    error = future.exception()
+    if error is None:
+        done: Done = future.result()
+        return done
+    if isinstance(error, Cancelled):
+        raise error
+    return Done(failures=[f"{task.words}: {error}"])
+
+
+def _on_worker(dataset: WellData, work: ImagePass[TaskT], task: TaskT, stop: str) -> Done:
+    from distributed import Event, get_client
+
+    if work.is_done(task):  # by a worker that was taken for lost
+        return Done()
+    return _done(dataset, work, task, _Heard(Event(stop, get_client())))
+
+
+class _Heard:
+    """A progress that asks the scheduler now and then whether to stop."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop, self._next = stop, 0.0
+
+    def __call__(self, *_: Any) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _ASKED_S
+            if self._stop.is_set():
+                raise Cancelled("The pass was stopped.")

@@ -1,0 +1,1 @@
+"""What leaves for other tools: crops to learn from, maps, plates."""

@@ -1,0 +1,105 @@
+"""Files of crops: parquet in the form of the Hub, and tars of webdataset."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from napari_rxrx3.core.plate import N_CHANNELS
+
+__all__ = ["LABELS", "PLANES", "Crop", "write_crops"]
+
+Crop = dict[str, Any]
+"""What a crop is called, what it shows, where it lies, and its planes as PNG."""
+
+PLANES = tuple(f"w{channel}" for channel in range(1, N_CHANNELS + 1))
+
+LABELS = {
+    "well_id": pa.string(),
+    "experiment_name": pa.string(),
+    "plate": pa.int32(),
+    "address": pa.string(),
+    "perturbation_type": pa.string(),
+    "gene": pa.string(),
+    "treatment": pa.string(),
+    "SMILES": pa.string(),
+    "concentration": pa.float64(),
+    "well_type": pa.string(),
+}
+"""What is said of the well of a crop."""
+
+_KEY = "__key__"
+_PLACE = {"is_control": pa.bool_(), "split": pa.string(), "top": pa.int32(), "left": pa.int32()}
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_DTYPES = {pa.float64(): "float64"}
+"""Where `datasets` and Arrow call a kind of number by other names."""
+_AT_ONCE = 96
+"""Crops of a row group: a reader that shuffles wants them small."""
+
+
+def write_crops(path: Path, form: str, crops: Iterable[Crop]) -> int:
+    """Write crops as they come; return how many there were."""
+    return _write_parquet(path, crops) if form == "parquet" else _write_tar(path, crops)
+
+
+def _write_parquet(path: Path, crops: Iterable[Crop]) -> int:
+    n = 0
+    schema = _schema()
+    with pq.ParquetWriter(path, schema, compression="none") as writer:  # PNG is packed already
+        for some in _batches(crops):
+            rows = [{**crop, **{name: _image(crop, name) for name in PLANES}} for crop in some]
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            n += len(rows)
+    return n
+
+
+def _image(crop: Crop, plane: str) -> dict[str, Any]:
+    return {"bytes": crop[plane], "path": f"{crop[_KEY]}.{plane}.png"}
+
+
+def _schema() -> pa.Schema:
+    """The columns, and beside them what tells `datasets` that the planes are images."""
+    columns = {_KEY: pa.string(), **LABELS, **_PLACE}
+    features: dict[str, dict[str, str]] = {plane: {"_type": "Image"} for plane in PLANES}
+    for name, kind in columns.items():
+        features[name] = {"dtype": _DTYPES.get(kind, str(kind)), "_type": "Value"}
+    told = json.dumps({"info": {"features": features}})
+    fields = [*columns.items(), *((plane, _IMAGE) for plane in PLANES)]
+    return pa.schema(fields, {"huggingface": told})
+
+
+def _batches(crops: Iterable[Crop]) -> Iterator[list[Crop]]:
+    some: list[Crop] = []
+    for crop in crops:
+        some.append(crop)
+        if len(some) == _AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _write_tar(path: Path, crops: Iterable[Crop]) -> int:
+    n = 0
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for crop in crops:
+            n += 1
+            name = crop[_KEY].replace(".", "_")  # webdataset cuts names at their first point
+            said = {key: value for key, value in crop.items() if key not in PLANES}
+            for plane in PLANES:
+                _add(tar, f"{name}.{plane}.png", crop[plane])
+            _add(tar, f"{name}.json", json.dumps(said, ensure_ascii=False).encode())
+    return n
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(data), 0o644
+    tar.addfile(member, io.BytesIO(data))
