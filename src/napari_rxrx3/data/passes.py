@@ -239,7 +239,8 @@ def _on_cluster(
         client.submit(_on_worker, dataset, work, task, stop.name, **how): task for task in tasks
     }
     try:
-        _collect(futures, summary, progress)
+        with client.as_current():
+            _collect(futures, summary, progress)
     except BaseException:
         stop.set()
         client.cancel(list(futures))

@@ -286,7 +286,7 @@ def _read_centers(path: str | os.PathLike[str]) -> pd.DataFrame:
         wanted = [(name, kind) for name, kind in _CENTERS.items() if name in there]
         names = [name for name, _ in wanted]
         frames = [
-            pd.DataFrame(dict(zip(names, (c.to_pandas() for c in block.columns), strict=True)))
+            pd.DataFrame(dict(zip(names, map(np.asarray, block.columns), strict=True)))
             for block in table.blocks(wanted, _ROWS_AT_ONCE)
         ]
     return pd.concat([pd.DataFrame(columns=names), *frames])
