@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("standing", "window")
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:  # what needs no window starts in a third of the time without 
 
 # What every run tries is the same, so that a run fails only for what was changed. To look for
 # more: HYPOTHESIS_PROFILE=explore, where each run tries something else.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore", derandomize=False)
+# How long an example takes says how busy the machine is, not what is wrong.
+patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, **patient)
+settings.register_profile("explore", derandomize=False, **patient)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
@@ -40,17 +42,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as `qt` what asks for a fixture of Qt's, or is in a module that uses Qt itself.
 
     Modules with a window come first: they take longest, and the others fill up what is left. Of
-    the examples of one of their tests the first runs each time, the others are for the soak; so
-    are those of `detail` that are no `sample`.
+    the examples of one of their tests, and of a test that is marked `first_example`, the first runs
+    each time, the others are for the soak; so are those of `detail` that are no `sample`.
     """
     for item in items:
         if isinstance(item, pytest.Function) and (
             "qapp" in item.fixturenames or uses_qt(item.module)
         ):
             item.add_marker(pytest.mark.qt)
-    windowed = [item for item in items if "standing" in getattr(item, "fixturenames", ())]
+    windowed = {item for item in items if "standing" in getattr(item, "fixturenames", ())}
     seen: set[tuple[Path, str]] = set()
-    for item in windowed:
+    for item in items:
+        if item not in windowed and not item.get_closest_marker("first_example"):
+            continue
         test = (item.path, item.originalname)
         is_left_out = item.get_closest_marker("detail") and not item.get_closest_marker("sample")
         if test in seen or is_left_out:

@@ -147,6 +147,7 @@ def test_the_p_of_activity_counts_the_labels_as_they_are(new_folder: Folder) -> 
 # --- on screens of which the truth is known ------------------------------------------------------
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize(
     ("design", "low", "high"),
     [

@@ -64,6 +64,7 @@ def typed(window: Window, text: str) -> Any:
 # --- any address --------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_an_address_is_typed_and_opened(window: Window, url: str) -> None:
     window.click(window.explorer.welcome.address_button)
     dialog = typed(window, url)

@@ -345,6 +345,7 @@ def add_points(window: Window, name: str = "spots") -> Any:
     return window.viewer.add_points(np.array([[5.0, 5.0], [9.0, 20.0]]), name=name, size=2)
 
 
+@pytest.mark.soak
 @pytest.mark.sample
 def test_points_of_a_well_are_not_shown_over_the_next_one(window: Window) -> None:
     points = add_points(window)

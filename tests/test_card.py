@@ -530,6 +530,7 @@ def test_drawing_never_raises(smiles: str, dark: bool) -> None:
 # in napari
 
 
+@pytest.mark.soak
 @needs_rdkit
 def test_the_card_follows_naparis_theme_in_a_dock(
     open_window: Callable[..., Window], qtbot: QtBot

@@ -551,6 +551,7 @@ def test_it_fits_a_small_window(window: Window) -> None:
         assert right < window.panel.width()
 
 
+@pytest.mark.soak
 def test_both_views_compare_the_same_maps(window: Window) -> None:
     """What was chosen as A and B in one view is there in the other, whichever came first."""
     open_tab(window)

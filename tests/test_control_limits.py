@@ -29,6 +29,7 @@ def a_screen(size: int) -> Screen:
     return screen
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("size", [64, 1024])
 def test_limits_are_those_of_the_controls_pixels(size: int, root: Path, cache: Path) -> None:
     screen = a_screen(size)

@@ -600,6 +600,7 @@ def phenomap(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> PhenoMap:
     return rx.open_dataset(demo, cache_dir=cache).phenomap(align="pca-centerscale")
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize(("query", "other"), [FALSE_PAIR, FALSE_PAIR[::-1]])
 def test_the_list_doubts_the_pair_that_is_alike_for_no_reason(
     query: str, other: str, phenomap: PhenoMap

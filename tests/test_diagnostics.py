@@ -76,6 +76,7 @@ def copied(window: Window) -> str:
 # --- in the window ---------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_the_window_copies_what_a_report_needs(
     open_window: Callable[..., Window], secret: Path
 ) -> None:
@@ -276,6 +277,7 @@ def test_the_command_prints_it_with_a_summary_of_a_data_set(secret: Path, tmp_pa
     assert report["Versions"]["napari-rxrx3"] == napari_rxrx3.__version__
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("what", ["nothing", "damaged"])
 def test_the_command_reports_a_data_set_that_cannot_be_opened(
     secret: Path, tmp_path: Path, what: str

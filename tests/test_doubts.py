@@ -108,6 +108,7 @@ def test_flags_of_places(query: str, key: str, expected: set[str], placed: Any) 
     assert flags(m, key, query) & about_places == expected & about_places
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("level", ["perturbation", "well"])
 def test_flags_of_places_are_those_that_the_metadata_give(level: str, placed: Any) -> None:
     m, wells = placed.phenomap(level), placed.wells

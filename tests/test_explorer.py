@@ -509,6 +509,7 @@ def actions_under(actions: list[Any]) -> Iterator[Any]:
             yield action
 
 
+@pytest.mark.soak
 @pytest.mark.sample
 def test_two_viewers_are_independent(
     new_window: Callable[..., Window], screen: Screen, tmp_path: Path

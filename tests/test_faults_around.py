@@ -210,6 +210,7 @@ def at_another_time(days: float, root: Path, home: Path, well: str, tag: int) ->
     return json.loads(done.stdout)
 
 
+@pytest.mark.soak
 def test_a_clock_that_goes_backwards_loses_nothing(root: Path, tmp_path: Path) -> None:
     screen = a_screen()
     screen.write_rxrx3(root)

@@ -98,6 +98,7 @@ def hatched(window: Window, well: str) -> bool:
 # --- images -----------------------------------------------------------------------------------
 
 
+@pytest.mark.first_example
 @pytest.mark.sample
 @pytest.mark.parametrize(
     ("kind", "fault"),

@@ -432,6 +432,7 @@ def test_without_a_control_the_caption_does_not_speak_of_controls(
     assert "Contrast limits, from its own pixels: " in description(tmp_path / "a.png")
 
 
+@pytest.mark.soak
 def test_a_dose_strip_has_its_curve(session: Session, tmp_path: Path) -> None:
     nan = float("nan")
     curve = DoseCurve(
@@ -939,6 +940,7 @@ def test_a_file_that_came_meanwhile_is_not_replaced_unasked(window: Window, tmp_
     assert (tmp_path / "out.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.soak
 @pytest.mark.sample
 def test_the_form_stays_when_a_figure_cannot_be_saved(window: Window, tmp_path: Path) -> None:
     dialog = form(window)

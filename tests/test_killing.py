@@ -42,6 +42,7 @@ def table() -> Iterator[list[Tried]]:
     sys.stdout.write(f"\n{in_a_table(tried)}\n")
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("name", sample(WORKS, every=8))
 def test_nothing_is_lost(name: str, server: Server, table: list[Tried], tmp_path: Path) -> None:
     tried = try_work(server, WORKS[name], tmp_path / "killing", MOST)

@@ -55,6 +55,7 @@ def _run(data: Path, name: str, shell: str = "", **env: str) -> subprocess.Compl
     )
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to try")
 def test_on_a_full_disk_it_says_so(data: Path, name: str) -> None:
@@ -64,6 +65,7 @@ def test_on_a_full_disk_it_says_so(data: Path, name: str) -> None:
     assert line == "napari-rxrx3: The answer cannot be written (No space left on device)."
 
 
+@pytest.mark.first_example
 @pytest.mark.skipif(sys.platform == "win32", reason="closes pipes by bash")
 @pytest.mark.parametrize("sink", [">&-", "| true", "> /dev/null 2>&-"])
 def test_what_is_closed_ends_it_in_peace(data: Path, sink: str) -> None:
@@ -75,6 +77,7 @@ def test_what_is_closed_ends_it_in_peace(data: Path, sink: str) -> None:
 NO_OUTPUT = "The answer cannot be written (there is no standard output)."
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_letters_that_the_terminal_has_not_are_spelled(data: Path, encoding: str) -> None:
     run = _run(data, "nearest", PYTHONIOENCODING=encoding, COLUMNS="20", NO_COLOR="1", TERM="dumb")

@@ -303,6 +303,7 @@ def test_a_changed_file_of_a_folder_is_read_anew(root: Path, cache: Path) -> Non
     assert len(jobs_of(rx.open_dataset(root, cache).thumbnails_of(PLATE))) == 24
 
 
+@pytest.mark.soak
 def test_two_programs_lose_nothing(tars: tuple[Dataset, b.Screen], root: Path, cache: Path) -> None:
     one = tars[0].thumbnails_of(PLATE)
     other = rx.open_dataset(root, cache).thumbnails_of(PLATE)
@@ -362,6 +363,7 @@ def test_what_the_cache_removed_is_written_again(
     assert jobs_of(rx.open_dataset(root, cache).thumbnails_of(PLATE)) == jobs[9:]
 
 
+@pytest.mark.soak
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(root: Path, tmp_path: Path) -> None:
     large(root)
     blocked = b.write(tmp_path / "file", b"where a folder should be")
@@ -601,6 +603,7 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is set by a variable")
 @pytest.mark.parametrize("end", [signal.SIGKILL, soak(signal.SIGINT)])
 def test_a_program_that_is_ended_loses_little(root: Path, tmp_path: Path, end: int) -> None:

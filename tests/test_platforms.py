@@ -395,6 +395,7 @@ def record(data: Any) -> Any:
     return record_of(session)
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("what", WRITERS)
 def test_a_file_that_stays_open_elsewhere_is_one_sentence(
     what: str, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -517,6 +518,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("how", ["stdin", "spawned"])
 def test_images_are_reduced_whatever_python_was_started_with(
     how: str, core: Path, tmp_path: Path

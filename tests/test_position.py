@@ -164,6 +164,7 @@ def false_share(m: Any) -> float:
     return float((p <= 0.05).mean())
 
 
+@pytest.mark.soak
 def test_a_place_that_passes_as_a_phenotype_is_subtracted(new_folder: Folder) -> None:
     wells = fixed_layout(1)
     moved_ = wells.open(new_folder("moved"), moved(wells, 1.0))
@@ -309,6 +310,7 @@ def test_what_cannot_be_told_is_missing(new_folder: Folder) -> None:
     assert np.isfinite(table.loc["position", "p"])
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("batch", ["experiment", "plate"])
 def test_batch_diagnostics_know_what_chance_leaves_of_centered_batches(
     batch: str, new_folder: Folder

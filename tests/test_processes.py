@@ -91,12 +91,14 @@ POOL = """
 """
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("method", get_all_start_methods())
 def test_workers_read_what_their_parent_has_open(root: Path, tmp_path: Path, method: str) -> None:
     said = ran(POOL, tmp_path, method, root, tmp_path / "cache", *WELLS)
     assert [int(word) for word in said.split()] == list(sums().values())
 
 
+@pytest.mark.first_example
 @needs_fork
 @pytest.mark.parametrize("form", FORMS)
 def test_a_child_has_what_its_parent_has_not_read(tmp_path: Path, form: str) -> None:
@@ -245,6 +247,7 @@ def test_what_travels_is_an_address(root: Path, tmp_path: Path, package: object)
     assert package.loads(package.dumps(dataset)) is other, "all that is sent of one is one"
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
 def test_images_are_computed_by_every_scheduler(root: Path, tmp_path: Path, scheduler: str) -> None:
     dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
@@ -269,6 +272,7 @@ def test_a_lazy_image_travels(root: Path, tmp_path: Path, package: Any) -> None:
     assert int(image.sum().compute()) == sums()[WELLS[0]]
 
 
+@pytest.mark.soak
 def test_joblib_reads(root: Path, tmp_path: Path) -> None:
     script = """
         import sys

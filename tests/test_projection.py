@@ -249,6 +249,7 @@ def files_in(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.soak
 @needs_umap
 def test_umap_shows_the_groups_says_how_and_is_kept(tmp_path: Path) -> None:
     dataset = open_screen(tmp_path)

@@ -304,6 +304,7 @@ def test_a_broken_one_of_several_does_not_hide_the_others(
     assert len({layer.metadata["well_id"] for layer in viewer.layers}) == 1
 
 
+@pytest.mark.soak
 def test_napari_begins_anew_when_a_later_file_has_two_readers(many: Path, viewer: Any) -> None:
     """Shards have one reader, tables two: the user is asked when the shards are open already."""
     from napari.errors import MultipleReaderError

@@ -528,6 +528,7 @@ def test_a_script_crops_and_shows_one_stain_in_gray(
     assert "display.palette = 'Okabe-Ito'" in python_script(record)
 
 
+@pytest.mark.soak
 def test_a_script_of_many_wells_makes_them_as_small_as_they_are_shown(
     session: Session, tmp_path: Path
 ) -> None:
@@ -537,6 +538,7 @@ def test_a_script_of_many_wells_makes_them_as_small_as_they_are_shown(
     np.testing.assert_allclose(arrays["stains"], blocks.mean(axis=(2, 4)), atol=1)
 
 
+@pytest.mark.soak
 def test_a_script_of_a_plate_shows_each_well_in_its_place(session: Session, tmp_path: Path) -> None:
     session.select_well(PLK1)
     session.set_view("plate")
@@ -547,6 +549,7 @@ def test_a_script_of_a_plate_shows_each_well_in_its_place(session: Session, tmp_
     np.testing.assert_array_equal(tile, expected)
 
 
+@pytest.mark.soak
 def test_a_script_of_differences_subtracts_the_controls(session: Session, tmp_path: Path) -> None:
     session.select_well(PLK1)
     session.set_difference(True)
@@ -608,6 +611,7 @@ def test_a_script_of_an_untouched_view_changes_no_layer(session: Session) -> Non
     assert "layer.gamma" not in script
 
 
+@pytest.mark.soak
 def test_names_that_look_like_code_stay_names(session: Session, tmp_path: Path) -> None:
     session.select_well(PLK1)
     label = 'it\'s "quoted" \\ # and\nbroken'

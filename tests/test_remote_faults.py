@@ -81,6 +81,7 @@ def seen(folder: Path, store: Store, cache: Path) -> list[object]:
         ]
 
 
+@pytest.mark.first_example
 def test_one_failure_at_any_request_changes_nothing(folder: Path, tmp_path: Path) -> None:
     clean = Once()
     wanted = seen(folder, clean, tmp_path / "clean")

@@ -198,6 +198,7 @@ os._exit(0)  # a window that was never shown has nothing to save
 """
 
 
+@pytest.mark.soak
 @pytest.mark.qt
 def test_the_explorer_is_docked_without_what_reads_tables_and_images() -> None:
     run = subprocess.run(

@@ -172,6 +172,7 @@ SILENT = {
 }
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("design", sample(SILENT, every=2))
 def test_without_effect_the_p_of_strength_is_uniform(design: str, new_folder: Folder) -> None:
     """On average over screens: those of one screen hang together by the controls they share."""

@@ -247,6 +247,7 @@ def texts_of(root: QWidget) -> Iterator[str]:
                 yield str(method())
 
 
+@pytest.mark.soak
 def test_nothing_that_the_window_says_or_writes_has_them(
     open_window: Callable[..., Window],
     address: str,

@@ -269,6 +269,7 @@ atexit.register(print, "over", flush=True)
 """
 
 
+@pytest.mark.soak
 @pytest.mark.qt
 @pytest.mark.parametrize("way", ["silent", soak("trickle")])
 @pytest.mark.parametrize(

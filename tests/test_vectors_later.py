@@ -175,6 +175,7 @@ def test_clicks_while_vectors_are_read_leave_no_queue(window: Window, store: Sto
     assert keys_listed(window) >= {"PLK1", "PSMB5", "COPG1"}
 
 
+@pytest.mark.soak
 def test_another_data_set_may_be_opened_meanwhile(
     window: Window, store: Store, tmp_path: Path
 ) -> None:

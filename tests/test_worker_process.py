@@ -196,6 +196,7 @@ def test_a_worker_ends_when_its_program_is_killed(tmp_path: Path, where: str) ->
         assert not alive
 
 
+@pytest.mark.soak
 def test_workers_outlive_the_thread_that_started_them(tmp_path: Path) -> None:
     started: list[Worker] = []
     thread = threading.Thread(target=lambda: started.append(Worker(script(tmp_path, ECHO))))
