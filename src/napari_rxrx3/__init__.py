@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.core.stains import STAINS
     from napari_rxrx3.dataset import Dataset, open_dataset
     from napari_rxrx3.exports.crops import export_crops
+    from napari_rxrx3.exports.plates_zarr import export_zarr
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "display",
     "export_crops",
+    "export_zarr",
     "layer_options",
     "open_dataset",
 ]
@@ -48,6 +50,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "core.stains": ["STAINS"],
         "dataset": ["Dataset", "open_dataset"],
         "exports.crops": ["export_crops"],
+        "exports.plates_zarr": ["export_zarr"],
         "gui.canvas.layers": ["layer_options"],
         "maps.phenomap": ["PhenoMap"],
     },

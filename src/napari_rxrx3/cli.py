@@ -19,7 +19,7 @@ from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.stopping import check, interruptible
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.passes import ALL_OF_IT, Share, cluster
-from napari_rxrx3.exports.choices import ENDINGS, PLACES, SHARES
+from napari_rxrx3.exports.choices import ENDINGS, NGFF_VERSIONS, PLACES, SHARES
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import LEVELS
 
@@ -251,9 +251,10 @@ def _add_thumbnails(commands: Commands) -> None:
 
 
 def _add_exports(commands: Commands) -> None:
-    export = commands.add_parser("export", help="write crops to learn from, or a map, for others")
+    export = commands.add_parser("export", help="write plates, crops or a map for other tools")
     kinds = export.add_subparsers(required=True, metavar="KIND")
     _add_crops(kinds)
+    _add_zarr(kinds)
     map_ = kinds.add_parser("map", help="keys, labels, aligned vectors and scores as parquet")
     map_.add_argument("path", metavar="PATH")
     map_.add_argument("file", metavar="FILE", help="the parquet file to write")
@@ -282,6 +283,19 @@ def _add_crops(kinds: Commands) -> None:
     _add_plates(crops)
     _add_machines(crops)
     crops.set_defaults(run=_export_crops)
+
+
+def _add_zarr(kinds: Commands) -> None:
+    plates = kinds.add_parser("zarr", help="plates as OME-Zarr, a folder each")
+    plates.add_argument("path", metavar="PATH")
+    plates.add_argument(
+        "folder", metavar="FOLDER", help="where to write; goes on if it was stopped"
+    )
+    help_ = "version of the format (0.5); older programs read 0.4"
+    plates.add_argument("--ngff", choices=NGFF_VERSIONS, default="0.5", help=help_)
+    _add_plates(plates)
+    _add_machines(plates)
+    plates.set_defaults(run=_export_zarr)
 
 
 def _add_plates(parser: argparse.ArgumentParser) -> None:
@@ -599,6 +613,27 @@ def _export_crops(arguments: argparse.Namespace) -> int:
     for failure in summary.failures[:1]:
         _note(failure)
     _say(summary.words("crop"))
+    return 0
+
+
+def _export_zarr(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.exports.plates_zarr import export_zarr
+
+    asked = arguments.scheduler, arguments.scheduler_file
+    with _progress_bar() as progress, cluster(*asked) as client:
+        dataset = _opened(arguments.path, progress, with_vectors=False)
+        summary = export_zarr(
+            dataset,
+            arguments.folder,
+            arguments.plates,
+            ngff=arguments.ngff,
+            client=client,
+            share=arguments.part,
+            progress=progress,
+        )
+    for failure in summary.failures[:1]:
+        _note(failure)
+    _say(summary.words("well"))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen of crops: names and numbers, without any table or image."""
+"""What can be chosen of exports: names and numbers, without any table or image."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from napari_rxrx3.core.errors import RxRx3Error
 
-__all__ = ["ENDINGS", "PLACES", "SHARES", "SPLITS", "CropChoices"]
+__all__ = ["ENDINGS", "NGFF_VERSIONS", "PLACES", "SHARES", "SPLITS", "CropChoices"]
 
 ENDINGS = {"parquet": ".parquet", "webdataset": ".tar"}
 PLACES = ("grid", "random")
+NGFF_VERSIONS = ("0.5", "0.4")
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
 

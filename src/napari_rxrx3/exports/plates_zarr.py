@@ -1,0 +1,342 @@
+"""Plates as OME-Zarr, which other viewers and analysis tools open.
+
+A plate is one folder: all rows and columns are named, wells lie at their address, the six stains of
+a well are one image with smaller levels down to 64 pixels. What is missing stays a gap and is named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from napari_rxrx3 import __version__
+from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
+from napari_rxrx3.core.display import display, stain_color
+from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.plate import (
+    N_CHANNELS,
+    N_COLUMNS,
+    ROW_NAMES,
+    PlateId,
+    column_name,
+    parse_well_id,
+)
+from napari_rxrx3.core.progress import Progress, silent
+from napari_rxrx3.core.secrets import public
+from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.words import file_name
+from napari_rxrx3.data.files.local import put_in_place, written_atomically
+from napari_rxrx3.data.images.controls import control_limits
+from napari_rxrx3.data.images.decode import shrink_to
+from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.passes import ALL_OF_IT, Done, PassSummary, Share, Task, run_pass
+from napari_rxrx3.data.thumbnails.prepare import plates_named
+from napari_rxrx3.exports.choices import NGFF_VERSIONS
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from napari_rxrx3.data.welldata import WellData
+
+__all__ = ["export_zarr"]
+
+Planes = np.ndarray[Any, Any]
+
+_SMALLEST = 64
+_LARGEST_CHUNK = 1024
+_FIELD = "0"
+_UNFINISHED = ".rxrx3.part"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the user has chosen, wherever the work is done: version, um a pixel, colors (hex)."""
+
+    version: str
+    pixel_um: float
+    colors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _PlateTask(Task):
+    path: Path
+    plate: PlateId
+
+
+@dataclass(frozen=True)
+class _Plates:
+    """The pass: a folder of OME-Zarr a plate."""
+
+    folder: Path
+    plates: tuple[PlateId, ...]
+    look: _Look
+
+    def tasks(self, dataset: WellData) -> list[_PlateTask]:
+        return [self._task(dataset, plate) for plate in self.plates]
+
+    def _task(self, dataset: WellData, plate: PlateId) -> _PlateTask:
+        n_wells = int(dataset.wells_of_plate(plate)["has_image"].sum())
+        name = f"{file_name(plate.experiment)}-Plate{plate.plate}.ome.zarr"
+        return _PlateTask(f"OME-Zarr of {plate}", n_wells, self.folder / name, plate)
+
+    def is_done(self, task: _PlateTask) -> bool:
+        return task.path.exists()
+
+    def do(self, dataset: WellData, task: _PlateTask, progress: Progress) -> Done:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".{uuid4().hex}{_UNFINISHED}"
+        try:
+            done = _PlateWriter(dataset, task.plate, temporary, self.look).write(progress)
+            put_in_place(temporary, task.path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return done
+
+
+class _PlateWriter:
+    """Writes one plate into a new folder."""
+
+    def __init__(self, dataset: WellData, plate: PlateId, path: Path, look: _Look) -> None:
+        self._dataset, self._plate, self._path, self._look = dataset, plate, path, look
+        self._models = _models_of(look.version)
+        self._is_new = look.version == "0.5"
+        self._limits = _limits(dataset, plate)
+
+    def write(self, progress: Progress) -> Done:
+        wells = self._dataset.wells_of_plate(self._plate)
+        wells = wells[wells["has_image"]]
+        done, written = Done(), []
+        for number, (well_id, missing) in enumerate(in_threads(self._write_well, wells.index), 1):
+            progress(number, len(wells), f"OME-Zarr of {self._plate}")
+            done.failures += missing
+            if len(missing) < N_CHANNELS:
+                written.append(well_id)
+        done.n_written = len(written)
+        self._write_plate(written)
+        table = wells.loc[written].drop(columns=["has_image"])
+        with written_atomically(self._path / "wells.csv") as temporary:
+            table.to_csv(temporary, lineterminator="\n")
+        return done
+
+    def _write_plate(self, written: Sequence[str]) -> None:
+        models = self._models
+        plate = models.PlateDef(
+            name=str(self._plate),
+            field_count=1,
+            rows=[models.Row(name=name) for name in ROW_NAMES],
+            columns=[models.Column(name=column_name(c)) for c in range(N_COLUMNS)],
+            wells=[
+                models.PlateWell(
+                    path=_well_path(w), rowIndex=_place(w)[0], columnIndex=_place(w)[1]
+                )
+                for w in written
+            ],
+        )
+        made = {"plugin": __version__, "data": public(self._dataset.address)}
+        self._write_group(self._path, models.Plate(plate=plate), {"napari_rxrx3": made})
+        for row in {_well_path(well).partition("/")[0] for well in written}:
+            self._write_group(self._path / row)
+
+    def _write_well(self, well_id: str) -> tuple[str, list[str]]:
+        """Write the planes that there are; return a sentence for each that is missing."""
+        planes, missing = self._read(well_id)
+        if not planes:
+            return well_id, list(missing.values())
+        well = self._path / _well_path(well_id)
+        models = self._models
+        fields = models.WellDef(images=[models.FieldOfView(path=_FIELD)])
+        self._write_group(well, models.Well(well=fields))
+        first = next(iter(planes.values()))
+        levels = _levels(planes, first.shape, np.result_type(*planes.values()))
+        gaps = {"napari_rxrx3": {"missing_channels": missing}} if missing else {}
+        self._write_group(well / _FIELD, self._image(well_id, levels), gaps)
+        for number, level in enumerate(levels):
+            self._write_array(well / _FIELD / str(number), level, set(planes))
+        return well_id, list(missing.values())
+
+    def _read(self, well_id: str) -> tuple[dict[int, Planes], dict[int, str]]:
+        planes: dict[int, Planes] = {}
+        missing: dict[int, str] = {}
+        for channel in range(1, N_CHANNELS + 1):
+            try:
+                plane = self._dataset.plane(well_id, channel)
+            except ImageUnavailable as error:
+                missing[channel] = str(error)
+                continue
+            shape = next(iter(planes.values())).shape if planes else plane.shape
+            if plane.shape == shape:
+                planes[channel] = plane
+            else:
+                missing[channel] = (
+                    f"{well_id}, channel {channel} has {plane.shape[0]} x {plane.shape[1]} pixels, "
+                    f"its other channels {shape[0]} x {shape[1]}."
+                )
+        return planes, missing
+
+    def _image(self, well_id: str, levels: Sequence[Planes]) -> Any:
+        models = self._models
+        height = levels[0].shape[1]
+        datasets = [
+            models.Dataset(
+                path=str(number),
+                coordinateTransformations=[
+                    models.ScaleTransformation(scale=self._scale(height / level.shape[1]))
+                ],
+            )
+            for number, level in enumerate(levels)
+        ]
+        axes = [
+            models.ChannelAxis(name="c"),
+            *(models.SpaceAxis(name=name, unit="micrometer") for name in "yx"),
+        ]
+        multiscale = models.Multiscale(name=well_id, axes=axes, datasets=datasets)
+        return models.Image(multiscales=[multiscale], omero=self._omero(levels[0].dtype))
+
+    def _scale(self, times: float) -> list[float]:
+        return [1.0, times * self._look.pixel_um, times * self._look.pixel_um]
+
+    def _omero(self, dtype: np.dtype[Any]) -> Any:
+        models = self._models
+        largest = np.iinfo(dtype).max
+        channels = []
+        for stain, color, (start, end) in zip(STAINS, self._look.colors, self._limits, strict=True):
+            window = models.OmeroWindow(start=start, end=end, min=0, max=largest)
+            channels.append(
+                models.OmeroChannel(label=stain.name, color=color, window=window, active=True)
+            )
+        return models.Omero(channels=channels)
+
+    def _write_array(self, path: Path, level: Planes, channels: set[int]) -> None:
+        import zarr
+
+        sides = level.shape[1:]
+        chunks = tuple(min(side, _LARGEST_CHUNK) for side in sides)
+        whole = tuple(-(-side // chunk) * chunk for side, chunk in zip(sides, chunks, strict=True))
+        array = zarr.create_array(
+            path,
+            shape=level.shape,
+            dtype=level.dtype,
+            chunks=(1, *chunks),
+            shards=(len(level), *whole) if self._is_new else None,
+            zarr_format=3 if self._is_new else 2,
+            dimension_names=("c", "y", "x") if self._is_new else None,
+            chunk_key_encoding={"name": "default" if self._is_new else "v2", "separator": "/"},
+        )
+        if len(channels) == len(level):
+            array[:] = level
+        else:  # what is never written stays a gap
+            for channel in channels:
+                array[channel - 1] = level[channel - 1]
+
+    def _write_group(
+        self, path: Path, model: Any = None, more: dict[str, Any] | None = None
+    ) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        said = model.model_dump(mode="json", exclude_none=True, by_alias=True) if model else {}
+        if self._is_new:
+            attributes = {**({"ome": said} if said else {}), **(more or {})}
+            group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+            _write_json(path / "zarr.json", group)
+        else:
+            _write_json(path / ".zgroup", {"zarr_format": 2})
+            if said or more:
+                _write_json(path / ".zattrs", {**said, **(more or {})})
+
+
+def export_zarr(
+    dataset: WellData,
+    folder: str | os.PathLike[str],
+    plates: Sequence[str] = (),
+    *,
+    ngff: str = "0.5",
+    client: Client | None = None,
+    share: Share = ALL_OF_IT,
+    progress: Progress | None = None,
+) -> PassSummary:
+    """Write plates as OME-Zarr, a folder each: ``gene-001-Plate1.ome.zarr``.
+
+    Images keep their depth. Each has levels of half the size down to 64 pixels, the names, colors
+    and contrast of the stains, and the size of a pixel. ``wells.csv`` in the folder of a plate says
+    what its wells received. A plate that is there is not written again.
+
+    Parameters
+    ----------
+    plates : sequence of str
+        Such as ``gene-001/1``; all that have images if none are named.
+    ngff : {"0.5", "0.4"}
+        The version of the format. 0.5 has few files, a shard a level; older programs read 0.4.
+    client, share, progress
+        See `napari_rxrx3.data.passes.run_pass`.
+
+    Returns
+    -------
+    PassSummary
+        How many wells were written, and a sentence for each plane that was missing.
+
+    Raises
+    ------
+    RxRx3Error
+        If there are no images of a plate, or what writes the format is not installed.
+    """
+    if ngff not in NGFF_VERSIONS:
+        raise RxRx3Error(f"OME-Zarr is written as {' or '.join(NGFF_VERSIONS)}, not {ngff!r}.")
+    _models_of(ngff)
+    named = plates_named(dataset, plates)
+    look = _Look(ngff, display.pixel_size_um, tuple(_hex(stain_color(stain)) for stain in STAINS))
+    work = _Plates(Path(folder).absolute(), tuple(named), look)
+    return run_pass(dataset, work, client=client, share=share, progress=progress)
+
+
+def _models_of(version: str) -> ModuleType:
+    try:
+        import zarr
+        from yaozarrs import v04, v05
+    except ImportError:
+        raise RxRx3Error(
+            "OME-Zarr needs zarr and yaozarrs: pip install 'napari-rxrx3[zarr]'"
+        ) from None
+    assert zarr
+    return v05 if version == "0.5" else v04
+
+
+def _limits(dataset: WellData, plate: PlateId) -> Limits:
+    found = control_limits(dataset, plate, silent)
+    return DEFAULT_LIMITS if isinstance(found, str) else found
+
+
+def _place(well_id: str) -> tuple[int, int]:
+    well = parse_well_id(well_id)
+    return well.row, well.column
+
+
+def _well_path(well_id: str) -> str:
+    row, column = _place(well_id)
+    return f"{ROW_NAMES[row]}/{column_name(column)}"
+
+
+def _levels(planes: dict[int, Planes], shape: tuple[int, ...], dtype: Any) -> list[Planes]:
+    whole = np.zeros((N_CHANNELS, *shape), dtype)
+    for channel, plane in planes.items():
+        whole[channel - 1] = plane
+    levels = [whole]
+    while min(levels[-1].shape[1:]) >= 2 * _SMALLEST:
+        height, width = (side // 2 for side in levels[-1].shape[1:])
+        levels.append(np.stack([shrink_to(plane, (height, width)) for plane in levels[-1]]))
+    return levels
+
+
+def _hex(color: tuple[float, float, float]) -> str:
+    return "".join(f"{round(255 * part):02X}" for part in color)
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
