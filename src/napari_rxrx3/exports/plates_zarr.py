@@ -1,7 +1,8 @@
 """Plates as OME-Zarr, which other viewers and analysis tools open.
 
-A plate is one folder: all rows and columns are named, wells lie at their address, the six stains of
-a well are one image with smaller levels down to 64 pixels. What is missing stays a gap and is named.
+A plate is one folder: all rows and columns are named, wells lie at their address, and the six
+stains of a well are one image with smaller levels down to 64 pixels. What is missing stays a gap
+and is named.
 """
 
 from __future__ import annotations
@@ -134,17 +135,16 @@ class _PlateWriter:
             field_count=1,
             rows=[models.Row(name=name) for name in ROW_NAMES],
             columns=[models.Column(name=column_name(c)) for c in range(N_COLUMNS)],
-            wells=[
-                models.PlateWell(
-                    path=_well_path(w), rowIndex=_place(w)[0], columnIndex=_place(w)[1]
-                )
-                for w in written
-            ],
+            wells=[self._named(well_id) for well_id in written],
         )
         made = {"plugin": __version__, "data": public(self._dataset.address)}
         self._write_group(self._path, models.Plate(plate=plate), {"napari_rxrx3": made})
         for row in {_well_path(well).partition("/")[0] for well in written}:
             self._write_group(self._path / row)
+
+    def _named(self, well_id: str) -> Any:
+        row, column = _place(well_id)
+        return self._models.PlateWell(path=_well_path(well_id), rowIndex=row, columnIndex=column)
 
     def _write_well(self, well_id: str) -> tuple[str, list[str]]:
         """Write the planes that there are; return a sentence for each that is missing."""
@@ -160,7 +160,7 @@ class _PlateWriter:
         gaps = {"napari_rxrx3": {"missing_channels": missing}} if missing else {}
         self._write_group(well / _FIELD, self._image(well_id, levels), gaps)
         for number, level in enumerate(levels):
-            self._write_array(well / _FIELD / str(number), level, set(planes))
+            self._write_array(well / _FIELD / str(number), level)
         return well_id, list(missing.values())
 
     def _read(self, well_id: str) -> tuple[dict[int, Planes], dict[int, str]]:
@@ -215,7 +215,7 @@ class _PlateWriter:
             )
         return models.Omero(channels=channels)
 
-    def _write_array(self, path: Path, level: Planes, channels: set[int]) -> None:
+    def _write_array(self, path: Path, level: Planes) -> None:
         import zarr
 
         sides = level.shape[1:]
@@ -231,11 +231,7 @@ class _PlateWriter:
             dimension_names=("c", "y", "x") if self._is_new else None,
             chunk_key_encoding={"name": "default" if self._is_new else "v2", "separator": "/"},
         )
-        if len(channels) == len(level):
-            array[:] = level
-        else:  # what is never written stays a gap
-            for channel in channels:
-                array[channel - 1] = level[channel - 1]
+        array[:] = level  # what is all zero is not stored: planes that are missing stay gaps
 
     def _write_group(
         self, path: Path, model: Any = None, more: dict[str, Any] | None = None
@@ -305,7 +301,8 @@ def _models_of(version: str) -> ModuleType:
             "OME-Zarr needs zarr and yaozarrs: pip install 'napari-rxrx3[zarr]'"
         ) from None
     assert zarr
-    return v05 if version == "0.5" else v04
+    models: ModuleType = v05 if version == "0.5" else v04
+    return models
 
 
 def _limits(dataset: WellData, plate: PlateId) -> Limits:
