@@ -277,6 +277,8 @@ RULES: dict[str, Callable[[list[str]], None]] = {
 def test_the_page_of_the_command_line_names_every_option() -> None:
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     commands = next(a.choices for a in _parser()._actions if a.dest == "COMMAND" or a.choices)
+    kinds = next(a.choices for a in commands["export"]._actions if a.choices)
+    commands = {**commands, **{f"export {kind}": parser for kind, parser in kinds.items()}}
     for command, parser in commands.items():
         assert f"napari-rxrx3 {command}" in text
         for action in parser._actions:
