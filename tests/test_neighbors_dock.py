@@ -21,11 +21,13 @@ from napari_rxrx3.core.display import LAYER_PANELS, display
 from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.docks import NEIGHBORS, ROOMY, docked
-from napari_rxrx3.gui.napari_window import layer_docks_of
+from napari_rxrx3.gui.napari_window import canvas_of, layer_docks_of
+from napari_rxrx3.gui.widgets import Column
 from napari_rxrx3.strips import arrange
 from window import Window, rgba_of
 
 LEFT, TAB = Qt.MouseButton.LeftButton, Qt.Key.Key_Tab
+PLAIN = Qt.KeyboardModifier.NoModifier
 SIZE = 64
 
 
@@ -405,6 +407,76 @@ def test_the_neighbors_can_be_closed_and_opened_again(
     assert [each.key for each in again.panel.candidates.strip.model.candidates] == listed
 
 
+def float_or_dock(window: Window, widget: QWidget) -> None:
+    """Click on the button of its title."""
+    dock = widget.parentWidget()
+    before = dock.isFloating()
+    window.click(dock.titleBarWidget().float_button)
+    window.qtbot.waitUntil(lambda: dock.isFloating() is not before and dock.isVisible())
+    window.settle()
+
+
+def press_in(window: Window, where: QWidget, key: Any, modifier: Any = PLAIN) -> None:
+    """Press a key in a widget, in whose window the user works."""
+    where.activateWindow()
+    window.qtbot.waitUntil(where.isActiveWindow, timeout=5_000)
+    where.setFocus()
+    window.qtbot.keyClick(where, key, modifier)
+    window.settle()
+
+
+def test_docks_that_float_follow_and_have_their_keys(
+    open_window: Callable[..., Window], root: Path, screen: b.Screen
+) -> None:
+    """In their own windows as in the main one, and again when they are docked."""
+    window = open_window(root, screen)
+    canvas, Key = canvas_of(window.viewer), Qt.Key
+    docks = window.explorer, window.neighbors
+    for widget in docks:
+        float_or_dock(window, widget)
+    for where in (canvas, window.map, window.neighbors.panel.candidates.strip.view, canvas):
+        if where is window.map:
+            window.click_well("Z40")
+            assert window.session.query.key == "PLACED"
+        press_in(window, where, Key.Key_H)
+        assert window.explorer.tabs.currentWidget() is window.explorer.hits
+        window.explorer.tabs.setCurrentIndex(1)
+        press_in(window, where, Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+        assert window.explorer.find.hasFocus()
+        press_in(window, where, Key.Key_M)
+        assert window.neighbors.map.isVisible()
+        window.neighbors.tabs.setCurrentIndex(0)
+        press_in(window, where, Key.Key_1)
+        assert not window.stains[0].visible
+        press_in(window, where, Key.Key_1)
+        assert window.stains[0].visible
+        if where is window.neighbors.panel.candidates.strip.view:
+            for widget in docks:
+                float_or_dock(window, widget)
+    window.click_well(first_well(window, "PLK1_guide_1").split("_")[-1])
+    assert window.session.query.key == "PLK1"
+
+
+@pytest.mark.parametrize("area", ["left", "top", "right"])
+def test_docks_can_be_moved_to_another_side(
+    open_window: Callable[..., Window], root: Path, area: str
+) -> None:
+    window = open_window(root)
+    main, widget = window.viewer.window._qt_window, window.neighbors
+    areas = {"left": "Left", "top": "Top", "right": "Right"}
+    where = getattr(Qt.DockWidgetArea, f"{areas[area]}DockWidgetArea")
+    main.addDockWidget(where, widget.parentWidget())
+    window.qtbot.wait(50)
+    window.settle()
+    assert area_of(window, widget) == where
+    click_candidate(window, 1)
+    assert shown(window)[1] == candidates(window)[1].well
+    view = widget.panel.candidates.strip.view
+    assert view.side >= 48
+    assert view.viewport().rect().contains(place_of(window, 0))
+    assert (main.width(), main.height()) == (1280, 800)
+
+
 def are_layers_shown(window: Window) -> bool:
     return all(dock.isVisible() for dock in layer_docks_of(window.viewer))
 
@@ -507,6 +579,35 @@ def test_at_1280_by_800_likeness_can_be_judged(
     for dock in (window.explorer, window.neighbors):
         assert dock.width() >= dock.minimumSizeHint().width()
         assert dock.height() >= dock.minimumSizeHint().height()
+
+
+def bars_of(window: Window) -> list[Column]:
+    """Columns of the explorer that scroll."""
+    columns = window.explorer.findChildren(Column)
+    return [column for column in columns if column.verticalScrollBar().isVisible()]
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_the_numbers_are_seen_without_two_scroll_bars(
+    open_window: Callable[..., Window], root: Path, points: int
+) -> None:
+    """Of a gene, of a compound and its curve; with the usual font without any bar at all."""
+    window = open_window(root)
+    get_settings().appearance.font_size = points
+    window.qtbot.wait(200)
+    numbers = window.explorer.numbers
+    window.turn_to(numbers)
+    for treatment, kind in (("PLK1_guide_1", ""), ("Bortezomib", ""), ("Bortezomib", "doses")):
+        window.session.select_well(first_well(window, treatment))
+        window.settle()
+        window.session.want_strip(kind)
+        window.settle()
+        window.qtbot.waitUntil(lambda: len(bars_of(window)) <= (points > 9))
+        for column in bars_of(window):
+            column.verticalScrollBar().setValue(column.verticalScrollBar().maximum())
+        shown = numbers.side_by_side.pages.currentWidget()
+        assert shown.visibleRegion().boundingRect() == shown.rect(), "whole"
+        assert min(shown.height(), shown.width()) >= 76
 
 
 def open_again(window: Window, width: int, height: int) -> None:

@@ -214,7 +214,7 @@ def test_a_scroll_bar_does_not_come_and_go(qtbot: Any) -> None:
     layout = QVBoxLayout(around)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(held)
-    column = Column(around)
+    column = Column(around, slack=40)
     qtbot.addWidget(column)
     column.resize(300, 295)
     column.show()
@@ -225,3 +225,30 @@ def test_a_scroll_bar_does_not_come_and_go(qtbot: Any) -> None:
     assert column.verticalScrollBar().isVisible()
     column.resize(300, 400)
     qtbot.waitUntil(lambda: not column.verticalScrollBar().isVisible())
+
+
+@pytest.mark.parametrize(("height", "inner_scrolls"), [(200, False), (330, True), (500, False)])
+def test_of_two_columns_one_scrolls_at_most(qtbot: Any, height: int, inner_scrolls: bool) -> None:
+    """The inner one while there is room for the rest, and else the outer one."""
+    held, above, around = QWidget(), QWidget(), QWidget()
+    held.setMinimumHeight(240)
+    above.setFixedHeight(150)
+    layout = QVBoxLayout(around)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(above)
+    inner = Column(held)
+    layout.addWidget(inner)
+    outer = Column(around, slack=40)
+    qtbot.addWidget(outer)
+    for first in (500, 200, 330):  # whatever it was before
+        outer.resize(300, first)
+        outer.show()
+        qtbot.wait(50)
+        outer.resize(300, height)
+        qtbot.wait(50)
+        bars = inner.verticalScrollBar().isVisible(), outer.verticalScrollBar().isVisible()
+        assert bars == (inner_scrolls, height < 310)
+        assert inner_scrolls or held.visibleRegion().boundingRect().height() > 0
+        outer.verticalScrollBar().setValue(outer.verticalScrollBar().maximum())
+        inner.verticalScrollBar().setValue(inner.verticalScrollBar().maximum())
+        assert held.visibleRegion().contains(held.rect().bottomLeft())

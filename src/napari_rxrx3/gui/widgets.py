@@ -8,7 +8,14 @@ from typing import Any
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from qtpy.QtGui import QHelpEvent, QKeyEvent, QPaintEvent, QPalette, QResizeEvent
+from qtpy.QtGui import (
+    QHelpEvent,
+    QKeyEvent,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+    QShowEvent,
+)
 from qtpy.QtWidgets import (
     QBoxLayout,
     QComboBox,
@@ -45,8 +52,6 @@ __all__ = [
 _LEAST_HEIGHT = 160
 _SPARE = 4
 """Pixels that a button can be narrower without its word being cut."""
-_SLACK = 40
-"""What less width may make lower: with so much room to spare, nothing has to scroll."""
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -143,11 +148,19 @@ def is_key_override(event: QEvent) -> bool:
 class Column(QScrollArea):
     """Scrolls what is higher than the room there is, so that no window has to be.
 
-    It is as wide as what it holds at least, and lets it fill it.
+    It is as wide as what it holds at least, and lets it fill it. Of two, one in the other, only one
+    scrolls: the inner one gets all the height that it needs where the outer one has to scroll.
+
+    Parameters
+    ----------
+    held : QWidget
+    slack : int
+        By how much less width may make it lower: with so much room to spare, it scrolls no more.
     """
 
-    def __init__(self, held: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, held: QWidget, slack: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._slack = slack
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -164,12 +177,17 @@ class Column(QScrollArea):
         beside = self.width() - room.width()  # a frame, where the theme has one
         if self._scrolls:
             beside += self.verticalScrollBar().sizeHint().width()
-        return QSize(least.width() + beside, _LEAST_HEIGHT)
+        height = least.height() if self._lies_in_what_scrolls() else 0
+        return QSize(least.width() + beside, max(height, _LEAST_HEIGHT))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().height() != event.oldSize().height():
             self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()  # what it holds is laid out by now
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
@@ -182,14 +200,23 @@ class Column(QScrollArea):
         The bar takes width, which may make what is held lower: Qt's own would come and go for ever.
         """
         least, room = self.widget().minimumSizeHint().height(), self.maximumViewportSize().height()
-        scrolls = least > (room - _SLACK if self._scrolls else room)
+        scrolls = least > (room - self._slack if self._scrolls else room)
+        scrolls = scrolls and not self._lies_in_what_scrolls()
         if scrolls != self._scrolls:
             self._scrolls = scrolls
             policy = Qt.ScrollBarPolicy
             self.setVerticalScrollBarPolicy(
                 policy.ScrollBarAlwaysOn if scrolls else policy.ScrollBarAlwaysOff
             )
+            for inner in self.findChildren(Column):
+                inner._fit()
         self.updateGeometry()
+
+    def _lies_in_what_scrolls(self) -> bool:
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, Column):
+            around = around.parentWidget()
+        return around is not None and around._scrolls
 
 
 class FoldingRow(QWidget):

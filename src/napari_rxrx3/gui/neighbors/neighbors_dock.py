@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QTabWidget, QWidget
 
 from napari_rxrx3.gui.compare.embedding_window import EmbeddingWindow
@@ -13,7 +13,7 @@ from napari_rxrx3.gui.docks import NEIGHBORS
 from napari_rxrx3.gui.focus import tab_in_reading_order
 from napari_rxrx3.gui.map.map_panel import MapPanel
 from napari_rxrx3.gui.neighbors.neighbors_panel import NeighborsPanel
-from napari_rxrx3.gui.widgets import add_tabs
+from napari_rxrx3.gui.widgets import add_tabs, call_later
 
 __all__ = ["TABS", "NeighborsWidget"]
 
@@ -25,6 +25,9 @@ TABS = {
 
 class NeighborsWidget(DockWidget):
     """RxRx3 Neighbors."""
+
+    _beside_pictures = 0
+    """Height of all that is no picture of a candidate, as the dock was placed."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, NEIGHBORS, parent)
@@ -48,6 +51,7 @@ class NeighborsWidget(DockWidget):
 
     def show_map(self) -> None:
         """Turn to the map, and let keys move it."""
+        self.come_forward()
         self.tabs.setCurrentWidget(self.map)
         self.map.take_focus()
 
@@ -56,10 +60,22 @@ class NeighborsWidget(DockWidget):
         self.embedding.show()
         self.embedding.raise_()
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self._beside_pictures:
+            call_later(self, self._leave_pictures_as_they_are)
+
     def _take_place(self) -> None:
-        side = 200 if self.workspace.docks.is_wide else 150
-        height = self.height() + side - self.panel.candidates.strip.view.room
-        self.workspace.docks.place(self, NEIGHBORS, height)
+        self._make_room(200 if self.workspace.docks.is_wide else 150)
+
+    def _make_room(self, side: int) -> None:
+        """Be as high as pictures of this size need it."""
+        self._beside_pictures = self.height() - self.panel.candidates.strip.view.room
+        self.workspace.docks.place(self, NEIGHBORS, self._beside_pictures + side)
+
+    def _leave_pictures_as_they_are(self) -> None:
+        """Take the room for words in another font from the canvas, not from the pictures."""
+        self._make_room(self.height() - self._beside_pictures)
 
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
