@@ -432,6 +432,7 @@ def test_docks_that_float_follow_and_have_their_keys(
     window = open_window(root, screen)
     canvas, Key = canvas_of(window.viewer), Qt.Key
     docks = window.explorer, window.neighbors
+    window.session.select_well(first_well(window, "PLK1_guide_1"))
     for widget in docks:
         float_or_dock(window, widget)
     for where in (canvas, window.map, window.neighbors.panel.candidates.strip.view, canvas):
@@ -442,7 +443,7 @@ def test_docks_that_float_follow_and_have_their_keys(
         assert window.explorer.tabs.currentWidget() is window.explorer.hits
         window.explorer.tabs.setCurrentIndex(1)
         press_in(window, where, Key.Key_F, Qt.KeyboardModifier.ControlModifier)
-        assert window.explorer.find.hasFocus()
+        window.qtbot.waitUntil(window.explorer.find.hasFocus, timeout=5_000)
         press_in(window, where, Key.Key_M)
         assert window.neighbors.map.isVisible()
         window.neighbors.tabs.setCurrentIndex(0)
@@ -606,8 +607,8 @@ def test_the_numbers_are_seen_without_two_scroll_bars(
         for column in bars_of(window):
             column.verticalScrollBar().setValue(column.verticalScrollBar().maximum())
         shown = numbers.side_by_side.pages.currentWidget()
+        window.qtbot.waitUntil(lambda: shown.height() >= 76)  # noqa: B023
         assert shown.visibleRegion().boundingRect() == shown.rect(), "whole"
-        assert min(shown.height(), shown.width()) >= 76
 
 
 def open_again(window: Window, width: int, height: int) -> None:

@@ -221,9 +221,9 @@ KEYS: tuple[KeyScope, ...] = (
         "Hits",
         ("H", "the tab Hits"),
         ("[ ]", "previous, next in the queue"),
-        ("1…5", "in the tab Hits and its queue: tag the well, go on"),
-        ("0", "in the tab Hits and its queue: take the tag away"),
-        ("Enter", "in the tab Hits: write a note"),
-        ("Ctrl+Z Ctrl+Shift+Z", "in the tab Hits: undo, redo"),
+        ("1…5", "in Hits or a queue: tag the well, go on"),
+        ("0", "in Hits or a queue: take the tag away"),
+        ("Enter", "in Hits: write a note"),
+        ("Ctrl+Z Ctrl+Shift+Z", "in Hits: undo, redo"),
     ),
 )

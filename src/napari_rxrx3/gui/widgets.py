@@ -167,18 +167,20 @@ class Column(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scrolls = False
-        self.setWidget(_Held(held))
+        self._held = _Held(held)
+        self.setWidget(self._held)
 
     def sizeHint(self) -> QSize:
         return self.widget().sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        least, room = self.widget().minimumSizeHint(), self.maximumViewportSize()
+        room = self.maximumViewportSize()
         beside = self.width() - room.width()  # a frame, where the theme has one
         if self._scrolls:
             beside += self.verticalScrollBar().sizeHint().width()
-        height = least.height() if self._lies_in_what_scrolls() else 0
-        return QSize(least.width() + beside, max(height, _LEAST_HEIGHT))
+        height = self._held.minimumSizeHint().height() if self._lies_in_what_scrolls() else 0
+        width = self.widget().minimumSizeHint().width()
+        return QSize(width + beside, max(height, _LEAST_HEIGHT))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -199,7 +201,7 @@ class Column(QScrollArea):
 
         The bar takes width, which may make what is held lower: Qt's own would come and go for ever.
         """
-        least, room = self.widget().minimumSizeHint().height(), self.maximumViewportSize().height()
+        least, room = self._held.minimumSizeHint().height(), self.maximumViewportSize().height()
         scrolls = least > (room - self._slack if self._scrolls else room)
         scrolls = scrolls and not self._lies_in_what_scrolls()
         if scrolls != self._scrolls:
@@ -245,6 +247,11 @@ class FoldingRow(QWidget):
                 part.addWidget(widget)
             self._parts.addLayout(part)
 
+    def minimumSizeHint(self) -> QSize:
+        """Not as wide as its parts beside each other: it can fold."""
+        widths = [self._parts.itemAt(i).minimumSize().width() for i in range(self._parts.count())]
+        return QSize(max(widths), super().minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         parts, direction = self._parts, QBoxLayout.Direction
@@ -270,7 +277,11 @@ class _Held(QWidget):
         return self._held.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return self._held.minimumSizeHint()
+        least, layout = self._held.minimumSizeHint(), self._held.layout()
+        if layout is not None and layout.hasHeightForWidth():  # as words have that wrap
+            height = layout.minimumHeightForWidth(max(self.width(), least.width()))
+            return least.expandedTo(QSize(0, height))
+        return least
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
@@ -280,6 +291,8 @@ class _Held(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._held.setGeometry(self.rect())
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
 
 class TooltipByPlace(QWidget):

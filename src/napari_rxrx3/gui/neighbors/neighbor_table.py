@@ -24,7 +24,14 @@ from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["NeighborModel", "NeighborTable", "about", "small", "small_percent"]
+__all__ = [
+    "NeighborModel",
+    "NeighborTable",
+    "about",
+    "numbers_in_words",
+    "small",
+    "small_percent",
+]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
@@ -233,6 +240,15 @@ _COLUMN_TIPS = (
     "experiments to compare across",
     "Reasons to doubt",
 )
+
+_OTHER_DOSES = "How many more doses of the compound there are, all of them less alike than this one"
+
+
+def numbers_in_words(value_name: str) -> str:
+    """What the numbers of a neighbor are, where there is no head above them."""
+    tips = _COLUMN_TIPS[_VALUE], _COLUMN_TIPS[_Q], _COLUMN_TIPS[_BACK], _OTHER_DOSES
+    return "\n".join(map(": ".join, zip((value_name, "q", "back", "+7"), tips, strict=True)))
+
 
 _SORT_KEYS: dict[int, Callable[[Neighbor], Any]] = {
     _RANK: lambda n: n.rank,

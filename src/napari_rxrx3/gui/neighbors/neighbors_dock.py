@@ -23,8 +23,15 @@ TABS = {
 }
 
 
+_SIDES = {False: 150, True: 200}
+"""Points of a picture in a window that is not wide, and in one that is."""
+_ABOUT = 12
+
+
 class NeighborsWidget(DockWidget):
     """RxRx3 Neighbors."""
+
+    _side = _SIDES[False]
 
     _beside_pictures = 0
     """Height of all that is no picture of a candidate, as the dock was placed."""
@@ -66,7 +73,17 @@ class NeighborsWidget(DockWidget):
             call_later(self, self._leave_pictures_as_they_are)
 
     def _take_place(self) -> None:
-        self._make_room(200 if self.workspace.docks.is_wide else 150)
+        self._take_height()
+        self.workspace.docks.width_changed.connect(self._on_width)
+
+    def _on_width(self) -> None:
+        """Have the size of pictures that suits the window, unless the user chose another one."""
+        if abs(self.height() - self._beside_pictures - self._side) <= _ABOUT:
+            call_later(self, self._take_height)
+
+    def _take_height(self) -> None:
+        self._side = _SIDES[self.workspace.docks.is_wide]
+        self._make_room(self._side)
 
     def _make_room(self, side: int) -> None:
         """Be as high as pictures of this size need it."""
