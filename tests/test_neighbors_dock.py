@@ -27,6 +27,7 @@ from napari_rxrx3.strips import arrange
 from window import Window, rgba_of
 
 LEFT, TAB = Qt.MouseButton.LeftButton, Qt.Key.Key_Tab
+VERTICAL = Qt.Orientation.Vertical
 PLAIN = Qt.KeyboardModifier.NoModifier
 SIZE = 64
 
@@ -549,37 +550,63 @@ def test_the_window_can_be_narrow_at_any_font_size(
     assert main.minimumSizeHint().width() <= 900
     assert main.minimumSizeHint().height() <= 600
     assert window.map.wellRect(0).width() >= 6
-    assert view.side >= 128
+    assert view.side >= 150
     window.viewer.window.resize(900, 600)
     window.qtbot.waitUntil(lambda: (main.width(), main.height()) == (900, 600))
+
+
+def whole_candidates(window: Window) -> list[int]:
+    view = window.neighbors.panel.candidates.strip.view
+    places = {row: view.visualRect(view.model().index(row, 0)) for row in view.seen()}
+    return [row for row, place in places.items() if view.viewport().rect().contains(place)]
 
 
 def test_at_1280_by_800_likeness_can_be_judged(
     open_window: Callable[..., Window], root: Path
 ) -> None:
-    """Both wells, five candidates and the wells of the plate are large enough, nothing is cut."""
+    """Both wells, five candidates and the wells of the plate are large enough, nothing is cut.
+
+    So they are with words of the default size, and with larger ones.
+    """
     window = open_window(root)
-    window.viewer.window.resize(1280, 800)
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    labels = window.explorer.workspace.labels
+    for points in (get_settings().appearance.font_size, 12):
+        get_settings().appearance.font_size = points
+        window.viewer.window.resize(1280, 800)
+        window.qtbot.wait(200)
+        window.settle()
+        assert (main.width(), main.height()) == (1280, 800)
+        assert view.side >= 150
+        assert len(whole_candidates(window)) >= 5
+        for tile in window.explorer.workspace.picture.mosaic.tiles:
+            box = labels.place_of(tile)
+            assert min(box.width(), box.height()) >= 360
+        assert window.map.wellRect(0).width() >= 6
+        for dock in (window.explorer, window.neighbors):
+            assert dock.width() >= dock.minimumSizeHint().width()
+            assert dock.height() >= dock.minimumSizeHint().height()
+
+
+def test_a_window_that_becomes_wide_has_larger_candidates(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    """As one has that was opened as wide, and back; a height that the user chose stays."""
+    window = open_window(root)
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    for size, side, least in (((1920, 1080), 200, 9), ((1280, 800), 150, 5)):
+        window.viewer.window.resize(*size)
+        window.qtbot.waitUntil(lambda: view.side == side)  # noqa: B023
+        window.settle()
+        assert (main.width(), main.height()) == size
+        assert len(whole_candidates(window)) >= least
+    main.resizeDocks([window.neighbors.parentWidget()], [window.neighbors.height() - 40], VERTICAL)
+    window.qtbot.waitUntil(lambda: view.side < 150)
+    chosen = window.neighbors.height()
+    window.viewer.window.resize(1920, 1080)
     window.qtbot.wait(100)
     window.settle()
-    main = window.viewer.window._qt_window
-    assert (main.width(), main.height()) == (1280, 800)
-    view = window.neighbors.panel.candidates.strip.view
-    whole = [
-        row
-        for row in view.seen()
-        if view.viewport().rect().contains(view.visualRect(view.model().index(row, 0)))
-    ]
-    assert view.side >= 150
-    assert len(whole) >= 5
-    labels = window.explorer.workspace.labels
-    for tile in window.explorer.workspace.picture.mosaic.tiles:
-        box = labels.place_of(tile)
-        assert min(box.width(), box.height()) >= 360
-    assert window.map.wellRect(0).width() >= 6
-    for dock in (window.explorer, window.neighbors):
-        assert dock.width() >= dock.minimumSizeHint().width()
-        assert dock.height() >= dock.minimumSizeHint().height()
+    assert window.neighbors.height() == pytest.approx(chosen, abs=4)
 
 
 def bars_of(window: Window) -> list[Column]:

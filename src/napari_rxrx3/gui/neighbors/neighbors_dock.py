@@ -26,15 +26,17 @@ TABS = {
 _SIDES = {False: 150, True: 200}
 """Points of a picture in a window that is not wide, and in one that is."""
 _ABOUT = 12
+_LAID_OUT_MS = 50
+"""After so long everything has taken its size in another font."""
 
 
 class NeighborsWidget(DockWidget):
     """RxRx3 Neighbors."""
 
     _side = _SIDES[False]
-
+    """Points of a picture that the dock was placed for."""
     _beside_pictures = 0
-    """Height of all that is no picture of a candidate, as the dock was placed."""
+    """Height of all else, at that time."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, NEIGHBORS, parent)
@@ -43,6 +45,7 @@ class NeighborsWidget(DockWidget):
         self.panel = NeighborsPanel(self.session, tasks)
         self.map = MapPanel(self.session, tasks)
         self._embedding: EmbeddingWindow | None = None
+        self._resizing = tasks.timer(self, _LAID_OUT_MS, self._on_laid_out)
         self._lay_out()
         self._connect()
 
@@ -68,9 +71,12 @@ class NeighborsWidget(DockWidget):
         self.embedding.raise_()
 
     def changeEvent(self, event: QEvent) -> None:
+        """Take the room for words in another font from the canvas, not from the pictures."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and self._beside_pictures:
-            call_later(self, self._leave_pictures_as_they_are)
+        is_placed = self._beside_pictures > 0 and not self._resizing.isActive()
+        if event.type() == QEvent.Type.StyleChange and is_placed:
+            self._side = self.height() - self._beside_pictures
+            self._resizing.start()
 
     def _take_place(self) -> None:
         self._take_height()
@@ -83,16 +89,19 @@ class NeighborsWidget(DockWidget):
 
     def _take_height(self) -> None:
         self._side = _SIDES[self.workspace.docks.is_wide]
-        self._make_room(self._side)
+        self._make_room()
 
-    def _make_room(self, side: int) -> None:
-        """Be as high as pictures of this size need it."""
-        self._beside_pictures = self.height() - self.panel.candidates.strip.view.room
-        self.workspace.docks.place(self, NEIGHBORS, self._beside_pictures + side)
+    def _on_laid_out(self) -> None:
+        if self._height_of_the_rest() != self._beside_pictures:  # it was about the font
+            self._make_room()
 
-    def _leave_pictures_as_they_are(self) -> None:
-        """Take the room for words in another font from the canvas, not from the pictures."""
-        self._make_room(self.height() - self._beside_pictures)
+    def _height_of_the_rest(self) -> int:
+        return self.height() - self.panel.candidates.strip.view.room
+
+    def _make_room(self) -> None:
+        """Be as high as the pictures need it."""
+        self._beside_pictures = self._height_of_the_rest()
+        self.workspace.docks.place(self, NEIGHBORS, self._beside_pictures + self._side)
 
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
