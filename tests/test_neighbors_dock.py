@@ -625,7 +625,8 @@ def test_the_numbers_are_seen_without_two_scroll_bars(
     window.qtbot.wait(200)
     numbers = window.explorer.numbers
     window.turn_to(numbers)
-    for treatment, kind in (("PLK1_guide_1", ""), ("Bortezomib", ""), ("Bortezomib", "doses")):
+    shown = ("PLK1_guide_1", "AURKB_guide_1", "Bortezomib")
+    for treatment, kind in (*((name, "") for name in shown), ("Bortezomib", "doses")):
         window.session.select_well(first_well(window, treatment))
         window.settle()
         window.session.want_strip(kind)
@@ -635,10 +636,13 @@ def test_the_numbers_are_seen_without_two_scroll_bars(
 
 
 def is_whole(window: Window, pages: QStackedWidget) -> bool:
-    """Whether all of a page is seen, at the end of whatever scrolls."""
+    """Whether each number and all of the page below is seen, at the end of whatever scrolls."""
     for column in bars_of(window):
         column.verticalScrollBar().setValue(column.verticalScrollBar().maximum())
-    page = pages.currentWidget()
+    page, card = pages.currentWidget(), window.explorer.numbers.card
+    rows = [word for word in (*card.numbers, card.of_map) if word.isVisible()]
+    if not rows or not all(word.parentWidget().rect().contains(word.geometry()) for word in rows):
+        return False
     return page.visibleRegion().boundingRect() == page.rect() and page.height() >= 76
 
 

@@ -57,15 +57,14 @@ def with_font(window: Window, points: int) -> Window:
 
 def cut(root: QWidget) -> list[str]:
     """Words that are cut, of all that is seen in a widget, or would be by scrolling."""
-    seen = [w for w in root.findChildren(QWidget) if w.isVisibleTo(root) and not is_elided(w)]
-    return [words_of(widget) for widget in seen if is_cut(widget) or is_beyond(widget, root)]
-
-
-def is_elided(widget: QWidget) -> bool:
-    return isinstance(widget, ELIDED) or type(widget).__module__.startswith("napari.")
+    ours = [w for w in root.findChildren(QWidget) if not type(w).__module__.startswith("napari.")]
+    seen = [widget for widget in ours if widget.isVisibleTo(root)]
+    return [words_of(widget) for widget in seen if is_cut(widget) or is_beyond(widget)]
 
 
 def is_cut(widget: QWidget) -> bool:
+    if isinstance(widget, ELIDED):
+        return False
     if isinstance(widget, QLabel) and widget.wordWrap():
         return widget.height() < widget.heightForWidth(widget.width())
     if isinstance(widget, QLabel) and widget.text():
@@ -83,7 +82,7 @@ def is_cut(widget: QWidget) -> bool:
     return False
 
 
-def is_beyond(widget: QWidget, root: QWidget) -> bool:
+def is_beyond(widget: QWidget) -> bool:
     """Whether a part lies where its parent does not show it."""
     parent = widget.parentWidget()
     is_text = isinstance(widget, QLabel | QAbstractButton | QComboBox)

@@ -14,6 +14,7 @@ from qtpy.QtGui import (
     QGuiApplication,
     QKeySequence,
     QResizeEvent,
+    QShowEvent,
 )
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -179,7 +180,6 @@ class _Rows(QWidget):
         self._flow.setHorizontalSpacing(_APART)
         self._flow.setVerticalSpacing(1)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._has_width = False
         self._held: list[Words] = []
 
     def hold(self, widgets: list[Words]) -> None:
@@ -194,17 +194,22 @@ class _Rows(QWidget):
 
     def fit(self) -> None:
         """Take the height of the rows; Qt's own way of asking for it ends at scroll areas."""
+        if not self.isVisible():  # it has no width of its own yet
+            return
         for number in range(self._flow.count()):  # else it would go on beyond the edge
             self._flow.itemAt(number).widget().setMaximumWidth(self.width())
         height = self._flow.heightForWidth(self.width())
-        if self._has_width and height != self.minimumHeight():
+        if height != self.minimumHeight():
             self.setFixedHeight(height)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        call_later(self, self.fit)  # in the midst of a layout, Qt would not lay out again
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
-            self._has_width = self.isVisible()
-            call_later(self, self.fit)  # in the midst of a layout, Qt would not lay out again
+            call_later(self, self.fit)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
