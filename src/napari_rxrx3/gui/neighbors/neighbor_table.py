@@ -15,6 +15,7 @@ from superqt.fonticon import icon
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.words import (
     count,
+    decimals,
     dose_in_words,
     guide_in_words,
     key_in_words,
@@ -274,7 +275,7 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
     picture = "" if neighbor.well else "none"
     name = f"{guide_in_words(neighbor.name)}\n{about}"
-    return str(neighbor.rank), picture, name, f"{neighbor.value:.2f}", q, back, doubts
+    return str(neighbor.rank), picture, name, decimals(neighbor.value), q, back, doubts
 
 
 def small(value: float) -> str:
@@ -309,7 +310,7 @@ def about(neighbor: Neighbor, note: str = "") -> list[str]:
         less = count(neighbor.other_doses, "more dose")
         lines.append(f"+{neighbor.other_doses}: {less} of it, less alike")
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
-        lines += [] if math.isnan(value) else [f"{name} {value:.2f}"]
+        lines += [] if math.isnan(value) else [f"{name} {decimals(value)}"]
     return lines
 
 
@@ -352,7 +353,7 @@ def comes_back(neighbor: Neighbor) -> str:
     if math.isnan(neighbor.across_rank):
         return "cannot come back: the two have no two experiments to compare across"
     top = small_percent(neighbor.across_rank)
-    cosine = f"cosine {neighbor.across:.2f} across experiments"
+    cosine = f"cosine {decimals(neighbor.across)} across experiments"
     return f"comes back: top {top} of {neighbor.n_across:,}, {cosine}"
 
 
