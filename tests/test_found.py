@@ -93,6 +93,7 @@ def go_to(window: Window, well: str) -> None:
     [
         ("plk1", "gene-001_1_D06", "PLK1"),
         ("PLK1_guide_3", "gene-001_1_D07", "PLK1"),
+        ("PLK1 guide 3", "gene-001_1_D07", "PLK1"),
         ("Bortezomib", "compound-001_1_D06", "Bortezomib@10"),
         ("bortezomib 2.5", "compound-001_1_D05", "Bortezomib@2.5"),
         ("LONE", "gene-001_3_F05", "LONE"),
@@ -128,6 +129,21 @@ def test_what_is_found_is_listed_in_the_colors_of_the_theme(window: Window) -> N
         brightness[theme] = rgba_of(popup.viewport().grab().toImage())[..., :3].mean()
         popup.hide()
     assert brightness["dark"] < 110 < 145 < brightness["light"]
+
+
+def test_what_is_found_is_called_as_everywhere_else(window: Window) -> None:
+    """PLK1 guide 2, not its key; what is listed can be typed like that."""
+    find_box = window.explorer.find
+    window.viewer.window._qt_window.activateWindow()
+    find_box.setFocus()
+    popup = find_box._completer.popup()
+    for text in ("plk", "plk1 gui", "plk1_gui", "PLK1 guide 2"):
+        find_box.clear()
+        assert not popup.isVisible()
+        window.qtbot.keyClicks(find_box, text)
+        window.qtbot.waitUntil(popup.isVisible, timeout=10_000)
+        assert any("PLK1 guide 2 " in row for row in find_box.rows()), text
+        assert not any("_guide_" in row for row in find_box.rows())
 
 
 def test_it_is_on_the_plate_where_one_is(window: Window) -> None:

@@ -13,7 +13,7 @@ import pytest
 from napari.settings import get_plugin_settings, get_settings
 from qtpy.QtCore import QAbstractListModel, QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAbstractItemView, QDockWidget, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QDockWidget, QStackedWidget, QWidget
 
 import builders as b
 import screens as s
@@ -21,11 +21,14 @@ from napari_rxrx3.core.display import LAYER_PANELS, display
 from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.docks import NEIGHBORS, ROOMY, docked
-from napari_rxrx3.gui.napari_window import layer_docks_of
+from napari_rxrx3.gui.napari_window import canvas_of, layer_docks_of
+from napari_rxrx3.gui.widgets import Column
 from napari_rxrx3.strips import arrange
 from window import Window, rgba_of
 
 LEFT, TAB = Qt.MouseButton.LeftButton, Qt.Key.Key_Tab
+VERTICAL = Qt.Orientation.Vertical
+PLAIN = Qt.KeyboardModifier.NoModifier
 SIZE = 64
 
 
@@ -405,6 +408,77 @@ def test_the_neighbors_can_be_closed_and_opened_again(
     assert [each.key for each in again.panel.candidates.strip.model.candidates] == listed
 
 
+def float_or_dock(window: Window, widget: QWidget) -> None:
+    """Click on the button of its title."""
+    dock = widget.parentWidget()
+    before = dock.isFloating()
+    window.click(dock.titleBarWidget().float_button)
+    window.qtbot.waitUntil(lambda: dock.isFloating() is not before and dock.isVisible())
+    window.settle()
+
+
+def press_in(window: Window, where: QWidget, key: Any, modifier: Any = PLAIN) -> None:
+    """Press a key in a widget, in whose window the user works."""
+    where.activateWindow()
+    window.qtbot.waitUntil(where.isActiveWindow, timeout=5_000)
+    where.setFocus()
+    window.qtbot.keyClick(where, key, modifier)
+    window.settle()
+
+
+def test_docks_that_float_follow_and_have_their_keys(
+    open_window: Callable[..., Window], root: Path, screen: b.Screen
+) -> None:
+    """In their own windows as in the main one, and again when they are docked."""
+    window = open_window(root, screen)
+    canvas, Key = canvas_of(window.viewer), Qt.Key
+    docks = window.explorer, window.neighbors
+    window.session.select_well(first_well(window, "PLK1_guide_1"))
+    for widget in docks:
+        float_or_dock(window, widget)
+    for where in (canvas, window.map, window.neighbors.panel.candidates.strip.view, canvas):
+        if where is window.map:
+            window.click_well("Z40")
+            assert window.session.query.key == "PLACED"
+        press_in(window, where, Key.Key_H)
+        assert window.explorer.tabs.currentWidget() is window.explorer.hits
+        window.explorer.tabs.setCurrentIndex(1)
+        press_in(window, where, Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+        window.qtbot.waitUntil(window.explorer.find.hasFocus, timeout=5_000)
+        press_in(window, where, Key.Key_M)
+        assert window.neighbors.map.isVisible()
+        window.neighbors.tabs.setCurrentIndex(0)
+        press_in(window, where, Key.Key_1)
+        assert not window.stains[0].visible
+        press_in(window, where, Key.Key_1)
+        assert window.stains[0].visible
+        if where is window.neighbors.panel.candidates.strip.view:
+            for widget in docks:
+                float_or_dock(window, widget)
+    window.click_well(first_well(window, "PLK1_guide_1").split("_")[-1])
+    assert window.session.query.key == "PLK1"
+
+
+@pytest.mark.parametrize("area", ["left", "top", "right"])
+def test_docks_can_be_moved_to_another_side(
+    open_window: Callable[..., Window], root: Path, area: str
+) -> None:
+    window = open_window(root)
+    main, widget = window.viewer.window._qt_window, window.neighbors
+    areas = {"left": "Left", "top": "Top", "right": "Right"}
+    where = getattr(Qt.DockWidgetArea, f"{areas[area]}DockWidgetArea")
+    main.addDockWidget(where, widget.parentWidget())
+    window.qtbot.wait(50)
+    window.settle()
+    assert area_of(window, widget) == where
+    click_candidate(window, 1)
+    assert shown(window)[1] == candidates(window)[1].well
+    view = widget.panel.candidates.strip.view
+    assert view.side >= 48
+    assert view.viewport().rect().contains(place_of(window, 0))
+    assert (main.width(), main.height()) == (1280, 800)
+
+
 def are_layers_shown(window: Window) -> bool:
     return all(dock.isVisible() for dock in layer_docks_of(window.viewer))
 
@@ -476,37 +550,100 @@ def test_the_window_can_be_narrow_at_any_font_size(
     assert main.minimumSizeHint().width() <= 900
     assert main.minimumSizeHint().height() <= 600
     assert window.map.wellRect(0).width() >= 6
-    assert view.side >= 128
+    assert view.side >= 150
     window.viewer.window.resize(900, 600)
     window.qtbot.waitUntil(lambda: (main.width(), main.height()) == (900, 600))
+
+
+def whole_candidates(window: Window) -> list[int]:
+    view = window.neighbors.panel.candidates.strip.view
+    places = {row: view.visualRect(view.model().index(row, 0)) for row in view.seen()}
+    return [row for row, place in places.items() if view.viewport().rect().contains(place)]
 
 
 def test_at_1280_by_800_likeness_can_be_judged(
     open_window: Callable[..., Window], root: Path
 ) -> None:
-    """Both wells, five candidates and the wells of the plate are large enough, nothing is cut."""
+    """Both wells, five candidates and the wells of the plate are large enough, nothing is cut.
+
+    So they are with words of the default size, and with larger ones.
+    """
     window = open_window(root)
-    window.viewer.window.resize(1280, 800)
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    labels = window.explorer.workspace.labels
+    for points in (get_settings().appearance.font_size, 12):
+        get_settings().appearance.font_size = points
+        window.viewer.window.resize(1280, 800)
+        window.qtbot.wait(200)
+        window.settle()
+        assert (main.width(), main.height()) == (1280, 800)
+        assert view.side >= 150
+        assert len(whole_candidates(window)) >= 5
+        for tile in window.explorer.workspace.picture.mosaic.tiles:
+            box = labels.place_of(tile)
+            assert min(box.width(), box.height()) >= 360
+        assert window.map.wellRect(0).width() >= 6
+        for dock in (window.explorer, window.neighbors):
+            assert dock.width() >= dock.minimumSizeHint().width()
+            assert dock.height() >= dock.minimumSizeHint().height()
+
+
+def test_a_window_that_becomes_wide_has_larger_candidates(
+    open_window: Callable[..., Window], root: Path
+) -> None:
+    """As one has that was opened as wide, and back; a height that the user chose stays."""
+    window = open_window(root)
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    for size, side, least in (((1920, 1080), 200, 9), ((1280, 800), 150, 5)):
+        window.viewer.window.resize(*size)
+        window.qtbot.waitUntil(lambda: view.side == side)  # noqa: B023
+        window.settle()
+        assert (main.width(), main.height()) == size
+        assert len(whole_candidates(window)) >= least
+    main.resizeDocks([window.neighbors.parentWidget()], [window.neighbors.height() - 40], VERTICAL)
+    window.qtbot.waitUntil(lambda: view.side < 150)
+    chosen = window.neighbors.height()
+    window.viewer.window.resize(1920, 1080)
     window.qtbot.wait(100)
     window.settle()
-    main = window.viewer.window._qt_window
-    assert (main.width(), main.height()) == (1280, 800)
-    view = window.neighbors.panel.candidates.strip.view
-    whole = [
-        row
-        for row in view.seen()
-        if view.viewport().rect().contains(view.visualRect(view.model().index(row, 0)))
-    ]
-    assert view.side >= 150
-    assert len(whole) >= 5
-    labels = window.explorer.workspace.labels
-    for tile in window.explorer.workspace.picture.mosaic.tiles:
-        box = labels.place_of(tile)
-        assert min(box.width(), box.height()) >= 360
-    assert window.map.wellRect(0).width() >= 6
-    for dock in (window.explorer, window.neighbors):
-        assert dock.width() >= dock.minimumSizeHint().width()
-        assert dock.height() >= dock.minimumSizeHint().height()
+    assert window.neighbors.height() == pytest.approx(chosen, abs=4)
+
+
+def bars_of(window: Window) -> list[Column]:
+    """Columns of the explorer that scroll."""
+    columns = window.explorer.findChildren(Column)
+    return [column for column in columns if column.verticalScrollBar().isVisible()]
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_the_numbers_are_seen_without_two_scroll_bars(
+    open_window: Callable[..., Window], root: Path, points: int
+) -> None:
+    """Of a gene, of a compound and its curve; with the usual font without any bar at all."""
+    window = open_window(root)
+    get_settings().appearance.font_size = points
+    window.qtbot.wait(200)
+    numbers = window.explorer.numbers
+    window.turn_to(numbers)
+    shown = ("PLK1_guide_1", "AURKB_guide_1", "Bortezomib")
+    for treatment, kind in (*((name, "") for name in shown), ("Bortezomib", "doses")):
+        window.session.select_well(first_well(window, treatment))
+        window.settle()
+        window.session.want_strip(kind)
+        window.settle()
+        window.qtbot.waitUntil(lambda: len(bars_of(window)) <= (points > 9))
+        window.qtbot.waitUntil(lambda: is_whole(window, numbers.side_by_side.pages))
+
+
+def is_whole(window: Window, pages: QStackedWidget) -> bool:
+    """Whether each number and all of the page below is seen, at the end of whatever scrolls."""
+    for column in bars_of(window):
+        column.verticalScrollBar().setValue(column.verticalScrollBar().maximum())
+    page, card = pages.currentWidget(), window.explorer.numbers.card
+    rows = [word for word in (*card.numbers, card.of_map) if word.isVisible()]
+    if not rows or not all(word.parentWidget().rect().contains(word.geometry()) for word in rows):
+        return False
+    return page.visibleRegion().boundingRect() == page.rect() and page.height() >= 76
 
 
 def open_again(window: Window, width: int, height: int) -> None:

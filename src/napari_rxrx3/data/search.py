@@ -125,6 +125,8 @@ class SearchIndex:
         self._names = names
         self._text = pa.array(names["name"], pa.large_string())
         self._folded = pa.array(names["name"].str.casefold(), pa.large_string())
+        # as `guide_in_words` has it, which is how guides are called in the window
+        self._in_words = pc.replace_substring_regex(self._folded, r"_guide_(\d+)$", r" guide \1")
 
     def search(
         self, text: str, limit: int = 20, go_on: Callable[[], None] = lambda: None
@@ -136,8 +138,10 @@ class SearchIndex:
         folded = text.strip().casefold()
         if not folded:
             return []
-        contained = pc.match_substring(self._folded, folded)
-        first = pc.starts_with(self._folded, folded)
+        contained, first = (
+            pc.or_(holds(self._folded, folded), holds(self._in_words, folded))
+            for holds in (pc.match_substring, pc.starts_with)
+        )
         other = pc.and_not(contained, first)
         rows = [*_places(first, limit), *_places(other, limit)][:limit]
         matches = [self._match(row) for row in rows]

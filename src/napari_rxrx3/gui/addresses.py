@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QHBoxLayout,
     QLabel,
     QLayout,
     QPushButton,
@@ -26,6 +25,7 @@ from napari_rxrx3.data.files.addresses import (
     recent_addresses,
     trouble_with,
 )
+from napari_rxrx3.gui.widgets import FoldingRow
 
 __all__ = ["AddressDialog", "HubDialog", "HubOffer"]
 
@@ -124,12 +124,9 @@ class HubOffer(QWidget):
         self.button.clicked.connect(self.chosen)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.terms_button)
-        buttons.addWidget(self.button, 1)
         for part in (self.terms, self.fetched, self.missing):
             layout.addWidget(part)
-        layout.addLayout(buttons)
+        layout.addWidget(FoldingRow(([self.terms_button], [self.button]), apart=6))
         self._look()
 
     def showEvent(self, event: QShowEvent) -> None:

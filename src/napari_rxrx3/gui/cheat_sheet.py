@@ -94,11 +94,11 @@ class _Card(QWidget):
     def __init__(self) -> None:
         super().__init__()
         columns = QHBoxLayout()
-        columns.setSpacing(32)
+        columns.setSpacing(24)
         for places in (KEYS[:_N_LEFT], KEYS[_N_LEFT:]):
             columns.addLayout(_column(places), 1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 16, 24, 14)
+        layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(10)
         layout.addLayout(columns)
         foot = _label(RULE)

@@ -38,6 +38,11 @@ class DockWidget(QWidget):
         """Everything that was asked for is on screen."""
         return self.workspace.is_settled
 
+    def come_forward(self) -> None:
+        """Be seen, and have the keyboard, where other docks lie over it or where it floats."""
+        self.parentWidget().raise_()
+        self.activateWindow()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._was_shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_rxrx3.core.display import display
@@ -53,6 +53,9 @@ class Docks(QObject):
     Where pictures would be small beside them, napari's two panels of layers are folded away for as
     long as the explorer is open. Whoever shows or hides them meanwhile has it so the next time.
     """
+
+    width_changed = Signal()
+    """The window has become wide, or is wide no more: see `is_wide`."""
 
     def __init__(self, viewer: Any) -> None:
         window = main_window_of(viewer)
@@ -162,6 +165,8 @@ class Docks(QObject):
             corners.BottomRightCorner: bottom if is_wide else areas.RightDockWidgetArea,
             corners.BottomLeftCorner: bottom if is_wide else areas.LeftDockWidgetArea,
         }
-        for corner, area in wanted.items():
-            if window.corner(corner) != area:
-                window.setCorner(corner, area)
+        others = [corner for corner, area in wanted.items() if window.corner(corner) != area]
+        for corner in others:
+            window.setCorner(corner, wanted[corner])
+        if others:
+            self.width_changed.emit()

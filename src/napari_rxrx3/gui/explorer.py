@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["TABS", "ExplorerWidget"]
 
 _LEAST_TABS = 220
+_SLACK = 40
+"""What less width may make the map of a plate lower."""
 
 TABS = {
     "Hits": "Walk through wells, tag them and note what you see (H)",
@@ -151,7 +153,7 @@ class ExplorerWidget(DockWidget):
         inner.addWidget(self.tabs, 1)
         self.pages = QStackedWidget()
         self.pages.addWidget(Column(self.welcome))
-        self.pages.addWidget(Column(browser))
+        self.pages.addWidget(Column(browser, _SLACK))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
         layout.addWidget(self.pages, 1)
@@ -248,6 +250,7 @@ class ExplorerWidget(DockWidget):
             self.session.light_up(())
 
     def _focus_find(self) -> None:
+        self.come_forward()
         self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find.selectAll()
 
@@ -266,6 +269,7 @@ class ExplorerWidget(DockWidget):
             self.hits.turn_to()
 
     def _show_hits(self) -> None:
+        self.come_forward()
         self.tabs.setCurrentWidget(self.hits)
         self.hits.take_focus()
 

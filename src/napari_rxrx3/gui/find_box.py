@@ -242,7 +242,7 @@ def _well_here(index: SearchIndex, text: str, plate: PlateId | None) -> Match | 
 
 def _row(match: Match) -> str:
     wells = "" if match.kind == "well" else f", {count(match.n_wells, 'well')}"
-    return f"{match.name}   ({match.kind}{wells})"
+    return f"{match.words}   ({match.kind}{wells})"
 
 
 def _row_of_plate(found: FoundPlate) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QAbstractScrollArea,
@@ -37,6 +37,7 @@ _TEXTS = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox)
 _WITH_PAGES = (QAbstractScrollArea, QAbstractSlider, QComboBox)
 _CHORD = re.compile(r"(Ctrl|Alt|Meta)\+|F\d+$")
 _PAGES = ("PgUp", "PgDown")
+_SHOWN_OR_HIDDEN = (QEvent.Type.Show, QEvent.Type.Hide)
 
 
 def is_text(widget: QWidget | None) -> bool:
@@ -68,7 +69,7 @@ class Keys(QObject):
         QApplication.instance().focusChanged.connect(self.look)
 
     def bind(self, owner: QWidget, key: str, act: Callable[[], Any]) -> None:
-        """Call a function when a key is pressed anywhere in the window of `owner`.
+        """Call a function when a key is pressed anywhere in the window, while `owner` is shown.
 
         Parameters
         ----------
@@ -78,6 +79,9 @@ class Keys(QObject):
         bound = _Bound(self, key, owner)
         bound.setContext(Qt.ShortcutContext.WindowShortcut)
         bound.activated.connect(act)
+        if owner is not self.parent():
+            owner.installEventFilter(self)
+            owner.destroyed.connect(bound.deleteLater)
 
     def bind_digit(self, owner: QWidget, key: str, number: int, act: Callable[[], Any]) -> None:
         """Like `bind`, unless the digit means something else at the time: see `takes_digit`."""
@@ -87,6 +91,14 @@ class Keys(QObject):
                 act()
 
         self.bind(owner, key, press)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A dock that floats is a window of its own, but its keys are those of the main one."""
+        main = self.parent()
+        if event.type() in _SHOWN_OR_HIDDEN and main is not None:
+            for bound in main.findChildren(_Bound):
+                bound.take_place(main)
+        return False
 
     def acts(self, key: str = "A") -> bool:
         """Whether a key acts now."""
@@ -113,9 +125,16 @@ class _Bound(QShortcut):
 
     def __init__(self, keys: Keys, key: str, owner: QWidget) -> None:
         super().__init__(QKeySequence(key), owner)
-        self._keys, self._key = keys, key
+        self._keys, self._key, self._owner = keys, key, owner
         keys.changed.connect(self._follow)
         self._follow()
+
+    def take_place(self, main: QObject) -> None:
+        """Belong to the main window while the owner floats: there a key acts in both windows."""
+        floats = self._owner.isVisible() and self._owner.window() is not main
+        belongs_to = main if floats else self._owner
+        if self.parent() is not belongs_to:
+            self.setParent(belongs_to)
 
     def _follow(self) -> None:
         self.setEnabled(self._keys.acts(self._key))
@@ -202,9 +221,9 @@ KEYS: tuple[KeyScope, ...] = (
         "Hits",
         ("H", "the tab Hits"),
         ("[ ]", "previous, next in the queue"),
-        ("1…5", "in the tab Hits and its queue: tag the well, go on"),
-        ("0", "in the tab Hits and its queue: take the tag away"),
-        ("Enter", "in the tab Hits: write a note"),
-        ("Ctrl+Z Ctrl+Shift+Z", "in the tab Hits: undo, redo"),
+        ("1…5", "in Hits or a queue: tag the well, go on"),
+        ("0", "in Hits or a queue: take the tag away"),
+        ("Enter", "in Hits: write a note"),
+        ("Ctrl+Z Ctrl+Shift+Z", "in Hits: undo, redo"),
     ),
 )

@@ -37,14 +37,16 @@ class Welcome(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.folder_button = QPushButton("Open a folder …")
-        self.file_button = QPushButton("Open a metadata file, tar or shard …")
+        self.file_button = QPushButton("Open a file …")
         self.address_button = QPushButton("Open an address …")
         self.hub = HubOffer()
         self.last_button = QPushButton("Go on where you stopped")
         self.demo_button = QPushButton("Try the demo")
         self.diagnostics_button = copy_button()
         self.folder_button.setToolTip("The folder that holds what you downloaded; or drop it here")
-        self.file_button.setToolTip("Any one file: what belongs to it is found beside it")
+        self.file_button.setToolTip(
+            "Metadata, a tar, a shard: what belongs to it is found beside it"
+        )
         self.address_button.setToolTip("A data set on a server: https://, s3://, gs://, hf://")
         self.last_button.setToolTip("Data set, wells, contrast and question as they were last")
         self.demo_button.setToolTip("Synthetic plates, in RxRx3's own formats")

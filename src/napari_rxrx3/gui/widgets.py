@@ -8,7 +8,14 @@ from typing import Any
 from fonticon_mdi7 import MDI7
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from qtpy.QtGui import QHelpEvent, QKeyEvent, QPaintEvent, QPalette, QResizeEvent
+from qtpy.QtGui import (
+    QHelpEvent,
+    QKeyEvent,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+    QShowEvent,
+)
 from qtpy.QtWidgets import (
     QBoxLayout,
     QComboBox,
@@ -45,8 +52,6 @@ __all__ = [
 _LEAST_HEIGHT = 160
 _SPARE = 4
 """Pixels that a button can be narrower without its word being cut."""
-_SLACK = 40
-"""What less width may make lower: with so much room to spare, nothing has to scroll."""
 
 
 def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolButton:
@@ -143,33 +148,48 @@ def is_key_override(event: QEvent) -> bool:
 class Column(QScrollArea):
     """Scrolls what is higher than the room there is, so that no window has to be.
 
-    It is as wide as what it holds at least, and lets it fill it.
+    It is as wide as what it holds at least, and lets it fill it. Of two, one in the other, only one
+    scrolls: the inner one gets all the height that it needs where the outer one has to scroll.
+
+    Parameters
+    ----------
+    held : QWidget
+    slack : int
+        By how much less width may make it lower: with so much room to spare, it scrolls no more.
     """
 
-    def __init__(self, held: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, held: QWidget, slack: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._slack = slack
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scrolls = False
-        self.setWidget(_Held(held))
+        self._held = _Held(held)
+        self.setWidget(self._held)
 
     def sizeHint(self) -> QSize:
         return self.widget().sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        least, room = self.widget().minimumSizeHint(), self.maximumViewportSize()
+        room = self.maximumViewportSize()
         beside = self.width() - room.width()  # a frame, where the theme has one
         if self._scrolls:
             beside += self.verticalScrollBar().sizeHint().width()
-        return QSize(least.width() + beside, _LEAST_HEIGHT)
+        height = self._held.minimumSizeHint().height() if self._lies_in_what_scrolls() else 0
+        width = self.widget().minimumSizeHint().width()
+        return QSize(width + beside, max(height, _LEAST_HEIGHT))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().height() != event.oldSize().height():
             self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()  # what it holds is laid out by now
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
@@ -181,15 +201,24 @@ class Column(QScrollArea):
 
         The bar takes width, which may make what is held lower: Qt's own would come and go for ever.
         """
-        least, room = self.widget().minimumSizeHint().height(), self.maximumViewportSize().height()
-        scrolls = least > (room - _SLACK if self._scrolls else room)
+        least, room = self._held.minimumSizeHint().height(), self.maximumViewportSize().height()
+        scrolls = least > (room - self._slack if self._scrolls else room)
+        scrolls = scrolls and not self._lies_in_what_scrolls()
         if scrolls != self._scrolls:
             self._scrolls = scrolls
             policy = Qt.ScrollBarPolicy
             self.setVerticalScrollBarPolicy(
                 policy.ScrollBarAlwaysOn if scrolls else policy.ScrollBarAlwaysOff
             )
+            for inner in self.findChildren(Column):
+                inner._fit()
         self.updateGeometry()
+
+    def _lies_in_what_scrolls(self) -> bool:
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, Column):
+            around = around.parentWidget()
+        return around is not None and around._scrolls
 
 
 class FoldingRow(QWidget):
@@ -218,6 +247,11 @@ class FoldingRow(QWidget):
                 part.addWidget(widget)
             self._parts.addLayout(part)
 
+    def minimumSizeHint(self) -> QSize:
+        """Not as wide as its parts beside each other: it can fold."""
+        widths = [self._parts.itemAt(i).minimumSize().width() for i in range(self._parts.count())]
+        return QSize(max(widths), super().minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         parts, direction = self._parts, QBoxLayout.Direction
@@ -243,7 +277,11 @@ class _Held(QWidget):
         return self._held.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return self._held.minimumSizeHint()
+        least, layout = self._held.minimumSizeHint(), self._held.layout()
+        if layout is not None and layout.hasHeightForWidth():  # as words have that wrap
+            height = layout.minimumHeightForWidth(max(self.width(), least.width()))
+            return least.expandedTo(QSize(0, height))
+        return least
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
@@ -253,6 +291,8 @@ class _Held(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._held.setGeometry(self.rect())
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
 
 class TooltipByPlace(QWidget):

@@ -12,6 +12,7 @@ from napari_rxrx3.core.perturbation import CONTROL_MEANING, gene_of_guide, is_bl
 from napari_rxrx3.core.words import (
     SCORES_IN_WORDS,
     count,
+    decimals,
     kind_in_words,
     name_of_well,
     name_with_dose,
@@ -173,7 +174,7 @@ def _n_guides(phenomap: PhenoMap, row: int) -> int:
 def _activity(scores: pd.Series, n_tested: int) -> Number:
     """Whether it is active."""
     value, p, q = scores["activity"], scores["activity_p"], scores["activity_q"]
-    text = "" if isnan(value) else f"{value:.2f}" + ("" if scores["is_active"] else " (chance)")
+    text = "" if isnan(value) else decimals(value) + ("" if scores["is_active"] else " (chance)")
     tip = (
         "How reliably its wells are told from the controls of their own plates: 1 if each looks "
         "more like its other wells than like any control, 0 if as often as by chance. "
@@ -209,7 +210,7 @@ def _with_p(value: float, p: float) -> str:
     chance = " (chance)" if p > LEVEL_OF_DOUBT else ""
     if isnan(value):
         return "" if isnan(p) else f"p {p:.2g}"
-    return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{value:.2f}{chance}"
+    return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{decimals(value)}{chance}"
 
 
 def _p_words(p: float, what: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QRect, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -29,7 +29,8 @@ _NAMES = {
 """What is shown of `batch_diagnostics.SOURCES`, which nobody waits for who opens no map."""
 _DOUBT, _CALM = (0.835, 0.369, 0.0), (0.0, 0.447, 0.698)
 _WIDTH, _LINE, _WORDS, _NUMBERS, _GAP = 320, 18, 84, 96, 6
-_LINES = 5
+_LINES, _LETTERS = 5, 45
+"""Of the sentence; the menu around it is as high and as wide as it was when it opened."""
 _HOW = (
     "How much of what the controls differ by comes from experiments, from plates within an "
     "experiment, and within plates from rows, columns and the edge. Thin: before the alignment. "
@@ -45,12 +46,7 @@ class BatchPicture(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.bars, self.words = _Bars(), QLabel()
-        self.words.setWordWrap(True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.words.setFixedWidth(_WIDTH)
-        # the menu around it is as high as it was when it opened
-        self.words.setMinimumHeight(_LINES * self.words.fontMetrics().lineSpacing())
+        self.bars, self.words = _Bars(), _Sentence()
         policy = self.bars.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.bars.setSizePolicy(policy)
@@ -73,6 +69,30 @@ class BatchPicture(QWidget):
 
         self.words.setText(diagnostics_in_words(table, align).replace(" %", "\u00a0%"))
         self.bars.set_table(table)
+
+
+class _Sentence(QLabel):
+    """Has room for the longest that is said, in the font that it gets from napari's style."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._take_room()
+
+    def setText(self, text: str) -> None:
+        self.ensurePolished()  # before the menu takes its size
+        super().setText(text)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._take_room()
+
+    def _take_room(self) -> None:
+        metrics = self.fontMetrics()
+        self.setFixedWidth(max(_WIDTH, _LETTERS * metrics.averageCharWidth()))
+        self.setMinimumHeight(_LINES * metrics.lineSpacing())
 
 
 class _Bars(QWidget):

@@ -94,7 +94,6 @@ class CandidateView(QListView):
         self.setUniformItemSizes(True)  # or Qt asks for the size of each of ten thousand
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setDragEnabled(True)
@@ -115,8 +114,11 @@ class CandidateView(QListView):
 
     @property
     def room(self) -> int:
-        """Points of the screen on a side that there is room for."""
-        return int(self.viewport().height() - self._painting.height_of_words())
+        """Points of the screen on a side that there is room for above a scroll bar.
+
+        Whether there has to be one hangs on the size: where it is not, its place stays free.
+        """
+        return int(self.height() - self._rest())
 
     @property
     def pixels(self) -> int:

@@ -33,7 +33,7 @@ from napari_rxrx3.gui.neighbors.candidate_lists import (
 from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.map_question import MapQuestion
-from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable
+from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel, NeighborTable, numbers_in_words
 from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.results import ask_for_csv, save_text
 from napari_rxrx3.gui.widgets import ShrinkingBox, tool_button
@@ -72,6 +72,7 @@ class CandidatesPanel(QWidget):
         self._connections = tasks.connections(self)
         self._list = ""
         """One of `WELLS`; empty where the map answers."""
+        self._sentence = ""
         self.strip = CandidateStrip(tasks)
         self.thumbnails = tasks.add(Thumbnails(self))
         self.model = NeighborModel(self.thumbnails, self)
@@ -288,9 +289,19 @@ class CandidatesPanel(QWidget):
             self._say(sentence)
 
     def _say(self, sentence: str) -> None:
-        self.note.setText(sentence)
+        self._sentence = sentence
         self.strip.view.set_note(sentence)
-        self.note.setToolTip(wrapped_tooltip(sentence))
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """Say what there is to say of the list; else what the numbers below pictures are."""
+        sentence, tip, answer = self._sentence, self._sentence, self._question.answer
+        has_no_head = self.views.currentWidget() is self.strip and not self._list
+        if not sentence and has_no_head and answer is not None:
+            value_name = _value_name(answer)
+            sentence, tip = f"{value_name} · q · back", numbers_in_words(value_name)
+        self.note.setText(sentence)
+        self.note.setToolTip(wrapped_tooltip(tip))
 
     # -- how it looks -----------------------------------------------------------------------------
 
@@ -299,6 +310,7 @@ class CandidatesPanel(QWidget):
         button = self.as_pictures if view is self.strip else self.as_list
         button.setChecked(True)
         self.strip.controls.setVisible(view is self.strip)
+        self._show_note()
         self._request_thumbnails()
 
     def _request_thumbnails(self) -> None:

@@ -15,6 +15,7 @@ from superqt.fonticon import icon
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.words import (
     count,
+    decimals,
     dose_in_words,
     guide_in_words,
     key_in_words,
@@ -24,7 +25,14 @@ from napari_rxrx3.gui.neighbors.thumbnails import Thumbnails
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.maps.neighbors import Neighbor
 
-__all__ = ["NeighborModel", "NeighborTable", "about", "small", "small_percent"]
+__all__ = [
+    "NeighborModel",
+    "NeighborTable",
+    "about",
+    "numbers_in_words",
+    "small",
+    "small_percent",
+]
 
 _ROW_HEIGHT = 38
 _RANK, _PICTURE, _NAME, _VALUE, _Q, _BACK, _DOUBTS = range(7)
@@ -234,6 +242,15 @@ _COLUMN_TIPS = (
     "Reasons to doubt",
 )
 
+_OTHER_DOSES = "How many more doses of the compound there are, all of them less alike than this one"
+
+
+def numbers_in_words(value_name: str) -> str:
+    """What the numbers of a neighbor are, where there is no head above them."""
+    tips = _COLUMN_TIPS[_VALUE], _COLUMN_TIPS[_Q], _COLUMN_TIPS[_BACK], _OTHER_DOSES
+    return "\n".join(map(": ".join, zip((value_name, "q", "back", "+7"), tips, strict=True)))
+
+
 _SORT_KEYS: dict[int, Callable[[Neighbor], Any]] = {
     _RANK: lambda n: n.rank,
     _NAME: lambda n: n.name.casefold(),
@@ -258,7 +275,7 @@ def _texts(neighbor: Neighbor) -> tuple[str, ...]:
     doubts = str(len(neighbor.flags)) if len(neighbor.flags) > 1 else ""
     picture = "" if neighbor.well else "none"
     name = f"{guide_in_words(neighbor.name)}\n{about}"
-    return str(neighbor.rank), picture, name, f"{neighbor.value:.2f}", q, back, doubts
+    return str(neighbor.rank), picture, name, decimals(neighbor.value), q, back, doubts
 
 
 def small(value: float) -> str:
@@ -293,7 +310,7 @@ def about(neighbor: Neighbor, note: str = "") -> list[str]:
         less = count(neighbor.other_doses, "more dose")
         lines.append(f"+{neighbor.other_doses}: {less} of it, less alike")
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
-        lines += [] if math.isnan(value) else [f"{name} {value:.2f}"]
+        lines += [] if math.isnan(value) else [f"{name} {decimals(value)}"]
     return lines
 
 
@@ -336,7 +353,7 @@ def comes_back(neighbor: Neighbor) -> str:
     if math.isnan(neighbor.across_rank):
         return "cannot come back: the two have no two experiments to compare across"
     top = small_percent(neighbor.across_rank)
-    cosine = f"cosine {neighbor.across:.2f} across experiments"
+    cosine = f"cosine {decimals(neighbor.across)} across experiments"
     return f"comes back: top {top} of {neighbor.n_across:,}, {cosine}"
 
 

@@ -14,6 +14,7 @@ from qtpy.QtGui import (
     QGuiApplication,
     QKeySequence,
     QResizeEvent,
+    QShowEvent,
 )
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -70,6 +71,8 @@ class PerturbationCard(QWidget):
         self._show_numbers()
         self._show_of_map(shown.of_map)
         self._show_doubts(shown.doubts)
+        parts = (*self.numbers, self.of_map, self.doubts)
+        self._rows.hold([part for part in parts if not part.isHidden()])
         self._show_molecule(plain_smiles(shown.smiles))
         self._body.setVisible(card is not None)
 
@@ -78,11 +81,10 @@ class PerturbationCard(QWidget):
         self._body = QWidget(self)
         self.head = Words(self._body, bold=True)
         self.links = [_LinkButton(self._body) for _ in range(_MAX_LINKS)]
-        self._number_rows = _Rows(self._body)
-        self.numbers: list[Words] = []
-        self._add_number()
-        self.of_map = Words(self._body)
-        self.doubts = Words(self._body, glyph=MDI7.alert_outline)
+        self._rows = _Rows(self._body)
+        self.numbers = [Words(self._rows)]
+        self.of_map = Words(self._rows)
+        self.doubts = Words(self._rows, glyph=MDI7.alert_outline)
         self.smiles = Words(self._body)
         self.structure = StructureView(self._body)
         self.copy_smiles = QAction("Copy SMILES", self)
@@ -103,9 +105,7 @@ class PerturbationCard(QWidget):
         for button in self.links:
             top.addWidget(button)
         lines.addLayout(top)
-        lines.addWidget(self._number_rows)
-        lines.addWidget(self.of_map)
-        lines.addWidget(self.doubts)
+        lines.addWidget(self._rows)
         lines.addWidget(self.smiles)
         lines.addStretch(1)
         body = QHBoxLayout(self._body)
@@ -131,13 +131,10 @@ class PerturbationCard(QWidget):
                 text = number.text or _NONE
                 head = f"{number.label}: {text}\n" if number.label else ""
                 line.set_words(text, number.label, head + (number.tip or _NO_NUMBER))
-        self._number_rows.fit()
 
     def _add_number(self) -> None:
-        line = Words(self._number_rows)
-        if self.numbers:
-            QWidget.setTabOrder(self.numbers[-1], line)
-        self._number_rows.add(line)
+        line = Words(self._rows)
+        QWidget.setTabOrder(self.numbers[-1], line)
         self.numbers.append(line)
 
     def _show_of_map(self, number: Number | None) -> None:
@@ -183,24 +180,36 @@ class _Rows(QWidget):
         self._flow.setHorizontalSpacing(_APART)
         self._flow.setVerticalSpacing(1)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._has_width = False
+        self._held: list[Words] = []
 
-    def add(self, widget: QWidget) -> None:
-        self._flow.addWidget(widget)
+    def hold(self, widgets: list[Words]) -> None:
+        """Lay out these; a hidden one would leave a gap."""
+        if widgets != self._held:
+            self._held = widgets
+            while self._flow.count():
+                self._flow.takeAt(0)
+            for widget in widgets:
+                self._flow.addWidget(widget)
+        self.fit()
 
     def fit(self) -> None:
         """Take the height of the rows; Qt's own way of asking for it ends at scroll areas."""
+        if not self.isVisible():  # it has no width of its own yet
+            return
         for number in range(self._flow.count()):  # else it would go on beyond the edge
             self._flow.itemAt(number).widget().setMaximumWidth(self.width())
         height = self._flow.heightForWidth(self.width())
-        if self._has_width and height != self.minimumHeight():
+        if height != self.minimumHeight():
             self.setFixedHeight(height)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        call_later(self, self.fit)  # in the midst of a layout, Qt would not lay out again
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
-            self._has_width = self.isVisible()
-            call_later(self, self.fit)  # in the midst of a layout, Qt would not lay out again
+            call_later(self, self.fit)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:

@@ -48,7 +48,7 @@ CHOICES = {
         ),
         StripChoice(
             "neighbors",
-            "Neighbors",
+            "Nearest",
             "N",
             "The well, its control, and the perturbations that look most like it",
         ),
