@@ -22,6 +22,7 @@ from napari_rxrx3.core.spelling import (
     normal_well_id,
     plate_in,
 )
+from napari_rxrx3.data.files.cells import Marks
 from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.wells.readings import dose_in, is_spoiled_gene, word_in
 from understood import FORMATS, READINGS, with_table
@@ -182,7 +183,9 @@ UNITS = {"pM": 1e-6, "nM": 1e-3, "uM": 1, "µM": 1, "μM": 1, "UM": 1, "mM": 1e3
 @given(st.floats(1e-3, 1e4), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " ", "\u00a0"]))
 def test_a_dose_with_a_unit_is_micromolar(number: float, unit: str, blank: str) -> None:
     said = f"{number:.4g}"
-    assert dose_in(f"{said}{blank}{unit}") == pytest.approx(float(said) * UNITS[unit], rel=1e-5)
+    assert dose_in(f"{said}{blank}{unit}", Marks(".", ",")) == pytest.approx(
+        float(said) * UNITS[unit], rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("text", ["5 ug/ml", "5 MM", "5 m", "1,000 nM", "nM", "low", "5 nM 3", ""])
