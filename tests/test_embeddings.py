@@ -354,7 +354,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "gzip cut off": (gzip.compress(TEXT)[:100], "cannot be read"),
     "gzip of nothing": (gzip.compress(b""), "empty"),
     "zip cut off": (b"PK\x03\x04 cut off", "cannot be read"),
-    "numpy": (b"\x93NUMPY\x01\x00" + bytes(60), "neither parquet nor text"),
+    "numpy": (b"\x93NUMPY\x01\x00" + bytes(60), "an array of numpy, which names no wells"),
     "pickle": (b"\x80\x04\x95\x00well_id,a\n", "."),
     "bytes": (bytes(range(256)) * 9, "neither parquet nor text"),
 }

@@ -357,8 +357,8 @@ def _newer_first(
     storage: Storage, measured: list[tuple[EmbeddingFile, int]]
 ) -> list[tuple[EmbeddingFile, int]]:
     """Where several files are of one plate, put the newer ones first, which then hold."""
-    homes = Counter(plate_of_path(posixpath.dirname(f.member or f.path)) for f, _ in measured)
-    if max(homes.values(), default=0) < 2:
+    plates = Counter((plate_of_path(posixpath.dirname(f.member or f.path)), d) for f, d in measured)
+    if max(plates.values(), default=0) < 2:
         return measured
     return sorted(measured, key=lambda found: -storage.changed_at(found[0].path))
 
