@@ -369,7 +369,7 @@ def test_a_file_of_no_use_is_refused_in_one_sentence(bad: str, opened: Any, tmp_
         opened.add_embedding(path)
     assert_one_sentence(error, path)
     assert opened.embeddings == before
-    assert opened.known_wells is wells
+    assert opened.known_wells.equals(wells)
 
 
 @pytest.mark.parametrize("place", ["nothing.csv", "", "memory://vectors/nothing.csv"])

@@ -288,6 +288,7 @@ def test_who_changes_a_table_changes_that_table(root: Path, tmp_path: Path) -> N
     dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
     phenomap = dataset.phenomap(align="none")
     gives = [lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores]
+    gives += [lambda: dataset.known_wells, lambda: dataset.known_plates]
     gives += [lambda: phenomap.labels, lambda: phenomap.nearest("PLK1")]
     for give in gives:
         before, changed = give().copy(), give()

@@ -194,6 +194,7 @@ class EmbeddingTable:
         return VectorStore(self.cache, self._print, self.dimension)
 
     def _keep(self, stored: StoredVectors) -> None:
+        stored.is_usable.flags.writeable = False
         self._kept = stored
         self.problems += stored.problems
 
