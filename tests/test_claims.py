@@ -176,11 +176,11 @@ def test_two_files_that_claim_to_be_one_image_are_named(tmp_path: Path, screen: 
 
 def test_images_that_are_not_named_after_wells_are_named(tmp_path: Path, screen: b.Screen) -> None:
     screen.write_metadata(tmp_path / "x" / "metadata.csv")
-    b.write_folder(tmp_path / "x" / "gene-001" / "Plate1", {"B02-s1-w1.png": b"", "a.tif": b""})
+    b.write_folder(tmp_path / "x" / "gene-001" / "Plate1", {"B02.s1.w1.png": b"", "a.tif": b""})
     b.write_folder(tmp_path / "x" / "docs", {"figure.png": b""})
     ((kind, detail),) = said(opened(tmp_path / "x", tmp_path))
     assert kind == "odd_file"
-    assert "holds 2 images that are not named after a well, such as B02-s1-w1.png" in detail
+    assert "holds 2 images that are not named after a well, such as B02.s1.w1.png" in detail
 
 
 @links
@@ -293,3 +293,56 @@ def test_every_file_is_kept_once(files: dict[str, str]) -> None:
     assert {e.same or e.path for e in kept} == {e.same or e.path for e in entries}
     alone = [e.same for e in kept if e.same and "Plate" not in e.path]
     assert len(alone) == len(set(alone))
+
+
+@pytest.mark.parametrize("where", ["more", "more/deep", ""])
+def test_two_data_sets_in_one_folder_are_said(tmp_path: Path, screen: b.Screen, where: str) -> None:
+    root = screen.write_rxrx3(tmp_path / "data set")
+    others = b.Screen.of([b.guide_row("gene-002", 1, f"B0{i}", "TUBB") for i in (2, 3)])
+    path = root / where / "metadata_2.csv"
+    others.write_metadata(path)
+    data = opened(root, tmp_path)
+    assert len(data.wells) == 5
+    (detail,) = [detail for kind, detail in said(data) if kind == "interpreted"]
+    assert "read as one data set" in detail
+    assert f"2 of {path}" in detail
+    assert f"3 of {root}/metadata.csv" in detail
+    assert opened(path, tmp_path).wells["gene"].tolist() == ["TUBB"] * 2
+
+
+def test_tables_that_say_the_same_are_not_said_to_be_several(
+    tmp_path: Path, screen: b.Screen
+) -> None:
+    root = screen.write_rxrx3(tmp_path / "data set")
+    pd.DataFrame(ROWS).to_csv(root / "again.csv", sep=";", index=False)
+    assert [kind for kind, _ in said(opened(root, tmp_path))] == []
+
+
+@pytest.mark.parametrize("newer", ["a", "b"])
+def test_of_vectors_in_two_folders_the_newer_hold(
+    tmp_path: Path, screen: b.Screen, newer: str
+) -> None:
+    root = tmp_path / "data set"
+    screen.write_metadata(root / "metadata.csv")
+    vectors = {}
+    for i, folder in enumerate("ab"):
+        screen.vectors = {w: v + 1 for w, v in screen.vectors.items()}
+        vectors[folder] = screen.vectors
+        screen.write_plate_embeddings(root / folder)
+        for path in (root / folder).rglob("*.parquet"):
+            aged(path, 9 if folder == newer else i)
+    data = opened(root, tmp_path)
+    table = data.embeddings["embeddings"]
+    found = dict(zip(table.well_ids, np.asarray(table.vectors), strict=True))
+    assert all(np.allclose(found[well], vector) for well, vector in vectors[newer].items())
+    assert [kind for kind, _ in said(data)] == ["duplicate_vector"] * 3
+
+
+def test_what_macos_leaves_beside_an_archive_is_passed_over(
+    tmp_path: Path, screen: b.Screen
+) -> None:
+    root = screen.write_rxrx3(tmp_path / "data set")
+    b.Screen.of([b.guide_row("gene-002", 1, "B02", "X")]).write_rxrx3(root / "__MACOSX")
+    data = opened(root, tmp_path)
+    assert len(data.wells) == 3
+    assert data.check().is_clean

@@ -23,6 +23,7 @@ import tifffile
 from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import ft2font
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
@@ -39,7 +40,13 @@ from napari_rxrx3.figures import FigureError, FigureExists, Paper, save_figure
 from napari_rxrx3.figures.caption import caption_of
 from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.figure import looks_of, record_path
-from napari_rxrx3.figures.fonts import _family_with, font_of, written
+from napari_rxrx3.figures.fonts import (
+    _family_with,
+    _shapes,
+    font_of,
+    what_is_spelled,
+    written,
+)
 from napari_rxrx3.figures.layout import Content
 from napari_rxrx3.figures.look import StainLook, blended, stain_looks
 from napari_rxrx3.figures.record import CurveRecord, StripRecord, ViewRecord, read_record, record_of
@@ -484,6 +491,25 @@ def test_names_in_any_script_are_in_a_figure_as_they_are(
     shown = written(name)
     is_drawn = all(ord(letter) in DEJA_VU for letter in name)
     assert shown == name or (not is_drawn and "\\" in shown)  # never an empty box, nor another
+    is_said = "by their numbers" in " ".join(text_of(tmp_path / "a.svg").split())
+    assert is_said == (shown != name)
+
+
+def test_what_is_written_from_the_right_is_never_set_from_the_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As versions of matplotlib do that cannot shape letters."""
+    assert written("a دواء") == "a دواء" or not hasattr(ft2font, "__libraqm_version__")
+    monkeypatch.setattr(ft2font, "__libraqm_version__", "x", raising=False)
+    monkeypatch.delattr(ft2font, "__libraqm_version__")
+    _shapes.cache_clear()
+    try:
+        assert written("a דו") == r"a \u05d3\u05d5"
+        assert what_is_spelled(["Ω", "דו"]) == (
+            r"Letters that no font here has are written by their numbers, such as \u05d3.",
+        )
+    finally:
+        _shapes.cache_clear()
 
 
 DEJA_VU = get_font(font_of(7).get_file()).get_charmap()

@@ -19,6 +19,7 @@ from PIL import Image
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.data.images.decode import (
+    UndecodableImage,
     decode,
     decode_prefix,
     decode_small,
@@ -233,3 +234,67 @@ def test_all_ways_to_read_it_say_why_not(
     problems = dataset.check().problems
     assert list(problems["kind"]) == ["unreadable_plane"] * 6
     assert problems["detail"].str.contains(why).all()
+
+
+def pages(*planes: np.ndarray, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        for plane in planes:
+            writer.write(plane, **options)
+    return buffer.getvalue()
+
+
+def thumbnail_first(size: int) -> bytes:
+    buffer, plane = io.BytesIO(), waves(size, 16)
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(plane[::4, ::4], subfiletype=1)
+        writer.write(plane)
+    return buffer.getvalue()
+
+
+def with_mask(size: int) -> bytes:
+    buffer, plane = io.BytesIO(), waves(size, 16)
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(plane)
+        writer.write(plane > 9, photometric="mask", subfiletype=4)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("write", [thumbnail_first, with_mask, pyramid])
+def test_of_a_tiff_that_holds_more_the_plane_is_read(
+    tmp_path: Path, write: Callable[[int], bytes]
+) -> None:
+    dataset = opened(tmp_path, write(SMALL))
+    for plane in (dataset.read(WELL)[0], dataset.image(WELL)[0].compute()):
+        np.testing.assert_array_equal(plane, waves(SMALL, 16))
+    np.testing.assert_array_equal(dataset.thumbnail(WELL)[0], shrink(waves(SMALL, 16), 64))
+
+
+def turned(size: int, how: int) -> bytes:
+    return tiff(waves(size, 16), extratags=[(274, 3, 1, how, True)])
+
+
+@pytest.mark.parametrize("how", range(2, 9))
+def test_a_tiff_that_is_to_be_turned_says_so(how: int) -> None:
+    data = turned(SMALL, how)
+    for look in (decode, image_layout, lambda data: decode_small(data, 8)):
+        with pytest.raises(UndecodableImage, match=rf"to be turned \(Orientation {how}, "):
+            look(data)
+    upright = turned(SMALL, 1)
+    np.testing.assert_array_equal(decode(upright), waves(SMALL, 16))
+
+
+SEVERAL: dict[str, Callable[[], bytes]] = {
+    "two": lambda: pages(waves(64, 16), waves(64, 16), contiguous=False),
+    "two of other sizes": lambda: pages(waves(64, 16), waves(32, 16)),
+    "a stack of ImageJ": lambda: tiff(np.stack([waves(64, 16)] * 3), imagej=True),
+    "a mosaic of colors": lambda: tiff(waves(64, 16), photometric="cfa"),
+    "one bit": lambda: tiff(waves(64, 8) > 9, photometric="minisblack"),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_what_is_no_single_gray_plane_is_refused(name: str) -> None:
+    for look in (decode, lambda data: decode_small(data, 8)):
+        with pytest.raises(UndecodableImage, match=r"gray|bits"):
+            look(SEVERAL[name]())

@@ -292,6 +292,7 @@ def test_who_changes_a_table_changes_that_table(root: Path, tmp_path: Path) -> N
     dataset = rx.open_dataset(root, cache_dir=tmp_path / "cache")
     phenomap = dataset.phenomap(align="none")
     gives = [lambda: dataset.wells, lambda: dataset.plates, lambda: phenomap.scores]
+    gives += [lambda: dataset.known_wells, lambda: dataset.known_plates]
     gives += [lambda: phenomap.labels, lambda: phenomap.nearest("PLK1")]
     for give in gives:
         before, changed = give().copy(), give()
@@ -299,3 +300,80 @@ def test_who_changes_a_table_changes_that_table(root: Path, tmp_path: Path) -> N
         changed.iloc[0, 0] = changed.iloc[-1, 0]
         del changed[changed.columns[1]]
         assert give().equals(before)
+
+
+@needs_fork
+def test_a_child_computes_what_its_parent_computed_by_threads(root: Path, tmp_path: Path) -> None:
+    """Dask would give the work to threads that the child does not have."""
+    script = """
+        import multiprocessing, sys
+        import numpy as np
+        import napari_rxrx3 as rx
+
+        path, cache, *wells = sys.argv[1:]
+        dataset = rx.open_dataset(path, cache_dir=cache)
+        images = [dataset.image(well) for well in wells]
+        np.asarray(images[0])
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print(*(int(image.sum()) for image in pool.map(np.asarray, images)))
+    """
+    said = ran(script, tmp_path, root, tmp_path / "cache", *WELLS)
+    assert [int(word) for word in said.split()] == list(sums().values())
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_joblib_is_sent_data_sets_and_maps(root: Path, tmp_path: Path, backend: str) -> None:
+    script = """
+        import sys
+        import joblib
+        import napari_rxrx3 as rx
+
+        def work(dataset, map_of_it, well):
+            return int(dataset.read(well).sum()), map_of_it.nearest("PLK1")["key"].tolist()
+
+        if __name__ == "__main__":
+            path, cache, backend, *wells = sys.argv[1:]
+            dataset = rx.open_dataset(path, cache_dir=cache)
+            phenomap = dataset.phenomap(align="none")
+            jobs = (joblib.delayed(work)(dataset, phenomap, well) for well in wells)
+            for total, keys in joblib.Parallel(2, backend=backend)(jobs):
+                assert keys == phenomap.nearest("PLK1")["key"].tolist()
+                print(total)
+    """
+    said = ran(script, tmp_path, root, tmp_path / "cache", backend, *WELLS)
+    assert [int(word) for word in said.split()] == list(sums().values())
+
+
+@pytest.mark.parametrize("kind", ["processes", "threads"])
+def test_a_cluster_of_dask_reads(root: Path, tmp_path: Path, kind: str) -> None:
+    script = """
+        import sys
+        import dask
+        from dask.distributed import Client, LocalCluster
+        import napari_rxrx3 as rx
+
+        def work(dataset, well):
+            return int(dataset.read(well).sum())
+
+        if __name__ == "__main__":
+            path, cache, kind, *wells = sys.argv[1:]
+            dataset = rx.open_dataset(path, cache_dir=cache)
+            phenomap = dataset.phenomap(align="none")
+            options = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": None}
+            options |= {"processes": kind == "processes"}
+            with LocalCluster(**options) as cluster, Client(cluster) as client:
+                sent = client.gather([client.submit(work, dataset, well) for well in wells])
+                lazy = dask.compute(*(dataset.image(well).sum() for well in wells))
+                assert sent == list(map(int, lazy))
+                keys = client.submit(lambda m: m.nearest("PLK1")["key"].tolist(), phenomap)
+                assert keys.result() == phenomap.nearest("PLK1")["key"].tolist()
+                opened = client.submit(rx.open_dataset, path, cache).result()
+                assert work(opened, wells[0]) == sent[0]
+                try:
+                    client.submit(work, dataset, "gene-001_1_Z09").result()
+                except rx.RxRx3Error as error:
+                    assert "gene-001_1_Z09" in str(error)
+            print(*sent)
+    """
+    said = ran(script, tmp_path, root, tmp_path / "cache", kind, *WELLS)
+    assert [int(word) for word in said.split()] == list(sums().values())

@@ -22,11 +22,13 @@ from napari_rxrx3.core.spelling import (
     normal_well_id,
     plate_in,
 )
+from napari_rxrx3.data.files.cells import Marks
 from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
 from napari_rxrx3.data.wells.readings import dose_in, is_spoiled_gene, word_in
 from understood import FORMATS, READINGS, with_table
 
 WELLS = ("gene-001_1_B02", "gene-001_1_AA04", "gene-001_2_B03")
+FULL_WIDTH = {i: i + 0xFEE0 for i in range(0x21, 0x7F)}
 ADDRESSES: dict[str, Callable[[WellId], str]] = {
     "released": lambda w: w.address,
     "not padded": lambda w: f"{ROW_NAMES[w.row]}{w.column + 1}",
@@ -35,6 +37,12 @@ ADDRESSES: dict[str, Callable[[WellId], str]] = {
     "dashed": lambda w: f"{ROW_NAMES[w.row]}-{w.column + 1}",
     "by numbers": lambda w: f"{w.row + 1}-{w.column + 1}",
     "by r and c": lambda w: f"r{w.row + 1:02d}c{w.column + 1:02d}",
+    "in words": lambda w: f"Well {w.address}",
+    "by row and column": lambda w: f"row {ROW_NAMES[w.row]}, col {w.column + 1}",
+    "in brackets": lambda w: f"({w.row + 1},{w.column + 1})",
+    "of full width": lambda w: w.address.translate(FULL_WIDTH),
+    "with another dash": lambda w: f"{ROW_NAMES[w.row]}\u2011{w.column + 1}",
+    "with a blank that does not break": lambda w: f"\u00a0{w.address}\u00a0",
 }
 PLATES: dict[str, Callable[[int], str]] = {
     "released": str,
@@ -43,6 +51,9 @@ PLATES: dict[str, Callable[[int], str]] = {
     "in words": lambda n: f"Plate{n}",
     "with a letter": lambda n: f"P{n:02d}",
     "small": lambda n: f"plate {n}",
+    "with a sign": lambda n: f"Plate #{n}",
+    "abbreviated": lambda n: f"Pl. {n}",
+    "of full width": lambda n: str(n).translate(FULL_WIDTH),
 }
 EXPERIMENTS = {
     "released": "gene-001",
@@ -182,7 +193,9 @@ UNITS = {"pM": 1e-6, "nM": 1e-3, "uM": 1, "µM": 1, "μM": 1, "UM": 1, "mM": 1e3
 @given(st.floats(1e-3, 1e4), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " ", "\u00a0"]))
 def test_a_dose_with_a_unit_is_micromolar(number: float, unit: str, blank: str) -> None:
     said = f"{number:.4g}"
-    assert dose_in(f"{said}{blank}{unit}") == pytest.approx(float(said) * UNITS[unit], rel=1e-5)
+    assert dose_in(f"{said}{blank}{unit}", Marks(".", ",")) == pytest.approx(
+        float(said) * UNITS[unit], rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("text", ["5 ug/ml", "5 MM", "5 m", "1,000 nM", "nM", "low", "5 nM 3", ""])
@@ -216,7 +229,7 @@ def interpreted(tmp_path: Path, **cells: Any) -> tuple[Any, list[str], list[str]
     b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
     data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
     problems = data.check().problems
-    problems = problems[problems["kind"].isin(["interpreted", "not_a_number"])]
+    problems = problems[problems["kind"].isin(["interpreted", "not_a_number", "unknown_word"])]
     return data.wells.iloc[1], problems["kind"].tolist(), problems["detail"].tolist()
 
 
@@ -303,3 +316,76 @@ def test_decimal_commas_are_listed(tmp_path: Path, said: list[str], n_listed: in
     data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
     assert data.wells["concentration"].iloc[:2].tolist() == [0.25, 2.5]
     assert [problem.kind for problem in data.problems] == ["interpreted"] * n_listed
+
+
+@pytest.mark.parametrize("address", ["B02a", "2B", "2.2", "A49", "\u041202", "Feb-02", "33-1"])
+def test_what_is_no_place_is_named_with_its_line(tmp_path: Path, address: str) -> None:
+    rows = [b.guide_row("gene-001", 1, "B03", "MTOR"), b.guide_row("gene-001", 1, "C05", "PLK1")]
+    rows[1] |= {"well_id": "", "address": address}
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells.index.tolist() == ["gene-001_1_B03"]
+    ((kind, detail),) = data.check().problems[["kind", "detail"]].to_numpy().tolist()
+    assert kind == "impossible_address"
+    assert f"metadata.csv, line 3: the place {address} " in detail
+
+
+def test_two_spellings_of_one_well_are_named_with_the_line(tmp_path: Path) -> None:
+    rows = [b.guide_row("gene-001", 1, "B02", gene) for gene in ("PLK1", "MTOR")]
+    rows[1] |= {"well_id": "Gene_001_P01_b2", "address": "Well B2"}
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].tolist() == ["PLK1"]
+    details = data.check().problems["detail"].tolist()
+    assert any("metadata.csv, line 3 lists gene-001_1_B02 once more" in text for text in details)
+
+
+@pytest.mark.parametrize(("one", "other"), [("PLK1", "plk1"), ("PLK1", "\u03a1LK1")])
+def test_genes_that_look_alike_are_two_and_named(tmp_path: Path, one: str, other: str) -> None:
+    rows = [b.guide_row("gene-001", 1, f"B0{i}", gene) for i, gene in enumerate((one, other), 2)]
+    b.write(tmp_path / "metadata.csv", b.csv_bytes(rows))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].nunique() == 2
+    details = data.check().problems["detail"].tolist()
+    assert any(f"{one} and {other} are read as two genes" in text for text in details)
+
+
+@pytest.mark.parametrize("name", ["B02-s1-w{c}.png", "b2_s01_w0{c}.PNG", "B02 s1 w{c}.ome.tif"])
+def test_images_are_found_by_whatever_spelling(tmp_path: Path, name: str) -> None:
+    write = b.png if name.lower().endswith("png") else b.tiff
+    planes = b.noise("gene-001_1_B02")
+    members = {name.format(c=c): write(plane) for c, plane in enumerate(planes, 1)}
+    b.write_folder(tmp_path / "x" / "gene-001" / "Plate1", members)
+    b.write_tar(tmp_path / "x" / "gene-001" / "Plate2.tar", members)
+    data = rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")
+    for plate in (1, 2):
+        assert np.array_equal(data.read(f"gene-001_{plate}_B02"), planes)
+
+
+@pytest.mark.parametrize("write", [b.write_folder, b.write_tar, b.write_zip])
+def test_stains_that_are_numbered_from_0_are_not_mixed_up(tmp_path: Path, write: Any) -> None:
+    members = {f"B02_s1_w{c}.png": b.png(p) for c, p in enumerate(b.noise("x"))}
+    ending = {b.write_folder: "", b.write_tar: ".tar", b.write_zip: ".zip"}[write]
+    write(tmp_path / "x" / "gene-001" / f"Plate1{ending}", members)
+    rows = [b.guide_row("gene-001", 1, "B02", "PLK1")]
+    b.write(tmp_path / "x" / "metadata.csv", b.csv_bytes(rows))
+    data = rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")
+    with pytest.raises(rx.ImageUnavailable):
+        data.plane("gene-001_1_B02", 1)
+    details = data.check().problems["detail"].tolist()
+    assert any("numbered from 0 (B02_s1_w0.png" in text for text in details)
+
+
+@pytest.mark.parametrize("place", ["folder", "tar", "zip", "folder a well"])
+def test_images_of_other_names_are_named_wherever_they_are(tmp_path: Path, place: str) -> None:
+    members = {f"B02_ch{c}.tif": b.tiff(p) for c, p in enumerate(b.noise("x"), 1)}
+    top = tmp_path / "x" / "gene-001"
+    if place == "folder a well":
+        b.write_folder(top / "Plate1" / "B02", members)
+    else:
+        write = {"folder": b.write_folder, "tar": b.write_tar, "zip": b.write_zip}[place]
+        write(top / ("Plate1" if place == "folder" else f"Plate1.{place}"), members)
+    b.write(tmp_path / "x" / "metadata.csv", b.csv_bytes([b.guide_row("gene-001", 1, "B02", "A")]))
+    data = rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")
+    details = data.check().problems["detail"].tolist()
+    assert any("not named after a well, such as" in t and "B02_ch1.tif" in t for t in details)

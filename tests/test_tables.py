@@ -20,6 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import builders as b
+import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import kind_of_file
@@ -447,7 +448,10 @@ REFUSED = {
     "blanks": (b" ;; \r\n\t\n", "it is empty"),
     "bytes": (bytes(range(256)) * 20, "it is neither parquet nor text"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(200)), "neither parquet nor"),
-    "an old workbook": (b"\xd0\xcf\x11\xe0rest", "it is an Excel file: save it as CSV first"),
+    "an old workbook": (
+        b"\xd0\xcf\x11\xe0rest",
+        "it is a file of Excel or LibreOffice: save the table in it as CSV",
+    ),
     "a workbook": (zip_of({"[Content_Types].xml": b""}), "it is an Excel or LibreOffice file"),
     "a zip of other things": (zip_of({"a.txt": b"name"}), "it holds no CSV"),
     "a cut zip": (zip_of({"a.csv": b"name,text,number\n"})[:40], "zip"),
@@ -627,3 +631,155 @@ def test_known_pairs_that_cannot_be_read_name_their_line(tmp_path: Path) -> None
     with pytest.raises(MetadataError) as caught:
         read_interactions(path)
     assert str(caught.value) == (f"{path}, line 4: nM_value is '>100', not a number from 0 on.")
+
+
+# --- other ways to write a table ----------------------------------------------------------------
+
+PLAIN = "well_id,gene,treatment,concentration\ngene-001_1_B02,PLK1,PLK1_guide_1,\n"
+COMPOUND = "compound-001_1_B03,,DrugB,2.5\n"
+
+
+def metadata_of(tmp_path: Path, text: str | bytes) -> tuple[pd.DataFrame, str]:
+    content = text if isinstance(text, bytes) else text.encode()
+    wells, problems = read_metadata(*Storage.of(b.write(tmp_path / "metadata.csv", content)))
+    return wells, "\n".join(problem.detail for problem in problems)
+
+
+@pytest.mark.parametrize("gap", [" ", "    "])
+@pytest.mark.parametrize("title", ["", "Plate 7 of a gene screen\n"])
+def test_blanks_may_separate_columns(tmp_path: Path, gap: str, title: str) -> None:
+    text = f"{PLAIN.replace('guide_1,', 'guide_1,NA')}{COMPOUND.replace(',,', ',NA,')}"
+    wells, said = metadata_of(tmp_path, title + text.replace(",", gap))
+    assert wells["treatment"].tolist() == ["PLK1_guide_1", "DrugB"]
+    np.testing.assert_array_equal(wells["concentration"], [np.nan, 2.5])
+    assert "blanks are read as what separates its columns" in said
+
+
+def test_r_writes_quotes_blanks_and_names_of_rows(tmp_path: Path) -> None:
+    text = '"well_id" "treatment" "concentration"\n"1" "compound-001_1_B03" "Drug B" 2.5\n'
+    wells, _ = metadata_of(tmp_path, text)
+    assert wells["treatment"].tolist() == ["Drug B"]
+    assert wells["concentration"].tolist() == [2.5]
+
+
+@pytest.mark.parametrize("said", ["sep=;", "sep=", "sep= ", '"sep=|"'])
+def test_a_line_that_says_another_separator_is_passed_over(tmp_path: Path, said: str) -> None:
+    wells, _ = metadata_of(tmp_path, f"{said}\n{PLAIN}{COMPOUND}")
+    assert wells["treatment"].tolist() == ["PLK1_guide_1", "DrugB"]
+
+
+@pytest.mark.parametrize("text", [PLAIN.replace("PLK1,", "PL\0K1,"), PLAIN + "\0" * 500])
+def test_zero_bytes_are_left_out_and_named(tmp_path: Path, text: str) -> None:
+    wells, said = metadata_of(tmp_path, text)
+    assert wells["gene"].tolist() == ["PLK1"]
+    assert "holds zero bytes, which are left out" in said
+
+
+def test_cells_at_the_end_of_rows_do_not_shift_them(tmp_path: Path) -> None:
+    text = PLAIN + "gene-001_1_B03,MTOR,MTOR_guide_1,,mine\n"
+    wells, said = metadata_of(tmp_path, text)
+    assert wells["gene"].tolist() == ["PLK1"]
+    assert "line 3 has 5 columns, not 4" in said
+    wells, said = metadata_of(tmp_path, text.replace("guide_1,\n", "guide_1,,mine\n", 1))
+    assert not len(wells)
+    assert "line 2 has 5 columns, not 4" in said
+
+
+def test_a_backslash_before_a_quote_is_named(tmp_path: Path) -> None:
+    _, said = metadata_of(tmp_path, PLAIN + COMPOUND.replace("DrugB", r'"a \"B\" c"'))
+    assert "line 3 has a backslash before a quote" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "dose"),
+    [
+        ("Concentration (nM)", 0.0025),
+        ("Dose, nM", 0.0025),
+        ("dose in nM", 0.0025),
+        ("conc. [\u00b5M]", 2.5),
+        ("concentration / mM", 2500),
+        ("concentration (micromolar)", 2.5),
+        ("concentration (%)", None),
+        ("Concentration (ug/ml)", None),
+        ("log10 concentration", None),
+        ("Konzentration", None),
+    ],
+)
+def test_names_of_doses_say_a_unit_or_are_named(
+    tmp_path: Path, name: str, dose: float | None
+) -> None:
+    text = f"{PLAIN}{COMPOUND}".replace("concentration", f'"{name}"')
+    wells, said = metadata_of(tmp_path, text)
+    assert repr(name) in said
+    assert wells["concentration"].iloc[1] == pytest.approx(dose, nan_ok=True) or dose is None
+    assert dose is not None or wells["concentration"].isna().all()
+
+
+def test_columns_that_may_be_meant_are_named(tmp_path: Path) -> None:
+    _, said = metadata_of(tmp_path, PLAIN.replace("treatment", "Compound name"))
+    assert "no column called treatment; 'Compound name' may be that, and is not read" in said
+
+
+def test_of_two_tables_in_a_zip_the_other_is_named(tmp_path: Path) -> None:
+    content = zip_of({"a.csv": PLAIN.encode(), "b.csv": PLAIN.encode(), "notes.csv": b"x,y\n1,2\n"})
+    _, said = metadata_of(tmp_path, content)
+    assert "a.csv is read and b.csv is not" in said
+    assert "notes" not in said
+
+
+def test_a_dose_of_minus_zero_is_zero(tmp_path: Path) -> None:
+    wells, _ = metadata_of(tmp_path, PLAIN + COMPOUND.replace("2.5", "-0"))
+    assert str(wells["concentration"].iloc[1]) == "0.0"
+
+
+def foreign() -> dict[str, tuple[str, bytes, str]]:
+    frame = pd.DataFrame({"well_id": ["gene-001_1_B02"], "gene": ["PLK1"]})
+    feather, pickled = io.BytesIO(), io.BytesIO()
+    frame.to_feather(feather)
+    frame.to_pickle(pickled)
+    arrays = io.BytesIO()
+    np.savez(arrays, well_id=np.array(["a"]), vectors=np.zeros((1, 4)))
+    sheet = zip_of({"[Content_Types].xml": b"", "xl/sharedStrings.xml": b"<t>Well ID</t>"})
+    return {
+        "a workbook": ("x.xlsx", sheet, "Excel or LibreOffice"),
+        "a workbook called CSV": ("x.csv", zip_of({"[Content_Types].xml": b""}), "Excel"),
+        "an old workbook": ("metadata.xls", b"\xd0\xcf\x11\xe0" + bytes(99), "Excel"),
+        "Feather": ("x.feather", feather.getvalue(), "Arrow"),
+        "a pickle": ("x.pkl", pickled.getvalue(), "a pickle of Python"),
+        "arrays": ("x.npz", arrays.getvalue(), "arrays of numpy"),
+        "an array": ("embeddings.npy", b"\x93NUMPY\1\0" + bytes(99), "an array of numpy"),
+        "HDF5": ("metadata.h5", b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5"),
+        "JSON": ("x.json", frame.to_json(orient="records").encode(), "JSON"),
+        "a page": ("metadata.csv", b"<!DOCTYPE html><html>Sign in</html>", "HTML"),
+        "a pointer": ("metadata.csv", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        "colons": ("x.csv", PLAIN.replace(",", ":").encode(), "not separated"),
+    }
+
+
+@pytest.mark.parametrize("name", foreign())
+def test_tables_in_other_forms_are_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    file, content, what = foreign()[name]
+    b.write(tmp_path / "x" / "own.csv", PLAIN.encode())
+    path = b.write(tmp_path / "x" / file, content)
+    problems = rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c").check().problems
+    ((kind, detail),) = problems[["kind", "detail"]].to_numpy().tolist()
+    assert kind == "odd_file"
+    assert detail.startswith(f"{path} is not read: ")
+    assert what in detail
+    with pytest.raises(rx.RxRx3Error) as error:
+        rx.open_dataset(path, cache_dir=tmp_path / "c")
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["notes.xlsx", "model.pkl", "readme.html", "a.json", "b.npy"])
+def test_files_that_have_nothing_to_do_with_it_are_not_named(tmp_path: Path, file: str) -> None:
+    content = {
+        "notes.xlsx": zip_of({"[Content_Types].xml": b"", "xl/sharedStrings.xml": b"<t>Bill</t>"}),
+        "model.pkl": b"\x80\x04K\x01.",
+        "readme.html": b"<html>Hello</html>",
+        "a.json": b"{}",
+        "b.npy": b"\x93NUMPY\1\0" + bytes(99),
+    }
+    b.write(tmp_path / "x" / "metadata.csv", PLAIN.encode())
+    b.write(tmp_path / "x" / file, content[file])
+    assert rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c").check().is_clean

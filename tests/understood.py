@@ -43,6 +43,20 @@ READINGS: list[tuple[dict[str, str], str, Any, list[str]]] = [
     ({"gene": "43891"}, "interpreted", "43891", ["spreadsheet"]),
     ({"cell_type": "huvec"}, "interpreted", "HUVEC", ["HUVEC"]),
     ({"experiment_name": "compound.0001"}, "interpreted", "compound-001", ["compound-001"]),
+    ({"experiment_name": "compound\u2011001"}, "interpreted", "compound-001", ["compound-001"]),
+    ({"concentration": "10 fM"}, "interpreted", 1e-8, ["1e-08 uM"]),
+    ({"concentration": "3 \u00b5mol\u00b7L\u207b\u00b9"}, "interpreted", 3, ["3 uM"]),
+    ({"concentration": "5 %"}, "not_a_number", None, ["converted"]),
+    ({"concentration": "1-3"}, "not_a_number", None, ["not a number"]),
+    ({"concentration": "#REF!"}, "not_a_number", None, ["not a number"]),
+    ({"gene": "#NAME?"}, "interpreted", None, ["missing", "spreadsheet"]),
+    ({"gene": "1-dic"}, "interpreted", "1-dic", ["spreadsheet"]),
+    ({"gene": "9\u67089\u65e5"}, "interpreted", "9\u67089\u65e5", ["spreadsheet"]),
+    ({"gene": "2021/03/01"}, "interpreted", "2021/03/01", ["spreadsheet"]),
+    ({"gene": "17"}, "interpreted", "17", ["spreadsheet"]),
+    ({"treatment": "DMSO"}, "unknown_word", "DMSO", ["EMPTY_control"]),
+    ({"perturbation_type": "siRNA"}, "unknown_word", "siRNA", ["COMPOUND"]),
+    ({"address": "(2,3)"}, "interpreted", "B03", ["B03"]),
 ]
 """A cell, the kind of problem that lists it, what comes of it, and words of the sentence."""
 
@@ -52,6 +66,8 @@ def _outcome(column: str, said: str, kind: str, value: Any) -> str:
         return "missing, listed as `not_a_number`"
     if value is None:
         return "missing"
+    if kind == "unknown_word":
+        return "left as it is, listed as `unknown_word`"
     if value == said:
         return "left as it is, as a spreadsheet may have made it of the name of a gene"
     return f"{value:g} \u00b5M" if column == "concentration" else f"`{value}`"

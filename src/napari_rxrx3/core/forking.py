@@ -8,6 +8,7 @@ loaders that rest on it.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -123,8 +124,18 @@ def not_while_forking() -> Iterator[None]:
 
 def _renew_all() -> None:
     _gate.renew()
+    _forget_pools_of_dask()
     for owner in list(_renewed):
         owner.renew()
+
+
+def _forget_pools_of_dask() -> None:
+    """Have dask start its threads anew: it would give work to those of the parent, and wait."""
+    dask = sys.modules.get("dask.threaded")
+    if dask is not None:
+        pools: dict[Any, Any] = getattr(dask, "pools", {})
+        pools.clear()
+        vars(dask).update(default_pool=None, pools_lock=threading.Lock())
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks

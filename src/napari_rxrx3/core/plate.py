@@ -25,7 +25,7 @@ __all__ = [
 N_ROWS, N_COLUMNS, N_CHANNELS = 32, 48, 6
 N_POSITIONS = N_ROWS * N_COLUMNS
 
-IMAGE_ENDINGS = (".png", ".jp2", ".tif", ".tiff")
+IMAGE_ENDINGS = (".png", ".jp2", ".j2k", ".jpx", ".tif", ".tiff")
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ROW_NAMES: tuple[str, ...] = tuple(_LETTERS) + tuple(f"A{c}" for c in _LETTERS[: N_ROWS - 26])
@@ -34,7 +34,8 @@ _ROW_OF = {name: row for row, name in enumerate(ROW_NAMES)}
 _ADDRESS = re.compile(r"([A-Z]{1,2})(\d{1,2})\Z", re.ASCII)
 _WELL_ID = re.compile(r"(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})\Z", re.ASCII)
 _IMAGE = re.compile(
-    r"([A-Z]{1,2}\d{1,2})_s(\d{1,4})_w?(\d{1,4})(?:\.(?:png|jp2|tiff?))?\Z",
+    r"([A-Z]{1,2})-?(\d{1,2})(?:_+|-+| +)s(\d{1,4})(?:_+|-+| +)w?(\d{1,4})"
+    r"(?:\.(?:png|jp2|j2k|jpx|(?:ome\.)?tiff?))?\Z",
     re.ASCII | re.IGNORECASE,
 )
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
@@ -127,7 +128,7 @@ def parse_well_id(text: str) -> WellId:
 
 
 def parse_image_name(name: str) -> ImageName | None:
-    """Read a file's base name, e.g. ``AA02_s1_w3.png`` or ``AA15_s1_1``.
+    """Read a file's base name, e.g. ``AA02_s1_w3.png``, ``B2-s1-w1.tif`` or ``AA15_s1_1``.
 
     None if it is not named like an image, or its address is on no 1536-well plate.
     """
@@ -135,10 +136,10 @@ def parse_image_name(name: str) -> ImageName | None:
     if not match:
         return None
     try:
-        row, column = parse_address(match[1].upper())
+        row, column = parse_address(match[1].upper() + match[2])
     except ValueError:
         return None
-    return ImageName(row, column, int(match[2]), int(match[3]))
+    return ImageName(row, column, int(match[3]), int(match[4]))
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:

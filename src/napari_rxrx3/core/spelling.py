@@ -20,26 +20,43 @@ NORMAL_WELL_ID = (
 )
 """Ids that are as they should be, as nearly all are: nobody need look at them closely."""
 
-_DASHES = dict.fromkeys(
-    map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-"
-)
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58"), "-")
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _RELEASED = re.compile(
-    r"(gene|compound|huvec|hepg2|u2os|rpe|hrce|vero)[ _.-]*0*(\d{1,3})\Z", re.IGNORECASE | re.ASCII
+    r"(gene|compound|huvec|hepg2|u2os|rpe|hrce|vero)[ _.-]*0*(\d{1,3})(?:\.0*)?\Z",
+    re.IGNORECASE | re.ASCII,
 )
 """What the experiments of RxRx3 and its siblings are called."""
 _PADDED = ("gene", "compound")
 
-_LETTERED = re.compile(r"([A-Z]{1,2})[ _-]?0*(\d{1,2})\Z", re.IGNORECASE | re.ASCII)
-_NUMBERED = re.compile(
-    r"(?:0*(\d{1,2})[-:]0*(\d{1,2})|r0*(\d{1,2})[ _-]?c0*(\d{1,2}))\Z", re.I | re.A
+_LETTERED = re.compile(
+    r"(?:well[ _:.-]*)?(?:row[ _-]?)?([A-Z]{1,2})"
+    r"(?:[ _.:,;/-]+(?:col(?:umn)?[ _.-]?)?)?0*(\d{1,2})\Z",
+    re.IGNORECASE | re.ASCII,
 )
-_PLATE = re.compile(r"(?:plate|pl|p)?[ ._-]*0*(\d{1,6})(?:\.0*)?\Z", re.IGNORECASE | re.ASCII)
+_NUMBERED = re.compile(
+    r"\(?0*(\d{1,2}) ?[-:,/] ?0*(\d{1,2})\)?\Z"
+    r"|r(?:ow)?[ _-]?0*(\d{1,2})[ _,-]*c(?:ol(?:umn)?)?[ _-]?0*(\d{1,2})\Z",
+    re.IGNORECASE | re.ASCII,
+)
+_PLATE = re.compile(
+    r"(?:(?:plate|platte|plaque|placa|pl|p)[ ._-]*)?(?:#|n(?:o|r|\u00b0|\u00ba)\.?)? ?"
+    r"0*(\d{1,6})(?:[.,]0*)?\Z",
+    re.IGNORECASE,
+)
 _WELL_ID = re.compile(r"(.+)_([^_]+?(?:[ _][\d.]+)?)_([^_]+)\Z", re.DOTALL)
 
 
+def _plain(text: str) -> str:
+    """Letters and digits of full width as others, one kind of dash, and nothing that is unseen."""
+    if text.isascii():
+        return text.strip()
+    return unicodedata.normalize("NFKC", text.translate(_UNSEEN)).translate(_DASHES).strip()
+
+
 def normal_address(text: str) -> str:
-    """``B02`` for ``B2``, ``b02``, ``B-2``, ``2-2`` or ``r02c02``; else the text."""
-    text = text.translate(_DASHES).strip()
+    """``B02`` for ``B2``, ``b02``, ``B-2``, ``Well B02``, ``2-2`` or ``r02c02``; else the text."""
+    said, text = text, _plain(text)
     if found := _LETTERED.match(text):
         row, column = found[1].upper(), int(found[2])
     elif found := _NUMBERED.match(text):
@@ -47,25 +64,24 @@ def normal_address(text: str) -> str:
         number, column = numbers
         row = ROW_NAMES[number - 1] if 1 <= number <= len(ROW_NAMES) else ""
     else:
-        return text
+        return said
     try:
         return format_address(*parse_address(f"{row}{column:02d}"))
     except ValueError:  # on no 1536-well plate
-        return text
+        return said
 
 
 def plate_in(text: str) -> int | None:
     """The number of a plate that is called ``1``, ``1.0``, ``Plate1``, ``P01`` or the like."""
-    found = _PLATE.match(text.translate(_DASHES).strip())
+    found = _PLATE.match(_plain(text))
     return int(found[1]) if found else None
 
 
 def normal_experiment(text: str) -> str:
     """``gene-001`` for ``Gene_001``, ``gene 1`` or another dash; other names keep their letters."""
-    text = unicodedata.normalize("NFC", text).translate(_DASHES).strip()
-    found = _RELEASED.match(text)
+    found = _RELEASED.match(_plain(text))
     if found is None:
-        return text
+        return unicodedata.normalize("NFC", text).translate(_DASHES).strip()
     name = found[1].lower()
     return f"{name}-{int(found[2]):03d}" if name in _PADDED else f"{name.upper()}-{found[2]}"
 

@@ -38,9 +38,16 @@ from napari_rxrx3.data.files.archives import (
     is_readable_member,
     is_tar,
     is_unfinished,
+    name_in_folder,
     packing_of,
     pieces,
     unpacked,
+)
+from napari_rxrx3.data.files.foreign import (
+    foreign_form,
+    names_wells,
+    why_foreign,
+    why_foreign_zip,
 )
 from napari_rxrx3.data.files.storage import Entry, Storage
 from napari_rxrx3.data.files.tables import (
@@ -258,12 +265,14 @@ class _Walk:
     def __init__(self, storage: Storage, contents: Contents) -> None:
         self._storage, self._contents = storage, contents
         self._files: list[Entry] = []
+        self._others: dict[str, tuple[int, str]] = {}
         self._folders: list[Entry] = []
 
     def into(self, folder: str, above: tuple[str, ...], same: str = "") -> None:
         """List a folder and those below; `above` are what tells those that it lies in."""
         try:
             entries = self._storage.children(folder, broken=True)
+            entries = [entry for entry in entries if entry.name != "__MACOSX"]
             entries = self._without_revisions(folder, self._without_broken(entries))
         except OSError as error:
             self._contents.unreadable[folder] = error.strerror or str(error)
@@ -276,7 +285,10 @@ class _Walk:
         images_seen = set(images)
         for entry in entries:
             if entry.is_folder:
-                if len(above) < _MAX_DEPTH and (not entry.same or entry.same not in above):
+                if entry.name.lower().endswith(_STORES):
+                    what = f"{entry.path} is a store of arrays (Zarr, N5), which is not read"
+                    self._contents.notes.append(Problem("odd_file", detail=f"{what}. {_IMAGE}"))
+                elif len(above) < _MAX_DEPTH and (not entry.same or entry.same not in above):
                     self.into(entry.path, (*above, entry.same), entry.same)
             elif entry.name not in images_seen:
                 if len(self._files) >= _MAX_FILES:
@@ -297,17 +309,27 @@ class _Walk:
     def _note_other_images(
         self, folder: str, entries: Iterable[Entry], images: Sequence[str]
     ) -> None:
-        """Say that a plate's folder holds images under names that say no well."""
-        if images or plate_of_path(folder)[1] is None:
-            return
-        others = [e.name for e in entries if e.name.lower().endswith(IMAGE_ENDINGS)]
-        if others:
-            what = f"{folder} holds {len(others):,} images that are not named after a well"
-            detail = f"{what}, such as {others[0]}. {_IMAGE}"
-            self._contents.notes.append(Problem("odd_file", detail=detail))
+        """Count images in the folder of a plate, and below, under names that say no well."""
+        names = [e.name for e in entries if e.name.lower().endswith(_PICTURES)]
+        others = [] if images else names
+        plate = next((f for f in (folder, *_above(folder)) if plate_of_path(f)[1] is not None), "")
+        if others and plate:
+            n, example = self._others.get(plate, (0, posixpath.join(folder, others[0])))
+            self._others[plate] = n + len(others), example
+
+    def _named_others(self) -> list[Problem]:
+        return [
+            Problem(
+                "odd_file",
+                detail=f"{plate} holds {n:,} images that are not named after a well, such as "
+                f"{posixpath.relpath(example, plate)}. {_IMAGE}",
+            )
+            for plate, (n, example) in self._others.items()
+        ]
 
     def ended(self) -> list[Entry]:
         """All files but those in folders of images; whatever links lead to, once."""
+        self._contents.notes += self._named_others()
         kept = {entry.path for entry in once(self._folders)}
         folders = self._contents.folders
         self._contents.folders = {p: names for p, names in folders.items() if p in kept}
@@ -338,6 +360,12 @@ class _Walk:
         return [chosen]
 
 
+def _above(folder: str) -> list[str]:
+    """The folders that one lies in, the nearest first."""
+    parts = folder.split("/")
+    return ["/".join(parts[:n]) for n in range(len(parts) - 1, max(1, len(parts) - 4), -1)]
+
+
 def _files_below(storage: Storage, folder: str, inside: str = "") -> Iterator[tuple[str, str]]:
     """Yield the path of each file, in a folder and its folders, and what tells it from others."""
     for entry in storage.children(folder):
@@ -360,7 +388,7 @@ def _is_image_file(entry: Entry) -> bool:
     name = entry.name
     if name.lower().endswith(IMAGE_ENDINGS):
         # AG01_s1_w1.png is off the plate: the folder's index says so
-        return parse_image_name(name) is not None or re.search(r"_s\d+_", name) is not None
+        return parse_image_name(name) is not None or re.search(r"[-_ ]s\d+[-_ ]", name) is not None
     return "." not in name and parse_image_name(name) is not None
 
 
@@ -397,7 +425,8 @@ def _sort_in(entry: Entry, look: _Look | str, contents: Contents) -> None:
         if kind in places:
             places[kind].append(path)
     if look.unread:
-        contents.notes.append(Problem("odd_file", detail=f"{path} is not read: {look.unread}"))
+        said = "is read, but not" if look.kind else "is not read:"
+        contents.notes.append(Problem("odd_file", detail=f"{path} {said} {look.unread}"))
     if look.dimension:
         contents.dimensions[path] = look.dimension
 
@@ -457,6 +486,8 @@ def _look_into(storage: Storage, path: str) -> _Look:
     head = storage.read(path, 0, _HEAD)
     if head[:4] == b"PAR1":
         return _kind_of_parquet(storage, path)
+    if foreign_form(head):
+        return _kind_of_foreign(storage, path, head)
     if path.endswith((".parquet", ".tar")) and not head:
         raise OSError("the file is empty")
     if head[:4] == b"PK\x03\x04":
@@ -471,7 +502,27 @@ def _look_into(storage: Storage, path: str) -> _Look:
     names_end = b"\n" in head or b"\r" in head or b"\0" in head
     if (form is not None and id_columns(form.names)) or (len(head) == _HEAD and not names_end):
         form = _form_of(storage.read(path, 0, TEXT_SAMPLE))  # rows, or the rest of many names
+    if form is None and _is_called_like_a_plate(path):
+        return _Look(unread=f"it is called like a plate, and is none that is read. {_IMAGE}")
     return _kind_of_text(form)
+
+
+def _is_called_like_a_plate(path: str) -> bool:
+    """Whether a file that nobody can tell is called like one, and not like what lies beside it."""
+    name = posixpath.basename(path)
+    is_beside = ".tar" in name and not name.endswith(".tar") and not _ODDLY_PACKED.search(name)
+    return plate_of_path(path)[1] is not None and not (is_beside or is_companion(name))
+
+
+def _kind_of_foreign(storage: Storage, path: str, head: bytes) -> _Look:
+    """What is not read, unless it is a table that looks so by chance."""
+    look = _kind_of_text(_form_of(head))
+    if look.kind:
+        return look
+    why = why_foreign(path, head) or why_foreign(path, storage.read(path, 0, TEXT_SAMPLE))
+    if not why and _is_called_like_a_plate(path):
+        why = f"it is {foreign_form(head)}"
+    return _Look(unread=why)
 
 
 def _kind_of_parquet(storage: Storage, path: str) -> _Look:
@@ -502,19 +553,23 @@ def _kind_of_zip(storage: Storage, path: str) -> _Look:
             if look.kind:
                 break
         members = [m for m in archive.infolist() if not is_companion(m.filename)]
-    images = [m for m in members if parse_image_name(posixpath.basename(m.filename)) is not None]
+        if not look.kind and (why := why_foreign_zip(path, archive)):
+            return _Look(unread=why)
+    images = [m for m in members if parse_image_name(name_in_folder(m.filename)) is not None]
     if any(map(is_readable_member, images)):
         return look._replace(kind="+".join(filter(None, (look.kind, "zip"))))
     holds = _of_use(member.filename for member in members)
     if images:
         holds = "images that are packed otherwise than by deflate, or with a password"
+    if not holds and not look.kind:
+        return look._replace(unread=look.unread or _why_no_wells(m.filename for m in members))
     return look._replace(packed="zip", holds=holds) if holds else look
 
 
 def _of_use(members: Iterable[str], tables: tuple[str, ...] = ()) -> str:
     """What members of an archive are, by their names, that it is no place for."""
     for name in members:
-        if parse_image_name(posixpath.basename(name)) is not None:
+        if parse_image_name(name_in_folder(name)) is not None:
             return "images"
         if name.lower().endswith((*_PACKED, *tables)):
             return "other files"
@@ -547,7 +602,9 @@ def _kind_of_text(form: TextForm | None) -> _Look:
     if form is None:
         return _Look()
     names = set(map(canonical, form.names))
-    if "well_id" in names and sum(name[-1:].isdigit() for name in names) > 1:
+    if len(form.names) == 1 and names_wells(form.names[0].encode()) and len(form.names[0]) > 8:
+        return _Look(unread=_UNSEPARATED)
+    if id_columns(form.names) and sum(name[-1:].isdigit() for name in names) > 1:
         features = found_features(form.columns)
         if features:
             return _Look("embedding", len(features))
@@ -555,20 +612,31 @@ def _kind_of_text(form: TextForm | None) -> _Look:
 
 
 def _kind_of_tar(storage: Storage, path: str) -> _Look:
-    others = []
+    others: list[str] = []
     with storage.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for _ in range(1000):
             member = tar.next()
             if member is None:
                 break
+            if member.type == _CONTINUED:
+                return _Look(unread=_VOLUME)
             if not member.isfile() or is_companion(member.name):
                 continue
             if parse_image_name(posixpath.basename(member.name)) is not None:
-                return _Look("tar")
+                beside = next((n for n in others if n.lower().endswith(_TABLES_IN_TAR)), "")
+                return _Look("tar", unread=f"{beside} in it: take it out" if beside else "")
             if _holds_embeddings(tar, member):
                 return _Look("embedding tar")
             others.append(member.name)
-    return _Look(packed="tar", holds=holds) if (holds := _of_use(others, _TABLES)) else _Look()
+    if holds := _of_use(others, _TABLES):
+        return _Look(packed="tar", holds=holds)
+    return _Look(unread=_why_no_wells(others))
+
+
+def _why_no_wells(members: Iterable[str]) -> str:
+    """Say of an archive that holds images that no name of them says a well."""
+    first = next((name for name in members if name.lower().endswith(_PICTURES)), "")
+    return f"its images are not named after a well, such as {first}. {_IMAGE}" if first else ""
 
 
 def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
@@ -581,11 +649,22 @@ def _holds_embeddings(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
 
 _PACKED = (".tar", ".parquet", ".zip", ".7z", ".rar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4")
 _TABLES = (".csv", ".tsv")
-_PICTURES = (*IMAGE_ENDINGS, ".jpg", ".jpeg", ".gif", ".bmp")
+_TABLES_IN_TAR = (*_TABLES, ".parquet", ".csv.gz")
+_PICTURES = (
+    *(*IMAGE_ENDINGS, ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
+    *(".npy", ".dcm", ".czi", ".nd2"),
+)
+_CONTINUED = b"M"
+_VOLUME = "it goes on with what another volume begins: unpack them all at once (tar -xM)"
+_ODDLY_PACKED = re.compile(r"\.tar\.(?:br|sz|zz|lrz|zpaq|rz|lzfse)\Z", re.IGNORECASE)
+_STORES = (".zarr", ".n5")
 _FOLDER = "Open the folder that holds what you downloaded"
 _SHEET = "It is a file of Excel or LibreOffice: save the table in it as CSV."
 _HITS = "It holds hits: open their data set, then see the menu … of the tab Hits."
 _KNOWN = "It tells what is known: open a data set, then choose it in the tab Benchmark."
+_UNSEPARATED = (
+    "it names wells, but its columns are not separated by commas, semicolons, tabs, bars or blanks"
+)
 _IMAGE = "An image of a well is named after it, such as AA02_s1_w3.png."
 
 

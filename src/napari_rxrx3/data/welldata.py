@@ -103,11 +103,15 @@ class WellData(WellImages):
         Vectors that are not read yet are read.
         """
         self.read_vectors()
-        return self.known_wells.copy(deep=False)  # what is changed in it is changed there alone
+        return self.known_wells
 
     @property
     def known_wells(self) -> pd.DataFrame:
         """Like `wells`, but never waits: without has_embedding while vectors are not read yet."""
+        return self._wells_as_known().copy(deep=False)  # who changes it changes that one alone
+
+    def _wells_as_known(self) -> pd.DataFrame:
+        """The table itself, the same one as long as no more is known."""
         has_image, joined, wells = self._known
         if joined is not self._join.joined or has_image is not self._images_known():
             self._known = self._with_all_known(self._join.joined)
@@ -147,7 +151,7 @@ class WellData(WellImages):
     @property
     def embeddings(self) -> dict[str, EmbeddingTable]:
         """The tables of vectors by name; those that turned out not to be readable are left out."""
-        return self._join.tables
+        return dict(self._join.tables)
 
     @property
     def problems(self) -> list[Problem]:
@@ -158,15 +162,15 @@ class WellData(WellImages):
     def plates(self) -> pd.DataFrame:
         """One row a plate: experiment_name, plate, n_wells, n_images, n_embeddings."""
         self.read_vectors()
-        return self.known_plates.copy(deep=False)
+        return self.known_plates
 
     @property
     def known_plates(self) -> pd.DataFrame:
         """Like `plates`, but never waits: without n_embeddings while vectors are not read yet."""
-        wells, counted = self.known_wells, self._plates
+        wells, counted = self._wells_as_known(), self._plates
         if counted[0] is not wells:
             counted = self._plates = wells, count_by_plate(self.listed, wells)
-        return counted[1]
+        return counted[1].copy(deep=False)
 
     @property
     def default_embedding(self) -> str | None:
@@ -267,7 +271,7 @@ class WellData(WellImages):
 
     def wells_of_plate(self, plate: PlateId) -> pd.DataFrame:
         """The rows of `known_wells` on one plate, in reading order."""
-        return self.known_wells.iloc[self.listed.slices.get(plate, slice(0))]
+        return self._wells_as_known().iloc[self.listed.slices.get(plate, slice(0))]
 
     def row(self, well_id: str) -> pd.Series:
         """The row of `known_wells` of one well, found at once in any number of wells.
@@ -280,11 +284,11 @@ class WellData(WellImages):
         position = self.listed.position_of(well_id)
         if position is None:
             raise UnknownWell(well_id)
-        return self.known_wells.iloc[position]
+        return self._wells_as_known().iloc[position]
 
     def rows(self, well_ids: Sequence[str] | pd.Index) -> pd.DataFrame:
         """The rows of `known_wells` of some wells, in the order given; all must be listed."""
-        return self.known_wells.iloc[self.listed.positions_of(well_ids)]
+        return self._wells_as_known().iloc[self.listed.positions_of(well_ids)]
 
     def embedding_named(self, name: str) -> str:
         """The embedding of this name, or the default one if it is empty.

@@ -17,6 +17,7 @@ from napari_rxrx3.figures.caption import caption_of, title_of
 from napari_rxrx3.figures.curve import curve_in_words, curve_of
 from napari_rxrx3.figures.drawing import POINTS, draw_page, file_of, measure, own_style
 from napari_rxrx3.figures.files import FigureError, Paper, Progress, Target, no_progress, save
+from napari_rxrx3.figures.fonts import what_is_spelled
 from napari_rxrx3.figures.layout import ASPECT, Content, Page, lay_out
 from napari_rxrx3.figures.look import StainLook, stain_looks
 from napari_rxrx3.figures.tiles import DifferenceTiles, WellTiles, fitted
@@ -191,6 +192,8 @@ class _TilesOnPage:
         paragraphs = caption_of(
             record, self._dataset, self._looks, content, self.failures, self._tiles.words
         )
+        labels = (tile.label for tile in content.tiles) if paper.has_labels else ()
+        paragraphs += what_is_spelled((content.title, *labels))
         self.caption = " ".join(paragraphs)
         if paper.has_caption:
             content = replace(content, caption=paragraphs)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 
-__all__ = ["font_of", "printable", "written"]
+__all__ = ["font_of", "printable", "what_is_spelled", "written"]
 
 _CONTROL = re.compile(r"[^ -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FAMILY = "DejaVu Sans"
@@ -34,10 +35,35 @@ def printable(text: str) -> str:
 def written(text: str) -> str:
     r"""A text with ``\u7d2b`` for letters that no font here has; they would be empty boxes."""
     text = printable(text)
-    for letter in _lacking(text):
-        if _family_with(letter) is None:
+    unreadable = (
+        {letter for letter in text if _is_right_to_left(letter)} if not _shapes() else set()
+    )
+    for letter in dict.fromkeys((*_lacking(text), *unreadable)):
+        if letter in unreadable or _family_with(letter) is None:
             text = text.replace(letter, letter.encode("ascii", "backslashreplace").decode())
     return text
+
+
+def what_is_spelled(texts: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for the caption where letters of some texts are written by their numbers."""
+    odd = next((text for text in map(printable, texts) if written(text) != text), None)
+    if odd is None:
+        return ()
+    said = written(odd)
+    sign = said[said.index("\\") :].split(" ", 1)[0][:6]
+    return (f"Letters that no font here has are written by their numbers, such as {sign}.",)
+
+
+def _is_right_to_left(letter: str) -> bool:
+    return bidirectional(letter) in ("R", "AL")
+
+
+@cache
+def _shapes() -> bool:
+    """Whether matplotlib sets what is written from the right, and joins its letters (from 3.11)."""
+    from matplotlib import ft2font
+
+    return hasattr(ft2font, "__libraqm_version__")
 
 
 @cache

@@ -13,7 +13,7 @@ import re
 import shlex
 import tarfile
 import zipfile
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import IO, Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "is_readable_member",
     "is_tar",
     "is_unfinished",
+    "name_in_folder",
     "packing_of",
     "pieces",
     "unpacked",
@@ -41,8 +42,18 @@ _MAGIC = {
     b"Rar!\x1a\x07": "RAR",
     b"\x1f\x9d": "compress",
     b"LZIP": "lzip",
+    b"\x5d\0\0": "LZMA",
+    b"\xff\x06\0\0sNaPpY": "snappy",
+    b"\x89LZO": "LZO",
+    b"MSCF": "cabinet",
+    b"070701": "cpio",
+    b"!<arch>": "ar",
+    b"hsqs": "squashfs",
 }
-_CLOSED = ("7-Zip", "RAR", "compress", "lzip")
+_CLOSED = (
+    *("7-Zip", "RAR", "compress", "lzip", "LZMA", "snappy", "LZO"),
+    *("cabinet", "cpio", "ar", "squashfs"),
+)
 """Nothing here unpacks them."""
 
 _COMMAND = {
@@ -57,6 +68,13 @@ _COMMAND = {
     "RAR": ("unrar x", (".rar",)),
     "compress": ("uncompress", (".Z",)),
     "lzip": ("lzip -d", (".lz",)),
+    "LZMA": ("unlzma", (".lzma", ".tlz")),
+    "snappy": ("snzip -d", (".sz",)),
+    "LZO": ("lzop -d", (".lzo",)),
+    "cabinet": ("cabextract", (".cab",)),
+    "cpio": ("cpio -i -F", ()),
+    "ar": ("ar x", ()),
+    "squashfs": ("unsquashfs", ()),
 }
 _IMAGES = (b"\x89PNG", b"\0\0\0\x0cjP", b"\xffO\xffQ", b"II*\0", b"MM\0*")
 _PIECE = re.compile(
@@ -124,6 +142,11 @@ def is_companion(name: str) -> bool:
     return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] == ".DS_Store"
 
 
+def name_in_folder(name: str) -> str:
+    """The last part of a member's name; programs of Windows write backslashes."""
+    return posixpath.basename(name.replace("\\", "/"))
+
+
 def is_readable_member(member: zipfile.ZipInfo) -> bool:
     """Whether a member of a zip can be read where it is: deflated or as it was, no password."""
     is_locked = bool(member.flag_bits & 1)
@@ -171,4 +194,10 @@ def pieces(paths: Iterable[str], there: Collection[str]) -> dict[str, list[str]]
         whole = posixpath.join(folder, whole) if whole else ""
         if whole and (whole not in there or _OF_ZIP.match(name)):
             found.setdefault(whole, []).append(path)
-    return found
+    return {whole: paths for whole, paths in found.items() if _are_pieces(paths)}
+
+
+def _are_pieces(paths: Sequence[str]) -> bool:
+    """Whether they are: of one file alone ``.br`` or ``.sz`` is how it was packed."""
+    ending = paths[0].rsplit(".", 1)[-1].lower()
+    return len(paths) > 1 or len(ending) != 2 or not ending.isalpha() or ending == "aa"

@@ -123,6 +123,8 @@ class Table(Protocol):
         What the number of a row counts: "line" or "row".
     decimal : str
         The mark in its numbers that are not whole.
+    marks : Marks
+        That one, and the one between thousands, as far as they are known.
     guesses : list of str
         What was taken for something that it need not be.
     """
@@ -131,6 +133,7 @@ class Table(Protocol):
     columns: list[Column]
     row_word: str
     decimal: str
+    marks: Marks
     notes: list[str]
     guesses: list[str]
 

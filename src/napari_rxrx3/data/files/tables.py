@@ -11,7 +11,8 @@ lines
     End in LF, CRLF or CR. Rows without any cell are left out, also above the names of the columns.
 separator
     What a first line ``sep=;`` says, else the most frequent of comma, semicolon, tab and ``|``
-    outside of quotes in the line with the names. Cells in quotes may hold it, and line ends.
+    outside of quotes in the line with the names; blanks where it has none of these. Cells in
+    quotes may hold it, and line ends.
 names
     Of the columns are in the first line, or in the first of some that says what columns are
     called: what stands above that is a title.
@@ -39,6 +40,7 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.data.files.archives import is_companion, packing_of
 from napari_rxrx3.data.files.cells import Marks
+from napari_rxrx3.data.files.foreign import binary_form
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import (
     Block,
@@ -62,7 +64,8 @@ __all__ = [
     "text_members",
 ]
 
-RULE = 6
+_HEAD = 32
+RULE = 7
 """Goes up when the same file is read as something else than before: what is kept is made anew."""
 
 
@@ -106,14 +109,15 @@ def opened_table(
     """
     with ExitStack() as stack:
         with in_words(name):
-            head = raw.read(8)
+            head = raw.read(_HEAD)
             raw.seek(0)
             table: Table
             if head[:4] == b"PAR1":
                 table = _ParquetTable(name, stack.enter_context(pq.ParquetFile(raw)))
             else:
-                file = _unpacked(raw, head, suits, stack)
+                file, others = _unpacked(raw, head, suits, stack)
                 table = TextTable(name, file, raw, ragged=ragged)
+                table.guesses += others
         yield table
 
 
@@ -122,18 +126,21 @@ def _unpacked(
     head: bytes,
     suits: Callable[[Sequence[str]], bool] | None,
     stack: ExitStack,
-) -> IO[bytes]:
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise ValueError("it is an Excel file: save it as CSV first")
+) -> tuple[IO[bytes], list[str]]:
+    """The text itself, and which tables beside it are not read."""
+    if form := binary_form(head):
+        raise ValueError(f"it is {form}")
     if head.startswith(b"PK\x03\x04"):
         archive = stack.enter_context(zipfile.ZipFile(raw))
-        return stack.enter_context(archive.open(_member(archive, suits)))
+        chosen, others = _member(archive, suits)
+        said = [f"of the tables in it, {chosen} is read and {name} is not" for name in others]
+        return stack.enter_context(archive.open(chosen)), said
     if head.startswith(b"\x1f\x8b"):
         unpacked: Any = stack.enter_context(gzip.GzipFile(fileobj=raw))
-        return unpacked  # type: ignore[no-any-return]
+        return unpacked, []
     if packing := packing_of(head):
         raise ValueError(f"it is packed with {packing}: unpack it first")
-    return raw
+    return raw, []
 
 
 def text_members(archive: zipfile.ZipFile) -> list[str]:
@@ -143,13 +150,17 @@ def text_members(archive: zipfile.ZipFile) -> list[str]:
     return [name for name in tables if not is_companion(name)]
 
 
-def _member(archive: zipfile.ZipFile, suits: Callable[[Sequence[str]], bool] | None) -> str:
+def _member(
+    archive: zipfile.ZipFile, suits: Callable[[Sequence[str]], bool] | None
+) -> tuple[str, list[str]]:
+    """The first table of a zip that suits, and others that would."""
     names = text_members(archive)
     if not names:
         all_names = archive.namelist()
         if "[Content_Types].xml" in all_names or "mimetype" in all_names:
             raise ValueError("it is an Excel or LibreOffice file: save it as CSV first")
         raise ValueError("it holds no CSV")
+    found = []
     for name in names if suits is not None else ():
         with archive.open(name) as member:
             try:
@@ -157,13 +168,14 @@ def _member(archive: zipfile.ZipFile, suits: Callable[[Sequence[str]], bool] | N
             except ValueError:
                 continue
         if suits is not None and suits(form.names):
-            return name
-    return names[0]
+            found.append(name)
+    return (found or names)[0], found[1:]
 
 
 class _ParquetTable:
     row_word = "row"
     decimal = "."
+    marks = Marks()
 
     def __init__(self, name: str, file: pq.ParquetFile) -> None:
         self.name = name

@@ -24,6 +24,7 @@ __all__ = [
     "plain_name",
     "records",
     "text_form",
+    "with_tabs",
 ]
 
 TEXT_SAMPLE = 2**20
@@ -39,8 +40,9 @@ _BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _SEPARATORS = ",;\t|"
-_SEPARATOR_LINE = re.compile(r'\s*"?sep=([,;\t|:^~])"?\s*\Z', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'[ \ufeff]*"?sep=([,;\t|:^~ ]?)"?\s*\Z', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
+_BLANKS = re.compile(r'("[^"]*")|^ +| +$|( +)', re.MULTILINE)
 _NO_CELL = re.compile(r'[\s,;"]*\Z')
 _NO_WORD = re.compile(r"[\W_]+")
 _INTEGER = re.compile(r"[+-]?\d+\Z", re.ASCII)
@@ -49,7 +51,8 @@ _NAMES = {"experiment", "experimentname", "plate", "well", "address", "gene", "t
     *("smiles", "concentration", "celltype", "entity2", "genesymbol")
 }
 """What columns are called; two of them are in no title."""
-_MOST_TITLES = 30
+_MOST_TITLES = 200
+_ID = re.compile(r".+_[^_]+_[A-Za-z]{1,2}\d{1,2}\Z", re.DOTALL)
 _HEAD, _MOST_CONTROLS = 4096, 0.02
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAMPLE_ROWS = 50
@@ -88,6 +91,8 @@ class TextForm:
     quotes_texts: bool
     title: str
     """What stands above the names and is no row of the table, in one line."""
+    is_spaced: bool
+    """Blanks separate cells: they are read as tabs, which `separator` then is."""
     _lines: list[str] = field(repr=False, compare=False)
 
     @cached_property
@@ -127,13 +132,19 @@ def text_form(sample: bytes) -> TextForm:
     encoding = _encoding(sample)
     if encoding == "utf-8" and _is_binary(sample):
         raise ValueError("it is neither parquet nor text")
-    lines = _lines_of(decoder_of(encoding).decode(sample).removeprefix("\ufeff"))
+    text = decoder_of(encoding).decode(sample).removeprefix("\ufeff").replace("\0", "")
+    lines = _lines_of(text)
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
     said = _SEPARATOR_LINE.match(lines[first])
     n_above = first + 1 if said else 0
     title = _title(lines[n_above:])
     n_above += len(title)
-    separator = said[1] if said else _separator(lines[n_above:])
+    separator = said[1].strip(" ") if said else ""
+    if not separator or not _is_in_names(separator, lines[n_above:]):
+        separator = _separator(lines[n_above:])
+    is_spaced = separator == " "
+    if is_spaced:
+        separator, lines = "\t", with_tabs("\n".join(lines)).split("\n")
     for begin, row in records(lines[n_above:], separator):
         if isinstance(row, str):
             raise ValueError(f"line {n_above + begin + 1}: {row}")
@@ -147,6 +158,7 @@ def text_form(sample: bytes) -> TextForm:
                 end,
                 _is_quoted(above[0], separator),
                 " ".join(" ".join(title).split()),
+                is_spaced,
                 # the last line may be cut off
                 below[:-1] if len(sample) >= TEXT_SAMPLE else below,
             )
@@ -173,7 +185,7 @@ def _encoding(sample: bytes) -> str:
 
 
 def _is_binary(sample: bytes) -> bool:
-    head = sample[:_HEAD]
+    head = sample.rstrip(b"\0")[:_HEAD]  # a disk that was full leaves zeros at the end
     many = len(_CONTROLS.findall(head)) > max(1, _MOST_CONTROLS * len(head))
     return many or b"\0" in re.split(rb"[\r\n]", head.lstrip(), maxsplit=1)[0]
 
@@ -191,8 +203,9 @@ def _title(lines: Sequence[str]) -> Sequence[str]:
     """Lines above the one that says what columns are called, if that is not the first one."""
     n_blank = next((i for i, line in enumerate(lines) if not _NO_CELL.match(line)), 0)
     for i, line in enumerate(lines[n_blank : n_blank + _MOST_TITLES], n_blank):
-        names = set(map(plain_name, line.split(_separator([line]))))
-        if names & _SURE_NAMES or len(names & _NAMES) > 1:
+        separator = _separator([line])
+        names = set(map(plain_name, line.split(separator)))
+        if separator == " " or names & _SURE_NAMES or len(names & _NAMES) > 1:
             return lines[:i] if i > n_blank else ()
     return ()
 
@@ -209,12 +222,29 @@ def _with_row_names(
     read = (row for _, row in records(lines[:_SAMPLE_ROWS], separator))
     rows = [row for row in read if isinstance(row, list) and any(row)]
     is_longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
+    if is_longer and plain_name(names[0]) == "wellid" and all(_ID.match(row[0]) for row in rows):
+        return names  # then what is too much stands at the end
     return ("", *names) if is_longer and all(names) and any(row[-1] for row in rows) else names
 
 
 def _separator(lines: Iterable[str]) -> str:
     line = next((line for line in lines if not _NO_CELL.match(line)), "")
-    return max(_SEPARATORS, key=_QUOTED.sub("", line).count)
+    plain = _QUOTED.sub("", line)
+    if not any(mark in plain for mark in _SEPARATORS):
+        names = set(map(plain_name, with_tabs(line).split("\t")))
+        if len(names) > 1 and (names & _SURE_NAMES or len(names & _NAMES) > 2):
+            return " "
+    return max(_SEPARATORS, key=plain.count)
+
+
+def _is_in_names(separator: str, lines: Iterable[str]) -> bool:
+    """A line that says the separator may be wrong: somebody changed the others."""
+    return separator in next((line for line in lines if not _NO_CELL.match(line)), separator)
+
+
+def with_tabs(text: str) -> str:
+    """Lines with tabs for the blanks between cells, but for those in quotes."""
+    return _BLANKS.sub(lambda found: found[1] or ("\t" if found[2] else ""), text)
 
 
 def _is_quoted(line: str, separator: str) -> bool:

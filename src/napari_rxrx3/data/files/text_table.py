@@ -22,6 +22,7 @@ from napari_rxrx3.data.files.text_form import (
     decoder_of,
     form_of,
     records,
+    with_tabs,
 )
 
 __all__ = ["TextTable"]
@@ -42,12 +43,15 @@ class TextTable:
         self._size = _size(raw)
         self._untidy: set[int] = set()
         self.columns = self._form.columns
-        self.decimal = self._form.marks.decimal
+        self.marks = self._form.marks
+        self.decimal = self.marks.decimal
         self.notes: list[str] = []
         self.guesses: list[str] = []
         if self._form.title:
             said = repr(self._form.title[:40])
             self.guesses.append(f"what stands above the names of the columns is a title: {said}")
+        if self._form.is_spaced:
+            self.guesses.append("blanks are read as what separates its columns")
 
     def blocks(self, wanted: Wanted, n_rows: int) -> Iterator[Block]:
         bad_rows = _BadRows(self.columns)
@@ -72,7 +76,9 @@ class TextTable:
     ) -> Iterator[tuple[dict[int, pa.Array], Sequence[int] | Array]]:
         """Yield some columns of text or numbers, and the lines where their rows begin."""
         line, left = 1, ""
-        for text, is_last in _whole_lines(self._file, self._form, self._note_other_bytes):
+        notes = self._note_other_bytes, self._note_zero_bytes
+        for text, is_last in _whole_lines(self._file, self._form, *notes):
+            self._note_odd_marks(line, text)
             first = line - left.count("\n")
             line += text.count(b"\n")
             if left:
@@ -88,6 +94,20 @@ class TextTable:
             for rows, lines in slow.parts(min(n_rows, _ROWS_BY_LINE), is_last):
                 yield {place: _texts_at(rows, place) for place in kinds}, lines
             left = slow.left
+
+    def _note_odd_marks(self, line: int, text: bytes) -> None:
+        """Say the first time that quotes are marked by backslashes."""
+        if b'\\"' not in text or any("backslash" in guess for guess in self.guesses):
+            return
+        ends = re.escape(self._form.separator).encode()
+        if found := re.search(rb'\\"(?![\n"' + ends + rb"])", text):
+            at = line + text.count(b"\n", 0, found.start())
+            what = f"line {at:,} has a backslash before a quote, which is read as a letter"
+            self.guesses.append(f"{what}: quotes in cells are to be doubled")
+
+    def _note_zero_bytes(self, line: int) -> None:
+        if not any("zero bytes" in guess for guess in self.guesses):
+            self.guesses.append(f"line {line:,} holds zero bytes, which are left out")
 
     def _note_other_bytes(self, line: int, text: str) -> None:
         what = f"line {line:,} is not UTF-8, and is read as Windows-1252: {text[:60]!r}"
@@ -245,10 +265,16 @@ def _lines_with_rows(text: bytes, first: int, n_lines: int, n_rows: int) -> Sequ
 Note = Callable[[int, str], None]
 
 
-def _whole_lines(file: IO[bytes], form: TextForm, note: Note) -> Iterator[tuple[bytes, bool]]:
+def _whole_lines(
+    file: IO[bytes], form: TextForm, note: Note, note_zeros: Callable[[int], None]
+) -> Iterator[tuple[bytes, bool]]:
     """Yield many lines at a time, and whether they are the last; those above all rows are empty."""
-    n_above, rest = form.n_above, b""
+    n_above, rest, n_lines = form.n_above, b"", 1
     for text, is_last in _as_utf_8(file, form.encoding, note):
+        if b"\0" in text:
+            note_zeros(n_lines + text.count(b"\n", 0, text.index(b"\0")))
+            text = text.replace(b"\0", b"")
+        n_lines += text.count(b"\n")
         end = text.rfind(b"\n") + 1
         if not end and len(rest) > LONGEST_LINE:
             raise ValueError(f"a line is longer than {LONGEST_LINE // 2**20} MB")
@@ -263,6 +289,8 @@ def _whole_lines(file: IO[bytes], form: TextForm, note: Note) -> Iterator[tuple[
             emptied = min(n_above, text.count(b"\n"))
             text = b"\n" * emptied + text.split(b"\n", emptied)[-1]
             n_above -= emptied
+        if form.is_spaced:
+            text = with_tabs(text.decode()).encode()
         if text or is_last:
             yield text, is_last
 

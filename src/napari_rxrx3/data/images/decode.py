@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import islice
 from typing import Any
 
 import imagecodecs
@@ -37,6 +38,8 @@ Plane = np.ndarray[Any, Any]
 
 _MOST_BITS = 16
 _JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
+_GRAYS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.LINEAR_RAW)
+_ORIENTATION, _LOOKED_AT = 274, 8
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -69,7 +72,9 @@ def decode(data: bytes) -> Plane:
         elif kind == "JPEG 2000":
             plane = imagecodecs.jpeg2k_decode(data)
         else:
-            plane = _one_plane(tifffile.imread(io.BytesIO(data)))
+            plane = _tiff_plane(data)
+    except UndecodableImage:
+        raise
     except Exception as error:  # codecs raise whatever they like on damaged bytes
         raise _damaged(kind, error) from error
     return _gray(np.asarray(plane))
@@ -155,8 +160,7 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
 def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            page = tiff.pages.first
-            _check_grays(page)
+            page = _gray_page(tiff)
             plane = np.empty(page.shape, dtype=page.dtype)
     except UndecodableImage:
         raise
@@ -185,8 +189,7 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
     try:
         if kind == "TIFF":
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-                page = tiff.pages.first
-                _check_grays(page)
+                page = _gray_page(tiff)
                 width, height, mode = page.imagewidth, page.imagelength, ""
         else:
             with Image.open(io.BytesIO(data)) as header:
@@ -199,12 +202,37 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
     return width, height, mode
 
 
-def _check_grays(page: tifffile.TiffPage) -> None:
-    """Refuse numbers that are no brightness, though they look like it."""
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+def _tiff_plane(data: bytes) -> Plane:
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        page = _gray_page(tiff)
+        # a series knows of planes that no page tells of
+        whole = next((s for s in tiff.series if s.keyframe.index == page.index), page)
+        return _one_plane(whole.asarray())
+
+
+def _gray_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The only page that is no smaller copy and no mask, if its numbers are levels of gray."""
+    pages = list(islice(tiff.pages, _LOOKED_AT))
+    whole = [page for page in pages if not (page.is_reduced or page.is_mask)]
+    if len(whole) > 1:
+        raise UndecodableImage("not one gray plane: the file has several pages")
+    page = (whole or pages)[0]
+    photometric = page.photometric
+    if photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         raise UndecodableImage("its gray levels are inverted: white is zero in it (MinIsWhite)")
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+    if photometric == tifffile.PHOTOMETRIC.PALETTE:
         raise UndecodableImage("not a gray image: its numbers are places in a table of colors")
+    if page.samplesperpixel == 1 and photometric not in _GRAYS:
+        raise UndecodableImage(f"not a gray image: its numbers are {_called(photometric)}")
+    turned = page.tags.valueof(_ORIENTATION, default=1)
+    if turned not in (0, 1):
+        how = _called(tifffile.ORIENTATION(turned)) if 1 <= turned <= 8 else "nothing known"
+        raise UndecodableImage(f"it is to be turned (Orientation {turned}, {how}): save it upright")
+    return page
+
+
+def _called(member: Any) -> str:
+    return str(getattr(member, "name", member)).lower().replace("_", " ")
 
 
 def _one_plane(pixels: Plane) -> Plane:

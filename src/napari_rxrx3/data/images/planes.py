@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -64,7 +64,11 @@ class PlaneIndex:
     @classmethod
     def of(cls, records: Iterable[PlaneRecord], notes: Iterable[str] = ()) -> PlaneIndex:
         """Index records; of several sites the first is kept, of repeated members the last."""
+        records = list(records)
         found = [r for r in records if 1 <= r.channel <= N_CHANNELS]
+        notes = [*notes, *_other_stains(records)]
+        if _counts_from_0(records):
+            found = []
         plates = tuple(sorted({r.plate for r in found}))
         number = {plate: i for i, plate in enumerate(plates)}
         best: dict[int, PlaneRecord] = {}
@@ -133,6 +137,23 @@ class PlaneIndex:
             arrays["name"],
             tuple(arrays["notes"].tolist()),
         )
+
+
+def _counts_from_0(records: Iterable[PlaneRecord]) -> bool:
+    """Whether stains are numbered 0 to 5: to read them by these names would mix them up."""
+    channels = {record.channel for record in records}
+    return 0 in channels and max(channels) < N_CHANNELS
+
+
+def _other_stains(records: Sequence[PlaneRecord]) -> list[str]:
+    """Name images whose stain has another number than 1 to 6."""
+    others = [r for r in records if not 1 <= r.channel <= N_CHANNELS]
+    if not others:
+        return []
+    named = f"{others[0].name} and {len(others) - 1:,} more" if others[1:] else others[0].name
+    if _counts_from_0(records):
+        return [f"stains are numbered from 0 ({named}): none is read; call them 1 to {N_CHANNELS}"]
+    return [f"stains are numbered 1 to {N_CHANNELS}: not read are {named}"]
 
 
 class ImageSource(Protocol):

@@ -9,7 +9,7 @@ import zlib
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId, parse_image_name
-from napari_rxrx3.data.files.archives import is_companion, is_readable_member
+from napari_rxrx3.data.files.archives import is_companion, is_readable_member, name_in_folder
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
@@ -101,7 +101,7 @@ class ZipSource:
             raise OSError(f"the list of the zip is damaged: {error}") from error
         for member in members:
             name = member.filename
-            if parse_image_name(posixpath.basename(name)) is None or is_companion(name):
+            if parse_image_name(name_in_folder(name)) is None or is_companion(name):
                 continue
             if not is_readable_member(member):
                 notes.append(f"{name} is packed in a way, or with a password, that is not read")
@@ -109,10 +109,11 @@ class ZipSource:
             if member.file_size > _most_bytes(member.compress_size):
                 notes.append(f"{name} unpacks to {member.file_size:,} bytes, as no image does")
                 continue
-            at = _plate_of_member(path, name, plate)
-            record = record_of_name(name, at, member.header_offset, member.compress_size)
+            plain = name.replace("\\", "/")
+            at = _plate_of_member(path, plain, plate)
+            record = record_of_name(plain, at, member.header_offset, member.compress_size)
             if record is not None:
-                records.append(record)
+                records.append(record._replace(name=name))
         return PlaneIndex.of(records, notes)
 
 

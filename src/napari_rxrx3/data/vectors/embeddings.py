@@ -194,6 +194,7 @@ class EmbeddingTable:
         return VectorStore(self.cache, self._print, self.dimension)
 
     def _keep(self, stored: StoredVectors) -> None:
+        stored.is_usable.flags.writeable = False
         self._kept = stored
         self.problems += stored.problems
 
@@ -320,8 +321,9 @@ def _listed(names: Collection[str]) -> str:
 
 def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:
     """Name the columns that make most vectors unusable, for the end of a sentence."""
-    if len(layout.features) != layout.dimension:
-        return ""
+    names = layout.features
+    if len(names) != layout.dimension:
+        names = tuple(f"number {i} of {names[0]}" for i in range(1, layout.dimension + 1))
     rows = np.flatnonzero(~table.is_usable)[:_LOOKED_AT]
     counts = (~np.isfinite(table.vectors[rows])).sum(axis=0)
     worst = [i for i in np.argsort(-counts, kind="stable")[:_NAMED].tolist() if counts[i]]
@@ -329,7 +331,7 @@ def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:
         return ""
     n_more = int((counts > 0).sum()) - len(worst)
     more = f" and {n_more:,} more" if n_more else ""
-    return f" (not finite in {', '.join(layout.features[i][:40] for i in worst)}{more})"
+    return f" (not finite in {', '.join(names[i][:40] for i in worst)}{more})"
 
 
 def find_embeddings(
@@ -343,12 +345,23 @@ def find_embeddings(
         groups.setdefault((_stem(path), path.endswith(".parquet")), []).append((file, dimension))
     tables: dict[str, EmbeddingTable] = {}
     for (stem, _), measured in groups.items():
+        measured = _newer_first(storage, measured)
         kept = _without_odd_plates(measured, problems)
         for dimension in dict.fromkeys(dimension for _, dimension in kept):
             files = [file for file, d in kept if d == dimension]
             name = free_name(stem, tables, f"{stem} ({dimension})")
             tables[name] = EmbeddingTable(name, dimension, files, storage, cache)
     return tables, problems
+
+
+def _newer_first(
+    storage: Storage, measured: list[tuple[EmbeddingFile, int]]
+) -> list[tuple[EmbeddingFile, int]]:
+    """Where several files are of one plate, put the newer ones first, which then hold."""
+    plates = Counter((plate_of_path(posixpath.dirname(f.member or f.path)), d) for f, d in measured)
+    if max(plates.values(), default=0) < 2:
+        return measured
+    return sorted(measured, key=lambda found: -storage.changed_at(found[0].path))
 
 
 def free_name(name: str, taken: Collection[str], second: str = "") -> str:

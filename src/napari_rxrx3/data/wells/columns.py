@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from napari_rxrx3.data.files.table import Column
 from napari_rxrx3.data.files.text_form import plain_name
+from napari_rxrx3.data.wells.readings import micromolar
 
 __all__ = [
     "canonical",
@@ -16,6 +17,7 @@ __all__ = [
     "id_columns",
     "is_metadata",
     "siblings",
+    "unread_columns",
     "why_unread",
 ]
 
@@ -37,11 +39,19 @@ _NAMES = {
 _BY_PLAIN = {plain_name(name): name for name in _NAMES} | {
     plain_name(other): name for other, name in _ALIASES.items()
 }
-_WITH_UNIT = re.compile(
-    r"(?:concentration|treatment_conc|conc|dose)[ _]*"
-    r"[\[(]?([pnu\u00b5\u03bcm]?M|\S?mol/l)[\])]?\Z",
-    re.IGNORECASE,
+_DOSE = re.compile(
+    r"(?:concentration|treatment[ _.]?conc(?:entration)?|conc|dose)(?![a-z0-9])\.?(.*)\Z",
+    re.IGNORECASE | re.DOTALL,
 )
+_LIKE = {
+    "concentration": re.compile(r"(?i:conc|dos[ei]|konz|molar)|[npu\u00b5\u03bcm]M\Z"),
+    "treatment": re.compile(
+        r"compound|drug|treat|pert|guide|sgrna|behandl|reagent|substance|molecule", re.IGNORECASE
+    ),
+    "gene": re.compile(r"gene|symbol|target", re.IGNORECASE),
+    "SMILES": re.compile(r"smiles|structure", re.IGNORECASE),
+}
+"""What else people call columns: said where there is none of the name that is read."""
 _TREATED = {"gene", "treatment", "SMILES"}
 _DESCRIBING = {
     *("well_id", *_PLACE, "experiment", "well", "row", "column", "col", "site", "channel", "batch"),
@@ -63,13 +73,37 @@ def canonical(name: str) -> str:
     """The name that RxRx3 uses for a column, in whatever case or spelling."""
     if name in _NAMES:
         return name
-    return "concentration" if dose_unit(name) else _BY_PLAIN.get(plain_name(name), name)
+    found = _DOSE.match(name.strip())
+    if found is not None:
+        rest = _unit_in(found[1])
+        return "concentration" if not rest or micromolar(rest) is not None else name
+    return _BY_PLAIN.get(plain_name(name), name)
 
 
 def dose_unit(name: str) -> str:
     """The unit that a column of doses says: ``nM`` for ``Concentration (nM)``; else nothing."""
-    found = _WITH_UNIT.match(name)
-    return found[1] if found is not None else ""
+    found = _DOSE.match(name.strip())
+    rest = _unit_in(found[1]) if found is not None else ""
+    return rest if micromolar(rest) is not None else ""
+
+
+def _unit_in(rest: str) -> str:
+    """What a name says behind that it is a dose; a fraction keeps its stroke."""
+    plain = rest.strip(" _,:;/[](){}.\t\n")
+    return re.sub(r"\Ain\s+", "", plain, flags=re.IGNORECASE)
+
+
+def unread_columns(names: Sequence[str]) -> list[str]:
+    """Say of what a table lacks that columns of other names look like it, and are not read."""
+    there = set(map(canonical, names))
+    others = [name for name in names if canonical(name) not in _NAMES]
+    said = []
+    for column, pattern in _LIKE.items():
+        alike = [name for name in others if pattern.search(name)]
+        if alike and column not in there and not (column == "gene" and "treatment" in there):
+            listed = ", ".join(repr(name[:40]) for name in alike[:_NAMED])
+            said.append(f"it has no column called {column}; {listed} may be that, and is not read")
+    return said
 
 
 def is_metadata(names: Iterable[str]) -> bool:
@@ -102,12 +136,12 @@ def describes_wells(name: str) -> bool:
 def found_features(columns: Sequence[Column]) -> list[str]:
     """Features of a table that nobody called an embedding; empty if it does not look like one.
 
-    An embedding table has a ``well_id`` column and either columns of numbers that share a prefix
+    An embedding table names its wells and has either columns of numbers that share a prefix
     or one column of lists, whatever the prefix and the dimension. A table that names treatments
     is metadata, unless most of its columns are features.
     """
     names = {canonical(column.name) for column in columns}
-    if "well_id" not in names:
+    if not id_columns(names):
         return []
     features = _largest_group(columns)
     if not features:
@@ -129,6 +163,13 @@ def siblings(columns: Sequence[Column], features: Sequence[str]) -> tuple[str, .
 def why_unread(columns: Sequence[Column]) -> str:
     """Why a table that names wells is of no use; empty if it is, or need not be."""
     names = [column.name for column in columns]
+    if not id_columns(names) and len(_largest_group(columns)) >= _MIN_WHOLE_FEATURES // 2:
+        texts = [column.name for column in columns if column.kind == "text"]
+        if len(texts) == 1:
+            said = repr(texts[0][:40]) if texts[0] else "that without a name"
+            return (
+                f"it looks like vectors, but names no wells: call a column well_id, such as {said}"
+            )
     if not id_columns(names) or set(map(plain_name, names)) & set(map(plain_name, _OF_LISTS)):
         return ""
     others = [column for column in columns if not describes_wells(column.name)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,9 @@ from napari_rxrx3.data.wells.well_list import WellList
 
 __all__ = ["listed_wells", "named_wells"]
 
+Array = np.ndarray[Any, Any]
 
+_NAMED = 4
 _SAID = ("gene", "treatment", "SMILES", "concentration", "perturbation_type", "cell_type")
 """What tables may say differently of one well."""
 
@@ -113,8 +116,21 @@ def _read(
         return None, problems
     wells = pd.concat(tables) if len(tables) > 1 else tables[0]
     if len(tables) > 1:
-        wells = wells[~repeated(wells.index)]
+        is_used = ~repeated(wells.index)
+        problems += _joined(paths, np.split(is_used, np.cumsum([len(t) for t in tables])[:-1]))
+        wells = wells[is_used]
     return _in_plate_order(wells, progress), problems
+
+
+def _joined(paths: Sequence[str], is_used: Sequence[Array]) -> list[Problem]:
+    """Say that wells of several tables are taken for one data set, as they need not be."""
+    counts = {path: int(used.sum()) for path, used in zip(paths, is_used, strict=True)}
+    parts = [f"{n:,} of {path}" for path, n in counts.items() if n]
+    if len(parts) < 2:
+        return []
+    more = f" and of {len(parts) - _NAMED:,} more tables" if len(parts) > _NAMED else ""
+    what = f"wells of several tables are read as one data set: {', '.join(parts[:_NAMED])}{more}"
+    return [Problem("interpreted", detail=f"{what}; open one of these to see its wells alone")]
 
 
 def _newest_first(storage: Storage, paths: Iterable[str]) -> list[str]:

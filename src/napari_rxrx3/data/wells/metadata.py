@@ -19,17 +19,19 @@ from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_o
 from napari_rxrx3.core.plate import parse_address, parse_well_id
 from napari_rxrx3.core.spelling import normal_address, normal_experiment, plate_in
 from napari_rxrx3.data.files.arrays import names_in
-from napari_rxrx3.data.files.cells import is_missing
+from napari_rxrx3.data.files.cells import Marks, is_missing
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, Block, Table, misread
 from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.wells.columns import canonical, dose_unit, is_metadata
+from napari_rxrx3.data.wells.columns import canonical, dose_unit, is_metadata, unread_columns
 from napari_rxrx3.data.wells.readings import (
     KINDS,
     MAY_BE_OTHERS,
     WELL_TYPES,
     dose_in,
+    is_error,
+    is_like_control,
     is_mass,
     is_spoiled_gene,
     micromolar,
@@ -76,6 +78,7 @@ _WELL_ID = r"^(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})$"
 _POSITIVE_GENES = ("PLK1", "MTOR")
 _ROWS_A_BLOCK = 131_072
 _MOST_ODD = 20
+_UNKNOWN = Marks()
 _CUTTING_GENES = ("EIF3H", "SRC", "HCK", "CYP11B1")
 
 
@@ -104,7 +107,7 @@ def read_metadata(
     """
     with open_table(storage, path, is_metadata) as table:
         wanted, unit, guesses = _wanted(table)
-        parts = _Parts(path, unit)
+        parts = _Parts(path, unit, table.marks)
         parts.add(wanted, Block([names_in(pa.nulls(0))] * len(wanted), {}, ()))
         for block in table.blocks(list(wanted.values()), _ROWS_A_BLOCK):
             if progress is not None:
@@ -143,6 +146,7 @@ def _wanted(table: Table) -> tuple[dict[str, tuple[str | int, As]], str, list[st
             guesses.append(f"of the columns {taken!r} and {names[i]!r} the first is read")
         elif name in _READ_AS:
             wanted[name] = i, _READ_AS[name]
+    guesses += unread_columns(names)
     if not wanted:
         raise MetadataError(f"{table.name} has neither well_id nor experiment, plate and address.")
     dosed = names[int(wanted["concentration"][0])] if "concentration" in wanted else ""
@@ -163,10 +167,11 @@ def wells_from_ids(well_ids: pd.Index) -> pd.DataFrame:
 class _Parts:
     """Takes in a table block by block, and makes one of wells of it."""
 
-    def __init__(self, path: str, unit: str = "") -> None:
-        self._path, self._row_word = path, "line"
+    def __init__(self, path: str, unit: str = "", marks: Marks = _UNKNOWN) -> None:
+        self._path, self._row_word, self._marks = path, "line", marks
         self._factor = micromolar(unit) or 1.0
         self._frames: list[pd.DataFrame] = []
+        self._lines: list[Array] = []
         self._problems: list[Problem] = []
         self._present = pd.Series(False, index=["well_id", *_PLACE])
         self._labels: list[str] = []
@@ -192,11 +197,12 @@ class _Parts:
         self._make_normal(frame, block.lines)
         self._settle_places(frame, block.lines)
         # 0.1 as a 32-bit number is another number, but the same dose
-        frame["concentration"] = _rounded(frame["concentration"])
+        frame["concentration"] = _rounded(frame["concentration"]) + 0.0  # no -0
         self._present |= frame[self._present.index].notna().any()
         _fill_places(frame)
         _fill_types(frame)
         frame, problems = _placed(frame, f"{self._path}, {row_word}", block.lines)
+        self._lines.append(np.asarray(block.lines, dtype=np.int64)[frame.index])
         frame["plate"] = frame["plate"].astype(np.int64)
         frame["row"], frame["column"] = _rows_and_columns(frame["address"])
         by_guide = _by_unique(frame["treatment"], gene_of_guide, None)
@@ -214,7 +220,7 @@ class _Parts:
                 self._note(names[i], text, made, block.lines[rows[0]], len(rows))
         for i, cells in block.odd.items():
             name = names[i]
-            understood = {t: _NUMBER_IN[name](t) for t in {cell.text for cell in cells}}
+            understood = {t: self._number_in(name, t) for t in {cell.text for cell in cells}}
             left = [cell for cell in cells if understood[cell.text] is None]
             for row, text in cells:
                 if (number := understood[text]) is not None:
@@ -224,6 +230,9 @@ class _Parts:
             self._name_odd(
                 name, ((text, block.lines[row]) for row, text in left), _why_no_dose, len(left)
             )
+
+    def _number_in(self, name: str, text: str) -> float | None:
+        return plate_in(text) if name == "plate" else dose_in(text, self._marks)
 
     def _name_odd(
         self,
@@ -246,7 +255,7 @@ class _Parts:
         rows = np.flatnonzero((doses < 0) | np.isinf(doses)).tolist()
         if len(rows):
             cells = [(f"{doses[row]:g}", int(lines[row])) for row in rows]
-            self._name_odd("concentration", cells, lambda *_: "which is no dose", len(rows))
+            self._name_odd("concentration", cells, _why_impossible, len(rows))
             frame.loc[rows, "concentration"] = np.nan
 
     def _make_normal(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
@@ -266,7 +275,27 @@ class _Parts:
                         self._note(name, text, f"read as {made}", lines[rows[0]], len(rows))
             if column is not None:
                 frame[name] = column
+        self._leave_out_errors(frame, lines)
         self._read_words_for_nothing(frame, lines)
+        self._note_other_controls(frame, lines)
+
+    def _leave_out_errors(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
+        """What a spreadsheet could not compute is missing, and no name."""
+        for name in ("gene", "treatment", "SMILES", "cell_type", "well_type"):
+            for text, rows in _rows_by_text(frame[name], "^#"):
+                if is_error(text) and not is_missing(text):
+                    frame.loc[rows, name] = None
+                    how = "read as missing: it is an error of a spreadsheet"
+                    self._note(name, text, how, lines[rows[0]], len(rows))
+
+    def _note_other_controls(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
+        """Name treatments that are called like controls elsewhere, and are none here."""
+        for text, rows in _rows_by_text(frame["treatment"], MAY_BE_OTHERS["treatment"]):
+            if is_like_control(text):
+                said = "taken for a treatment: controls are EMPTY_control and CRISPR_control"
+                self._note("treatment", text, said, lines[rows[0]], len(rows), "unknown_word")
+            elif is_spoiled_gene(str(gene_of_guide(text) or "")):
+                self._note("treatment", text, _SPOILED, lines[rows[0]], len(rows))
 
     def _read_words_for_nothing(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
         """NA is a name where the treatment has it too, else it says that there is none.
@@ -350,11 +379,13 @@ class _Parts:
             raise MetadataError(
                 f"{self._path} has neither well_id nor experiment, plate and address."
             )
-        frame, repeats = _unrepeated(frame, self._path)
+        lines = np.concatenate(self._lines)
+        frame, repeats = _unrepeated(frame, f"{self._path}, {self._row_word}", lines)
         said = frame["well_type"]
         frame["well_type"] = _well_types(frame)  # before millions of ids are made an index
         self._problems += _settle_types(frame, said, self._path)
-        self._problems += _alike_experiments(frame, self._path)
+        self._problems += _alike(frame, "experiment_name", "experiments", self._path)
+        self._problems += _alike(frame, "gene", "genes", self._path)
         frame = frame.set_index("well_id")
         return frame[[*COLUMNS, *self._labels]], self._problems + repeats
 
@@ -367,6 +398,10 @@ _SPOILED = "left as it is: a spreadsheet makes that of the names of some genes"
 def _why_no_dose(name: str, text: str) -> str:
     is_weight = name == "concentration" and is_mass(text)
     return "which cannot be converted to uM" if is_weight else "not a number"
+
+
+def _why_impossible(name: str, text: str) -> str:
+    return "which is no dose" if text != "inf" else "or more than a number can be: no dose"
 
 
 def _settle_types(frame: pd.DataFrame, said: pd.Series, path: str) -> list[Problem]:
@@ -391,19 +426,26 @@ def _settle_types(frame: pd.DataFrame, said: pd.Series, path: str) -> list[Probl
     return problems[: _MOST_ODD + 1]
 
 
-def _alike_experiments(frame: pd.DataFrame, path: str) -> list[Problem]:
-    """Name experiments that differ by case only: they are two, but need not be meant so."""
+def _alike(frame: pd.DataFrame, column: str, called: str, path: str) -> list[Problem]:
+    """Name what differs by case, or by letters of another script that look the same.
+
+    They are two, but need not be meant so. (Of compounds, 21 pairs differ by case on purpose.)
+    """
     by_plain: dict[str, list[str]] = {}
-    for name in frame["experiment_name"].unique():
-        by_plain.setdefault(str(name).casefold(), []).append(str(name))
+    for name in frame[column].dropna().unique():
+        by_plain.setdefault(str(name).translate(_LATIN).casefold(), []).append(str(name))
+    alike = [names for names in by_plain.values() if len(names) > 1]
     return [
-        Problem("interpreted", detail=f"{path}: {' and '.join(names)} are read as two experiments")
-        for names in by_plain.values()
-        if len(names) > 1
+        Problem("interpreted", detail=f"{path}: {' and '.join(names)} are read as two {called}")
+        for names in alike[:_MOST_ODD]
     ]
 
 
-_NUMBER_IN: dict[str, Callable[[str], float | None]] = {"plate": plate_in, "concentration": dose_in}
+_LATIN = str.maketrans(
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03bf",
+    "ABEKMHOPCTXaeopcyxABEZHIKMNOPTXo",
+)
+"""Letters of Cyrillic and Greek that look like others."""
 _NORMAL: dict[str, Callable[[str], str]] = {
     "experiment_name": normal_experiment,
     "address": normal_address,
@@ -507,7 +549,9 @@ def _placed(
     for place, row in frame[~placed].iterrows():
         lacking = [name for name in _PLACE if pd.isna(row[name])]
         said = f"the place {row['address']} on plate {row['plate']:g} is on no 1536-well plate"
-        said = f"the row does not say {' nor '.join(lacking)}" if lacking else said
+        if lacking:
+            said = f"the row does not say {' nor '.join(lacking)}"
+            said += "" if pd.isna(row["well_id"]) else f" (its well_id is {row['well_id'][:40]!r})"
         detail = f"{where} {lines[place]:,}: {said}"
         problems.append(
             Problem(
@@ -522,7 +566,9 @@ def _placed(
     return frame[placed], problems
 
 
-def _unrepeated(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Problem]]:
+def _unrepeated(
+    frame: pd.DataFrame, where: str, lines: Array
+) -> tuple[pd.DataFrame, list[Problem]]:
     is_repeat = repeated(frame["well_id"])
     if not is_repeat.any():
         return frame, []
@@ -533,9 +579,9 @@ def _unrepeated(frame: pd.DataFrame, path: str) -> tuple[pd.DataFrame, list[Prob
             int(row["plate"]),
             row["well_id"],
             None,
-            f"{path} lists {row['well_id']} more than once; its first row is used",
+            f"{where} {line:,} lists {row['well_id']} once more; its first row is used",
         )
-        for _, row in frame[is_repeat].iterrows()
+        for (_, row), line in zip(frame[is_repeat].iterrows(), lines[is_repeat], strict=True)
     ]
     return frame[~is_repeat], problems
 

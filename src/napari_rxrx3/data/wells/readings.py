@@ -8,13 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.spelling import NORMAL_WELL_ID, normal_well_id
-from napari_rxrx3.data.files.cells import as_number
+from napari_rxrx3.data.files.cells import Marks, as_number
 
 __all__ = [
     "KINDS",
     "MAY_BE_OTHERS",
     "WELL_TYPES",
     "dose_in",
+    "is_error",
+    "is_like_control",
     "is_mass",
     "is_spoiled_gene",
     "micromolar",
@@ -22,27 +24,44 @@ __all__ = [
     "word_in",
 ]
 
-_UM_OF = {"p": 1e-6, "n": 1e-3, "u": 1.0, "\u00b5": 1.0, "\u03bc": 1.0, "m": 1e3, "": 1e6}
-_WORDS_OF = {"pico": "p", "nano": "n", "micro": "u", "milli": "m", "": ""}
-_UNIT = re.compile(r"(?:([pnu\u00b5\u03bcPNU]?)[Mm]|([m]?)M|([pnu\u00b5\u03bcm]?)mol/[lL])\Z")
+_UM_OF = {"f": 1e-9, "p": 1e-6, "n": 1e-3, "m": 1e3, "": 1e6} | dict.fromkeys("u\u00b5\u03bc", 1.0)
+_WORDS_OF = {"femto": "f", "pico": "p", "nano": "n", "micro": "u", "milli": "m", "": ""}
+_UNKNOWN = Marks()
+_UNIT = re.compile(
+    r"(?:([fpnu\u00b5\u03bcPNU]?)[Mm]|(m?)M"
+    r"|([fpnu\u00b5\u03bcm]?)mol(?:ar| ?/ ?(?:[lL]|dm3)|[ \u00b7*.]?[lL]\^?(?:-1|\u207b\u00b9)))\Z"
+)
 """Here the case matters: mM is no MM, and m is no unit of concentration."""
-_UNIT_IN_WORDS = re.compile(r"(pico|nano|micro|milli|)molar\Z", re.IGNORECASE)
+_UNIT_IN_WORDS = re.compile(r"(femto|pico|nano|micro|milli|)molar\Z", re.IGNORECASE)
 _WITH_UNIT = re.compile(
-    r"([-+\u2212]?[\d.,'\u2019 \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*(\D+)\Z"
+    r"([-+\u2212]?[\d.,'\u2019 \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*(\D.*)\Z"
 )
 _GUESSED_THOUSAND = re.compile(r"\D*[1-9]\d{0,2}[.,]\d{3}\Z")
 _MASS = re.compile(r"\d\s*(?:[pn\u00b5\u03bcumk]?g\s*/\s*[\u00b5\u03bcum]?l|%)", re.IGNORECASE)
 
 _MONTH = (
-    "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mrz|m\u00e4r|m\u00e4rz|mai|okt|dez|mars|avr|set"
-    "|sept?|march|april)t?"
+    "(?:jan(?:uary|vier)?|feb(?:ruary|ruar)?|mar(?:ch|s|zo)?|apr(?:il)?|ma[yi]|jun[ei]?|jul[iy]?"
+    "|aug(?:ust)?|sep(?:t|tember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[czk](?:ember)?|mrz|m\u00e4r[zt]?|mrt|maj|mag"
+    "|gen|set|ott|dic|ene|abr|ago|out|fev|f\u00e9vr?|avr(?:il)?|juin|juil|ao\u00fbt|d\u00e9c|mar\u00e7o?"
+    "|\u044f\u043d\u0432|\u0444\u0435\u0432|\u043c\u0430\u0440|\u0430\u043f\u0440|\u043c\u0430\u0439|\u0438\u044e\u043d|\u0438\u044e\u043b"
+    "|\u0430\u0432\u0433|\u0441\u0435\u043d|\u043e\u043a\u0442|\u043d\u043e\u044f|\u0434\u0435\u043a)"
 )
+"""As spreadsheets of Europe shorten them."""
 _SPOILED = re.compile(
-    rf"(?:\d{{1,2}}[-./ ]+{_MONTH}\.?(?:[-./ ]+\d{{2,4}})?|{_MONTH}[-./ ]+\d{{1,4}}"
-    r"|\d{4}-\d\d-\d\d.*|\d{1,2}([-./])\d{1,2}\1(?:\d\d|\d{4})|[34]\d{4}|\d+(?:[.,]\d+)?e\+?\d\d)\Z",
+    rf"(?:\d{{1,4}}[-./ ]+{_MONTH}\.?(?:[-./ ]+\d{{2,4}})?|{_MONTH}\.?[-./ ]+\d{{1,4}}"
+    r"|\d{4}([-./])\d\d?\1\d\d?\b.*|\d{1,2}([-./])\d{1,2}\2(?:\d\d|\d{4})|\d{1,2}/\d{1,2}"
+    r"|\d{1,2}[\u6708\uc6d4]\s?\d{1,2}[\u65e5\uc77c]"
+    r"|[-+]?\d+(?:[.,]\d*)?(?:e[-+]?\d+)?|true|false|wahr|falsch|vrai|faux)\Z",
     re.IGNORECASE,
 )
-"""Days, numbers of days since 1900 (of the last decades), and numbers with an exponent."""
+"""Days, and numbers: of days since 1900, of levels of a factor, or with an exponent."""
+_ERROR = re.compile(r"#[A-Z\u00c4\u00d6\u00dc\u00c9\u00d1/0_]+[!?]?\Z")
+_LIKE_CONTROL = re.compile(
+    r"(?:dmso|vehicle|mock|ntc?|nc|scrambled?|non[ _-]?targeting|untransfected|blank"
+    r"|(?:(?:neg(?:ative)?|pos(?:itive)?|dmso|vehicle|mock|solvent|non[ _-]?targeting)[ _-]*)?"
+    r"(?:controls?|ctrls?|ctls?))\Z",
+    re.IGNORECASE,
+)
 
 KINDS = ("CRISPR", "COMPOUND")
 WELL_TYPES = (
@@ -71,7 +90,8 @@ MAY_BE_OTHERS = {
     "treatment": rf"{_NOTHING}|"
     r"(?i:controls?|^empty.{0,5}|^untreated)$|(?i:[ -]guide[ _-]*\d+|guide[ -]+\d+"
     r"|_guide_?0\d*|_guide\d+)$|_(?:Guide|GUIDE)_\d+$",
-    "gene": rf"{_NOTHING}|(?i:^(?:[0-9]|{_MONTH}[-./ ]))",
+    "gene": rf"{_NOTHING}|^#|"
+    rf"(?i:^(?:[-+]?[0-9]|{_MONTH}\.?[-./ ]|(?:true|false|wahr|falsch|vrai|faux)$))",
 }
 """What to look at closely of a column that has a hundred thousand names."""
 
@@ -86,16 +106,16 @@ def normal_ids(ids: pa.Array) -> pa.Array:
     return pc.replace_with_mask(ids, pc.invert(is_normal), made)
 
 
-def dose_in(text: str) -> float | None:
+def dose_in(text: str, marks: Marks = _UNKNOWN) -> float | None:
     """Micromoles a liter of a cell with a unit, ``100 nM``; None if that cannot be told.
 
-    ``1,000 nM`` is not taken for one nor for a thousand: nothing tells which mark it is.
+    ``1,000 nM`` is not taken for one nor for a thousand unless the table tells its marks.
     """
     found = _WITH_UNIT.match(text.strip())
-    if found is None or _GUESSED_THOUSAND.match(found[1]):
+    if found is None or (not marks.thousands and _GUESSED_THOUSAND.match(found[1])):
         return None
     factor = micromolar(found[2].strip())
-    number = as_number(found[1])
+    number = as_number(found[1], marks)
     return None if factor is None or number is None else float(f"{number * factor:.6g}")
 
 
@@ -126,6 +146,16 @@ def word_in(column: str, text: str) -> str:
         return _EMPTY[plain]
     words = {re.sub(r"[^a-z0-9]", "", word.lower()): word for word in _WORDS.get(column, ())}
     return words.get(plain, text)
+
+
+def is_error(text: str) -> bool:
+    """Whether a cell says that a spreadsheet could not compute it: ``#NAME?``, ``#REF!``."""
+    return _ERROR.match(text) is not None
+
+
+def is_like_control(text: str) -> bool:
+    """Whether a treatment is called as others call their controls."""
+    return _LIKE_CONTROL.match(text) is not None
 
 
 def is_spoiled_gene(text: str) -> bool:
