@@ -388,12 +388,25 @@ def test_an_address_that_was_never_opened_is_not_kept(tmp_path: Path) -> None:
 
 def test_nothing_secret_is_kept() -> None:
     answers = Answers()
-    address = "https://ann:planted@host/a?X-Amz-Signature=planted&part=2"
+    address = "https://ann:planted@host/a?X-Amz-Signature=planted"
     answers.note("listing", address, [[address, False, 3, "stamp"]])
     answers.note("head", address, [3, "stamp", True])
     assert "planted" not in answers.to_json("2026-05-03")
-    assert answers.find("head", "https://bob:other@host/a?X-Amz-Signature=new&part=2") is not None
-    assert answers.find("head", "https://host/a?part=3") is None
+    assert answers.find("head", "https://bob:other@host/a?X-Amz-Signature=new") is not None
+    assert answers.find("head", "https://host/b") is None
+
+
+def test_what_is_in_memory_of_a_well_is_known_before_its_plate_is(
+    url: str, screen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tar_search, "LARGE", 1)
+    dataset = rx.open_dataset(url, cache_dir=tmp_path / "cache")
+    assert not dataset.is_decoded("gene-001_1_D05", 1)
+    dataset.read("gene-001_1_D05")
+    is_tar = bool(list(screen.rglob("*.tar")))
+    assert dataset.images.is_seen(PlateId("gene-001", 1)) != is_tar
+    assert dataset.is_decoded("gene-001_1_D05", 1)
+    assert not dataset.is_decoded("gene-001_1_D06", 1)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99, "said": {}}', '{"format": 1}'])

@@ -136,10 +136,15 @@ class Threads:
 
     def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
         """The results in the order of the jobs, when all are done; raises the first error."""
+        return list(self.in_order(function, jobs))
+
+    def in_order(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield the results in the order of the jobs; leaving the loop early cancels the rest."""
         stop = Stop(current_stop())
         futures = [self._pool.submit(bound(function, stop), job) for job in jobs]
         try:
-            return [result_of(future) for future in futures]
+            for future in futures:
+                yield result_of(future)
         finally:
             stop.set()
             for future in futures:

@@ -39,7 +39,6 @@ from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tars import TarSource
 from napari_rxrx3.data.images.zips import ZipSource
-from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 
 __all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_layout"]
@@ -213,7 +212,9 @@ class ImageCatalog:
 
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
-        return self.is_seen(well.plate_id) and self._key(well, channel, None) in self.memory
+        plate = well.plate_id
+        is_known = self.is_seen(plate) or all(c.knows(well) for c in self._lazy[plate])
+        return is_known and self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
         """Whether a plane that was read is still what its file holds."""
@@ -478,7 +479,7 @@ def find_images(
     sources: list[ImageSource] = []
     for folder, names in contents.folders.items():
         index = FolderSource.build_index(folder, names, name_plate(folder))
-        sources.append(FolderSource(storage, folder, index))
+        sources.append(FolderSource(storage, folder, index, PartStore(storage, cache)))
     slow = [
         *((path, "tar") for path in contents.tars),
         *((path, "zip") for path in contents.zips),
@@ -486,7 +487,7 @@ def find_images(
     ]
     look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
     lazy: list[LazyContainer] = []
-    for done, (path, found) in enumerate(in_threads(look, slow, storage.n_at_once)):
+    for done, (path, found) in enumerate(storage.look_into_many(look, slow)):
         if progress is not None:
             progress(done + 1, len(slow), f"indexing {path}")
         if isinstance(found, Exception):
@@ -534,7 +535,7 @@ def _look_into(
     if kind == "tar":
         return path, TarSource(storage, path, index, made_from, parts)
     if kind == "zip":
-        return path, ZipSource(storage, path, index, made_from)
+        return path, ZipSource(storage, path, index, made_from, parts)
     return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
 
 

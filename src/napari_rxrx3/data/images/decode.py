@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
-import tifffile
 from PIL import Image
 
 from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS, components_of, reduced_image
@@ -20,6 +19,9 @@ from napari_rxrx3.data.images.png import (
     opaque,
     png_header,
 )
+
+if TYPE_CHECKING:  # most images are none
+    import tifffile
 
 __all__ = [
     "UndecodableImage",
@@ -69,7 +71,7 @@ def decode(data: bytes) -> Plane:
         elif kind == "JPEG 2000":
             plane = imagecodecs.jpeg2k_decode(data)
         else:
-            plane = _one_plane(tifffile.imread(io.BytesIO(data)))
+            plane = _one_plane(_tiff(data).asarray())
     except Exception as error:  # codecs raise whatever they like on damaged bytes
         raise _damaged(kind, error) from error
     return _gray(np.asarray(plane))
@@ -154,7 +156,7 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
 
 def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        with _tiff(data) as tiff:
             page = tiff.pages.first
             _check_grays(page)
             plane = np.empty(page.shape, dtype=page.dtype)
@@ -184,7 +186,7 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
     """Read the header only, so that a file cannot ask for more memory than an image needs."""
     try:
         if kind == "TIFF":
-            with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            with _tiff(data) as tiff:
                 page = tiff.pages.first
                 _check_grays(page)
                 width, height, mode = page.imagewidth, page.imagelength, ""
@@ -199,8 +201,16 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
     return width, height, mode
 
 
+def _tiff(data: bytes) -> tifffile.TiffFile:
+    import tifffile
+
+    return tifffile.TiffFile(io.BytesIO(data))
+
+
 def _check_grays(page: tifffile.TiffPage) -> None:
     """Refuse numbers that are no brightness, though they look like it."""
+    import tifffile
+
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         raise UndecodableImage("its gray levels are inverted: white is zero in it (MinIsWhite)")
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE:

@@ -27,6 +27,8 @@ __all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 Array = np.ndarray[Any, Any]
 
+_LAST = "\U0010ffff"
+"""Comes after all that a key may go on with."""
 _INDEX_FORMAT = 2
 """Raise it when other members of a container are indexed."""
 
@@ -47,6 +49,10 @@ class LazyContainer(Protocol):
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
         """What it has of a well, if that can be had much sooner than all of its plate."""
+        ...
+
+    def knows(self, well: WellId) -> bool:
+        """Whether `source_of_well` answers without asking a server, and with a source."""
         ...
 
 
@@ -80,10 +86,16 @@ class LazyTar:
         )
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        if self._has_sidecar or is_kept(self._storage, self.path, "tar", self._cache, self._named):
+        is_indexed = self._has_sidecar or is_kept(
+            self._storage, self.path, "tar", self._cache, self._named
+        )
+        if is_indexed and not self.knows(well):
             return None
         found: TarSource | None = self._wells.get(well, lambda: self._found(well))
         return found
+
+    def knows(self, well: WellId) -> bool:
+        return self._wells.find(well) is not None
 
     def _found(self, well: WellId) -> TarSource | None:
         records = self._search.find(well)
@@ -138,6 +150,9 @@ class LazyShard:
     def source_of_well(self, well: WellId) -> ImageSource | None:
         return None
 
+    def knows(self, well: WellId) -> bool:
+        return False
+
 
 def _bounds(file: ShardFile) -> list[tuple[str, str]] | None:
     """First and last key of each row group; None unless plates are found by their names."""
@@ -161,13 +176,17 @@ def _groups_of_plates(
     first: Array, last: Array, plates: Collection[PlateId]
 ) -> dict[PlateId, Array]:
     """The row groups in which keys of each plate may lie, by the first and last key of each."""
-    found = {}
-    for plate in plates:
-        folder = f"{_folder(plate)}/"
-        groups = np.flatnonzero((last >= folder) & (first < folder + "\U0010ffff"))
-        if len(groups):
-            found[plate] = groups
-    return found
+    low, high = min(first.tolist()), max(last.tolist())
+    inside = {f"{_folder(plate)}/": plate for plate in plates}
+    folders = sorted(f for f in inside if f <= high and f"{f}{_LAST}" > low)
+    ends = np.array([f"{folder}{_LAST}" for folder in folders], dtype=np.str_)
+    begin = np.searchsorted(ends, first, "right")
+    end = np.searchsorted(np.array(folders, dtype=np.str_), last, "right")
+    found: dict[PlateId, list[int]] = {}
+    for group, (start, stop) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
+        for folder in folders[start:stop]:
+            found.setdefault(inside[folder], []).append(group)
+    return {plate: np.array(groups) for plate, groups in found.items()}
 
 
 def kept_index(

@@ -19,6 +19,7 @@ from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.remote import KnownParts, RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import mended_text
+from napari_rxrx3.data.images.container import Container
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
@@ -68,10 +69,16 @@ class ShardFile:
         self.storage, self.path, self._parts = storage, path, parts
         self.made_from = storage.fingerprint(path) if made_from is None else made_from
         self._groups = LruCache(_GROUPS_KEPT, one)
-        self._footer: tuple[str, pq.FileMetaData | None] = "", None
-        """With the stamp of the file that it is of."""
-        if footer is not None:
-            self._footer = "", pq.read_metadata(pa.BufferReader(footer))
+        self._unread = footer
+        self._read: tuple[str, pq.FileMetaData | None] = "", None
+
+    @property
+    def _footer(self) -> tuple[str, pq.FileMetaData | None]:
+        """With the stamp of the file that it is of; a large one takes its time to be read."""
+        unread = self._unread
+        if unread is not None:
+            self._read, self._unread = ("", pq.read_metadata(pa.BufferReader(unread))), None
+        return self._read
 
     @staticmethod
     def read_footer(storage: Storage, path: str) -> bytes:
@@ -117,7 +124,7 @@ class ShardFile:
             self._opened(footer, number) as file,
             pq.ParquetFile(file, metadata=footer) as shard,
         ):
-            self._footer = stamp, shard.metadata
+            self._read = stamp, shard.metadata
             columns = shard_columns(shard.schema_arrow)
             if columns is None:
                 raise OSError("the file is no shard of images any more")
@@ -142,8 +149,10 @@ class ShardFile:
 
     def index(self, groups: Sequence[int] | Array | None, plate: PlateId | None) -> PlaneIndex:
         """Where the image of each key lies; of some row groups, or of one plate, alone."""
-        with self.storage.open(self.path) as file:
-            footer = self._footer[1] or pq.read_metadata(file)
+        footer = self._footer[1]
+        if footer is None:
+            with self.storage.open(self.path) as file:
+                footer = pq.read_metadata(file)
         columns = shard_columns(footer.schema.to_arrow_schema())
         if columns is None:
             raise OSError("not a shard of images")
@@ -181,22 +190,20 @@ class ShardFile:
     def why_not(self, group: int, error: Exception) -> str:
         """Why a row group cannot be read."""
         try:
-            self.fingerprint()
+            self.storage.unless_changed(self.path, self.made_from)
         except OSError as changed:
             return str(changed)
         return f"row group {group} cannot be read ({error})"
 
-    def fingerprint(self) -> str:
-        """What the file is known by; raises OSError if another one is in its place."""
-        return self.storage.unless_changed(self.path, self.made_from)
 
-
-class ShardSource:
+class ShardSource(Container):
     """The images in one parquet file, or those of one plate in it."""
 
+    word = "key"
+
     def __init__(self, file: ShardFile, index: PlaneIndex) -> None:
+        super().__init__(file.storage, file.path, index, file.made_from)
         self._file = file
-        self.path, self.index = file.path, index
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         group, place = int(self.index.first[row]), int(self.index.second[row])
@@ -210,18 +217,6 @@ class ShardSource:
         if data is None:
             raise OSError("the shard holds no bytes for it")
         return bytes(data)
-
-    def locate(self, row: int) -> str:
-        return f"{self.path}, key {self.index.name[row].decode(errors='replace')}"
-
-    def fingerprint(self) -> str:
-        return self._file.fingerprint()
-
-    def file(self, row: int) -> str:
-        return self.path
-
-    def stamp(self, row: int) -> str:
-        return self._file.storage.stamp(self.path)
 
 
 def _with_parts(storage: Storage, path: str, starts: list[int], parts: list[bytes]) -> RangeFile:
