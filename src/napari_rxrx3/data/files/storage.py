@@ -139,6 +139,8 @@ class Storage:
             failure = RxRx3Error(f"{public(text)} cannot be opened ({error}).")
         else:
             fs.invalidate_cache()  # some remember their listings for as long as the program runs
+            if "s3" in fs.protocol:
+                fs.retries = 1  # what fails is asked for again here, where it can be stopped
             inner = str(inner)
             if isinstance(fs, LocalFileSystem):
                 return cls(fs), inner
