@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class S3:
         path = environment["PATH_INFO"] + (f"?{query}" if query else "")
         what = self._wrong_with(path)
         if what == "drop":
+            environment["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError
         if what in _SAID:
             status, code = _SAID[what]
