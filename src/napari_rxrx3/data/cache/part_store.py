@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.files.local import open_plain
 from napari_rxrx3.data.files.remote import Unreachable
 from napari_rxrx3.data.files.storage import Storage
@@ -28,6 +29,8 @@ class PartStore:
 
     def __init__(self, storage: Storage, cache: DiskCache) -> None:
         self._storage, self._cache = storage, cache
+        self._asked_for = LruCache(0, len)
+        """Keeps nothing: who asks for what is on its way waits for it."""
 
     def read(
         self, path: str, made_from: str, start: int, stop: int, n_bytes: int | None = None
@@ -44,6 +47,10 @@ class PartStore:
         enough = stop if n_bytes is None else min(stop, start + n_bytes)
         if self._storage.is_local:
             return self._storage.read(path, start, enough)
+        asked = path, made_from, start, stop, enough
+        return self._asked_for.get(asked, lambda: self._part(*asked))
+
+    def _part(self, path: str, made_from: str, start: int, stop: int, enough: int) -> bytes:
         for end in dict.fromkeys((stop, enough)):
             if (kept := _read(self._place(made_from, start, end))) is not None:
                 return kept
@@ -60,6 +67,9 @@ class PartStore:
         """
         if self._storage.is_local:
             return self._storage.read(path, 0, n_bytes)
+        return self._asked_for.get((path, n_bytes), lambda: self._file(path, n_bytes))
+
+    def _file(self, path: str, n_bytes: int | None) -> bytes:
         place = self._cache.path("parts", f"{self._storage.name}|{path}", ".bin")
         kept = _KeptFile.of(_read(place))
         if kept is not None and kept.has(n_bytes) and self._is_same(path, kept.made_from):

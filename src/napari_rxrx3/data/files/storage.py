@@ -37,7 +37,7 @@ from napari_rxrx3.data.files.remote import (
 )
 from napari_rxrx3.data.parallel import Threads, in_threads
 
-__all__ = ["Entry", "Storage"]
+__all__ = ["Entry", "Storage", "files_at_once"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -74,7 +74,7 @@ class Entry:
         return posixpath.basename(self.path.rstrip("/"))
 
 
-_files_at_once = Threads(32, "rxrx3-files")
+files_at_once = Threads(32, "rxrx3-files")
 """Each may wait for the threads that ask for its parts, so that these are others."""
 
 
@@ -117,7 +117,7 @@ class Storage:
         """Yield what is found out about each file, in their order; of a server's many at once."""
         if self.is_local:
             return in_threads(look, files)
-        return _files_at_once.in_order(look, files)
+        return files_at_once.in_order(look, files)
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:

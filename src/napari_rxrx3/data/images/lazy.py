@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_rxrx3.core.plate import PlateId, WellId
+from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, format_address
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cache.part_store import PartStore
@@ -27,6 +27,9 @@ __all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 Array = np.ndarray[Any, Any]
 
+_MOST_GROUPS = 2
+"""A well that may lie in more row groups is not looked for in them."""
+_CHANNELS = range(1, N_CHANNELS + 1)
 _LAST = "\U0010ffff"
 """Comes after all that a key may go on with."""
 _INDEX_FORMAT = 2
@@ -112,7 +115,8 @@ class LazyShard:
     def __init__(
         self, file: ShardFile, bounds: tuple[Array, Array], plates: Collection[PlateId]
     ) -> None:
-        self.path, self._file = file.path, file
+        self.path, self._file, self._bounds = file.path, file, bounds
+        self._wells = LruCache(10_000, one)
         self._groups = _groups_of_plates(*bounds, plates)
         self.plates = self._groups.keys()
 
@@ -148,10 +152,22 @@ class LazyShard:
         return ShardSource(self._file, self._file.index(self._groups[plate], plate))
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        return None
+        found: ShardSource | None = self._wells.get(well, lambda: self._found(well))
+        return found
 
     def knows(self, well: WellId) -> bool:
-        return False
+        return self._wells.find(well) is not None
+
+    def _found(self, well: WellId) -> ShardSource | None:
+        """None if it is not where its name must be: then only all of the plate tells."""
+        first, last = self._bounds
+        name = f"{_folder(well.plate_id)}/{format_address(well.row, well.column)}_"
+        groups = np.flatnonzero((last >= name) & (first < name + _LAST))
+        if not 0 < len(groups) <= _MOST_GROUPS:
+            return None
+        index = self._file.index(groups, well.plate_id, with_images=True)
+        is_there = any(index.find(well, channel) is not None for channel in _CHANNELS)
+        return ShardSource(self._file, index) if is_there else None
 
 
 def _bounds(file: ShardFile) -> list[tuple[str, str]] | None:

@@ -132,13 +132,21 @@ class ShardFile:
         keys, images = (table.column(name).combine_chunks() for name in columns)
         return mended_text(keys), _plain_bytes(images)
 
+    def fetch(self, number: int) -> None:
+        """Have a server send a row group, which is kept on disk; raises OSError."""
+        footer = self._footer[1]
+        if footer is not None and self._parts is not None and self._sends_parts:
+            self._part(*_extent_of(footer.row_group(number)))
+
+    @property
+    def _sends_parts(self) -> bool:
+        return not self.storage.is_local and self.storage.sends_parts(self.path)
+
     def _opened(self, footer: pq.FileMetaData | None, group: int) -> Any:
         """The file; from a server all of a row group, which is one piece, comes at once."""
-        if self.storage.is_local or footer is None or not self.storage.sends_parts(self.path):
+        if footer is None or not self._sends_parts:
             return self.storage.open(self.path)
-        row_group = footer.row_group(group)
-        pieces = [_range_of(row_group.column(i)) for i in range(row_group.num_columns)]
-        start, stop = min(p[0] for p in pieces), max(p[1] for p in pieces)
+        start, stop = _extent_of(footer.row_group(group))
         data = self._part(start, stop)
         return _with_parts(self.storage, self.path, [start], [data])
 
@@ -147,8 +155,19 @@ class ShardFile:
             return self.storage.read(self.path, start, stop)
         return self._parts.read(self.path, self.made_from, start, stop)
 
-    def index(self, groups: Sequence[int] | Array | None, plate: PlateId | None) -> PlaneIndex:
-        """Where the image of each key lies; of some row groups, or of one plate, alone."""
+    def index(
+        self,
+        groups: Sequence[int] | Array | None,
+        plate: PlateId | None,
+        with_images: bool = False,
+    ) -> PlaneIndex:
+        """Where the image of each key lies; of some row groups, or of one plate, alone.
+
+        Parameters
+        ----------
+        with_images : bool
+            Read the images as well: then they are there, and it is one request to a row group.
+        """
         footer = self._footer[1]
         if footer is None:
             with self.storage.open(self.path) as file:
@@ -157,7 +176,10 @@ class ShardFile:
         if columns is None:
             raise OSError("not a shard of images")
         chosen = [int(g) for g in (range(footer.num_row_groups) if groups is None else groups)]
-        keys = self._keys(footer, columns[0], chosen)
+        if with_images:
+            keys = [key for group in chosen for key in self.group(group)[0].to_pylist()]
+        else:
+            keys = self._keys(footer, columns[0], chosen)
         places = [
             (group, place) for group in chosen for place in range(footer.row_group(group).num_rows)
         ]
@@ -173,7 +195,7 @@ class ShardFile:
 
     def _keys(self, footer: pq.FileMetaData, name: str, groups: Sequence[int]) -> list[str | None]:
         """One column of some row groups. From a server its pieces come many at once."""
-        if self.storage.is_local or not self.storage.sends_parts(self.path):
+        if not self._sends_parts:
             file: Any = self.storage.open(self.path)
         else:
             number = _number_of(footer, name)
@@ -218,6 +240,12 @@ class ShardSource(Container):
             raise OSError("the shard holds no bytes for it")
         return bytes(data)
 
+    def pieces(self, rows: Array) -> list[int]:
+        return list(dict.fromkeys(self.index.first[rows].tolist()))
+
+    def fetch(self, piece: int) -> None:
+        self._file.fetch(piece)
+
 
 def _with_parts(storage: Storage, path: str, starts: list[int], parts: list[bytes]) -> RangeFile:
     """A server's file of which some parts, ascending, are in memory."""
@@ -235,6 +263,12 @@ def _range_of(piece: pq.ColumnChunkMetaData) -> tuple[int, int]:
     if piece.dictionary_page_offset is not None:
         start = min(start, piece.dictionary_page_offset)
     return start, start + piece.total_compressed_size
+
+
+def _extent_of(row_group: pq.RowGroupMetaData) -> tuple[int, int]:
+    """Where all of a row group lies, which is one piece."""
+    pieces = [_range_of(row_group.column(i)) for i in range(row_group.num_columns)]
+    return min(start for start, _ in pieces), max(stop for _, stop in pieces)
 
 
 def _record(key: str | None, group: int, place: int) -> PlaneRecord | None:

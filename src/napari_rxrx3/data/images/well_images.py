@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,6 +89,14 @@ class WellImages:
             return self.images.plane(self.well(well_id), channel, size)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
+
+    def fetch(self, well_ids: Iterable[str]) -> list[Future[None]]:
+        """Have servers send the images of some wells, see `ImageCatalog.fetch`."""
+        wells = []
+        for well_id in dict.fromkeys(well_ids):
+            with suppress(UnknownWell):  # who reads it says so
+                wells.append(self.well(well_id))
+        return self.images.fetch(wells)
 
     def is_decoded(self, well_id: str, channel: int) -> bool:
         """Whether `plane` answers at once; raises UnknownWell."""
