@@ -220,9 +220,9 @@ def _as_os_error(error: Exception) -> Exception:
         return error
     if advice := _advice(error):
         return OSError(advice)
+    if isinstance(error, FileNotFoundError):  # whose text is the address
+        return FileNotFoundError("the server has no such file")
     text = _in_words(error)
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(text)
     return Unreachable(text) if _is_away(error) else OSError(text)
 
 

@@ -408,7 +408,7 @@ class Storage:
         if not self._is_web:
             return True
         head = self._head(path)
-        return head.is_part or len(head.data) == head.size
+        return head.size > 0 and (head.is_part or len(head.data) == head.size)
 
     def stamped(self, entries: Sequence[Entry]) -> list[Entry]:
         """Listed files with stamps, where a listing has none but each file tells."""

@@ -131,6 +131,8 @@ class LazyShard:
         plates : collection of PlateId
             All that may lie in it.
         """
+        if not storage.is_local and not storage.sends_parts(path):
+            return None
         made_from = storage.fingerprint(path)
         kept = cache.load("shard-footer", made_from)
         if kept is None or not {"footer", "first", "last"} <= kept.keys():
