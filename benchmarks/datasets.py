@@ -32,6 +32,7 @@ __all__ = [
     "addresses",
     "block",
     "core",
+    "listed_sparse",
     "metadata_only",
     "screen",
     "sparse",
@@ -137,6 +138,17 @@ def sparse(settings: Settings) -> Path:
             file.write(bytes(1024))
 
     return _made_once(settings.folder / "sparse", (settings.tar_members, settings.tar_bytes), build)
+
+
+def listed_sparse(settings: Settings) -> Path:
+    """That tar with metadata beside it: on a server nobody has to look into it to open it."""
+
+    def build(folder: Path) -> None:
+        (folder / "images").symlink_to(sparse(settings) / "images")
+        screens.write_metadata(folder / "metadata.csv", [PLATE], {PLATE[0]: addresses(1380)})
+
+    sizes = (settings.tar_members, settings.tar_bytes)
+    return _made_once(settings.folder / "sparse-listed", sizes, build)
 
 
 def _made_once(folder: Path, sizes: Sequence[int], build: Callable[[Path], None]) -> Path:

@@ -432,6 +432,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 class _Ranges(_Quiet):
     """Answers ``Range: bytes=a-b``, as the servers of real data sets do."""
 
+    tells_changes = True
+
     def do_GET(self) -> None:
         wanted = self.headers.get("Range", "")
         path = Path(self.translate_path(self.path))
@@ -447,8 +449,9 @@ class _Ranges(_Quiet):
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
         self.send_header("Content-Length", str(stop - start))
-        changed = Path(self.translate_path(self.path)).stat().st_mtime
-        self.send_header("Last-Modified", self.date_time_string(int(changed)))
+        if self.tells_changes:
+            changed = Path(self.translate_path(self.path)).stat().st_mtime
+            self.send_header("Last-Modified", self.date_time_string(int(changed)))
         self.end_headers()
         self.wfile.write(content[start:stop])
 
@@ -498,6 +501,7 @@ class _Troubled(_Ranges):
         elif trouble == "trickle":
             self._trickle()
         elif trouble != "drop":  # which ends the connection without a word
+            self.tells_changes = trouble != "untold"
             super().do_GET()
 
 

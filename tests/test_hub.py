@@ -18,6 +18,7 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, guide_row, noise
 from hub import ADDRESS, Hub, hub_serving
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.eviction import kept_files
 from napari_rxrx3.data.files import fetching, storage
@@ -87,6 +88,7 @@ def test_all_of_it_is_read_with_its_address(hub: Hub, tmp_path: Path, folder: Pa
     assert dataset.address == ADDRESS == dataset.root
     assert dataset.read(WELL).shape == (6, 32, 32)
     local = rx.open_dataset(folder, tmp_path / "local")
+    dataset.images.look_into(PlateId("gene-001", 1))
     assert dataset.wells.equals(local.wells)
     name = dataset.default_embedding
     assert np.array_equal(dataset.embeddings[name].vectors, local.embeddings[name].vectors)

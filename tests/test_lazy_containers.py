@@ -211,6 +211,37 @@ def test_only_row_groups_of_the_plate_are_read(tmp_path: Path) -> None:
     assert pq.ParquetFile(path).metadata.num_row_groups == 9
 
 
+def test_a_well_of_a_shard_takes_the_row_group_that_holds_it(tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.parquet", rows_of_plates(), 6)
+    shard = late(path, tmp_path / "cache")
+    assert shard is not None
+    well = WellId("gene-001", 10, 2, 2)
+    source = shard.source_of_well(well)
+    assert source is not None
+    assert len({int(group) for group in source.index.first}) == 1
+    whole = shard.source(PLATES[1])
+    for channel in range(1, 7):
+        row, of_plate = source.index.find(well, channel), whole.index.find(well, channel)
+        assert row is not None
+        assert of_plate is not None
+        assert source.read(row) == whole.read(of_plate)
+    assert shard.knows(well)
+    absent = WellId("gene-001", 10, 9, 9)
+    assert shard.source_of_well(absent) is None
+    assert not shard.knows(absent)
+
+
+def test_a_well_under_another_name_is_found_with_its_plate(tmp_path: Path) -> None:
+    """As AA4 stands for AA04 it does not lie where that would."""
+    rows = {key.replace("/AA04_", "/AA4_"): data for key, data in rows_of_plates().items()}
+    path = write_shard(tmp_path / "a.parquet", dict(sorted(rows.items())), 6)
+    shard = late(path, tmp_path / "cache")
+    assert shard is not None
+    well = WellId("gene-001", 1, 26, 3)
+    found = shard.source_of_well(well) or shard.source(PLATES[0])
+    assert found.index.find(well, 1) is not None
+
+
 @pytest.mark.parametrize("kind", ["no statistics", "other spelling"])
 def test_a_shard_that_tells_too_little_is_read_at_once(tmp_path: Path, kind: str) -> None:
     rows = rows_of_plates()
@@ -388,12 +419,24 @@ def test_an_address_that_was_never_opened_is_not_kept(tmp_path: Path) -> None:
 
 def test_nothing_secret_is_kept() -> None:
     answers = Answers()
-    address = "https://ann:planted@host/a?X-Amz-Signature=planted&part=2"
+    address = "https://ann:planted@host/a?X-Amz-Signature=planted"
     answers.note("listing", address, [[address, False, 3, "stamp"]])
     answers.note("head", address, [3, "stamp", True])
     assert "planted" not in answers.to_json("2026-05-03")
-    assert answers.find("head", "https://bob:other@host/a?X-Amz-Signature=new&part=2") is not None
-    assert answers.find("head", "https://host/a?part=3") is None
+    assert answers.find("head", "https://bob:other@host/a?X-Amz-Signature=new") is not None
+    assert answers.find("head", "https://host/b") is None
+
+
+def test_what_is_in_memory_of_a_well_is_known_before_its_plate_is(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tar_search, "LARGE", 1)
+    dataset = rx.open_dataset(url, cache_dir=tmp_path / "cache")
+    assert not dataset.is_decoded("gene-001_1_D05", 1)
+    dataset.read("gene-001_1_D05")
+    assert not dataset.images.is_seen(PlateId("gene-001", 1))
+    assert dataset.is_decoded("gene-001_1_D05", 1)
+    assert not dataset.is_decoded("gene-001_1_D06", 1)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99, "said": {}}', '{"format": 1}'])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 
 import builders as b
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.files import remote, storage
+from pulse import Pulse, idle_clock
 from window import Window
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
@@ -160,6 +163,48 @@ def test_a_tar_that_is_refused_is_named_and_the_rest_works(window: Window, store
     window.qtbot.keyClick(window.map, Qt.Key.Key_PageUp)
     window.settle()
     assert window.shows("compound-001_2_D05")
+
+
+# --- a server that is silent -----------------------------------------------------------------
+
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="Linux tells how long threads have waited"
+)
+
+
+@on_linux
+def test_a_window_that_waits_is_noticed(qtbot: Any) -> None:
+    with Pulse() as pulse:
+        QTimer.singleShot(50, lambda: time.sleep(0.2))
+        qtbot.wait(400)
+    assert 0.1 < pulse.longest < 0.3
+
+
+@on_linux
+def test_a_silent_server_leaves_the_window_usable(
+    window: Window, store: b.Store, screen: b.Screen, folder: Path, qtbot: Any
+) -> None:
+    window.open(store.url)
+    store.held = {"images"}
+    with Pulse() as pulse:
+        for address in ("D06", "D07"):
+            window.click_well(address, settled=False)
+            qtbot.wait(200)
+        assert store.was_asked("Plate1/D06"), "it is waited for"
+        for key in (Qt.Key.Key_Right, Qt.Key.Key_PageDown, Qt.Key.Key_PageDown):
+            qtbot.keyClick(window.map, key)
+            qtbot.wait(200)
+        assert window.session.plate == (GENE, 1), "keys are heard"
+        window.explorer.open_path(f"{store.url}/images/nowhere")
+        qtbot.wait(300)
+        window.click(window.explorer.status.cancel)
+        assert message(window) == "Stopped."
+        window.explorer.open_path(str(folder))
+        clock = idle_clock()
+        qtbot.waitUntil(lambda: window.shows("compound-001_1_D05"), timeout=20_000)
+        assert clock() < 0.5, "no thread waits for the server any more"
+    assert pulse.longest < 0.05
+    store.let_go.set()
 
 
 # --- opening ---------------------------------------------------------------------------------

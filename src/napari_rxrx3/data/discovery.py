@@ -60,7 +60,6 @@ from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
 from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import shard_columns
 from napari_rxrx3.data.images.sidecars import SIDECAR
-from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import (
     canonical,
@@ -199,11 +198,13 @@ def _look_around(
     files = [entry for entry in files if entry.path not in begun]
     known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     files = storage.stamped(files)
-    looks = in_threads(partial(_look_at, storage, known), files, storage.n_at_once)
-    for done, (entry, look) in enumerate(zip(files, looks, strict=True)):
+    found = {entry.path: known.get(entry) for entry in files}
+    new = [entry for entry in files if found[entry.path] is None]
+    looks = storage.look_into_many(partial(_look_at, storage, known), new)
+    for done, entry in enumerate(files):
         if progress is not None:
             progress(done, len(files), f"looking into {entry.path}")
-        _sort_in(entry, look, contents)
+        _sort_in(entry, found[entry.path] or next(looks), contents)
     known.save()
     _note_pieces([entry.path for entry in files], contents)
     _leave_out_copies(storage, files, contents, cache)
@@ -283,6 +284,8 @@ class _Walk:
             self._folders.append(Entry(folder, is_folder=True, same=same))
         self._note_other_images(folder, entries, images)
         images_seen = set(images)
+        if len(above) < _MAX_DEPTH:
+            self._storage.list_ahead([entry.path for entry in entries if entry.is_folder])
         for entry in entries:
             if entry.is_folder:
                 if entry.name.lower().endswith(_STORES):
@@ -396,12 +399,11 @@ def _look_at(storage: Storage, known: KnownFiles | None, entry: Entry) -> _Look 
     """What a file is, or why it cannot be read."""
     if is_unfinished(entry.name) and known is not None:
         return _Look()  # it is named as what it is
-    found = known.get(entry) if known is not None else None
     try:
-        look = found or _look_into(storage, entry.path)
+        look = _look_into(storage, entry.path)
     except _DAMAGE as error:
         return " ".join(str(error).split())[:200]
-    if known is not None and found is None:
+    if known is not None:
         known.put(entry, look)
     return look
 

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TypeVar
 
@@ -134,12 +134,21 @@ class Threads:
     def renew(self) -> None:
         self._pool = ThreadPoolExecutor(self._n, thread_name_prefix=self._name)
 
+    def submit(self, function: Callable[[Job], Result], job: Job) -> Future[Result]:
+        """Do something later, as a part of the work that is being done now."""
+        return self._pool.submit(bound(function), job)
+
     def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
         """The results in the order of the jobs, when all are done; raises the first error."""
+        return list(self.in_order(function, jobs))
+
+    def in_order(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield the results in the order of the jobs; leaving the loop early cancels the rest."""
         stop = Stop(current_stop())
         futures = [self._pool.submit(bound(function, stop), job) for job in jobs]
         try:
-            return [result_of(future) for future in futures]
+            for future in futures:
+                yield result_of(future)
         finally:
             stop.set()
             for future in futures:

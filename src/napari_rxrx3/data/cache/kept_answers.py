@@ -6,8 +6,8 @@ from datetime import date
 
 import numpy as np
 
+from napari_rxrx3.core.secrets import public
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.files.ranges import without_signature
 from napari_rxrx3.data.files.storage import Storage
 
 __all__ = ["keep_answers", "take_answers"]
@@ -27,4 +27,4 @@ def take_answers(storage: Storage, root: str, cache: DiskCache) -> bool:
 
 
 def _name(storage: Storage, root: str) -> str:
-    return f"{storage.name}|{without_signature(root)}"
+    return f"{storage.name}|{public(root)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from napari_rxrx3.data.files.ranges import without_signature
+from napari_rxrx3.core.secrets import public
 
 __all__ = ["Answers"]
 
@@ -28,7 +28,7 @@ class Answers:
     def note(self, question: str, path: str, answer: Any) -> None:
         """Remember an answer; those to "listing" are lists that begin with an address each."""
         if question == "listing":
-            answer = [[without_signature(name), *rest] for name, *rest in answer]
+            answer = [[public(name), *rest] for name, *rest in answer]
         self._said[_key(question, path)] = answer
 
     def find(self, question: str, path: str) -> Any:
@@ -51,4 +51,4 @@ class Answers:
 
 
 def _key(question: str, path: str) -> str:
-    return f"{question} {without_signature(path)}"
+    return f"{question} {public(path)}"

@@ -7,30 +7,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.files.remote import Incomplete
 
-__all__ = ["HubAddresses", "Part", "part_of", "without_signature"]
+__all__ = ["HubAddresses", "Part", "part_of"]
 
-_SIGNING = {
-    *("awsaccesskeyid", "signature", "expires", "policy", "key-pair-id", "token", "access_token"),
-    *(
-        "sv",
-        "se",
-        "sr",
-        "sp",
-        "st",
-        "sig",
-        "spr",
-        "ss",
-        "srt",
-        "skoid",
-        "sktid",
-        "ske",
-        "sks",
-        "skv",
-    ),
-}
-"""Names in the query of signed addresses, of several stores."""
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _MOVED = {301, 302, 303, 307, 308}
 _REFUSED = {401, 403, 410}
@@ -97,28 +77,41 @@ async def _part(
     async with session.get(fs.encode_url(url), headers=asked, **options) as answer:
         stamp = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         found = _RANGE.match(answer.headers.get("Content-Range", ""))
+        size = int(found[3]) if found and found[3] != "*" else 0
         if answer.status == 416:  # there is nothing from there on
-            return Part(b"", int(found[3]) if found and found[3] != "*" else 0, stamp, True)
+            return Part(b"", size, stamp, True)
         fs._raise_not_found_for_status(answer, url)
         if answer.status != 206:
             return await _cut_out(answer, start, stop, most, stamp)
+        if _is_packed(answer):
+            raise OSError("the server packs what it sends: no part of a file can be had from it")
         data = await answer.read()
-    if found and found[1] and len(data) != (wanted := int(found[2]) - int(found[1]) + 1):
-        raise ConnectionResetError(f"{len(data)} of {wanted} bytes came")
-    return Part(data, int(found[3]) if found and found[3] != "*" else 0, stamp, True)
+    if found and found[1]:
+        first, end = int(found[1]), int(found[2]) + 1
+        if first != start or end > stop:
+            raise Incomplete(f"bytes {first}-{end} came where {start}-{stop} were asked for")
+        wanted = min(stop, size) - start if size else end - first
+        if len(data) != wanted:
+            raise Incomplete(f"the answer was cut off: {len(data)} of {wanted} bytes came")
+    return Part(data[: stop - start], size, stamp, True)
 
 
 async def _cut_out(answer: Any, start: int, stop: int, most: int, stamp: str) -> Part:
     """The part of a file that is sent as a whole, however much more of it comes."""
-    size = int(answer.headers.get("Content-Length") or 0)
+    size = 0 if _is_packed(answer) else int(answer.headers.get("Content-Length") or 0)
     pieces, n = [], 0
     if size <= most:
         async for piece in answer.content.iter_chunked(1 << 16):
             pieces.append(piece)
             n += len(piece)
             if n > most:
-                return Part(b"", n, stamp, False)
+                return Part(b"", size or n, stamp, False)
     return Part(b"".join(pieces)[start:stop], size or n, stamp, False)
+
+
+def _is_packed(answer: Any) -> bool:
+    """Whether the length of what is sent is not that of the file."""
+    return answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
 
 
 class HubAddresses:
@@ -172,16 +165,3 @@ async def _location(web: Any, url: str, headers: dict[str, str]) -> str:
             return str(urljoin(url, answer.headers["Location"]))
         answer.raise_for_status()
         return ""
-
-
-def without_signature(url: str) -> str:
-    """An address without a login, and without what signs it, which is another one each time."""
-    url = _LOGIN.sub("", url)
-    address, mark, query = url.partition("?")
-    left = "&".join(part for part in query.split("&") if not _is_signing(part))
-    return f"{address}{mark}{left}" if left else address
-
-
-def _is_signing(part: str) -> bool:
-    name = part.partition("=")[0].lower()
-    return name in _SIGNING or name.startswith(("x-amz-", "x-goog-"))

@@ -7,7 +7,7 @@ import io
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from napari_rxrx3.data.parallel import Threads
 __all__ = [
     "CONNECT_S",
     "READ_S",
+    "Incomplete",
     "KnownParts",
     "RangeFile",
     "Unreachable",
@@ -39,9 +40,13 @@ _in_vain: dict[str, float] = {}
 """File -> when it was given up."""
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-_CUT = ("ServerDisconnectedError", "ClientPayloadError", "IncompleteReadError", "IncompleteRead")
+_CUT = (
+    *("ServerDisconnectedError", "ClientPayloadError", "IncompleteReadError", "IncompleteRead"),
+    *("ConnectionClosedError", "ResponseStreamingError", "ResponseParserError"),
+)
 """Classes of several packages whose answers ended too early."""
 _REFUSED = {401, 403}
+_LONGEST_CHAIN = 6
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +56,10 @@ many_at_once = Threads(64, "rxrx3-ranges")
 
 class Unreachable(OSError):
     """There is no way to a server at the moment, or nothing but faults come from it."""
+
+
+class Incomplete(ConnectionError):
+    """An answer that is not all that was asked for, or something else; its text says so."""
 
 
 def answer_of(ask: Callable[[], Answer], of: str) -> Answer:
@@ -157,6 +166,19 @@ class KnownParts:
         return self._read(start, stop)
 
 
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came of: some packages put theirs in the words of another."""
+    for _ in range(_LONGEST_CHAIN):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_called(error: BaseException, names: Iterable[str]) -> bool:
+    return not {kind.__name__ for kind in type(error).__mro__}.isdisjoint(names)
+
+
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, RxRx3Error | FileNotFoundError):
         return False
@@ -164,16 +186,21 @@ def _may_pass(error: Exception) -> bool:
     if status is not None:
         return status in _PASSING
     is_reset = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
-    return is_reset or any(kind.__name__ in _CUT for kind in type(error).__mro__)
+    return is_reset or _is_called(error, _CUT)
 
 
-def _status(error: Exception) -> int | None:
-    """The number that a server answered with, as aiohttp, requests, httpx and others keep it."""
-    response = getattr(error, "response", None)
-    for owner, name in ((error, "status"), (response, "status_code"), (response, "status")):
-        found = getattr(owner, name, None)
-        if isinstance(found, int) and found >= 400:
-            return found
+def _status(error: BaseException) -> int | None:
+    """The number that a server answered with, as aiohttp, requests, botocore and others keep it."""
+    for each in _chain(error):
+        response = getattr(each, "response", None)
+        if isinstance(response, dict):
+            found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if isinstance(found, int) and found >= 400:
+                return found
+        for owner, name in ((each, "status"), (response, "status_code"), (response, "status")):
+            found = getattr(owner, name, None)
+            if isinstance(found, int) and found >= 400:
+                return found
     return None
 
 
@@ -191,47 +218,89 @@ def _seconds_asked_for(error: Exception, pause: float) -> float:
 def _as_os_error(error: Exception) -> Exception:
     if isinstance(error, RxRx3Error):
         return error
-    cause = error.__cause__ or error.__context__
-    if type(cause).__name__ in _OF_THE_HUB:  # its file system says that there is nothing
-        return OSError(_OF_THE_HUB[type(cause).__name__])
+    if advice := _advice(error):
+        return OSError(advice)
+    if isinstance(error, FileNotFoundError):  # whose text is the address
+        return FileNotFoundError("the server has no such file")
     text = _in_words(error)
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(text)
     return Unreachable(text) if _is_away(error) else OSError(text)
 
 
+def _is_silent(error: Exception) -> bool:
+    is_late = isinstance(error, TimeoutError | asyncio.TimeoutError)
+    return is_late or "Timeout" in type(error).__name__
+
+
 def _is_away(error: Exception) -> bool:
-    name, status = type(error).__name__, _status(error)
-    is_silent = isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in name
-    return is_silent or "Connect" in name or (status is not None and status >= 500)
+    status = _status(error)
+    is_cut = isinstance(error, Incomplete)
+    is_off = "Connect" in type(error).__name__ and not is_cut
+    return _is_silent(error) or is_off or (status is not None and status >= 500)
+
+
+def _advice(error: Exception) -> str:
+    """What a person can do about it, where the kind of an error tells."""
+    for each in _chain(error):
+        response = getattr(each, "response", None)
+        about = response.get("Error", {}) if isinstance(response, dict) else {}
+        for name in (type(each).__name__, str(about.get("Code", ""))):
+            if name in _ADVICE:
+                return _ADVICE[name]
+    return ""
 
 
 def _in_words(error: Exception) -> str:
-    status, name = _status(error), type(error).__name__
-    if name in _OF_THE_HUB:
-        return _OF_THE_HUB[name]
-    if isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in name:
+    status = _status(error)
+    if isinstance(error, Incomplete):
+        return str(error)
+    if _is_silent(error):
         return f"the server is silent: no answer within {READ_S} s"
     if status is not None:
         said = f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
         hint = ": the address may have expired, or ask for a login" if status in _REFUSED else ""
         return without_secrets(said) + hint
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    if "Connect" in name:
-        return f"the server cannot be connected to ({_in_a_line(text)})"
-    if any(kind.__name__ in _CUT for kind in type(error).__mro__):
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError) or _is_called(error, _CUT):
         return f"the answer was cut off ({_in_a_line(text)})"
-    return _in_a_line(text) or name
+    if "Connect" in type(error).__name__:
+        return f"the server cannot be connected to ({_in_a_line(text)})"
+    return _in_a_line(text) or type(error).__name__
 
 
 def _in_a_line(text: str) -> str:
     return " ".join(without_secrets(text).split())
 
 
-_OF_THE_HUB = {
+_HUB_LOGIN = "log in with `hf auth login`"
+_NO_LOGIN = (
+    "it takes a login, and none was found: `aws configure` makes one, or the variables "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; what is public opens with FSSPEC_S3_ANON=true"
+)
+_EXPIRED = "the login has expired: log in again (`aws sso login`, or a new AWS_SESSION_TOKEN)"
+_UNKNOWN_KEY = (
+    "the server does not take this login: see to AWS_PROFILE, or to AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY"
+)
+_NOT_ALLOWED = (
+    "this login may not read it: ask its owner for that, or choose another login with AWS_PROFILE"
+)
+_ADVICE = {
     "GatedRepoError": "its owner asks you to accept terms first: do so on its page of the Hub, "
-    "then log in with `hf auth login`",
-    "RepositoryNotFoundError": "the Hub has no such repository, or it is private: "
-    "log in with `hf auth login`",
+    f"then {_HUB_LOGIN}",
+    "RepositoryNotFoundError": f"the Hub has no such repository, or it is private: {_HUB_LOGIN}",
     "LocalTokenNotFoundError": "the Hub asks for a login: `hf auth login`",
+    "NoSuchBucket": "there is no bucket of that name: see to how the address is written",
+    **dict.fromkeys(
+        ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"), _NO_LOGIN
+    ),
+    **dict.fromkeys(
+        (
+            *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
+            *("UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError"),
+        ),
+        _EXPIRED,
+    ),
+    **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), _UNKNOWN_KEY),
+    **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _NOT_ALLOWED),
 }
+"""By the class of an error, or by what S3 calls it."""

@@ -7,12 +7,13 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import fsspec
@@ -25,7 +26,7 @@ from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.files.addresses import missing_package
 from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.local import open_plain, stamp_of
-from napari_rxrx3.data.files.ranges import HubAddresses, Part, part_of, without_signature
+from napari_rxrx3.data.files.ranges import HubAddresses, Part, part_of
 from napari_rxrx3.data.files.remote import (
     CONNECT_S,
     READ_S,
@@ -34,8 +35,12 @@ from napari_rxrx3.data.files.remote import (
     answer_of,
     many_at_once,
 )
+from napari_rxrx3.data.parallel import Threads, in_threads
 
-__all__ = ["Entry", "Storage"]
+__all__ = ["Entry", "Storage", "files_at_once"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 _WHOLE_FILE_LIMIT = 512 * 2**20
 _REMOTE_BLOCK = 64 * 2**10
@@ -69,6 +74,10 @@ class Entry:
         return posixpath.basename(self.path.rstrip("/"))
 
 
+files_at_once = Threads(32, "rxrx3-files")
+"""Each may wait for the threads that ask for its parts, so that these are others."""
+
+
 class Storage:
     """A file system, local or remote, opened for reading only."""
 
@@ -79,7 +88,12 @@ class Storage:
         self.name = "" if self.is_local else str(fs.protocol)
         self._is_web = bool({"http", "https"}.intersection(self._protocols))
         self._is_hub = "hf" in self._protocols
+        self._is_store = bool({"s3", "s3a", "gs", "gcs"}.intersection(self._protocols))
         self._addresses = HubAddresses()
+        self._links: dict[str, str] = {}
+        """Addresses of files that a web server's listing names with a query, by their paths."""
+        self._infos: dict[str, tuple[int, str]] = {}
+        """Size and stamp of the files that were listed."""
         # what a server said once counts while the data set is open
         self._heads = LruCache(100_000, one)
         self.answers = Answers()
@@ -97,10 +111,13 @@ class Storage:
             )
         return self._made
 
-    @property
-    def n_at_once(self) -> int:
-        """So many files of a server are best read at once; 0: as many as there are cores."""
-        return 0 if self.is_local else 32
+    def look_into_many(
+        self, look: Callable[[Job], Result], files: Iterable[Job]
+    ) -> Iterator[Result]:
+        """Yield what is found out about each file, in their order; of a server's many at once."""
+        if self.is_local:
+            return in_threads(look, files)
+        return files_at_once.in_order(look, files)
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> tuple[Storage, str]:
@@ -122,6 +139,8 @@ class Storage:
             failure = RxRx3Error(f"{public(text)} cannot be opened ({error}).")
         else:
             fs.invalidate_cache()  # some remember their listings for as long as the program runs
+            if "s3" in fs.protocol:
+                fs.retries = 1  # what fails is asked for again here, where it can be stopped
             inner = str(inner)
             if isinstance(fs, LocalFileSystem):
                 return cls(fs), inner
@@ -148,21 +167,44 @@ class Storage:
             return bool(self._fs.exists(path))
         try:
             if self._is_web:
-                self._head(path)
+                if not self._is_listed(path):
+                    self._head(path)
                 return True
-            if self._told("exists", path, lambda: bool(self._fs.exists(path))):
-                return True
-            # a server that fails seems to have nothing: ask why
-            answer_of(lambda: self._fs.cat_file(path, start=0, end=1), path)
+            return bool(self._told("exists", path, lambda: self._is_there(path)))
         except FileNotFoundError:
             return False
+
+    def _is_there(self, path: str) -> bool:
+        if self._is_hub:
+            if not self._fs.exists(path):  # that fails seems to have nothing: ask why
+                self._fs.cat_file(path, start=0, end=1)
+        elif self._is_store:
+            self._fs.ls(path)  # which tells of a bucket that it is not there
+        else:
+            self._fs.info(path)
         return True
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; raises OSError if a server cannot be asked."""
         if self.is_local:
             return bool(self._fs.isdir(path))
+        if self._is_web:
+            return self._is_listed(path) or bool(self._listed(path))
         return bool(self._told("folder", path, lambda: bool(self._fs.isdir(path))))
+
+    def _is_listed(self, path: str) -> bool:
+        """Whether it is a web server's folder: of what is called like a file nobody asks that."""
+        is_file = posixpath.splitext(urlsplit(path).path)[1]
+        return not is_file and bool(self._listed(path))
+
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        """Ask a server for many listings at once: `children` has them then."""
+        if not self.is_local:
+            many_at_once.map(self._listed_if_there, folders)
+
+    def _listed_if_there(self, folder: str) -> None:
+        with suppress(OSError):
+            self._listed(folder)
 
     def children(self, path: str, broken: bool = False) -> list[Entry]:
         """List the files and folders in a folder, sorted by path; dot files are left out.
@@ -196,25 +238,44 @@ class Storage:
         """Name, whether it is a folder, size and stamp of each file of a server's folder."""
 
         def ask() -> list[list[Any]]:
+            items = self._fs.ls(self._link(path), detail=True)
+            names = [str(self._fs.unstrip_protocol(item["name"])) for item in items]
+            if self._is_web:
+                names = self._plain_names(names)
             return [
-                [
-                    str(self._fs.unstrip_protocol(item["name"])),
-                    item["type"] == "directory",
-                    item.get("size"),
-                    _stamp(item),
-                ]
-                for item in self._fs.ls(path, detail=True)
+                [name, item["type"] == "directory", item.get("size"), _stamp(item)]
+                for name, item in zip(names, items, strict=True)
+                if name
             ]
 
         found: list[list[Any]] = self._told("listing", path, ask)
+        known = ((name, (int(size), stamp)) for name, _, size, stamp in found if size and stamp)
+        self._infos |= dict(known)
         return found
+
+    def _plain_names(self, links: Sequence[str]) -> list[str]:
+        """Links without what may sign them; empty for those of a program that makes its pages."""
+        plain = [public(link).partition("#")[0] for link in links]
+        n_links = Counter(plain)
+        names = [
+            name if name == link or n_links[name] == 1 else ""
+            for name, link in zip(plain, links, strict=True)
+        ]
+        pairs = zip(names, links, strict=True)
+        # without the slash at its end a folder's address leads to the one with it
+        self._links |= {n.rstrip("/"): link for n, link in pairs if n and n.rstrip("/") != link}
+        return names
+
+    def _link(self, path: str) -> str:
+        """What a server is asked for."""
+        return self._links.get(path, path)
 
     def _told(self, question: str, path: str, ask: Callable[[], Any]) -> Any:
         """What a server says, or while it is away what it said."""
-        if self.answers.day:
-            if (known := self.answers.find(question, path)) is None:
-                raise Unreachable(self._away)
+        if (known := self.answers.find(question, path)) is not None:
             return known
+        if self.is_away:
+            raise Unreachable(self._away)
         answer = answer_of(ask, path)
         self.answers.note(question, path, answer)
         return answer
@@ -249,12 +310,40 @@ class Storage:
         data: bytes = answer_of(lambda: self._fs.cat_file(path, start=start, end=stop), path)
         return data[: stop - start]  # a server without byte ranges sent the whole file
 
+    def beginning(self, path: str, n_bytes: int | None) -> tuple[bytes, str, bool]:
+        """All of a server's file, or its first bytes, in as few requests as it takes.
+
+        Returns
+        -------
+        data : bytes
+        fingerprint : str
+            Of the file; empty where nobody tells when it is another one.
+        is_whole : bool
+        """
+        if self.is_away:
+            raise Unreachable(self._away)
+        if not self._is_web:
+            made_from = self.fingerprint(path) if self.tells_changes(path) else ""
+            data = self.read(path, 0, n_bytes)
+            return data, made_from, n_bytes is None or len(data) < n_bytes
+        part = self._part(path, 0, n_bytes or _WHOLE_FILE_LIMIT)
+        if part.size > _WHOLE_FILE_LIMIT and not (part.is_part and n_bytes):
+            raise _too_large(part.size)
+        self._heads.put(path, part._replace(data=part.data[:_HEAD]))
+        made_from = self.fingerprint(path) if part.stamp and part.size else ""
+        return part.data, made_from, len(part.data) == part.size
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server cannot be reached, and what it said before counts."""
+        return bool(self.answers.day)
+
     def _whole(self, path: str) -> bytes:
         data: bytes
         if self._is_hub and (size := self.size(path)):
             data = self._part(path, 0, size).data
         else:
-            data = answer_of(lambda: self._fs.cat_file(path), path)
+            data = answer_of(lambda: self._fs.cat_file(self._link(path)), path)
         return data
 
     def _kept(self, path: str, start: int, stop: int) -> bytes | None:
@@ -284,7 +373,11 @@ class Storage:
         if self._is_hub:
             hub, web = self._fs, fsspec.filesystem("https", **_options("https://"))
             return answer_of(lambda: self._addresses.part(hub, web, path, start, stop, most), path)
-        return answer_of(lambda: part_of(self._fs, path, start, stop, most), path)
+        part = answer_of(lambda: part_of(self._fs, self._link(path), start, stop, most), path)
+        head = self._heads.find(path)
+        if start and head is not None and head.stamp != part.stamp and head.stamp and part.stamp:
+            raise OSError(CHANGED)
+        return part
 
     def parts(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read many ranges (start, stop) of a file, of a server's many at once; raises OSError."""
@@ -307,7 +400,7 @@ class Storage:
             info = self._fs.info(path)
             return [int(info.get("size") or 0), _stamp(info)]
 
-        size, stamp = self._told("info", path, ask)
+        size, stamp = self._infos.get(path) or self._told("info", path, ask)
         return size, stamp
 
     def sends_parts(self, path: str) -> bool:
@@ -315,7 +408,7 @@ class Storage:
         if not self._is_web:
             return True
         head = self._head(path)
-        return head.is_part or len(head.data) == head.size
+        return head.size > 0 and (head.is_part or len(head.data) == head.size)
 
     def stamped(self, entries: Sequence[Entry]) -> list[Entry]:
         """Listed files with stamps, where a listing has none but each file tells."""
@@ -368,7 +461,7 @@ class Storage:
             return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
         if self._is_web:
             head = self._head(path)
-            return f"{self._fs.protocol}|{without_signature(path)}|{head.size}|{head.stamp}"
+            return f"{self._fs.protocol}|{path}|{head.size}|{head.stamp}"
         size, stamp = self._info(path)
         return f"{self._fs.protocol}|{path}|{size}|{stamp}"
 
@@ -433,6 +526,11 @@ def _line(*facts: object) -> bytes:
 
 def _options(text: str) -> dict[str, Any]:
     """What a file system is to be told: who we are, and not to wait for a silent server."""
+    if text.lower().startswith(
+        ("s3://", "s3a://")
+    ):  # what fails is asked for again here, not there
+        waits = {"connect_timeout": CONNECT_S, "read_timeout": READ_S}
+        return {"config_kwargs": {**waits, "retries": {"max_attempts": 0}}}
     if not text.lower().startswith(("http://", "https://")):
         return {}
     from aiohttp import ClientTimeout

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
-import tifffile
 from PIL import Image
 
 from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS, components_of, reduced_image
@@ -21,6 +20,9 @@ from napari_rxrx3.data.images.png import (
     opaque,
     png_header,
 )
+
+if TYPE_CHECKING:  # most images are none
+    import tifffile
 
 __all__ = [
     "UndecodableImage",
@@ -38,7 +40,7 @@ Plane = np.ndarray[Any, Any]
 
 _MOST_BITS = 16
 _JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
-_GRAYS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.LINEAR_RAW)
+_GRAYS = (1, 34892)  # black is zero; numbers of a sensor
 _ORIENTATION, _LOOKED_AT = 274, 8
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -159,7 +161,7 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
 
 def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        with _tiff(data) as tiff:
             page = _gray_page(tiff)
             plane = np.empty(page.shape, dtype=page.dtype)
     except UndecodableImage:
@@ -188,7 +190,7 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
     """Read the header only, so that a file cannot ask for more memory than an image needs."""
     try:
         if kind == "TIFF":
-            with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            with _tiff(data) as tiff:
                 page = _gray_page(tiff)
                 width, height, mode = page.imagewidth, page.imagelength, ""
         else:
@@ -202,8 +204,14 @@ def _check_size(data: bytes, kind: str) -> tuple[int, int, str]:
     return width, height, mode
 
 
+def _tiff(data: bytes) -> tifffile.TiffFile:
+    import tifffile
+
+    return tifffile.TiffFile(io.BytesIO(data))
+
+
 def _tiff_plane(data: bytes) -> Plane:
-    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+    with _tiff(data) as tiff:
         page = _gray_page(tiff)
         # a series knows of planes that no page tells of
         whole = next((s for s in tiff.series if s.keyframe.index == page.index), page)
@@ -212,6 +220,8 @@ def _tiff_plane(data: bytes) -> Plane:
 
 def _gray_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
     """The only page that is no smaller copy and no mask, if its numbers are levels of gray."""
+    import tifffile
+
     pages = list(islice(tiff.pages, _LOOKED_AT))
     whole = [page for page in pages if not (page.is_reduced or page.is_mask)]
     if len(whole) > 1:

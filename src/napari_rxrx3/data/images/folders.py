@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable
 
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId
+from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
@@ -16,12 +17,16 @@ __all__ = ["FolderSource"]
 class FolderSource:
     """One plate's images as files such as ``Plate7/AA02_s1_w3.png``."""
 
-    def __init__(self, storage: Storage, path: str, index: PlaneIndex) -> None:
-        self._storage = storage
+    def __init__(
+        self, storage: Storage, path: str, index: PlaneIndex, parts: PartStore | None = None
+    ) -> None:
+        self._storage, self._parts = storage, parts
         self.path = path
         self.index = index
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
+        if self._parts is not None:
+            return self._parts.read_file(self.locate(row), n_bytes)
         return self._storage.read(self.locate(row), 0, n_bytes)
 
     def locate(self, row: int) -> str:

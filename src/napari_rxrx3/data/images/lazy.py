@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_rxrx3.core.plate import PlateId, WellId
+from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, format_address
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cache.part_store import PartStore
@@ -27,6 +27,11 @@ __all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 Array = np.ndarray[Any, Any]
 
+_MOST_GROUPS = 2
+"""A well that may lie in more row groups is not looked for in them."""
+_CHANNELS = range(1, N_CHANNELS + 1)
+_LAST = "\U0010ffff"
+"""Comes after all that a key may go on with."""
 _INDEX_FORMAT = 2
 """Raise it when other members of a container are indexed."""
 
@@ -47,6 +52,10 @@ class LazyContainer(Protocol):
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
         """What it has of a well, if that can be had much sooner than all of its plate."""
+        ...
+
+    def knows(self, well: WellId) -> bool:
+        """Whether `source_of_well` answers without asking a server, and with a source."""
         ...
 
 
@@ -80,10 +89,16 @@ class LazyTar:
         )
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        if self._has_sidecar or is_kept(self._storage, self.path, "tar", self._cache, self._named):
+        is_indexed = self._has_sidecar or is_kept(
+            self._storage, self.path, "tar", self._cache, self._named
+        )
+        if is_indexed and not self.knows(well):
             return None
         found: TarSource | None = self._wells.get(well, lambda: self._found(well))
         return found
+
+    def knows(self, well: WellId) -> bool:
+        return self._wells.find(well) is not None
 
     def _found(self, well: WellId) -> TarSource | None:
         records = self._search.find(well)
@@ -100,7 +115,8 @@ class LazyShard:
     def __init__(
         self, file: ShardFile, bounds: tuple[Array, Array], plates: Collection[PlateId]
     ) -> None:
-        self.path, self._file = file.path, file
+        self.path, self._file, self._bounds = file.path, file, bounds
+        self._wells = LruCache(10_000, one)
         self._groups = _groups_of_plates(*bounds, plates)
         self.plates = self._groups.keys()
 
@@ -115,6 +131,8 @@ class LazyShard:
         plates : collection of PlateId
             All that may lie in it.
         """
+        if not storage.is_local and not storage.sends_parts(path):
+            return None
         made_from = storage.fingerprint(path)
         kept = cache.load("shard-footer", made_from)
         if kept is None or not {"footer", "first", "last"} <= kept.keys():
@@ -136,7 +154,22 @@ class LazyShard:
         return ShardSource(self._file, self._file.index(self._groups[plate], plate))
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        return None
+        found: ShardSource | None = self._wells.get(well, lambda: self._found(well))
+        return found
+
+    def knows(self, well: WellId) -> bool:
+        return self._wells.find(well) is not None
+
+    def _found(self, well: WellId) -> ShardSource | None:
+        """None if it is not where its name must be: then only all of the plate tells."""
+        first, last = self._bounds
+        name = f"{_folder(well.plate_id)}/{format_address(well.row, well.column)}_"
+        groups = np.flatnonzero((last >= name) & (first < name + _LAST))
+        if not 0 < len(groups) <= _MOST_GROUPS:
+            return None
+        index = self._file.index(groups, well.plate_id, with_images=True)
+        is_there = any(index.find(well, channel) is not None for channel in _CHANNELS)
+        return ShardSource(self._file, index) if is_there else None
 
 
 def _bounds(file: ShardFile) -> list[tuple[str, str]] | None:
@@ -161,13 +194,17 @@ def _groups_of_plates(
     first: Array, last: Array, plates: Collection[PlateId]
 ) -> dict[PlateId, Array]:
     """The row groups in which keys of each plate may lie, by the first and last key of each."""
-    found = {}
-    for plate in plates:
-        folder = f"{_folder(plate)}/"
-        groups = np.flatnonzero((last >= folder) & (first < folder + "\U0010ffff"))
-        if len(groups):
-            found[plate] = groups
-    return found
+    low, high = min(first.tolist()), max(last.tolist())
+    inside = {f"{_folder(plate)}/": plate for plate in plates}
+    folders = sorted(f for f in inside if f <= high and f"{f}{_LAST}" > low)
+    ends = np.array([f"{folder}{_LAST}" for folder in folders], dtype=np.str_)
+    begin = np.searchsorted(ends, first, "right")
+    end = np.searchsorted(np.array(folders, dtype=np.str_), last, "right")
+    found: dict[PlateId, list[int]] = {}
+    for group, (start, stop) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
+        for folder in folders[start:stop]:
+            found.setdefault(inside[folder], []).append(group)
+    return {plate: np.array(groups) for plate, groups in found.items()}
 
 
 def kept_index(

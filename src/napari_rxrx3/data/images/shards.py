@@ -19,6 +19,7 @@ from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.remote import KnownParts, RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import mended_text
+from napari_rxrx3.data.images.container import Container
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
@@ -68,10 +69,16 @@ class ShardFile:
         self.storage, self.path, self._parts = storage, path, parts
         self.made_from = storage.fingerprint(path) if made_from is None else made_from
         self._groups = LruCache(_GROUPS_KEPT, one)
-        self._footer: tuple[str, pq.FileMetaData | None] = "", None
-        """With the stamp of the file that it is of."""
-        if footer is not None:
-            self._footer = "", pq.read_metadata(pa.BufferReader(footer))
+        self._unread = footer
+        self._read: tuple[str, pq.FileMetaData | None] = "", None
+
+    @property
+    def _footer(self) -> tuple[str, pq.FileMetaData | None]:
+        """With the stamp of the file that it is of; a large one takes its time to be read."""
+        unread = self._unread
+        if unread is not None:
+            self._read, self._unread = ("", pq.read_metadata(pa.BufferReader(unread))), None
+        return self._read
 
     @staticmethod
     def read_footer(storage: Storage, path: str) -> bytes:
@@ -117,7 +124,7 @@ class ShardFile:
             self._opened(footer, number) as file,
             pq.ParquetFile(file, metadata=footer) as shard,
         ):
-            self._footer = stamp, shard.metadata
+            self._read = stamp, shard.metadata
             columns = shard_columns(shard.schema_arrow)
             if columns is None:
                 raise OSError("the file is no shard of images any more")
@@ -125,13 +132,21 @@ class ShardFile:
         keys, images = (table.column(name).combine_chunks() for name in columns)
         return mended_text(keys), _plain_bytes(images)
 
+    def fetch(self, number: int) -> None:
+        """Have a server send a row group, which is kept on disk; raises OSError."""
+        footer = self._footer[1]
+        if footer is not None and self._parts is not None and self._sends_parts:
+            self._part(*_extent_of(footer.row_group(number)))
+
+    @property
+    def _sends_parts(self) -> bool:
+        return not self.storage.is_local and self.storage.sends_parts(self.path)
+
     def _opened(self, footer: pq.FileMetaData | None, group: int) -> Any:
         """The file; from a server all of a row group, which is one piece, comes at once."""
-        if self.storage.is_local or footer is None or not self.storage.sends_parts(self.path):
+        if footer is None or not self._sends_parts:
             return self.storage.open(self.path)
-        row_group = footer.row_group(group)
-        pieces = [_range_of(row_group.column(i)) for i in range(row_group.num_columns)]
-        start, stop = min(p[0] for p in pieces), max(p[1] for p in pieces)
+        start, stop = _extent_of(footer.row_group(group))
         data = self._part(start, stop)
         return _with_parts(self.storage, self.path, [start], [data])
 
@@ -140,15 +155,31 @@ class ShardFile:
             return self.storage.read(self.path, start, stop)
         return self._parts.read(self.path, self.made_from, start, stop)
 
-    def index(self, groups: Sequence[int] | Array | None, plate: PlateId | None) -> PlaneIndex:
-        """Where the image of each key lies; of some row groups, or of one plate, alone."""
-        with self.storage.open(self.path) as file:
-            footer = self._footer[1] or pq.read_metadata(file)
+    def index(
+        self,
+        groups: Sequence[int] | Array | None,
+        plate: PlateId | None,
+        with_images: bool = False,
+    ) -> PlaneIndex:
+        """Where the image of each key lies; of some row groups, or of one plate, alone.
+
+        Parameters
+        ----------
+        with_images : bool
+            Read the images as well: then they are there, and it is one request to a row group.
+        """
+        footer = self._footer[1]
+        if footer is None:
+            with self.storage.open(self.path) as file:
+                footer = pq.read_metadata(file)
         columns = shard_columns(footer.schema.to_arrow_schema())
         if columns is None:
             raise OSError("not a shard of images")
         chosen = [int(g) for g in (range(footer.num_row_groups) if groups is None else groups)]
-        keys = self._keys(footer, columns[0], chosen)
+        if with_images:
+            keys = [key for group in chosen for key in self.group(group)[0].to_pylist()]
+        else:
+            keys = self._keys(footer, columns[0], chosen)
         places = [
             (group, place) for group in chosen for place in range(footer.row_group(group).num_rows)
         ]
@@ -164,7 +195,7 @@ class ShardFile:
 
     def _keys(self, footer: pq.FileMetaData, name: str, groups: Sequence[int]) -> list[str | None]:
         """One column of some row groups. From a server its pieces come many at once."""
-        if self.storage.is_local or not self.storage.sends_parts(self.path):
+        if not self._sends_parts:
             file: Any = self.storage.open(self.path)
         else:
             number = _number_of(footer, name)
@@ -181,22 +212,20 @@ class ShardFile:
     def why_not(self, group: int, error: Exception) -> str:
         """Why a row group cannot be read."""
         try:
-            self.fingerprint()
+            self.storage.unless_changed(self.path, self.made_from)
         except OSError as changed:
             return str(changed)
         return f"row group {group} cannot be read ({error})"
 
-    def fingerprint(self) -> str:
-        """What the file is known by; raises OSError if another one is in its place."""
-        return self.storage.unless_changed(self.path, self.made_from)
 
-
-class ShardSource:
+class ShardSource(Container):
     """The images in one parquet file, or those of one plate in it."""
 
+    word = "key"
+
     def __init__(self, file: ShardFile, index: PlaneIndex) -> None:
+        super().__init__(file.storage, file.path, index, file.made_from)
         self._file = file
-        self.path, self.index = file.path, index
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         group, place = int(self.index.first[row]), int(self.index.second[row])
@@ -211,17 +240,11 @@ class ShardSource:
             raise OSError("the shard holds no bytes for it")
         return bytes(data)
 
-    def locate(self, row: int) -> str:
-        return f"{self.path}, key {self.index.name[row].decode(errors='replace')}"
+    def pieces(self, rows: Array) -> list[int]:
+        return list(dict.fromkeys(self.index.first[rows].tolist()))
 
-    def fingerprint(self) -> str:
-        return self._file.fingerprint()
-
-    def file(self, row: int) -> str:
-        return self.path
-
-    def stamp(self, row: int) -> str:
-        return self._file.storage.stamp(self.path)
+    def fetch(self, piece: int) -> None:
+        self._file.fetch(piece)
 
 
 def _with_parts(storage: Storage, path: str, starts: list[int], parts: list[bytes]) -> RangeFile:
@@ -240,6 +263,12 @@ def _range_of(piece: pq.ColumnChunkMetaData) -> tuple[int, int]:
     if piece.dictionary_page_offset is not None:
         start = min(start, piece.dictionary_page_offset)
     return start, start + piece.total_compressed_size
+
+
+def _extent_of(row_group: pq.RowGroupMetaData) -> tuple[int, int]:
+    """Where all of a row group lies, which is one piece."""
+    pieces = [_range_of(row_group.column(i)) for i in range(row_group.num_columns)]
+    return min(start for start, _ in pieces), max(stop for _, stop in pieces)
 
 
 def _record(key: str | None, group: int, place: int) -> PlaneRecord | None:

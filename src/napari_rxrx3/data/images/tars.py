@@ -11,10 +11,10 @@ from typing import IO, NamedTuple
 
 from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId, parse_image_name
-from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.archives import is_companion, is_tar
 from napari_rxrx3.data.files.remote import RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.container import Container
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
@@ -43,26 +43,15 @@ _LOOK, _LOOKED_AT = 1 << 20, 64 << 20
 _MAGIC, _MAGIC_AT = b"ustar", 257
 
 
-class TarSource:
+class TarSource(Container):
     """One plate's tar of images."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        path: str,
-        index: PlaneIndex,
-        made_from: str | None = None,
-        parts: PartStore | None = None,
-    ) -> None:
-        self._storage, self._parts = storage, parts
-        self.path = path
-        self.index = index
-        # the index tells where things lie in the file as it was then, whatever is there now
-        self._made_from = storage.fingerprint(path) if made_from is None else made_from
+    word = "member"
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         start, size = int(self.index.first[row]), int(self.index.second[row])
-        found = self._part(start - tarfile.BLOCKSIZE, start + size, n_bytes or size)
+        wanted = None if n_bytes is None else tarfile.BLOCKSIZE + n_bytes
+        found = self._part(start - tarfile.BLOCKSIZE, start + size, wanted)
         size = min(size, n_bytes or size)
         head, data = found[: tarfile.BLOCKSIZE], found[tarfile.BLOCKSIZE :]
         if len(head) == tarfile.BLOCKSIZE and not self._is_head_of(head, row):
@@ -70,13 +59,6 @@ class TarSource:
         if len(data) < size:
             raise OSError(f"the tar ends after {len(data)} of the image's {size} bytes")
         return data
-
-    def _part(self, start: int, stop: int, n_bytes: int) -> bytes:
-        """A header and at least so many bytes of what is behind it."""
-        n_bytes += tarfile.BLOCKSIZE
-        if self._parts is None:
-            return self._storage.read(self.path, start, min(stop, start + n_bytes))
-        return self._parts.read(self.path, self._made_from, start, stop, n_bytes)
 
     def _is_head_of(self, head: bytes, row: int) -> bool:
         """Whether the header before an image is still its own: another tar may be there now."""
@@ -88,18 +70,6 @@ class TarSource:
         # a longer name stands in a header of its own, and is cut off here in any way
         is_short = len(name) < tarfile.LENGTH_NAME and name.isascii()
         return member.size == self.index.second[row] and (member.name == name or not is_short)
-
-    def locate(self, row: int) -> str:
-        return f"{self.path}, member {self.index.name[row].decode(errors='replace')}"
-
-    def fingerprint(self) -> str:
-        return self._storage.unless_changed(self.path, self._made_from)
-
-    def file(self, row: int) -> str:
-        return self.path
-
-    def stamp(self, row: int) -> str:
-        return self._storage.stamp(self.path)
 
     @staticmethod
     def build_index(storage: Storage, path: str, plate: PlateId | None = None) -> PlaneIndex:

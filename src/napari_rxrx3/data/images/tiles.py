@@ -90,7 +90,8 @@ class TileReader:
         if self.crop or self.reduction == 1:
             return reduced(cropped(dataset.plane(well_id, channel), self.crop), self.reduction)
         if not dataset.is_decoded(well_id, channel):
-            form = dataset.images.preview_form(dataset.well(well_id).plate_id)
+            well = dataset.well(well_id)
+            form = dataset.images.preview_form(well.plate_id, well)
             if form is not None and form.is_square and form.well_size >= self.reduction:
                 return dataset.plane(well_id, channel, form.well_size // self.reduction)
         return reduced(dataset.plane(well_id, channel), self.reduction)

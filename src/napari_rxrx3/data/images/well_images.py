@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import dask
-import dask.array as da
 import numpy as np
 
 from napari_rxrx3.core.display import display
@@ -18,6 +18,9 @@ from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_com
 from napari_rxrx3.data.parallel import Threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
 from napari_rxrx3.data.wells.well_list import WellList
+
+if TYPE_CHECKING:  # takes as long to load as all else, and opening need not wait for it
+    import dask.array as da
 
 __all__ = ["PIECE_UM", "WellImages", "WellPiece"]
 
@@ -86,6 +89,14 @@ class WellImages:
             return self.images.plane(self.well(well_id), channel, size)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
+
+    def fetch(self, well_ids: Iterable[str]) -> list[Future[None]]:
+        """Have servers send the images of some wells, see `ImageCatalog.fetch`."""
+        wells = []
+        for well_id in dict.fromkeys(well_ids):
+            with suppress(UnknownWell):  # who reads it says so
+                wells.append(self.well(well_id))
+        return self.images.fetch(wells)
 
     def is_decoded(self, well_id: str, channel: int) -> bool:
         """Whether `plane` answers at once; raises UnknownWell."""
@@ -272,6 +283,9 @@ def _read_stack(well_id: str, read: ReadPlane, locate: Locate) -> Plane:
 
 def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: PlaneLayout) -> da.Array:
     """Six planes of a layout that are read when they are computed: (6, Y, X)."""
+    import dask
+    import dask.array as da
+
     checked = partial(_checked, well_id, read, locate, layout)  # which travels by plain pickle
     delayed = dask.delayed(checked, pure=False)
     channels = range(1, N_CHANNELS + 1)

@@ -11,6 +11,7 @@ from napari_rxrx3.core.errors import CHANGED
 from napari_rxrx3.core.plate import PlateId, parse_image_name
 from napari_rxrx3.data.files.archives import is_companion, is_readable_member, name_in_folder
 from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.images.container import Container
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
@@ -23,17 +24,10 @@ _MOST_TIMES, _ANY_BYTES = 100, 16 << 20
 """No image becomes so much larger when it is unpacked, unless it is small."""
 
 
-class ZipSource:
+class ZipSource(Container):
     """A zip of the images of one plate or of more, packed or just put together."""
 
-    def __init__(
-        self, storage: Storage, path: str, index: PlaneIndex, made_from: str | None = None
-    ) -> None:
-        self._storage = storage
-        self.path = path
-        self.index = index
-        # the index tells where things lie in the file as it was then, whatever is there now
-        self._made_from = storage.fingerprint(path) if made_from is None else made_from
+    word = "member"
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         size = int(self.index.second[row])
@@ -48,7 +42,9 @@ class ZipSource:
         """How a member is packed, and its first bytes as they are in the file."""
         start = int(self.index.first[row])
         ahead = _HEAD.size + len(self.index.name[row]) + _EXTRA
-        found = self._storage.read(self.path, start, start + ahead + n_bytes)
+        stop = start + ahead + int(self.index.second[row])
+        end = self._storage.size(self.path) or stop
+        found = self._part(start, min(stop, end), ahead + n_bytes)
         if len(found) < _HEAD.size:
             raise OSError("the zip ends before the image")
         sign, _, _, method, _, _, _, _, _, n_name, n_extra = _HEAD.unpack_from(found)
@@ -71,18 +67,6 @@ class ZipSource:
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, n_bytes)
         except zlib.error as error:
             raise OSError(f"its bytes in the zip are damaged ({error})") from error
-
-    def locate(self, row: int) -> str:
-        return f"{self.path}, member {self.index.name[row].decode(errors='replace')}"
-
-    def fingerprint(self) -> str:
-        return self._storage.unless_changed(self.path, self._made_from)
-
-    def file(self, row: int) -> str:
-        return self.path
-
-    def stamp(self, row: int) -> str:
-        return self._storage.stamp(self.path)
 
     @staticmethod
     def build_index(storage: Storage, path: str, plate: PlateId | None = None) -> PlaneIndex:

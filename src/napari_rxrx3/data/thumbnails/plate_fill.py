@@ -14,7 +14,7 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId
-from napari_rxrx3.core.stopping import Stop, bound, current_stop
+from napari_rxrx3.core.stopping import Stop, bound, current_stop, under
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
 
 if TYPE_CHECKING:
@@ -108,11 +108,15 @@ class PlateFill:
         """
         self._stop = Stop(current_stop())
         n_threads = max(4, os.cpu_count() or 1)  # more than cores: servers answer late
+        with under(self._stop):
+            fetched = self._dataset.images.fetch_pieces(self._plate) if self._small_jobs else []
         try:
             with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
                 futures = [pool.submit(bound(self._work, self._stop)) for _ in range(n_threads)]
                 self._watch(futures, progress)
         finally:
+            for piece in fetched:
+                piece.cancel()
             self.thumbnails.save()  # after the threads: what they had begun is kept, too
         for future in futures:
             future.result()  # a bug of ours is not to be passed over

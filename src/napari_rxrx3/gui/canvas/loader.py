@@ -120,6 +120,8 @@ class PictureLoader(QObject):
         if not request.asked:
             self._show(request)
             return
+        if not dataset.images.is_local:
+            request.futures.append(self._pool.submit(bound(_fetch_ahead, request.stop), request))
         if len(tiles) > 1:
             request.futures.append(self._pool.submit(bound(self._plan, request.stop), request))
         elif not crop:
@@ -364,6 +366,11 @@ class _Request:
         with self._lock:
             self.prefixes_left -= 1
             return self.prefixes_left == 0
+
+
+def _fetch_ahead(request: _Request) -> None:
+    """Ask a server for everything at once; what is not wanted any more is not begun."""
+    request.futures += request.dataset.fetch(well_id for well_id, _ in request.asked)
 
 
 def _try_plane(dataset: Dataset, well_id: str, channel: int) -> None:
