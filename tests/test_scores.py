@@ -18,8 +18,8 @@ from scipy.spatial.distance import cdist, pdist
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.maps import space
 from napari_rxrx3.maps.evidence import activity as activity_module
-from napari_rxrx3.maps.evidence import guides as guides_module
 from napari_rxrx3.maps.evidence import permutation, plate_space
 from napari_rxrx3.maps.evidence import scores as scores_module
 from napari_rxrx3.maps.evidence.guides import _odd_ones
@@ -401,7 +401,7 @@ def test_every_long_loop_reports_and_can_be_stopped(
 ) -> None:
     """With blocks of a few wells, as many reports come as blocks; each of them may stop."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # one after the other: all reports are seen
-    for module in (scores_module, permutation, guides_module, activity_module, plate_space):
+    for module in (scores_module, permutation, space, activity_module, plate_space):
         monkeypatch.setattr(module, "_BLOCK", 16)
     m = s.gene_screen(6, plates=1).open(new_folder("reported")).phenomap()
     reports: list[str] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cosine_distances", "directions", "mean_distances"]
+__all__ = ["as_two_singles", "cosine_distances", "directions", "mean_distances"]
 
 Array = np.ndarray[Any, Any]
 
@@ -23,6 +23,15 @@ def directions(vectors: Array) -> Array:
     vectors = np.asarray(vectors, dtype=np.float64)
     lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
+
+
+def as_two_singles(values: Array) -> tuple[Array, Array]:
+    """Numbers of double precision, each the sum of two of single precision.
+
+    Subtracted one after the other from vectors in single precision, they cost no digits.
+    """
+    high = values.astype(np.float32)
+    return high, (values - high).astype(np.float32)
 
 
 def cosine_distances(x: Array, y: Array) -> Array:

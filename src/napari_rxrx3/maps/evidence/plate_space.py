@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.geometry import as_two_singles
 from napari_rxrx3.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,10 +69,24 @@ class PlateSpace:
 
     def moved(self, space: WellSpace, wells: Array) -> Array:
         """Vectors of some wells from about the middle of their plates: float32 (k, d')."""
-        vectors = (space.aligned(wells) - self.centers[space.plate[wells]]).astype(np.float32)
-        turned = vectors @ self.axes.astype(np.float32)
-        turned /= self.scale[space.experiment[wells]].astype(np.float32)
+        plate = space.plate[wells]
+        vectors = space.aligned(wells)
+        if vectors.dtype == np.float32:
+            high, low, axes, factor = self._in_single
+            vectors -= high[plate]
+            vectors -= low[plate]
+        else:
+            axes, factor = self._in_single[2:]
+            vectors = (vectors - self.centers[plate]).astype(np.float32)
+        turned = vectors @ axes
+        turned *= factor[space.experiment[wells]]
         return np.asarray(turned)
+
+    @cached_property
+    def _in_single(self) -> tuple[Array, Array, Array, Array]:
+        """The centers in two parts, the axes, and 1 / scale."""
+        factor = (1 / self.scale).astype(np.float32)
+        return *as_two_singles(self.centers), self.axes.astype(np.float32), factor
 
 
 def _sample(space: WellSpace) -> Array:

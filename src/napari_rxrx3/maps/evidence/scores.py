@@ -218,7 +218,9 @@ def _consistency_by_chance(phenomap: Entries, progress: Progress) -> dict[int, A
         for some in _blocks(len(sets), max(1, _BLOCK // SIZES[size])):
             progress(done, len(SIZES), text)
             part = sets[some]
-            cosines[some] = _mean_cosine(space.aligned(part.ravel()).reshape(*part.shape, -1))
+            cosines[some] = _mean_cosine(
+                space.aligned_in_single(part.ravel()).reshape(*part.shape, -1)
+            )
         found[size] = np.sort(cosines)
     return found
 
