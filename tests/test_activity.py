@@ -24,7 +24,7 @@ from benchmarks.calibration.activity import (
 )
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.geometry import directions
-from napari_rxrx3.maps.evidence.activity import activity, count_active
+from napari_rxrx3.maps.evidence.activity import ActivityTest, count_active
 from napari_rxrx3.maps.evidence.against_controls import Together, _expected_precision
 from napari_rxrx3.maps.evidence.p_values import benjamini_hochberg
 from napari_rxrx3.maps.evidence.scores import score_store
@@ -199,7 +199,11 @@ def test_looking_for_active_ones_can_be_stopped_at_any_time(
     m = dataset.phenomap()
     m.open_space(None)
     reports: list[str] = []
-    expected = activity(m, lambda done, total, text: reports.append(text))
+
+    def activity(progress: Any) -> pd.DataFrame:
+        return ActivityTest.of(m, progress).table(progress)
+
+    expected = activity(lambda done, total, text: reports.append(text))
     assert sum(text == "looking for active ones among 24 entries" for text in reports) > 4
     for last in range(0, len(reports), max(1, len(reports) // 10)):
         left = iter(range(last))
@@ -209,8 +213,8 @@ def test_looking_for_active_ones_can_be_stopped_at_any_time(
                 raise Cancelled("stopped by the test")
 
         with pytest.raises(Cancelled):
-            activity(m, stop)
-    pd.testing.assert_frame_equal(activity(m, lambda *_: None), expected)
+            activity(stop)
+    pd.testing.assert_frame_equal(activity(lambda *_: None), expected)
 
 
 def test_activity_is_kept_with_the_scores(dataset: Any) -> None:

@@ -265,7 +265,7 @@ def test_plate_space_puts_a_plate_without_a_sample_at_the_mean_of_all(dataset: A
     space = dataset.phenomap().space
     assert space.plate.max() > 1
     wells = np.flatnonzero(space.plate != 1)
-    means = _means_of_plates(space, wells)
+    means = _means_of_plates(space, wells, lambda: None)
     vectors = space.aligned(wells).astype(float)
     for plate in range(space.plate.max() + 1):
         own = vectors if plate == 1 else vectors[space.plate[wells] == plate]
@@ -443,7 +443,7 @@ def test_few_wells_without_effect_are_not_stronger_than_many_with(tmp_path: Path
         w.control(experiment, 1, 60)
         for gene in strong:
             for _ in range(20):
-                w.guide(experiment, 1, gene, 1, 3 * w.direction(gene))
+                w.guide(experiment, 1, gene, 1, 4 * w.direction(gene))
         for gene in silent:
             for guide in (1, 2, 3):
                 w.guide(experiment, 1, gene, guide)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_two_singles", "cosine_distances", "directions", "mean_distances"]
+__all__ = ["as_two_singles", "cosine_distances", "directions", "mean_distances", "sums_of"]
 
 Array = np.ndarray[Any, Any]
 
@@ -44,6 +44,16 @@ def cosine_distances(x: Array, y: Array) -> Array:
     has_direction = a.any(axis=-1) & b.any(axis=-1)
     a -= b
     return np.where(has_direction, np.einsum("...i,...i->...", a, a) / 2, 1.0)
+
+
+def sums_of(vectors: Array, group: Array) -> Array:
+    """Sums of vectors (n, d) by group (n,), numbered from 0: float64 (groups, d)."""
+    from scipy import sparse  # takes a while to load
+
+    n_groups = int(group.max(initial=-1)) + 1
+    ones = np.ones(len(group))
+    is_of = sparse.csr_array((ones, (group, np.arange(len(group)))), shape=(n_groups, len(group)))
+    return np.asarray(is_of @ vectors.astype(np.float64))
 
 
 def mean_distances(x: Array, y: Array) -> Array:

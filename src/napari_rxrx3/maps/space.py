@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.geometry import sums_of
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.core.progress import Progress, silent
@@ -140,15 +141,12 @@ class WellSpace:
         for begin in range(0, len(wells), _BLOCK):
             report(begin)
             block = slice(begin, begin + _BLOCK)
-            present, first = np.unique(part[block], return_index=True)
+            first, last = part[block][[0, -1]]
             vectors = self._without_position(self.position, wells[block])
-            means[present] += np.add.reduceat(vectors, first, axis=0, dtype=np.float64)
+            means[first : last + 1] += sums_of(vectors, part[block] - first)
         means /= n_wells[:, None]
         aligned = self.alignment.transform(means, batch[starts]) * n_wells[:, None]
-        first = np.flatnonzero(np.r_[True, _changes(group[starts])][: len(starts)])
-        n_of_group = np.add.reduceat(n_wells, first) if len(first) else n_wells
-        sums = np.add.reduceat(aligned, first, axis=0) if len(first) else aligned
-        return np.asarray(sums / n_of_group[:, None])
+        return sums_of(aligned, group[starts]) / np.bincount(group)[:, None]
 
     @cached_property
     def group(self) -> Array:

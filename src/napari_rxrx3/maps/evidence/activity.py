@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
     from napari_rxrx3.maps.space import WellSpace
 
-__all__ = ["FALSE_SHARE", "activity", "count_active"]
+__all__ = ["FALSE_SHARE", "ActivityTest", "count_active"]
 
 Array = np.ndarray[Any, Any]
 
@@ -45,28 +45,43 @@ _CONTROLS_BYTES = 200_000_000
 _BLOCK = 4096
 
 
-def activity(phenomap: Entries, progress: Progress) -> pd.DataFrame:
-    """How active each entry is, and whether it is more than chance.
+@dataclass(frozen=True, eq=False)
+class ActivityTest:
+    """Asks which entries of a map are active; what it takes is made first, and takes a while."""
 
-    Returns
-    -------
-    pandas.DataFrame
-        Rows as in the map: activity (normalized mean average precision of finding its other wells
-        before controls of the plate; 1: always, 0: as by chance), activity_p, activity_q
-        (Benjamini and Hochberg over the map) and is_active (q of at most 0.05). NaN, and not
-        active, for controls and for entries with fewer than two wells on plates with controls.
-    """
-    n = len(phenomap.labels)
-    table = pd.DataFrame({"activity": np.full(n, np.nan), "activity_p": np.full(n, np.nan)})
-    members = _members(phenomap)
-    if len(members.rows):
-        controls = np.flatnonzero(phenomap.space.is_control)
-        space = phenomap.space.fitted_to(controls, "none", progress)
-        found = _tested(members, _against(space, controls, progress), progress)
-        table.loc[members.rows, "activity"], table.loc[members.rows, "activity_p"] = found
-    table["activity_q"] = benjamini_hochberg(table["activity_p"].to_numpy())
-    table["is_active"] = table["activity_q"].to_numpy() <= FALSE_SHARE
-    return table
+    n: int
+    members: _Members
+    against: AgainstControls | None
+
+    @classmethod
+    def of(cls, phenomap: Entries, progress: Progress) -> ActivityTest:
+        members, against = _members(phenomap), None
+        if len(members.rows):
+            controls = np.flatnonzero(phenomap.space.is_control)
+            space = phenomap.space.fitted_to(controls, "none", progress)
+            against = _against(space, controls, progress)
+        return cls(len(phenomap.labels), members, against)
+
+    def table(self, progress: Progress) -> pd.DataFrame:
+        """How active each entry is, and whether it is more than chance.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows as in the map: activity (normalized mean average precision of finding its other
+            wells before controls of the plate; 1: always, 0: as by chance), activity_p, activity_q
+            (Benjamini and Hochberg over the map) and is_active (q of at most 0.05). NaN, and not
+            active, for controls and for entries with fewer than two wells on plates with controls.
+        """
+        nothing = np.full(self.n, np.nan)
+        table = pd.DataFrame({"activity": nothing, "activity_p": nothing})
+        if self.against is not None:
+            found = _tested(self.members, self.against, progress)
+            table.loc[self.members.rows, "activity"] = found[0]
+            table.loc[self.members.rows, "activity_p"] = found[1]
+        table["activity_q"] = benjamini_hochberg(table["activity_p"].to_numpy())
+        table["is_active"] = table["activity_q"].to_numpy() <= FALSE_SHARE
+        return table
 
 
 def count_active(scores: pd.DataFrame) -> tuple[int, int]:
