@@ -292,6 +292,7 @@ def _batches_in_words(rows: pd.DataFrame, align: str) -> str:
 def _places_in_words(row: pd.Series) -> str:
     if not np.isfinite(row["p"]):
         return ""
-    explained = f"Places on the plate explain {percent(row['after'])} within plates"
+    n = f"{int(row['n_controls']):,} controls' variance within plates"
+    explained = f"Places on the plate explain {percent(row['after'])} of {n}"
     end = ": they may pass as phenotypes." if row["p"] <= _LEVEL else "."
     return f"{explained} ({percent(row['chance'])} by chance, p = {row['p']:.3f}){end}"
