@@ -232,26 +232,48 @@ class Together:
         numpy.ndarray
             float64 (entries,).
         """
-        on_plate, is_own = _places(self.pattern)
-        own, n = np.flatnonzero(is_own), int(is_own.sum())
-        # controls first, so that they come first among equals
-        order = np.argsort(is_own, kind="stable")
-        is_beside = on_plate[order] == on_plate[own][:, None]
-        is_other = is_own[order] & (order != own[:, None])
-        is_rival = ~is_own[order] & is_beside
-        # seen from the middle of a few, these few lie on different sides: wells of other plates
-        # would always seem more alike
-        sizes = np.bincount(on_plate)[on_plate[own]]
-        shift = np.where(is_beside, 1 / np.maximum(sizes - 1, 1)[:, None], 0).astype(np.float32)
-        shift[~(is_other | is_rival)] = -np.inf
-        cosines = self.cosines[:, own][:, :, order] + shift
-        n_ranked = int((is_other | is_rival).sum(axis=1).max())
-        ranked = np.argsort(-cosines, axis=2, kind="stable")[:, :, :n_ranked]
-        hits = is_other[np.arange(n)[:, None], ranked]
-        precision = np.cumsum(hits, axis=2) / np.arange(1, n_ranked + 1)
-        average = (precision * hits).sum(axis=2) / (n - 1)
-        by_chance = _expected_precision(n - 1, tuple(is_rival.sum(axis=1).tolist()))
+        own = np.flatnonzero(_places(self.pattern)[1])
+        compared = _compared(self.pattern)
+        cosines = self.cosines[:, own[:, None], compared.columns] + compared.shift
+        ranked = np.argsort(-cosines, axis=2, kind="stable")
+        hits = compared.is_other[np.arange(len(own))[:, None], ranked]
+        precision = np.cumsum(hits, axis=2) / np.arange(1, hits.shape[2] + 1)
+        n_others = len(own) - 1
+        average = (precision * hits).sum(axis=2) / n_others
+        by_chance = _expected_precision(n_others, compared.n_rivals)
         return np.asarray(((average - by_chance) / (1 - by_chance)).mean(axis=1))
+
+
+class _Compared(NamedTuple):
+    """What each well of a pattern is compared with: (wells, k) each, and filled up at the end.
+
+    Controls come first, so that they are first among equals. `shift` is to be added to the cosines:
+    seen from the middle of a few, these few lie on different sides, and wells of other plates would
+    always seem more alike.
+    """
+
+    columns: Array
+    is_other: Array
+    shift: Array
+    n_rivals: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)
+def _compared(pattern: Pattern) -> _Compared:
+    on_plate, is_own = _places(pattern)
+    own, sizes = np.flatnonzero(is_own), np.bincount(on_plate)
+    rivals = [np.flatnonzero(~is_own & (on_plate == on_plate[well])) for well in own]
+    n_others, n_rivals = len(own) - 1, tuple(len(controls) for controls in rivals)
+    shape = len(own), max(n_rivals) + n_others
+    columns, is_other = np.zeros(shape, dtype=np.intp), np.zeros(shape, dtype=bool)
+    shift = np.full(shape, -np.inf, dtype=np.float32)
+    for i, well in enumerate(own):
+        n = n_rivals[i] + n_others
+        columns[i, :n] = np.concatenate([rivals[i], own[own != well]])
+        is_other[i, n_rivals[i] : n] = True
+        is_beside = on_plate[columns[i, :n]] == on_plate[well]
+        shift[i, :n] = is_beside / max(sizes[on_plate[well]] - 1, 1)
+    return _Compared(columns, is_other, shift, n_rivals)
 
 
 def _runs(values: Array) -> tuple[Array, Array]:

@@ -55,6 +55,7 @@ _MAX_MEASURED, _MAX_WELLS = 2000, 500
 _MAX_PAIRED = 128
 _MIN_WELLS_OF_ENERGY = 5
 _DRAWS = 400
+_MANY, _DRAWS_OF_MANY = 121, 100
 _BLOCK = 4096
 
 
@@ -224,7 +225,8 @@ def _consistency_by_chance(phenomap: Entries, progress: Progress) -> dict[int, A
     for done, size in enumerate(np.unique(size_below(n_wells)[n_wells > 1]).tolist()):
         text = "comparing with sets of different perturbations"
         progress(done, len(SIZES), text)
-        sets = draws.draw(int(SIZES[size]), _DRAWS)
+        n = int(SIZES[size])
+        sets = draws.draw(n, _DRAWS if n <= _MANY else _DRAWS_OF_MANY)
         cosines = np.empty(len(sets))
         for some in _blocks(len(sets), max(1, _BLOCK // SIZES[size])):
             progress(done, len(SIZES), text)
