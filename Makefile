@@ -115,7 +115,7 @@ bench-quick: setup ## see that the benchmarks run; keeps nothing
 	$(call heading,benchmarks on small data)
 	@scripts/run.sh pyqt5 scripts/xvfb.sh python -m benchmarks --quick --no-history
 
-calibration: setup ## simulate screens and count how often the map is right; writes docs/calibration.md
+calibration: setup ## simulate screens and count how often the map is right; goes on where it ended; writes docs/calibration.md
 	@scripts/run.sh pyqt5 python -m benchmarks.calibration $(ARGS)
 
 setup-docs:

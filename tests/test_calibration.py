@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.calibration import runs
 from benchmarks.calibration.page import write_page
 from benchmarks.calibration.part import Bars, Part
 from benchmarks.calibration.screens import CONTROL, DOSES, Design, Screen
@@ -67,6 +68,45 @@ def test_what_is_silent_has_no_effect_and_dead_guides_have_none() -> None:
     dead = (wells["treatment"] == "GENE0000_guide_6").to_numpy()
     alive = (wells["gene"] == "GENE0000").to_numpy() & ~dead
     assert abs(along[dead].mean()) < 1 < 11 < along[alive].mean()
+
+
+# --- what was found ----------------------------------------------------------------------------
+
+
+def test_what_a_screen_showed_is_kept_until_the_code_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_KEPT", tmp_path)
+    jobs = [(SMALL, seed) for seed in (1, 2)]
+    with runs.side_by_side(2) as run:
+        first = run(n_wells, jobs)
+    assert first == runs.one_by_one(n_wells, jobs)
+    (kept,) = tmp_path.iterdir()
+    assert len(list(kept.glob("*.json"))) == 2
+    for path in kept.glob("*.json"):
+        path.write_text("7", encoding="utf-8")
+    with runs.side_by_side(2) as run:
+        assert run(n_wells, jobs) == [7, 7]
+        monkeypatch.setattr(runs, "_version", lambda module: "another")
+        assert run(n_wells, [*jobs, (SMALL, 3)]) == [*first, n_wells(SMALL, 3)]
+
+
+def test_words_about_the_code_are_no_change_of_it(tmp_path: Path) -> None:
+    texts = [
+        '"""Words."""\nX = 1\ndef f():\n    """More."""\n    return X\n',
+        '"""Others."""\nX = 1  # why\ndef f():\n    return X\n',
+        '"""Words."""\nX = 2\ndef f():\n    """More."""\n    return X\n',
+    ]
+    found = []
+    for number, text in enumerate(texts):
+        path = tmp_path / f"{number}.py"
+        path.write_text(text, encoding="utf-8")
+        found.append(runs._bare(path))
+    assert found[0] == found[1] != found[2]
+
+
+def n_wells(design: Design, seed: int) -> int:
+    return len(Screen(seed, design).wells) + seed
 
 
 # --- the page ----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from benchmarks.calibration.lists import (
     unrelated_shares,
 )
 from benchmarks.calibration.screens import Design, Screen
+from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.maps.evidence.empirical_null import MIN_PAIRS, fisher_z, fit_null
 
 ALL = 10**6
@@ -54,6 +55,22 @@ def test_too_few_pairs_are_no_null() -> None:
     z = np.random.default_rng(2).normal(size=MIN_PAIRS)
     assert fit_null(z, False).n == MIN_PAIRS
     assert fit_null(z[1:], False) is None
+
+
+def test_a_width_that_is_known_from_few_entries_is_seldom_too_small() -> None:
+    """Cosines of all pairs of a few directions: those with one in common go together."""
+    widths = []
+    for seed in range(60):
+        units = directions(np.random.default_rng(seed).normal(size=(40, 16)))
+        null = fit_null(fisher_z((units @ units.T)[np.triu_indices(40, k=1)]), False)
+        assert null is not None
+        widths.append((null.width, null.widened(40).width))
+    many = directions(np.random.default_rng(99).normal(size=(2000, 16)))
+    exact = fisher_z((many @ many.T)[np.triu_indices(2000, k=1)]).std()
+    as_found, widened = (np.array(w) for w in zip(*widths, strict=True))
+    assert (as_found < exact).mean() > 0.25
+    assert (widened < exact).mean() < 0.1
+    assert widened.max() < 1.3 * exact
 
 
 def test_the_scale_is_fisher_s() -> None:

@@ -18,8 +18,8 @@ from scipy.spatial.distance import cdist, pdist
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.core.errors import Cancelled
+from napari_rxrx3.maps import space
 from napari_rxrx3.maps.evidence import activity as activity_module
-from napari_rxrx3.maps.evidence import guides as guides_module
 from napari_rxrx3.maps.evidence import permutation, plate_space
 from napari_rxrx3.maps.evidence import scores as scores_module
 from napari_rxrx3.maps.evidence.guides import _odd_ones
@@ -266,7 +266,7 @@ def test_plate_space_puts_a_plate_without_a_sample_at_the_mean_of_all(dataset: A
     space = dataset.phenomap().space
     assert space.plate.max() > 1
     wells = np.flatnonzero(space.plate != 1)
-    means = _means_of_plates(space, wells)
+    means = _means_of_plates(space, wells, lambda: None)
     vectors = space.aligned(wells).astype(float)
     for plate in range(space.plate.max() + 1):
         own = vectors if plate == 1 else vectors[space.plate[wells] == plate]
@@ -402,7 +402,7 @@ def test_every_long_loop_reports_and_can_be_stopped(
 ) -> None:
     """With blocks of a few wells, as many reports come as blocks; each of them may stop."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # one after the other: all reports are seen
-    for module in (scores_module, permutation, guides_module, activity_module, plate_space):
+    for module in (scores_module, permutation, space, activity_module, plate_space):
         monkeypatch.setattr(module, "_BLOCK", 16)
     m = s.gene_screen(6, plates=1).open(new_folder("reported")).phenomap()
     reports: list[str] = []
@@ -444,7 +444,7 @@ def test_few_wells_without_effect_are_not_stronger_than_many_with(tmp_path: Path
         w.control(experiment, 1, 60)
         for gene in strong:
             for _ in range(20):
-                w.guide(experiment, 1, gene, 1, 3 * w.direction(gene))
+                w.guide(experiment, 1, gene, 1, 4 * w.direction(gene))
         for gene in silent:
             for guide in (1, 2, 3):
                 w.guide(experiment, 1, gene, guide)

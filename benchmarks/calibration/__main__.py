@@ -1,19 +1,22 @@
-"""The one command: python -m benchmarks.calibration [--seeds 10] [--only lists]."""
+"""The one command: python -m benchmarks.calibration [--seeds 10] [--only lists].
+
+It goes on where it ended: what a screen showed is kept until the code changes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from importlib import import_module
 
 from benchmarks.calibration.page import write_page
 from benchmarks.calibration.part import Part
+from benchmarks.calibration.runs import side_by_side
 from benchmarks.settings import ROOT
 
 PARTS = ("lists", "activity", "position")
-"""Modules of this package; each has `measure(seeds)`, which answers a list of `Part`."""
+"""Modules of this package; each has `measure(seeds, run)`, which answers a list of `Part`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,16 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=10, help="screens of each design")
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts; write no page")
     arguments = parser.parse_args(argv)
-    parts: list[Part] = []
-    for name in arguments.only or PARTS:
-        began = time.perf_counter()
-        found = import_module(f"benchmarks.calibration.{name}").measure(range(arguments.seeds))
-        parts += found
-        print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
-        for part in found:
-            print(part.title, *part.rows, sep="\n")
-    if not arguments.only:
-        write_page(ROOT / "docs" / "calibration.md", parts, arguments.seeds)
+    modules = [import_module(f"benchmarks.calibration.{n}") for n in arguments.only or PARTS]
+    with side_by_side() as run:
+        for n in range(1, arguments.seeds + 1):  # a page of what there is, if it ends before
+            parts: list[Part] = [part for m in modules for part in m.measure(range(n), run)]
+            if not arguments.only:
+                write_page(ROOT / "docs" / "calibration.md", parts, n)
+            print(f"{n} of {arguments.seeds} seeds", file=sys.stderr)
+    for part in parts:
+        print(part.title, *part.rows, sep="\n")
     return 1 if any(part.fails for part in parts) else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.calibration.part import Bars, Part
+from benchmarks.calibration.runs import Run, one_by_one
 from benchmarks.calibration.screens import Design, Screen
 
 __all__ = ["active_of_few", "chance", "measure", "named_guides"]
@@ -40,10 +41,9 @@ EFFECTS = (0.0, 0.2, 0.3, 0.5, 1.0)
 _IN_RANGE = (0.02, 0.08)
 
 
-def measure(seeds: Iterable[int]) -> list[Part]:
+def measure(seeds: Sequence[int], run: Run = one_by_one) -> list[Part]:
     """All tables of activity, over some seeds."""
-    seeds = list(seeds)
-    return [_chance(seeds), _few(seeds), _guides(seeds)]
+    return [_chance(seeds, run), _few(seeds, run), _guides(seeds, run)]
 
 
 def chance(design: Design, seed: int) -> float:
@@ -62,10 +62,11 @@ def active_of_few(design: Design, seed: int) -> tuple[int, int]:
     )
 
 
-def named_guides(design: Design, seed: int) -> pd.Series[Any]:
-    """The guide of each gene that is called odd."""
+def named_guides(design: Design, seed: int) -> list[str]:
+    """The guide of each gene that is called odd; empty for none."""
     screen = Screen(seed, design)
-    return _scores(screen).loc[screen.truth.index, "odd_guide"]
+    named = _scores(screen).loc[screen.truth.index, "odd_guide"]
+    return [str(guide) for guide in named.fillna("")]
 
 
 def _scores(screen: Screen) -> pd.DataFrame:
@@ -73,10 +74,11 @@ def _scores(screen: Screen) -> pd.DataFrame:
         return screen.open(Path(folder)).phenomap().scores
 
 
-def _chance(seeds: list[int]) -> Part:
+def _chance(seeds: Sequence[int], run: Run) -> Part:
     rows: list[dict[str, Any]] = []
+    run(chance, [(design, seed) for seed in seeds for design in SILENT.values()])
     for words, design in SILENT.items():
-        shares = [chance(design, seed) for seed in seeds]
+        shares = run(chance, [(design, seed) for seed in seeds])
         rows.append(
             {
                 "no signal": words,
@@ -97,10 +99,11 @@ def _chance(seeds: list[int]) -> Part:
     )
 
 
-def _few(seeds: list[int]) -> Part:
+def _few(seeds: Sequence[int], run: Run) -> Part:
     rows = []
+    run(active_of_few, [(design, seed) for seed in seeds for design in FEW.values()])
     for words, design in FEW.items():
-        found, false = np.array([active_of_few(design, seed) for seed in seeds]).T
+        found, false = np.array(run(active_of_few, [(design, seed) for seed in seeds])).T
         rows.append(
             {
                 "screen": f"{words}, {N_ACTIVE} of them active",
@@ -120,8 +123,15 @@ def _few(seeds: list[int]) -> Part:
     )
 
 
-def _guides(seeds: list[int]) -> Part:
-    rows = [row for effect in EFFECTS for row in _of_effect(effect, seeds)]
+def _guides(seeds: Sequence[int], run: Run) -> Part:
+    alike = [(replace(GUIDED, effect=effect), effect) for effect in EFFECTS]
+    # of weaker effects no guide can be told from one that does nothing
+    dead = [(replace(GUIDED, effect=e, dead_guides=1), e) for e in EFFECTS if e >= 0.5]
+    run(named_guides, [(design, seed) for seed in seeds for design, _ in (*alike, *dead)])
+    rows = []
+    for design, effect in sorted((*alike, *dead), key=lambda each: each[1]):
+        of_seeds = run(named_guides, [(design, seed) for seed in seeds])
+        rows.append(_named(effect, design, [guide for named in of_seeds for guide in named]))
     return Part(
         "The odd guide",
         "Six guides of each gene, of one effect; or the last one does nothing. Named is a guide "
@@ -130,16 +140,11 @@ def _guides(seeds: list[int]) -> Part:
     )
 
 
-def _of_effect(effect: float, seeds: list[int]) -> Iterator[dict[str, Any]]:
-    alike = pd.concat([named_guides(replace(GUIDED, effect=effect), seed) for seed in seeds])
-    share = float(alike.notna().mean())
-    row = {"effect": effect, "guides": "all alike", "genes": len(alike), "named": share}
-    yield {**row, "right": np.nan, "held to": "at most .05 named", "holds": share <= 0.05}
-    if effect < 0.5:  # too weak for any of its guides to be told from one that does nothing
-        return
-    one_dead = replace(GUIDED, effect=effect, dead_guides=1)
-    named = pd.concat([named_guides(one_dead, seed) for seed in seeds])
-    right = float(named.str.endswith(f"_guide_{GUIDED.guides}").fillna(False).mean())
-    row = {"effect": effect, "guides": "one does nothing", "genes": len(named)}
-    row |= {"named": float(named.notna().mean()), "right": right}
-    yield {**row, "held to": "at least .8 right", "holds": right >= 0.8}
+def _named(effect: float, design: Design, guides: list[str]) -> dict[str, Any]:
+    share = float(np.mean([guide != "" for guide in guides]))
+    row = {"effect": effect, "guides": "all alike", "genes": len(guides), "named": share}
+    if not design.dead_guides:
+        return {**row, "right": np.nan, "held to": "at most .05 named", "holds": share <= 0.05}
+    right = float(np.mean([guide.endswith(f"_guide_{design.guides}") for guide in guides]))
+    row |= {"guides": "one does nothing", "right": right}
+    return {**row, "held to": "at least .8 right", "holds": right >= 0.8}

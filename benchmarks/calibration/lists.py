@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.calibration.part import Bars, Part
+from benchmarks.calibration.runs import Run, one_by_one
 from benchmarks.calibration.screens import CONTROL, Design, Screen
 
 __all__ = ["Found", "found_complexes", "measure", "unrelated_shares"]
@@ -30,15 +31,17 @@ _CONTROLS, _DIMENSIONS, _EFFECTS = (16, 116), (64, 128, 384), (0.0, 0.5, 1.0)
 _COMPLEXES = (2, 2, 2, 4, 4, 8)
 
 
-def measure(seeds: Sequence[int]) -> list[Part]:
+def measure(seeds: Sequence[int], run: Run = one_by_one) -> list[Part]:
     """The sections of lists of neighbors."""
-    return [_unrelated(seeds), _complexes(seeds)]
+    return [_unrelated(seeds, run), _complexes(seeds, run)]
 
 
 # --- unrelated pairs ---------------------------------------------------------------------------
 
 
-def unrelated_shares(design: Design, seeds: Iterable[int], queries: int = _QUERIES) -> pd.DataFrame:
+def unrelated_shares(
+    design: Design, seeds: Sequence[int], queries: int = _QUERIES, run: Run = one_by_one
+) -> pd.DataFrame:
     """Numbers of unrelated pairs by class, of screens in which nothing is related.
 
     Returns
@@ -47,34 +50,54 @@ def unrelated_shares(design: Design, seeds: Iterable[int], queries: int = _QUERI
         Indexed by class: n (pairs), p (share of p <= .05), no_p (share without p), across (share
         of across_rank <= .05), percentile (share of percentile <= .05), cosine (mean).
     """
-    found = []
-    for seed in seeds:
-        screen = Screen(seed, design)
-        with _map_of(screen) as m:
-            for key in _queries(m, queries):
-                table = m.nearest(key, _ALL, scored=False)
-                table["class"] = _class_of(screen, m, key, table["key"])
-                found.append(table[table["class"] != ""])
-    rows = pd.concat(found)
-    shares = {
-        name: {
-            "n": len(here),
-            "p": (here["p_value"].dropna() <= LEVEL).mean(),
-            "no_p": here["p_value"].isna().mean(),
-            "across": (here["across_rank"].dropna() <= LEVEL).mean(),
-            "percentile": (here["percentile"] <= LEVEL).mean(),
-            "cosine": here["similarity"].mean(),
+    counts = run(unrelated_counts, [(design, seed, queries) for seed in seeds])
+    total = pd.concat([pd.DataFrame(each) for each in counts]).groupby("class").sum()
+    shares = pd.DataFrame(
+        {
+            "n": total["n"],
+            "p": total["p"] / (total["n"] - total["no_p"]),
+            "no_p": total["no_p"] / total["n"],
+            "across": total["across"] / total["n_across"],
+            "percentile": total["percentile"] / total["n"],
+            "cosine": total["cosine"] / total["n"],
         }
-        for name, here in rows.groupby("class")
-    }
-    return pd.DataFrame.from_dict(shares, orient="index").reindex(CLASSES).dropna(how="all")
+    )
+    return shares.reindex(CLASSES).dropna(how="all")
 
 
-def _unrelated(seeds: Sequence[int]) -> Part:
+def unrelated_counts(design: Design, seed: int, queries: int) -> list[dict[str, Any]]:
+    """What `unrelated_shares` adds up, of one screen."""
+    screen, found = Screen(seed, design), []
+    with _map_of(screen) as m:
+        for key in _queries(m, queries):
+            table = m.nearest(key, _ALL, scored=False)
+            table["class"] = _class_of(screen, m, key, table["key"])
+            found.append(table[table["class"] != ""])
+    return [
+        {
+            "class": name,
+            "n": len(here),
+            "p": int((here["p_value"] <= LEVEL).sum()),
+            "no_p": int(here["p_value"].isna().sum()),
+            "across": int((here["across_rank"] <= LEVEL).sum()),
+            "n_across": int(here["across_rank"].notna().sum()),
+            "percentile": int((here["percentile"] <= LEVEL).sum()),
+            "cosine": float(here["similarity"].sum()),
+        }
+        for name, here in pd.concat(found).groupby("class")
+    ]
+
+
+def _unrelated(seeds: Sequence[int], run: Run) -> Part:
     rows, bars = [], []
-    for controls, d, effect in itertools.product(_CONTROLS, _DIMENSIONS, _EFFECTS):
-        design = Design(dimension=d, controls=controls, effect=effect, compounds=20)
-        for name, share in unrelated_shares(design, seeds).iterrows():
+    designs = {
+        which: Design(controls=which[0], dimension=which[1], effect=which[2], compounds=20)
+        for which in itertools.product(_CONTROLS, _DIMENSIONS, _EFFECTS)
+    }
+    # all at once, so that no core waits between them
+    run(unrelated_counts, [(d, seed, _QUERIES) for seed in seeds for d in designs.values()])
+    for (controls, d, effect), design in designs.items():
+        for name, share in unrelated_shares(design, seeds, run=run).iterrows():
             low, high = SHARE
             rows.append(
                 {
@@ -169,21 +192,15 @@ def found_complexes(screen: Screen, others: int | None = None) -> Found:
     )
 
 
-def _complexes(seeds: Sequence[int]) -> Part:
+def _complexes(seeds: Sequence[int], run: Run) -> Part:
     rows = []
-    designs = itertools.product(_CONTROLS, _DIMENSIONS, _EFFECTS, (False, True))
-    for controls, d, effect, together in designs:
-        if effect != _EFFECTS[1] and d != _DIMENSIONS[1]:
-            continue  # the effect of the others is varied at one dimension
-        design = Design(
-            dimension=d,
-            controls=controls,
-            effect=effect,
-            complexes=_COMPLEXES,
-            related=1.0,
-            together=together,
-        )
-        found = [found_complexes(Screen(seed, design), _OTHERS) for seed in seeds]
+    varied = itertools.product(_CONTROLS, _DIMENSIONS, _EFFECTS, (False, True))
+    # the effect of the others is varied at one dimension
+    kept = [v for v in varied if v[2] == _EFFECTS[1] or v[1] == _DIMENSIONS[1]]
+    designs = [_with_complexes(*each) for each in kept]
+    run(complexes_of, [(design, seed) for seed in seeds for design in designs])
+    for (controls, d, effect, together), design in zip(kept, designs, strict=True):
+        found = [Found(**each) for each in run(complexes_of, [(design, seed) for seed in seeds])]
         power = float(np.nanmean([f.power for f in found]))
         false = [f.false for f in found]
         rows.append(
@@ -213,6 +230,22 @@ def _complexes(seeds: Sequence[int]) -> Part:
         f"those of {_OTHERS} other genes as well."
     )
     return Part("Planted complexes", words, rows)
+
+
+def _with_complexes(controls: int, dimension: int, effect: float, together: bool) -> Design:
+    return Design(
+        dimension=dimension,
+        controls=controls,
+        effect=effect,
+        complexes=_COMPLEXES,
+        related=1.0,
+        together=together,
+    )
+
+
+def complexes_of(design: Design, seed: int) -> dict[str, float]:
+    """What is found in one screen: `Found` as a dict."""
+    return asdict(found_complexes(Screen(seed, design), _OTHERS))
 
 
 # --- maps --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ And experiments: what each alignment leaves of them, and what two silent genes m
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration.part import Bars, Part
+from benchmarks.calibration.runs import Run, one_by_one
 from benchmarks.calibration.screens import CONTROL, Design, Screen
 
 __all__ = ["measure", "of_alignments", "of_positions"]
@@ -28,13 +29,16 @@ _LEVEL = 0.05
 
 
 def of_positions(
-    seeds: Iterable[int], design: Design = DESIGN, effects: Iterable[float] = EFFECTS
+    seeds: Sequence[int],
+    design: Design = DESIGN,
+    effects: Sequence[float] = EFFECTS,
+    run: Run = one_by_one,
 ) -> list[dict[str, Any]]:
     """A row for each effect of the position: what silent genes get, before and after."""
     rows = []
-    seeds = list(seeds)
+    run(silent_shares, [(design, seed, effect) for seed in seeds for effect in effects])
     for effect in effects:
-        found = [_silent(seed, design, effect) for seed in seeds]
+        found = run(silent_shares, [(design, seed, effect) for seed in seeds])
         false, left, seen, after = (np.array(column) for column in zip(*found, strict=True))
         is_found = float(np.mean(seen <= _FOUND))
         row: dict[str, Any] = {
@@ -54,7 +58,7 @@ def of_positions(
     return rows
 
 
-def _silent(seed: int, design: Design, effect: float) -> tuple[float, float, float, float]:
+def silent_shares(design: Design, seed: int, effect: float) -> tuple[float, float, float, float]:
     """Shares of silent genes with a small strength_p and p of the position, before and after."""
     screen = Screen(seed, replace(design, position=_position_of(effect, design.dimension)))
     silent = screen.truth.index[~screen.truth["is_active"]]
@@ -77,15 +81,12 @@ def _position_of(effect: float, dimension: int) -> float:
     return effect * np.sqrt(dimension / (1 / 3 + 1 / 3 + 0.16) / _MOVED)
 
 
-def of_alignments(seeds: Iterable[int], design: Design = DESIGN) -> list[dict[str, Any]]:
+def of_alignments(
+    seeds: Sequence[int], design: Design = DESIGN, run: Run = one_by_one
+) -> list[dict[str, Any]]:
     """A row for each alignment: what experiments explain of the controls, and what comes of it."""
-    seeds = list(seeds)
-    found: dict[str, list[tuple[float, ...]]] = {align: [] for align in ALIGNMENTS}
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            dataset = Screen(seed, design).open(Path(folder))
-            for align in ALIGNMENTS:
-                found[align].append(_left_of_experiments(dataset.phenomap(align=align)))
+    of_seeds = run(left_by_alignments, [(design, seed) for seed in seeds])
+    found = {align: [each[align] for each in of_seeds] for align in ALIGNMENTS}
     rows = []
     for align, each in found.items():
         before, after, chance, cosine = np.mean(each, axis=0)
@@ -104,6 +105,13 @@ def of_alignments(seeds: Iterable[int], design: Design = DESIGN) -> list[dict[st
     return rows
 
 
+def left_by_alignments(design: Design, seed: int) -> dict[str, tuple[float, ...]]:
+    """What `of_alignments` takes the mean of, of one screen."""
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = Screen(seed, design).open(Path(folder))
+        return {a: _left_of_experiments(dataset.phenomap(align=a)) for a in ALIGNMENTS}
+
+
 def _left_of_experiments(m: Any) -> tuple[float, ...]:
     row = m.diagnostics.set_index("source").loc["experiment"]
     labels = m.labels.index != CONTROL
@@ -117,10 +125,9 @@ def _left_of_experiments(m: Any) -> tuple[float, ...]:
     return row["before"], row["after"], row["chance"], float(cosines[same].mean())
 
 
-def measure(seeds: Iterable[int]) -> list[Part]:
+def measure(seeds: Sequence[int], run: Run = one_by_one) -> list[Part]:
     """What is found of places on the plate and of experiments."""
-    seeds = list(seeds)
-    places, batches = of_positions(seeds), of_alignments(seeds)
+    places, batches = of_positions(seeds, run=run), of_alignments(seeds, run=run)
     bars = [(f"effect {row['position effect']}", row["with position=True"]) for row in places]
     return [
         Part(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cosine_distances", "directions", "mean_distances"]
+__all__ = ["as_two_singles", "cosine_distances", "directions", "mean_distances", "sums_of"]
 
 Array = np.ndarray[Any, Any]
 
@@ -25,6 +25,15 @@ def directions(vectors: Array) -> Array:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
 
 
+def as_two_singles(values: Array) -> tuple[Array, Array]:
+    """Numbers of double precision, each the sum of two of single precision.
+
+    Subtracted one after the other from vectors in single precision, they cost no digits.
+    """
+    high = values.astype(np.float32)
+    return high, (values - high).astype(np.float32)
+
+
 def cosine_distances(x: Array, y: Array) -> Array:
     """1 - cosine of vectors (..., d), each with the one of the same place; 1 for zeros.
 
@@ -35,6 +44,16 @@ def cosine_distances(x: Array, y: Array) -> Array:
     has_direction = a.any(axis=-1) & b.any(axis=-1)
     a -= b
     return np.where(has_direction, np.einsum("...i,...i->...", a, a) / 2, 1.0)
+
+
+def sums_of(vectors: Array, group: Array) -> Array:
+    """Sums of vectors (n, d) by group (n,), numbered from 0: float64 (groups, d)."""
+    from scipy import sparse  # takes a while to load
+
+    n_groups = int(group.max(initial=-1)) + 1
+    ones = np.ones(len(group))
+    is_of = sparse.csr_array((ones, (group, np.arange(len(group)))), shape=(n_groups, len(group)))
+    return np.asarray(is_of @ vectors.astype(np.float64))
 
 
 def mean_distances(x: Array, y: Array) -> Array:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.geometry import as_two_singles
 from napari_rxrx3.core.words import some
 
 __all__ = [
@@ -73,6 +74,35 @@ class Alignment:
             part = slice(start, start + _BLOCK)
             aligned[part] = self._transformed(vectors[part], batch[part])
         return aligned
+
+    def transform_in_single(self, vectors: Array, batch: Array) -> Array:
+        """Align vectors with products in single precision, which takes half the time: float32.
+
+        What is nearly equal, a vector and the center of its batch, is subtracted before.
+        """
+        if vectors.dtype != np.float32 or self._moves_nothing:
+            return self.transform(vectors, batch).astype(np.float32, copy=False)
+        high, low, rotation, factor = self._in_single
+        moved = vectors - high[batch]
+        moved -= low[batch]
+        if rotation is not None:
+            moved = moved @ rotation
+        moved *= factor[batch]
+        if self.root is not None:
+            for b in np.unique(batch):
+                moved[batch == b] = moved[batch == b] @ self.root[b]
+        return moved
+
+    @cached_property
+    def _in_single(self) -> tuple[Array, Array, Array | None, Array]:
+        """What is subtracted before the rotation, in two parts, the rotation, and 1 / scale."""
+        if self.rotation is None:
+            rotation, center = None, self.mean + self.center
+        else:
+            rotation = self.rotation.astype(np.float32)
+            center = self.mean + self.center @ np.linalg.pinv(self.rotation)
+        high, low = as_two_singles(center)
+        return high, low, rotation, (1 / self.scale).astype(np.float32)
 
     @cached_property
     def _moves_nothing(self) -> bool:

@@ -134,9 +134,9 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
     strength = Number(
         "strength",
         _with_p(scores["strength"], scores["strength_p"]),
-        f"Energy distance of its {wells} from the control wells: the larger, the further. It takes "
-        "five wells, and few wells score high without any effect. "
-        + _p_words(scores["strength_p"], "swaps of its wells with controls give as much"),
+        f"Energy distance of its {wells} from up to 1,000 control wells: the larger, the further. "
+        "It takes five wells, and few wells score high without any effect. "
+        + _p_words(scores["strength_p"], "400 swaps of its wells with controls", "give as much"),
     )
     cosine = scores["strength_cosine"]
     raw = Number(
@@ -149,7 +149,9 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         "consistency",
         _with_p(scores["consistency"], scores["consistency_p"]),
         f"Mean cosine of all pairs of its {wells}: 1 is all alike, 0 is chance. "
-        + _p_words(scores["consistency_p"], "sets of other wells from the same plates agree as"),
+        + _p_words(
+            scores["consistency_p"], "400 sets of other wells from the same plates", "agree as well"
+        ),
     )
     n_tested = count_active(phenomap.scores)[1]
     numbers = [_activity(scores, n_tested), strength, consistency]
@@ -158,7 +160,8 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
         agreement = _with_p(scores["agreement"], scores["agreement_p"])
         tip = f"Mean cosine of all pairs of its {_n_guides(phenomap, row)} guides. "
-        tip += _p_words(scores["agreement_p"], "sets of guides of different genes agree as")
+        sets = "2,000 sets of guides of different genes"
+        tip += _p_words(scores["agreement_p"], sets, "agree as well")
         tip += odd_words or " No single guide stands out."
         number = odd.rsplit("_", 1)[-1] if isinstance(odd, str) else ""
         text = f"{agreement}, not {number}" if number else agreement
@@ -182,7 +185,8 @@ def _activity(scores: pd.Series, n_tested: int) -> Number:
     if isnan(q):
         tip += "It takes two wells on plates with controls."
     else:
-        tip += f"Of swaps of its wells with controls {100 * p:.2g} % give as much, which is p. "
+        tip += "Of 400 to 100,000 random swaps of its wells with controls, more the rarer, "
+        tip += f"{100 * p:.2g} % give as much, which is p. "
         verdict = "It is active" if scores["is_active"] else "It does not count as active"
         tip += f"{verdict}: q {q:.2g}, among the {n_tested:,} of this map that could be tested."
     return Number(SCORES_IN_WORDS["activity"], text, tip)
@@ -213,7 +217,7 @@ def _with_p(value: float, p: float) -> str:
     return f"{value:.3g}{chance}" if abs(value) >= 10 else f"{decimals(value)}{chance}"
 
 
-def _p_words(p: float, what: str) -> str:
+def _p_words(p: float, of_what: str, what: str) -> str:
     if isnan(p):
         return "There are too few wells to compare it with."
-    return f"Of random {what}: {100 * p:.2g} %, which is p."
+    return f"Of up to {of_what}, drawn at random, {100 * p:.2g} % {what}, which is p."

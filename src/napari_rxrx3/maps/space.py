@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.geometry import sums_of
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.core.progress import Progress, silent
@@ -32,6 +34,7 @@ __all__ = ["WellSpace", "open_space"]
 Array = np.ndarray[Any, Any]
 
 _TREATMENT = ["perturbation_type", "gene", "treatment", "concentration"]
+_BLOCK = 8_192
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +112,41 @@ class WellSpace:
         """Aligned vectors of some wells: (k, d'), in the precision of `raw`."""
         vectors = self._without_position(self.position, wells)
         return self.alignment.transform(vectors, self.batch[wells])
+
+    def aligned_in_single(self, wells: Array | slice) -> Array:
+        """The same to about six digits, float32, in half the time."""
+        vectors = self._without_position(self.position, wells)
+        return self.alignment.transform_in_single(vectors, self.batch[wells])
+
+    def averages(self, wells: Array, group: Array, report: Callable[[int], None]) -> Array:
+        """Averages of the aligned vectors of groups of wells: float64 (groups, d').
+
+        All wells of a batch are moved alike, so that what is aligned are their averages, which are
+        few, in double precision.
+
+        Parameters
+        ----------
+        wells, group : int (m,)
+            Groups are numbered from 0, and none is empty.
+        report : callable
+            Called with how many wells are done; may raise to stop.
+        """
+        order = np.lexsort((wells, self.batch[wells], group))
+        wells, group = wells[order], group[order]
+        batch = self.batch[wells]
+        starts = np.flatnonzero(np.r_[True, _changes(group) | _changes(batch)][: len(wells)])
+        n_wells = np.diff(np.append(starts, len(wells)))
+        means = np.zeros((len(starts), self.raw.shape[1]))
+        part = np.repeat(np.arange(len(starts)), n_wells)
+        for begin in range(0, len(wells), _BLOCK):
+            report(begin)
+            block = slice(begin, begin + _BLOCK)
+            first, last = part[block][[0, -1]]
+            vectors = self._without_position(self.position, wells[block])
+            means[first : last + 1] += sums_of(vectors, part[block] - first)
+        means /= n_wells[:, None]
+        aligned = self.alignment.transform(means, batch[starts]) * n_wells[:, None]
+        return sums_of(aligned, group[starts]) / np.bincount(group)[:, None]
 
     @cached_property
     def group(self) -> Array:
@@ -289,6 +327,11 @@ def _lone_controls(space: WellSpace, control: str) -> tuple[str, ...]:
         return ()
     shown = some(lone)
     return (f"Only one {control} well in {shown}: centered on it, but not scaled.",)
+
+
+def _changes(values: Array) -> Array:
+    """Where a value is another one than that before: bool (n - 1,)."""
+    return np.asarray(values[1:] != values[:-1])
 
 
 def _perturbed(treatment: object) -> str:

@@ -18,52 +18,70 @@ import pandas as pd
 
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.parallel import side_by_side
-from napari_rxrx3.maps.evidence.against_controls import AgainstControls
+from napari_rxrx3.maps.evidence.against_controls import AgainstControls, SomeControls
 from napari_rxrx3.maps.evidence.p_values import add_one_p, benjamini_hochberg
 from napari_rxrx3.maps.evidence.plate_space import PlateSpace
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
+    from napari_rxrx3.maps.space import WellSpace
 
-__all__ = ["FALSE_SHARE", "activity", "count_active"]
+__all__ = ["FALSE_SHARE", "ActivityTest", "count_active"]
 
 Array = np.ndarray[Any, Any]
 
 FALSE_SHARE = 0.05
 """Of the entries that are called active, so many may be so by chance."""
 
-_STAGES = (400, 2_000, 10_000, 100_000)
+_STAGES = (400, 1_000, 2_500, 5_000, 10_000, 20_000, 40_000, 100_000)
 _ENOUGH = 10
 """Permutations that are as far: more would not change what p says."""
 _SURE = FALSE_SHARE / 5
 """An entry that has this q already is tested no further."""
 _MOST_WELLS = 128
+_CONTROLS = (64, 16, 192)
+"""Of few plates, at least of each, and in all; see `SomeControls`."""
+_CONTROLS_BYTES = 200_000_000
 _BLOCK = 4096
 
 
-def activity(phenomap: Entries, progress: Progress) -> pd.DataFrame:
-    """How active each entry is, and whether it is more than chance.
+@dataclass(frozen=True, eq=False)
+class ActivityTest:
+    """Asks which entries of a map are active; what it takes is made first, and takes a while."""
 
-    Returns
-    -------
-    pandas.DataFrame
-        Rows as in the map: activity (normalized mean average precision of finding its other wells
-        before controls of the plate; 1: always, 0: as by chance), activity_p, activity_q
-        (Benjamini and Hochberg over the map) and is_active (q of at most 0.05). NaN, and not
-        active, for controls and for entries with fewer than two wells on plates with controls.
-    """
-    n = len(phenomap.labels)
-    table = pd.DataFrame({"activity": np.full(n, np.nan), "activity_p": np.full(n, np.nan)})
-    members = _members(phenomap)
-    if len(members.rows):
-        controls = np.flatnonzero(phenomap.space.is_control)
-        space = phenomap.space.fitted_to(controls, "none", progress)
-        test = AgainstControls(space, PlateSpace.of(space, progress), progress)
-        found = _tested(members, test, progress)
-        table.loc[members.rows, "activity"], table.loc[members.rows, "activity_p"] = found
-    table["activity_q"] = benjamini_hochberg(table["activity_p"].to_numpy())
-    table["is_active"] = table["activity_q"].to_numpy() <= FALSE_SHARE
-    return table
+    n: int
+    members: _Members
+    against: AgainstControls | None
+
+    @classmethod
+    def of(cls, phenomap: Entries, progress: Progress) -> ActivityTest:
+        members, against = _members(phenomap), None
+        if len(members.rows):
+            controls = np.flatnonzero(phenomap.space.is_control)
+            space = phenomap.space.fitted_to(controls, "none", progress)
+            against = _against(space, controls, progress)
+        return cls(len(phenomap.labels), members, against)
+
+    def table(self, progress: Progress) -> pd.DataFrame:
+        """How active each entry is, and whether it is more than chance.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows as in the map: activity (normalized mean average precision of finding its other
+            wells before controls of the plate; 1: always, 0: as by chance), activity_p, activity_q
+            (Benjamini and Hochberg over the map) and is_active (q of at most 0.05). NaN, and not
+            active, for controls and for entries with fewer than two wells on plates with controls.
+        """
+        nothing = np.full(self.n, np.nan)
+        table = pd.DataFrame({"activity": nothing, "activity_p": nothing})
+        if self.against is not None:
+            found = _tested(self.members, self.against, progress)
+            table.loc[self.members.rows, "activity"] = found[0]
+            table.loc[self.members.rows, "activity_p"] = found[1]
+        table["activity_q"] = benjamini_hochberg(table["activity_p"].to_numpy())
+        table["is_active"] = table["activity_q"].to_numpy() <= FALSE_SHARE
+        return table
 
 
 def count_active(scores: pd.DataFrame) -> tuple[int, int]:
@@ -115,6 +133,20 @@ def _members(phenomap: Entries) -> _Members:
     return _Members(rows, wells, np.cumsum(counts))
 
 
+def _against(space: WellSpace, controls: Array, progress: Progress) -> AgainstControls:
+    plates = PlateSpace.of(space, progress)
+    affordable = _CONTROLS_BYTES // (4 * plates.axes.shape[1] * (int(space.plate.max()) + 1))
+    few, at_least, in_all = _CONTROLS
+    of_plate = min(max(affordable, at_least), few)
+    return AgainstControls(
+        space.plate,
+        controls,
+        lambda wells: plates.moved(space, wells),
+        SomeControls(of_plate, few, at_least, in_all),
+        lambda done, n: progress(done, n, "taking controls of each plate"),
+    )
+
+
 # -- the test --------------------------------------------------------------------------------------
 
 
@@ -133,12 +165,12 @@ def _tested(members: _Members, test: AgainstControls, progress: Progress) -> tup
         text, done = f"looking for active ones among {n:,} entries", n - len(pending)
         for block in blocks:
             wells = [members.of(i) for i in block.tolist()]
-            for some, likeness in test.likenesses(block, wells):
+            for some, together in test.together(block, wells):
                 tell = partial(report, done, n, text)
                 tell()
                 if before == 0:
-                    precision[some] = likeness.mean_precision()
-                n_as_far[some] += likeness.n_as_far(before, upto, tell)
+                    precision[some] = together.mean_precision()
+                n_as_far[some] += together.n_as_far(before, upto, tell)
                 done += len(some) * n_jobs
 
     for upto in _STAGES:

@@ -17,6 +17,7 @@ from napari_rxrx3.core.plate import N_COLUMNS
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import percent
 from napari_rxrx3.maps.align import centers_batches, controls_needed
+from napari_rxrx3.maps.evidence.held_out import halves_of_controls
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.evidence.p_values import add_one_p
 from napari_rxrx3.maps.position import TERMS, centered_by
@@ -116,27 +117,22 @@ def _halves(phenomap: Entries, controls: Array, progress: Progress) -> list[_Hal
     if needed == 0 and space.position_trend is None:
         wells = _thinned(space, controls, _MOST)
         return [_Half(wells, space)] if len(wells) > 1 else []
-    shuffled = np.random.default_rng(_SEED).permutation(controls)
-    by_plate = shuffled[np.argsort(space.plate[shuffled], kind="stable")]
     found = []
     for turn in range(2 if len(controls) < _ENOUGH else 1):
-        is_fitted = np.zeros(len(space), dtype=bool)
-        is_fitted[by_plate[turn::2]] = True
-        n_fitted = np.bincount(space.batch[is_fitted], minlength=len(space.batch_names))
-        is_fitted |= space.is_control & (n_fitted < needed)[space.batch]
-        wells = _thinned(space, np.flatnonzero(space.is_control & ~is_fitted), _MOST)
+        fitted, others = halves_of_controls(phenomap, progress, turn=turn)
+        wells = _thinned(space, others, _MOST)
         if len(wells) > 1:
-            fitted = space.fitted_to(np.flatnonzero(is_fitted), phenomap.align, progress)
-            found.append(_Half(wells, fitted, _error_of_fit(fitted, len(wells), is_fitted)))
+            n_fitted = len(controls) - len(others)
+            found.append(_Half(wells, fitted, _error_of_fit(fitted, len(wells), n_fitted)))
     return found
 
 
-def _error_of_fit(fitted: WellSpace, n_measured: int, is_fitted: Array) -> float:
+def _error_of_fit(fitted: WellSpace, n_measured: int, n_fitted: int) -> float:
     """How many times as much the places explain by chance where an effect was fitted to others."""
     if fitted.position is None:
         return 1.0
     weight = fitted.position.by_controls
-    by_controls = weight**2 / int(is_fitted.sum())
+    by_controls = weight**2 / n_fitted
     by_wells = (1 - weight) ** 2 / max(1, int((fitted.group >= 0).sum()))
     return float(1 + n_measured * (by_controls + by_wells))
 
@@ -296,6 +292,7 @@ def _batches_in_words(rows: pd.DataFrame, align: str) -> str:
 def _places_in_words(row: pd.Series) -> str:
     if not np.isfinite(row["p"]):
         return ""
-    explained = f"Places on the plate explain {percent(row['after'])} within plates"
+    n = f"{int(row['n_controls']):,} controls' variance within plates"
+    explained = f"Places on the plate explain {percent(row['after'])} of {n}"
     end = ": they may pass as phenotypes." if row["p"] <= _LEVEL else "."
     return f"{explained} ({percent(row['chance'])} by chance, p = {row['p']:.3f}){end}"

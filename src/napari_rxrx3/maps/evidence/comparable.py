@@ -61,6 +61,8 @@ class Comparable:
 
     Attributes
     ----------
+    a, b : int
+        Rows of the two.
     stratum : int
         Of the pairs that share experiments and plates as much, and are of the same kinds.
     size, other : int
@@ -72,6 +74,8 @@ class Comparable:
         1 over the product of the lengths, for pairs within one experiment; 0 for others.
     """
 
+    a: Array
+    b: Array
     stratum: Array
     size: Array
     other: Array
@@ -218,7 +222,7 @@ class Nulls:
         size, other = np.where(swap, size_b, size_a), np.where(swap, size_a, size_b)
         inverse = np.zeros(len(a))
         if not is_cosine:
-            return Comparable(stratum, size, other, closeness, inverse)
+            return Comparable(a, b, stratum, size, other, closeness, inverse)
         within = sharing >= _WITHIN[0]
         norms = np.sqrt(self._entries.squared_norms)
         lengths = norms[a[within]] * norms[b[within]]
@@ -229,7 +233,7 @@ class Nulls:
         if is_across.any():
             pairs = a[is_across], b[is_across], across.n_shared[is_across]
             value[is_across] /= np.sqrt(self._across.spread(*pairs))
-        return Comparable(stratum, size, other, value, inverse)
+        return Comparable(a, b, stratum, size, other, value, inverse)
 
     def _scale_by_own(
         self, query: int, rows: Array, stratum: Array, scaled: Array, opposite: bool
@@ -270,13 +274,16 @@ class Nulls:
             z = np.sort(pairs.z(product))
             # distances hang on how strong both are: what is unrelated is no bell
             null = fit_null(z, opposite) if self._metric == "cosine" else None
+            if null is not None:
+                null = null.widened(len(np.unique(np.concatenate([pairs.a, pairs.b]))))
             self._found[key] = _Compared(product, z, null)
         return self._found[key]
 
     def _opened(self, progress: Progress) -> Comparable:
         if self._sample is None:
             progress(0, 0, "comparing unrelated pairs")
-            kept = self._entries.kept(f"spread pairs {self._metric}", lambda: self._drawn(progress))
+            name = f"unrelated pairs {self._metric}"
+            kept = self._entries.kept(name, lambda: self._drawn(progress))
             self._sample = Comparable(*(kept[field.name] for field in fields(Comparable)))
         return self._sample
 
@@ -286,7 +293,8 @@ class Nulls:
         for start in range(0, max(len(a), 1), _BLOCK):
             progress(start, len(a), "comparing unrelated pairs")
             found.append(self._compared(a[start : start + _BLOCK], b[start : start + _BLOCK]))
-        kinds = {"stratum": np.int16, "size": np.int16, "other": np.int16}
+        rows = {"a": np.int32, "b": np.int32}
+        kinds = rows | {"stratum": np.int16, "size": np.int16, "other": np.int16}
         names = (*kinds, "value", "inverse")
         columns = {name: np.concatenate([getattr(f, name) for f in found]) for name in names}
         return {name: v.astype(kinds.get(name, np.float32)) for name, v in columns.items()}

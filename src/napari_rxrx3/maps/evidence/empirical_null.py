@@ -8,7 +8,7 @@ those of unrelated pairs are nearly normal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,15 @@ class EmpiricalNull:
     width: float
     n: int
     fits: bool
+
+    def widened(self, n_entries: int) -> EmpiricalNull:
+        """The same null as wide as it may be: a standard error wider than it was found to be.
+
+        Pairs that share an entry go together, so that they tell no more of the width than as many
+        independent values as there are entries, or half of the pairs where these are fewer.
+        """
+        error = 1 / np.sqrt(2 * min(n_entries, self.n / 2))
+        return replace(self, width=self.width * (1 + float(error)))
 
     def p_values(self, z: Array, opposite: bool) -> Array:
         """How often an unrelated pair is as alike; with `opposite`, as unlike."""

@@ -24,7 +24,6 @@ Progress = Callable[[int, int, str], None]
 
 _DRAWS = 2000
 _ODD = 0.05
-_BLOCK = 4096
 _SETS = 1024
 _PERMUTATIONS = 1000
 _ODD_BY_CHANCE = 0.025
@@ -106,16 +105,9 @@ def _averaged(phenomap: Entries, progress: Progress) -> _Guides:
     wells, entry, treatment = wells[order], entry[order], treatment[order]
     new = np.r_[True, (entry[1:] != entry[:-1]) | (treatment[1:] != treatment[:-1])][: len(wells)]
     starts = np.flatnonzero(new)
-    sums = np.zeros((len(starts), space.dimension))
-    guide = np.cumsum(new) - 1
-    for begin in range(0, len(wells), _BLOCK):
-        progress(begin, len(wells), f"averaging {len(starts):,} guides")
-        part = slice(begin, begin + _BLOCK)
-        present, first = np.unique(guide[part], return_index=True)
-        aligned = space.aligned(wells[part])
-        sums[present] += np.add.reduceat(aligned, first, axis=0, dtype=np.float64)
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    units = (sums / np.where(norms > 0, norms, 1)).astype(np.float32)
+    text = f"averaging {len(starts):,} guides"
+    averages = space.averages(wells, np.cumsum(new) - 1, lambda i: progress(i, len(wells), text))
+    units = directions(averages).astype(np.float32)
     names = table["treatment"].iloc[treatment[starts]].tolist()
     ends = np.append(starts, len(wells))
     return _Guides(units, entry[starts], space.experiment[wells[starts]], names, wells, ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -107,15 +108,17 @@ class OtherVectors:
         while first < len(ends):
             begin = ends[first] - n_wells[first]
             last = max(first + 1, int(np.searchsorted(ends, begin + _BLOCK, side="right")))
-            progress(int(begin), int(ends[-1]), "averaging wells in another alignment")
-            aligned = space.aligned(entries.member_wells[begin : ends[last - 1]])
-            starts = ends[first:last] - n_wells[first:last] - begin
+            report = partial(_report, progress, int(begin), int(ends[-1]))
+            report(0)
+            wells, counts = entries.member_wells[begin : ends[last - 1]], n_wells[first:last]
             if median:
-                for row, part in zip(
-                    range(first, last), np.split(aligned, starts[1:]), strict=True
-                ):
-                    vectors[row] = np.median(part, axis=0)
+                parts = np.split(space.aligned(wells), np.cumsum(counts)[:-1])
+                vectors[first:last] = [np.median(part, axis=0) for part in parts]
             else:
-                sums = np.add.reduceat(aligned, starts, axis=0, dtype=np.float64)
-                vectors[first:last] = sums / n_wells[first:last, None]
+                of_entry = np.repeat(np.arange(last - first), counts)
+                vectors[first:last] = space.averages(wells, of_entry, report)
             first = last
+
+
+def _report(progress: Progress, begin: int, total: int, done: int) -> None:
+    progress(begin + done, total, "averaging wells in another alignment")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.entries import Entries
 from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import AveragedVectors
+
+if TYPE_CHECKING:
+    from napari_rxrx3.maps.space import WellSpace
 
 __all__ = [
     "ROUNDING",
@@ -241,17 +244,12 @@ class NullOfPairs:
                 positions = self.phenomap.positions_of(row)
                 positions = rng.choice(positions, self._largest, replace=False)
                 wells = np.searchsorted(space.positions, positions)
-                drawn[draw, i] = self._average(space.aligned(wells), axis=0)
+                drawn[draw, i] = self._averages(space, wells[None], i, len(rows))[0]
         return drawn
 
     def _comparable(self, vectors: Array) -> Array:
         """Vectors in double precision, at length 1 where cosines are compared."""
         return directions(vectors) if self.metric == "cosine" else vectors.astype(np.float64)
-
-    def _average(self, aligned: Array, axis: int) -> Array:
-        if self.phenomap.spec.average == "median":
-            return np.asarray(np.median(aligned, axis=axis))
-        return np.asarray(aligned.mean(axis=axis, dtype=np.float64))
 
     def _counts_without(self, size: int, other: int, group: int) -> Array:
         """Histogram of the pairs in which a perturbation has no part."""
@@ -334,11 +332,21 @@ class NullOfPairs:
         vectors = np.empty((len(entries), self.vectors.dimension))
         step = max(1, _WELLS // n)
         for start in range(0, len(entries), step):
-            self._report(start, len(entries), "averaging fewer wells")
             part = slice(start, start + step)
-            aligned = space.aligned(wells[part].ravel()).reshape(-1, n, vectors.shape[1])
-            vectors[part] = self._average(aligned, axis=1)
+            vectors[part] = self._averages(space, wells[part], start, len(entries))
         return {"vectors": self._comparable(vectors), "group": self.phenomap.groups[entries]}
+
+    def _averages(self, space: WellSpace, wells: Array, done: int, total: int) -> Array:
+        """Of sets of wells (k, n): float64 (k, d)."""
+        k, n = wells.shape
+
+        def report(_: int) -> None:
+            self._report(done, total, "averaging fewer wells")
+
+        if self.phenomap.spec.average == "median":
+            report(0)
+            return np.asarray(np.median(space.aligned(wells.ravel()).reshape(k, n, -1), axis=1))
+        return space.averages(wells.ravel(), np.repeat(np.arange(k), n), report)
 
 
 @dataclass(eq=False)

@@ -6,12 +6,14 @@ plates. See docs/maps.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.geometry import as_two_singles, sums_of
 from napari_rxrx3.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -46,11 +48,12 @@ class PlateSpace:
     @classmethod
     def of(cls, space: WellSpace, progress: Progress) -> PlateSpace:
         wells = _sample(space)
+        text = "measuring how far wells of a plate vary"
+        centers = _means_of_plates(space, wells, lambda: progress(0, len(wells), text))
         moved = np.empty((len(wells), space.raw.shape[1]), dtype=np.float32)
-        centers = _means_of_plates(space, wells)
         scatter = np.zeros((moved.shape[1], moved.shape[1]))
         for block in _blocks(len(wells)):
-            progress(block.start, len(wells), "measuring how far wells of a plate vary")
+            progress(block.start, len(wells), text)
             own = space.aligned(wells[block]) - centers[space.plate[wells[block]]]
             scatter += own.T @ own
             moved[block] = own
@@ -61,16 +64,30 @@ class PlateSpace:
         axes = axes[:, kept]
         turned = np.empty((len(moved), axes.shape[1]), dtype=np.float32)
         for block in _blocks(len(wells)):
-            progress(block.start, len(wells), "measuring how far wells of a plate vary")
+            progress(block.start, len(wells), text)
             turned[block] = moved[block] @ axes.astype(np.float32)
         return cls(centers, axes, _scales(turned, space.experiment[wells], progress))
 
     def moved(self, space: WellSpace, wells: Array) -> Array:
         """Vectors of some wells from about the middle of their plates: float32 (k, d')."""
-        vectors = (space.aligned(wells) - self.centers[space.plate[wells]]).astype(np.float32)
-        turned = vectors @ self.axes.astype(np.float32)
-        turned /= self.scale[space.experiment[wells]].astype(np.float32)
+        plate = space.plate[wells]
+        vectors = space.aligned(wells)
+        if vectors.dtype == np.float32:
+            high, low, axes, factor = self._in_single
+            vectors -= high[plate]
+            vectors -= low[plate]
+        else:
+            axes, factor = self._in_single[2:]
+            vectors = (vectors - self.centers[plate]).astype(np.float32)
+        turned = vectors @ axes
+        turned *= factor[space.experiment[wells]]
         return np.asarray(turned)
+
+    @cached_property
+    def _in_single(self) -> tuple[Array, Array, Array, Array]:
+        """The centers in two parts, the axes, and 1 / scale."""
+        factor = (1 / self.scale).astype(np.float32)
+        return *as_two_singles(self.centers), self.axes.astype(np.float32), factor
 
 
 def _sample(space: WellSpace) -> Array:
@@ -87,15 +104,14 @@ def _sample(space: WellSpace) -> Array:
     return np.sort(order[place < most[experiment]])
 
 
-def _means_of_plates(space: WellSpace, wells: Array) -> Array:
+def _means_of_plates(space: WellSpace, wells: Array, report: Callable[[], None]) -> Array:
     """Mean vector of some wells of each plate, of all for plates without: float64 (plates, d)."""
-    means = np.zeros((int(space.plate.max()) + 1, space.raw.shape[1]))
-    wells = wells[np.argsort(space.plate[wells], kind="stable")]
+    n_wells = np.bincount(space.plate[wells], minlength=int(space.plate.max()) + 1)
+    means = np.zeros((len(n_wells), space.raw.shape[1]))
     for block in _blocks(len(wells)):
-        plates, starts = np.unique(space.plate[wells[block]], return_index=True)
-        vectors = space.aligned(wells[block])
-        means[plates] += np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
-    n_wells = np.bincount(space.plate[wells], minlength=len(means))
+        report()
+        sums = sums_of(space.aligned(wells[block]), space.plate[wells[block]])
+        means[: len(sums)] += sums
     means[n_wells == 0] = means.sum(axis=0) / len(wells)
     return np.asarray(means / np.where(n_wells > 0, n_wells, 1)[:, None])
 

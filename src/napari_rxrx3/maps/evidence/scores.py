@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.geometry import cosine_distances, mean_distances
+from napari_rxrx3.core.geometry import directions, mean_distances, sums_of
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.parallel import side_by_side
-from napari_rxrx3.maps.evidence.activity import activity
+from napari_rxrx3.maps.evidence.activity import ActivityTest
 from napari_rxrx3.maps.evidence.guides import guide_agreement
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.evidence.p_values import SIZES, add_one_p, n_as_large, size_below
@@ -50,9 +50,12 @@ _VERSION = 3
 """Of what is kept of the scores: raise it when a number is computed in another way."""
 
 _MAX_CONTROLS = 1000
-_MAX_WELLS = 500
+_MAX_MEASURED, _MAX_WELLS = 2000, 500
+"""Of an entry, so many wells at most are held against controls, and against each other."""
+_MAX_PAIRED = 128
 _MIN_WELLS_OF_ENERGY = 5
 _DRAWS = 400
+_MANY, _DRAWS_OF_MANY = 121, 100
 _BLOCK = 4096
 
 
@@ -74,17 +77,19 @@ def score_store(entries: Entries) -> KeptTable:
 def _scored(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     space, n_wells = phenomap.open_space(progress), phenomap.n_wells
     wells: tuple[Array, Array, Array]
-    wells, strong, agreement, cosine, by_chance = side_by_side(
+    test: ActivityTest
+    wells, strong, agreement, test, cosine, by_chance = side_by_side(
         [  # the longest first
             lambda report: _compared_wells(phenomap, space, report),
             lambda report: strength_p(phenomap, report),
             lambda report: guide_agreement(phenomap, report),
+            lambda report: ActivityTest.of(phenomap, report),
             lambda report: _cosine_strength(phenomap, space, report),
             lambda report: _consistency_by_chance(phenomap, report),
         ],
         progress,
     )
-    active = activity(phenomap, progress)  # which takes all cores by itself
+    active = test.table(progress)  # which takes all cores by itself
     to_controls, within, consistency = wells
     table = pd.DataFrame(index=phenomap.labels.index)
     table["strength"], table["effect"] = _strength(n_wells, to_controls, within)
@@ -118,22 +123,27 @@ def _compared_wells(
     consistency = np.full(len(n_wells), np.nan)
     for entries, vectors in _aligned_entries(phenomap, space, progress):
         text = f"measuring the strength of {len(n_wells):,} entries"
-        starts = np.cumsum(n_wells[entries]) - n_wells[entries]
+        sizes = n_wells[entries]
         if len(sample) > 1:
-            distances = np.empty(len(vectors))
-            for block in _blocks(len(vectors), _BLOCK):
+            kept = np.flatnonzero(_some_of_each(sizes, rng))
+            distances = np.empty(len(kept))
+            for block in _blocks(len(kept), _BLOCK):
                 progress(entries.start, len(n_wells), text)
-                distances[block] = mean_distances(vectors[block], aligned)
-            to_controls[entries] = 2 * np.add.reduceat(distances, starts) / n_wells[entries]
-        for entry, start in enumerate(starts.tolist(), start=entries.start):
-            if n_wells[entry] > 1:
-                own = vectors[start : start + n_wells[entry]]
-                consistency[entry] = _mean_cosine(own[None])[0]
-                if len(own) > _MAX_WELLS:
-                    own = own[rng.choice(len(own), _MAX_WELLS, replace=False)]
-                within[entry] = _mean_within(own)
+                distances[block] = mean_distances(vectors[kept[block]], aligned)
+            of = np.repeat(np.arange(len(sizes)), sizes)[kept]
+            to_controls[entries] = 2 * np.bincount(of, distances) / np.bincount(of)
+        starts = np.cumsum(sizes) - sizes
+        for size in np.unique(sizes[sizes > 1]).tolist():
+            rows = np.flatnonzero(sizes == size)
+            for few in _blocks(len(rows), max(1, _BLOCK // size)):
+                progress(entries.start, len(n_wells), text)
+                sets = vectors[starts[rows[few]][:, None] + np.arange(size)]
+                consistency[entries][rows[few]] = _mean_cosine(sets)
+                if size > _MAX_WELLS:
+                    sets = sets[:, rng.choice(size, _MAX_WELLS, replace=False)]
+                within[entries][rows[few]] = _mean_within(sets)
     if len(sample) > 1:
-        to_controls -= _mean_within(aligned)
+        to_controls -= _mean_within(aligned[None])[0]
     return to_controls, within, consistency
 
 
@@ -175,13 +185,17 @@ def _strength(n_wells: Array, to_controls: Array, within: Array) -> tuple[Array,
 def _cosine_strength(phenomap: Entries, space: WellSpace, progress: Progress) -> Array:
     """Mean cosine distance of each entry's wells from their plates' controls, before alignment."""
     text = "measuring the distance from each plate's controls"
-    centers, lengths = _centers_of_controls(space, progress)
+    middles = directions(_centers_of_controls(space, progress))
     distance = np.empty(len(space))
     for block in _blocks(len(space), _BLOCK):
         progress(block.start, len(space), text)
-        vectors = space.vectors(block)
-        distance[block] = cosine_distances(vectors, centers[space.plate[block]])
-    distance[(lengths == 0)[space.plate]] = np.nan  # a plate without controls
+        away = directions(space.vectors(block))
+        has_direction = away.any(axis=1)
+        away -= middles[space.plate[block]]
+        # half the squared distance of directions: see `cosine_distances`
+        distance[block] = np.where(has_direction, np.einsum("ij,ij->i", away, away) / 2, 1.0)
+    has_controls = np.asarray(middles.any(axis=1))
+    distance[~has_controls[space.plate]] = np.nan  # a plate without controls
     known = ~np.isnan(distance[phenomap.member_wells])
     entry = phenomap.member_entry[known]
     n = np.bincount(entry, minlength=len(phenomap.labels))
@@ -189,17 +203,15 @@ def _cosine_strength(phenomap: Entries, space: WellSpace, progress: Progress) ->
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def _centers_of_controls(space: WellSpace, progress: Progress) -> tuple[Array, Array]:
-    """Sum of each plate's controls, float64 (plates, d), and its length."""
+def _centers_of_controls(space: WellSpace, progress: Progress) -> Array:
+    """Sum of each plate's controls, float64 (plates, d)."""
     centers = np.zeros((int(space.plate.max()) + 1, space.raw.shape[1]))
     controls = np.flatnonzero(space.is_control)
-    controls = controls[np.argsort(space.plate[controls], kind="stable")]
     for block in _blocks(len(controls), _BLOCK):
         progress(block.start, len(controls), "averaging each plate's controls")
-        plates, starts = np.unique(space.plate[controls[block]], return_index=True)
-        vectors = space.vectors(controls[block])
-        centers[plates] += np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
-    return centers, np.linalg.norm(centers, axis=1)
+        sums = sums_of(space.vectors(controls[block]), space.plate[controls[block]])
+        centers[: len(sums)] += sums
+    return centers
 
 
 # -- agreement of the wells ------------------------------------------------------------------------
@@ -213,12 +225,15 @@ def _consistency_by_chance(phenomap: Entries, progress: Progress) -> dict[int, A
     for done, size in enumerate(np.unique(size_below(n_wells)[n_wells > 1]).tolist()):
         text = "comparing with sets of different perturbations"
         progress(done, len(SIZES), text)
-        sets = draws.draw(int(SIZES[size]), _DRAWS)
+        n = int(SIZES[size])
+        sets = draws.draw(n, _DRAWS if n <= _MANY else _DRAWS_OF_MANY)
         cosines = np.empty(len(sets))
         for some in _blocks(len(sets), max(1, _BLOCK // SIZES[size])):
             progress(done, len(SIZES), text)
             part = sets[some]
-            cosines[some] = _mean_cosine(space.aligned(part.ravel()).reshape(*part.shape, -1))
+            cosines[some] = _mean_cosine(
+                space.aligned_in_single(part.ravel()).reshape(*part.shape, -1)
+            )
         found[size] = np.sort(cosines)
     return found
 
@@ -244,9 +259,33 @@ def _mean_cosine(sets: Array) -> Array:
     return np.asarray(((total**2).sum(axis=1) - n_directed) / (n * (n - 1)))
 
 
-def _mean_within(vectors: Array) -> float:
-    """Mean Euclidean distance of all pairs of vectors, those of each with itself included."""
-    return float(mean_distances(vectors, vectors).mean())
+def _mean_within(sets: Array) -> Array:
+    """Mean Euclidean distance of all pairs within each set of vectors, those of each with itself
+    included: (sets, n, d) to (sets,).
+    """
+    if sets.shape[1] > _MAX_PAIRED:
+        return np.array([mean_distances(own, own).mean() for own in sets])
+    vectors = sets - sets.mean(axis=1, keepdims=True, dtype=np.float64)
+    products = vectors @ vectors.transpose(0, 2, 1)
+    squares = np.einsum("sii->si", products).copy()
+    products *= -2
+    products += squares[:, :, None]
+    products += squares[:, None, :]
+    np.einsum("sii->si", products)[:] = 0
+    return np.asarray(
+        np.sqrt(np.maximum(products, 0, out=products), out=products).mean(axis=(1, 2))
+    )
+
+
+def _some_of_each(sizes: Array, rng: np.random.Generator) -> Array:
+    """Which wells of entries of these numbers of wells to measure: bool (wells,)."""
+    kept = np.ones(int(sizes.sum()), dtype=bool)
+    ends = np.cumsum(sizes)
+    for large in np.flatnonzero(sizes > _MAX_MEASURED):
+        begin = ends[large] - sizes[large]
+        kept[begin : ends[large]] = False
+        kept[begin + rng.choice(sizes[large], _MAX_MEASURED, replace=False)] = True
+    return kept
 
 
 def _blocks(n: int, size: int) -> Iterator[slice]:
