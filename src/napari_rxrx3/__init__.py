@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import lazy_loader
+
+from napari_rxrx3.core.version import __version__
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.display import display
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from napari_rxrx3.exports.plates_zarr import export_zarr
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
-
-try:
-    __version__ = version("napari-rxrx3")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
 
 __all__ = [
     "STAINS",

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error, UnknownWell
 from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.stopping import check, interruptible
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.passes import ALL_OF_IT, Share, cluster
 from napari_rxrx3.exports.choices import ENDINGS, NGFF_VERSIONS, PLACES, SHARES

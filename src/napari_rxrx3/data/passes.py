@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
-import dask.config
-
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import count
@@ -205,6 +203,8 @@ def cluster(address: str | None = None, file: str | None = None) -> Iterator[Cli
     RxRx3Error
         If it does not answer, or distributed is not installed.
     """
+    import dask.config  # loads much
+
     if not (address or file or dask.config.get("scheduler-address", None)):
         yield None
         return

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.secrets import public
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.exports.choices import SPLITS, CropChoices

@@ -19,7 +19,6 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
@@ -34,6 +33,7 @@ from napari_rxrx3.core.plate import (
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.secrets import public
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import file_name
 from napari_rxrx3.data.files.local import put_in_place, written_atomically
 from napari_rxrx3.data.images.controls import control_limits

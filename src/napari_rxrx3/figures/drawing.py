@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.figures.curve import draw_curve
 from napari_rxrx3.figures.files import Target
 from napari_rxrx3.figures.fonts import font_of, printable, written

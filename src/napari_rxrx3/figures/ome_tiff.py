@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.stains import STAINS, Stain
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.data.images.catalog import most_common, odd_layout
 from napari_rxrx3.data.parallel import in_threads

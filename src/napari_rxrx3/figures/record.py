@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import PIXEL_SIZES_UM, display
 from napari_rxrx3.core.errors import RxRx3Error
@@ -27,6 +26,7 @@ from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.secrets import has_secrets, public
 from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
 from napari_rxrx3.maps.spec import METRICS, NEIGHBOR_KINDS, NEIGHBOR_ORDERS, MapSpec, Query

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.contrast import DEFAULT_LIMITS
 from napari_rxrx3.core.display import Display
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.figures.layout import ASPECT
 from napari_rxrx3.figures.record import DatasetIdentity, RecordError, ViewRecord
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.errors import HitsError
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import locked, read_plain, written_atomically
 from napari_rxrx3.hits.hit import Hit, merged, tags_in_use, utc_time
 from napari_rxrx3.hits.owner import Owner, misplaced

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.perturbation import gene_of_guide
 from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import are, count, some
 from napari_rxrx3.data.files.cells import as_number
 from napari_rxrx3.hits.hit import (

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from napari_rxrx3 import __version__
 from napari_rxrx3.core.secrets import public
+from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import written_atomically
 
 if TYPE_CHECKING:
