@@ -162,7 +162,7 @@ def test_no_key_of_ours_is_one_of_napari_s_menus_and_modified_keys(window: Windo
 @pytest.mark.source
 def test_no_key_does_two_things() -> None:
     keys = [key for place in KEYS if place.name not in FOCUSED for key in place.keys]
-    caps = [cap for key in keys if "in the tab" not in key.does for cap in key.caps]
+    caps = [cap for key in keys if not key.does.startswith("in Hits") for cap in key.caps]
     assert len(caps) == len(set(caps))
 
 

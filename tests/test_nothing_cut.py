@@ -5,6 +5,9 @@ What elides its words itself paints them with a sign that some are missing, and 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,3 +159,20 @@ def test_dialogs_and_windows(opened: Window, qtbot: Any) -> None:
     for each in windows:
         each.close()
     assert bad == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("factor", ["1.5", "2"])
+def test_on_finer_screens(factor: str) -> None:
+    """Neither there; pictures and wells are as large as elsewhere."""
+    files = [__file__, str(Path(__file__).with_name("test_neighbors_dock.py"))]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    run = subprocess.run(
+        [*command, "-k", "(nothing_cut and not finer) or at_1280 or numbers_are_seen"],
+        env=os.environ | {"QT_SCALE_FACTOR": factor},
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
