@@ -188,6 +188,8 @@ PACKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "7-Zip": (lambda data: b"7z\xbc\xaf\x27\x1c\0\4" + data[:400], ".7z"),
     "RAR": (lambda data: b"Rar!\x1a\x07\x01\0" + data[:400], ".rar"),
     "compress": (lambda data: b"\x1f\x9d\x90" + data[:400], ".tar.Z"),
+    "LZMA": (lambda data: lzma.compress(data, lzma.FORMAT_ALONE), ".tar.lzma"),
+    "cpio": (lambda data: b"070701" + data[:400], ".cpio"),
 }
 for _name, (_pack, _ending) in PACKINGS.items():
     case(f"plate in {_name}", lost=PLATE_1)(_packed(_pack, _ending))
@@ -321,6 +323,53 @@ def _companions(root: Path, screen: b.Screen) -> None:
 def _index(root: Path, screen: b.Screen) -> None:
     b.write(tar_of(root).with_suffix(".tar.idx"), b"B02_s1_w1.png 512 1000\n")
     b.write(tar_of(root).with_suffix(".tar.index.sqlite"), b"SQLite format 3\0" + bytes(100))
+
+
+for _name, (_ending, _content) in {
+    "HDF5": (".h5", b"\x89HDF\r\n\x1a\n" + bytes(400)),
+    "numpy": (".npy", b"\x93NUMPY\1\0" + bytes(400)),
+    "a disk image": (".iso", bytes(33000) + b"CD001"),
+    "a page of HTML": (".tar", b"<!DOCTYPE html><html>Sign in</html>"),
+    "a pointer of Git LFS": (".tar", b"version https://git-lfs.github.com/spec/v1\n"),
+    "brotli": (".tar.br", b"\x0b\x02\x80" + bytes(400)),
+}.items():
+    case(f"plate as {_name}", lost=PLATE_1)(_packed(lambda _, content=_content: content, _ending))  # type: ignore[misc]
+
+
+@case("plate in a zip of Windows")
+def _backslashes(root: Path, screen: b.Screen) -> None:
+    _zip_of(zipfile.ZIP_DEFLATED, "gene-001\\Plate1\\")(root, screen)
+
+
+@case("plate in a volume of a tar", lost=PLATE_1)
+def _volume(root: Path, screen: b.Screen) -> None:
+    info = tarfile.TarInfo("B02_s1_w1.png")
+    info.type = b"M"
+    with tarfile.open(tar_of(root), "w") as archive:
+        archive.addfile(info)
+
+
+@case("plate as a store of arrays", lost=PLATE_1)
+def _zarr(root: Path, screen: b.Screen) -> None:
+    tar_of(root).unlink()
+    b.write(tar_of(root).with_suffix(".zarr") / "0" / "0.0", b"\1\2")
+
+
+@case("plate whose members are called otherwise", lost=PLATE_1)
+def _other_members(root: Path, screen: b.Screen) -> None:
+    b.write_tar(tar_of(root), {f"r02c02-ch{i}.tiff": b.png(b.noise("x")[0]) for i in range(6)})
+
+
+@case("plate whose stains are numbered from 0", lost=PLATE_1)
+def _from_0(root: Path, screen: b.Screen) -> None:
+    members = sound_members(screen)
+    renamed = {f"{n[:-5]}{int(n[-5]) - 1}.png": content for n, content in members.items()}
+    b.write_tar(tar_of(root), renamed)
+
+
+@case("tar with a table among the images")
+def _table_inside(root: Path, screen: b.Screen) -> None:
+    b.write_tar(tar_of(root), {"metadata.csv": b"well_id,gene\n", **sound_members(screen)})
 
 
 @case("tar that is empty", lost=PLATE_1)

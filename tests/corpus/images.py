@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tifffile
 
 import builders as b
 from corpus.bombs import zlib_bomb
@@ -112,6 +115,12 @@ def _tiff_without_height() -> bytes:
     return bytes(data)
 
 
+def _tiff(pixels: np.ndarray, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, **options)
+    return buffer.getvalue()
+
+
 OTHERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "JPEG 2000 that is empty": ("jp2", lambda: b""),
     "JPEG 2000 cut in the header": ("jp2", lambda: _whole("jp2")[:60]),
@@ -125,6 +134,12 @@ OTHERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "TIFF that points to itself": ("tif", _tiff_that_points_to_itself),
     "TIFF without a row": ("tif", _tiff_without_height),
     "PNG by the name of TIFF": ("tif", lambda: b.png(PLANE)),
+    "TIFF that is to be turned": ("tif", lambda: _tiff(PLANE, extratags=[(274, 3, 1, 6, True)])),
+    "TIFF of several pages": ("tif", lambda: _tiff(np.stack([PLANE] * 3))),
+    "TIFF of ImageJ's stacks": ("tif", lambda: _tiff(np.stack([PLANE] * 3), imagej=True)),
+    "TIFF of a mosaic of colors": ("tif", lambda: _tiff(PLANE, photometric="cfa")),
+    "TIFF of one bit": ("tif", lambda: _tiff(PLANE > 9)),
+    "TIFF of fractions": ("tif", lambda: _tiff(PLANE.astype("float32"))),
 }
 
 for _name, _data in BYTES.items():

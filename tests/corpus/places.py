@@ -218,6 +218,36 @@ def _second(root: Path, screen: b.Screen) -> None:
     b.Screen.of(rows).write_metadata(root / "more" / "metadata.csv")
 
 
+@case("what macOS leaves beside an archive")
+def _macos(root: Path, screen: b.Screen) -> None:
+    rows = [b.guide_row("gene-009", 1, "B02", "ANOTHER")]
+    b.Screen.of(rows).write_rxrx3(root / "__MACOSX")
+    b.write(root / "._metadata.csv", b"\0\5\x16\7" + bytes(400))
+
+
+@case("images in names with dashes")
+def _dashes(root: Path, screen: b.Screen) -> None:
+    (root / "images" / "gene-001" / "Plate1.tar").unlink()
+    members = {n.replace("_", "-"): data for n, data in sound_members(screen).items()}
+    b.write_folder(root / "images" / "gene-001" / "Plate1", members)
+
+
+@case("images in a folder for each well", lost=PLATE_1)
+def _by_well(root: Path, screen: b.Screen) -> None:
+    (root / "images" / "gene-001" / "Plate1.tar").unlink()
+    for name, data in sound_members(screen).items():
+        well, _, rest = name.partition("_")
+        b.write(root / "images" / "gene-001" / "Plate1" / well / rest, data)
+
+
+@case("tables in forms of other programs")
+def _forms(root: Path, screen: b.Screen) -> None:
+    b.write(root / "metadata.xls", b"\xd0\xcf\x11\xe0" + bytes(400))
+    b.write(root / "embeddings.npy", b"\x93NUMPY\1\0" + bytes(400))
+    b.write(root / "metadata.pkl", b"\x80\x04\x95well_id.")
+    b.write(root / "more.feather", b"ARROW1\0\0well_id" + bytes(400))
+
+
 @case("hard links to everything")
 def _hard_links(root: Path, screen: b.Screen) -> None:
     for path in [p for p in root.rglob("*") if p.is_file()]:

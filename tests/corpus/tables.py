@@ -138,6 +138,35 @@ WHOLE: dict[str, Callable[[], bytes]] = {
     "with types of wells": lambda: b.csv_bytes(
         TABLE.assign(well_type=["Guide", "guide", "EMPTY", "?"])
     ),
+    "with blanks between columns": _text(lambda text: text.replace(",,", ",NA,").replace(",", " ")),
+    "with columns of one width": _text(
+        lambda text: "\n".join(
+            "".join((cell or "NA").ljust(20) for cell in line.split(","))
+            for line in text.splitlines()
+        )
+    ),
+    "with colons": _text(lambda text: text.replace(",", ":")),
+    "with a line that says another separator": _text(lambda text: "sep=;\n" + text),
+    "with zeros at the end": _text(lambda text: text + "\0" * 4096),
+    "with cells at the end of rows alone": _text(
+        lambda text: text.replace("\n", ",x\n").replace(",x", "", 1)
+    ),
+    "with quotes behind backslashes": _text(lambda text: text.replace("MTOR", r'"MT \"O\" R"')),
+    "with its header twice": _text(lambda text: text + text),
+    "as a table of Markdown": _text(
+        lambda text: "\n".join(f"| {line.replace(',', ' | ')} |" for line in text.splitlines())
+    ),
+    "as a page of HTML": lambda: TABLE.to_html().encode(),
+    "as JSON": lambda: TABLE.to_json(orient="records").encode(),
+    "that is a pointer of Git LFS": lambda: b"version https://git-lfs.github.com/spec/v1\n",
+    "that is an error of a server": lambda: b'<?xml version="1.0"?><Error>AccessDenied</Error>',
+    "with the names of columns in German": _text(
+        lambda text: text.replace("treatment", "Behandlung").replace("concentration", "Dosis")
+    ),
+    "with doses in percent": _text(lambda text: text.replace("concentration", "concentration (%)")),
+    "with doses by their logarithm": _text(
+        lambda text: text.replace("concentration", "log10_dose")
+    ),
     "with a lone surrogate": lambda: b.csv_bytes(ROWS).replace(b"MTOR", b"MT\xed\xa0\x80OR"),
 }
 
@@ -189,6 +218,20 @@ for _name, _changes in {
     "genes that are dates": {"gene": lambda g: {"MTOR": "1-Sep"}.get(g, g)},
     "genes that are days": {"gene": lambda g: {"MTOR": "01/03/2021"}.get(g, g)},
     "genes that are numbers of days": {"gene": lambda g: {"MTOR": "43891"}.get(g, g)},
+    "genes that are days in Spanish": {"gene": lambda g: {"MTOR": "1-dic"}.get(g, g)},
+    "genes that are days in Chinese": {"gene": lambda g: {"MTOR": "3\u67081\u65e5"}.get(g, g)},
+    "genes that are levels of a factor": {"gene": lambda g: {"MTOR": "17"}.get(g, g)},
+    "genes that could not be computed": {"gene": lambda g: {"MTOR": "#NAME?"}.get(g, g)},
+    "genes in two cases": {"gene": lambda g: {"MTOR": "plk1"}.get(g, g)},
+    "controls that others have": {"treatment": lambda t: t.replace("EMPTY_control", "DMSO")},
+    "addresses in words": {"address": lambda a: f"Well {a}"},
+    "addresses of full width": {
+        "address": lambda a: "".join(chr(ord(letter) + 0xFEE0) for letter in a)
+    },
+    "addresses in Cyrillic": {"address": lambda a: a.replace("B", "\u0412")},
+    "addresses that are days": {"address": lambda a: a.replace("B02", "Feb-02")},
+    "plates with a number sign": {"plate": lambda n: f"Plate #{n}"},
+    "experiments with a soft hyphen": {"experiment_name": lambda e: e.replace("-", "\u00ad")},
     "genes that are powers of ten": {"gene": lambda g: {"MTOR": "2.31E+13"}.get(g, g)},
     "a gene called NA": {"gene": lambda g: {"MTOR": "NA"}.get(g, g)},
     "treatments called None": {"treatment": lambda t: "None"},
@@ -210,6 +253,17 @@ for _name, _changes in {
 for _dose in (
     *("100 nM", "2.5 µM", "1 mM", "5 ug/ml", "1,000 nM", "low", "10 %"),
     *("1,000", "1.000,5", "1 000", "1'000", "0,25", "10nM", "1,5 µM", "2.5 μM", "3 µmol/L"),
+    *(
+        "1.125 uM",
+        "10 fM",
+        "3 \u00b5mol\u00b7L\u207b\u00b9",
+        "1e-5 M",
+        "~3",
+        "1-3",
+        "2.5 \u00b1 0.1",
+        "#REF!",
+    ),
+    *("-0", "\uff12.\uff15", "0.1 % DMSO", "10 uM; 20 uM", "Wahr", "1/2", "2021-01-05"),
     *("5 nanomolar", "10 (uM)", "inf", "-1", ">10", "1:1000", '""', "#N/A", "NULL", "½", "٢٫٥"),
 ):
     case(f"metadata with a dose of {_dose}")(_is(_with(concentration=_dose)))

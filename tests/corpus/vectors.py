@@ -103,6 +103,20 @@ CONTENTS: dict[str, Content] = {
         {i.upper().replace("_B0", "_b"): v for i, v in screen.vectors.items()}
     ),
     "with another name for ids": _renamed,
+    "of lists with a null in one": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids, "v": [[None, *[1.5] * 7], *[[1.5] * 8] * 3]})
+    ),
+    "of lists of lists": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids, "v": [[[1.5]] * 8] * len(screen.ids)})
+    ),
+    "of structs": lambda screen: b.parquet_bytes(
+        pa.table({"well_id": screen.ids, "v": [{"a": 1.5, "b": 2.5}] * len(screen.ids)})
+    ),
+    "whose wells are in an index without a name": lambda screen: b.parquet_bytes(
+        b.embedding_table(screen.vectors).rename_columns(
+            ["__index_level_0__", *(f"feature_{i}" for i in range(8))]
+        )
+    ),
     "of 10,000 columns": lambda screen: b.embedding_bytes(
         {i: np.zeros(10_000) for i in screen.ids}
     ),

@@ -277,25 +277,26 @@ class _Parts:
                 frame[name] = column
         self._leave_out_errors(frame, lines)
         self._read_words_for_nothing(frame, lines)
-        self._note_other_controls(frame, lines)
 
     def _leave_out_errors(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
         """What a spreadsheet could not compute is missing, and no name."""
         for name in ("gene", "treatment", "SMILES", "cell_type", "well_type"):
+            texts = pa.array(frame[name].array, pa.large_string())
+            if not pc.any(pc.starts_with(texts, "#")).as_py():
+                continue
             for text, rows in _rows_by_text(frame[name], "^#"):
                 if is_error(text) and not is_missing(text):
                     frame.loc[rows, name] = None
                     how = "read as missing: it is an error of a spreadsheet"
                     self._note(name, text, how, lines[rows[0]], len(rows))
 
-    def _note_other_controls(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
-        """Name treatments that are called like controls elsewhere, and are none here."""
-        for text, rows in _rows_by_text(frame["treatment"], MAY_BE_OTHERS["treatment"]):
-            if is_like_control(text):
-                said = "taken for a treatment: controls are EMPTY_control and CRISPR_control"
-                self._note("treatment", text, said, lines[rows[0]], len(rows), "unknown_word")
-            elif is_spoiled_gene(str(gene_of_guide(text) or "")):
-                self._note("treatment", text, _SPOILED, lines[rows[0]], len(rows))
+    def _note_other_control(self, text: str, line: int, n: int) -> None:
+        """Name a treatment that is called like controls elsewhere, and is none here."""
+        if is_like_control(text):
+            said = "taken for a treatment: controls are EMPTY_control and CRISPR_control"
+            self._note("treatment", text, said, line, n, "unknown_word")
+        elif is_spoiled_gene(str(gene_of_guide(text) or "")):
+            self._note("treatment", text, _SPOILED, line, n)
 
     def _read_words_for_nothing(self, frame: pd.DataFrame, lines: Sequence[int] | Array) -> None:
         """NA is a name where the treatment has it too, else it says that there is none.
@@ -314,9 +315,11 @@ class _Parts:
                         column = frame[name].array.copy() if column is None else column
                         column[rows] = None
                         self._note(name, text, "read as missing", lines[rows[0]], len(rows))
-                elif name == "gene" and is_missing(text):
+                elif name == "treatment":
+                    self._note_other_control(text, lines[rows[0]], len(rows))
+                elif is_missing(text):
                     self._note(name, text, "read as the name of a gene", lines[rows[0]], len(rows))
-                elif name == "gene" and is_spoiled_gene(text):
+                elif is_spoiled_gene(text):
                     self._note(name, text, _SPOILED, lines[rows[0]], len(rows))
             if column is not None:
                 frame[name] = column

@@ -87,8 +87,9 @@ _GUIDE = re.compile(r"(.*\S)[ _-]+guide[ _-]*0*(\d{1,4})\Z", re.IGNORECASE | re.
 
 _NOTHING = r"(?i:^(?:na|n/a|n\.a\.|#n/a|#nv|<na>|nan|null|none|-)$)"
 MAY_BE_OTHERS = {
-    "treatment": rf"{_NOTHING}|"
-    r"(?i:controls?|^empty.{0,5}|^untreated)$|(?i:[ -]guide[ _-]*\d+|guide[ -]+\d+"
+    "treatment": rf"{_NOTHING}|^(?i:[0-9].*|{_MONTH}\.?[-./ ].*)_guide_|"
+    r"(?i:controls?|ctrls?|ctls?|^dmso|^vehicle|^mock|^ntc?|^nc|^scrambled?|^non.?targeting"
+    r"|^untransfected|^blank|^empty.{0,5}|^untreated)$|(?i:[ -]guide[ _-]*\d+|guide[ -]+\d+"
     r"|_guide_?0\d*|_guide\d+)$|_(?:Guide|GUIDE)_\d+$",
     "gene": rf"{_NOTHING}|^#|"
     rf"(?i:^(?:[-+]?[0-9]|{_MONTH}\.?[-./ ]|(?:true|false|wahr|falsch|vrai|faux)$))",
