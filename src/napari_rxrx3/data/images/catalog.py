@@ -258,14 +258,15 @@ class ImageCatalog:
         with suppress(ImageUnavailable):
             self._first_good(*plane, lambda source, row: len(source.read(row)))
 
-    def fetch_pieces(self, plate: PlateId) -> list[Future[None]]:
-        """Like `fetch`, for a plate whose images lie many in one piece; else nothing."""
+    def fetch_pieces(self, plate: PlateId, positions: Collection[int]) -> list[Future[None]]:
+        """Like `fetch`, for wells of a plate whose images lie many in one piece; else nothing."""
         if self.is_local:
             return []
         futures = []
         for source in self._sources_of(plate):
             if isinstance(source, ShardSource):
-                rows = source.index.of_plate(plate)[1]
+                codes, rows = source.index.of_plate(plate)
+                rows = rows[np.isin(codes // N_CHANNELS, list(positions))]
                 fetch = partial(_fetch_piece, source)
                 futures += [files_at_once.submit(fetch, piece) for piece in source.pieces(rows)]
         return futures

@@ -27,7 +27,7 @@ __all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 Array = np.ndarray[Any, Any]
 
-_MOST_GROUPS = 2
+_MOST_GROUPS = 16
 """A well that may lie in more row groups is not looked for in them."""
 _CHANNELS = range(1, N_CHANNELS + 1)
 _LAST = "\U0010ffff"
@@ -167,7 +167,7 @@ class LazyShard:
         groups = np.flatnonzero((last >= name) & (first < name + _LAST))
         if not 0 < len(groups) <= _MOST_GROUPS:
             return None
-        index = self._file.index(groups, well.plate_id, with_images=True)
+        index = self._file.index(groups, well.plate_id, with_images=len(groups) == 1)
         is_there = any(index.find(well, channel) is not None for channel in _CHANNELS)
         return ShardSource(self._file, index) if is_there else None
 
