@@ -155,8 +155,8 @@ class ImageCatalog:
         try:
             if not self.is_seen(plate):
                 found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
-                if None not in found:
-                    return [*self._of_plate.get(plate, ()), *filter(None, found)]
+                if sources := _that_have(well, found):
+                    return [*self._of_plate.get(plate, ()), *sources]
             return self._sources_of(plate)
         except ContainerUnavailable as error:
             where, why = error.location, error.cause
@@ -214,8 +214,11 @@ class ImageCatalog:
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
         plate = well.plate_id
-        is_known = self.is_seen(plate) or all(c.knows(well) for c in self._lazy[plate])
-        return is_known and self._key(well, channel, None) in self.memory
+        if not self.is_seen(plate):
+            known = [container.known_source_of_well(well) for container in self._lazy[plate]]
+            if not _that_have(well, known):
+                return False
+        return self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
         """Whether a plane that was read is still what its file holds."""
@@ -465,6 +468,14 @@ def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]
         return open_it(container)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ContainerUnavailable(container.path, _cause(error)) from error
+
+
+def _that_have(well: WellId, found: Sequence[ImageSource | None]) -> list[ImageSource]:
+    """The sources that have a well; none as long as nothing is known of one of them."""
+    if None in found:
+        return []
+    channels = range(1, N_CHANNELS + 1)
+    return [s for s in found if s and any(s.index.find(well, c) is not None for c in channels)]
 
 
 def _fetch_piece(source: ShardSource, piece: int) -> None:
