@@ -33,6 +33,8 @@ class Hub:
     ----------
     token : str
         Who does not show it is sent away, as from a gated data set; anybody is let in if empty.
+    echoed : str
+        Who asks for a path with this part is refused, in words that hold all that was told.
     sent : list of (path, start, stop)
         The parts of files that were sent.
     after, part : int
@@ -44,6 +46,7 @@ class Hub:
     url: str = ""
     token: str = ""
     signature: str = "Signature=signed-by-the-stand-in"
+    echoed: str = ""
     slow: str = ""
     after: int = 0
     part: int = 1
@@ -86,6 +89,10 @@ class _Handler(BaseHTTPRequestHandler):
         path, query = unquote(url.path), parse_qs(url.query)
         self.hub.asked.append(path)
         with suppress(OSError):
+            if self.hub.echoed and self.hub.echoed in path:
+                said = f"no {self.path} to {dict(self.headers)}"
+                self._json({"error": said}, 403, {"X-Error-Message": said})
+                return
             if path.startswith("/cdn/"):
                 self._send(path.removeprefix("/cdn/"), url.query)
                 return

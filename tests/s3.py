@@ -6,10 +6,11 @@ import re
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import fsspec
 import pytest
@@ -38,7 +39,7 @@ class S3:
     ----------
     trouble : dict
         Part of a path, with what comes after ``?`` -> what is wrong with it: one of `_SAID`,
-        "cut" or "drop".
+        "cut" or "drop", or "echo": it is refused, in words that hold all that was told.
     times : int or None
         So often it is; None: for good.
     """
@@ -71,9 +72,11 @@ class S3:
         if what == "drop":
             environment["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError
-        if what in _SAID:
-            status, code = _SAID[what]
-            said = f"<Error><Code>{code}</Code><Message>{code} was said</Message></Error>"
+        if what in _SAID or what == "echo":
+            status, code = _SAID.get(what, _SAID["403"])
+            told = {n: str(v) for n, v in environment.items() if n.startswith("HTTP_")}
+            about = escape(f"{code} was said{f' to {told} at {path}' if what == 'echo' else ''}")
+            said = f"<Error><Code>{code}</Code><Message>{about}</Message></Error>"
             data = f'<?xml version="1.0" encoding="UTF-8"?>{said}'.encode()
             start(status, [("Content-Length", str(len(data))), ("Content-Type", "application/xml")])
             return [data]
@@ -116,7 +119,8 @@ def s3_serving() -> Iterator[S3]:
         ):
             patch.setenv(name, value)
         _forget()
-        fsspec.filesystem("s3").mkdir(BUCKET)
+        with suppress(FileExistsError):  # moto keeps it for as long as the program runs
+            fsspec.filesystem("s3").mkdir(BUCKET)
         yield s3
         _forget()
     server.shutdown()

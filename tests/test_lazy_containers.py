@@ -35,6 +35,7 @@ from napari_rxrx3.data.files import storage as storage_module
 from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images import tar_search
+from napari_rxrx3.data.images.catalog import ImageCatalog
 from napari_rxrx3.data.images.lazy import LazyShard
 from napari_rxrx3.data.images.shards import ShardFile
 from napari_rxrx3.data.images.tar_search import TarSearch
@@ -225,10 +226,12 @@ def test_a_well_of_a_shard_takes_the_row_group_that_holds_it(tmp_path: Path) -> 
         assert row is not None
         assert of_plate is not None
         assert source.read(row) == whole.read(of_plate)
-    assert shard.knows(well)
+    assert shard.known_source_of_well(well) is source
     absent = WellId("gene-001", 10, 9, 9)
-    assert shard.source_of_well(absent) is None
-    assert not shard.knows(absent)
+    assert shard.known_source_of_well(absent) is None
+    nothing = shard.source_of_well(absent)
+    assert nothing is not None
+    assert nothing.index.find(absent, 1) is None
 
 
 def test_a_well_under_another_name_is_found_with_its_plate(tmp_path: Path) -> None:
@@ -238,8 +241,20 @@ def test_a_well_under_another_name_is_found_with_its_plate(tmp_path: Path) -> No
     shard = late(path, tmp_path / "cache")
     assert shard is not None
     well = WellId("gene-001", 1, 26, 3)
-    found = shard.source_of_well(well) or shard.source(PLATES[0])
-    assert found.index.find(well, 1) is not None
+    catalog = ImageCatalog([], "", is_local=False, lazy=[shard])
+    assert catalog.channels(well) == (True,) * 6
+
+
+def test_a_well_of_a_plate_in_two_shards_takes_no_more(tmp_path: Path) -> None:
+    rows = list(rows_of_plates().items())
+    shards = []
+    for name, part in (("a", rows[:15]), ("b", rows[15:])):  # in the middle of a well
+        path = write_shard(tmp_path / f"{name}.parquet", dict(part), 6)
+        shards.append(late(path, tmp_path / "cache"))
+    catalog = ImageCatalog([], "", is_local=False, lazy=[s for s in shards if s is not None])
+    for well in (WellId("gene-001", 1, row, column) for row, column in ((26, 3), (1, 1), (2, 2))):
+        assert catalog.channels(well) == (True,) * 6
+        assert not catalog.is_seen(PLATES[0])
 
 
 @pytest.mark.parametrize("kind", ["no statistics", "other spelling"])

@@ -167,7 +167,7 @@ def test_nothing_that_the_library_says_or_writes_has_them(
     ]
     store.trouble = {"D06": "echo", "C03_s1_w1": "cut"}
     with pytest.raises(rx.ImageUnavailable) as caught:
-        dataset.read(BROKEN)
+        rx.open_dataset(address, tmp_path / "nothing kept").read(BROKEN)
     said += [str(caught.value), "".join(traceback.format_exception(caught.value))]
     said += [str(vars(caught.value)), dataset.check().to_json()]
     store.trouble = {"metadata": "echo", "screen": "echo"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fsspec.implementations.dirfs import DirFileSystem
 
 import builders as b
 import napari_rxrx3 as rx
@@ -18,6 +19,10 @@ from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.budgets import budget_of, budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.eviction import kept_files
+from napari_rxrx3.data.cache.part_store import PartStore
+from napari_rxrx3.data.files import fetching
+from napari_rxrx3.data.files.fetching import Fetch
+from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.parallel import background
 from napari_rxrx3.data.thumbnails.prepare import prepare
 
@@ -26,6 +31,7 @@ __all__ = ["digest", "gene_screen"]
 GENES = ("PLK1", "MTOR", "TUBB")
 PLATE = PlateId("gene-001", 1)
 DAY = 24 * 60 * 60
+PART = 1 << 14
 
 
 def digest(*parts: Any) -> str:
@@ -163,6 +169,53 @@ def a_map(inputs: Path, place: Path) -> Answer:
 
 work("vectors of embeddings", make=make_vectors, act=read_vectors, answer=vectors, judge=same)
 work("map with its scores", make=make_vectors, act=make_map, answer=a_map, judge=same)
+
+
+# --- files of servers ----------------------------------------------------------------------------
+
+VECTORS = "vectors.bin"
+
+
+def make_file(inputs: Path) -> None:
+    b.write(inputs / VECTORS, np.random.default_rng(1).bytes(10 * PART - 1))
+
+
+def fetched(inputs: Path, place: Path) -> Path:
+    """The copy of a file that lies where only parts of it can be read."""
+    fetching._PART = PART
+    fetch = Fetch(Storage(DirFileSystem(str(inputs))), VECTORS, DiskCache(place / "cache"))
+    copy = fetch.run()
+    assert fetch.is_whole
+    return copy
+
+
+def fetch(inputs: Path, place: Path, tell: Tell) -> None:
+    fetched(inputs, place)
+    tidied()
+
+
+def copy_of_file(inputs: Path, place: Path) -> Answer:
+    found = {"copy": digest(np.frombuffer(fetched(inputs, place).read_bytes(), np.uint8))}
+    tidied()
+    return found
+
+
+def look_from_afar(inputs: Path, place: Path, tell: Tell) -> None:
+    parts_of_file(inputs, place)
+
+
+def parts_of_file(inputs: Path, place: Path) -> Answer:
+    cache = DiskCache(place / "cache")
+    cache.clean_later()  # as whoever opens a data set does
+    store = PartStore(Storage(DirFileSystem(str(inputs))), cache)
+    parts = [store.read(VECTORS, "", at, at + PART) for at in range(0, 3 * PART, PART)]
+    found = [*parts, store.read_file(VECTORS, PART)[:PART], store.read_file(VECTORS)]
+    tidied()
+    return {str(n): digest(np.frombuffer(part, np.uint8)) for n, part in enumerate(found)}
+
+
+work("fetch of a large file", make=make_file, act=fetch, answer=copy_of_file, judge=same)
+work("parts of files", make=make_file, act=look_from_afar, answer=parts_of_file, judge=same)
 
 
 # --- thumbnails --------------------------------------------------------------------------------

@@ -155,8 +155,8 @@ class ImageCatalog:
         try:
             if not self.is_seen(plate):
                 found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
-                if None not in found:
-                    return [*self._of_plate.get(plate, ()), *filter(None, found)]
+                if sources := _that_have(well, found):
+                    return [*self._of_plate.get(plate, ()), *sources]
             return self._sources_of(plate)
         except ContainerUnavailable as error:
             where, why = error.location, error.cause
@@ -214,8 +214,11 @@ class ImageCatalog:
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
         plate = well.plate_id
-        is_known = self.is_seen(plate) or all(c.knows(well) for c in self._lazy[plate])
-        return is_known and self._key(well, channel, None) in self.memory
+        if not self.is_seen(plate):
+            known = [container.known_source_of_well(well) for container in self._lazy[plate]]
+            if not _that_have(well, known):
+                return False
+        return self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
         """Whether a plane that was read is still what its file holds."""
@@ -258,14 +261,15 @@ class ImageCatalog:
         with suppress(ImageUnavailable):
             self._first_good(*plane, lambda source, row: len(source.read(row)))
 
-    def fetch_pieces(self, plate: PlateId) -> list[Future[None]]:
-        """Like `fetch`, for a plate whose images lie many in one piece; else nothing."""
+    def fetch_pieces(self, plate: PlateId, positions: Collection[int]) -> list[Future[None]]:
+        """Like `fetch`, for wells of a plate whose images lie many in one piece; else nothing."""
         if self.is_local:
             return []
         futures = []
         for source in self._sources_of(plate):
             if isinstance(source, ShardSource):
-                rows = source.index.of_plate(plate)[1]
+                codes, rows = source.index.of_plate(plate)
+                rows = rows[np.isin(codes // N_CHANNELS, list(positions))]
                 fetch = partial(_fetch_piece, source)
                 futures += [files_at_once.submit(fetch, piece) for piece in source.pieces(rows)]
         return futures
@@ -464,6 +468,14 @@ def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]
         return open_it(container)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ContainerUnavailable(container.path, _cause(error)) from error
+
+
+def _that_have(well: WellId, found: Sequence[ImageSource | None]) -> list[ImageSource]:
+    """The sources that have a well; none as long as nothing is known of one of them."""
+    if None in found:
+        return []
+    channels = range(1, N_CHANNELS + 1)
+    return [s for s in found if s and any(s.index.find(well, c) is not None for c in channels)]
 
 
 def _fetch_piece(source: ShardSource, piece: int) -> None:

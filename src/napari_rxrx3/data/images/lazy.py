@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, format_address
+from napari_rxrx3.core.plate import PlateId, WellId, format_address
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cache.part_store import PartStore
@@ -27,9 +27,8 @@ __all__ = ["LazyContainer", "LazyShard", "LazyTar", "kept_index", "made_index"]
 
 Array = np.ndarray[Any, Any]
 
-_MOST_GROUPS = 2
+_MOST_GROUPS = 16
 """A well that may lie in more row groups is not looked for in them."""
-_CHANNELS = range(1, N_CHANNELS + 1)
 _LAST = "\U0010ffff"
 """Comes after all that a key may go on with."""
 _INDEX_FORMAT = 2
@@ -51,11 +50,14 @@ class LazyContainer(Protocol):
         ...
 
     def source_of_well(self, well: WellId) -> ImageSource | None:
-        """What it has of a well, if that can be had much sooner than all of its plate."""
+        """Where a well must be, if that can be had much sooner than all of its plate.
+
+        That it is not there does not say that it is nowhere.
+        """
         ...
 
-    def knows(self, well: WellId) -> bool:
-        """Whether `source_of_well` answers without asking a server, and with a source."""
+    def known_source_of_well(self, well: WellId) -> ImageSource | None:
+        """Like `source_of_well`, where no server has to be asked."""
         ...
 
 
@@ -92,13 +94,14 @@ class LazyTar:
         is_indexed = self._has_sidecar or is_kept(
             self._storage, self.path, "tar", self._cache, self._named
         )
-        if is_indexed and not self.knows(well):
+        if is_indexed and self._wells.find(well) is None:
             return None
         found: TarSource | None = self._wells.get(well, lambda: self._found(well))
         return found
 
-    def knows(self, well: WellId) -> bool:
-        return self._wells.find(well) is not None
+    def known_source_of_well(self, well: WellId) -> ImageSource | None:
+        found: TarSource | None = self._wells.find(well)
+        return found
 
     def _found(self, well: WellId) -> TarSource | None:
         records = self._search.find(well)
@@ -157,19 +160,19 @@ class LazyShard:
         found: ShardSource | None = self._wells.get(well, lambda: self._found(well))
         return found
 
-    def knows(self, well: WellId) -> bool:
-        return self._wells.find(well) is not None
+    def known_source_of_well(self, well: WellId) -> ImageSource | None:
+        found: ShardSource | None = self._wells.find(well)
+        return found
 
     def _found(self, well: WellId) -> ShardSource | None:
-        """None if it is not where its name must be: then only all of the plate tells."""
+        """What lies where its name must be, if anything does; None if that is too much to read."""
         first, last = self._bounds
         name = f"{_folder(well.plate_id)}/{format_address(well.row, well.column)}_"
         groups = np.flatnonzero((last >= name) & (first < name + _LAST))
-        if not 0 < len(groups) <= _MOST_GROUPS:
+        if len(groups) > _MOST_GROUPS:
             return None
-        index = self._file.index(groups, well.plate_id, with_images=True)
-        is_there = any(index.find(well, channel) is not None for channel in _CHANNELS)
-        return ShardSource(self._file, index) if is_there else None
+        index = self._file.index(groups, well.plate_id, with_images=len(groups) == 1)
+        return ShardSource(self._file, index)
 
 
 def _bounds(file: ShardFile) -> list[tuple[str, str]] | None:

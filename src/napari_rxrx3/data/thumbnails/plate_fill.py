@@ -109,7 +109,8 @@ class PlateFill:
         self._stop = Stop(current_stop())
         n_threads = max(4, os.cpu_count() or 1)  # more than cores: servers answer late
         with under(self._stop):
-            fetched = self._dataset.images.fetch_pieces(self._plate) if self._small_jobs else []
+            left = {position for position, _ in self._small_jobs}
+            fetched = self._dataset.images.fetch_pieces(self._plate, left)
         try:
             with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
                 futures = [pool.submit(bound(self._work, self._stop)) for _ in range(n_threads)]
