@@ -117,6 +117,39 @@ def test_the_precision_is_that_of_finding_the_other_wells_among_the_controls_of_
         assert found.mean_precision() == pytest.approx(np.mean(expected), abs=1e-3)
 
 
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_the_cosines_are_those_of_directions_from_the_middle_of_the_plate(offset: float) -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(2, 9, 5)) + offset
+    vectors[1, 5:] = vectors[1, 5]  # a plate on which all wells are the same
+    on_plate = np.repeat([0, 1], [5, 4])
+    found = Together(vectors.astype(np.float32), ((2, 3), (1, 3)))
+    for entry, of_entry in enumerate(vectors):
+        middles = np.stack([of_entry[on_plate == plate].mean(axis=0) for plate in (0, 1)])
+        units = directions(of_entry - middles[on_plate])
+        if entry == 1:
+            units[5:] = 0
+        np.testing.assert_allclose(found.cosines[entry], units @ units.T, atol=1e-5)
+        np.testing.assert_allclose(found._units(entry), units, atol=1e-5)
+
+
+@pytest.mark.parametrize("centered", [True, False])
+def test_swaps_are_counted_as_their_sums_are_long(centered: bool) -> None:
+    """Also those that are as long but for rounding: the same wells are drawn again and again."""
+    rng = np.random.default_rng(2)
+    pattern, n = ((1, 2), (1, 3)), 4000
+    vectors = rng.normal(size=(3, 7, 4)).astype(np.float32)
+    found = Together(vectors, pattern).n_as_far(0, n, lambda: None, centered=centered)
+    for of_entry, count in zip(vectors.astype(float), found, strict=True):
+        added = of_entry
+        if centered:
+            halves = of_entry[:3], of_entry[3:]
+            added = directions(np.concatenate([half - half.mean(axis=0) for half in halves]))
+        lengths = np.array([[np.linalg.norm(a + b) for b in added[3:]] for a in added[:3]])
+        share = (lengths >= lengths[0, 0] - 1e-9).mean()
+        assert count / n == pytest.approx(share, abs=4 * np.sqrt(0.25 / n))
+
+
 def mean_by_chance(n: int, n_rivals: int) -> float:
     """Average precision over all orders of some and their rivals."""
     from itertools import combinations

@@ -14,7 +14,14 @@ from scipy.spatial.distance import cdist
 import builders as b
 import napari_rxrx3 as rx
 import screens as s
-from napari_rxrx3.core.geometry import cosine_distances, directions, mean_distances
+from napari_rxrx3.core.geometry import (
+    as_two_singles,
+    cosine_distances,
+    directions,
+    mean_distances,
+    sums_of,
+)
+from napari_rxrx3.maps import space as space_module
 from napari_rxrx3.maps.evidence.p_values import n_as_large
 from napari_rxrx3.maps.heat_map import heat_map
 from napari_rxrx3.maps.vector_search import VectorSearch
@@ -56,6 +63,22 @@ def test_mean_distances_are_those_of_every_pair(kind: str, offset: float) -> Non
     x = (RNG.normal(size=(600, 32)) + offset).astype(kind)
     expected = cdist(x.astype(float), x[:300].astype(float)).mean(axis=1)
     np.testing.assert_allclose(mean_distances(x, x[:300]), expected, rtol=1e-9)
+
+
+def test_two_numbers_of_single_precision_hold_one_of_double() -> None:
+    values = RNG.normal(size=(50, 8)) * 10.0 ** RNG.integers(-6, 7, size=(50, 1))
+    high, low = as_two_singles(values)
+    assert high.dtype == low.dtype == np.float32
+    np.testing.assert_allclose(high.astype(float) + low, values, rtol=1e-13)
+
+
+def test_sums_of_groups_are_in_double_precision_and_in_any_order() -> None:
+    vectors = (RNG.normal(size=(500, 3)) + 1e4).astype(np.float32)
+    group = RNG.integers(7, size=500)
+    group[group == 3] = 4  # one is empty
+    expected = [vectors[group == g].sum(axis=0, dtype=float) for g in range(7)]
+    np.testing.assert_allclose(sums_of(vectors, group), expected, rtol=1e-13)
+    assert sums_of(vectors[:0], group[:0]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -139,6 +162,36 @@ def test_a_large_offset_takes_no_digits_from_what_is_centered(
         np.testing.assert_allclose(found.vectors, expected.vectors, rtol=0, atol=1e-5)
         for name in ("strength", "consistency", "agreement"):
             np.testing.assert_allclose(found.scores[name], expected.scores[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("align", ["none", "centerscale", "pca-centerscale", "tvn", "tvn-centered"])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_wells_are_aligned_in_single_precision_nearly_as_well(
+    align: str, offset: float, wells: s.Wells, tmp_path: Path
+) -> None:
+    vectors = {well: v.astype(np.float32) for well, v in raised(wells, offset, offset).items()}
+    space = wells.open(tmp_path, vectors).phenomap(align=align).space
+    some = RNG.permutation(len(space))[:70]
+    exact, found = space.aligned(some), space.aligned_in_single(some)
+    assert exact.dtype == found.dtype == np.float32
+    scale = np.abs(exact).max()
+    np.testing.assert_allclose(found, exact, atol=2e-5 * scale)
+
+
+@pytest.mark.parametrize("align", ["none", "pca-centerscale", "tvn"])
+@pytest.mark.parametrize("position", [False, True])
+def test_averages_of_groups_are_those_of_their_aligned_wells(
+    align: str, position: bool, plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space_module, "_BLOCK", 16)  # groups lie in several blocks
+    space = plain.phenomap(align=align, position=position).space
+    some = RNG.permutation(len(space))[:90]
+    group = RNG.permutation(np.arange(90) % 4)
+    aligned = space.aligned(some).astype(float)
+    expected = [aligned[group == g].mean(axis=0) for g in range(4)]
+    found = space.averages(some, group, lambda done: None)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_distances_need_no_alignment_to_keep_their_digits(

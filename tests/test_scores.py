@@ -390,6 +390,19 @@ def test_scores_are_of_the_vectors_that_are_there(new_folder: Folder) -> None:
     np.testing.assert_allclose(after["strength"], expected, rtol=1e-6, atol=1e-6)
 
 
+def test_of_very_many_wells_some_are_held_against_the_controls(
+    new_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wells = s.gene_screen(4, guides=3, plates=4, seed=2)
+    exact = wells.open(new_folder("all")).phenomap().scores
+    monkeypatch.setattr(scores_module, "_MAX_MEASURED", 12)
+    monkeypatch.setattr(scores_module, "_MAX_WELLS", 10)
+    some = wells.open(new_folder("some")).phenomap().scores
+    pd.testing.assert_series_equal(some["consistency"], exact["consistency"])
+    assert not np.allclose(some["strength"], exact["strength"])
+    np.testing.assert_allclose(some["effect"], exact["effect"], atol=1.0)
+
+
 def test_stopping_leaves_scores_for_later(new_folder: Folder) -> None:
     m = s.gene_screen(6, plates=1).open(new_folder("stopped")).phenomap()
     with pytest.raises(Cancelled):

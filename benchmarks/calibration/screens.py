@@ -161,6 +161,8 @@ class Screen:
         pq.write_table(
             pa.table({"well_id": pa.array(self._plan["well_id"], pa.string()), **numbers}),
             folder / "embeddings.parquet",
+            use_dictionary=False,  # noise: looking for what repeats takes longer than all else
+            compression="none",
         )
         return folder
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_rxrx3.core.geometry import sums_of
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
 
 __all__ = [
@@ -163,11 +164,10 @@ def centered_by(values: Array, group: Array) -> Array:
 def _means_by(values: Array, group: Array) -> Array:
     """Float64 (groups, d)."""
     sums = np.zeros((int(group.max()) + 1, values.shape[1]))
-    order = np.argsort(group, kind="stable")
-    for start in range(0, len(order), _BLOCK):
-        part = order[start : start + _BLOCK]
-        present, begin = np.unique(group[part], return_index=True)
-        sums[present] += np.add.reduceat(values[part], begin, axis=0, dtype=np.float64)
+    for start in range(0, len(group), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        added = sums_of(values[part], group[part])
+        sums[: len(added)] += added
     return np.asarray(sums / np.maximum(np.bincount(group), 1)[:, None])
 
 

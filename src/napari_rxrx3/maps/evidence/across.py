@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.geometry import directions
+from napari_rxrx3.core.geometry import directions, sums_of
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.vector_search import NO_DIRECTION, VectorSearch
 
@@ -128,9 +128,14 @@ class Across:
         """Mean cosine of an entry's averages in different experiments, 0 to 1; 0 for a single one:
         float64 (n,).
         """
-        sums = self._opened(silent).squared_norms
-        n = self._n_parts * (self._n_parts - 1)
-        return np.clip(np.where(n > 0, (sums - self._n_parts) / np.maximum(n, 1), 0), 0, 1)
+
+        def build() -> dict[str, Array]:
+            sums = self._opened(silent).squared_norms
+            n = self._n_parts * (self._n_parts - 1)
+            likeness = np.where(n > 0, (sums - self._n_parts) / np.maximum(n, 1), 0)
+            return {"likeness": np.clip(likeness, 0, 1)}
+
+        return self._entries.kept("own likeness", build)["likeness"]
 
     def _together(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         """For each experiment that both of a pair are in: the pair, and the parts of both."""
@@ -168,14 +173,18 @@ class Across:
         """Which parts have a direction: bool (m,). That of the controls is rounding."""
         parts, entries = self._entries.parts, self._entries
         assert parts is not None
-        squares = np.empty(len(parts.entry))
-        for start in range(0, len(squares), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            vectors = parts.vectors[block].astype(np.float64)
-            squares[block] = np.einsum("ij,ij->i", vectors, vectors)
-        shortest = NO_DIRECTION * np.sqrt(np.median(squares)) if len(squares) else 0.0
-        directed = (np.sqrt(squares) > shortest) & entries.has_direction[parts.entry]
-        return np.asarray(directed)
+
+        def build() -> dict[str, Array]:
+            squares = np.empty(len(parts.entry))
+            for start in range(0, len(squares), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                vectors = parts.vectors[block].astype(np.float64)
+                squares[block] = np.einsum("ij,ij->i", vectors, vectors)
+            shortest = NO_DIRECTION * np.sqrt(np.median(squares)) if len(squares) else 0.0
+            directed = (np.sqrt(squares) > shortest) & entries.has_direction[parts.entry]
+            return {"is_directed": np.asarray(directed)}
+
+        return entries.kept("directed parts", build)["is_directed"]
 
     @cached_property
     def _n_parts(self) -> Array:
@@ -198,20 +207,29 @@ class Across:
     def _opened(self, progress: Progress) -> VectorSearch:
         """The sum of each entry's directions in its experiments, float32 (n, d)."""
         if self._sums is None:
-            self._sums = self._summed(progress)
+            entries, parts = self._entries, self._entries.parts
+            assert parts is not None
+            key = f"{entries.fingerprint}|across experiments" if entries.fingerprint else ""
+            kept = entries.cache.open_mapped("nulls", key) if key else None
+            if kept is None or len(kept) != len(entries.labels):
+                shape = (len(entries.labels), parts.vectors.shape[1])
+                kept = entries.cache.new_mapped(
+                    "nulls", key, shape, lambda sums: self._fill(sums, progress)
+                )
+            self._sums = VectorSearch(kept)
         return self._sums
 
-    def _summed(self, progress: Progress) -> VectorSearch:
-        parts, n = self._entries.parts, len(self._entries.labels)
+    def _fill(self, sums: Array, progress: Progress) -> None:
+        parts = self._entries.parts
         assert parts is not None
-        sums = np.zeros((n, parts.vectors.shape[1]), dtype=np.float32)
+        sums[:] = 0
         for start in range(0, len(parts.entry), _BLOCK):
             progress(start, len(parts.entry), "comparing across experiments")
             block = slice(start, start + _BLOCK)
             units = directions(parts.vectors[block]) * self._is_directed[block, None]
-            present, first = np.unique(parts.entry[block], return_index=True)
-            sums[present] += np.add.reduceat(units, first, axis=0).astype(np.float32)
-        return VectorSearch(sums)
+            first = int(parts.entry[start])
+            added = sums_of(units, parts.entry[block] - first)
+            sums[first : first + len(added)] += added.astype(np.float32)
 
 
 def rank_across(likeness: Array, comparable: Array, opposite: bool) -> Array:

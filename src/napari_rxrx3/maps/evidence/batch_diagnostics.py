@@ -74,20 +74,26 @@ class _Half(NamedTuple):
 def _diagnosed(phenomap: Entries, progress: Progress) -> pd.DataFrame:
     space = phenomap.open_space(progress)
     text = "measuring what experiments, plates and places do to the controls"
-    progress(0, 0, text)
+
+    def report(done: int = 0, total: int = 0) -> None:
+        progress(done, total, text)
+
+    report()
     controls = np.flatnonzero(space.is_control)
     table = pd.DataFrame({"source": SOURCES})
     table["n_groups"] = _groups(space, controls)
     table["n_controls"] = len(controls)
     shown = _thinned(space, controls, _MOST)
-    table["before"] = _shares(space, shown, space.vectors(shown)) if len(shown) else np.nan
+    before = _shares(space, shown, space.vectors(shown), report) if len(shown) else np.nan
+    table["before"] = before
     halves = _halves(phenomap, controls, progress)
     shares, chances, nulls = [], [], []
     for wells, fitted, doubled in halves:
+        report()
         aligned = fitted.aligned(wells).astype(np.float64)
-        shares.append(_shares(space, wells, aligned))
+        shares.append(_shares(space, wells, aligned, report))
         chances.append(_chances(phenomap, fitted, wells))
-        null = _permuted(space, wells, aligned, lambda i, n: progress(i, n, text))
+        null = _permuted(space, wells, aligned, report)
         nulls.append(null * doubled)
     weights = [len(half.wells) for half in halves]
     table["after"], table["chance"], table["p"] = np.nan, np.nan, np.nan
@@ -153,15 +159,18 @@ def _thinned(space: WellSpace, wells: Array, most: int) -> Array:
 # -- shares of the variance ------------------------------------------------------------------------
 
 
-def _shares(space: WellSpace, wells: Array, vectors: Array) -> Array:
+def _shares(space: WellSpace, wells: Array, vectors: Array, report: Callable[[], None]) -> Array:
     """Share of each of `SOURCES`, float (sources,); NaN where there is no variance at all."""
     experiment = np.unique(space.experiment[wells], return_inverse=True)[1]
     plate = np.unique(space.plate[wells], return_inverse=True)[1]
     everywhere = np.zeros(len(wells), dtype=np.intp)
     total = centered_by(vectors, everywhere)  # which also spares digits in the next step
-    of_experiment = centered_by(total, experiment)
+    report()
+    in_experiment = _squares(centered_by(total, experiment))
+    report()
     of_plate = centered_by(total, plate)
-    all_, in_experiment, in_plate = (_squares(x) for x in (total, of_experiment, of_plate))
+    all_, in_plate = _squares(total), _squares(of_plate)
+    report()
     explained = _Positions(space, wells, of_plate).explained()
     shares = [
         all_ - in_experiment if experiment.any() else np.nan,

@@ -275,7 +275,9 @@ class Nulls:
             # distances hang on how strong both are: what is unrelated is no bell
             null = fit_null(z, opposite) if self._metric == "cosine" else None
             if null is not None:
-                null = null.widened(len(np.unique(np.concatenate([pairs.a, pairs.b]))))
+                is_in = np.zeros(len(self._sizes), dtype=bool)
+                is_in[pairs.a] = is_in[pairs.b] = True
+                null = null.widened(int(is_in.sum()))
             self._found[key] = _Compared(product, z, null)
         return self._found[key]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,15 @@ class Layout:
 
     @classmethod
     def of(cls, entries: Entries) -> Layout:
-        """The layout of a map."""
-        where = entries.member_places
-        by = [_scaled(_counts(entries, what)) for what in (where.plate, where.experiment)]
-        return cls(entries.groups, *by)
+        """The layout of a map, kept with it."""
+
+        def build() -> dict[str, Array]:
+            where = entries.member_places
+            by = {"plates": where.plate, "experiments": where.experiment}
+            return {k: v for name, what in by.items() for k, v in _parts(entries, name, what)}
+
+        kept = entries.kept("layout", build)
+        return cls(entries.groups, *(_joined(kept, name) for name in ("plates", "experiments")))
 
     def overlap(self, what: sparse.csr_array, a: Array, b: Array) -> Array:
         """How far entries a and b share plates or experiments, 0 to 1: (m,)."""
@@ -57,6 +63,19 @@ class Layout:
         start, stop = what.indptr[query], what.indptr[query + 1]
         row[what.indices[start:stop]] = what.data[start:stop]
         return np.asarray(what @ row)
+
+
+def _parts(entries: Entries, name: str, what: Array) -> Iterator[tuple[str, Array]]:
+    matrix = _scaled(_counts(entries, what))
+    for part in ("data", "indices", "indptr", "shape"):
+        yield f"{name}_{part}", np.asarray(getattr(matrix, part))
+
+
+def _joined(kept: dict[str, Array], name: str) -> sparse.csr_array:
+    data, indices, indptr, shape = (
+        kept[f"{name}_{part}"] for part in ("data", "indices", "indptr", "shape")
+    )
+    return sparse.csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
 
 
 def _counts(entries: Entries, what: Array) -> sparse.csr_array:
