@@ -41,7 +41,7 @@ def write_card(
         f"## License\n\n{_TERMS}",
     )
     with written_atomically(folder / "README.md") as temporary:
-        temporary.write_text("\n".join(parts), encoding="utf-8")
+        temporary.write_text("\n".join(parts), encoding="utf-8", newline="\n")
 
 
 def _front(choices: CropChoices, split_of: Mapping[str, str]) -> str:

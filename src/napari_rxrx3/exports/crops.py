@@ -310,7 +310,7 @@ def _claim(folder: Path, choices: CropChoices, wells: pd.DataFrame, centers: obj
         return
     folder.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8", newline="\n")
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -336,4 +336,4 @@ def _hex(color: tuple[float, float, float]) -> str:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8", newline="\n")
