@@ -227,11 +227,22 @@ class _PlateWriter:
             dtype=level.dtype,
             chunks=(1, *chunks),
             shards=(len(level), *whole) if self._is_new else None,
+            compressors=self._packing(),
             zarr_format=3 if self._is_new else 2,
             dimension_names=("c", "y", "x") if self._is_new else None,
             chunk_key_encoding={"name": "default" if self._is_new else "v2", "separator": "/"},
         )
         array[:] = level  # what is all zero is not stored: planes that are missing stay gaps
+
+    def _packing(self) -> Any:
+        """Bits of one weight together: noise of the camera is in the lowest ones."""
+        if self._is_new:
+            from zarr.codecs import BloscCodec
+
+            return BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle")
+        from numcodecs import Blosc
+
+        return Blosc("zstd", clevel=3, shuffle=Blosc.BITSHUFFLE)
 
     def _write_group(
         self, path: Path, model: Any = None, more: dict[str, Any] | None = None
