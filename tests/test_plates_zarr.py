@@ -65,6 +65,8 @@ def test_plates_are_valid_and_hold_the_planes_as_they_are(
             np.testing.assert_allclose(stored[:], expected, atol=1 if number > 1 else 0)
         omero = attributes(image, version)
         omero = (omero["ome"] if version == "0.5" else omero)["omero"]
+        for channel, plane in zip(omero["channels"], planes, strict=True):
+            assert channel["window"]["end"] == pytest.approx(int(plane.max()), rel=0.05)
         names = [channel["label"] for channel in omero["channels"]]
         assert names == [stain.name for stain in rx.STAINS]
     wells = pd.read_csv(plate / "wells.csv").set_index("well_id")

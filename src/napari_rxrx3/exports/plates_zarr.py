@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
+from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits, limits_of
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.plate import (
@@ -38,6 +39,7 @@ from napari_rxrx3.core.words import file_name
 from napari_rxrx3.data.files.local import put_in_place, written_atomically
 from napari_rxrx3.data.images.controls import control_limits
 from napari_rxrx3.data.images.decode import shrink_to
+from napari_rxrx3.data.images.tiles import prefix_or_plane
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.passes import ALL_OF_IT, Done, PassSummary, Share, Task, run_pass
 from napari_rxrx3.data.thumbnails.prepare import plates_named
@@ -55,6 +57,7 @@ Planes = np.ndarray[Any, Any]
 _SMALLEST = 64
 _LARGEST_CHUNK = 1024
 _FIELD = "0"
+_MEASURED = 4
 _UNFINISHED = ".rxrx3.part"
 
 
@@ -158,7 +161,7 @@ class _PlateWriter:
         first = next(iter(planes.values()))
         levels = _levels(planes, first.shape, np.result_type(*planes.values()))
         gaps = {"napari_rxrx3": {"missing_channels": missing}} if missing else {}
-        self._write_group(well / _FIELD, self._image(well_id, levels), gaps)
+        self._write_group(well / _FIELD, self._image(levels), gaps)
         for number, level in enumerate(levels):
             self._write_array(well / _FIELD / str(number), level)
         return well_id, list(missing.values())
@@ -182,7 +185,7 @@ class _PlateWriter:
                 )
         return planes, missing
 
-    def _image(self, well_id: str, levels: Sequence[Planes]) -> Any:
+    def _image(self, levels: Sequence[Planes]) -> Any:
         models = self._models
         height = levels[0].shape[1]
         datasets = [
@@ -198,7 +201,7 @@ class _PlateWriter:
             models.ChannelAxis(name="c"),
             *(models.SpaceAxis(name=name, unit="micrometer") for name in "yx"),
         ]
-        multiscale = models.Multiscale(name=well_id, axes=axes, datasets=datasets)
+        multiscale = models.Multiscale(axes=axes, datasets=datasets)
         return models.Image(multiscales=[multiscale], omero=self._omero(levels[0].dtype))
 
     def _scale(self, times: float) -> list[float]:
@@ -317,8 +320,22 @@ def _models_of(version: str) -> ModuleType:
 
 
 def _limits(dataset: WellData, plate: PlateId) -> Limits:
+    """Contrast limits of the plate's controls; where it has none, of some of its wells."""
     found = control_limits(dataset, plate, silent)
-    return DEFAULT_LIMITS if isinstance(found, str) else found
+    if not isinstance(found, str):
+        return found
+    wells = dataset.wells_of_plate(plate)
+    ids = wells.index[wells["has_image"]]
+    some = [str(ids[i]) for i in np.linspace(0, len(ids) - 1, _MEASURED).astype(int)]
+    return tuple(_limits_of(dataset, some, channel) for channel in range(1, N_CHANNELS + 1))
+
+
+def _limits_of(dataset: WellData, wells: Sequence[str], channel: int) -> tuple[float, float]:
+    planes = []
+    for well in wells:
+        with suppress(ImageUnavailable):
+            planes.append(prefix_or_plane(dataset, well, channel))
+    return limits_of(planes) if planes else DEFAULT_LIMITS[channel - 1]
 
 
 def _place(well_id: str) -> tuple[int, int]:
