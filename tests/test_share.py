@@ -194,7 +194,7 @@ def test_of_a_plate_there_are_no_planes_and_no_figure(window: Window, share: Sha
 
 def test_every_entry_says_what_it_does(share: ShareMenu) -> None:
     actions = [action for action in share.menu.actions() if not action.isSeparator()]
-    assert len(actions) == 6
+    assert len(actions) == 8
     assert all(len(action.toolTip()) > 20 for action in actions)
     assert share.menu.toolTipsVisible()
     assert len(share.button.toolTip()) > 20
@@ -613,6 +613,36 @@ def test_the_planes_of_the_shown_wells_are_saved(
         planes = tifffile.imread(tmp_path / f"mine_{well}.ome.tif")
         np.testing.assert_array_equal(planes, SCREEN.planes[well])
     assert window.session.message == f"Saved 2 files in {tmp_path}."
+
+
+def test_the_plate_is_saved_as_zarr(
+    window: Window, share: ShareMenu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    choose(share, share.plate, window)
+    (plate,) = tmp_path.iterdir()
+    assert plate.name == "gene-001-Plate1.ome.zarr"
+    assert window.session.message == f"1 plate: {len(SCREEN.rows)} wells written."
+    choose(share, share.plate, window)
+    assert "1 was there" in window.session.message
+
+
+def test_crops_of_tagged_wells_are_saved(
+    window: Window, share: ShareMenu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    share.menu.aboutToShow.emit()
+    assert not share.crops.isEnabled()
+    assert share.crops.toolTip().startswith("Tag wells first")
+    window.session.review.tag(PLK1, 1)
+    window.session.review.tag(MTOR, 2)
+    choose(share, share.crops, window)
+    message = window.session.message
+    assert "2 left out" in message, "wells of 64 pixels have no crop of 256"
+    assert PLK1 in message
+    assert (tmp_path / "README.md").exists()
+    for well in (PLK1, MTOR):
+        window.session.review.tag(well, 0)
 
 
 def test_files_that_the_dialog_has_not_asked_about_are_asked_about(

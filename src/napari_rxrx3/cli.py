@@ -247,6 +247,7 @@ def _add_thumbnails(commands: Commands) -> None:
     thumbnails = commands.add_parser("thumbnails", help=help_)
     thumbnails.add_argument("path", metavar="PATH")
     _add_plates(thumbnails)
+    _add_machines(thumbnails)
     thumbnails.set_defaults(run=_thumbnails)
 
 
@@ -567,13 +568,15 @@ def _benchmark(arguments: argparse.Namespace) -> int:
 def _thumbnails(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.data.thumbnails.prepare import more_than_fits, plates_named, prepare
 
-    with _progress_bar() as progress:
+    asked = arguments.scheduler, arguments.scheduler_file
+    with _progress_bar() as progress, cluster(*asked) as client:
         dataset = _opened(arguments.path, progress, with_vectors=False)
         plates = plates_named(dataset, arguments.plates)
         if warning := more_than_fits(dataset, plates):
             _note(warning)
         try:
-            prepared = prepare(dataset, plates, progress)
+            share = arguments.part
+            prepared = prepare(dataset, plates, progress, client=client, share=share)
         except (Cancelled, KeyboardInterrupt):
             _note("stopped; the thumbnails made so far are kept.")
             raise

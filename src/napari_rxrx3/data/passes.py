@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,9 +45,10 @@ class Task:
 
 @dataclass
 class Done:
-    """What became of a task: how many things were written, and what could not be."""
+    """What became of a task: how many things were written, what else is counted, what failed."""
 
     n_written: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
 
@@ -106,6 +108,8 @@ class PassSummary:
         How many tasks there were, and of how many the file was there before.
     n_written : int
         How many things, such as crops, were written.
+    counts : Counter of str
+        What else the pass counts.
     failures : list of str
         What could not be, a sentence each.
     """
@@ -113,15 +117,18 @@ class PassSummary:
     n_tasks: int
     n_before: int = 0
     n_written: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def add(self, done: Done) -> None:
         self.n_written += done.n_written
+        self.counts += done.counts
         self.failures += done.failures
 
     def words(self, what: str) -> str:
         """One line for a person, about written things of this name."""
-        before = f" ({self.n_before:,} were there)" if self.n_before else ""
+        were = "was" if self.n_before == 1 else "were"
+        before = f" ({self.n_before:,} {were} there)" if self.n_before else ""
         said = f"{count(self.n_tasks, 'plate')}{before}: {count(self.n_written, what)} written"
         if self.failures:
             said += f", {len(self.failures):,} left out"
@@ -184,7 +191,9 @@ def _here(
 def _done(dataset: WellData, work: ImagePass[TaskT], task: TaskT, progress: Progress) -> Done:
     progress(0, task.n_images, task.words)
     try:
-        return work.do(dataset, task, progress)
+        done = work.do(dataset, task, progress)
+        progress(task.n_images, task.n_images, task.words)  # what a stop has cut short is not done
+        return done
     except Cancelled:
         raise
     except (RxRx3Error, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,10 +13,13 @@ from napari_rxrx3.core.plate import N_COLUMNS, PlateId
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.budgets import budget_of
 from napari_rxrx3.data.images.previews import PREVIEW_SIZE
+from napari_rxrx3.data.passes import ALL_OF_IT, Done, Share, Task, run_pass
 from napari_rxrx3.data.thumbnails.plate_fill import PlateFill
 from napari_rxrx3.data.thumbnails.plate_thumbnails import KNOWN, MISSING, PlateThumbnails
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["Prepared", "more_than_fits", "plates_named", "prepare"]
@@ -88,7 +92,14 @@ def more_than_fits(dataset: WellData, plates: Sequence[PlateId]) -> str:
     )
 
 
-def prepare(dataset: WellData, plates: Sequence[PlateId], progress: Progress) -> Prepared:
+def prepare(
+    dataset: WellData,
+    plates: Sequence[PlateId],
+    progress: Progress,
+    *,
+    client: Client | None = None,
+    share: Share = ALL_OF_IT,
+) -> Prepared:
     """Make and keep the thumbnails of plates that are not kept yet.
 
     What was made is kept every few seconds, and if this is stopped.
@@ -97,43 +108,56 @@ def prepare(dataset: WellData, plates: Sequence[PlateId], progress: Progress) ->
     ----------
     progress : callable
         Called with (done, total, text), both in images; may raise to stop.
+    client, share
+        See `napari_rxrx3.data.passes.run_pass`. Workers keep them in the cache folder of the data
+        set, which they must see.
     """
-    prepared = Prepared()
-    sizes = [int(dataset.images.present(plate).sum()) for plate in plates]
-    before = 0
-    for plate, size in zip(plates, sizes, strict=True):
-
-        def plate_progress(
-            share: float, before: int = before, size: int = size, plate: PlateId = plate
-        ) -> None:
-            progress(before + round(share * size), sum(sizes), f"thumbnails of {plate}")
-
-        _prepare_plate(dataset, plate, prepared, plate_progress)
-        before += size
-    return prepared
+    work = _Thumbnails(tuple(plates))
+    done = run_pass(dataset, work, client=client, share=share, progress=progress)
+    there, missing = done.counts["there before"], done.counts["missing"]
+    return Prepared(done.n_tasks, done.n_written, there, missing, done.failures)
 
 
-def _prepare_plate(
-    dataset: WellData, plate: PlateId, prepared: Prepared, progress: Callable[[float], None]
-) -> None:
-    progress(0)
-    thumbnails = dataset.thumbnails_of(plate)
-    wells = dataset.wells_of_plate(plate)
-    positions = (wells["row"] * N_COLUMNS + wells["column"]).tolist()
-    names = dict(zip(positions, wells.index, strict=True))
-    before = _count(thumbnails, positions, KNOWN)
-    prepared.n_plates += 1
-    prepared.there_before += before
-    try:
-        fill = PlateFill(dataset, plate, thumbnails, names)
-        fill.run(lambda done, total, text: progress(done / total if total else 1))
-        progress(1)
-    finally:
-        prepared.made += _count(thumbnails, positions, KNOWN) - before
-        prepared.missing += _count(thumbnails, positions, MISSING)
+@dataclass(frozen=True)
+class _PlateTask(Task):
+    plate: PlateId
+
+
+@dataclass(frozen=True)
+class _Thumbnails:
+    """The pass. A plate is looked at each time: what is kept of it tells what is left to do."""
+
+    plates: tuple[PlateId, ...]
+
+    def tasks(self, dataset: WellData) -> list[_PlateTask]:
+        present = dataset.images.present
+        return [
+            _PlateTask(f"thumbnails of {plate}", int(present(plate).sum()), plate)
+            for plate in self.plates
+        ]
+
+    def is_done(self, task: _PlateTask) -> bool:
+        return False
+
+    def do(self, dataset: WellData, task: _PlateTask, progress: Progress) -> Done:
+        plate = task.plate
+        thumbnails = dataset.thumbnails_of(plate)
+        wells = dataset.wells_of_plate(plate)
+        positions = (wells["row"] * N_COLUMNS + wells["column"]).tolist()
+        before = _count(thumbnails, positions, KNOWN)
+
+        def of_plate(done: int, total: int, text: str) -> None:
+            share = done / total if total else 1
+            progress(round(share * task.n_images), task.n_images, task.words)
+
+        names = dict(zip(positions, wells.index, strict=True))
+        PlateFill(dataset, plate, thumbnails, names).run(of_plate)
         wanted = set(positions)
-        failures = sorted(thumbnails.failures.items())
-        prepared.failures += [text for (position, _), text in failures if position in wanted]
+        return Done(
+            _count(thumbnails, positions, KNOWN) - before,
+            Counter({"there before": before, "missing": _count(thumbnails, positions, MISSING)}),
+            [text for (at, _), text in sorted(thumbnails.failures.items()) if at in wanted],
+        )
 
 
 def _count(thumbnails: PlateThumbnails, positions: list[int], state: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
+    from napari_rxrx3.data.passes import PassSummary
     from napari_rxrx3.figures.ome_tiff import SavedPlanes
     from napari_rxrx3.gui.workspace import Workspace
 
@@ -64,6 +66,10 @@ class ShareMenu(QObject):
         self.script.setText(f"Copy as Python\t{SCRIPT_KEY}")
         tip = "The pixels of the wells as they were read, for other programs."
         self.planes = add("Save planes as OME-TIFF …", tip, self.save_planes)
+        tip = "All wells of the plate, for other viewers: a folder in one that you choose."
+        self.plate = add("Save plate as OME-Zarr …", tip, self.save_plate)
+        tip = "Pieces of the tagged wells, with what they received, for programs that learn."
+        self.crops = add("Save crops of tagged wells …", tip, self.save_crops)
         self.menu.addSeparator()
         tip = "Wells, contrast, question and list as they are now, in one small file."
         self.save = add("Save session …", tip, self.save_session)
@@ -85,7 +91,7 @@ class ShareMenu(QObject):
 
     def _enable(self) -> None:
         """Offer what makes sense now; a tooltip says why something does not."""
-        for action in (self.figure, self.script, self.planes, self.save):
+        for action in (self.figure, self.script, self.planes, self.plate, self.crops, self.save):
             self._offer(action, self._why_not(action))
         choice = reopens_last()
         before = self.reopen.blockSignals(True)
@@ -103,6 +109,10 @@ class ShareMenu(QObject):
             return "Open a data set first."
         if action is self.planes and not self._wells():
             return "Show wells first, rather than their plate."
+        if action is self.plate and not self._has_images():
+            return "There are no images of this plate."
+        if action is self.crops and not self._tagged():
+            return "Tag wells first: 1 to 5 in Hits."
         if action is self.figure and session.view == "plate":
             return "A figure shows wells: open one, or several side by side."
         return ""
@@ -157,6 +167,46 @@ class ShareMenu(QObject):
 
         self._workspace.tasks.run("planes", work, done, self._say, "saving planes")
 
+    def save_plate(self) -> None:
+        """Ask for a folder, and write the plate there in the background."""
+        dataset, plate = self._workspace.session.dataset, self._workspace.session.plate
+        if dataset is None or plate is None:
+            self._say("Open a data set first.")
+            return
+
+        def export(folder: str, progress: Any) -> PassSummary:
+            from napari_rxrx3.exports.plates_zarr import export_zarr
+
+            named = f"{plate.experiment}/{plate.plate}"
+            return export_zarr(dataset, folder, [named], progress=progress)
+
+        self._export("Save plate as OME-Zarr", "saving the plate", "well", export)
+
+    def save_crops(self) -> None:
+        """Ask for a folder, and write crops of the tagged wells there in the background."""
+        dataset, wells = self._workspace.session.dataset, self._tagged()
+        if dataset is None or not wells:
+            self._say("No well is tagged.")
+            return
+
+        def export(folder: str, progress: Any) -> PassSummary:
+            from napari_rxrx3.exports.crops import export_crops
+
+            return export_crops(dataset, folder, wells=wells, progress=progress)
+
+        self._export("Save crops of tagged wells", "saving crops", "crop", export)
+
+    def _export(self, title: str, words: str, what: str, export: Any) -> None:
+        folder = QFileDialog.getExistingDirectory(self._parent, title)
+        if not folder:
+            return
+
+        def done(summary: PassSummary) -> None:
+            n = len(summary.failures)
+            self._say(" ".join([summary.words(what), *summary.failures[:1], *["…"] * (n > 1)]))
+
+        self._workspace.tasks.run("export", partial(export, str(folder)), done, self._say, words)
+
     def save_session(self) -> None:
         """Ask for a file, and save the session."""
         dataset = self._workspace.session.dataset
@@ -187,6 +237,17 @@ class ShareMenu(QObject):
         session = self._workspace.session
         tiles = session.tiles if session.view == "well" else ()
         return list(dict.fromkeys(tile.well_id for tile in tiles if tile.well_id is not None))
+
+    def _has_images(self) -> bool:
+        session = self._workspace.session
+        if session.dataset is None or session.plate is None:
+            return False
+        return bool(session.dataset.wells_of_plate(session.plate)["has_image"].any())
+
+    def _tagged(self) -> list[str]:
+        review = self._workspace.session.review
+        hits = review.hits.values() if review is not None else ()
+        return [hit.well_id for hit in hits if hit.tag]
 
     def _ask_where(self, title: str, name: str, kinds: str) -> str:
         return str(QFileDialog.getSaveFileName(self._parent, title, name, kinds)[0])
