@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
@@ -250,6 +251,24 @@ def test_nothing_overlaps_at_the_lower_edge(window: Window, sized: Any, width: i
         for i, box in enumerate(boxes):
             assert not any(box.intersects(other) for other in boxes[:i])
             assert canvas_of(window).rect().contains(box)
+
+
+def test_what_napari_says_lies_over_the_chips(
+    open_window: Callable[..., Window], folder: Any
+) -> None:
+    """Also what it said before a data set was opened."""
+    window = open_window()
+    canvas = canvas_of(window)
+    notice = NapariQtNotification("Something to be read. " * 4, "warning", parent=canvas)
+    notice.show()
+    window.open(folder[1])
+    switch = window.explorer.workspace.view_switch
+    shared = notice.geometry() & switch.geometry()
+    assert switch.isVisible()
+    assert not shared.isEmpty()
+    on_top = canvas.childAt(shared.center())
+    notice.close()
+    assert on_top is notice or notice.isAncestorOf(on_top)
 
 
 def test_chips_carry_their_names_where_there_is_room(window: Window, sized: Any) -> None:
