@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 from builders import Screen, control_row, guide_row
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAIN_SETS, STAINS
+from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.docks import NEIGHBORS
 from napari_rxrx3.gui.share.view_record import record_of_window, take_look
@@ -253,21 +254,20 @@ def test_nothing_overlaps_at_the_lower_edge(window: Window, sized: Any, width: i
             assert canvas_of(window).rect().contains(box)
 
 
-def test_what_napari_says_lies_over_the_chips(
-    open_window: Callable[..., Window], folder: Any
-) -> None:
-    """Also what it said before a data set was opened."""
-    window = open_window()
-    canvas = canvas_of(window)
+@pytest.mark.sample
+def test_what_napari_says_lies_over_the_chips(qtbot: Any) -> None:
+    """Also what it said before there were any."""
+    canvas = QWidget()
+    qtbot.addWidget(canvas)
+    canvas.resize(600, 400)
+    canvas.show()
     notice = NapariQtNotification("Something to be read. " * 4, "warning", parent=canvas)
     notice.show()
-    window.open(folder[1])
-    switch = window.explorer.workspace.view_switch
-    shared = notice.geometry() & switch.geometry()
-    assert switch.isVisible()
+    row = BottomRow(canvas)
+    row.set_visible(True)
+    shared = notice.geometry() & row.view_switch.geometry()
     assert not shared.isEmpty()
     on_top = canvas.childAt(shared.center())
-    notice.close()
     assert on_top is notice or notice.isAncestorOf(on_top)
 
 
