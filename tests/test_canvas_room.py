@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
 from builders import Screen, control_row, guide_row
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, STAIN_SETS, STAINS
+from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.docks import NEIGHBORS
 from napari_rxrx3.gui.share.view_record import record_of_window, take_look
@@ -250,6 +252,23 @@ def test_nothing_overlaps_at_the_lower_edge(window: Window, sized: Any, width: i
         for i, box in enumerate(boxes):
             assert not any(box.intersects(other) for other in boxes[:i])
             assert canvas_of(window).rect().contains(box)
+
+
+@pytest.mark.sample
+def test_what_napari_says_lies_over_the_chips(qtbot: Any) -> None:
+    """Also what it said before there were any."""
+    canvas = QWidget()
+    qtbot.addWidget(canvas)
+    canvas.resize(600, 400)
+    canvas.show()
+    notice = NapariQtNotification("Something to be read. " * 4, "warning", parent=canvas)
+    notice.show()
+    row = BottomRow(canvas)
+    row.set_visible(True)
+    shared = notice.geometry() & row.view_switch.geometry()
+    assert not shared.isEmpty()
+    on_top = canvas.childAt(shared.center())
+    assert on_top is notice or notice.isAncestorOf(on_top)
 
 
 def test_chips_carry_their_names_where_there_is_room(window: Window, sized: Any) -> None:

@@ -190,6 +190,30 @@ def test_neighbors_are_listed_with_their_evidence(window: Window) -> None:
     ]
 
 
+def test_what_the_numbers_below_pictures_are_is_said_above_them(window: Window) -> None:
+    panel = window.neighbors.panel.candidates
+    assert panel.note.text() == "cos · q · back"
+    explained = [line.split(":")[0] for line in panel.note.toolTip().split("<br>")]
+    assert [name.removeprefix("<p>") for name in explained] == ["cos", "q", "back", "+7"]
+    window.click(panel.as_list)
+    assert panel.note.text() == "", "the list has heads"
+    window.click(panel.as_pictures)
+    choose_list(window, "replicates")
+    assert "cos" not in panel.note.text()
+    choose_list(window, "nearest")
+    assert panel.note.text() == "cos · q · back"
+
+
+def test_a_scroll_bar_is_there_where_something_is_out_of_sight(window: Window) -> None:
+    view = window.neighbors.panel.candidates.strip.view
+    side = view.side
+    for listed, scrolls in (("what was found", False), ("replicates", False), ("nearest", True)):
+        choose_list(window, listed)
+        assert len(candidates(window)) < 5 or scrolls
+        assert view.horizontalScrollBar().isVisible() is scrolls
+        assert view.side == side
+
+
 def said_by(widget: Any) -> Iterator[str]:
     """All that a widget shows, and says when the mouse rests on it or to a screen reader."""
     for name in ("text", "toolTip", "accessibleName", "accessibleDescription", "currentText"):

@@ -26,6 +26,7 @@ __all__ = [
     "make_current",
     "open_call",
     "prefer_dock_area",
+    "raise_notices",
     "take_first",
     "unit_scale_of",
     "unwrapped",
@@ -115,11 +116,21 @@ def unit_scale_of(viewer: Any, layer: Any) -> np.ndarray[Any, Any]:
 
 def close_notices(viewer: Any) -> None:
     """Take away napari's notifications, which lie over the window."""
+    for notice in _notices_in(main_window_of(viewer)):
+        notice.close()
+
+
+def raise_notices(canvas: QWidget) -> None:
+    """Have napari's notifications lie over what is put on the canvas after them."""
+    for notice in _notices_in(canvas):
+        notice.raise_()
+
+
+def _notices_in(widget: QWidget) -> list[QWidget]:
     from qtpy.QtWidgets import QWidget
 
-    for child in main_window_of(viewer).findChildren(QWidget):
-        if type(child).__name__ == "NapariQtNotification":
-            child.close()
+    children = widget.findChildren(QWidget)
+    return [child for child in children if type(child).__name__ == "NapariQtNotification"]
 
 
 class OpenCall(NamedTuple):

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_rxrx3.gui.canvas.stain_bar import StainBar
 from napari_rxrx3.gui.canvas.view_switch import ViewSwitch
+from napari_rxrx3.gui.napari_window import raise_notices
 
 __all__ = ["BottomRow"]
 
@@ -33,6 +34,7 @@ class BottomRow(QObject):
     def set_visible(self, visible: bool) -> None:
         for widget in (self.stains, self.view_switch):
             widget.setVisible(visible)
+        raise_notices(self._canvas)
         self._arrange()
 
     @property

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CandidatesPanel"]
 
-_LEAST_WIDTHS = 70, 60
+_LEAST_WIDTHS = 70, 84
 """That the boxes of lists and of kinds keep."""
 
 
