@@ -197,9 +197,8 @@ def _status(error: BaseException) -> int | None:
             found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if isinstance(found, int) and found >= 400:
                 return found
-        of_error, of_response = ("status", "code"), ("status_code", "status")
-        places = [*((each, n) for n in of_error), *((response, n) for n in of_response)]
-        for owner, name in places:
+        of_error = "code" if type(each).__name__ == "HttpError" else "status"  # that of gcsfs
+        for owner, name in ((each, of_error), (response, "status_code"), (response, "status")):
             found = getattr(owner, name, None)
             if isinstance(found, int) and found >= 400:
                 return found
