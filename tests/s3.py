@@ -82,9 +82,13 @@ class S3:
             return [data]
         answer = self.app(environment, start)
         if what == "cut":
-            data = b"".join(answer)
-            return [data[: len(data) // 2]]
+            return _half_of(b"".join(answer), environment["werkzeug.socket"])
         return answer
+
+
+def _half_of(data: bytes, connection: socket.socket) -> Iterator[bytes]:
+    yield data[: len(data) // 2]
+    connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

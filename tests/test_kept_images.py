@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,12 @@ from builders import (
     image_files,
     noise,
     served,
+    shard_rows,
     write_folder,
+    write_shard,
     write_zip,
 )
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.files import remote, storage
 from napari_rxrx3.data.files.storage import Storage
 
@@ -156,6 +160,48 @@ def test_of_a_local_folder_nothing_is_kept(tmp_path: Path) -> None:
     write(a_screen(), tmp_path / "screen", "folder")
     rx.open_dataset(tmp_path / "screen", tmp_path / "cache").read(SEEN)
     assert not (tmp_path / "cache" / "parts").exists()
+
+
+# --- many wells at once ---------------------------------------------------------------------------
+
+
+def test_images_of_many_wells_are_asked_for_at_once(tmp_path: Path, store: Store) -> None:
+    write(a_screen(), tmp_path / "screen", "folder")
+    with served(tmp_path, True, store) as url:
+        dataset = rx.open_dataset(f"{url}/screen", tmp_path / "cache")
+        store.asked.clear()
+        store.held = {"_w"}
+        on_their_way = dataset.fetch([SEEN, OTHER, "no such well"])
+        end = time.monotonic() + 20
+        while len(images_asked_for(store)) < 12 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(images_asked_for(store)) == 12
+        store.let_go.set()
+        for each in on_their_way:
+            each.result(20)
+        for well in (SEEN, OTHER):
+            assert dataset.read(well).shape == (6, 32, 32)
+        assert len(images_asked_for(store)) == 12, "they are here"
+
+
+def test_pieces_of_a_plate_are_asked_for_at_once(tmp_path: Path, store: Store) -> None:
+    screen, root = a_screen(), tmp_path / "screen"
+    screen.planes = {well: noise(well, 32, "uint8") for well in screen.planes}
+    screen.write_metadata(root / "metadata.csv")
+    write_shard(root / "data" / "train-00000-of-00001.parquet", shard_rows(screen.planes), 6)
+    plate = PlateId("gene-001", 1)
+    with served(tmp_path, True, store) as url:
+        dataset = rx.open_dataset(f"{url}/screen", tmp_path / "cache")
+        dataset.images.look_into(plate)
+        store.asked.clear()
+        positions = [dataset.well(SEEN).position]
+        for piece in dataset.images.fetch_pieces(plate, positions):
+            piece.result(20)
+        assert len(store.asked) == 1, "of these wells alone"
+        dataset.read(SEEN)
+        assert len(store.asked) == 1
+        dataset.read(OTHER)
+        assert len(store.asked) == 2
 
 
 # --- listings -----------------------------------------------------------------------------------

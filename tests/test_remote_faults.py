@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -178,6 +179,31 @@ def test_only_what_may_pass_is_asked_again(status: int, times: int) -> None:
     with pytest.raises(OSError, match=f"the server answered {status}"):
         answer_of(ask, f"{status}.tar")
     assert len(asked) == times
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("HttpError", 503, "the server answered 503"),
+        ("DefaultCredentialsError", None, "gcloud auth application-default login"),
+        ("NoCredentialsError", None, "`aws configure` makes one"),
+        ("GatedRepoError", 403, "accept terms first"),
+    ],
+)
+def test_errors_of_packages_are_known_by_their_names(
+    name: str, code: int | None, said: str
+) -> None:
+    inner = type(name, (Exception,), {"code": code})("in words of its own")
+
+    def ask() -> None:
+        try:
+            raise inner
+        except Exception as error:
+            raise OSError("something went wrong") from error
+
+    for failing in (ask, lambda: (_ for _ in ()).throw(inner)):
+        with pytest.raises(OSError, match=re.escape(said)):
+            answer_of(failing, name)
 
 
 def test_a_file_that_was_asked_for_in_vain_is_not_waited_for_until_it_answers() -> None:

@@ -80,6 +80,7 @@ def test_core_data_and_maps_load_no_qt_and_no_napari() -> None:
     assert len(INNER) > 25
     loaded = loaded_by("\n".join(f"import {name}" for name in INNER))
     assert {"napari_rxrx3", "numpy", "pandas", "pyarrow"} <= loaded
+    assert "dask" not in loaded, "opening does not wait for it"
     assert not loaded & GUI
 
 

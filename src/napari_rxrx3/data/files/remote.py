@@ -197,7 +197,8 @@ def _status(error: BaseException) -> int | None:
             found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if isinstance(found, int) and found >= 400:
                 return found
-        for owner, name in ((each, "status"), (response, "status_code"), (response, "status")):
+        of_error = "code" if type(each).__name__ == "HttpError" else "status"  # that of gcsfs
+        for owner, name in ((each, of_error), (response, "status_code"), (response, "status")):
             found = getattr(owner, name, None)
             if isinstance(found, int) and found >= 400:
                 return found
@@ -281,6 +282,7 @@ _UNKNOWN_KEY = (
     "the server does not take this login: see to AWS_PROFILE, or to AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY"
 )
+_GOOGLE_LOGIN = "log in to Google Cloud again: `gcloud auth application-default login`"
 _NOT_ALLOWED = (
     "this login may not read it: ask its owner for that, or choose another login with AWS_PROFILE"
 )
@@ -302,5 +304,6 @@ _ADVICE = {
     ),
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), _UNKNOWN_KEY),
     **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _NOT_ALLOWED),
+    **dict.fromkeys(("DefaultCredentialsError", "RefreshError"), _GOOGLE_LOGIN),
 }
-"""By the class of an error, or by what S3 calls it."""
+"""By the class of an error, as packages call it, or by what S3 calls it."""
