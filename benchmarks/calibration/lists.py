@@ -26,7 +26,7 @@ POWER, FALSE_ON_AVERAGE, FALSE_IN_ANY = 0.8, 0.10, 0.15
 
 CLASSES = ("genes of the same experiments", "genes of others", "compounds of one experiment")
 _ALL = 10**6
-_QUERIES, _OTHERS, _NEAR = 12, 40, 60
+_QUERIES, _OTHERS, _NEAR = 30, 40, 60
 _CONTROLS, _DIMENSIONS, _EFFECTS = (16, 116), (64, 128, 384), (0.0, 0.5, 1.0)
 _COMPLEXES = (2, 2, 2, 4, 4, 8)
 
