@@ -783,3 +783,40 @@ def test_files_that_have_nothing_to_do_with_it_are_not_named(tmp_path: Path, fil
     b.write(tmp_path / "x" / "metadata.csv", PLAIN.encode())
     b.write(tmp_path / "x" / file, content[file])
     assert rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c").check().is_clean
+
+
+NESTED = {
+    "lists": pa.array([["PLK1"]]),
+    "structs": pa.array([{"name": "PLK1"}]),
+    "bytes that are no text": pa.array([b"\xff\xfe\xfd"]),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_columns_of_parquet_that_hold_no_names_are_named(tmp_path: Path, name: str) -> None:
+    table = pa.table({"well_id": ["gene-001_1_B02"], "gene": NESTED[name], "treatment": ["X"]})
+    path = b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
+    data = rx.open_dataset(path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].isna().all()
+    (detail,) = data.check().problems["detail"]
+    assert "the column 'gene' is of" in detail
+    assert "is not read" in detail
+
+
+def test_texts_of_parquet_that_are_bytes_are_read(tmp_path: Path) -> None:
+    table = pa.table({"well_id": [b"gene-001_1_B02"], "gene": ["\u03b1".encode()], "plate": [1]})
+    path = b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
+    data = rx.open_dataset(path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].to_dict() == {"gene-001_1_B02": "\u03b1"}
+    assert data.check().is_clean
+
+
+@pytest.mark.parametrize("index", ["__index_level_0__", "", "name"])
+def test_tables_that_do_not_say_which_wells_are_named(tmp_path: Path, index: str) -> None:
+    table = pa.table(
+        {index: ["gene-001_1_B02"], "gene": ["PLK1"], "treatment": ["PLK1_guide_1"]}
+        | {"perturbation_type": ["CRISPR"], "cell_type": ["HUVEC"]}
+    )
+    b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
+    with pytest.raises(rx.RxRx3Error, match="but not which: call a column well_id"):
+        rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")

@@ -60,6 +60,8 @@ _DESCRIBING = {
     *("has_image", "has_embedding", "index", "level_0", "__index_level_0__", ""),
 }
 _DESCRIBING_PREFIXES = ("metadata_", "unnamed:")
+_RECEIVED = {*_TREATED, "concentration", "perturbation_type", "cell_type", "well_type"}
+_MIN_RECEIVED = 3
 _OF_HITS = {"tag", "tag_name", "reviewer"}
 """A table of hits that was exported into the folder of its data set is no metadata."""
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.ASCII | re.DOTALL)
@@ -170,6 +172,10 @@ def why_unread(columns: Sequence[Column]) -> str:
             return (
                 f"it looks like vectors, but names no wells: call a column well_id, such as {said}"
             )
+    received = set(map(canonical, names)) & _RECEIVED
+    if not id_columns(names) and len(received) > _MIN_RECEIVED:
+        listed = ", ".join(sorted(received))
+        return f"it says what wells received ({listed}), but not which: call a column well_id"
     if not id_columns(names) or set(map(plain_name, names)) & set(map(plain_name, _OF_LISTS)):
         return ""
     others = [column for column in columns if not describes_wells(column.name)]
