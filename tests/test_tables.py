@@ -820,3 +820,44 @@ def test_tables_that_do_not_say_which_wells_are_named(tmp_path: Path, index: str
     b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
     with pytest.raises(rx.RxRx3Error, match="but not which: call a column well_id"):
         rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("unit", "dose"), [("nM", 0.0025), ("\u00b5M", 2.5), ("mmol/L", 2500), ("ug/ml", None)]
+)
+@pytest.mark.parametrize("name", ["concentration_unit", "Conc. units", "dose unit"])
+def test_a_column_may_say_the_unit_of_doses(
+    tmp_path: Path, name: str, unit: str, dose: float | None
+) -> None:
+    rows = ["compound-001_1_B03,DrugB,2.5", "compound-001_1_B04,DrugB,2 mM"]
+    text = "\n".join([f"well_id,treatment,concentration,{name}", *(f"{r},{unit}" for r in rows)])
+    wells, said = metadata_of(tmp_path, f"{text}\n")
+    np.testing.assert_allclose(wells["concentration"], [dose or np.nan, 2000])
+    assert (f"concentration_unit is {unit!r}" in said) == (dose != 2.5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ("gene-001_1_B02,MTOR,PLK1_guide_1,,CRISPR", "gene is 'MTOR', and the treatment a guide"),
+        ("gene-001_1_B02,,PLK1_guide_1,,COMPOUND", "a guide, and perturbation_type COMPOUND"),
+        ("gene-001_1_B02,,DrugA,2.5,CRISPR", "at a dose, and perturbation_type CRISPR"),
+        ("gene-001_1_B02,=PLK1,,,CRISPR", "begins with a mark of spreadsheets"),
+        ("gene-001_1_B02,'PLK1,,,CRISPR", "begins with a mark of spreadsheets"),
+    ],
+)
+def test_rows_that_contradict_themselves_are_named(
+    tmp_path: Path, changed: str, words: str
+) -> None:
+    head = "well_id,gene,treatment,concentration,perturbation_type"
+    sound = "gene-001_1_B03,MTOR,MTOR_guide_1,,CRISPR"
+    _, said = metadata_of(tmp_path, f"{head}\n{sound}\n{changed}\n")
+    assert words in said
+    assert "line 3" in said
+    assert not metadata_of(tmp_path, f"{head}\n{sound}\n")[1]
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u3000", "\u2009"])
+def test_another_blank_makes_no_other_name(tmp_path: Path, blank: str) -> None:
+    wells, _ = metadata_of(tmp_path, PLAIN + COMPOUND.replace("DrugB", f"Drug{blank}B"))
+    assert wells["treatment"].tolist() == ["PLK1_guide_1", "Drug B"]

@@ -28,6 +28,7 @@ _PLAIN = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 """A number as pyarrow reads it from text."""
 _GROUPED = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 """A number whose point may be one between thousands."""
+_OTHER_BLANKS = "[\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _UNSEEN = "\u200b\u2060\ufeff"
 _BLANK = pa.array(["", '""', "''"], pa.string())
 _UNKNOWN = Marks()
@@ -62,6 +63,7 @@ def names_in(column: pa.Array) -> pa.Array:
         # what nobody sees, and two ways to write one letter, make no other name
         text = pc.utf8_trim_whitespace(pc.utf8_trim(text, _UNSEEN))
         text = pc.utf8_normalize(text, "NFC")
+        text = pc.replace_substring_regex(text, _OTHER_BLANKS, " ")
     if pc.any(pc.starts_with(text, '="')).as_py():  # what keeps a spreadsheet from reading it
         text = pc.replace_substring_regex(text, r'^="(.*)"$', r"\1")
     is_blank = pc.is_in(text, value_set=_BLANK)

@@ -34,11 +34,18 @@ _ALIASES = {
 _PLACE = ("experiment_name", "plate", "address")
 _NAMES = {
     *("well_id", *_PLACE, "gene", "treatment", "SMILES", "concentration", "perturbation_type"),
-    *("cell_type", "well_type", "well_type_label"),
+    *("cell_type", "well_type", "well_type_label", "concentration_unit"),
 }
-_BY_PLAIN = {plain_name(name): name for name in _NAMES} | {
-    plain_name(other): name for other, name in _ALIASES.items()
-}
+_UNIT = "concentration_unit"
+_BY_PLAIN = (
+    {plain_name(name): name for name in _NAMES}
+    | {plain_name(other): name for other, name in _ALIASES.items()}
+    | {
+        f"{dose}{unit}": _UNIT
+        for dose in ("concentration", "treatmentconc", "conc", "dose")
+        for unit in ("unit", "units")
+    }
+)
 _DOSE = re.compile(
     r"(?:concentration|treatment[ _.]?conc(?:entration)?|conc|dose)(?![a-z0-9])\.?(.*)\Z",
     re.IGNORECASE | re.DOTALL,
@@ -78,7 +85,9 @@ def canonical(name: str) -> str:
     found = _DOSE.match(name.strip())
     if found is not None:
         rest = _unit_in(found[1])
-        return "concentration" if not rest or micromolar(rest) is not None else name
+        if not rest or micromolar(rest) is not None:
+            return "concentration"
+        return _UNIT if _BY_PLAIN.get(plain_name(name)) == _UNIT else name
     return _BY_PLAIN.get(plain_name(name), name)
 
 
