@@ -283,6 +283,7 @@ def test_types_of_wells_fill_what_treatments_do_not_tell(tmp_path: Path) -> None
     assert kinds.count("interpreted") == len(said)
 
 
+@settings(deadline=None)  # it opens a data set
 @given(
     st.sampled_from(["B02", "AF48", "C7"]),
     st.sampled_from(["1", "12"]),

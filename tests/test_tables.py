@@ -783,3 +783,81 @@ def test_files_that_have_nothing_to_do_with_it_are_not_named(tmp_path: Path, fil
     b.write(tmp_path / "x" / "metadata.csv", PLAIN.encode())
     b.write(tmp_path / "x" / file, content[file])
     assert rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c").check().is_clean
+
+
+NESTED = {
+    "lists": pa.array([["PLK1"]]),
+    "structs": pa.array([{"name": "PLK1"}]),
+    "bytes that are no text": pa.array([b"\xff\xfe\xfd"]),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_columns_of_parquet_that_hold_no_names_are_named(tmp_path: Path, name: str) -> None:
+    table = pa.table({"well_id": ["gene-001_1_B02"], "gene": NESTED[name], "treatment": ["X"]})
+    path = b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
+    data = rx.open_dataset(path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].isna().all()
+    (detail,) = data.check().problems["detail"]
+    assert "the column 'gene' is of" in detail
+    assert "is not read" in detail
+
+
+def test_texts_of_parquet_that_are_bytes_are_read(tmp_path: Path) -> None:
+    table = pa.table({"well_id": [b"gene-001_1_B02"], "gene": ["\u03b1".encode()], "plate": [1]})
+    path = b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
+    data = rx.open_dataset(path, cache_dir=tmp_path / "c")
+    assert data.wells["gene"].to_dict() == {"gene-001_1_B02": "\u03b1"}
+    assert data.check().is_clean
+
+
+@pytest.mark.parametrize("index", ["__index_level_0__", "", "name"])
+def test_tables_that_do_not_say_which_wells_are_named(tmp_path: Path, index: str) -> None:
+    table = pa.table(
+        {index: ["gene-001_1_B02"], "gene": ["PLK1"], "treatment": ["PLK1_guide_1"]}
+        | {"perturbation_type": ["CRISPR"], "cell_type": ["HUVEC"]}
+    )
+    b.write(tmp_path / "x" / "metadata.parquet", b.parquet_bytes(table))
+    with pytest.raises(rx.RxRx3Error, match="but not which: call a column well_id"):
+        rx.open_dataset(tmp_path / "x", cache_dir=tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("unit", "dose"), [("nM", 0.0025), ("\u00b5M", 2.5), ("mmol/L", 2500), ("ug/ml", None)]
+)
+@pytest.mark.parametrize("name", ["concentration_unit", "Conc. units", "dose unit"])
+def test_a_column_may_say_the_unit_of_doses(
+    tmp_path: Path, name: str, unit: str, dose: float | None
+) -> None:
+    rows = ["compound-001_1_B03,DrugB,2.5", "compound-001_1_B04,DrugB,2 mM"]
+    text = "\n".join([f"well_id,treatment,concentration,{name}", *(f"{r},{unit}" for r in rows)])
+    wells, said = metadata_of(tmp_path, f"{text}\n")
+    np.testing.assert_allclose(wells["concentration"], [dose or np.nan, 2000])
+    assert (f"concentration_unit is {unit!r}" in said) == (dose != 2.5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ("gene-001_1_B02,MTOR,PLK1_guide_1,,CRISPR", "gene is 'MTOR', and the treatment a guide"),
+        ("gene-001_1_B02,,PLK1_guide_1,,COMPOUND", "a guide, and perturbation_type COMPOUND"),
+        ("gene-001_1_B02,,DrugA,2.5,CRISPR", "at a dose, and perturbation_type CRISPR"),
+        ("gene-001_1_B02,=PLK1,,,CRISPR", "begins with a mark of spreadsheets"),
+        ("gene-001_1_B02,'PLK1,,,CRISPR", "begins with a mark of spreadsheets"),
+    ],
+)
+def test_rows_that_contradict_themselves_are_named(
+    tmp_path: Path, changed: str, words: str
+) -> None:
+    head = "well_id,gene,treatment,concentration,perturbation_type"
+    sound = "gene-001_1_B03,MTOR,MTOR_guide_1,,CRISPR"
+    _, said = metadata_of(tmp_path, f"{head}\n{sound}\n{changed}\n")
+    assert words in said
+    assert "line 3" in said
+    assert not metadata_of(tmp_path, f"{head}\n{sound}\n")[1]
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u3000", "\u2009"])
+def test_another_blank_makes_no_other_name(tmp_path: Path, blank: str) -> None:
+    wells, _ = metadata_of(tmp_path, PLAIN + COMPOUND.replace("DrugB", f"Drug{blank}B"))
+    assert wells["treatment"].tolist() == ["PLK1_guide_1", "Drug B"]

@@ -135,7 +135,7 @@ def _forget_pools_of_dask() -> None:
     if dask is not None:
         pools: dict[Any, Any] = getattr(dask, "pools", {})
         pools.clear()
-        vars(dask).update(default_pool=None, pools_lock=threading.Lock())
+        vars(dask).update(default_pool=None, pools_lock=Lock())
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks

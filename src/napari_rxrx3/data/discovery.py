@@ -63,6 +63,7 @@ from napari_rxrx3.data.images.sidecars import SIDECAR
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import (
     canonical,
+    describes_wells,
     found_features,
     id_columns,
     is_metadata,
@@ -534,16 +535,16 @@ def _kind_of_parquet(storage: Storage, path: str) -> _Look:
             schema = about.schema.to_arrow_schema()
     except UnicodeDecodeError as error:
         raise OSError("the name of a column is no text") from error
-    if shard_columns(schema) is not None:
-        return _Look("shard")
     columns = schema_columns(schema)
+    names = [column.name for column in columns]
+    of_images = shard_columns(schema)
+    if of_images is not None and not (is_metadata(names) and describes_wells(of_images[1])):
+        return _Look("shard")
     if features := found_features(columns):
         is_flat = all(column.kind != "list" for column in columns if column.name in features)
         is_sure = is_flat and not set(features) & set(columns_without_numbers(about, columns))
         return _Look("embedding", len(features) if is_sure else 0)
-    if is_metadata(column.name for column in columns):
-        return _Look("metadata")
-    return _Look(unread=why_unread(columns))
+    return _Look("metadata") if is_metadata(names) else _Look(unread=why_unread(columns))
 
 
 def _kind_of_zip(storage: Storage, path: str) -> _Look:

@@ -30,7 +30,7 @@ __all__ = [
     "save_table",
 ]
 
-_FORMAT = 5
+_FORMAT = 6
 """Part of every key: raise it when the meaning of a cached file changes."""
 _LASTING = {"files", "wells", "joins", "vector-rows", "tar-index", "shard-index", "shard-footer"}
 """Kinds of which an open data set uses all files that it ever used."""

@@ -19,7 +19,7 @@ from napari_rxrx3.data.files.cells import (
     is_missing,
 )
 
-__all__ = ["Numbers", "is_plain", "names_in", "numbers_in", "texts_in"]
+__all__ = ["Numbers", "is_plain", "may_be_text", "names_in", "numbers_in", "texts_in"]
 
 Array = np.ndarray[Any, Any]
 
@@ -28,6 +28,7 @@ _PLAIN = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 """A number as pyarrow reads it from text."""
 _GROUPED = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 """A number whose point may be one between thousands."""
+_OTHER_BLANKS = "[\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _UNSEEN = "\u200b\u2060\ufeff"
 _BLANK = pa.array(["", '""', "''"], pa.string())
 _UNKNOWN = Marks()
@@ -53,17 +54,33 @@ def names_in(column: pa.Array) -> pa.Array:
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_nested(column.type) or _is_binary(column.type):
+    if _is_binary(column.type):
+        column = _decoded(column)
+    if not may_be_text(column.type):
         return pa.nulls(len(column), pa.string())
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     if not pc.all(pc.string_is_ascii(text), min_count=0).as_py():
         # what nobody sees, and two ways to write one letter, make no other name
         text = pc.utf8_trim_whitespace(pc.utf8_trim(text, _UNSEEN))
         text = pc.utf8_normalize(text, "NFC")
+        text = pc.replace_substring_regex(text, _OTHER_BLANKS, " ")
     if pc.any(pc.starts_with(text, '="')).as_py():  # what keeps a spreadsheet from reading it
         text = pc.replace_substring_regex(text, r'^="(.*)"$', r"\1")
     is_blank = pc.is_in(text, value_set=_BLANK)
     return pc.if_else(is_blank, None, text) if pc.any(is_blank).as_py() else text
+
+
+def may_be_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds texts, or what can be written as such."""
+    return not (pa.types.is_nested(kind) or _is_binary(kind))
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    """Bytes as the text that they are, as some programs store it; as they are if they are none."""
+    try:
+        return column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return column
 
 
 def texts_in(column: pa.Array) -> pa.Array:

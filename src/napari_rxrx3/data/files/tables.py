@@ -39,10 +39,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from napari_rxrx3.data.files.archives import is_companion, packing_of
+from napari_rxrx3.data.files.arrays import may_be_text, names_in
 from napari_rxrx3.data.files.cells import Marks
 from napari_rxrx3.data.files.foreign import binary_form
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import (
+    As,
     Block,
     Column,
     Table,
@@ -197,7 +199,19 @@ class _ParquetTable:
                 self._rows_read += batch.num_rows
                 read = dict(zip(batch.schema.names, batch.columns, strict=True))
                 arrays = [mended_text(read[name]) for name in names]
+                self._note_no_texts(names, arrays, wanted)
                 yield block_of(arrays, wanted, Marks(), range(first, self._rows_read + 1))
+
+    def _note_no_texts(
+        self, names: Sequence[str], arrays: Sequence[pa.Array], wanted: Wanted
+    ) -> None:
+        """Say of columns of lists and the like that they are no names."""
+        for name, array, (_, kind) in zip(names, arrays, wanted, strict=True):
+            if kind not in (As.NAME, As.TEXT) or may_be_text(array.type):
+                continue
+            said = f"the column {name[:40]!r} is of {str(array.type)[:40]}, and is not read"
+            is_lost = names_in(array).null_count > array.null_count
+            self.guesses += [said] if is_lost and said not in self.guesses else []
 
     def unsure(self) -> list[str]:
         with in_words(self.name):

@@ -269,10 +269,13 @@ def _whole_lines(
     file: IO[bytes], form: TextForm, note: Note, note_zeros: Callable[[int], None]
 ) -> Iterator[tuple[bytes, bool]]:
     """Yield many lines at a time, and whether they are the last; those above all rows are empty."""
-    n_above, rest, n_lines = form.n_above, b"", 1
+    n_above, rest, n_lines, n_zeros = form.n_above, b"", 1, 0
     for text, is_last in _as_utf_8(file, form.encoding, note):
         if b"\0" in text:
             note_zeros(n_lines + text.count(b"\n", 0, text.index(b"\0")))
+            n_zeros += text.count(b"\0")
+            if n_zeros > LONGEST_LINE:
+                raise ValueError(f"it holds more than {LONGEST_LINE // 2**20} MB of zero bytes")
             text = text.replace(b"\0", b"")
         n_lines += text.count(b"\n")
         end = text.rfind(b"\n") + 1

@@ -34,11 +34,18 @@ _ALIASES = {
 _PLACE = ("experiment_name", "plate", "address")
 _NAMES = {
     *("well_id", *_PLACE, "gene", "treatment", "SMILES", "concentration", "perturbation_type"),
-    *("cell_type", "well_type", "well_type_label"),
+    *("cell_type", "well_type", "well_type_label", "concentration_unit"),
 }
-_BY_PLAIN = {plain_name(name): name for name in _NAMES} | {
-    plain_name(other): name for other, name in _ALIASES.items()
-}
+_UNIT = "concentration_unit"
+_BY_PLAIN = (
+    {plain_name(name): name for name in _NAMES}
+    | {plain_name(other): name for other, name in _ALIASES.items()}
+    | {
+        f"{dose}{unit}": _UNIT
+        for dose in ("concentration", "treatmentconc", "conc", "dose")
+        for unit in ("unit", "units")
+    }
+)
 _DOSE = re.compile(
     r"(?:concentration|treatment[ _.]?conc(?:entration)?|conc|dose)(?![a-z0-9])\.?(.*)\Z",
     re.IGNORECASE | re.DOTALL,
@@ -60,6 +67,8 @@ _DESCRIBING = {
     *("has_image", "has_embedding", "index", "level_0", "__index_level_0__", ""),
 }
 _DESCRIBING_PREFIXES = ("metadata_", "unnamed:")
+_RECEIVED = {*_TREATED, "concentration", "perturbation_type", "cell_type", "well_type"}
+_MIN_RECEIVED = 3
 _OF_HITS = {"tag", "tag_name", "reviewer"}
 """A table of hits that was exported into the folder of its data set is no metadata."""
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.ASCII | re.DOTALL)
@@ -76,7 +85,9 @@ def canonical(name: str) -> str:
     found = _DOSE.match(name.strip())
     if found is not None:
         rest = _unit_in(found[1])
-        return "concentration" if not rest or micromolar(rest) is not None else name
+        if not rest or micromolar(rest) is not None:
+            return "concentration"
+        return _UNIT if _BY_PLAIN.get(plain_name(name)) == _UNIT else name
     return _BY_PLAIN.get(plain_name(name), name)
 
 
@@ -170,6 +181,10 @@ def why_unread(columns: Sequence[Column]) -> str:
             return (
                 f"it looks like vectors, but names no wells: call a column well_id, such as {said}"
             )
+    received = set(map(canonical, names)) & _RECEIVED
+    if not id_columns(names) and len(received) > _MIN_RECEIVED:
+        listed = ", ".join(sorted(received))
+        return f"it says what wells received ({listed}), but not which: call a column well_id"
     if not id_columns(names) or set(map(plain_name, names)) & set(map(plain_name, _OF_LISTS)):
         return ""
     others = [column for column in columns if not describes_wells(column.name)]

@@ -32,6 +32,7 @@ from napari_rxrx3.data.wells.readings import (
     dose_in,
     is_error,
     is_like_control,
+    is_marked,
     is_mass,
     is_spoiled_gene,
     micromolar,
@@ -69,6 +70,7 @@ _READ_AS = {
     "cell_type": As.TEXT,
     "well_type_label": As.TEXT,
     "well_type": As.TEXT,
+    "concentration_unit": As.TEXT,
     "plate": As.NUMBER,
     "concentration": As.NUMBER,
 }
@@ -193,6 +195,7 @@ class _Parts:
         if self._factor != 1:
             frame["concentration"] *= self._factor
         self._read_odd(list(names), block, frame)
+        self._convert(frame, block, list(names))
         self._leave_out_impossible_doses(frame, block.lines)
         self._make_normal(frame, block.lines)
         self._settle_places(frame, block.lines)
@@ -206,6 +209,7 @@ class _Parts:
         frame["plate"] = frame["plate"].astype(np.int64)
         frame["row"], frame["column"] = _rows_and_columns(frame["address"])
         by_guide = _by_unique(frame["treatment"], gene_of_guide, None)
+        self._note_contradictions(frame, by_guide, np.asarray(block.lines))
         frame["gene"] = frame["gene"].fillna(by_guide)
         self._frames.append(frame)
         self._problems += problems
@@ -233,6 +237,25 @@ class _Parts:
 
     def _number_in(self, name: str, text: str) -> float | None:
         return plate_in(text) if name == "plate" else dose_in(text, self._marks)
+
+    def _convert(self, frame: pd.DataFrame, block: Block, names: Sequence[str]) -> None:
+        """Take doses in the unit that another column says, but for those with one of their own."""
+        if not {"concentration", "concentration_unit"} <= set(names):
+            return
+        with_own = [cell.row for cell in block.odd.get(names.index("concentration"), ())]
+        dosed = frame["concentration"].notna().to_numpy(copy=True)
+        dosed[with_own] = False
+        for text, rows in _rows_by_text(frame["concentration_unit"], None):
+            factor, rows = micromolar(text), rows[dosed[rows]]
+            if not len(rows) or factor == 1:
+                continue
+            line, n = block.lines[rows[0]], len(rows)
+            frame.loc[rows, "concentration"] *= np.nan if factor is None else factor
+            if factor is None:
+                said = "which cannot be converted to uM: doses are missing"
+                self._note("concentration_unit", text, said, line, n, "not_a_number")
+            else:
+                self._note("concentration_unit", text, "the doses are read in it", line, n)
 
     def _name_odd(
         self,
@@ -290,9 +313,28 @@ class _Parts:
                     how = "read as missing: it is an error of a spreadsheet"
                     self._note(name, text, how, lines[rows[0]], len(rows))
 
+    def _note_contradictions(self, frame: pd.DataFrame, by_guide: pd.Series, lines: Array) -> None:
+        """Name rows whose treatment is of another gene, or of another kind, than they say."""
+        is_guide = by_guide.notna()
+        gene, kind = frame["gene"], frame["perturbation_type"]
+        others = is_guide & gene.notna() & np.asarray(gene.ne(by_guide))
+        chemical = is_guide & kind.eq("COMPOUND")
+        dosed = ~is_guide & kind.eq("CRISPR") & frame["concentration"].notna()
+        for rows, column, why in (
+            (others, "gene", "and the treatment a guide of another one; the gene is used"),
+            (chemical, "treatment", "a guide, and perturbation_type COMPOUND"),
+            (dosed, "treatment", "at a dose, and perturbation_type CRISPR"),
+        ):
+            places = frame.index[np.asarray(rows.fillna(False), dtype=bool)]
+            if len(places):
+                said = str(frame[column][places[0]])
+                self._note(column, said, why, lines[places[0]], len(places), "disagreement")
+
     def _note_other_control(self, text: str, line: int, n: int) -> None:
         """Name a treatment that is called like controls elsewhere, and is none here."""
-        if is_like_control(text):
+        if is_marked(text):
+            self._note("treatment", text, _MARKED, line, n)
+        elif is_like_control(text):
             said = "taken for a treatment: controls are EMPTY_control and CRISPR_control"
             self._note("treatment", text, said, line, n, "unknown_word")
         elif is_spoiled_gene(str(gene_of_guide(text) or "")):
@@ -321,6 +363,8 @@ class _Parts:
                     self._note(name, text, "read as the name of a gene", lines[rows[0]], len(rows))
                 elif is_spoiled_gene(text):
                     self._note(name, text, _SPOILED, lines[rows[0]], len(rows))
+                elif is_marked(text):
+                    self._note(name, text, _MARKED, lines[rows[0]], len(rows))
             if column is not None:
                 frame[name] = column
 
@@ -395,6 +439,7 @@ class _Parts:
 
 _WORDS_OF = {"perturbation_type": KINDS}
 _NOT_OF = {"perturbation_type": "neither CRISPR nor COMPOUND"}
+_MARKED = "left as it is: it begins with a mark of spreadsheets"
 _SPOILED = "left as it is: a spreadsheet makes that of the names of some genes"
 
 

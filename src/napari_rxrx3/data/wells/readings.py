@@ -17,6 +17,7 @@ __all__ = [
     "dose_in",
     "is_error",
     "is_like_control",
+    "is_marked",
     "is_mass",
     "is_spoiled_gene",
     "micromolar",
@@ -87,11 +88,11 @@ _GUIDE = re.compile(r"(.*\S)[ _-]+guide[ _-]*0*(\d{1,4})\Z", re.IGNORECASE | re.
 
 _NOTHING = r"(?i:^(?:na|n/a|n\.a\.|#n/a|#nv|<na>|nan|null|none|-)$)"
 MAY_BE_OTHERS = {
-    "treatment": rf"{_NOTHING}|^(?i:[0-9].*|{_MONTH}\.?[-./ ].*)_guide_|"
+    "treatment": rf"{_NOTHING}|^['=+@]|^(?i:[0-9].*|{_MONTH}\.?[-./ ].*)_guide_|"
     r"(?i:controls?|ctrls?|ctls?|^dmso|^vehicle|^mock|^ntc?|^nc|^scrambled?|^non.?targeting"
     r"|^untransfected|^blank|^empty.{0,5}|^untreated)$|(?i:[ -]guide[ _-]*\d+|guide[ -]+\d+"
     r"|_guide_?0\d*|_guide\d+)$|_(?:Guide|GUIDE)_\d+$",
-    "gene": rf"{_NOTHING}|^#|"
+    "gene": rf"{_NOTHING}|^['=+@]|"
     rf"(?i:^(?:[-+]?[0-9]|{_MONTH}\.?[-./ ]|(?:true|false|wahr|falsch|vrai|faux)$))",
 }
 """What to look at closely of a column that has a hundred thousand names."""
@@ -152,6 +153,11 @@ def word_in(column: str, text: str) -> str:
 def is_error(text: str) -> bool:
     """Whether a cell says that a spreadsheet could not compute it: ``#NAME?``, ``#REF!``."""
     return _ERROR.match(text) is not None
+
+
+def is_marked(text: str) -> bool:
+    """Whether a name begins as formulas and texts do in a spreadsheet: ``=PLK1``, ``'PLK1``."""
+    return text.startswith(("'", "=", "+", "@"))
 
 
 def is_like_control(text: str) -> bool:
