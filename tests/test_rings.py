@@ -302,7 +302,7 @@ def test_layers_are_made_in_one_module() -> None:
 @pytest.mark.source
 def test_a_forked_child_finds_every_lock_free() -> None:
     """Below the window locks are those of `core.forking`, or made anew by who has them."""
-    makers = ("core/forking.py", "data/cache/memory.py", "data/images/jpeg2000_pool.py")
+    makers = ("data/cache/memory.py", "data/images/jpeg2000_pool.py")
     made = re.compile(r"threading\.R?Lock\b(?!\))")  # but not as what is given to our own
     texts = {f.relative_to(PACKAGE).as_posix(): f.read_text("utf-8") for f in PACKAGE.rglob("*.py")}
     found = {name for name, text in texts.items() if made.search(text)}
