@@ -257,5 +257,12 @@ def test_crops_by_command(
     with pytest.raises(SystemExit):
         main([*where, "--part", "4/3"])
     assert "no part such as 3/100" in capsys.readouterr().err
-    assert main([*where, "--scheduler", "tcp://127.0.0.1:9"]) == 1
-    assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.soak
+def test_a_scheduler_that_is_not_there_is_named(
+    dataset: rx.Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["export", "crops", dataset.address, str(tmp_path), "--scheduler", "tcp://127.0.0.1:9"]
+    assert main(asked) == 1
+    assert "tcp://127.0.0.1:9 does not answer" in capsys.readouterr().err

@@ -453,6 +453,7 @@ def test_closing_and_reopening_the_dock_keeps_the_state(window: Window) -> None:
     assert len(window.stains) == 6
 
 
+@pytest.mark.soak
 @pytest.mark.sample
 def test_a_closed_dock_leaves_nothing_behind(window: Window) -> None:
     before = len(QApplication.topLevelWidgets())

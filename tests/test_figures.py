@@ -478,6 +478,7 @@ def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
 NAMES = ["β-estradiol", "紫杉醇", "دواء", "תרופה", "\U0001f48a pill", "naïve Ω", "plain"]
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("name", NAMES)
 def test_names_in_any_script_are_in_a_figure_as_they_are(
     session: Session, tmp_path: Path, name: str
@@ -549,6 +550,7 @@ def test_a_font_of_the_computer_is_used_where_ours_has_no_letter(
         _family_with.cache_clear()
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("ending", ["png", "tif", "svg", "pdf"])
 def test_letters_that_no_xml_may_hold_do_not_spoil_a_figure(
     session: Session, tmp_path: Path, ending: str
@@ -1012,6 +1014,7 @@ def test_a_path_is_meant_as_it_is_typed(
     assert not (tmp_path / "~").exists()
 
 
+@pytest.mark.soak
 @pytest.mark.sample
 def test_nothing_is_changed_while_a_figure_is_written(window: Window, tmp_path: Path) -> None:
     dialog = form(window)

@@ -641,6 +641,7 @@ def test_another_data_set_takes_the_heat_map_away(side: Side) -> None:
 # --- in the window ---------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_from_a_chosen_set_by_clicks_to_the_wells_of_a_pair(
     open_window: Callable[..., Window], folder: Path, data: Any
 ) -> None:

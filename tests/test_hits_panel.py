@@ -990,6 +990,7 @@ def test_what_was_found_becomes_a_queue(window: Window) -> None:
     assert not menu.found.isEnabled()
 
 
+@pytest.mark.soak
 def test_the_tab_fits_the_dock_and_a_closed_one_is_quiet(window: Window, tmp_path: Path) -> None:
     panel = window.explorer.hits
     window.turn_to(panel)

@@ -96,6 +96,7 @@ def test_a_stain_that_is_missing_is_hatched_in_the_first_picture_too(
     assert set(whole.failures) == {(WELLS[0], 5), (WELLS[0], 6)}
 
 
+@pytest.mark.soak
 @pytest.mark.sample
 def test_overtaken_requests_are_not_answered(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any

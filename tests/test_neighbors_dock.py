@@ -417,6 +417,7 @@ def test_closing_the_explorer_gives_napari_its_panels_back(
     assert neighbors.panel.candidates.strip.model.candidates
 
 
+@pytest.mark.soak
 def test_the_neighbors_can_be_closed_and_opened_again(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -450,6 +451,7 @@ def press_in(window: Window, where: QWidget, key: Any, modifier: Any = PLAIN) ->
     window.settle()
 
 
+@pytest.mark.soak
 def test_docks_that_float_follow_and_have_their_keys(
     open_window: Callable[..., Window], root: Path, screen: b.Screen
 ) -> None:
@@ -517,6 +519,7 @@ def test_where_there_is_room_napari_keeps_its_panels(
     assert all(labels.place_of(tile).width() >= 600 for tile in labels._mosaic.tiles)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("way", ["button", "menu"])
 def test_whether_layers_are_shown_is_remembered(
     open_window: Callable[..., Window], root: Path, way: str

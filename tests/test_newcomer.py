@@ -126,6 +126,7 @@ def test_by_mouse(window: Window, tmp_path: Path) -> None:
     assert hand.n <= MOST
 
 
+@pytest.mark.soak
 def test_by_keys_with_the_nearest_beside_it(window: Window, tmp_path: Path) -> None:
     hand, share = Hand(window), window.explorer.share
     hand.press("F", Modifier.ControlModifier)

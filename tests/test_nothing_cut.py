@@ -16,7 +16,6 @@ import pytest
 from napari.settings import get_settings
 from qtpy.QtWidgets import (
     QAbstractButton,
-    QApplication,
     QCheckBox,
     QComboBox,
     QLabel,
@@ -132,10 +131,8 @@ def test_the_form_of_the_map(opened: Window) -> None:
     opened.settle()
     assert settings.batches.words.text()
     settings.batches.words.setText(EXPLAINED)
-    QApplication.processEvents()
-    bad = cut(menu)
+    opened.qtbot.waitUntil(lambda: cut(menu) == [])
     menu.close()
-    assert bad == []
 
 
 @LARGE_FONT
@@ -151,14 +148,14 @@ def test_dialogs_and_windows(opened: Window, qtbot: Any) -> None:
     for each in windows:
         qtbot.waitUntil(each.isVisible)
         opened.settle()
-    bad = [words for each in windows for words in cut(each)]
+    for each in windows:
+        opened.qtbot.waitUntil(lambda each=each: cut(each) == [])
     for tab in range(embedding.tabs.count()):
         embedding.tabs.setCurrentIndex(tab)
         opened.settle()
-        bad += cut(embedding)
+        opened.qtbot.waitUntil(lambda: cut(embedding) == [])
     for each in windows:
         each.close()
-    assert bad == []
 
 
 @pytest.mark.soak

@@ -281,6 +281,7 @@ def test_a_script_gets_layers_while_the_explorer_is_open(
     assert window.session.dataset is dataset
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("end", ["closed", "hidden"])
 def test_napari_has_its_own_way_again_without_the_explorer(
     open_window: Callable[..., Window], folder: Path, questions: list[list[str]], end: str

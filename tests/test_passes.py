@@ -60,6 +60,7 @@ def cut(dataset: rx.Dataset, folder: Path, **options: Any) -> PassSummary:
     return rx.export_crops(dataset, folder, size=128, per_well=4, **options)
 
 
+@pytest.mark.soak
 def test_workers_write_what_threads_write(dataset: rx.Dataset, client: Any, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     there = cut(dataset, tmp_path / "there", client=client, progress=lambda *s: seen.append(s[:2]))

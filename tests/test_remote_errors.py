@@ -141,6 +141,7 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_shown(
     assert window.shows(well), "it is asked again"
 
 
+@pytest.mark.soak
 def test_a_tar_that_is_refused_is_named_and_the_rest_works(window: Window, store: b.Store) -> None:
     window.open(store.url)
     store.trouble = {"Plate1.tar": "500"}

@@ -358,7 +358,7 @@ def excel() -> bytes:
         (b"", "it is empty"),
         (b"well_id\n\n", "lists no well and no perturbation"),
         (excel(), "is an Excel or LibreOffice file: save it as CSV first"),
-        (b"\xd0\xcf\x11\xe0rest", "is an Excel file: save it as CSV first"),
+        (b"\xd0\xcf\x11\xe0rest", "is a file of Excel or LibreOffice: save the table in it as CSV"),
         (b"PK\x03\x04rest", "cannot be read"),
         (b"a\0b", "is neither parquet nor text"),
         (b"X\nY\n", r"lists nothing that is here\. Not in this data set: X, Y\."),

@@ -93,6 +93,7 @@ def all_of(error: Exception) -> list[str]:
     return said
 
 
+@pytest.mark.first_example
 def test_nothing_that_the_library_says_or_writes_has_them(
     store: Store, tmp_path: Path, log: io.StringIO
 ) -> None:

@@ -144,6 +144,7 @@ def stop(window: Window) -> None:
     window.qtbot.waitUntil(lambda: window.explorer.workspace.tasks.is_idle)
 
 
+@pytest.mark.soak
 def test_stopping_leaves_a_window_that_works(window: Window, store: Store) -> None:
     stop(window)
     window.click_well("E06", settled=False)

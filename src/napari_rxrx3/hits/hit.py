@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,10 @@ _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z", re.ASCII)
 _LONGEST_NOTE = 30_000
 """Cells of spreadsheets hold little more."""
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+_NO_PLAIN_BLANKS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f\x85\xa0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]"
+)
+_AROUND = re.compile(r"\A[\s\u200b\u2060\ufeff]+|[\s\u200b\u2060\ufeff]+\Z")
 
 NO_TAG = 0
 """Number of a hit that has a note but no tag."""
@@ -194,7 +198,8 @@ def time_after(time: str) -> str:
 def clean_note(text: str) -> str:
     """A note as it is kept: without what no text file or spreadsheet would give back."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL_CHARACTERS.sub(" ", lines).strip()[:_LONGEST_NOTE].rstrip()
+    plain = _NO_PLAIN_BLANKS.sub(" ", unicodedata.normalize("NFC", lines))
+    return _AROUND.sub("", _AROUND.sub("", plain)[:_LONGEST_NOTE])
 
 
 def merged(base: Hit | None, mine: Hit, theirs: Hit) -> Hit:

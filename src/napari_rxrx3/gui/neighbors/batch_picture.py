@@ -92,7 +92,7 @@ class _Sentence(QLabel):
     def _take_room(self) -> None:
         metrics = self.fontMetrics()
         self.setFixedWidth(max(_WIDTH, _LETTERS * metrics.averageCharWidth()))
-        self.setMinimumHeight(_LINES * metrics.lineSpacing())
+        self.setMinimumHeight(_LINES * metrics.lineSpacing() + metrics.descent())
 
 
 class _Bars(QWidget):
