@@ -321,6 +321,8 @@ def test_the_difference_is_shown_and_ends_with_escape(window: Window) -> None:
 
 
 def test_a_single_well_that_flickers_goes_back(window: Window) -> None:
+    click(window, beside(window).alone)
+    assert wells(window) == [PLK1]
     press(window, Key.Key_B)
     window.qtbot.waitUntil(lambda: wells(window) == ["gene-001_1_C05"])
     press(window, Key.Key_Escape)

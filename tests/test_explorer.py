@@ -614,7 +614,7 @@ def test_a_reopened_dock_shows_the_state_of_the_session(window: Window) -> None:
 def our_threads() -> set[threading.Thread]:
     """Those of work; what waits for servers keeps its own for the next question."""
     ours = (thread for thread in threading.enumerate() if thread.name.startswith("rxrx3-"))
-    lasting = ("rxrx3-ranges", "rxrx3-asking")
+    lasting = ("rxrx3-ranges", "rxrx3-asking", "rxrx3-files", "rxrx3-background")
     return {thread for thread in ours if not thread.name.startswith(lasting)}
 
 

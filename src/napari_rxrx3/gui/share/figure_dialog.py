@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,13 +104,11 @@ class FigureDialog(QDialog):
         )
 
     def _lay_out(self) -> None:
-        row = Container(widgets=self.stains, layout="horizontal", labels=False, label="Stains")
-        words = Container(
-            widgets=[self.labels, self.caption], layout="horizontal", labels=False, label="Words"
-        )
-        for part in (row, words):
-            part.margins = (0, 0, 0, 0)
-        self.form = Container(widgets=[self.file, self.width_mm, self.dpi, row, words])
+        rows = [_in_a_row(self.stains[:3]), _in_a_row(self.stains[3:])]
+        stains = Container(widgets=rows, labels=False, label="Stains")
+        stains.margins = (0, 0, 0, 0)
+        words = _in_a_row([self.labels, self.caption], label="Words")
+        self.form = Container(widgets=[self.file, self.width_mm, self.dpi, stains, words])
         layout = QVBoxLayout(self)
         layout.addWidget(self.form.native)
         layout.addWidget(self.note)
@@ -210,6 +209,12 @@ def _with_stains(record: ViewRecord, shown: tuple[bool, ...]) -> ViewRecord:
     if alone is not None and shown != tuple(stain.number == alone for stain in STAINS):
         alone = None
     return replace(record, stains=replace(record.stains, visible=shown, alone=alone))
+
+
+def _in_a_row(boxes: Sequence[CheckBox], label: str = "") -> Container:
+    row = Container(widgets=boxes, layout="horizontal", labels=False, label=label)
+    row.margins = (0, 0, 0, 0)
+    return row
 
 
 def _stain_box(name: str, structure: str) -> CheckBox:
