@@ -254,8 +254,9 @@ class PlateMap(TooltipByPlace):
         """Fit the plate into the widget, in pixels of the screen."""
         scale = self.devicePixelRatioF()
         width, height = self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM
-        box = (round(n * scale) for n in (width, height, _LEFT, _TOP))
-        return PlateGrid.fit(*box, max(1, int(scale)))  # a gap takes no more room than it must
+        width, height, left, top = (round(n * scale) for n in (width, height, _LEFT, _TOP))
+        gap = max(1, int(scale))  # takes no more room than it must
+        return PlateGrid.fit(width, height, left, top, gap)
 
     def _pixel(self, point: QPoint) -> tuple[float, float]:
         scale = self.devicePixelRatioF()
