@@ -312,6 +312,20 @@ def test_a_group_closes_without_what_qt_destroyed(group: TaskGroup, qtbot: Any) 
     part.end()
 
 
+class Bell:
+    rung = Signal()
+
+
+def test_a_closed_group_hears_nothing_though_its_window_is_still_there(group: TaskGroup) -> None:
+    bell, owner, heard = Bell(), QObject(), []
+    connections = group.part().connections(owner)
+    connections.connect(bell.rung, lambda: heard.append(1))
+    bell.rung.emit()
+    group.close()
+    bell.rung.emit()
+    assert heard == [1]
+
+
 def test_work_that_stops_by_itself_ends_and_is_said(
     tasks: Tasks, qtbot: Any, heard: list[str]
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,8 @@ class Keys(QObject):
         main = self.parent()
         if event.type() in _SHOWN_OR_HIDDEN and main is not None:
             for bound in main.findChildren(_Bound):
-                bound.take_place(main)
+                with suppress(RuntimeError):  # its owner, or the window, is being taken down
+                    bound.take_place(main)
         return False
 
     def acts(self, key: str = "A") -> bool:

@@ -139,6 +139,8 @@ class TaskGroup:
             part.close(wait)
         for worker in self._workers:
             worker.close(wait)
+        for made in self._connections:
+            made.end()  # what is told from now on finds no widget any more
         for kept in (self._names, self._workers, self._timers, self._conditions):
             kept.clear()
         for kept in (self._connections, self._last, self._parts):
