@@ -28,7 +28,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from PIL import Image
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QWidget
 
 import builders as b
 import napari_rxrx3 as rx
@@ -909,6 +910,11 @@ def save(window: Window, dialog: FigureDialog, path: Path) -> None:
     window.settle()
 
 
+def tick(window: Window, box: QWidget) -> None:
+    """Click the mark itself: beside its words a box may have room that is nobody's."""
+    window.click(box, QPoint(box.height() // 2, box.height() // 2))
+
+
 @pytest.mark.sample
 def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     window.qtbot.mouseClick(window.explorer.workspace.stains.buttons[2], Qt.MouseButton.LeftButton)
@@ -921,7 +927,7 @@ def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     assert dialog.isVisible()
     assert Path(dialog.file.value).name == "PLK1 guide 2 and control gene-001 plate 1, B02.png"
     assert [box.value for box in dialog.stains] == [True, True, False, True, True, True]
-    window.qtbot.mouseClick(dialog.stains[0].native, Qt.MouseButton.LeftButton)
+    tick(window, dialog.stains[0].native)
     dialog.dpi.value = 100
     save(window, dialog, tmp_path / "out.png")
     assert not dialog.isVisible()
@@ -991,7 +997,7 @@ def test_a_stain_alone_is_saved_as_it_is_seen(window: Window, tmp_path: Path) ->
         assert (picture[..., 0] == picture[..., 1]).all()
     assert read_record(tmp_path / "out.svg.json").stains.alone == 5
     dialog = form(window)
-    window.qtbot.mouseClick(dialog.stains[0].native, Qt.MouseButton.LeftButton)
+    tick(window, dialog.stains[0].native)
     save(window, dialog, tmp_path / "two.svg")
     picture, _ = embedded(tmp_path / "two.svg")
     stains = read_record(tmp_path / "two.svg.json").stains
