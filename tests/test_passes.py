@@ -51,7 +51,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> rx.Dataset:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """What is whole; what a killed process had begun is tidied away an hour later."""
+    """What is whole; what a killed process had begun is tidied away a day later."""
     files = (folder / "data").iterdir()
     return {file.name: file.read_bytes() for file in files if not is_unfinished(file.name)}
 

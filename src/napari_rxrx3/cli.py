@@ -18,7 +18,7 @@ from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.stopping import check, interruptible
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import count
-from napari_rxrx3.data.passes import ALL_OF_IT, Share, cluster
+from napari_rxrx3.data.passes import ALL_OF_IT, PassSummary, Share, cluster
 from napari_rxrx3.exports.choices import ENDINGS, NGFF_VERSIONS, PLACES, SHARES
 from napari_rxrx3.maps.align import ALIGNMENTS
 from napari_rxrx3.maps.spec import LEVELS
@@ -613,10 +613,7 @@ def _export_crops(arguments: argparse.Namespace) -> int:
             share=arguments.part,
             progress=progress,
         )
-    for failure in summary.failures[:1]:
-        _note(failure)
-    _say(summary.words("crop"))
-    return 0
+    return _told(summary, "crop")
 
 
 def _export_zarr(arguments: argparse.Namespace) -> int:
@@ -634,9 +631,14 @@ def _export_zarr(arguments: argparse.Namespace) -> int:
             share=arguments.part,
             progress=progress,
         )
+    return _told(summary, "well")
+
+
+def _told(summary: PassSummary, what: str) -> int:
+    """Say what a pass has written, and the first thing that it could not."""
     for failure in summary.failures[:1]:
         _note(failure)
-    _say(summary.words("well"))
+    _say(summary.words(what))
     return 0
 
 

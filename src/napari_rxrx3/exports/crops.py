@@ -92,7 +92,6 @@ class _Crops:
     def do(self, dataset: WellData, task: _PlateTask, progress: Progress) -> Done:
         done = Done()
         wells = dataset.rows(task.well_ids)
-        task.path.parent.mkdir(parents=True, exist_ok=True)
         with written_atomically(task.path) as temporary:
             rows = self._rows(dataset, task, wells, done, progress)
             done.n_written = write_crops(temporary, self.choices.form, rows)
