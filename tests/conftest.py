@@ -75,17 +75,30 @@ def uses_qt(module: ModuleType) -> bool:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
-    patch = pytest.MonkeyPatch()
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("user")
-    for kind in ("cache", "data", "state"):
-        patch.setenv(f"XDG_{kind.upper()}_HOME", str(folder / kind))
+    patch = kept_in(folder)
     patch.setenv("NAPARI_CONFIG", str(folder / "napari" / "settings.yaml"))
     if "napari.settings" in sys.modules:
         # napari has looked at the variable already; the settings of plugins are beside its own
         patch.setattr("napari.settings._CFG_PATH", str(folder / "napari" / "settings.yaml"))
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(_own_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What one file of tests leaves in the user's folders, no other finds."""
+    patch = kept_in(tmp_path_factory.mktemp("user"))
+    yield
+    patch.undo()
+
+
+def kept_in(folder: Path) -> pytest.MonkeyPatch:
+    patch = pytest.MonkeyPatch()
+    for kind in ("cache", "data", "state"):
+        patch.setenv(f"XDG_{kind.upper()}_HOME", str(folder / kind))
+    return patch
 
 
 @pytest.fixture
