@@ -80,7 +80,9 @@ def _scores(arguments: argparse.Namespace) -> int:
 
     with progress_bar() as progress:
         dataset = opened(arguments.path, progress)
-        phenomap, fallback = dataset.map_or_fallback(spec_of(arguments, dataset, progress), progress)
+        phenomap, fallback = dataset.map_or_fallback(
+            spec_of(arguments, dataset, progress), progress
+        )
         for sentence in filter(None, (fallback, *phenomap.notes)):
             note(sentence)
         scores = phenomap.score_store.get(progress)
