@@ -606,6 +606,8 @@ def test_at_1280_by_800_likeness_can_be_judged(
         assert (main.width(), main.height()) == (1280, 800)
         assert view.side >= 150
         assert len(whole_candidates(window)) >= 5
+        note = window.neighbors.panel.candidates.note
+        assert note._shown() == "cos · q · back"
         for tile in window.explorer.workspace.picture.mosaic.tiles:
             box = labels.place_of(tile)
             assert min(box.width(), box.height()) >= 360
@@ -690,14 +692,42 @@ def test_at_1920_by_1080_nine_candidates_of_200_are_seen_below_wells_of_600(
 ) -> None:
     window = open_window(root)
     open_again(window, 1920, 1080)
-    main = window.viewer.window._qt_window
-    assert (main.width(), main.height()) == (1920, 1080)
-    labels = window.explorer.workspace.labels
-    assert len(labels._mosaic.tiles) == 2
-    for tile in labels._mosaic.tiles:
-        box = labels.place_of(tile)
+    assert_nine_are_seen(window)
+    for tile in window.explorer.workspace.picture.mosaic.tiles:
+        box = window.explorer.workspace.labels.place_of(tile)
         assert min(box.width(), box.height()) >= 600
-    view = window.neighbors.panel.candidates.strip.view
-    rects = [view.visualRect(view.model().index(row, 0)) for row in view.seen()]
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_at_1920_by_1080_all_room_beside_unfolded_panels_is_for_the_wells(
+    open_window: Callable[..., Window], root: Path, points: int
+) -> None:
+    """Napari's panels can be no narrower; nor is the plate smaller for them, or for larger words.
+
+    The plate stays as it is, whether or not a scroll bar stands beside it.
+    """
+    window = open_window(root)
+    get_settings().appearance.font_size = points
+    open_again(window, 1920, 1080)
+    well = window.map.wellRect(0).size()
+    window.click(window.explorer.layers_button)
+    window.qtbot.waitUntil(lambda: are_layers_shown(window))
+    window.qtbot.wait(200)
+    window.settle()
+    assert_nine_are_seen(window)
+    assert window.map.wellRect(0).size() == well
+    assert well.width() >= 6
+    panels = [*layer_docks_of(window.viewer), window.explorer.parentWidget()]
+    assert panels[0].width() == max(dock.minimumSizeHint().width() for dock in panels[:2])
+    labels, tiles = window.explorer.workspace.labels, window.explorer.workspace.picture.mosaic.tiles
+    boxes = [labels.place_of(tile) for tile in tiles]
+    used = boxes[1].right() - boxes[0].left()
+    assert used == pytest.approx(canvas_of(window.viewer).width() - 16, abs=2)
+
+
+def assert_nine_are_seen(window: Window) -> None:
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    assert (main.width(), main.height()) == (1920, 1080)
+    assert len(window.explorer.workspace.picture.mosaic.tiles) == 2
     assert view.side == 200
-    assert sum(view.viewport().rect().contains(rect) for rect in rects) >= 9
+    assert len(whole_candidates(window)) >= 9

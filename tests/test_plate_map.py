@@ -553,6 +553,17 @@ def test_focus_is_seen(qtbot: QtBot, plate_map: PlateMap) -> None:
     assert (before[:, -1] != after[:, -1]).any(-1).all()
 
 
+@pytest.mark.parametrize("ratio", [1.0, 1.25, 1.5, 2.0])
+def test_wells_are_as_large_as_the_width_allows_on_any_screen(
+    plate_map: PlateMap, monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> None:
+    monkeypatch.setattr(PlateMap, "devicePixelRatioF", lambda plate_map: ratio)
+    for width in (376, 380, 500):
+        plate_map.resize(width, plate_map.heightForWidth(width))
+        pitch = (plate_map.wellRect(47).left() - plate_map.wellRect(0).left()) / 47
+        assert pitch == pytest.approx(int((width - 28) * ratio / 48) / ratio, abs=0.05)
+
+
 @pytest.mark.parametrize("width", [300, 372, 500, 700, 1000])
 def test_the_whole_plate_fits_in_the_height_it_asks_for(plate_map: PlateMap, width: int) -> None:
     plate_map.resize(width, plate_map.heightForWidth(width))

@@ -91,7 +91,7 @@ class CandidatesPanel(QWidget):
         self.order = ShrinkingBox()
         self.order.setToolTip("What is listed, the first one first")
         self.order.setAccessibleName("What is listed")
-        self.order.setMinimumContentsLength(len("most consistent"))
+        self.order.setMinimumContentsLength(len("what was found"))
         for name, (words, tip) in LISTS.items():
             if name == next(iter(WELLS)):
                 self.order.insertSeparator(self.order.count())
