@@ -412,10 +412,17 @@ def test_a_label_covers_as_few_points_as_can_be(side: tuple[int, int], n_points:
         ]
         points = np.concatenate([anchor[None], [[np.nan, np.nan], [900, 50]], *crowd])
         placed = place_labels(points[:1], lambda n: (40, 12), (300, 200), 6, points=points)
-        ((_, left, top),) = placed
+        _, left, top = placed[0]
         assert np.sign(np.round([left + 20 - 150, top + 6 - 100])).tolist() == list(side)
     placed = place_labels(points[:1], lambda n: (40, 12), (300, 200), 6, points=points[:1])
     assert placed == [(0, 156, 94)], "to the right, where it makes no difference"
+
+
+def test_a_label_in_a_crowd_is_left_out_but_for_the_first() -> None:
+    points = np.random.default_rng(4).uniform((100, 50), (200, 150), (900, 2))
+    anchors = np.array([[150, 100], [150, 90], [90, 100]], float)
+    placed = place_labels(anchors, lambda n: (40, 12), (300, 200), 6, points=points)
+    assert [n for n, _, _ in placed] == [0, 2]
 
 
 @pytest.mark.parametrize("point", [(-0.5, 50), (50, -0.5), (300.5, 50), (50, 200.5)])

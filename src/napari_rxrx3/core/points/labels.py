@@ -20,6 +20,8 @@ _TRIED = 400
 """So many labels in view are tried at most: it is done anew for every frame."""
 _CELL = 3.0
 """Pixels of a cell in which points are counted: about as many as a point covers."""
+_MOST_COVERED = 5
+"""A label that would cover more points than that is left out, but for the first one."""
 
 
 def place_labels(
@@ -48,8 +50,8 @@ def place_labels(
     most : int
         How many labels at most.
     points : ndarray, (n, 2), optional
-        All that is drawn, in pixels: a label lies where it covers the fewest of these. What is not
-        finite is not drawn.
+        All that is drawn, in pixels: a label lies where it covers the fewest of these, and is left
+        out where it would cover many, but for the first one. What is not finite is not drawn.
 
     Returns
     -------
@@ -66,9 +68,12 @@ def place_labels(
             break
         beside = _beside(anchors[which], size_of(which), gap)
         free = np.flatnonzero(_is_inside(beside, within) & ~_hit(beside, rects[:n_rects]))
+        if crowd is not None and len(free):
+            covered = crowd.covered_by(beside[free])
+            is_clear = which == 0 or covered.min() <= _MOST_COVERED
+            free = free[[np.argmin(covered)]] if is_clear else free[:0]
         if len(free):
-            best = free[0] if crowd is None else free[np.argmin(crowd.covered_by(beside[free]))]
-            rects[n_rects] = beside[best]
+            rects[n_rects] = beside[free[0]]
             placed.append((which, *rects[n_rects, :2].tolist()))
             n_rects += 1
     return placed
