@@ -248,9 +248,10 @@ class PlateMap(TooltipByPlace):
 
     def heightForWidth(self, width: int) -> int:
         """Height in which wells are as large as the width allows; who holds the map gives it."""
-        scale = self.devicePixelRatioF()  # wells are of whole pixels of the screen
-        pitch = max(5.0, round((width - _LEFT - _RIGHT) * scale) // N_COLUMNS / scale)
-        return max(_LEAST_HEIGHT, _TOP + ceil(pitch * N_ROWS) + _BOTTOM)
+        scale = self.devicePixelRatioF()
+        pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
+        as_drawn = int(pitch * scale) / scale  # in whole pixels of the screen
+        return max(_LEAST_HEIGHT, _TOP + ceil(as_drawn * N_ROWS) + _BOTTOM)
 
     def _grid(self) -> PlateGrid:
         """Fit the plate into the widget, in pixels of the screen."""
