@@ -258,6 +258,21 @@ def test_labels_and_caption_are_written(qtbot: QtBot, view: MapView) -> None:
     assert "PCA of 900 entries" in view.accessibleName()
 
 
+def test_a_name_lies_where_it_covers_no_points(qtbot: QtBot, view: MapView) -> None:
+    """A row of points to the right of the one that is named."""
+    row = [(x, 0.0) for x in np.linspace(0, 1, 40)]
+    view.set_points(np.array([*row, (-1, 1), (-1, -1)], np.float32))
+    view.set_colors(np.zeros(42, np.uint8), PALETTE)
+    settle(qtbot, view)
+    before = image_of(view).astype(int)
+    view.set_labels([(0, "PSMB5")])
+    at = view.place_of(0)
+    assert at is not None
+    changed = np.argwhere((image_of(view) != before).any(axis=-1))
+    assert len(changed) > 100
+    assert changed[:, 1].max() <= at.x()
+
+
 def test_a_long_caption_leaves_room_for_the_points_and_is_told_in_full(
     qtbot: QtBot, view: MapView
 ) -> None:

@@ -147,6 +147,7 @@ class _MapChart(Chart):
             lambda n: (measure(labels[n][1], TEXT), height),
             (self.inner_width, self.side),
             _RING,
+            points=places,
         ):
             text = axes.text(
                 left,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import ceil
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
@@ -247,8 +248,10 @@ class PlateMap(TooltipByPlace):
 
     def heightForWidth(self, width: int) -> int:
         """Height in which wells are as large as the width allows; who holds the map gives it."""
+        scale = self.devicePixelRatioF()
         pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
-        return max(_LEAST_HEIGHT, _TOP + pitch * N_ROWS + _BOTTOM)
+        as_drawn = int(pitch * scale) / scale  # in whole pixels of the screen
+        return max(_LEAST_HEIGHT, _TOP + ceil(as_drawn * N_ROWS) + _BOTTOM)
 
     def _grid(self) -> PlateGrid:
         """Fit the plate into the widget, in pixels of the screen."""

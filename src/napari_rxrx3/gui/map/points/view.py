@@ -35,6 +35,8 @@ MODES = ("pan", "lasso", "box")
 
 _ROOM_OF_A_NAME = 11_000
 """There are no more names than one to this area: the points are what is to be seen."""
+_COUNTED = 50_000
+"""Of more points there are some on every side of a name, and a frame has no time to count them."""
 
 _KEPT_PICTURES = 256
 _ZOOM, _STEP = 1.25, 60
@@ -179,8 +181,10 @@ class MapView(PointsView):
         which = np.array([index for index, _ in self._labels], np.intp)
         # the name of the current point begins outside of its ring
         beside = np.where(which == self._current, _RING, 1.0)
+        positions, to_pixels = self._scene.positions, self._camera.pixels
+        few = len(positions) <= _COUNTED
         placed = place_labels(
-            self._camera.pixels(self._scene.positions[which]) / self._unit,
+            to_pixels(positions[which]) / self._unit,
             lambda n: (
                 metrics.horizontalAdvance(self._labels[n][1]) + 2 * beside[n],
                 metrics.height(),
@@ -189,6 +193,7 @@ class MapView(PointsView):
             self.radius() + 3,
             self._taken(),
             max(1, self.width() * self.height() // _ROOM_OF_A_NAME),
+            to_pixels(positions) / self._unit if few else None,
         )
         return [(self._labels[n][1], QPointF(left + beside[n], top)) for n, left, top in placed]
 
