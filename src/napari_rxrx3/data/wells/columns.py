@@ -42,7 +42,7 @@ _BY_PLAIN = (
     | {plain_name(other): name for other, name in _ALIASES.items()}
     | {
         f"{dose}{unit}": _UNIT
-        for dose in ("concentration", "treatmentconc", "conc", "dose")
+        for dose in ("concentration", "treatmentconc", "conc", "dose", "")
         for unit in ("unit", "units")
     }
 )

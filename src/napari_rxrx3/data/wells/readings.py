@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.spelling import NORMAL_WELL_ID, normal_well_id
-from napari_rxrx3.data.files.cells import Marks, as_number
+from napari_rxrx3.data.files.cells import MISSING, Marks, as_number
 
 __all__ = [
     "KINDS",
@@ -86,7 +86,7 @@ _SPELLINGS = {
 _EMPTY = {"empty": "EMPTY_control", "emptywell": "EMPTY_control", "untreated": "EMPTY_control"}
 _GUIDE = re.compile(r"(.*\S)[ _-]+guide[ _-]*0*(\d{1,4})\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
 
-_NOTHING = r"(?i:^(?:na|n/a|n\.a\.|#n/a|#nv|<na>|nan|null|none|-)$)"
+_NOTHING = f"(?i:^(?:{'|'.join(map(re.escape, sorted(filter(None, MISSING))))})$)"
 MAY_BE_OTHERS = {
     "treatment": rf"{_NOTHING}|^['=+@]|^(?i:[0-9].*|{_MONTH}\.?[-./ ].*)_guide_|"
     r"(?i:controls?|ctrls?|ctls?|^dmso|^vehicle|^mock|^ntc?|^nc|^scrambled?|^non.?targeting"
