@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -503,12 +504,17 @@ NO_IMAGES = [
 ]
 
 
-def asked_for(path: str) -> list[str]:
+@cache
+def manager() -> Any:
     import npe2
 
-    manager = npe2.PluginManager.instance()
-    manager.discover()
-    return [reader.plugin_name for reader in manager.iter_compatible_readers([path])]
+    found = npe2.PluginManager.instance()
+    found.discover()
+    return found
+
+
+def asked_for(path: str) -> list[str]:
+    return [reader.plugin_name for reader in manager().iter_compatible_readers([path])]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -570,12 +576,8 @@ def test_tables_between_tabs_are_taken(tmp_path: Path, ending: str) -> None:
 
 
 def patterns() -> list[str]:
-    import npe2
-
-    manager = npe2.PluginManager.instance()
-    manager.discover()
-    (reader,) = manager.get_manifest("napari-rxrx3").contributions.readers or []
-    return reader.filename_patterns
+    (reader,) = manager().get_manifest("napari-rxrx3").contributions.readers or []
+    return list(reader.filename_patterns)
 
 
 @pytest.mark.parametrize("name", [*OTHERS, *OURS])
