@@ -31,7 +31,7 @@ from samples import soak
 from screens import Wells, gene_names
 from sight import SIGHTS
 from test_display import seen
-from test_figures import NAMES, is_spelled_in
+from test_figures import NAMES, is_spelled_in, opened
 
 DATE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GENES = gene_names(24)
@@ -402,7 +402,7 @@ def test_names_in_any_script_are_as_they_are_or_it_is_said(
     for i, (shown, title) in enumerate(((replace(made, keys=keys), ""), (made, name))):
         for ending in ("png", "svg"):
             save_heat_map(tmp_path / f"{i}.{ending}", shown, title, paper=Paper(dpi=50))
-        said = Image.open(tmp_path / f"{i}.png").info["Description"]
+        said = opened(tmp_path / f"{i}.png").info["Description"]
         assert is_spelled_in(said) == (written(name) != name)
         text = (tmp_path / f"{i}.svg").read_text(encoding="utf-8")
         assert name in text

@@ -15,7 +15,7 @@ from napari_rxrx3.core.points.viewport import Viewport
 from napari_rxrx3.figures.files import Paper
 from napari_rxrx3.figures.fonts import written
 from napari_rxrx3.figures.map_picture import MapPicture, save_map
-from test_figures import NAMES, is_spelled_in
+from test_figures import NAMES, is_spelled_in, opened
 
 WHITE, RED, BLUE = (255, 255, 255), (255, 0, 0), (0, 0, 255)
 
@@ -74,6 +74,6 @@ def test_names_in_any_script_are_as_they_are_or_it_is_said(
     )
     for ending in ("png", "svg"):
         save_map(tmp_path / f"map.{ending}", picture, Paper(dpi=50))
-    said = Image.open(tmp_path / "map.png").info["Description"]
+    said = opened(tmp_path / "map.png").info["Description"]
     assert is_spelled_in(said) == (written(name) != name)
     assert not is_spelled_in((tmp_path / "map.svg").read_text(encoding="utf-8"))

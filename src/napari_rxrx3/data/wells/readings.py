@@ -50,12 +50,16 @@ _MONTH = (
 """As spreadsheets of Europe shorten them."""
 _SPOILED = re.compile(
     rf"(?:\d{{1,4}}[-./ ]+{_MONTH}\.?(?:[-./ ]+\d{{2,4}})?|{_MONTH}\.?[-./ ]+\d{{1,4}}"
-    r"|\d{4}([-./])\d\d?\1\d\d?\b.*|\d{1,2}([-./])\d{1,2}\2(?:\d\d|\d{4})|\d{1,2}/\d{1,2}"
+    r"|\d{1,2}[-./ ][^\W\d_]{3,5}\.?(?:[-./ ]\d{2,4})?|\d{1,2}\.\d{1,2}\."
+    r"|\d{4}([-./])\d\d?\1\d\d?(?!\d).*|\d{1,2}([-./])\d{1,2}\2(?:\d\d|\d{4})|\d{1,2}/\d{1,2}"
     r"|\d{1,2}[\u6708\uc6d4]\s?\d{1,2}[\u65e5\uc77c]"
     r"|[-+]?\d+(?:[.,]\d*)?(?:e[-+]?\d+)?|true|false|wahr|falsch|vrai|faux)\Z",
     re.IGNORECASE,
 )
-"""Days, and numbers: of days since 1900, of levels of a factor, or with an exponent."""
+"""Days, and numbers: of days since 1900, of levels of a factor, or with an exponent.
+
+A number before some letters is a day in whatever language: no gene is called so.
+"""
 _ERROR = re.compile(r"#[A-Z\u00c4\u00d6\u00dc\u00c9\u00d1/0_]+[!?]?\Z")
 _LIKE_CONTROL = re.compile(
     r"(?:dmso|vehicle|mock|ntc?|nc|scrambled?|non[ _-]?targeting|untransfected|blank"
