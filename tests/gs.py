@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ class GS:
 def gs_serving() -> Iterator[GS]:
     """Serve an empty bucket, and let the programs of this process read it without a login."""
     emulator = pytest.importorskip("gcp_storage_emulator.server", reason="it stands in for Google")
+    # it would ask Google itself what kind a bucket is, and wait for it
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     pytest.importorskip("gcsfs", reason="fsspec needs gcsfs to read gs:// URLs")
     from gcp_storage_emulator.handlers import buckets
     from gcp_storage_emulator.storage import Storage

@@ -182,7 +182,8 @@ def test_a_second_group_of_columns_is_named(tmp_path: Path) -> None:
     b.write(tmp_path / "embeddings.parquet", b.parquet_bytes(table))
     data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "cache")
     data.read_vectors()
-    (said,) = [p.detail for p in data.problems if "no part of the vectors" in p.detail]
+    details = data.check().problems["detail"]
+    (said,) = details[details.str.contains("no part of the vectors")]
     assert said.endswith("b_0, b_1, b_2, b_3")
 
 

@@ -38,7 +38,7 @@ from window import Window
 
 UNKNOWN_GENE = "GENE\u0378"
 """There is no such letter, so that no font has it."""
-GENES = (*(f"GENE{i:02d}" for i in range(12)), UNKNOWN_GENE)
+GENES = tuple(f"GENE{i:02d}" for i in range(12))
 DOSES = (0.25, 2.5, 0.01)
 NO_BUTTON = Qt.MouseButton.NoButton
 
@@ -286,10 +286,10 @@ def test_without_a_heat_map_it_says_why_and_nothing_can_be_done(
 
 
 def screen_rows() -> list[b.Row]:
-    rows = []
+    rows, genes = [], (*GENES, UNKNOWN_GENE)
     for experiment in ("gene-001", "gene-143"):
         place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
-        rows += [b.guide_row(experiment, 1, next(place), g, i) for g in GENES for i in (1, 2)]
+        rows += [b.guide_row(experiment, 1, next(place), g, i) for g in genes for i in (1, 2)]
         rows += [b.control_row(experiment, 1, next(place)) for _ in range(16)]
         rows += [b.guide_row(experiment, 1, next(place), "BARE")]
     place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))

@@ -389,9 +389,12 @@ def test_keys_move_zoom_and_show_all(qtbot: QtBot, view: MapView) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_in_any_script_are_shown_or_it_is_said(view: MapView, name: str) -> None:
+def test_names_in_any_script_are_shown_or_it_is_said(
+    qtbot: QtBot, view: MapView, name: str
+) -> None:
     """Never as empty boxes; what is said goes with the names."""
     fill(view)
+    settle(qtbot, view)
     view.set_caption("A map.")
     view.set_labels([(3, "plain"), (7, name)])
     font = small_font(view.font())

@@ -153,14 +153,14 @@ class _HeatMapChart(Chart):
 
     def _name(self, axes: Any, names: Sequence[str]) -> None:
         places = np.arange(len(names)) + 0.5
-        shown = [written(name) for name in names]
+        # matplotlib writes those of ticks anew when it draws, so that they have to be right here
+        shown = [printable(name) if self.form == "svg" else written(name) for name in names]
         axes.set_xticks(places, shown, rotation=90, parse_math=False)
         axes.set_yticks(places, shown, parse_math=False)
         axes.tick_params(length=0, pad=2)
         labels = (*axes.get_xticklabels(), *axes.get_yticklabels())
         for label, name in zip(labels, (*names, *names), strict=True):
             label.set_fontproperties(font_of(round(self.name_size, 2), text=name))
-            label.set_label(printable(name))
 
     def _draw_tree(self, figure: Any) -> None:
         from matplotlib.collections import LineCollection
