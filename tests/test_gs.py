@@ -65,12 +65,12 @@ STEPS = {
 
 
 @pytest.mark.parametrize("what", [503, soak("cut"), soak(429)])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*map(soak, ("listing", "metadata", "vectors")), "images"])
 def test_what_passes_changes_nothing(
     gs: GS, address: str, folder: Path, tmp_path: Path, step: str, what: int | str
 ) -> None:
     wanted = seen(folder, tmp_path / "here")
-    gs.trouble, gs.times = {STEPS[step]: what}, 2
+    gs.trouble, gs.times = {STEPS[step]: what}, 1  # gcsfs waits a second before it asks again
     assert seen(address, tmp_path / "there") == wanted
     assert gs.times <= 0, "it was never in trouble"
 
@@ -86,14 +86,14 @@ def test_what_was_looked_at_is_shown_without_the_server(
     assert gs.asked == []
 
 
-@pytest.mark.parametrize("what", [403, 500])
-def test_what_stays_is_said_in_a_sentence(gs: GS, address: str, tmp_path: Path, what: int) -> None:
+def test_what_may_not_be_read_is_said_in_a_sentence(gs: GS, address: str, tmp_path: Path) -> None:
+    """(What a server cannot do for now, gcsfs asks for a minute and longer.)"""
     dataset = rx.open_dataset(address, tmp_path / "cache")
-    gs.trouble = {STEPS["images"]: what}
+    gs.trouble = {STEPS["images"]: 403}
     with pytest.raises(rx.ImageUnavailable, match=rf"{WELL}, channel \d: .*") as caught:
         dataset.read(WELL)
     assert is_one_sentence(str(caught.value))
-    gs.trouble = {"": what}
+    gs.trouble = {"": 403}
     forget()
     with pytest.raises(rx.RxRx3Error, match=f"{address} cannot be read") as refused:
         rx.open_dataset(address, tmp_path / "another")

@@ -286,17 +286,17 @@ def test_without_a_heat_map_it_says_why_and_nothing_can_be_done(
 
 
 def screen_rows() -> list[b.Row]:
-    rows, genes = [], (*GENES, UNKNOWN_GENE)
+    rows = []
     for experiment in ("gene-001", "gene-143"):
         place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
-        rows += [b.guide_row(experiment, 1, next(place), g, i) for g in genes for i in (1, 2)]
+        rows += [b.guide_row(experiment, 1, next(place), g, i) for g in GENES for i in (1, 2)]
         rows += [b.control_row(experiment, 1, next(place)) for _ in range(16)]
         rows += [b.guide_row(experiment, 1, next(place), "BARE")]
     place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
     rows += [b.dose_row("compound-001", 1, next(place), "Bortezomib", d) for d in DOSES * 2]
     rows += [b.control_row("compound-001", 1, next(place)) for _ in range(16)]
     rows += [b.dose_row("compound-001", 1, next(place), "Blank", 2.5)]
-    return rows
+    return [*rows, *(b.guide_row("gene-001", 1, f"AE4{i}", UNKNOWN_GENE, i) for i in (1, 2))]
 
 
 @pytest.fixture(scope="module")
