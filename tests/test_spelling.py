@@ -96,6 +96,7 @@ def test_ids_of_a_table_have_the_form_that_each_has() -> None:
             wanted.append(well)
     others = ["HUVEC-01_1_B02", "huvec-1_1_B02", "MINE-12_1_B02", "COMPOUND-7_1_B02", "x"]
     assert normal_ids(pa.array(texts)).to_pylist() == wanted
+    assert normal_ids(pa.chunked_array([texts[:9], texts[9:]])).to_pylist() == wanted
     assert normal_ids(pa.array(others)).to_pylist() == [normal_well_id(text) for text in others]
 
 

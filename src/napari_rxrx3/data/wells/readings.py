@@ -102,8 +102,10 @@ MAY_BE_OTHERS = {
 """What to look at closely of a column that has a hundred thousand names."""
 
 
-def normal_ids(ids: pa.Array) -> pa.Array:
+def normal_ids(ids: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Ids of wells as RxRx3 writes them; what is no such id is left as it is."""
+    if isinstance(ids, pa.ChunkedArray):  # as columns are that pandas has put together
+        ids = ids.combine_chunks()
     is_normal = pc.fill_null(pc.match_substring_regex(ids, NORMAL_WELL_ID), True)
     if pc.all(is_normal, min_count=0).as_py():
         return ids
