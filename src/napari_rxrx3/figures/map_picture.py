@@ -101,10 +101,10 @@ class _MapChart(Chart):
 
     @property
     def names(self) -> Sequence[str]:
-        legend = self.picture.legend
-        is_categorical = isinstance(legend, CategoricalLegend)
-        classes = [name for name, *_ in legend.entries] if is_categorical else [legend.title]
-        return [*(name for _, name in self.picture.labels), *classes]
+        legend, labels = self.picture.legend, [name for _, name in self.picture.labels]
+        if isinstance(legend, CategoricalLegend):
+            return [*labels, *(name for name, *_ in legend.entries)]
+        return [*labels, legend.title]
 
     @property
     def sentences(self) -> str:
