@@ -88,11 +88,10 @@ def look_at_form(content: bytes) -> None:
     """Called like data, as nothing known, and like a plate: each is said or passed over."""
     folder = scratch() / "forms"
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("metadata.csv", "what is it", "gene-001/Plate1", "embeddings.parquet"):
-        b.write(folder / name, content)
-    storage, path = Storage.of(folder)
-    check_refusal(lambda: discover(*Storage.of(folder / "what is it"), cache()), DatasetNotFound)
-    contents = discover(storage, path, cache())
+    for name in ("metadata.csv", "embeddings.parquet", "what is it", "gene-001/Plate1"):
+        path = b.write(folder / name, content)
+        check_refusal(lambda path=path: discover(*Storage.of(path), cache()), DatasetNotFound)
+    contents = discover(*Storage.of(folder), cache())
     said = [note.detail for note in contents.notes] + list(contents.unreadable.values())
     assert all(map(is_plain, said)), said
 
