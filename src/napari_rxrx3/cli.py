@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -193,11 +194,15 @@ def _add_nearest(commands: Commands) -> None:
 
 
 def _letters(argument: str) -> str:
-    """What was typed, where the locale knows ASCII alone and makes half letters of all others."""
+    """What was typed, where the locale knows ASCII alone and makes half letters of all others.
+
+    A letter and its accent are one, as in tables: some systems write two.
+    """
     try:
-        return os.fsencode(argument).decode()
+        text = os.fsencode(argument).decode()
     except UnicodeError:
-        return argument.encode("utf-8", "replace").decode()
+        text = argument.encode("utf-8", "replace").decode()
+    return unicodedata.normalize("NFC", text)
 
 
 def _add_scores(commands: Commands) -> None:
