@@ -335,3 +335,34 @@ def test_vectors_by_plate_and_well(tmp_path: Path) -> None:
     np.testing.assert_allclose(vectors[place], table.iloc[7, 2:].to_numpy(float), rtol=1e-6)
     again = rx.open_dataset(folder, cache_dir=tmp_path / "cache")
     np.testing.assert_array_equal(again.vectors("profiles")[1], vectors)
+
+
+def test_one_plate_of_a_screen_brings_the_table_beside_it(tmp_path: Path) -> None:
+    folder = own_screen(tmp_path / "data")
+    (folder / "napari-rxrx3.toml").write_text('[controls]\nvalues = ["taxol"]\n')
+    dataset = opened(folder / "BR002.zarr", tmp_path)
+    assert set(dataset.wells["experiment_name"]) == {"BR002"}
+    assert len(dataset.wells) == 6
+    assert dataset.wells.loc["BR002_1_A03", "treatment"] == "EMPTY_control"
+
+
+def test_a_table_in_the_folder_of_a_plate_is_about_that_plate(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        path = z.write_plate(tmp_path / "data" / f"{name}.zarr", {"A1": z.planes_of(name)})
+        (path / "wells.csv").write_text(f"Well,Drug\nA1,drug {name}\nA2,DMSO\n")
+    wells = opened(tmp_path / "data", tmp_path).wells
+    assert wells.loc["a_1_A01", "treatment"] == "drug a"
+    assert wells.loc["b_1_A01", "treatment"] == "drug b"
+    assert wells.loc["b_1_A02", "treatment"] == "EMPTY_control"
+    assert not wells.loc["b_1_A02", "has_image"]
+
+
+def test_napari_takes_plates_for_ours(tmp_path: Path) -> None:
+    from napari_rxrx3.data.recognition import looks_like_ours
+
+    path = z.write_plate(tmp_path / "data" / "a.zarr", {"A1": z.planes_of("a")})
+    (tmp_path / "data" / "b.zarr").mkdir()
+    assert looks_like_ours(str(path))
+    assert looks_like_ours(str(tmp_path / "data"))
+    assert not looks_like_ours(str(tmp_path / "data" / "b.zarr"))
+    assert not looks_like_ours(str(path / "A" / "1" / "0"))

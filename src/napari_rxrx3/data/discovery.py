@@ -82,6 +82,7 @@ _MAX_FILES = 50_000
 _SAID = 3
 _HEAD = 4096
 _TABLE = "table"
+_BESIDE = 200
 _FEWEST, _OWN_TABLES = 2, (".csv", ".tsv", ".txt", ".parquet")
 _DAMAGE = (
     OSError,
@@ -162,6 +163,9 @@ def discover(
     contents = Contents()
     if (path.lower().endswith(ENDINGS) and _is_plate(storage, path)) or _is_folder(storage, path):
         contents = _look_around(storage, path, cache, progress)
+        is_lone_plate = storage.is_local and path in contents.plates
+        if is_lone_plate and not (contents.metadata or contents.tables):
+            _take_tables_beside(storage, path, contents)
     elif (image := parse_image_name(posixpath.basename(path))) is not None:
         _take_sisters(storage, path, image, contents)
     else:
@@ -282,6 +286,17 @@ def _is_plate(storage: Storage, path: str) -> bool:
         return read_plate_info(storage, path) is not None
     except OSError:
         return False
+
+
+def _take_tables_beside(storage: Storage, plate: str, contents: Contents) -> None:
+    """Take the tables that lie in the folder of a plate that was opened by itself."""
+    with suppress(OSError):
+        for entry in storage.children(posixpath.dirname(plate))[:_BESIDE]:
+            if entry.is_folder or not entry.name.lower().endswith(_OWN_TABLES):
+                continue
+            look = _look_at(storage, None, entry)
+            if not isinstance(look, str) and look.kind in (_TABLE, "metadata", "embedding"):
+                _sort_in(entry, look, contents)
 
 
 def _is_folder(storage: Storage, path: str) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +146,11 @@ def read_screen_file(storage: Storage, root: str) -> tuple[ScreenFile, str]:
         If it says something else than it may.
     """
     places: list[tuple[str, Callable[[], bytes]]] = []
-    beside = f"{root.rstrip('/')}/{NAME}"
-    if storage.is_local or root.lower().endswith(".zarr"):
-        places.append((beside, lambda: storage.read(beside)))
+    is_plate = root.lower().endswith(".zarr")
+    if storage.is_local or is_plate:
+        beside = [f"{root.rstrip('/')}/{NAME}"]
+        beside += [f"{posixpath.dirname(root.rstrip('/'))}/{NAME}"] if is_plate else []
+        places += [(path, partial(storage.read, path)) for path in beside]
     own = own_place(root)
     places.append((str(own), own.read_bytes))
     for name, read in places:

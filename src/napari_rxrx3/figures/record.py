@@ -32,6 +32,7 @@ from napari_rxrx3.core.stains import (
     RGB,
     STAINS,
     Stain,
+    number_in_words,
     stains_called,
 )
 from napari_rxrx3.core.version import __version__
@@ -494,11 +495,11 @@ def _check_stains(record: ViewRecord) -> None:
     limits, stains = record.limits, record.stains
     n = len(stains.table)
     if limits is not None and (len(limits) != n or any(len(p) != 2 for p in limits)):
-        raise ValueError(f"limits are not {n} pairs")
+        raise ValueError(f"limits are not {number_in_words(n)} pairs")
     if limits is not None and not all(-_MOST < low < high < _MOST for low, high in limits):
         raise ValueError("limits do not rise")
     if {len(stains.visible), len(stains.gamma)} != {n}:
-        raise ValueError(f"stains are not {n}")
+        raise ValueError(f"stains are not {number_in_words(n)}")
     if stains.alone not in (None, *range(1, n + 1)):
         raise ValueError(f"alone: {stains.alone}")
     if not all(0.01 <= gamma <= 100 for gamma in stains.gamma):

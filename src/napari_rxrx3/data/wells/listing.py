@@ -83,13 +83,17 @@ def own_wells(
 
     """
     named = named_plates(contents.plates)
-    finder = PlateFinder((named[path], path, name) for path, name in contents.plates.items())
+    plates = {path: (named[path], path, name) for path, name in contents.plates.items()}
+    of_all = PlateFinder(plates.values())
+    of_one = {path: PlateFinder([plate]) for path, plate in plates.items()}
     frames: list[pd.DataFrame] = []
     problems: list[Problem] = []
     fingerprints: list[str] = []
     read: OwnTable | None = None
     vectors: dict[str, EmbeddingTable] = {}
     for path in _newest_first(storage, [*contents.metadata, *contents.tables]):
+        inside = next((p for p in contents.plates if path.startswith(f"{p}/")), None)
+        finder = of_all if inside is None else of_one[inside]
         try:
             table = look_at_table(storage, path, said.roles, finder)
             roles, layout = table.roles, None
@@ -114,6 +118,9 @@ def own_wells(
             problems.append(Problem("unreadable_file", detail=str(error).rstrip(".")))
             continue
         problems += found
+        if of_all.only is not None:  # the others of a screen of which one plate was opened
+            wells = wells[wells["experiment_name"] == of_all.only.experiment]
+            wells = wells[wells["plate"] == of_all.only.plate]
         frames.append(wells)
         read = read or table
     if not frames:
