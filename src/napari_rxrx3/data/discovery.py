@@ -213,7 +213,7 @@ def _look_around(
     files = [entry for entry in files if not entry.name.endswith(SIDECAR)]
     begun = {f"{e.path.removesuffix('.aria2')}" for e in files if e.name.endswith(".aria2")}
     files = [entry for entry in files if entry.path not in begun]
-    known = KnownFiles(cache, storage, f"{folder}|{RULE}|with tables")
+    known = KnownFiles(cache, storage, f"{folder}|{RULE}")
     files = storage.stamped(files)
     found = {entry.path: known.get(entry) for entry in files}
     new = [entry for entry in files if found[entry.path] is None]
