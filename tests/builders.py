@@ -72,6 +72,8 @@ def smooth(name: str, size: int = 64, dtype: str = "uint8", peak: int = 200) -> 
 
 
 def png(plane: np.ndarray) -> bytes:
+    if plane.size >= 512 * 512:  # of large screens of noise, which does not become smaller
+        return bytes(imagecodecs.png_encode(plane, 0))
     return _pillow(plane, "PNG", compress_level=1)
 
 

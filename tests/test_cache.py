@@ -19,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import builders as b
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.data.files.local import written_atomically
+from napari_rxrx3.data.files.local import folder_written_atomically, written_atomically
 
 ARRAYS = {
     "number": np.arange(600).reshape(20, 30),
@@ -119,6 +120,29 @@ def test_a_target_that_cannot_be_replaced_is_an_error_that_leaves_no_file(tmp_pa
     with pytest.raises(OSError, match="taken"), written_atomically(tmp_path / "taken") as temporary:
         temporary.write_text("x")
     assert not files_in(tmp_path)
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "plate"
+    with pytest.raises(KeyboardInterrupt), folder_written_atomically(path) as temporary:
+        stop_halfway(b.write(temporary / "whole", b"1").with_name("half"))
+    assert not list((tmp_path / "new").iterdir())
+    with folder_written_atomically(path) as temporary:
+        b.write(temporary / "deep" / "one", b"1")
+        assert not path.exists()
+    assert files_in(tmp_path) == [path / "deep" / "one"]
+
+
+def test_a_folder_that_was_left_unfinished_is_removed_a_day_later(tmp_path: Path) -> None:
+    old, new = (tmp_path / f".{letter * 32}.rxrx3.part" for letter in "ab")
+    own = tmp_path / ".of the user.rxrx3.part"
+    for folder in (old, new, own):
+        b.write(folder / "half", b"half")
+    for folder in (old, own):
+        os.utime(folder, (0, 0))
+    with folder_written_atomically(tmp_path / "plate") as temporary:
+        temporary.mkdir()
+    assert sorted(tmp_path.iterdir()) == sorted([own, new, tmp_path / "plate"])
 
 
 # --- DiskCache -------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import Cancelled
-from napari_rxrx3.data.passes import Share
+from napari_rxrx3.data.files import remote
+from napari_rxrx3.data.passes import PassSummary, Share
 from napari_rxrx3.exports.splits import leakage, split_experiments, splits_table
 
 SIZE = 64
@@ -173,6 +176,33 @@ def test_what_was_stopped_goes_on_and_another_way_is_refused(
     assert all(file.stat().st_mtime_ns == at for file, at in before.items())
     with pytest.raises(rx.RxRx3Error, match="made in another way"):
         rx.export_crops(dataset, tmp_path, size=20)
+
+
+@pytest.mark.parametrize("trouble", ["503", "429", "drop", "half"])
+@pytest.mark.parametrize(
+    ("export", "n_each"), [(partial(rx.export_crops, size=16), 4), (rx.export_zarr, 1)]
+)
+def test_what_a_server_gives_not_now_is_written_another_time(
+    screen: b.Screen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    export: Callable[..., PassSummary],
+    n_each: int,
+    trouble: str,
+) -> None:
+    monkeypatch.setattr(remote, "PAUSES_S", (0.0, 0.0, 0.0))
+    screen.write_rxrx3(tmp_path / "data")
+    store = b.Store()
+    with b.served(tmp_path, True, store) as url:
+        dataset = rx.open_dataset(f"{url}/data", tmp_path / "cache")
+        store.trouble = {"gene-001/Plate2.tar": trouble}
+        summary = export(dataset, tmp_path / "out")
+        assert (summary.n_tasks, summary.n_open, len(summary.failures)) == (5, 1, 1)
+        assert "Plate2.tar" in summary.failures[0]
+        store.trouble = {}
+        again = export(rx.open_dataset(f"{url}/data", tmp_path / "new"), tmp_path / "out")
+    assert (again.n_before, again.n_open, again.failures) == (4, 0, [])
+    assert summary.n_written + again.n_written == n_each * len(screen.rows)
 
 
 def test_parts_are_the_whole(dataset: rx.Dataset, screen: b.Screen, tmp_path: Path) -> None:

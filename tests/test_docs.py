@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 
 import builders as b
 import napari_rxrx3 as rx
-from napari_rxrx3.cli import _parser, main
+from napari_rxrx3.cli import main, parser_of_commands
 from napari_rxrx3.data.demo.screen_files import DEMO_VERSION
 from napari_rxrx3.data.discovery import kind_of_file
 from napari_rxrx3.data.files.storage import Storage
@@ -276,7 +276,9 @@ RULES: dict[str, Callable[[list[str]], None]] = {
 @pytest.mark.source
 def test_the_page_of_the_command_line_names_every_option() -> None:
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    commands = next(a.choices for a in _parser()._actions if a.dest == "COMMAND" or a.choices)
+    commands = next(
+        a.choices for a in parser_of_commands()._actions if a.dest == "COMMAND" or a.choices
+    )
     kinds = next(a.choices for a in commands["export"]._actions if a.choices)
     commands = {**commands, **{f"export {kind}": parser for kind, parser in kinds.items()}}
     for command, parser in commands.items():

@@ -33,6 +33,7 @@ from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.hits.hit import Hit
 from napari_rxrx3.session import Session
+from samples import soak
 from test_plate_map import cut, image_of
 from window import Window
 
@@ -276,21 +277,22 @@ def take(side: Side, text: str) -> None:
     menu.close()
 
 
-def test_200_wells_by_keyboard_only(side: Side, data: Any) -> None:
+@pytest.mark.parametrize("n_wells", [40, soak(200)])
+def test_many_wells_by_keyboard_only(side: Side, data: Any, n_wells: int) -> None:
     side.session.select_well(gene_wells(data)[0])
     side.panel.bar.choose.setFocus()
     QTimer.singleShot(0, lambda: take(side, "This plate: gene-001 plate 1"))
     side.qtbot.keyClick(side.panel.bar.choose, Key.Key_Space)
     side.qtbot.waitUntil(lambda: side.place == "1 of 228 · gene-001 plate 1", timeout=20_000)
     given = {}
-    for i in range(200):
+    for i in range(n_wells):
         given[side.session.well] = i % 5 + 1
         side.press(str(i % 5 + 1))
-    assert len(given) == 200
-    assert side.place.startswith("201 of 228")
+    assert len(given) == n_wells
+    assert side.place.startswith(f"{n_wells + 1} of 228")
     assert side.tags == given
-    assert side.counts == [40] * 5
-    for _ in range(200):
+    assert side.counts == [n_wells / 5] * 5
+    for _ in range(n_wells):
         side.qtbot.keyClick(side.panel.table, Key.Key_Z, CTRL)
     assert side.tags == {}
     assert side.place.startswith("1 of 228"), "undo leads back through the queue"

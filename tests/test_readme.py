@@ -13,7 +13,7 @@ import yaml
 import napari_rxrx3
 from benchmarks.screens import plates_of_screen
 from benchmarks.settings import N_WELLS
-from napari_rxrx3.cli import _parser
+from napari_rxrx3.cli import parser_of_commands
 from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS
 from napari_rxrx3.core.stains import MOST_STAINS, PALETTES, STAINS
 from napari_rxrx3.exports.choices import NGFF_VERSIONS
@@ -198,7 +198,7 @@ def command_lines() -> list[tuple[str, str, str]]:
 
 
 def test_every_command_is_named_with_options_that_it_has() -> None:
-    parsers = next(a.choices for a in _parser()._actions if isinstance(a.choices, dict))
+    parsers = next(a.choices for a in parser_of_commands()._actions if isinstance(a.choices, dict))
     lines = command_lines()
     assert {command for command, *_ in lines} | {"demo"} == set(parsers)
     for command, arguments, remark in lines:

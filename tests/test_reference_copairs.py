@@ -64,6 +64,7 @@ def there(copairs: Any, dataset: Any) -> pd.Series:
     return found.groupby("key")["normalized_average_precision"].mean()
 
 
+@pytest.mark.soak
 def test_activity_goes_with_the_mean_average_precision_of_copairs(
     there: pd.Series, dataset: Any
 ) -> None:

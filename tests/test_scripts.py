@@ -168,7 +168,7 @@ MARKS = ("qt", "soak", "source")
 
 def stages(name: str) -> list[str]:
     (found,) = re.findall(rf"^{name} := (.+)$", MAKEFILE, re.MULTILINE)
-    return str(found).split()
+    return str(found).replace("+", " ").split()
 
 
 def marks_wanted(stage: str) -> tuple[str, str]:
@@ -219,14 +219,17 @@ def test_files_that_are_named_in_the_makefile_are_there() -> None:
 @pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("make") is None, reason="there is no make here"
 )
-def test_stages_are_timed_and_the_first_that_fails_is_the_last(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bad", ["bad", "bad+good", "slow+bad+good", "good+bad"])
+def test_stages_are_timed_and_the_first_that_fails_is_the_last(tmp_path: Path, bad: str) -> None:
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=lambda *_: ["__pycache__"])
-    rules = "good:\n\t@echo done\nbad:\n\t@exit 3\nnever:\n\t@echo never\n"
-    (tmp_path / "Makefile").write_text(rules, encoding="utf-8")
-    command = [tmp_path / "scripts" / "stages.sh", "good", "bad", "never"]
+    rules = {"good": "echo done", "slow": "sleep 0.3; echo slow", "bad": "exit 3", "never": "exit"}
+    made = "".join(f"{name}:\n\t@{recipe}\n" for name, recipe in rules.items())
+    (tmp_path / "Makefile").write_text(made, encoding="utf-8")
+    command = [tmp_path / "scripts" / "stages.sh", "good", "slow+good", bad, "never"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
-    assert re.search(r"^good +\d+$", done.stdout, re.MULTILINE)
-    assert re.search(r"^bad +\d+  failed$", done.stdout, re.MULTILINE)
-    assert re.search(r"^all +\d+  failed$", done.stdout, re.MULTILINE)
+    assert done.stdout.count("done") == 2 + bad.count("good")
+    assert done.stdout.index("slow") < done.stdout.rindex("done"), "target by target"
+    for stage, word in (("good", ""), ("slow+good", ""), (bad, "  failed"), ("all", "  failed")):
+        assert re.search(rf"^{re.escape(stage)} +\d+{word}$", done.stdout, re.MULTILINE)
     assert "never" not in done.stdout

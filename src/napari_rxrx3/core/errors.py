@@ -80,10 +80,19 @@ class ImageUnavailable(RxRx3Error):
         Why, in plain words.
     missing : bool
         No file is said to hold the plane; otherwise one does, but cannot be read.
+    may_pass : bool
+        A server gives it not now; nothing says that it will not later.
     """
 
     def __init__(
-        self, well_id: str, channel: int, location: str, cause: str, *, missing: bool = False
+        self,
+        well_id: str,
+        channel: int,
+        location: str,
+        cause: str,
+        *,
+        missing: bool = False,
+        may_pass: bool = False,
     ) -> None:
         super().__init__(f"{well_id}, channel {channel}: {cause} ({location}).")
         self.well_id = well_id
@@ -91,9 +100,10 @@ class ImageUnavailable(RxRx3Error):
         self.location = without_secrets(location)
         self.cause = without_secrets(cause)
         self.missing = missing
+        self.may_pass = may_pass
 
     def __reduce__(self) -> tuple[object, ...]:
-        again = partial(type(self), missing=self.missing)
+        again = partial(type(self), missing=self.missing, may_pass=self.may_pass)
         return again, (self.well_id, self.channel, self.location, self.cause)
 
 
@@ -104,14 +114,16 @@ class ContainerUnavailable(RxRx3Error):
     ----------
     location, cause : str
         The file, and why in plain words.
+    may_pass : bool
+        A server gives it not now; nothing says that it will not later.
     """
 
-    def __init__(self, location: str, cause: str) -> None:
+    def __init__(self, location: str, cause: str, may_pass: bool = False) -> None:
         super().__init__(f"{location} cannot be read ({cause}).")
-        self.location, self.cause = location, cause
+        self.location, self.cause, self.may_pass = location, cause, may_pass
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.location, self.cause)
+        return type(self), (self.location, self.cause, self.may_pass)
 
 
 class UnknownWell(RxRx3Error, KeyError):

@@ -45,11 +45,20 @@ class Task:
 
 @dataclass
 class Done:
-    """What became of a task: how many things were written, what else is counted, what failed."""
+    """What became of a task: how many things were written, what else is counted, what failed.
+
+    A task may be done though some of it failed; one that is not left no file, and is tried again
+    by the next pass.
+    """
 
     n_written: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    is_whole: bool = True
+
+
+def _not_done(task: Task, error: object) -> Done:
+    return Done(failures=[f"{task.words}: {error}"], is_whole=False)
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -104,8 +113,9 @@ class PassSummary:
 
     Attributes
     ----------
-    n_tasks, n_before : int
-        How many tasks there were, and of how many the file was there before.
+    n_tasks, n_before, n_open : int
+        How many tasks there were, of how many the file was there before, and of how many there is
+        none now.
     n_written : int
         How many things, such as crops, were written.
     counts : Counter of str
@@ -116,11 +126,13 @@ class PassSummary:
 
     n_tasks: int
     n_before: int = 0
+    n_open: int = 0
     n_written: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def add(self, done: Done) -> None:
+        self.n_open += not done.is_whole
         self.n_written += done.n_written
         self.counts += done.counts
         self.failures += done.failures
@@ -130,8 +142,10 @@ class PassSummary:
         were = "was" if self.n_before == 1 else "were"
         before = f" ({self.n_before:,} {were} there)" if self.n_before else ""
         said = f"{count(self.n_tasks, 'plate')}{before}: {count(self.n_written, what)} written"
-        if self.failures:
-            said += f", {len(self.failures):,} left out"
+        if left_out := len(self.failures) - self.n_open:
+            said += f", {left_out:,} left out"
+        if self.n_open:
+            said += f"; {count(self.n_open, 'plate')} not written, to be tried again"
         return f"{said}."
 
 
@@ -197,7 +211,7 @@ def _done(dataset: WellData, work: ImagePass[TaskT], task: TaskT, progress: Prog
     except Cancelled:
         raise
     except (RxRx3Error, OSError) as error:
-        return Done(failures=[f"{task.words}: {error}"])
+        return _not_done(task, error)
 
 
 # --- on a cluster --------------------------------------------------------------------------------
@@ -280,7 +294,7 @@ def _result(future: Future, task: Task) -> Done:
         return done
     if isinstance(error, Cancelled):
         raise error
-    return Done(failures=[f"{task.words}: {error}"])
+    return _not_done(task, error)
 
 
 def _on_worker(dataset: WellData, work: ImagePass[TaskT], task: TaskT, stop: str) -> Done:

@@ -19,7 +19,7 @@ import imagecodecs
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.perturbation import CONTROL_MEANING
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.progress import Progress
@@ -115,6 +115,10 @@ class _Crops:
                 return self._crops_of(dataset, labels.iloc[number].to_dict(), task.split)
             except Cancelled:
                 raise  # a well that a stop has cut short is not one that cannot be read
+            except ImageUnavailable as error:
+                if error.may_pass:
+                    raise  # the plate is written another time, as a whole
+                return str(error)
             except RxRx3Error as error:
                 return str(error)
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -33,7 +31,7 @@ from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.secrets import public
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import file_name
-from napari_rxrx3.data.files.local import put_in_place, written_atomically
+from napari_rxrx3.data.files.local import folder_written_atomically, written_atomically
 from napari_rxrx3.data.images.controls import control_limits
 from napari_rxrx3.data.images.decode import shrink_to
 from napari_rxrx3.data.images.tiles import prefix_or_plane
@@ -55,7 +53,6 @@ _SMALLEST = 64
 _LARGEST_CHUNK = 1024
 _FIELD = "0"
 _MEASURED = 4
-_UNFINISHED = ".rxrx3.part"
 
 
 @dataclass(frozen=True)
@@ -93,14 +90,8 @@ class _Plates:
         return task.path.exists()
 
     def do(self, dataset: WellData, task: _PlateTask, progress: Progress) -> Done:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{uuid4().hex}{_UNFINISHED}"
-        try:
-            done = _PlateWriter(dataset, task.plate, temporary, self.look).write(progress)
-            put_in_place(temporary, task.path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return done
+        with folder_written_atomically(task.path) as temporary:
+            return _PlateWriter(dataset, task.plate, temporary, self.look).write(progress)
 
 
 class _PlateWriter:
@@ -175,6 +166,8 @@ class _PlateWriter:
             try:
                 plane = self._dataset.plane(well_id, channel)
             except ImageUnavailable as error:
+                if error.may_pass:
+                    raise  # the plate is written another time, as a whole
                 missing[channel] = str(error)
                 continue
             shape = next(iter(planes.values())).shape if planes else plane.shape
@@ -364,4 +357,5 @@ def _hex(color: tuple[float, float, float]) -> str:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8", newline="\n")
+    # on one line: a plate has thousands of these, and Python is ten times as slow with indents
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8", newline="\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import IO
 
 __all__ = [
     "ABANDONED",
+    "folder_written_atomically",
     "is_unfinished",
     "locked",
     "open_plain",
@@ -117,16 +119,31 @@ def written_atomically(path: Path) -> Iterator[Path]:
     The first time that a program writes to a folder, it removes what others left unfinished there
     a day ago: they were killed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _tidy(path.parent)
-    # not tempfile: its files can be read by their owner only, and stay so when they are moved
-    temporary = path.parent / f".{uuid.uuid4().hex}{_UNFINISHED}"
+    temporary = _beside(path)
     try:
         yield temporary
         put_in_place(temporary, path)
     finally:
         with suppress(OSError):  # the error before it says more; it is tidied up one day
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_atomically(path: Path) -> Iterator[Path]:
+    """As `written_atomically`, of a folder; nothing may be at `path` yet."""
+    temporary = _beside(path)
+    try:
+        yield temporary
+        put_in_place(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path.parent)
+    # not tempfile: its files can be read by their owner only, and stay so when they are moved
+    return path.parent / f".{uuid.uuid4().hex}{_UNFINISHED}"
 
 
 def put_in_place(new: Path, path: Path) -> None:
@@ -158,12 +175,16 @@ def _tidy(folder: Path) -> None:
     _tidied.add(folder)
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") and entry.name.endswith(_UNFINISHED):
+            if entry.name.endswith(_UNFINISHED) and is_unfinished(entry.name):
                 with suppress(OSError):  # another program was faster, or it may not be removed
                     _remove_if_old(entry)
 
 
 def _remove_if_old(entry: os.DirEntry[str]) -> None:
     age = time.time() - entry.stat(follow_symlinks=False).st_mtime
-    if abs(age) > ABANDONED and entry.is_file(follow_symlinks=False):
+    if abs(age) <= ABANDONED:
+        return
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path)
+    elif entry.is_file(follow_symlinks=False):
         Path(entry.path).unlink()

@@ -21,6 +21,7 @@ __all__ = [
     "READ_S",
     "Incomplete",
     "KnownParts",
+    "MayPass",
     "RangeFile",
     "Unreachable",
     "answer_of",
@@ -54,7 +55,11 @@ many_at_once = Threads(64, "rxrx3-ranges")
 """Threads that wait for servers, one a request: what takes time there is the way."""
 
 
-class Unreachable(OSError):
+class MayPass(OSError):
+    """A server gives something not now; nothing says that it will not later."""
+
+
+class Unreachable(MayPass):
     """There is no way to a server at the moment, or nothing but faults come from it."""
 
 
@@ -224,7 +229,9 @@ def _as_os_error(error: Exception) -> Exception:
     if isinstance(error, FileNotFoundError):  # whose text is the address
         return FileNotFoundError("the server has no such file")
     text = _in_words(error)
-    return Unreachable(text) if _is_away(error) else OSError(text)
+    if _is_away(error):
+        return Unreachable(text)
+    return MayPass(text) if _may_pass(error) else OSError(text)
 
 
 def _is_silent(error: Exception) -> bool:

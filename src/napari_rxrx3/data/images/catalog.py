@@ -29,6 +29,7 @@ from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.files.remote import MayPass
 from napari_rxrx3.data.files.storage import Storage, files_at_once
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
 from napari_rxrx3.data.images.decode import UndecodableImage, shrink
@@ -187,8 +188,8 @@ class ImageCatalog:
                     return [*self._of_plate.get(plate, ()), *sources]
             return self._sources_of(plate)
         except ContainerUnavailable as error:
-            where, why = error.location, error.cause
-            raise ImageUnavailable(str(well), channel, where, why) from error
+            where, why, may_pass = error.location, error.cause, error.may_pass
+            raise ImageUnavailable(str(well), channel, where, why, may_pass=may_pass) from error
 
     def _reader(self, source: ImageSource) -> PlaneReader:
         if isinstance(source, ZarrPlate):
@@ -486,8 +487,11 @@ class ImageCatalog:
                 with not_while_forking():
                     return use(source, row)
             except (OSError, UndecodableImage, pa.ArrowException) as error:
-                place = source.locate(row)
-                failure = failure or ImageUnavailable(str(well), channel, place, _cause(error))
+                if failure is None:
+                    place, may_pass = source.locate(row), isinstance(error, MayPass)
+                    failure = ImageUnavailable(
+                        str(well), channel, place, _cause(error), may_pass=may_pass
+                    )
         raise failure or self._missing(well, channel)
 
     def _missing(self, well: WellId, channel: int) -> ImageUnavailable:
@@ -504,7 +508,8 @@ def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]
     try:
         return open_it(container)
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise ContainerUnavailable(container.path, _cause(error)) from error
+        may_pass = isinstance(error, MayPass)
+        raise ContainerUnavailable(container.path, _cause(error), may_pass) from error
 
 
 def _that_have(

@@ -295,8 +295,8 @@ def _span(size: int) -> int:
 
 def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
     """Say the well as the table does, which need not be experiment_plate_address."""
-    cause, missing = error.cause, error.missing
-    return ImageUnavailable(well_id, error.channel, error.location, cause, missing=missing)
+    said = {"missing": error.missing, "may_pass": error.may_pass}
+    return ImageUnavailable(well_id, error.channel, error.location, error.cause, **said)
 
 
 def _read_stack(well_id: str, read: ReadPlane, locate: Locate, channels: range) -> Plane:

@@ -1,0 +1,183 @@
+"""Commands that ask a map of perturbations: `nearest`, `scores`, `batches`, `benchmark`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from napari_rxrx3.cli.arguments import Commands, add_map_options, letters, opened, positive, spec_of
+from napari_rxrx3.cli.output import note, progress_bar, say
+from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.maps.spec import LEVELS
+
+_SHOWN_SCORES = (
+    *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
+    *("consistency", "agreement", "odd_guide"),
+)
+
+
+def add_nearest(commands: Commands) -> None:
+    nearest = commands.add_parser("nearest", help="list the perturbations most like another one")
+    nearest.add_argument("path", metavar="PATH")
+    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
+    nearest.add_argument("key", metavar="KEY", type=letters, help=help_)
+    nearest.add_argument("-k", type=positive, default=20, help="how many (20)")
+    nearest.add_argument("--kind", choices=("CRISPR", "COMPOUND"), help="search these only")
+    add_map_options(nearest, LEVELS)
+    nearest.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
+    nearest.add_argument("--opposite", action="store_true", help="least similar first")
+    nearest.add_argument(
+        "--across", action="store_true", help="most alike across experiments first (cosine)"
+    )
+    nearest.add_argument("--json", action="store_true", help="print JSON")
+    nearest.set_defaults(run=_nearest)
+
+
+def _nearest(arguments: argparse.Namespace) -> int:
+    with progress_bar() as progress:
+        dataset = opened(arguments.path, progress)
+        spec = spec_of(arguments, dataset, progress)
+        phenomap, fallback = dataset.map_or_fallback(spec, progress)
+        for sentence in filter(None, (fallback, *phenomap.notes)):
+            note(sentence)
+        table = phenomap.nearest(
+            arguments.key,
+            arguments.k,
+            arguments.metric,
+            arguments.opposite,
+            kind=arguments.kind,
+            across=arguments.across,
+            progress=progress,
+        )
+    if arguments.json:
+        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+        say(json.dumps(rows, indent=1))
+    elif table.empty:
+        say("The map holds nothing else.")
+    else:
+        table["flags"] = table["flags"].map(", ".join)
+        say(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
+    return 0
+
+
+def add_scores(commands: Commands) -> None:
+    scores = commands.add_parser(
+        "scores", help="tell which perturbations do anything, and how much"
+    )
+    scores.add_argument("path", metavar="PATH")
+    help_ = "list so many, those that are most certain first (20)"
+    scores.add_argument("-k", type=positive, default=20, help=help_)
+    add_map_options(scores, LEVELS)
+    form = scores.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print all of the map as CSV")
+    form.add_argument("--json", action="store_true", help="print all of the map as JSON")
+    scores.set_defaults(run=_scores)
+
+
+def _scores(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.evidence.activity import count_active
+
+    with progress_bar() as progress:
+        dataset = opened(arguments.path, progress)
+        phenomap, fallback = dataset.map_or_fallback(
+            spec_of(arguments, dataset, progress), progress
+        )
+        for sentence in filter(None, (fallback, *phenomap.notes)):
+            note(sentence)
+        scores = phenomap.score_store.get(progress)
+    n_active, n_tested = count_active(scores)
+    words = f"{n_active:,} of {n_tested:,} active at 5 %"
+    table = phenomap.labels[["perturbation_type", "n_wells"]].join(scores).rename_axis("key")
+    table = table.sort_values(["activity_q", "activity"], ascending=[True, False], kind="stable")
+    if arguments.json:
+        rows = table.reset_index().astype(object)
+        report = {
+            **{"level": phenomap.level, "align": phenomap.align, "embedding": phenomap.embedding},
+            **{"n_entries": len(table), "n_tested": n_tested, "n_active": n_active},
+            "scores": rows.where(rows.notna(), None).to_dict(orient="records"),
+        }
+        say(json.dumps(report, indent=1))
+    elif arguments.csv:
+        say(table.to_csv(lineterminator="\n").rstrip("\n"))
+        note(f"{words}.")
+    else:
+        columns = [*table.columns[:2], *_SHOWN_SCORES]
+        listed = table[columns].head(arguments.k).reset_index()
+        shown = listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
+        say(f"{shown}\n\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
+    return 0
+
+
+def add_batches(commands: Commands) -> None:
+    help_ = "see what experiments, plates and places on the plate do to the controls"
+    batches = commands.add_parser("batches", help=help_)
+    batches.add_argument("path", metavar="PATH")
+    add_map_options(batches, LEVELS)
+    form = batches.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+    batches.set_defaults(run=_batches)
+
+
+def _batches(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_in_words
+
+    with progress_bar() as progress:
+        dataset = opened(arguments.path, progress)
+        phenomap = dataset.map_of(spec_of(arguments, dataset, progress), progress)
+        for sentence in phenomap.notes:
+            note(sentence)
+        table = phenomap.diagnostics_store.get(progress)
+    if arguments.json:
+        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+        say(json.dumps(rows, indent=1))
+    elif arguments.csv:
+        say(table.to_csv(index=False, lineterminator="\n").rstrip("\n"))
+    else:
+        shown = table.to_string(index=False, float_format="{:.4f}".format, na_rep="-")
+        say(f"{shown}\n\n{diagnostics_in_words(table, phenomap.align)}")
+    return 0
+
+
+def add_benchmark(commands: Commands) -> None:
+    benchmark = commands.add_parser("benchmark", help="see how much of what is known a map tells")
+    benchmark.add_argument("path", metavar="PATH")
+    benchmark.add_argument(
+        "--pairs",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="table with the columns entity1 and entity2, e.g. genes of one complex; repeatable",
+    )
+    help_ = "table with the columns treatment, gene_symbol, and nM_value or active"
+    benchmark.add_argument("--interactions", metavar="FILE", help=help_)
+    add_map_options(benchmark, LEVELS[1:])
+    benchmark.add_argument("--json", action="store_true", help="print JSON")
+    benchmark.set_defaults(run=_benchmark)
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.benchmark.compound_genes import compound_gene_precision
+    from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+    from napari_rxrx3.maps.benchmark.recall import benchmark_in_words, pair_recalls
+
+    if not (arguments.pairs or arguments.interactions):
+        raise RxRx3Error("Name a file of what is known, with --pairs or --interactions.")
+    pairs = {file: read_pairs(file) for file in arguments.pairs}
+    table = read_interactions(arguments.interactions) if arguments.interactions else None
+    result: dict[str, Any] = {name: getattr(arguments, name) for name in ("level", "align")}
+    with progress_bar() as progress:
+        dataset = opened(arguments.path, progress)
+        phenomap = dataset.map_of(spec_of(arguments, dataset, progress), progress)
+        for sentence in phenomap.notes:
+            note(sentence)
+        result["embedding"] = phenomap.embedding
+        if pairs:
+            recalls = pair_recalls(phenomap, pairs, progress=progress)
+            result["pairs"] = [{"file": f, **recall.as_dict()} for f, recall in recalls.items()]
+        if table is not None:
+            precision = compound_gene_precision(phenomap, table, progress=progress)
+            result["interactions"] = {"file": arguments.interactions, **precision.as_dict()}
+    say(json.dumps(result, indent=1) if arguments.json else benchmark_in_words(result))
+    return 0
