@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -311,12 +310,28 @@ def test_a_damaged_toml_is_one_sentence(tmp_path: Path) -> None:
             opened(folder, tmp_path)
 
 
-def test_plates_of_a_server(tmp_path: Path) -> None:
-    path = z.write_plate(tmp_path / "served" / "p.zarr", {"A1": z.planes_of("A1")})
-    with b.served(path.parent, ranges=True) as url:
+@VERSIONS
+def test_plates_of_a_server(tmp_path: Path, version: str) -> None:
+    wells = {f"A{n}": z.planes_of(f"A{n}") for n in range(1, 9)}
+    sharded = version == "0.5"
+    z.write_plate(tmp_path / "served" / "p.zarr", wells, version=version, sharded=sharded)
+    store = b.Store()
+    with b.served(tmp_path / "served", True, store) as url:
         dataset = rx.open_dataset(f"{url}/p.zarr", cache_dir=tmp_path / "cache")
-        np.testing.assert_array_equal(dataset.read("p_1_A01"), z.planes_of("A1"))
-    assert json.loads((path / "zarr.json").read_text())
+        assert len(dataset.wells) == 8
+        assert not store.was_asked("/A/5")  # a plate is not looked through
+        store.asked.clear()
+        np.testing.assert_array_equal(dataset.read("p_1_A05"), wells["A5"])
+        about = [path for path in store.asked if "/c/" not in path and path[-1] not in "01"]
+        assert len(about) <= 4
+        if sharded:
+            assert len(store.asked) <= 8
+        store.trouble["/A/6"] = "404"
+        with pytest.raises(ImageUnavailable):
+            dataset.read("p_1_A06")
+        store.asked.clear()
+        dataset.read("p_1_A05")
+        assert store.asked == []
 
 
 def test_vectors_by_plate_and_well(tmp_path: Path) -> None:

@@ -111,15 +111,22 @@ class ImageInfo:
     missing: dict[int, str]
 
 
-def read_attributes(read: Read, group: str) -> dict[str, Any] | None:
+def read_attributes(
+    read: Read, group: str, names: Sequence[str] = MARKERS[:2]
+) -> dict[str, Any] | None:
     """The attributes of a group, of whichever version; None if there is none.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files that may hold them, the likeliest first.
 
     Raises
     ------
     OSError
         If they cannot be read; the sentence names the file.
     """
-    for name in MARKERS[:2]:
+    for name in names:
         try:
             data = read(f"{group}/{name}")
         except FileNotFoundError:

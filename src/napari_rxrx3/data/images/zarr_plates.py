@@ -49,6 +49,8 @@ _NAMED = 3
 _IMAGES_KEPT = 4096
 _MOST_PIXELS = 1 << 28
 """Of one plane; what claims more is no image of a well."""
+_SMALL_SHARD = 4 << 20
+"""Bytes of a server's file that is had as soon as a part of it."""
 _GRAYS = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
@@ -96,6 +98,8 @@ class ZarrPlate:
         self._images = LruCache(_IMAGES_KEPT, one)
         self._shapes = LruCache(_IMAGES_KEPT, one)
         self._marker = _marker(storage, path)
+        self._is_old = self._marker.endswith(MARKERS[1])
+        self._names = MARKERS[1::-1] if self._is_old else MARKERS[:2]
         self._made_from = storage.fingerprint(self._marker)
         found = self._look_into_wells() if storage.is_local else self._look_into_first()
         known = found.fields.values()
@@ -149,7 +153,7 @@ class ZarrPlate:
 
     def _field_of(self, well: WellPlace) -> tuple[_Field, int]:
         group = f"{self.path}/{well.path}"
-        attributes = read_attributes(self._read, group)
+        attributes = read_attributes(self._read, group, self._names)
         if attributes is None:
             raise OSError("it is listed, and not there")
         fields = fields_of(attributes, well.path)
@@ -157,7 +161,7 @@ class ZarrPlate:
             said = "it has no field" if not fields else f"it has no field {self.field}"
             raise OSError(said)
         path = f"{group}/{fields[self.field - 1]}"
-        attributes = read_attributes(self._read, path)
+        attributes = read_attributes(self._read, path, self._names)
         if attributes is None:
             raise OSError(f"its field {fields[self.field - 1]} is listed, and not there")
         return _Field(path, image_info(attributes)), len(fields)
@@ -202,7 +206,7 @@ class ZarrPlate:
         field = self._known.get(int(self.index.first[row]))
         if field is None:
             return f"{self.path}/{self.info.wells[int(self.index.first[row])].path}"
-        name = ".zarray" if self._marker.endswith(".zattrs") else "zarr.json"
+        name = ".zarray" if self._is_old else MARKERS[0]
         return f"{field.path}/{field.info.levels[0][0]}/{name}"
 
     def stamp(self, row: int) -> str:
@@ -273,7 +277,7 @@ class ZarrPlate:
         path = f"{field.path}/{field.info.levels[level][0]}"
         store = _store_of(self, path)
         try:
-            array = _zarr().open_array(store, mode="r")
+            array = _opened_array(store, 2 if self._is_old else 3)
         except OSError:
             raise
         except Exception as error:
@@ -320,6 +324,8 @@ class ZarrPlate:
             stop = size if stop is None else stop
         if self._storage.is_local:
             return self._storage.read(path, start, stop)
+        if self._storage.size(path) <= _SMALL_SHARD:  # others of its planes are wanted next
+            return self._read(path)[start:stop]
         return self._parts.read(path, self._storage.fingerprint(path), start or 0, stop)
 
 
@@ -408,6 +414,15 @@ def _plainly(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is listed, and not there"
     return " ".join((error.strerror or str(error)).split())[:200]
+
+
+def _opened_array(store: Any, version: int) -> Any:
+    """An array of the version of its plate; or of another one, if a writer has mixed them."""
+    zarr = _zarr()
+    try:
+        return zarr.open_array(store, mode="r", zarr_format=version)
+    except FileNotFoundError:
+        return zarr.open_array(store, mode="r")
 
 
 def _zarr() -> Any:
