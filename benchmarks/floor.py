@@ -34,6 +34,7 @@ __all__ = [
     "planes_of",
     "small_seconds",
     "top_all",
+    "what_less_would_cost",
 ]
 
 Plane = np.ndarray[Any, Any]
@@ -43,8 +44,10 @@ _CORES = os.cpu_count() or 1
 _POOL = ThreadPoolExecutor(_CORES)
 _ROUNDS = 5
 _PNG_START = 8
-_LEVELS = 3
-"""An eighth of 512 pixels are the 64 of a thumbnail."""
+_LEVELS, _MOST_LEVELS = 3, 6
+"""An eighth of 512 pixels are the 64 of a thumbnail; of 8 pixels there is next to nothing."""
+_LAYERS = 3
+"""Quality layers of RxRx3-core's images."""
 
 
 def decode_all(kind: str, files: Sequence[bytes]) -> list[Plane]:
@@ -76,6 +79,36 @@ def small_seconds(kind: str, files: Sequence[bytes]) -> float:
     """
     small = fastest(kind, whole=False).decode
     return timed(lambda: [small(file) for file in files]) / _CORES
+
+
+def what_less_would_cost(files: Sequence[bytes]) -> str:
+    """Say what smaller or rougher thumbnails of JPEG 2000 would take, and what they would lose."""
+
+    def decoded(data: bytes, levels: int, layers: int) -> Plane:
+        with Image.open(io.BytesIO(data)) as image:
+            image.reduce = levels  # type: ignore[method-assign, assignment]
+            image.layers = layers  # type: ignore[attr-defined]
+            return np.asarray(image)
+
+    ways = {"all": (_LEVELS, 0), "least": (_MOST_LEVELS, 0)}
+    ways |= {f"{n} of {_LAYERS} quality layers": (_LEVELS, n) for n in range(_LAYERS - 1, 0, -1)}
+
+    def run(way: tuple[int, int], i: int) -> float:
+        return timed(lambda: [decoded(file, *way) for file in files]) / len(files)
+
+    took = interleaved(_ROUNDS, {name: partial(run, way) for name, way in ways.items()})
+    best = {name: f"{1000 * min(values):.2f} ms" for name, values in took.items()}
+    whole = np.array([decoded(file, *ways["all"]) for file in files], dtype=float)
+    rougher = [
+        f"by {name} {best[name]}, with gray levels that are "
+        f"{np.abs(np.array([decoded(f, *ways[name]) for f in files]) - whole).mean():.1f} off"
+        for name in list(ways)[2:]
+    ]
+    side = PREVIEW_SIZE >> (_MOST_LEVELS - _LEVELS)
+    return (
+        f"decoding alone takes {best['all']} an image, at {side} px still {best['least']}, as all "
+        f"parts of its code are gone through; {', '.join(rougher)}, which is not done"
+    )
 
 
 def planes_of(kind: str, address: str) -> list[Plane]:

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import QApplication
 
 from benchmarks import datasets
 from benchmarks.datasets import PLATE
-from benchmarks.floor import fastest, small_seconds
+from benchmarks.floor import fastest, small_seconds, what_less_would_cost
 from benchmarks.measuring import interleaved, timed
 from benchmarks.results import PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
@@ -151,6 +151,7 @@ class _Overview:
             target=Target("median", "floor", _OVERVIEW_RATIO),
             notes=(
                 fastest(self.kind, whole=False).note,
+                *self._less(),
                 _straightforward_note(self.kind, self._sample()),
             ),
             spent={
@@ -265,6 +266,9 @@ class _Overview:
                 return bare.set(list(np.load(kept))) - start
 
             return interleaved(max(2, self.settings.opens), {"ours": again, "floor": load})
+
+    def _less(self) -> list[str]:
+        return [what_less_would_cost(files_of(self.kind, "B02"))] if self.kind == CORE else []
 
     def _sample(self) -> int:
         return min(_SAMPLED, max(3, len(self.names) // _SAMPLED_SHARE))

@@ -238,6 +238,29 @@ def test_tars_that_are_joined_are_one(
     assert len(joined) == len(parts) - 1
 
 
+@pytest.mark.parametrize(
+    ("folder", "is_named"),
+    [("gene-001/Plate2", True), ("gene-002/Plate1", True), ("Plate2", True)]
+    + [(same, False) for same in ("", "Plate1", "GENE_1/P01", "gene-001/Plate1", "pictures")],
+)
+def test_a_folder_in_a_tar_that_is_of_another_plate_is_named(
+    tmp_path: Path, folder: str, is_named: bool
+) -> None:
+    path = tmp_path / "gene-001" / "Plate1.tar"
+    b.write_tar(path, b.image_files({"B02": b.noise(WELL, 4)}), folder)
+    data = rx.open_dataset(path, cache_dir=tmp_path / "cache")
+    assert list(data.wells.index) == [WELL]
+    said = [p.detail for p in data.problems if "not as its folder in it" in p.detail]
+    assert len(said) == is_named
+    assert all("is taken for gene-001 plate 1" in text and "(6 images)" in text for text in said)
+
+
+def test_a_tar_of_a_plate_without_an_image_is_named(root: Path, tmp_path: Path) -> None:
+    plate(root).write_bytes(bytes(512) + plate(root).read_bytes())
+    details = [p.detail for p in rx.open_dataset(root, cache_dir=tmp_path / "cache").problems]
+    assert any(f"{plate(root)} is not read: it is called like a plate" in text for text in details)
+
+
 def test_links_in_a_tar_are_named(root: Path, tmp_path: Path) -> None:
     with tarfile.open(plate(root), "a") as archive:
         link = tarfile.TarInfo("C05_s1_w1.png")

@@ -30,7 +30,7 @@ from benchmarks.peers import clusters_plotter
 from benchmarks.report import table, write_report
 from benchmarks.results import Commit, Curve, PartResult, Peer, Row, Run, Target, Timing
 from benchmarks.settings import FULL, HISTORY, QUICK, ROOT
-from benchmarks.synthetic_images import CORE, TARS
+from benchmarks.synthetic_images import CORE, TARS, files_of
 from benchmarks.synthetic_points import invented
 from benchmarks.thumbnails import straightforward_thumbnail
 from benchmarks.vectors import _Size, clustered, map_of
@@ -541,6 +541,14 @@ class TestMap:
     def test_peer_that_is_a_thousand_times_slower_is_not_zero_times_as_fast(self) -> None:
         row = replace(ALONE, ours=timing(0.02), peer=Peer("faiss", timing(20.0)))
         assert "(ours is 0.001 x)" in table([row])
+
+
+def test_what_less_of_an_image_would_cost_is_measured() -> None:
+    said = floor.what_less_would_cost(files_of(CORE, "B02"))
+    times = [float(text) for text in re.findall(r"([\d.]+) ms", said)]
+    assert len(times) == 4
+    assert times[0] > times[1]
+    assert re.search(r"by 1 of 3 quality layers .* that are [\d.]+ off", said)
 
 
 def test_every_part_is_there() -> None:

@@ -170,6 +170,23 @@ def test_an_index_that_pandas_wrote_is_no_feature(opened: Any, tmp_path: Path) -
     np.testing.assert_array_equal(vectors_of(opened, name), VALUES)
 
 
+def test_a_second_group_of_columns_is_named(tmp_path: Path) -> None:
+    """A folder's vectors are the largest group; who has two shall not lose one unawares."""
+    rows = [b.guide_row("gene-001", 1, f"B{c:02d}", "PLK1") for c in range(2, 9)]
+    screen = b.Screen.of(rows, dim=8)
+    screen.write_metadata(tmp_path / "metadata.csv")
+    table = b.embedding_table(screen.vectors, "a_")
+    for i in range(4):
+        table = table.append_column(f"b_{i}", pa.array([0.5] * len(rows)))
+    table = table.append_column("row_1", pa.array([1.0] * len(rows)))
+    b.write(tmp_path / "embeddings.parquet", b.parquet_bytes(table))
+    data = rx.open_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    data.read_vectors()
+    details = data.check().problems["detail"]
+    (said,) = details[details.str.contains("no part of the vectors")]
+    assert said.endswith("b_0, b_1, b_2, b_3")
+
+
 @pytest.mark.parametrize("write", [csv, parquet], ids=["csv", "parquet"])
 def test_numbers_that_are_missing_make_a_vector_unusable(
     write: Callable[[pd.DataFrame], bytes], opened: Any, tmp_path: Path

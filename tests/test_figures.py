@@ -476,7 +476,9 @@ def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
     assert odd in text_of(tmp_path / "a.svg")
 
 
-NAMES = ["β-estradiol", "紫杉醇", "دواء", "תרופה", "\U0001f48a pill", "naïve Ω", "plain"]
+UNKNOWN = "of no font: \u0378"
+"""No letter has this number, so that no font has it."""
+NAMES = ["β-estradiol", "紫杉醇", "دواء", "תרופה", "\U0001f48a pill", "naïve Ω", "plain", UNKNOWN]
 
 
 @pytest.mark.first_example
@@ -493,8 +495,12 @@ def test_names_in_any_script_are_in_a_figure_as_they_are(
     shown = written(name)
     is_drawn = all(ord(letter) in DEJA_VU for letter in name)
     assert shown == name or (not is_drawn and "\\" in shown)  # never an empty box, nor another
-    is_said = "by their numbers" in " ".join(text_of(tmp_path / "a.svg").split())
-    assert is_said == (shown != name)
+    assert is_spelled_in(opened(tmp_path / "a.png").info["Description"]) == (shown != name)
+    assert not is_spelled_in(text_of(tmp_path / "a.svg"))  # it has the letters themselves
+
+
+def is_spelled_in(said: str) -> bool:
+    return "by their numbers" in " ".join(said.split())
 
 
 def test_what_is_written_from_the_right_is_never_set_from_the_left(
@@ -507,9 +513,10 @@ def test_what_is_written_from_the_right_is_never_set_from_the_left(
     _shapes.cache_clear()
     try:
         assert written("a דו") == r"a \u05d3\u05d5"
-        assert what_is_spelled(["Ω", "דו"]) == (
-            r"Letters that no font here has are written by their numbers, such as \u05d3.",
-        )
+        said = r"Letters that no font here has are written by their numbers, such as \u05d3."
+        assert what_is_spelled(["Ω", "a\\b דו"], "png") == (said,)
+        assert what_is_spelled(["Ω", "דו"], "svg") == ()
+        assert what_is_spelled(["Ω"], "pdf") == ()
     finally:
         _shapes.cache_clear()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from napari_rxrx3.core.diverging import BLANK, N_COLORS, color_index, diverging
 from napari_rxrx3.core.errors import Cancelled, MapError, UnknownKey
 from napari_rxrx3.figures.drawing import own_style
 from napari_rxrx3.figures.files import FigureError, FigureExists, Paper
+from napari_rxrx3.figures.fonts import written
 from napari_rxrx3.figures.heat_map import _HeatMapChart, save_heat_map
 from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.heat_map import HeatMap, heat_map, judge_pair
@@ -29,6 +31,7 @@ from samples import soak
 from screens import Wells, gene_names
 from sight import SIGHTS
 from test_display import seen
+from test_figures import NAMES, is_spelled_in, opened
 
 DATE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GENES = gene_names(24)
@@ -388,6 +391,22 @@ def test_an_svg_says_what_it_is_in_letters(made: HeatMap, tmp_path: Path) -> Non
     for words in ("One $group$", "GENE007", "pca-centerscale", "average linkage", "It is a test."):
         assert words in text
     assert "Hatched, without a vector or a direction: EMPTY_control." in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_in_any_script_are_as_they_are_or_it_is_said(
+    made: HeatMap, tmp_path: Path, name: str
+) -> None:
+    """Also where the title alone has such letters, or only the names."""
+    keys = (f"{name}@2.5", *made.keys[1:])
+    for i, (shown, title) in enumerate(((replace(made, keys=keys), ""), (made, name))):
+        for ending in ("png", "svg"):
+            save_heat_map(tmp_path / f"{i}.{ending}", shown, title, paper=Paper(dpi=50))
+        said = opened(tmp_path / f"{i}.png").info["Description"]
+        assert is_spelled_in(said) == (written(name) != name)
+        text = (tmp_path / f"{i}.svg").read_text(encoding="utf-8")
+        assert name in text
+        assert not is_spelled_in(text)
 
 
 def test_names_that_cannot_be_read_are_left_out_and_the_caption_says_so(

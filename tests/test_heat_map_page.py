@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QGuiApplication, QPalette
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPalette
 from qtpy.QtWidgets import QFileDialog
 
 import builders as b
@@ -26,13 +26,18 @@ from napari_rxrx3.gui.map.heat_map.frame import LEGIBLE, Frame
 from napari_rxrx3.gui.map.heat_map.heat_map_page import HeatMapPage
 from napari_rxrx3.gui.map.heat_map.sets import HeatMapRequest, shown
 from napari_rxrx3.gui.map.heat_map.view import HeatMapView
+from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.words import written
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.maps.heat_map import HeatMap, judge_pair
 from napari_rxrx3.maps.spec import MapSpec, Query
 from napari_rxrx3.session import Session
+from test_figures import NAMES
 from window import Window
 
+UNKNOWN_GENE = "GENE\u0378"
+"""There is no such letter, so that no font has it."""
 GENES = tuple(f"GENE{i:02d}" for i in range(12))
 DOSES = (0.25, 2.5, 0.01)
 NO_BUTTON = Qt.MouseButton.NoButton
@@ -163,6 +168,24 @@ def test_each_cell_has_the_color_of_its_cosine(view: HeatMapView, paper: str, te
             assert seen == tuple(expected[row, column].tolist())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_names_in_any_script_are_shown_or_it_is_said(view: HeatMapView, name: str) -> None:
+    """Never as empty boxes, nor cut for want of room."""
+    made = random_map()
+    view.set_heat_map(replace(made, keys=(f"{name}@2.5", *made.keys[1:])))
+    font, words = small_font(view.font()), f"{name} 2.5 µM"
+    shown = written(words, font)
+    assert shown == words or any(not can_draw(font, x) for x in name)
+    assert all(can_draw(font, letter) for letter in shown)
+    assert bool(view.what_is_spelled()) == (shown != words)
+    assert view.frame.left >= min(QFontMetrics(font).horizontalAdvance(shown), 0.3 * view.width())
+    view.grab()
+
+
+def can_draw(font: QFont, letter: str) -> bool:
+    return QFontMetrics(font).inFontUcs4(ord(letter))
+
+
 def test_the_colors_follow_the_theme(view: HeatMapView) -> None:
     view.set_heat_map(random_map())
     set_paper(view, "#f0f0f0", "black")
@@ -273,7 +296,7 @@ def screen_rows() -> list[b.Row]:
     rows += [b.dose_row("compound-001", 1, next(place), "Bortezomib", d) for d in DOSES * 2]
     rows += [b.control_row("compound-001", 1, next(place)) for _ in range(16)]
     rows += [b.dose_row("compound-001", 1, next(place), "Blank", 2.5)]
-    return rows
+    return [*rows, *(b.guide_row("gene-001", 1, f"AE4{i}", UNKNOWN_GENE, i) for i in (1, 2))]
 
 
 @pytest.fixture(scope="module")
@@ -362,6 +385,18 @@ def side(bare_side: Side, data: Any) -> Side:
     bare_side.session.open(data)
     bare_side.settle()
     return bare_side
+
+
+def test_the_page_says_that_names_cannot_be_shown(side: Side, data: Any) -> None:
+    side.page.show_text("GENE00, GENE02")
+    side.settle()
+    assert side.page.trouble.text() == ""
+    side.page.show_text(f"GENE00, GENE02, {UNKNOWN_GENE}")
+    side.settle()
+    if can_draw(small_font(side.page.view.font()), UNKNOWN_GENE[-1]):
+        pytest.skip("a font here draws letters that there are none of")
+    assert r"written by their numbers, such as \u0378" in side.page.trouble.text()
+    assert r"such as \u0378" in side.page.trouble.toolTip()
 
 
 def test_without_a_data_set_it_says_what_it_is_for(bare_side: Side) -> None:

@@ -225,6 +225,14 @@ def test_a_question_asked_elsewhere_moves_the_ring_and_is_named(window: Window) 
     assert page(window)._labels[0] == (row, "BETA2")
 
 
+def test_a_compound_is_named_once_before_its_other_doses_are(window: Window) -> None:
+    names = [name for _, name in page(window)._labels]
+    doses = [name for name in names if name.startswith("Alphanib")]
+    assert len(doses) == len(DOSES)
+    assert names.index(doses[0]) < len(ALPHA) + len(BETA) + len(DOSES), "it is strong"
+    assert names[-1] == doses[1]
+
+
 def test_a_double_click_leads_from_the_plate_to_the_well(window: Window) -> None:
     window.session.set_view("plate")
     window.qtbot.mouseDClick(page(window).view, LEFT, NONE, place(window, "BETA1"))

@@ -13,12 +13,15 @@ import pytest
 from matplotlib.path import Path as Outline
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QHelpEvent, QImage, QPalette
+from qtpy.QtGui import QColor, QFontMetrics, QHelpEvent, QImage, QPalette
 from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
 from mouse import click, drag, hover, send_mouse, wheel
 from napari_rxrx3.gui.map.points.view import MapView
+from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.words import written
 from napari_rxrx3.gui.work.latest_only import LatestOnly
+from test_figures import NAMES
 from test_plate_map import image_of
 
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
@@ -258,6 +261,21 @@ def test_labels_and_caption_are_written(qtbot: QtBot, view: MapView) -> None:
     assert "PCA of 900 entries" in view.accessibleName()
 
 
+def test_a_name_lies_where_it_covers_no_points(qtbot: QtBot, view: MapView) -> None:
+    """A row of points to the right of the one that is named."""
+    row = [(x, 0.0) for x in np.linspace(0, 1, 40)]
+    view.set_points(np.array([*row, (-1, 1), (-1, -1)], np.float32))
+    view.set_colors(np.zeros(42, np.uint8), PALETTE)
+    settle(qtbot, view)
+    before = image_of(view).astype(int)
+    view.set_labels([(0, "PSMB5")])
+    at = view.place_of(0)
+    assert at is not None
+    changed = np.argwhere((image_of(view) != before).any(axis=-1))
+    assert len(changed) > 100
+    assert changed[:, 1].max() <= at.x()
+
+
 def test_a_long_caption_leaves_room_for_the_points_and_is_told_in_full(
     qtbot: QtBot, view: MapView
 ) -> None:
@@ -383,6 +401,26 @@ def test_keys_move_zoom_and_show_all(qtbot: QtBot, view: MapView) -> None:
 
 
 # -- pointing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_in_any_script_are_shown_or_it_is_said(
+    qtbot: QtBot, view: MapView, name: str
+) -> None:
+    """Never as empty boxes; what is said goes with the names."""
+    fill(view)
+    settle(qtbot, view)
+    view.set_caption("A map.")
+    view.set_labels([(3, "plain"), (7, name)])
+    font = small_font(view.font())
+    shown = written(name, font)
+    assert all(QFontMetrics(font).inFontUcs4(ord(letter)) for letter in shown)
+    assert ("written by their numbers" in view.caption) == (shown != name)
+    assert ("written by their numbers" in view.accessibleName()) == (shown != name)
+    hover(view, place_of(view, *CENTERS[1]))
+    view.grab()
+    view.set_labels([(3, "plain")])
+    assert view.caption == "A map."
 
 
 def test_the_nearest_point_is_hovered_over_and_named(qtbot: QtBot, view: MapView) -> None:

@@ -12,8 +12,15 @@ import numpy as np
 import pytest
 from napari.settings import get_plugin_settings, get_settings
 from qtpy.QtCore import QAbstractListModel, QPoint, Qt
-from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAbstractItemView, QDockWidget, QStackedWidget, QWidget
+from qtpy.QtGui import QContextMenuEvent, QGuiApplication
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QDockWidget,
+    QMenu,
+    QStackedWidget,
+    QWidget,
+)
 
 import builders as b
 import screens as s
@@ -23,6 +30,7 @@ from napari_rxrx3.gui.docking import dock_explorer
 from napari_rxrx3.gui.docks import NEIGHBORS, ROOMY, docked
 from napari_rxrx3.gui.napari_window import canvas_of, layer_docks_of
 from napari_rxrx3.gui.widgets import Column
+from napari_rxrx3.hits.hit import tags_in_use
 from napari_rxrx3.strips import arrange
 from window import Window, rgba_of
 
@@ -344,6 +352,41 @@ def test_candidates_show_their_tags_and_go_into_the_queue(window: Window) -> Non
     assert first.well in QGuiApplication.clipboard().text()
 
 
+def menu_of_candidate(window: Window, row: int) -> QMenu:
+    """Open the menu of a candidate by the right button."""
+    view, reason = window.neighbors.panel.candidates.strip.view, QContextMenuEvent.Reason.Mouse
+    at = place_of(window, row)
+    QApplication.sendEvent(
+        view.viewport(), QContextMenuEvent(reason, at, view.viewport().mapToGlobal(at))
+    )
+    menu = view.findChildren(QMenu)[-1]
+    window.qtbot.waitUntil(menu.isVisible)
+    return menu
+
+
+def choose(window: Window, menu: QMenu, words: str) -> None:
+    action = next(action for action in menu.actions() if action.text() == words)
+    window.qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
+    window.settle()
+
+
+def test_a_candidate_is_tagged_by_its_menu_and_the_question_stays(window: Window) -> None:
+    window.qtbot.waitUntil(lambda: window.session.review is not None)
+    click_candidate(window, 0)
+    first, query, well = candidates(window)[0], window.session.query, window.session.well
+    before = shown(window)
+    name = tags_in_use()[0].name
+    for tag in (1, 0):
+        choose(window, menu_of_candidate(window, 0), name)
+        hit = window.session.review.hits.get(first.well)
+        assert (hit.tag if hit is not None else 0) == tag
+        assert candidates(window)[0].tag == tag
+        assert first.name in window.session.message
+        assert (name if tag else "no tag") in window.session.message
+        assert (window.session.query, window.session.well) == (query, well)
+        assert shown(window) == before
+
+
 def test_all_candidates_can_be_seen_in_the_canvas(window: Window) -> None:
     query = window.session.well
     window.neighbors.panel.candidates.strip.view.all_wanted.emit()
@@ -606,6 +649,8 @@ def test_at_1280_by_800_likeness_can_be_judged(
         assert (main.width(), main.height()) == (1280, 800)
         assert view.side >= 150
         assert len(whole_candidates(window)) >= 5
+        note = window.neighbors.panel.candidates.note
+        assert note._shown() == "cos · q · back"
         for tile in window.explorer.workspace.picture.mosaic.tiles:
             box = labels.place_of(tile)
             assert min(box.width(), box.height()) >= 360
@@ -660,6 +705,7 @@ def test_the_numbers_are_seen_without_two_scroll_bars(
         window.settle()
         window.qtbot.waitUntil(lambda: len(bars_of(window)) <= (points > 9))
         window.qtbot.waitUntil(lambda: is_whole(window, numbers.side_by_side.pages))
+        assert len(bars_of(window)) <= (points > 9), "nor does one come late"
 
 
 def is_whole(window: Window, pages: QStackedWidget) -> bool:
@@ -690,14 +736,42 @@ def test_at_1920_by_1080_nine_candidates_of_200_are_seen_below_wells_of_600(
 ) -> None:
     window = open_window(root)
     open_again(window, 1920, 1080)
-    main = window.viewer.window._qt_window
-    assert (main.width(), main.height()) == (1920, 1080)
-    labels = window.explorer.workspace.labels
-    assert len(labels._mosaic.tiles) == 2
-    for tile in labels._mosaic.tiles:
-        box = labels.place_of(tile)
+    assert_nine_are_seen(window)
+    for tile in window.explorer.workspace.picture.mosaic.tiles:
+        box = window.explorer.workspace.labels.place_of(tile)
         assert min(box.width(), box.height()) >= 600
-    view = window.neighbors.panel.candidates.strip.view
-    rects = [view.visualRect(view.model().index(row, 0)) for row in view.seen()]
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_at_1920_by_1080_all_room_beside_unfolded_panels_is_for_the_wells(
+    open_window: Callable[..., Window], root: Path, points: int
+) -> None:
+    """Napari's panels can be no narrower; nor is the plate smaller for them, or for larger words.
+
+    The plate stays as it is, whether or not a scroll bar stands beside it.
+    """
+    window = open_window(root)
+    get_settings().appearance.font_size = points
+    open_again(window, 1920, 1080)
+    well = window.map.wellRect(0).size()
+    window.click(window.explorer.layers_button)
+    window.qtbot.waitUntil(lambda: are_layers_shown(window))
+    window.qtbot.wait(200)
+    window.settle()
+    assert_nine_are_seen(window)
+    assert window.map.wellRect(0).size() == well
+    assert well.width() >= 6
+    panels = [*layer_docks_of(window.viewer), window.explorer.parentWidget()]
+    assert panels[0].width() == max(dock.minimumSizeHint().width() for dock in panels[:2])
+    labels, tiles = window.explorer.workspace.labels, window.explorer.workspace.picture.mosaic.tiles
+    boxes = [labels.place_of(tile) for tile in tiles]
+    used = boxes[1].right() - boxes[0].left()
+    assert used == pytest.approx(canvas_of(window.viewer).width() - 16, abs=2)
+
+
+def assert_nine_are_seen(window: Window) -> None:
+    main, view = window.viewer.window._qt_window, window.neighbors.panel.candidates.strip.view
+    assert (main.width(), main.height()) == (1920, 1080)
+    assert len(window.explorer.workspace.picture.mosaic.tiles) == 2
     assert view.side == 200
-    assert sum(view.viewport().rect().contains(rect) for rect in rects) >= 9
+    assert len(whole_candidates(window)) >= 9

@@ -21,6 +21,7 @@ from napari_rxrx3.maps.evidence.p_values import (
     NullOfPairs,
     add_one_p,
     benjamini_hochberg,
+    lehmann_romano,
     size_below,
 )
 
@@ -411,6 +412,19 @@ def naive_q(p: np.ndarray) -> np.ndarray:
     return np.array([min(1, scaled[p >= x].min()) for x in p])
 
 
+def naive_q_of_list(p: np.ndarray) -> np.ndarray:
+    """The least level at which Lehmann and Romano's steps come down to each: with s p-values, the
+    i-th smallest passes at (floor(i / 10) + 1) a / (s + floor(i / 10) + 1 - i).
+    """
+    s, q = len(p), np.empty(len(p))
+    level = 0.0
+    for i, row in enumerate(np.argsort(p), start=1):
+        allowed = i // 10 + 1
+        level = max(level, p[row] * (s + allowed - i) / allowed)
+        q[row] = min(1, level)
+    return q
+
+
 @pytest.mark.parametrize("kind", [None, "CRISPR", "COMPOUND"])
 def test_q_is_over_all_that_is_searched(kind: str | None, equal: Any) -> None:
     m = equal.phenomap()
@@ -420,7 +434,7 @@ def test_q_is_over_all_that_is_searched(kind: str | None, equal: Any) -> None:
     assert len(whole) == n - (kind != "COMPOUND")
     known = whole["p_value"].notna()  # EMPTY_control has more wells than any other entry
     p = whole["p_value"][known].to_numpy()
-    np.testing.assert_allclose(whole["q_value"][known], naive_q(p))
+    np.testing.assert_allclose(whole["q_value"][known], naive_q_of_list(p))
     pd.testing.assert_frame_equal(few, whole.head(3))
 
 
@@ -453,6 +467,36 @@ def test_q_by_the_book(values: list[float]) -> None:
     known = ~np.isnan(p)
     assert np.isnan(q[~known]).all()
     np.testing.assert_allclose(q[known], naive_q(p[known]))
+
+
+@given(st.lists(st.one_of(st.floats(1e-9, 1), st.just(0.5), st.just(np.nan)), max_size=40))
+def test_q_of_a_list_by_the_book(values: list[float]) -> None:
+    p = np.array(values, dtype=float)
+    q = lehmann_romano(p)
+    known = ~np.isnan(p)
+    assert np.isnan(q[~known]).all()
+    np.testing.assert_allclose(q[known], naive_q_of_list(p[known]))
+    assert (q[known] >= naive_q(p[known]) * (1 - 1e-12)).all()  # no less strict than on average
+    for each in np.unique(p[known]):
+        assert np.ptp(q[p == each]) == 0
+
+
+@pytest.mark.parametrize("together", [1, 8])
+def test_seldom_is_a_list_more_than_a_tenth_false(together: int) -> None:
+    """Also where what is chance comes in groups that are alike, as all members of a complex are."""
+    random = np.random.default_rng(0)
+    exceeded = {lehmann_romano: 0, benjamini_hochberg: 0}
+    lists = 1000
+    for _ in range(lists):
+        by_chance = np.repeat(random.random(160 // together), together)
+        p = np.append(np.full(7, 1e-12), by_chance)
+        for q_of in exceeded:
+            called = q_of(p) <= 0.05
+            assert called[:7].all()
+            exceeded[q_of] += called[7:].sum() > 0.1 * called.sum()
+    error = np.sqrt(0.05 * 0.95 / lists)
+    assert exceeded[lehmann_romano] / lists <= 0.05 + 3 * error
+    assert exceeded[benjamini_hochberg] / lists > 0.05 + 3 * error
 
 
 @given(st.integers(0, 50), st.integers(0, 50))

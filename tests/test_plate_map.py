@@ -553,6 +553,21 @@ def test_focus_is_seen(qtbot: QtBot, plate_map: PlateMap) -> None:
     assert (before[:, -1] != after[:, -1]).any(-1).all()
 
 
+@pytest.mark.parametrize("ratio", [1.0, 1.25, 1.5, 2.0])
+def test_on_any_screen_no_height_is_left_over(
+    plate_map: PlateMap, monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> None:
+    """Wells are of whole pixels of the screen, and about as large on each."""
+    monkeypatch.setattr(PlateMap, "devicePixelRatioF", lambda plate_map: ratio)
+    for width in (376, 380, 500):
+        height = plate_map.heightForWidth(width)
+        plate_map.resize(width, height)
+        pitch = (plate_map.wellRect(47).left() - plate_map.wellRect(0).left()) / 47
+        wanted = (width - 28) // 48
+        assert wanted - 1 / ratio < pitch <= wanted + 0.05
+        assert height - 19 - 32 * pitch < 2
+
+
 @pytest.mark.parametrize("width", [300, 372, 500, 700, 1000])
 def test_the_whole_plate_fits_in_the_height_it_asks_for(plate_map: PlateMap, width: int) -> None:
     plate_map.resize(width, plate_map.heightForWidth(width))

@@ -397,6 +397,34 @@ def test_a_label_keeps_its_distance_on_each_side_of_its_point(side: tuple[int, i
     assert placed == [(0, *sides[side])]
 
 
+@pytest.mark.parametrize("n_points", [1, 30])
+@pytest.mark.parametrize("side", [(1, 0), (-1, 0), (0, -1), (0, 1)])
+def test_a_label_covers_as_few_points_as_can_be(side: tuple[int, int], n_points: int) -> None:
+    """On the side where there are none; where there are some on each, where they are the fewest."""
+    rng, anchor = np.random.default_rng(3), np.array([150.0, 100.0])
+    ways = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
+    for fewest in (0, n_points):
+        crowd = [
+            anchor
+            + way * (26, 13)
+            + rng.uniform(-2, 2, (fewest if tuple(way) == side else 2 * n_points, 2))
+            for way in ways
+        ]
+        points = np.concatenate([anchor[None], [[np.nan, np.nan], [900, 50]], *crowd])
+        placed = place_labels(points[:1], lambda n: (40, 12), (300, 200), 6, points=points)
+        _, left, top = placed[0]
+        assert np.sign(np.round([left + 20 - 150, top + 6 - 100])).tolist() == list(side)
+    placed = place_labels(points[:1], lambda n: (40, 12), (300, 200), 6, points=points[:1])
+    assert placed == [(0, 156, 94)], "to the right, where it makes no difference"
+
+
+def test_a_label_in_a_crowd_is_left_out_but_for_the_first() -> None:
+    points = np.random.default_rng(4).uniform((100, 50), (200, 150), (900, 2))
+    anchors = np.array([[150, 100], [150, 90], [90, 100]], float)
+    placed = place_labels(anchors, lambda n: (40, 12), (300, 200), 6, points=points)
+    assert [n for n, _, _ in placed] == [0, 2]
+
+
 @pytest.mark.parametrize("point", [(-0.5, 50), (50, -0.5), (300.5, 50), (50, 200.5)])
 def test_a_point_out_of_view_has_no_label(point: tuple[float, float]) -> None:
     assert not place_labels(np.array([point]), lambda n: (40, 12), (300, 200), 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ntpath
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ import pytest
 import builders as b
 from napari_rxrx3._reader import get_reader, read
 from napari_rxrx3.core.errors import DatasetNotFound, ImageUnavailable
+from napari_rxrx3.core.plate import IMAGE_ENDINGS, parse_image_name
 from napari_rxrx3.core.stains import STAINS
-from napari_rxrx3.data.recognition import stands_for
+from napari_rxrx3.data.recognition import TABLE_OR_ARCHIVE, stands_for
 
 SIZE = 32
 FIRST, SECOND = "gene-001_1_B02", "gene-001_1_B03"
@@ -463,6 +466,7 @@ OTHERS = [
     *("points.csv", "measurements.csv", "cell_metadata.csv", "hits.csv", "umap.csv"),
     *("cats.zip", "pictures.zip", "table.parquet", "data.json", "settings.json", "a.npy"),
     *("https://host/metadata/points.csv", "https://host/rxrx3/points.csv", "s3://a/photo.png"),
+    *("template1.zip", "code.tar.gz", "plates.zip", "points.tsv", "my embeddings of text.csv"),
 ]
 OURS = [
     *("metadata.csv", "metadata.CSV", "Metadata.csv", "metadata_rxrx3.csv", "metadata.csv.gz"),
@@ -473,16 +477,44 @@ OURS = [
     *("OpenPhenom_rxrx3_core_embeddings.parquet", "phenom1.parquet", "metadata_trimmed.parquet"),
     *("AA02_s1_w3.png", "AF48_s1_w1.PNG", "B02_s1_w6.tif", "B02_s2_w6.tiff", "A1_s1_w3.png"),
     *("AA15_s1_1.jp2", "M23_s2_w3.png", "rxrx3-session.json", "demo-session.json"),
+    *("Plate1.zip", "gene-001_Plate7.zip", "plate 7.tar", "embeddings.csv", "embeddings.csv.gz"),
+    *("Plate1.tgz", "Plate1.tar.gz", "gene-001-Plate7.tar.bz2", "Plate7.tar.xz", "Plate7.tar.zst"),
+    *("metadata.tsv", "metadata_rxrx3.tsv", "rxrx3_metadata.tsv.gz", "metadata.tsv.gz"),
 ]
 AWAY = [f"s3://bucket/folder/{name}" for name in OURS if name == name.lower()]
 
 
-def asked_for(path: str) -> list[str]:
+PLACES = ("B2", "b02", "B02", "AA2", "aa02", "AF48", "A-1", "aa-01", "Z-9")
+GAPS = ("_", "-", " ", "__", "--")
+CHANNELS = ("w1", "w6", "1", "3")
+ENDINGS = ("", *IMAGE_ENDINGS, ".PNG", ".ome.tif", ".ome.tiff", ".OME.TIF", ".J2K")
+SPELLED = [
+    f"{place}{gap}s{site}{gap}{channel}{ending}"
+    for place in PLACES
+    for gap in GAPS
+    for site in ("1", "12")
+    for channel in CHANNELS
+    for ending in ENDINGS
+]
+"""An image as people name it: whatever the code takes for one is in here in each part."""
+NO_IMAGES = [
+    *("B02_s1_w1_mask.png", "B02_s1_w1_cp_masks.tif", "A1_s1_z3.png", "t1_z2_c3.png", "A01_w1.tif"),
+    *("B02_s1_w1.jpg", "B02_s1_w1.csv", "B02_s1_w1.npy", "B02_s1_w1.png.json", "cells_s1_w1.png"),
+    *("s1_w1.png", "A1_s1.png", "123_s1_w1.png", "B02_s1_w1 (copy).png", "AAA02_s1_w1.png"),
+]
+
+
+@cache
+def manager() -> Any:
     import npe2
 
-    manager = npe2.PluginManager.instance()
-    manager.discover()
-    return [reader.plugin_name for reader in manager.iter_compatible_readers([path])]
+    found = npe2.PluginManager.instance()
+    found.discover()
+    return found
+
+
+def asked_for(path: str) -> list[str]:
+    return [reader.plugin_name for reader in manager().iter_compatible_readers([path])]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -495,13 +527,57 @@ def test_napari_asks_this_plugin_for_what_people_have(name: str) -> None:
     assert "napari-rxrx3" in asked_for(name if "://" in name else f"/a folder/{name}")
 
 
-def patterns() -> list[str]:
-    import npe2
+def test_napari_asks_for_images_however_the_code_knows_their_names() -> None:
+    assert all(parse_image_name(name) is not None for name in SPELLED)
+    assert all(parse_image_name(name) is None for name in NO_IMAGES)
+    missed = [n for n in SPELLED if "napari-rxrx3" not in asked_for(f"/a folder/{n}")]
+    assert missed == []
+    far = [f"s3://bucket/a folder/{n}" for n in SPELLED if n == n.lower()]
+    assert [url for url in far if "napari-rxrx3" not in asked_for(url)] == []
+    for name in NO_IMAGES:
+        assert "napari-rxrx3" not in asked_for(f"/a folder/{name}")
+        assert "napari-rxrx3" not in asked_for(f"s3://bucket/a folder/{name}")
 
-    manager = npe2.PluginManager.instance()
-    manager.discover()
-    (reader,) = manager.get_manifest("napari-rxrx3").contributions.readers or []
-    return reader.filename_patterns
+
+@pytest.mark.parametrize("stem", ["metadata", "embeddings", "Plate1"])
+def test_what_it_is_asked_for_by_its_ending_it_also_takes(stem: str) -> None:
+    """Of each ending of tables and archives that the code knows, the names that people use."""
+    endings = [e for e in TABLE_OR_ARCHIVE if e in MEANT[stem]]
+    assert set(endings) == set(MEANT[stem])
+    assert {e for stem in MEANT for e in MEANT[stem]} == set(TABLE_OR_ARCHIVE)
+    for ending in endings:
+        assert "napari-rxrx3" in asked_for(f"/a folder/{stem}{ending}"), ending
+        assert "napari-rxrx3" in asked_for(f"s3://bucket/{stem.lower()}{ending}"), ending
+
+
+MEANT = {
+    "metadata": (".parquet", ".csv", ".tsv", ".zip", ".csv.gz", ".tsv.gz"),
+    "embeddings": (".parquet", ".csv", ".tsv", ".tar", ".csv.gz", ".tsv.gz"),
+    "Plate1": (".tar", ".zip", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"),
+}
+
+
+@pytest.mark.parametrize("name", ["b2-s1-w3.png", "AA2 s1 1.jp2", "B-2_s1_w3.j2k", "B2_s1_w3"])
+def test_images_of_other_spellings_are_read(tmp_path: Path, name: str) -> None:
+    plane = CORE.planes[FIRST][2]
+    is_png = name.endswith(("png", "3"))
+    b.write(tmp_path / "Plate1" / name, b.png(plane) if is_png else b.jp2(plane))
+    (data,) = [data for data, _, _ in layers_of(tmp_path / "Plate1" / name)]
+    np.testing.assert_array_equal(data.compute(), plane if is_png else b.decoded_jp2([plane])[0])
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".tsv.gz"])
+def test_tables_between_tabs_are_taken(tmp_path: Path, ending: str) -> None:
+    content = b.csv_bytes(ROWS).replace(b",", b"\t")
+    b.write(tmp_path / f"metadata{ending}", gzip.compress(content) if "gz" in ending else content)
+    assert get_reader(str(tmp_path / f"metadata{ending}")) is not None
+    b.write(tmp_path / f"points{ending}", b"name\tvalue\na\t1\n")
+    assert get_reader(str(tmp_path / f"points{ending}")) is None
+
+
+def patterns() -> list[str]:
+    (reader,) = manager().get_manifest("napari-rxrx3").contributions.readers or []
+    return list(reader.filename_patterns)
 
 
 @pytest.mark.parametrize("name", [*OTHERS, *OURS])

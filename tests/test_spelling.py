@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ from napari_rxrx3.core.spelling import (
 )
 from napari_rxrx3.data.files.cells import Marks
 from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
-from napari_rxrx3.data.wells.readings import dose_in, is_spoiled_gene, word_in
+from napari_rxrx3.data.wells.readings import dose_in, is_spoiled_gene, normal_ids, word_in
 from understood import FORMATS, READINGS, with_table
 
 WELLS = ("gene-001_1_B02", "gene-001_1_AA04", "gene-001_2_B03")
@@ -83,6 +85,19 @@ def test_every_spelling_has_one_normal_form(well_id: str, way: tuple[str, str, s
     experiment, plate, address = spelled(well_id, *way)
     assert normal_well_id(f"{experiment}_{plate}_{address}") == well_id
     assert f"{normal_experiment(experiment)}_{plate_in(plate)}_{normal_address(address)}" == well_id
+
+
+def test_ids_of_a_table_have_the_form_that_each_has() -> None:
+    """All at once they are told by their looks, of which some are left as they are."""
+    texts, wanted = [], []
+    for well in WELLS:
+        for way in itertools.product(EXPERIMENTS, PLATES, ADDRESSES):
+            texts.append("_".join(spelled(well, *way)))
+            wanted.append(well)
+    others = ["HUVEC-01_1_B02", "huvec-1_1_B02", "MINE-12_1_B02", "COMPOUND-7_1_B02", "x"]
+    assert normal_ids(pa.array(texts)).to_pylist() == wanted
+    assert normal_ids(pa.chunked_array([texts[:9], texts[9:]])).to_pylist() == wanted
+    assert normal_ids(pa.array(others)).to_pylist() == [normal_well_id(text) for text in others]
 
 
 @pytest.mark.parametrize(

@@ -825,7 +825,9 @@ def test_tables_that_do_not_say_which_wells_are_named(tmp_path: Path, index: str
 @pytest.mark.parametrize(
     ("unit", "dose"), [("nM", 0.0025), ("\u00b5M", 2.5), ("mmol/L", 2500), ("ug/ml", None)]
 )
-@pytest.mark.parametrize("name", ["concentration_unit", "Conc. units", "dose unit"])
+@pytest.mark.parametrize(
+    "name", ["concentration_unit", "Conc. units", "dose unit", "Unit", "units"]
+)
 def test_a_column_may_say_the_unit_of_doses(
     tmp_path: Path, name: str, unit: str, dose: float | None
 ) -> None:

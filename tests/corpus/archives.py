@@ -372,6 +372,16 @@ def _table_inside(root: Path, screen: b.Screen) -> None:
     b.write_tar(tar_of(root), {"metadata.csv": b"well_id,gene\n", **sound_members(screen)})
 
 
+@case("tar whose folder is of another plate")
+def _other_folder(root: Path, screen: b.Screen) -> None:
+    b.write_tar(tar_of(root), sound_members(screen), "gene-001/Plate2")
+
+
+@case("tar behind zeros", lost=PLATE_1)
+def _behind_zeros(root: Path, screen: b.Screen) -> None:
+    tar_of(root).write_bytes(bytes(512) + tar_of(root).read_bytes())
+
+
 @case("tar that is empty", lost=PLATE_1)
 def _empty(root: Path, screen: b.Screen) -> None:
     tar_of(root).write_bytes(b"")

@@ -62,6 +62,11 @@ def _renamed(screen: b.Screen) -> bytes:
 
 
 CONTENTS: dict[str, Content] = {
+    "of two groups of columns": lambda screen: b.parquet_bytes(
+        b.embedding_table(screen.vectors, "a_").append_column(
+            "b_0", pa.array([0.5] * len(screen.vectors))
+        )
+    ),
     "that are empty": lambda screen: b"",
     "that are cut": lambda screen: _whole(screen)[:-40],
     "with a flipped bit in the footer": lambda screen: flipped(_whole(screen), 0.95),

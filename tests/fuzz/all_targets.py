@@ -1,8 +1,8 @@
 """All parsers that are fed, by name."""
 
-from fuzz import kept, pictures, texts
+from fuzz import files, kept, pictures, texts
 from fuzz.target import TARGETS
 
 __all__ = ["PARTS", "TARGETS"]
 
-PARTS = (pictures, texts, kept)
+PARTS = (pictures, texts, files, kept)

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from fuzz.target import as_file, scratch, target
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
+from napari_rxrx3.data.files.answers import Answers
 from napari_rxrx3.data.thumbnails.preview_file import PreviewFile
 
 __all__: list[str] = []
@@ -66,3 +67,22 @@ def load_previews(content: bytes) -> None:
     file.add(planes, np.array([11]), np.array([11]))
     again = list(PreviewFile(path, N_SLOTS, SIZE, planes.dtype).load())
     assert 11 in np.concatenate([records.slots for records in again])
+
+
+def answers() -> list[bytes]:
+    said = Answers()
+    said.note("listing", "s3://a/b", [["s3://a/b/x.csv?sig=0123456789abcdef", False, 7, "stamp"]])
+    said.note("size", "s3://a/b/x.csv", 7)
+    return [said.to_json("2026-05-03").encode()]
+
+
+@target("kept answers", answers, ValueError)
+def take_answers(content: bytes) -> None:
+    """What is taken can be asked for anything, and is written again as it was."""
+    said = Answers()
+    if not said.take(content):
+        raise ValueError("not understood")
+    said.find("size", "s3://a/b/x.csv")
+    again = Answers()
+    assert again.take(said.to_json(said.day))
+    assert repr(again.find("size", "s3://a/b/x.csv")) == repr(said.find("size", "s3://a/b/x.csv"))

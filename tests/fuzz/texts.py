@@ -19,6 +19,7 @@ import napari_rxrx3 as rx
 from corpus.case import SOUND
 from fuzz.target import as_file, scratch, target
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.names import split_names
 from napari_rxrx3.core.plate import (
     format_address,
     natural_key,
@@ -26,22 +27,37 @@ from napari_rxrx3.core.plate import (
     parse_image_name,
     parse_well_id,
 )
+from napari_rxrx3.core.secrets import has_secrets, public, without_secrets
 from napari_rxrx3.core.spelling import normal_well_id, plate_in
 from napari_rxrx3.data.cache.disk_cache import DiskCache
+from napari_rxrx3.data.files.addresses import trouble_with
+from napari_rxrx3.data.files.cells import as_number, is_guessed, is_missing, marks_of
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import own_embedding
 from napari_rxrx3.data.wells.metadata import read_metadata
-from napari_rxrx3.data.wells.readings import dose_in
+from napari_rxrx3.data.wells.readings import (
+    dose_in,
+    is_error,
+    is_like_control,
+    is_marked,
+    is_mass,
+    is_spoiled_gene,
+    word_in,
+)
 from napari_rxrx3.figures.record import ViewRecord, is_record_file, read_record, record_of
 from napari_rxrx3.hits.hit import Hit
 from napari_rxrx3.hits.hits_file import read_stored
+from napari_rxrx3.hits.names import find_wells
 from napari_rxrx3.hits.queue import queue_from_csv
 from napari_rxrx3.hits.review import open_review
 from napari_rxrx3.hits.sheet import disarmed, read_sheet, rearmed
 from napari_rxrx3.hits.table import export_csv, read_hits_csv
 from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
+from napari_rxrx3.maps.entry_names import find_entries
+from napari_rxrx3.maps.map_file import write_map
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.session import Session
+from test_corpus import is_plain
 
 __all__: list[str] = []
 
@@ -110,6 +126,78 @@ def read_names(content: bytes) -> None:
     assert parse_well_id(str(well)) == well
 
 
+def cells() -> list[bytes]:
+    return [
+        *(b"1,000.5\t2.5\t0,25", b"100 nM\t1.5e-3 uM\t5 ug/ml", b"1'000\t-1\t>10\tinf"),
+        *(
+            b"NA\tn/a\t#N/A\t-",
+            b"1-Sep\t2.31E+13\tTRUE\t01/03/2021",
+            b"PLK1-Guide 02\tEmpty Control",
+        ),
+        "3 \u00b5mol\u00b7L\u207b\u00b9\t\uff11\uff12\t\u22125".encode(),
+    ]
+
+
+@target("cells", cells)
+def read_cells(content: bytes) -> None:
+    """A number stays the number, whatever it is written as; a word has one form."""
+    texts = content[:400].decode("utf-8", "surrogateescape").split("\t")
+    for separator in ",;\t":
+        marks = marks_of(texts, separator)
+        for text in texts:
+            number = as_number(text, marks)
+            assert number is None or number == as_number(repr(number))
+            dose = dose_in(text, marks)
+            assert dose is None or not np.isnan(dose)
+            assert not (number is not None and is_missing(text))
+            is_guessed(text, marks)
+    for text in texts:
+        for column in ("treatment", "perturbation_type", "cell_type", "well_type", "gene"):
+            assert word_in(column, word_in(column, text)) == word_in(column, text)
+        for tell in (is_error, is_marked, is_like_control, is_mass, is_spoiled_gene):
+            assert tell(text) in (True, False)
+
+
+def typed() -> list[bytes]:
+    return [
+        b"PLK1, mtor; EMPTY_control\nPLK1 guide 1",
+        b"gene-001_1_B02\t'PLK1_guide_1'\tPLK1_guide_2",
+        b"Bortezomib 2,5 uM; N-(1,2-thing); x@1e999; x@nan",
+    ]
+
+
+@target("names that are typed", typed)
+def find_names(content: bytes) -> None:
+    """All that a name stands for is there, and a name alone stands for the same as in a list."""
+    text = content[:300].decode("utf-8", "replace")
+    names = split_names(text)
+    wells, rows = find_wells(dataset(), names), find_entries(a_map(), names)
+    assert len(wells) == len(rows) == len(names)
+    for name, places in zip(names, wells, strict=True):
+        assert ((places >= 0) & (places < len(WELLS))).all()
+        np.testing.assert_array_equal(places, find_wells(dataset(), [name])[0])
+    assert split_names("\n".join(names)) == names or any("," in name for name in names)
+
+
+def addresses() -> list[bytes]:
+    return [
+        b"https://ada:planted-pass@host/a?X-Amz-Signature=0123456789abcdef&x=1#y",
+        *(b"s3://bucket/a b/c?d", b"hf://datasets/recursionpharma/rxrx3-core@main/data"),
+        *(b"abfs://box@account/x", b"https://[::1]:80/a", b"file:///etc/passwd"),
+    ]
+
+
+@target("addresses", addresses)
+def read_address(content: bytes) -> None:
+    """Nothing that is secret stays, and what has none is left as it is."""
+    text = content[:300].decode("utf-8", "replace")
+    clean = public(text)
+    assert public(clean) == clean
+    assert not has_secrets(clean)
+    assert without_secrets(clean) == without_secrets(without_secrets(clean))
+    assert is_plain(trouble_with(text) or "none") or not text.isprintable()
+
+
 # --- vectors and places --------------------------------------------------------------------------
 
 
@@ -118,7 +206,10 @@ def own_vectors() -> list[bytes]:
     lines = [f"{well},{v[0]},{v[1]},{v[2]}" for well, v in vectors.items()]
     text = "\n".join(["well_id,a,b,c", *lines]).encode()
     places = text.replace(b"well_id,", b"experiment;plate;address;").replace(b",", b";")
-    return [text, places, gzip.compress(text), b.embedding_bytes(vectors)]
+    saved = scratch() / "seed map.parquet"
+    write_map(a_map(), saved)
+    written = saved.read_bytes()
+    return [text, places, gzip.compress(text), b.embedding_bytes(vectors), written]
 
 
 @target("own vectors", own_vectors)

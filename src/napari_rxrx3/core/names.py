@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _ENDS = re.compile(r"[\n\r;\t]+")
 _DOSED = re.compile(r"(.+?)[ @](\d[\d.,]*|[.,]\d+) ?(?:[µμu]M)?\Z", re.ASCII | re.DOTALL)
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?\Z", re.ASCII)
 _KEY_WITH_DOSE = re.compile(r"(.+)@([^@]+)\Z", re.DOTALL)
 _GUIDE = re.compile(r"(.+)[ _]guide[ _](\d+)\Z", re.IGNORECASE)
 
@@ -53,10 +55,8 @@ def ways_to_read(name: str) -> list[str]:
     ways = [name]
     if guide := _GUIDE.match(name):
         ways.append(f"{guide[1]}_guide_{guide[2]}")
-    dosed = _DOSED.match(name)
-    dose = _number(dosed[2]) if dosed else None
-    if dosed and dose is not None:
-        ways.append(compound_key(dosed[1], dose))
+    if dosed := _DOSED.match(name):
+        ways += [compound_key(dosed[1], dose) for dose in _doses(dosed[2])]
     return list(dict.fromkeys(ways))
 
 
@@ -127,9 +127,12 @@ def rows_with(column: pd.Series, texts: Collection[str]) -> dict[str, Array]:
     return {str(text): part for text, part in zip(different, parts, strict=False)}
 
 
-def _number(text: str) -> float | None:
-    """A dose as it is typed, also with a decimal comma."""
-    try:
-        return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
-    except ValueError:
-        return None
+def _doses(text: str) -> list[float]:
+    """What a dose that is typed may be: with a decimal comma, before that with thousands."""
+    whole = text.replace(",", "") if _GROUPED.match(text) else ""
+    decimal = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    found = []
+    for each in filter(None, (whole, decimal)):
+        with suppress(ValueError):
+            found.append(float(each))
+    return found

@@ -15,10 +15,14 @@ from napari_rxrx3.core.plate import ROW_NAMES, format_address, parse_address
 __all__ = ["NORMAL_WELL_ID", "normal_address", "normal_experiment", "normal_well_id", "plate_in"]
 
 NORMAL_WELL_ID = (
-    r"^((gene|compound)-[0-9]{3}|[A-Z][A-Z0-9]*-[0-9]+)"
+    r"^((gene|compound)-[0-9]{3}|(HUVEC|HEPG2|U2OS|RPE|HRCE|VERO)-[1-9][0-9]{0,2}"
+    r"|[ABDEFI-QSTW-Z][A-Z0-9]*-[0-9]+)"
     r"_(0|[1-9][0-9]{0,5})_(A[A-F]|[A-Z])(0[1-9]|[1-3][0-9]|4[0-8])$"
 )
-"""Ids that are as they should be, as nearly all are: nobody need look at them closely."""
+"""Ids that are as they should be, as nearly all are: nobody need look at them closely.
+
+An experiment of one's own that begins as one of those may be another spelling of it.
+"""
 
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58"), "-")
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))

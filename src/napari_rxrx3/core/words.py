@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
@@ -31,6 +31,8 @@ __all__ = [
     "sentence",
     "shown_of",
     "some",
+    "spelled",
+    "what_is_spelled",
 ]
 
 KINDS_IN_WORDS = {"all": "all kinds", "genes": "genes", "compounds": "compounds"}
@@ -151,3 +153,28 @@ def file_name(title: str) -> str:
     """A title as part of the name of a file, on any system: signs that it cannot have are gone."""
     name = " ".join(_NO_FILE_NAME.sub(" ", title).split()).strip(" .")
     return name[:_LONGEST_FILE_NAME].rstrip(" .") or "untitled"
+
+
+# --- letters that nothing here can draw -----------------------------------------------------------
+
+
+def spelled(text: str, letters: Iterable[str]) -> str:
+    r"""A text with ``\u7d2b`` for some letters, which would be empty boxes."""
+    for letter in letters:
+        text = text.replace(letter, letter.encode("ascii", "backslashreplace").decode())
+    return text
+
+
+def what_is_spelled(texts: Iterable[str], written: Callable[[str], str]) -> str:
+    """A sentence where letters of some texts are `spelled`; empty where none are.
+
+    Parameters
+    ----------
+    written : callable
+        Gives a text, or a letter, as it is shown.
+    """
+    for text in texts:
+        if written(text) != text:
+            sign = written(next(letter for letter in text if written(letter) != letter))
+            return f"Letters that no font here has are written by their numbers, such as {sign}."
+    return ""

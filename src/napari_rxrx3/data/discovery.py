@@ -721,7 +721,10 @@ def _kind_of_tar(storage: Storage, path: str) -> _Look:
             others.append(member.name)
     if holds := _of_use(others, _TABLES):
         return _Look(packed="tar", holds=holds)
-    return _Look(unread=_why_no_wells(others))
+    why = _why_no_wells(others)
+    if not why and _is_called_like_a_plate(path):
+        why = f"it is called like a plate, and has no image in it. {_IMAGE}"
+    return _Look(unread=why)
 
 
 def _why_no_wells(members: Iterable[str]) -> str:

@@ -16,11 +16,17 @@ from pathlib import Path
 
 from napari_rxrx3.core.plate import natural_key, parse_image_name
 
-__all__ = ["belong_together", "looks_like_ours", "stands_for", "with_pixels_first"]
+__all__ = [
+    "TABLE_OR_ARCHIVE",
+    "belong_together",
+    "looks_like_ours",
+    "stands_for",
+    "with_pixels_first",
+]
 
 _OUR_FOLDER = re.compile(r"(plate[ _-]?\d|images\Z|gene-\d|compound-\d|data\Z)", re.IGNORECASE)
-_TABLE_OR_ARCHIVE = (
-    *(".tar", ".parquet", ".csv", ".zip", ".csv.gz"),
+TABLE_OR_ARCHIVE = (
+    *(".tar", ".parquet", ".csv", ".tsv", ".zip", ".csv.gz", ".tsv.gz"),
     *(".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"),  # to be told what to do with them
 )
 _OUR_TABLE = re.compile(r"metadata|rxrx|embedding|phenom|-of-\d+\.parquet\Z")
@@ -115,7 +121,7 @@ def _is_metadata(path: str) -> bool:
 
 def _kind_of(path: str) -> str:
     """Kind of a file by what is in it; empty for any other, and for a damaged one."""
-    if not path.lower().endswith(_TABLE_OR_ARCHIVE):
+    if not path.lower().endswith(TABLE_OR_ARCHIVE):
         return ""
     from napari_rxrx3.data.discovery import kind_of_file
     from napari_rxrx3.data.files.storage import Storage
@@ -135,7 +141,7 @@ def _well_of_image(path: str) -> tuple[str, int, int, int] | None:
 
 def _name_looks_like_ours(url: str) -> bool:
     name = posixpath.basename(url).lower()
-    if name.endswith(_TABLE_OR_ARCHIVE):
+    if name.endswith(TABLE_OR_ARCHIVE):
         return name.endswith(".tar") or _OUR_TABLE.search(name) is not None
     return _well_of_image(url) is not None
 
@@ -147,7 +153,7 @@ def _folder_looks_like_ours(path: str) -> bool:
     files = list(islice(_files_below(path), _LISTED))
     if any(_well_of_image(file) is not None for file in files):
         return True
-    to_open = [file for file in files if file.lower().endswith(_TABLE_OR_ARCHIVE)]
+    to_open = [file for file in files if file.lower().endswith(TABLE_OR_ARCHIVE)]
     return any(_file_looks_like_ours(file) for file in to_open[:_OPENED])
 
 

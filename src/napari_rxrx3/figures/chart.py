@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from napari_rxrx3.figures.drawing import (
     own_style,
 )
 from napari_rxrx3.figures.files import Paper, Target, save
-from napari_rxrx3.figures.fonts import font_of, printable, written
+from napari_rxrx3.figures.fonts import font_of, printable, what_is_spelled, written
 from napari_rxrx3.figures.layout import wrapped
 
 __all__ = ["INK", "LEADING", "MARGIN", "MM", "TEXT", "TITLE", "Chart", "save_chart"]
@@ -27,17 +28,35 @@ INK = "#1a1a1a"
 
 
 class Chart(ABC):
-    """A page, in points from the upper left corner."""
+    """A page, in points from the upper left corner.
+
+    Attributes
+    ----------
+    form : {"png", "tiff", "svg", "pdf"}
+        What the page becomes.
+    """
 
     paper: Paper
+    form: str
     title: str
     width: float
     height: float
 
     @property
     @abstractmethod
-    def caption(self) -> str:
+    def sentences(self) -> str:
         """What is seen, and how it was made."""
+
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """What else is written on the page, beside its title."""
+
+    @cached_property
+    def caption(self) -> str:
+        """What is seen, how it was made, and what is written otherwise than it is spelled."""
+        texts = (self.title, *self.names, self.sentences)
+        return " ".join((self.sentences, *what_is_spelled(texts, self.form)))
 
     @abstractmethod
     def draw(self, figure: Any) -> None:
@@ -93,11 +112,17 @@ class Chart(ABC):
         )
 
 
-def save_chart(target: Target, paper: Paper, make: Callable[[], Chart]) -> None:
-    """Draw a chart and write it whole, or not at all; see `napari_rxrx3.figures.files.save`."""
+def save_chart(target: Target, paper: Paper, make: Callable[[str], Chart]) -> None:
+    """Draw a chart and write it whole, or not at all; see `napari_rxrx3.figures.files.save`.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the chart for a form, see `Chart.form`.
+    """
 
     def draw() -> dict[Path, bytes]:
-        chart = make()
+        chart = make(target.form)
         with own_style():
             return {target.path: file_of(chart.figure(), target, chart.title, chart.caption)}
 

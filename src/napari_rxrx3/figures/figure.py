@@ -195,7 +195,7 @@ class _TilesOnPage:
             record, self._dataset, self._looks, content, self.failures, self._tiles.words
         )
         labels = (tile.label for tile in content.tiles) if paper.has_labels else ()
-        paragraphs += what_is_spelled((content.title, *labels))
+        paragraphs += what_is_spelled((content.title, *labels, *paragraphs), self._target.form)
         self.caption = " ".join(paragraphs)
         if paper.has_caption:
             content = replace(content, caption=paragraphs)

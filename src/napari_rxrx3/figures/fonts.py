@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from unicodedata import bidirectional
 
+from napari_rxrx3.core import words
+
 __all__ = ["font_of", "printable", "what_is_spelled", "written"]
 
 _CONTROL = re.compile(r"[^ -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,20 +40,17 @@ def written(text: str) -> str:
     unreadable = (
         {letter for letter in text if _is_right_to_left(letter)} if not _shapes() else set()
     )
-    for letter in dict.fromkeys((*_lacking(text), *unreadable)):
-        if letter in unreadable or _family_with(letter) is None:
-            text = text.replace(letter, letter.encode("ascii", "backslashreplace").decode())
-    return text
+    lacking = {letter for letter in _lacking(text) if _family_with(letter) is None}
+    return words.spelled(text, lacking | unreadable)
 
 
-def what_is_spelled(texts: Iterable[str]) -> tuple[str, ...]:
-    """A sentence for the caption where letters of some texts are written by their numbers."""
-    odd = next((text for text in map(printable, texts) if written(text) != text), None)
-    if odd is None:
-        return ()
-    said = written(odd)
-    sign = said[said.index("\\") :].split(" ", 1)[0][:6]
-    return (f"Letters that no font here has are written by their numbers, such as {sign}.",)
+def what_is_spelled(texts: Iterable[str], form: str) -> tuple[str, ...]:
+    """A sentence for the caption where letters of some texts are written by their numbers.
+
+    Never in an SVG, which has the letters themselves: who opens it may have a font for them.
+    """
+    sentence = "" if form == "svg" else words.what_is_spelled(map(printable, texts), written)
+    return (sentence,) if sentence else ()
 
 
 def _is_right_to_left(letter: str) -> bool:

@@ -64,12 +64,19 @@ def save_heat_map(
     """
     paper = paper or Paper()
     target = Target(Path(path), overwrite, progress or no_progress, date)
-    save_chart(target, paper, lambda: _HeatMapChart(heat_map, title, notes, paper))
+    save_chart(target, paper, lambda form: _HeatMapChart(heat_map, title, notes, paper, form))
 
 
 class _HeatMapChart(Chart):
-    def __init__(self, heat_map: HeatMap, title: str, notes: Sequence[str], paper: Paper) -> None:
-        self.heat_map, self.notes, self.paper = heat_map, notes, paper
+    def __init__(
+        self,
+        heat_map: HeatMap,
+        title: str,
+        notes: Sequence[str],
+        paper: Paper,
+        form: str = "png",
+    ) -> None:
+        self.heat_map, self.notes, self.paper, self.form = heat_map, notes, paper, form
         self.title = title
         n = len(self.heat_map)
         self.width = self.paper.width_mm * MM
@@ -80,16 +87,19 @@ class _HeatMapChart(Chart):
         cell = min(room / (n + longest * 0.9), _LARGEST_CELL)
         size = min(_NAME, 0.9 * cell)
         self.name_size = size if size >= _SMALLEST_NAME else 0.0
-        self.names = longest * self.name_size + _GAP if self.name_size else 0.0
-        self.cell = min((room - self.names) / n, _LARGEST_CELL)
+        self.beside = longest * self.name_size + _GAP if self.name_size else 0.0
+        self.cell = min((room - self.beside) / n, _LARGEST_CELL)
         self.tree = _TREE if self.heat_map.linkage is not None else 0.0
         self.top = MARGIN + (TITLE * LEADING + _GAP) * self._is_titled + self.tree
-        self.bottom = self.top + n * self.cell + _GAP + self.names
+        self.bottom = self.top + n * self.cell + _GAP + self.beside
         self.height = self.bottom + _SCALE + len(self.caption_lines()) * TEXT * LEADING + MARGIN
 
     @property
-    def caption(self) -> str:
-        """What is seen, and how it was made."""
+    def names(self) -> Sequence[str]:
+        return self.shown_names if self.name_size else ()
+
+    @property
+    def sentences(self) -> str:
         made = self.heat_map
         entries = count(len(made), "entry")
         what = f"{self.title}: {entries}" if self.title else entries
@@ -117,7 +127,7 @@ class _HeatMapChart(Chart):
 
     @property
     def _left(self) -> float:
-        return MARGIN + self.names
+        return MARGIN + self.beside
 
     @property
     def _side(self) -> float:
@@ -143,14 +153,14 @@ class _HeatMapChart(Chart):
 
     def _name(self, axes: Any, names: Sequence[str]) -> None:
         places = np.arange(len(names)) + 0.5
-        shown = [written(name) for name in names]
+        # matplotlib writes those of ticks anew when it draws, so that they have to be right here
+        shown = [printable(name) if self.form == "svg" else written(name) for name in names]
         axes.set_xticks(places, shown, rotation=90, parse_math=False)
         axes.set_yticks(places, shown, parse_math=False)
         axes.tick_params(length=0, pad=2)
         labels = (*axes.get_xticklabels(), *axes.get_yticklabels())
         for label, name in zip(labels, (*names, *names), strict=True):
             label.set_fontproperties(font_of(round(self.name_size, 2), text=name))
-            label.set_label(printable(name))
 
     def _draw_tree(self, figure: Any) -> None:
         from matplotlib.collections import LineCollection

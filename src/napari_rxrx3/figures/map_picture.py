@@ -84,12 +84,13 @@ def save_map(
     """
     paper = paper or Paper()
     target = Target(Path(path), overwrite, progress or no_progress, date)
-    save_chart(target, paper, lambda: _MapChart(picture, paper))
+    save_chart(target, paper, lambda form: _MapChart(picture, paper, form))
 
 
 class _MapChart(Chart):
-    def __init__(self, picture: MapPicture, paper: Paper) -> None:
+    def __init__(self, picture: MapPicture, paper: Paper, form: str) -> None:
         self.picture, self.paper, self.title = picture, paper, picture.title
+        self.form = form
         self.width = paper.width_mm * MM
         view = picture.viewport
         self.side = self.inner_width * view.height / view.width
@@ -99,7 +100,14 @@ class _MapChart(Chart):
         self.height = self.below + n_lines * TEXT * LEADING + _GAP + MARGIN
 
     @property
-    def caption(self) -> str:
+    def names(self) -> Sequence[str]:
+        legend, labels = self.picture.legend, [name for _, name in self.picture.labels]
+        if isinstance(legend, CategoricalLegend):
+            return [*labels, *(name for name, *_ in legend.entries)]
+        return [*labels, legend.title]
+
+    @property
+    def sentences(self) -> str:
         return self.picture.caption
 
     def draw(self, figure: Any) -> None:
@@ -147,6 +155,7 @@ class _MapChart(Chart):
             lambda n: (measure(labels[n][1], TEXT), height),
             (self.inner_width, self.side),
             _RING,
+            points=places,
         ):
             text = axes.text(
                 left,

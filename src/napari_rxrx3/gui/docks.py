@@ -27,8 +27,8 @@ WIDE = 1500
 ROOMY = 2020
 """In a window of this width two wells of 600 points have room beside napari's panels and ours."""
 _PLUGIN = "napari-rxrx3"
-WIDTH = 392
-"""Of the explorer: wells of the plate are 6 points wide."""
+WIDTH = 396
+"""Of the explorer: wells of the plate are 6 points wide, also beside a scroll bar."""
 _SHOWN_OR_HIDDEN = (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
 _AREAS = {EXPLORER: "right", NEIGHBORS: "bottom"}
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
+from unicodedata import category
 
 from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QPainter, QPaintEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 from superqt.fonticon import icon
 
+from napari_rxrx3.core.words import spelled
 from napari_rxrx3.gui.plate.legend import small_font, window_inks
 from napari_rxrx3.gui.widgets import call_later
 
-__all__ = ["Words", "elided", "in_menu", "wrapped_tooltip"]
+__all__ = ["Words", "elided", "in_menu", "wrapped_tooltip", "written"]
 
 _GAP, _MIN_WIDTH, _MAX_HINT = 5, 40, 280
 _LEAST_NAME = "Abc…"
 """What there is room for before a dose; with less, the dose is left out."""
 _FLAGS = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _DOSE = re.compile(r" [\d.]+ µM\Z")
+_UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
+"""Kinds of letters that have no shape."""
 
 
 def wrapped_tooltip(text: str) -> str:
@@ -31,6 +36,20 @@ def wrapped_tooltip(text: str) -> str:
 def in_menu(text: str) -> str:
     """A text as it is: Qt takes one ampersand for the mark of a key, two for one."""
     return text.replace("&", "&&")
+
+
+def written(text: str, font: QFont) -> str:
+    r"""A text with ``\u7d2b`` for letters that neither a font nor any other here has."""
+    if text.isascii():
+        return text
+    return spelled(text, {x for x in text if not x.isascii() and not _can_draw(font.key(), x)})
+
+
+@lru_cache(maxsize=4096)
+def _can_draw(font: str, letter: str) -> bool:
+    real = QFont()
+    real.fromString(font)
+    return category(letter) in _UNSEEN or bool(QFontMetrics(real).inFontUcs4(ord(letter)))
 
 
 class Words(QLabel):

@@ -1,4 +1,4 @@
-"""Where to write names beside points, so that none covers another."""
+"""Where to write names beside points, so that none covers another, nor more points than it must."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ _SIDES = np.array([(1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), 
 
 _TRIED = 400
 """So many labels in view are tried at most: it is done anew for every frame."""
+_CELL = 3.0
+"""Pixels of a cell in which points are counted: about as many as a point covers."""
+_MOST_COVERED = 5
+"""A label that would cover more points than that is left out, but for the first one."""
 
 
 def place_labels(
@@ -27,6 +31,7 @@ def place_labels(
     gap: float,
     taken: Sequence[Rect] = (),
     most: int = 80,
+    points: NDArray[np.floating[Any]] | None = None,
 ) -> list[tuple[int, float, float]]:
     """Place labels beside their points where there is room, the first ones first.
 
@@ -44,6 +49,9 @@ def place_labels(
         Where there is something else.
     most : int
         How many labels at most.
+    points : ndarray, (n, 2), optional
+        All that is drawn, in pixels: a label lies where it covers the fewest of these, and is left
+        out where it would cover many, but for the first one. What is not finite is not drawn.
 
     Returns
     -------
@@ -54,16 +62,43 @@ def place_labels(
     n_rects = len(taken)
     rects[:n_rects] = np.reshape(taken, (-1, 4))
     placed: list[tuple[int, float, float]] = []
+    crowd = None if points is None else _Crowd(points, within)
     for which in _in_view(anchors, within).tolist():
         if len(placed) == most:
             break
         beside = _beside(anchors[which], size_of(which), gap)
         free = np.flatnonzero(_is_inside(beside, within) & ~_hit(beside, rects[:n_rects]))
+        if crowd is not None and len(free):
+            covered = crowd.covered_by(beside[free])
+            is_clear = which == 0 or covered.min() <= _MOST_COVERED
+            free = free[[np.argmin(covered)]] if is_clear else free[:0]
         if len(free):
             rects[n_rects] = beside[free[0]]
             placed.append((which, *rects[n_rects, :2].tolist()))
             n_rects += 1
     return placed
+
+
+class _Crowd:
+    """How many points lie where."""
+
+    def __init__(self, points: NDArray[np.floating[Any]], within: tuple[float, float]) -> None:
+        columns, rows = (int(extent // _CELL) + 1 for extent in within)
+        x, y = np.reshape(points, (-1, 2)).T
+        seen = (x >= 0) & (x <= within[0]) & (y >= 0) & (y <= within[1])
+        cells = (y[seen] // _CELL).astype(np.intp) * columns + (x[seen] // _CELL).astype(np.intp)
+        counts = np.bincount(cells, minlength=rows * columns).reshape(rows, columns)
+        self._sums = np.zeros((rows + 1, columns + 1), np.intp)
+        self._sums[1:, 1:] = counts.cumsum(axis=0).cumsum(axis=1)
+
+    def covered_by(self, rects: NDArray[np.float64]) -> NDArray[np.intp]:
+        """How many points are in the cells that each rectangle (n, 4) reaches into."""
+        left, top = np.floor(rects[:, :2] / _CELL).astype(np.intp).T
+        right, bottom = np.ceil(rects[:, 2:] / _CELL).astype(np.intp).T
+        at = self._sums
+        covered: NDArray[np.intp] = at[bottom, right] - at[top, right]
+        covered += at[top, left] - at[bottom, left]
+        return covered
 
 
 def _in_view(anchors: NDArray[np.floating[Any]], within: tuple[float, float]) -> NDArray[np.intp]:

@@ -19,6 +19,8 @@ __all__ = [
 
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "#n/a", "#nv", "<na>", "nan", "null", "none", "-"}
+    | {"n.d.", "--", "\u2013", "\u2014", ".", "?"}  # also of SAS, and of people
+    | {"\\n", "(null)", "[null]", "<null>"}  # of databases
     | {'""', "''"}  # quotes around nothing, in quotes themselves
 )
 """What a cell says, in lower case, that says that there is nothing."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.spelling import normal_experiment, plate_in
 
-__all__ = ["PlateNamer", "named_plates", "plate_called", "plate_of_path"]
+__all__ = ["OtherPlates", "PlateNamer", "named_plates", "plate_called", "plate_of_path"]
 
 _PLATE = re.compile(r"(?:^|[^a-z])plate[ _-]*(\d{1,6})", re.IGNORECASE | re.ASCII)
 
@@ -67,6 +67,36 @@ def named_plates(paths: Iterable[str], name_plate: PlateNamer | None = None) -> 
         taken.add(plate)
         named[path] = plate
     return named
+
+
+class OtherPlates:
+    """Members of a container whose folder in it names another plate than they are taken for.
+
+    Parameters
+    ----------
+    container : str
+        What tells the plate, in words.
+    """
+
+    def __init__(self, container: str) -> None:
+        self._container = container
+        self._by_folder: dict[str, tuple[str, int | None]] = {}
+        self._first, self._n = "", 0
+
+    def look_at(self, member: str, plate: PlateId) -> None:
+        folder = member.rpartition("/")[0]
+        if folder not in self._by_folder:
+            self._by_folder[folder] = plate_of_path(folder)
+        experiment, number = self._by_folder[folder]
+        is_other = experiment != plate.experiment and "" not in (experiment, plate.experiment)
+        if number is not None and (number != plate.plate or is_other):
+            self._first, self._n = self._first or f"{member} is taken for {plate}", self._n + 1
+
+    def notes(self) -> list[str]:
+        if not self._n:
+            return []
+        more = f" ({self._n:,} images)" if self._n > 1 else ""
+        return [f"{self._first}, as {self._container} is called, not as its folder in it is{more}"]
 
 
 class PlateNamer:

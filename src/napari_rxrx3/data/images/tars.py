@@ -16,7 +16,7 @@ from napari_rxrx3.data.files.remote import RangeFile, many_at_once
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.container import Container
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
-from napari_rxrx3.data.images.plate_names import plate_of_path
+from napari_rxrx3.data.images.plate_names import OtherPlates, plate_of_path
 
 __all__ = [
     "CUT_OFF",
@@ -76,6 +76,7 @@ class TarSource(Container):
         """Read the headers of all members; a damaged tar gives what comes before the damage."""
         records: list[PlaneRecord] = []
         notes: list[str] = []
+        others = OtherPlates("the tar")
         for member in _members(storage, path, notes):
             if parse_image_name(posixpath.basename(member.name)) is None:
                 notes.extend(_odd_image(member))
@@ -83,8 +84,9 @@ class TarSource(Container):
             at = plate or _plate_of_member(path, member.name)
             record = record_of_name(member.name, at, member.offset_data, member.size)
             if record is not None:
+                others.look_at(member.name, at)
                 records.append(record)
-        return PlaneIndex.of(records, notes)
+        return PlaneIndex.of(records, notes + others.notes())
 
 
 def iter_members(file: IO[bytes], notes: list[str]) -> Iterator[tarfile.TarInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from napari_rxrx3.data.files.table import Column
@@ -37,12 +38,14 @@ _NAMES = {
     *("cell_type", "well_type", "well_type_label", "concentration_unit"),
 }
 _UNIT = "concentration_unit"
+_OF_PROFILES = "metadata"
+"""What tables of profiles put before the names of all columns that describe: ``Metadata_Well``."""
 _BY_PLAIN = (
     {plain_name(name): name for name in _NAMES}
     | {plain_name(other): name for other, name in _ALIASES.items()}
     | {
         f"{dose}{unit}": _UNIT
-        for dose in ("concentration", "treatmentconc", "conc", "dose")
+        for dose in ("concentration", "treatmentconc", "conc", "dose", "")
         for unit in ("unit", "units")
     }
 )
@@ -72,7 +75,7 @@ _MIN_RECEIVED = 3
 _OF_HITS = {"tag", "tag_name", "reviewer"}
 """A table of hits that was exported into the folder of its data set is no metadata."""
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.ASCII | re.DOTALL)
-_MIN_FEATURES, _MIN_WHOLE_FEATURES = 2, 16
+_MIN_FEATURES, _MIN_GROUP, _MIN_WHOLE_FEATURES = 2, 4, 16
 """So many columns of whole numbers are no counts of something."""
 _OF_LISTS = {"tag", "tag_name", "note", "reviewer", "label", "fold"}
 _NAMED = 5
@@ -88,7 +91,8 @@ def canonical(name: str) -> str:
         if not rest or micromolar(rest) is not None:
             return "concentration"
         return _UNIT if _BY_PLAIN.get(plain_name(name)) == _UNIT else name
-    return _BY_PLAIN.get(plain_name(name), name)
+    plain = plain_name(name)
+    return _BY_PLAIN.get(plain) or _BY_PLAIN.get(plain.removeprefix(_OF_PROFILES), name)
 
 
 def dose_unit(name: str) -> str:
@@ -162,13 +166,20 @@ def found_features(columns: Sequence[Column]) -> list[str]:
 
 
 def siblings(columns: Sequence[Column], features: Sequence[str]) -> tuple[str, ...]:
-    """Columns called like the features, with another number, that are none of them."""
+    """Columns that may have been meant as features too: of the same prefix, or of another group."""
     found = _NUMBERED.match(features[0]) if len(features) > 1 else None
     if found is None:
         return ()
-    matches = ((column.name, _NUMBERED.match(column.name)) for column in columns)
     own = set(features)
-    return tuple(n for n, match in matches if match and match[1] == found[1] and n not in own)
+    matches = [(column, _NUMBERED.match(column.name)) for column in columns]
+    alike = {column.name for column, match in matches if match and match[1] == found[1]}
+    groups = Counter(match[1] for column, match in matches if match and column.kind == "float")
+    alike |= {
+        column.name
+        for column, match in matches
+        if match and groups[match[1]] >= _MIN_GROUP and not describes_wells(column.name)
+    }
+    return tuple(column.name for column in columns if column.name in alike - own)
 
 
 def why_unread(columns: Sequence[Column]) -> str:

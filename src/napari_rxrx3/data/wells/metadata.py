@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -475,13 +476,14 @@ def _settle_types(frame: pd.DataFrame, said: pd.Series, path: str) -> list[Probl
 
 
 def _alike(frame: pd.DataFrame, column: str, called: str, path: str) -> list[Problem]:
-    """Name what differs by case, or by letters of another script that look the same.
+    """Name what differs by case, by width, or by letters of another script that look the same.
 
     They are two, but need not be meant so. (Of compounds, 21 pairs differ by case on purpose.)
     """
     by_plain: dict[str, list[str]] = {}
     for name in frame[column].dropna().unique():
-        by_plain.setdefault(str(name).translate(_LATIN).casefold(), []).append(str(name))
+        plain = unicodedata.normalize("NFKC", str(name)).translate(_LATIN).casefold()
+        by_plain.setdefault(plain, []).append(str(name))
     alike = [names for names in by_plain.values() if len(names) > 1]
     return [
         Problem("interpreted", detail=f"{path}: {' and '.join(names)} are read as two {called}")

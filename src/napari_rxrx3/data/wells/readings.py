@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.spelling import NORMAL_WELL_ID, normal_well_id
-from napari_rxrx3.data.files.cells import Marks, as_number
+from napari_rxrx3.data.files.cells import MISSING, Marks, as_number
 
 __all__ = [
     "KINDS",
@@ -50,12 +50,16 @@ _MONTH = (
 """As spreadsheets of Europe shorten them."""
 _SPOILED = re.compile(
     rf"(?:\d{{1,4}}[-./ ]+{_MONTH}\.?(?:[-./ ]+\d{{2,4}})?|{_MONTH}\.?[-./ ]+\d{{1,4}}"
-    r"|\d{4}([-./])\d\d?\1\d\d?\b.*|\d{1,2}([-./])\d{1,2}\2(?:\d\d|\d{4})|\d{1,2}/\d{1,2}"
+    r"|\d{1,2}[-./ ][^\W\d_]{3,5}\.?(?:[-./ ]\d{2,4})?|\d{1,2}\.\d{1,2}\."
+    r"|\d{4}([-./])\d\d?\1\d\d?(?!\d).*|\d{1,2}([-./])\d{1,2}\2(?:\d\d|\d{4})|\d{1,2}/\d{1,2}"
     r"|\d{1,2}[\u6708\uc6d4]\s?\d{1,2}[\u65e5\uc77c]"
     r"|[-+]?\d+(?:[.,]\d*)?(?:e[-+]?\d+)?|true|false|wahr|falsch|vrai|faux)\Z",
     re.IGNORECASE,
 )
-"""Days, and numbers: of days since 1900, of levels of a factor, or with an exponent."""
+"""Days, and numbers: of days since 1900, of levels of a factor, or with an exponent.
+
+A number before some letters is a day in whatever language: no gene is called so.
+"""
 _ERROR = re.compile(r"#[A-Z\u00c4\u00d6\u00dc\u00c9\u00d1/0_]+[!?]?\Z")
 _LIKE_CONTROL = re.compile(
     r"(?:dmso|vehicle|mock|ntc?|nc|scrambled?|non[ _-]?targeting|untransfected|blank"
@@ -86,7 +90,7 @@ _SPELLINGS = {
 _EMPTY = {"empty": "EMPTY_control", "emptywell": "EMPTY_control", "untreated": "EMPTY_control"}
 _GUIDE = re.compile(r"(.*\S)[ _-]+guide[ _-]*0*(\d{1,4})\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
 
-_NOTHING = r"(?i:^(?:na|n/a|n\.a\.|#n/a|#nv|<na>|nan|null|none|-)$)"
+_NOTHING = f"(?i:^(?:{'|'.join(map(re.escape, sorted(filter(None, MISSING))))})$)"
 MAY_BE_OTHERS = {
     "treatment": rf"{_NOTHING}|^['=+@]|^(?i:[0-9].*|{_MONTH}\.?[-./ ].*)_guide_|"
     r"(?i:controls?|ctrls?|ctls?|^dmso|^vehicle|^mock|^ntc?|^nc|^scrambled?|^non.?targeting"
@@ -98,8 +102,10 @@ MAY_BE_OTHERS = {
 """What to look at closely of a column that has a hundred thousand names."""
 
 
-def normal_ids(ids: pa.Array) -> pa.Array:
+def normal_ids(ids: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Ids of wells as RxRx3 writes them; what is no such id is left as it is."""
+    if isinstance(ids, pa.ChunkedArray):  # as columns are that pandas has put together
+        ids = ids.combine_chunks()
     is_normal = pc.fill_null(pc.match_substring_regex(ids, NORMAL_WELL_ID), True)
     if pc.all(is_normal, min_count=0).as_py():
         return ids

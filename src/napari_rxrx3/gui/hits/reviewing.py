@@ -23,16 +23,29 @@ class Reviewing:
 
     def tag(self, number: int) -> None:
         """Tag the well on screen; if it is the queue's current one, go on to the next."""
-        review, well = self._session.review, self._session.well
-        if review is None or well is None:
+        well = self._session.well
+        if self._session.review is None or well is None:
             return
         is_current = self._is_current(well)
-        scores = scores_of(self._session.phenomap, well) if number != NO_TAG else None
-        review.tag(well, number, self._session.limits, scores)
+        self._give(well, number)
         said = self._decision(well, number)
         if is_current and number != NO_TAG:
             said = f"{said}. {why}" if (why := self._go_on(1)) else said
         self._session.say(said)  # last: the next well ends what was said before
+
+    def tag_beside(self, well: str, number: int) -> None:
+        """Tag a well that is seen beside the one in question, which stays."""
+        if self._session.review is None:
+            self._session.say("Hits are not open yet.")
+            return
+        self._give(well, number)
+        self._session.say(self._decision(well, number))
+
+    def _give(self, well: str, number: int) -> None:
+        review = self._session.review
+        assert review is not None
+        scores = scores_of(self._session.phenomap, well) if number != NO_TAG else None
+        review.tag(well, number, self._session.limits, scores)
 
     def step(self, step: int) -> None:
         """Go on (+1) or back (-1) in the queue; from a well beside it, back to its current one."""

@@ -33,6 +33,7 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import CANDIDATE_SIZES, display
+from napari_rxrx3.gui.hits.tag_buttons import tag_icon
 from napari_rxrx3.gui.inks import ink
 from napari_rxrx3.gui.neighbors.candidate_painting import CandidateDelegate
 from napari_rxrx3.gui.neighbors.candidate_pictures import CandidatePictures
@@ -42,6 +43,7 @@ from napari_rxrx3.gui.preferences import remember_candidates
 from napari_rxrx3.gui.strips.well_drag import drag_wells
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.hits.hit import NO_TAG, tags_in_use
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -70,6 +72,8 @@ class CandidateView(QListView):
     """The `Candidate` that is to be put into the queue."""
     all_wanted = Signal()
     """All candidates are to be shown in the canvas."""
+    tag_wanted = Signal(object, int)
+    """The `Candidate` that is to be tagged, and the number of the tag; 0 takes it away."""
     copy_wanted = Signal(object)
     """The `Candidate` that is to be copied."""
     save_wanted = Signal(object)
@@ -100,7 +104,9 @@ class CandidateView(QListView):
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Candidates")
-        self.setToolTip("A click: beside the query. Double-click, Enter: ask for it")
+        self.setToolTip(
+            "A click: beside the query. Double-click, Enter: ask for it. Right: tag it …"
+        )
         self.selectionModel().currentChanged.connect(self._on_current)
         self.clicked.connect(self._on_clicked)
         self.doubleClicked.connect(lambda index: self._tell(self.activated_candidate, index))
@@ -249,8 +255,23 @@ class CandidateView(QListView):
             action.setEnabled(candidate.well is not None or not takes_well)
             action.triggered.connect(partial(_emit, signal, candidate))
         menu.addSeparator()
+        self._add_tags(menu, candidate)
+        menu.addSeparator()
         menu.addAction("Show all in the canvas").triggered.connect(lambda: self.all_wanted.emit())
         menu.popup(place)
+
+    def _add_tags(self, menu: QMenu, candidate: Candidate) -> None:
+        """Offer the tags; the one that it has takes it away."""
+        for tag in tags_in_use():
+            action = menu.addAction(tag_icon(tag), tag.name)
+            action.setCheckable(True)
+            action.setChecked(candidate.tag == tag.number)
+            action.setEnabled(candidate.well is not None)
+            number = NO_TAG if candidate.tag == tag.number else tag.number
+            action.triggered.connect(partial(self._tell_tag, candidate, number))
+
+    def _tell_tag(self, candidate: Candidate, number: int, checked: bool = False) -> None:
+        self.tag_wanted.emit(candidate, number)
 
     def _rest(self) -> int:
         """Height that is no picture's."""

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name, key_in_words
+from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.neighbors.answers import Answer, as_rows
 from napari_rxrx3.gui.neighbors.candidate_lists import (
@@ -73,6 +74,7 @@ class CandidatesPanel(QWidget):
         self._list = ""
         """One of `WELLS`; empty where the map answers."""
         self._sentence = ""
+        self._reviewing = Reviewing(session)
         self.strip = CandidateStrip(tasks)
         self.thumbnails = tasks.add(Thumbnails(self))
         self.model = NeighborModel(self.thumbnails, self)
@@ -91,7 +93,7 @@ class CandidatesPanel(QWidget):
         self.order = ShrinkingBox()
         self.order.setToolTip("What is listed, the first one first")
         self.order.setAccessibleName("What is listed")
-        self.order.setMinimumContentsLength(len("most consistent"))
+        self.order.setMinimumContentsLength(len("what was found"))
         for name, (words, tip) in LISTS.items():
             if name == next(iter(WELLS)):
                 self.order.insertSeparator(self.order.count())
@@ -169,6 +171,7 @@ class CandidatesPanel(QWidget):
         view.activated_candidate.connect(self._ask_for)
         view.query_wanted.connect(self._ask_for)
         view.queue_wanted.connect(lambda candidate: session.want_review([candidate.well]))
+        view.tag_wanted.connect(self._tag)
         view.copy_wanted.connect(self._copy_candidate)
         view.save_wanted.connect(self._save_candidate)
         view.all_wanted.connect(self.show_all)
@@ -368,6 +371,10 @@ class CandidatesPanel(QWidget):
             self._session.select_well(well, key=key)
         elif key is not None:
             self._session.ask(key=key, well=None)
+
+    def _tag(self, candidate: Candidate, number: int) -> None:
+        if candidate.well is not None:
+            self._reviewing.tag_beside(candidate.well, number)
 
     def _copy_candidate(self, candidate: Candidate) -> None:
         text = "\t".join([candidate.name, candidate.key, candidate.well or "", *candidate.lines])

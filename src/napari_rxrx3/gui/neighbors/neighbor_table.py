@@ -233,7 +233,8 @@ _COLUMN_TIPS = (
     "Gene or compound, with its dose and the number of wells that its vector is made of",
     "Similarity: cosine of the two vectors, 1 is the same direction; or their distance; or the "
     "score that the list is ordered by",
-    "q-value: the share of false finds to expect if all rows down to this one are believed. It "
+    "q-value: how likely more than one in ten are false finds if all rows down to this one are "
+    "believed; among the first nine, any. It "
     "counts the whole list that was searched, not only the rows shown. Empty: no null fits, or "
     "there are too few pairs to compare with; the tooltip of the row says which",
     "Comes back: how near the top it is when the two are compared across experiments, where they "
@@ -320,7 +321,8 @@ def _chances(neighbor: Neighbor) -> list[str]:
     if not math.isnan(neighbor.q_value):
         lines.append(
             f"q {neighbor.q_value:.2g}: of the list of {neighbor.n_searched:,}, believed down to "
-            f"here, {small_percent(neighbor.q_value)} are likely to be chance"
+            f"here, more than one in ten are chance with a probability of at most "
+            f"{small_percent(neighbor.q_value)}"
         )
     if not math.isnan(neighbor.p_same_plate):
         lines.append(

@@ -45,6 +45,8 @@ __all__ = ["SidePanel"]
 
 _TASK = "histograms"
 _PAUSE_MS = 250
+_SWITCH = 19
+"""Points that the button of the curve is high, about as the line beside it: no more is to spare."""
 """Brightness is measured when the well has been on screen for this long: its image goes first."""
 
 _KINDS = ("control", "neighbors", "replicates", "guides", "position", "wells")
@@ -75,6 +77,7 @@ class SidePanel(QWidget):
         self.curve, self.histograms = DoseCurveView(), HistogramView()
         self.pages = QStackedWidget()
         self.switch = tool_button("chart_bar", "Dose curve or brightness of the stains")
+        self.switch.setMaximumHeight(_SWITCH)
         # one moment of the user can be many signals
         self._soon = tasks.timer(self, 0, self._refresh)
         self._pause = tasks.timer(self, _PAUSE_MS, self._measure)
@@ -96,8 +99,8 @@ class SidePanel(QWidget):
         self.pages.addWidget(self.histograms)
         self.pages.addWidget(self.curve)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
+        layout.setContentsMargins(0, 1, 0, 0)
+        layout.setSpacing(3)
         layout.addWidget(kinds)
         layout.addWidget(FoldingRow([list(part) for part in look], apart=6))
         layout.addLayout(words)

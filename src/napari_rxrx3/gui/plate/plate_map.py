@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import ceil
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
@@ -248,9 +249,10 @@ class PlateMap(TooltipByPlace):
 
     def heightForWidth(self, width: int) -> int:
         """Height in which wells are as large as the width allows; who holds the map gives it."""
-        layout = self._view.layout
+        scale, layout = self.devicePixelRatioF(), self._view.layout
         pitch = max(5, (width - _LEFT - _RIGHT) // layout.columns)
-        return max(_LEAST_HEIGHT, _TOP + pitch * layout.rows + _BOTTOM)
+        as_drawn = int(pitch * scale) / scale  # in whole pixels of the screen
+        return max(_LEAST_HEIGHT, _TOP + ceil(as_drawn * layout.rows) + _BOTTOM)
 
     def _grid(self) -> PlateGrid:
         """Fit the plate into the widget, in pixels of the screen."""

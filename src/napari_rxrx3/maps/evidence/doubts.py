@@ -15,7 +15,7 @@ from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_ac
 from napari_rxrx3.maps.evidence.comparable import Nulls
 from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import OtherVectors, OwnVectors
-from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, benjamini_hochberg
+from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, lehmann_romano
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries, NeighborSearch
@@ -95,9 +95,9 @@ class Judge:
             - percentile, n_percentile: share of the pairs of different perturbations that are as
               close, and how many were compared.
             - p_value, q_value: how often chance makes unrelated pairs as close that share
-              experiments and plates as much, and the share of false ones in the list searched
-              down to here (of n_searched); compared_with (those pairs in words) and n_compared
-              (how many).
+              experiments and plates as much, and how likely more than one in ten of the list
+              searched (of n_searched) are chance, believed down to here; compared_with (those
+              pairs in words) and n_compared (how many).
             - p_same_plate, n_same_plate: the same of the pairs that share plates as much.
             - across, across_rank, n_across: likeness across experiments, the share of the
               entries searched that are as alike across them, and the number of these entries.
@@ -139,7 +139,7 @@ class Judge:
         p[rows], n[rows], stratum[rows] = nulls.p_values(
             query, rows, closeness[rows], across, opposite, report
         )
-        q = benjamini_hochberg(p)
+        q = lehmann_romano(p)
         report(0, 0, "comparing with pairs on the same plates")
         plates = self._plate_null(asked.metric)
         on_plates = plates.p_values(query, found, closeness[found], opposite, report)

@@ -2,8 +2,9 @@
 
 All that is a share of pairs is counted here; what chance alone would make, in which the pairs that
 are truly related have no part, is in `comparable`. Shares use the add-one rule (Phipson and Smyth
-2010, "Permutation p-values should never be zero"), q-values are those of Benjamini and Hochberg
-1995. The rest is our own, see docs/maps.md.
+2010, "Permutation p-values should never be zero"). q-values are those of Benjamini and Hochberg
+1995 of what is tested for itself, and by Lehmann and Romano 2005 of lists, in which many values go
+together. The rest is our own, see docs/maps.md.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "NullOnPlates",
     "add_one_p",
     "benjamini_hochberg",
+    "lehmann_romano",
     "n_as_large",
     "size_below",
 ]
@@ -46,6 +48,9 @@ SIZES = np.array(
 
 ROUNDING = 1e-6
 """Values that differ by this part of their size are equal: vectors have seven digits."""
+
+_ONE_FALSE_OF = 10
+"""Of so many values that are believed, one may be chance."""
 
 _POOL, _SMALL_POOL = 1500, 600
 _COMMON = 0.05
@@ -89,6 +94,25 @@ def benjamini_hochberg(p: Array) -> Array:
     order = known[np.argsort(p[known], kind="stable")]
     scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+    return q
+
+
+def lehmann_romano(p: Array) -> Array:
+    """q-values of a list of p-values, float (n,): the chance that, of the values down to each, more
+    than one in ten are chance; NaN where p is, which do not count.
+
+    A false discovery rate is an average over lists. A single list may be far from it, and so may
+    be all that go with it: what one member of a complex is like by chance, all of them are. This
+    holds in the list itself, whatever chance values have to do with one another (the step-down
+    procedure of Lehmann and Romano 2005, "Generalizations of the familywise error rate").
+    """
+    q = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    rank = np.arange(1, len(order) + 1)
+    n_false = rank // _ONE_FALSE_OF + 1
+    scaled = p[order] * (len(order) + n_false - rank) / n_false
+    q[order] = np.minimum(np.maximum.accumulate(scaled), 1)
     return q
 
 

@@ -249,14 +249,15 @@ class HeatMapPage(QuestionPanel):
         self._answer = answer
         self._verdicts = {}
         self._tasks.cancel(_PAIR)
+        self.view.set_hint(hint)
+        self.view.set_heat_map(answer.heat_map if answer is not None else None)
         words = in_words(answer) if answer is not None else ""
-        trouble = " ".join(answer.notes) if answer is not None else ""
+        notes = (*(answer.notes if answer is not None else ()), self.view.what_is_spelled())
+        trouble = " ".join(filter(None, notes))
         for line, text in ((self.note, words), (self.trouble, trouble)):
             line.setText(text)
             line.setToolTip(wrapped_tooltip(text))
         self.trouble.setVisible(bool(trouble))
-        self.view.set_hint(hint)
-        self.view.set_heat_map(answer.heat_map if answer is not None else None)
         for button in (self.fit, self.copy, self.save_table, self.save_figure):
             button.setEnabled(answer is not None)
 

@@ -23,6 +23,7 @@ from napari_rxrx3.core.diverging import BLANK, color_index, diverging
 from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.map.heat_map.legend import is_dark, paint_legend, paint_words
+from napari_rxrx3.gui.words import written
 
 if TYPE_CHECKING:
     from napari_rxrx3.gui.map.heat_map.frame import Frame
@@ -70,7 +71,7 @@ class HeatMapPainter:
         value = float(self._map.matrix[current]) if current is not None else nan
         paint_legend(painter, widget, frame, value, has_blank=len(self._blank) > 0)
         if current is not None and words:
-            paint_words(painter, widget, frame, current, words)
+            paint_words(painter, widget, frame, current, written(words, painter.font()))
 
     # -- cells ------------------------------------------------------------------------------------
 
@@ -249,6 +250,6 @@ def _paint_name(
     painter.setFont(font)
     painter.setPen(ink(widget, 1.0 if font.bold() else 0.85))
     metrics = painter.fontMetrics()
-    text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, int(room))
+    text = metrics.elidedText(written(name, font), Qt.TextElideMode.ElideMiddle, int(room))
     height = float(metrics.height())
     painter.drawText(QRectF(middle.x(), middle.y() - height / 2, room, height), side, text)

@@ -16,12 +16,13 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from napari_rxrx3.core.words import key_in_words
+from napari_rxrx3.core.words import key_in_words, what_is_spelled
 from napari_rxrx3.gui.inks import ink
 from napari_rxrx3.gui.map.heat_map.frame import Frame
 from napari_rxrx3.gui.map.heat_map.legend import legend_room
 from napari_rxrx3.gui.map.heat_map.painter import HeatMapPainter
 from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.words import written
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.heat_map import HeatMap
@@ -99,6 +100,11 @@ class HeatMapView(QWidget):
     @property
     def heat_map(self) -> HeatMap | None:
         return self._map
+
+    def what_is_spelled(self) -> str:
+        """A sentence where letters of names cannot be shown; empty where all can."""
+        keys, font = (self._map.keys if self._map is not None else ()), small_font(self.font())
+        return what_is_spelled(map(key_in_words, keys), lambda text: written(text, font))
 
     @property
     def current(self) -> Cell | None:
@@ -217,14 +223,13 @@ class HeatMapView(QWidget):
     # -- parts ------------------------------------------------------------------------------------
 
     def _new_frame(self) -> None:
-        heat_map, metrics = self._map, QFontMetrics(small_font(self.font()))
+        heat_map, font = self._map, small_font(self.font())
         if heat_map is None:
             self._frame = Frame(0, self.width(), self.height(), 0, 0, False)
             return
-        longest = sorted(map(key_in_words, heat_map.keys), key=len)[
-            -8:
-        ]  # of texts of nearly one length, any
-        names = max(metrics.horizontalAdvance(key) for key in longest)
+        keys = (written(key_in_words(key), font) for key in heat_map.keys)
+        longest = sorted(keys, key=len)[-8:]  # of texts of nearly one length, any
+        names = max(QFontMetrics(font).horizontalAdvance(key) for key in longest)
         has_tree = heat_map.linkage is not None
         below, beside = legend_room(self)
         size = len(heat_map), self.width(), self.height()

@@ -26,6 +26,8 @@ PCA, UMAP, FILE = "pca", "umap", "file"
 NOT_SIMILAR = "Distances here are not similarities."
 _UNASKED = 100_000
 """UMAP of more entries than that is made only when it is asked for."""
+_OF_A_FAMILY = 8
+"""So many times as many are looked at: a compound has eight doses, one of which comes first."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,11 @@ def _make_ready(phenomap: PhenoMap) -> None:
 
 
 def strongest(phenomap: PhenoMap, most: int) -> list[int]:
-    """Rows of the strongest entries; by the length of their vectors until there are scores."""
+    """Rows of the strongest entries; by the length of their vectors until there are scores.
+
+    Of each compound its strongest dose comes before any second one, and of each gene its strongest
+    guide: there is room for the names of the first ones only.
+    """
     from napari_rxrx3.maps.evidence.doubts import LEVEL_OF_DOUBT
 
     strength = phenomap.squared_norms.astype(float)
@@ -147,6 +153,11 @@ def strongest(phenomap: PhenoMap, most: int) -> list[int]:
         is_sure = scores["strength_p"].to_numpy(float) <= LEVEL_OF_DOUBT
         strength = np.where(is_sure, scores["effect"].to_numpy(float), np.nan)
     strength = np.where(np.isfinite(strength), strength, -np.inf)
-    most = min(most, int((strength > 0).sum()))
-    first: Array = np.argpartition(-strength, most - 1)[:most] if most else np.zeros(0, int)
-    return [int(row) for row in first[np.argsort(-strength[first], kind="stable")]]
+    n = min(_OF_A_FAMILY * most, int((strength > 0).sum()))
+    rows: Array = np.argpartition(-strength, n - 1)[:n] if n else np.zeros(0, int)
+    rows = rows[np.argsort(-strength[rows], kind="stable")]
+    family = phenomap.families[rows]
+    is_second = np.ones(len(rows), bool)
+    is_second[np.unique(family, return_index=True)[1]] = False
+    is_second &= family >= 0
+    return [int(row) for row in rows[np.argsort(is_second, kind="stable")][:most]]

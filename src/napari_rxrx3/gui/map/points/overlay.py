@@ -10,6 +10,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 
 from napari_rxrx3.gui.plate.legend import small_font
+from napari_rxrx3.gui.words import written
 
 __all__ = [
     "BUBBLE",
@@ -144,7 +145,7 @@ def paint_bubble(
 
     The words are below the picture, or to its right where there is little height.
     """
-    is_low = room.height() < _LOW
+    text, is_low = written(text, font), room.height() < _LOW
     most = QSizeF(BUBBLE, min(BUBBLE, 0.5 * room.height()))
     picture = QSizeF(0, 0)
     if image is not None:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_rxrx3.core.points.cloud import in_box, in_polygon
 from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Scene
+from napari_rxrx3.core.words import what_is_spelled
 from napari_rxrx3.gui.inks import ink, paper
 from napari_rxrx3.gui.map.points.overlay import (
     Inked,
@@ -27,7 +28,7 @@ from napari_rxrx3.gui.map.points.overlay import (
 )
 from napari_rxrx3.gui.map.points.points_view import AT_ONCE, PointsView
 from napari_rxrx3.gui.plate.legend import small_font
-from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.words import wrapped_tooltip, written
 
 __all__ = ["MODES", "MapView"]
 
@@ -35,6 +36,8 @@ MODES = ("pan", "lasso", "box")
 
 _ROOM_OF_A_NAME = 11_000
 """There are no more names than one to this area: the points are what is to be seen."""
+_COUNTED = 50_000
+"""Of more points there are some on every side of a name, and a frame has no time to count them."""
 
 _KEPT_PICTURES = 256
 _ZOOM, _STEP = 1.25, 60
@@ -83,6 +86,7 @@ class MapView(PointsView):
 
     def _forget_points(self) -> None:
         self._labels: list[tuple[int, str]] = []
+        self._spelled = ""
         self._placed: tuple[object, list[tuple[str, QPointF]]] | None = None
         self._current: int | None = None
         self._hovered: int | None = None
@@ -96,9 +100,11 @@ class MapView(PointsView):
 
     def set_labels(self, labels: Sequence[tuple[int, str]]) -> None:
         """Name points on the map, the strongest first: they are written where there is room."""
-        self._labels = list(labels)
+        font = small_font(self.font())
+        self._labels = [(index, written(name, font)) for index, name in labels]
+        self._spelled = what_is_spelled((name for _, name in labels), lambda x: written(x, font))
         self._placed = None
-        self.update()
+        self._on_caption()
 
     def set_current(self, index: int | None) -> None:
         """Put a ring around a point."""
@@ -108,6 +114,15 @@ class MapView(PointsView):
     def set_caption(self, text: str) -> None:
         """Say in the lower left corner what the map shows."""
         self._caption = text
+        self._on_caption()
+
+    @property
+    def caption(self) -> str:
+        """What is said in the lower left corner, also of letters that cannot be shown."""
+        return "\n".join(filter(None, (self._caption, self._spelled)))
+
+    def _on_caption(self) -> None:
+        text = self.caption
         self.setAccessibleName(f"Map: {text}" if text else "Map")
         self.update()
 
@@ -146,7 +161,7 @@ class MapView(PointsView):
             self._paint_rings(painter, inks)
         if self._outline:
             paint_outline(painter, self._outline, inks)
-        if self._caption:
+        if self.caption:
             paint_caption(painter, *self._captioned(), self.font(), inks)
         self._paint_hovered(painter, room.adjusted(2, 2, -2, -2), inks)
         if self.hasFocus():
@@ -156,19 +171,19 @@ class MapView(PointsView):
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
     def _captioned(self) -> tuple[str, QRectF]:
-        return caption_in(self._caption, QSizeF(self.size()), self.font())
+        return caption_in(self.caption, QSizeF(self.size()), self.font())
 
     def _footer(self) -> float:
-        return self.height() - self._captioned()[1].top() if self._caption else 0.0
+        return self.height() - self._captioned()[1].top() if self.caption else 0.0
 
     def tooltip_at(self, place: QPoint) -> str:
-        if self._caption and self._captioned()[1].contains(QPointF(place)):
-            return wrapped_tooltip(self._caption)
+        if self.caption and self._captioned()[1].contains(QPointF(place)):
+            return wrapped_tooltip(self.caption)
         return super().tooltip_at(place)
 
     def _paint_names(self, painter: QPainter, inks: Inked) -> None:
         font = small_font(self.font())
-        now = self._camera, self._unit, self._current, self._caption, font.toString()
+        now = self._camera, self._unit, self._current, self.caption, font.toString()
         if self._placed is None or self._placed[0] != now:
             self._placed = now, self._place_names(QFontMetricsF(font))
         paint_names(painter, self._placed[1], font, inks)
@@ -179,8 +194,10 @@ class MapView(PointsView):
         which = np.array([index for index, _ in self._labels], np.intp)
         # the name of the current point begins outside of its ring
         beside = np.where(which == self._current, _RING, 1.0)
+        positions, to_pixels = self._scene.positions, self._camera.pixels
+        few = len(positions) <= _COUNTED
         placed = place_labels(
-            self._camera.pixels(self._scene.positions[which]) / self._unit,
+            to_pixels(positions[which]) / self._unit,
             lambda n: (
                 metrics.horizontalAdvance(self._labels[n][1]) + 2 * beside[n],
                 metrics.height(),
@@ -189,13 +206,14 @@ class MapView(PointsView):
             self.radius() + 3,
             self._taken(),
             max(1, self.width() * self.height() // _ROOM_OF_A_NAME),
+            to_pixels(positions) / self._unit if few else None,
         )
         return [(self._labels[n][1], QPointF(left + beside[n], top)) for n, left, top in placed]
 
     def _taken(self) -> list[tuple[float, float, float, float]]:
         """Where no name may be: at the caption and at the current point."""
         rects = []
-        if self._caption:
+        if self.caption:
             rects.append(self._captioned()[1])
         place = None if self._current is None else self.place_of(self._current)
         if place is not None:
