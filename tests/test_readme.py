@@ -15,7 +15,8 @@ from benchmarks.screens import plates_of_screen
 from benchmarks.settings import N_WELLS
 from napari_rxrx3.cli import parser_of_commands
 from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS
-from napari_rxrx3.core.stains import PALETTES, STAINS
+from napari_rxrx3.core.stains import MOST_STAINS, PALETTES, STAINS
+from napari_rxrx3.exports.choices import NGFF_VERSIONS
 from napari_rxrx3.gui.explorer import TABS as EXPLORER_TIPS
 from napari_rxrx3.gui.keys import KEYS
 from napari_rxrx3.gui.neighbors.neighbors_dock import TABS as NEIGHBORS_TIPS
@@ -60,6 +61,8 @@ def known_numbers() -> dict[str, str]:
         "1": "the first stain, the first tag",
         str(N_CHANNELS): "the last stain",
         "5": "the last tag",
+        str(MOST_STAINS): "channels of a data set, at most",
+        **dict.fromkeys(NGFF_VERSIONS, "versions of OME-Zarr"),
         "2000": "JPEG 2000",
         "2023": "the year of the paper",
         PAPER: "the paper",

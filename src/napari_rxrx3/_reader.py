@@ -100,17 +100,16 @@ def _first_well(paths: Sequence[str]) -> list[LayerData]:
 
 
 def layers_of_well(dataset: Dataset, well_id: str) -> list[LayerData]:
-    """Six lazy layers with the stains' names and colors; a missing channel is left out."""
+    """Lazy layers with the stains' names and colors; a missing channel is left out."""
     from napari_rxrx3.core.contrast import limits_of
     from napari_rxrx3.core.errors import ImageUnavailable
-    from napari_rxrx3.core.stains import STAINS
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.gui.preferences import follow_preferences
 
     follow_preferences()
     image = dataset.image(well_id)
     layers: list[LayerData] = []
-    for stain in STAINS:
+    for stain in dataset.stains:
         plane = image[stain.number - 1]
         try:
             limits = limits_of([plane.compute()])

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from psygnal import Signal
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
+from napari_rxrx3.core.contrast import Limits, default_limits
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.secrets import without_secrets
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.words import name_of_well
 from napari_rxrx3.maps.spec import MapSpec, Query, spec_of
 from napari_rxrx3.strips.neighbors import beside_control, beside_query, beside_well
@@ -430,14 +431,19 @@ class Session:
             self.contrast_rule = rule
 
     def set_limits(self, limits: Limits) -> None:
-        """Set the contrast limits of the six stains, for everything that is shown."""
+        """Set the contrast limits of the stains, for everything that is shown."""
         with self.changing():
             self.limits = limits
 
     @property
     def shown_limits(self) -> Limits:
         """The limits, or those of an 8-bit image as long as there are none."""
-        return self.limits or DEFAULT_LIMITS
+        return self.limits or default_limits(len(self.stains))
+
+    @property
+    def stains(self) -> tuple[Stain, ...]:
+        """Those of the data set; of RxRx3 as long as there is none."""
+        return self.dataset.stains if self.dataset is not None else STAINS
 
     def note_failures(self, failures: dict[str, str]) -> None:
         """Remember wells whose images could not be read, and why."""

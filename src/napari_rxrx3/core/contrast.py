@@ -9,16 +9,22 @@ import numpy as np
 
 from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import STAINS, Stain
 
-__all__ = ["DEFAULT_LIMITS", "STRENGTH", "Limits", "composite", "limits_of"]
+__all__ = ["DEFAULT_LIMITS", "STRENGTH", "Limits", "composite", "default_limits", "limits_of"]
 
 Array = np.ndarray[Any, Any]
 Limits = tuple[tuple[float, float], ...]
-"""Lower and upper contrast limit of each of the six stains."""
+"""Lower and upper contrast limit of each of the stains."""
 
 DEFAULT_LIMITS: Limits = ((0.0, 255.0),) * N_CHANNELS
-"""For 8-bit images, as long as nothing was measured."""
+"""For 8-bit images of RxRx3, as long as nothing was measured."""
+
+
+def default_limits(n_stains: int) -> Limits:
+    """For 8-bit images of so many stains, as long as nothing was measured."""
+    return ((0.0, 255.0),) * n_stains
+
 
 STRENGTH = 0.5
 """Share of full brightness at which each stain is added: the stains overlap so much that six of
@@ -51,15 +57,18 @@ def limits_of(planes: Sequence[Array]) -> tuple[float, float]:
 def composite(
     planes: Sequence[Array | None],
     limits: Limits,
-    shown: Sequence[bool] = (True,) * 6,
+    shown: Sequence[bool] | None = None,
     alone: int | None = None,
+    stains: Sequence[Stain] = STAINS,
 ) -> Array:
     """Add up the stains in their colors; a plane that is None is left out.
 
     Parameters
     ----------
+    shown : sequence of bool, optional
+        Which of the stains are drawn; all of them if None.
     alone : int, optional
-        A stain (1..6) that is drawn in gray at full strength, as it is when it is shown alone.
+        A stain (from 1) that is drawn in gray at full strength, as it is when it is shown alone.
 
     Returns
     -------
@@ -68,7 +77,8 @@ def composite(
     """
     shape = next(p.shape for p in planes if p is not None)
     total = np.zeros((3, *shape), dtype=np.float32)  # color by color: twice as fast
-    for plane, (low, high), stain, show in zip(planes, limits, STAINS, shown, strict=True):
+    shown = shown if shown is not None else (True,) * len(stains)
+    for plane, (low, high), stain, show in zip(planes, limits, stains, shown, strict=True):
         if plane is not None and show:
             scaled = np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1)
             color_of = _WHITE if stain.number == alone else stain_color(stain)

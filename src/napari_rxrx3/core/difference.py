@@ -63,7 +63,7 @@ class ControlMean:
 
 @dataclass(frozen=True)
 class StainPlaces:
-    """Six pictures of one size, a stain each, side by side.
+    """Pictures of one size, a stain each, side by side.
 
     Attributes
     ----------
@@ -74,25 +74,30 @@ class StainPlaces:
 
     size: tuple[float, float]
     columns: int
+    n_stains: int = N_CHANNELS
 
     @classmethod
-    def fitting(cls, size: tuple[float, float], room: Sequence[float]) -> StainPlaces:
+    def fitting(
+        cls, size: tuple[float, float], room: Sequence[float], n_stains: int = N_CHANNELS
+    ) -> StainPlaces:
         """Choose the number of columns that shows the pictures largest in a room (y, x)."""
 
         def zoom(places: StainPlaces) -> float:
             return min(have / need for have, need in zip(room, places.whole, strict=True))
 
-        return max((cls(size, columns) for columns in (3, 2, 1, 6)), key=zoom)
+        # of columns that show them as large, those without a hole, and three before two
+        columns = sorted(range(1, n_stains + 1), key=lambda n: (n_stains % n > 0, abs(n - 3)))
+        return max((cls(size, n, n_stains) for n in columns), key=zoom)
 
     @property
     def whole(self) -> tuple[float, float]:
         """Height and width of all."""
         down, right = self._pitch
-        rows = -(-N_CHANNELS // self.columns)
+        rows = -(-self.n_stains // self.columns)
         return rows * down - self._gap, self.columns * right - self._gap
 
     def place(self, number: int) -> tuple[float, float]:
-        """Where (y, x) the picture of a stain (1..6) begins."""
+        """Where (y, x) the picture of a stain (from 1) begins."""
         row, column = divmod(number - 1, self.columns)
         return row * self._pitch[0], column * self._pitch[1]
 

@@ -95,8 +95,10 @@ class Display:
             self.palette_changed.emit(name)
 
     def stain_color(self, stain: Stain) -> RGB:
-        """Color of a stain (RGB 0..1) in the chosen palette."""
-        return PALETTES[self._palette].colors[stain.number - 1]
+        """Color of a stain (RGB 0..1) in the chosen palette; where it ends, the stain's own."""
+        colors = PALETTES[self._palette].colors
+        is_own = self._palette == OWN or stain.number > len(colors)
+        return stain.color if is_own else colors[stain.number - 1]
 
     @property
     def pixel_size_um(self) -> float:

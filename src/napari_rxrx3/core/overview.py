@@ -1,4 +1,4 @@
-"""A whole plate as one picture: where its wells are, and the six arrays they are painted into."""
+"""A whole plate as one picture: where its wells are, and the arrays they are painted into."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.mosaic import hatch_level, hatched
-from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_ROWS
+from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_ROWS, RXRX3_LAYOUT, Layout
 
 __all__ = ["Block", "PlateFrame", "PlatePicture", "first_of", "shrunk", "tile_size"]
 
@@ -30,8 +30,8 @@ class Block:
     columns: range
 
     @classmethod
-    def whole(cls) -> Block:
-        return cls(range(N_ROWS), range(N_COLUMNS))
+    def whole(cls, layout: Layout = RXRX3_LAYOUT) -> Block:
+        return cls(range(layout.rows), range(layout.columns))
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
@@ -51,9 +51,9 @@ class Block:
         """Positions (row * 48 + column) in reading order."""
         return [row * N_COLUMNS + column for row in self.rows for column in self.columns]
 
-    def grown(self, by: int) -> Block:
+    def grown(self, by: int, layout: Layout = RXRX3_LAYOUT) -> Block:
         """The block with so many more rows and columns on each side, as far as the plate goes."""
-        return Block(_within(self.rows, by, N_ROWS), _within(self.columns, by, N_COLUMNS))
+        return Block(_within(self.rows, by, layout.rows), _within(self.columns, by, layout.columns))
 
 
 def _within(indices: range, by: int, n: int) -> range:
@@ -71,6 +71,7 @@ class PlateFrame:
     """
 
     slot_um: float
+    layout: Layout = RXRX3_LAYOUT
 
     @property
     def pitch_um(self) -> float:
@@ -81,16 +82,18 @@ class PlateFrame:
     def size_um(self) -> tuple[float, float]:
         """Height and width of the plate."""
         gap = self.slot_um * _GAP
-        return N_ROWS * self.pitch_um - gap, N_COLUMNS * self.pitch_um - gap
+        rows, columns = self.layout.rows, self.layout.columns
+        return rows * self.pitch_um - gap, columns * self.pitch_um - gap
 
     def block_in(self, center: Sequence[float], size: Sequence[float]) -> Block:
         """Positions of which something is inside a rectangle, given by center and size (y, x)."""
+        extents = self.layout.rows, self.layout.columns
         rows, columns = (
             range(
                 min(n, max(0, int((middle - extent / 2) // self.pitch_um))),
                 max(0, min(n, int((middle + extent / 2) // self.pitch_um) + 1)),
             )
-            for middle, extent, n in zip(center, size, (N_ROWS, N_COLUMNS), strict=True)
+            for middle, extent, n in zip(center, size, extents, strict=True)
         )
         return Block(rows, columns)
 
@@ -107,20 +110,27 @@ class PlatePicture:
         dot in its middle, so that it cannot be taken for a dark image.
     """
 
-    def __init__(self, block: Block, tile: int, dtype: np.dtype[Any], listed: Array) -> None:
+    def __init__(
+        self,
+        block: Block,
+        tile: int,
+        dtype: np.dtype[Any],
+        listed: Array,
+        n_stains: int = N_CHANNELS,
+    ) -> None:
         self.block = block
         self.tile = tile
         self._gap = int(tile * _GAP)
         pitch = tile + self._gap
         shape = (len(block.rows) * pitch, len(block.columns) * pitch)
-        self.stains: tuple[Array, ...] = tuple(np.zeros(shape, dtype) for _ in range(N_CHANNELS))
-        self.dirty = [False] * N_CHANNELS
+        self.stains: tuple[Array, ...] = tuple(np.zeros(shape, dtype) for _ in range(n_stains))
+        self.dirty = [False] * n_stains
         """Stains that were painted on since somebody looked."""
         self._listed = np.asarray(listed)
-        self._gone = np.zeros((N_CHANNELS, N_ROWS * N_COLUMNS), bool)
-        self._levels = [hatch_level((0, float(np.iinfo(dtype).max)))] * N_CHANNELS
+        self._gone = np.zeros((n_stains, N_ROWS * N_COLUMNS), bool)
+        self._levels = [hatch_level((0, float(np.iinfo(dtype).max)))] * n_stains
         self._lock = Lock()  # wells are painted while the contrast changes
-        for channel in range(1, N_CHANNELS + 1):
+        for channel in range(1, n_stains + 1):
             self._fill(channel, self._listed, self._pending)
 
     @cached_property
@@ -157,7 +167,7 @@ class PlatePicture:
         return self.block.rows.start * frame.pitch_um, self.block.columns.start * frame.pitch_um
 
     def paint(self, position: int, channel: int, plane: Array | None) -> None:
-        """Put in one plane (tile, tile) of a channel (1..6).
+        """Put in one plane (tile, tile) of a channel (from 1).
 
         None, or a plane of another shape, is hatched as missing.
         """
@@ -200,7 +210,7 @@ class PlatePicture:
         self.dirty[channel - 1] = True
 
     def take_dirty(self) -> list[int]:
-        """Channels (1..6) that were painted on since the last time."""
+        """Channels (from 1) that were painted on since the last time."""
         found = [i for i, dirty in enumerate(self.dirty) if dirty]
         for i in found:
             self.dirty[i] = False

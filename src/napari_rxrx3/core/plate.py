@@ -1,17 +1,25 @@
-"""Geometry of a 1536-well plate, and the names of wells and image files."""
+"""Geometry of plates, and the names of wells and image files.
+
+Positions are numbered on the largest plate, of 1536 wells, whatever the plate: a number means the
+same address on all of them. A `Layout` says how far a plate goes.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = [
     "IMAGE_ENDINGS",
+    "LAYOUTS",
     "N_CHANNELS",
     "N_COLUMNS",
     "N_POSITIONS",
     "N_ROWS",
     "ROW_NAMES",
+    "RXRX3_LAYOUT",
+    "Layout",
     "PlateId",
     "WellId",
     "column_name",
@@ -39,6 +47,49 @@ _IMAGE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How many rows and columns of wells the plates of a data set have."""
+
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if not (0 < self.rows <= N_ROWS and 0 < self.columns <= N_COLUMNS):
+            raise ValueError(f"no plate of {self.rows} x {self.columns} wells is read")
+
+    def __str__(self) -> str:
+        return f"{self.n_wells} wells, {self.rows} x {self.columns}"
+
+    def __contains__(self, position: int) -> bool:
+        row, column = divmod(position, N_COLUMNS)
+        return 0 <= row < self.rows and column < self.columns
+
+    @property
+    def n_wells(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """A, B ... AF."""
+        return ROW_NAMES[: self.rows]
+
+    @classmethod
+    def holding(cls, rows: int, columns: int) -> Layout:
+        """The smallest usual plate that has so many rows and columns, or one as large as that."""
+        usual = (each for each in LAYOUTS if each.rows >= rows and each.columns >= columns)
+        return next(usual, cls(rows, columns))
+
+
+LAYOUTS = tuple(
+    Layout(rows, columns)
+    for rows, columns in ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (N_ROWS, N_COLUMNS))
+)
+"""Plates of 6 to 1536 wells."""
+
+RXRX3_LAYOUT = LAYOUTS[-1]
 
 
 class PlateId(NamedTuple):

@@ -264,7 +264,7 @@ def paint_plate(
     failed: Collection[int] = (),
     highlighted: Collection[int] = (),
 ) -> NDArray[np.uint8]:
-    """Draw a whole plate, RGBA of (32 * pitch, 48 * pitch); the rest as for `paint_wells`.
+    """Draw a whole plate, RGBA of (rows * pitch, columns * pitch); the rest as for `paint_wells`.
 
     Wells that are not among the `highlighted` are dimmed, if there are any.
     """
@@ -274,10 +274,12 @@ def paint_plate(
     if highlighted:
         divisor[view.states != WellState.EMPTY] = _DIM
         divisor[list(highlighted)] = 1
-    pixels = np.zeros((N_ROWS, pitch, N_COLUMNS, pitch), np.uint32)
+    rows, columns = view.layout.rows, view.layout.columns
+    on_plate = np.arange(N_POSITIONS).reshape(N_ROWS, N_COLUMNS)[:rows, :columns].ravel()
+    pixels = np.zeros((rows, pitch, columns, pitch), np.uint32)
     wells = pixels.transpose(0, 2, 1, 3)[..., : pitch - gap, : pitch - gap]
-    _fill(wells, colors.rgba, states, inks, divisor)
-    return pixels.reshape(N_ROWS * pitch, N_COLUMNS * pitch, 1).view(np.uint8)
+    _fill(wells, colors.rgba[on_plate], states[on_plate], inks, divisor[on_plate])
+    return pixels.reshape(rows * pitch, columns * pitch, 1).view(np.uint8)
 
 
 def paint_wells(

@@ -18,7 +18,7 @@ from napari_rxrx3.core.perturbation import (
     EMPTY_CONTROL,
     is_blinded,
 )
-from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
+from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS, RXRX3_LAYOUT, Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ class WellState(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class PlateView:
-    """The 1536 positions of one plate, row by row (position = row * 48 + column).
+    """The positions of one plate, row by row (position = row * 48 + column, see `core.plate`).
 
     Attributes
     ----------
@@ -71,13 +71,16 @@ class PlateView:
         Row number in the table of wells, or -1 where no well is listed.
     states : ndarray of uint8, shape (1536,)
         A `WellState` a position; never FAILED.
+    layout : Layout
+        How far the plate goes.
     """
 
     rows: NDArray[np.intp]
     states: NDArray[np.uint8]
+    layout: Layout = RXRX3_LAYOUT
 
     @classmethod
-    def from_wells(cls, wells: pd.DataFrame) -> PlateView:
+    def from_wells(cls, wells: pd.DataFrame, layout: Layout = RXRX3_LAYOUT) -> PlateView:
         """Lay out the wells of one plate (rows of ``Dataset.known_wells``).
 
         As long as it is not known which wells have an embedding, none counts as lacking it.
@@ -90,7 +93,7 @@ class PlateView:
         known = np.ones(len(wells), bool) if has_embedding is None else has_embedding.to_numpy(bool)
         states[positions] = _states(wells["has_image"].to_numpy(bool), known)
         rows.flags.writeable = states.flags.writeable = False
-        return cls(rows, states)
+        return cls(rows, states, layout)
 
     @classmethod
     def empty(cls) -> PlateView:
@@ -217,25 +220,35 @@ class PlateGrid:
     left: int
     top: int
     gap: int
+    layout: Layout = RXRX3_LAYOUT
 
     @classmethod
-    def fit(cls, width: int, height: int, left: int, top: int, line: int) -> PlateGrid:
+    def fit(
+        cls,
+        width: int,
+        height: int,
+        left: int,
+        top: int,
+        line: int,
+        layout: Layout = RXRX3_LAYOUT,
+    ) -> PlateGrid:
         """Center the largest plate in a box of pixels at (left, top); `line` is a line's width."""
-        pitch = max(4, min(width // N_COLUMNS, height // N_ROWS))
-        left += max(0, width - pitch * N_COLUMNS) // 2
-        top += max(0, height - pitch * N_ROWS) // 2
-        return cls(pitch, left, top, gap=max(line, pitch // 10))
+        pitch = max(4, min(width // layout.columns, height // layout.rows))
+        left += max(0, width - pitch * layout.columns) // 2
+        top += max(0, height - pitch * layout.rows) // 2
+        return cls(pitch, left, top, max(line, pitch // 10), layout)
 
     def labeled_rows(self, space: float, always: int | None = None) -> list[int]:
         """Return the rows to label where a label needs `space` pixels, one of them in any case."""
         every = next((n for n in (1, 2, 4) if n * self.pitch >= space), 8)
-        return self._spaced(range(0, N_ROWS, every), space, always)
+        return self._spaced(range(0, self.layout.rows, every), space, always)
 
     def labeled_columns(self, space: float, always: int | None = None) -> list[int]:
         """Return the columns to label: the first and every 2nd, 6th or 12th by number."""
         every = next((n for n in (1, 2, 6, 12) if n * self.pitch >= space), 24)
         first = [0] if (every - 1) * self.pitch >= space else []
-        return self._spaced([*first, *range(every - 1, N_COLUMNS, every)], space, always)
+        labeled = [*first, *range(every - 1, self.layout.columns, every)]
+        return self._spaced(labeled, space, always)
 
     def _spaced(self, lines: Sequence[int], space: float, always: int | None) -> list[int]:
         if always is None:
@@ -249,15 +262,14 @@ class PlateGrid:
 
     def nearest(self, x: float, y: float) -> int:
         """Return the position closest to a pixel."""
-        row = min(max(int(y - self.top) // self.pitch, 0), N_ROWS - 1)
-        column = min(max(int(x - self.left) // self.pitch, 0), N_COLUMNS - 1)
+        row = min(max(int(y - self.top) // self.pitch, 0), self.layout.rows - 1)
+        column = min(max(int(x - self.left) // self.pitch, 0), self.layout.columns - 1)
         return row * N_COLUMNS + column
 
     def at(self, x: float, y: float) -> int:
         """Return the position at a pixel, or -1 beside the plate."""
-        on_plate = (
-            0 <= x - self.left < self.pitch * N_COLUMNS and 0 <= y - self.top < self.pitch * N_ROWS
-        )
+        width, height = self.pitch * self.layout.columns, self.pitch * self.layout.rows
+        on_plate = 0 <= x - self.left < width and 0 <= y - self.top < height
         return self.nearest(x, y) if on_plate else -1
 
 

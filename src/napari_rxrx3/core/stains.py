@@ -1,11 +1,13 @@
-"""The six stains of RxRx3: one table names and orders them everywhere; and their sets of colors."""
+"""What the channels of a data set show: names, order and colors; those of RxRx3, and of others."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = [
+    "MOST_STAINS",
     "OWN",
     "PALETTES",
     "PIXEL_SIZE_UM",
@@ -14,7 +16,12 @@ __all__ = [
     "TAG_COLORS",
     "Palette",
     "Stain",
+    "colors_in",
+    "in_words",
+    "number_in_words",
     "rgb",
+    "sets_of",
+    "stains_called",
 ]
 
 PIXEL_SIZE_UM = 0.65
@@ -26,13 +33,22 @@ No file tells it; of other images users say it themselves.
 
 @dataclass(frozen=True)
 class Stain:
-    """One channel: `number` 1..6, the structure it marks, its dye and display color (RGB 0..1)."""
+    """One channel: `number` from 1, the structure it marks, its dye and display color (RGB 0..1).
+
+    Of data sets that do not say the structure or the dye, these are empty.
+    """
 
     number: int
     name: str
     structure: str
     dye: str
     color: tuple[float, float, float]
+
+    @property
+    def words(self) -> str:
+        """What it shows, as far as that is known."""
+        dyed = f" ({self.dye})" if self.dye else ""
+        return f"{self.structure or f'channel {self.number}'}{dyed}"
 
 
 STAINS: tuple[Stain, ...] = (
@@ -43,7 +59,7 @@ STAINS: tuple[Stain, ...] = (
     Stain(5, "Mito", "mitochondria", "MitoTracker Deep Red FM", (1.0, 0.1, 1.0)),
     Stain(6, "Golgi", "Golgi and plasma membrane", "Alexa Fluor 555 WGA", (1.0, 0.9, 0.0)),
 )
-"""The six, in the order of the channels."""
+"""The six of RxRx3, in the order of the channels."""
 
 STAIN_SETS: dict[str, tuple[int, ...]] = {
     "all six": tuple(stain.number for stain in STAINS),
@@ -51,7 +67,10 @@ STAIN_SETS: dict[str, tuple[int, ...]] = {
     "DNA, ER, mito": (1, 2, 5),
     **{f"{stain.name} alone": (stain.number,) for stain in STAINS},
 }
-"""Stains that are looked at together, by name."""
+"""Stains of RxRx3 that are looked at together, by name."""
+
+MOST_STAINS = 20
+"""A data set has no more: each is a layer in the canvas."""
 
 RGB = tuple[float, float, float]
 
@@ -102,6 +121,58 @@ PALETTES: dict[str, Palette] = {
 }
 """The data set's own colors, in which red, green and yellow are one to many people, and sets for
 which `tests/test_display.py` measures that all can tell them apart."""
+
+_UNNAMED = ("#5b8cff", "#00ff40", "#ff2a1a", "#00e6ff", "#ff1aff", "#ffe600", "#ff8c1a", "#b0b0b0")
+"""Colors of channels that have none, one after the other: for nuclei first, as in most screens."""
+
+
+def stains_called(
+    names: Sequence[str], colors: Sequence[RGB | None] | None = None
+) -> tuple[Stain, ...]:
+    """The channels of a data set by their names and colors, in order.
+
+    A channel without a name is called after its number, one of several of a name has it added;
+    one without a color gets one.
+    """
+    colors = colors or [None] * len(names)
+    made: list[Stain] = []
+    for number, (said, color) in enumerate(zip(names, colors, strict=True), start=1):
+        name = " ".join(said.split())[:_LONGEST_NAME] or f"channel {number}"
+        if any(name == stain.name for stain in made):
+            name = f"{name} {number}"
+        color = color or rgb(_UNNAMED[(number - 1) % len(_UNNAMED)])
+        made.append(Stain(number, name, "", "", color))
+    return tuple(made)
+
+
+def colors_in(palette: str, stains: Sequence[Stain]) -> list[RGB]:
+    """Colors of stains in one of `PALETTES`: a stain's own, where that has none for it."""
+    colors = PALETTES[palette].colors if palette != OWN else ()
+    return [*colors[: len(stains)], *(stain.color for stain in stains[len(colors) :])]
+
+
+def sets_of(stains: tuple[Stain, ...]) -> dict[str, tuple[int, ...]]:
+    """Stains that are looked at together, by name: all, each alone, and of RxRx3 two more."""
+    if stains == STAINS:
+        return STAIN_SETS
+    everything = {f"all {len(stains)}": tuple(stain.number for stain in stains)}
+    return everything | {f"{stain.name} alone": (stain.number,) for stain in stains}
+
+
+def in_words(names: Sequence[str], stains: tuple[Stain, ...]) -> str:
+    """Names of stains, or that they are all there are."""
+    if len(names) < len(stains) or len(stains) == 1:
+        return ", ".join(names)
+    return f"all {number_in_words(len(stains))} stains"
+
+
+def number_in_words(n: int) -> str:
+    """``six`` for 6; larger numbers as digits."""
+    return _NUMBERS.get(n, str(n))
+
+
+_LONGEST_NAME = 40
+_NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 TAG_COLORS: dict[str, str] = {
     "green": "#009e73",

@@ -14,10 +14,9 @@ import pandas as pd
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable
-from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, PlateId, WellId
+from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId
 from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.images.decode import UndecodableImage
-from napari_rxrx3.data.images.decode import decode as decode_image
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.problems import Problem
@@ -165,7 +164,7 @@ def _missing_planes(dataset: WellData) -> Iterator[Problem]:
 
 
 def _channels_in_no_container(dataset: WellData) -> list[int]:
-    seen = np.zeros(N_CHANNELS, dtype=bool)
+    seen = np.zeros(dataset.images.n_channels, dtype=bool)
     for plate in filter(dataset.images.is_seen, dataset.images.plates):
         seen |= dataset.images.present(plate).any(axis=0)
     return [int(c) + 1 for c in np.flatnonzero(~seen)]
@@ -195,7 +194,9 @@ def _images_twice(dataset: WellData, decode: bool, progress: Progress | None) ->
             by_plate.setdefault(plate, []).append(source)
     for plate, holders in by_plate.items():
         for used, other in combinations(holders, 2):
-            (codes, rows), (more, places) = (h.index.of_plate(plate) for h in (used, other))
+            (codes, rows), (more, places) = (
+                h.index.of_plate(plate, dataset.images.n_channels) for h in (used, other)
+            )
             _, here, there = np.intersect1d(codes, more, return_indices=True)
             if not len(here):
                 continue
@@ -208,7 +209,7 @@ def _images_twice(dataset: WellData, decode: bool, progress: Progress | None) ->
             if progress is not None:
                 progress(0, 0, f"comparing {other.path}")
             pairs = zip(rows[here].tolist(), places[there].tolist(), strict=True)
-            differ = partial(_images_differ, used, other)
+            differ = partial(_images_differ, dataset, used, other)
             n_differ = sum(in_threads(differ, list(pairs)))
             if n_differ:
                 detail = f"{what}, {n_differ:,} of them differ; those of {used.path} are read"
@@ -217,11 +218,16 @@ def _images_twice(dataset: WellData, decode: bool, progress: Progress | None) ->
                 yield Problem("images_twice", *plate, detail=f"{what}, and they are the same")
 
 
-def _images_differ(used: ImageSource, other: ImageSource, rows: tuple[int, int]) -> bool:
+def _images_differ(
+    dataset: WellData, used: ImageSource, other: ImageSource, rows: tuple[int, int]
+) -> bool:
     """Whether two images differ in a pixel; one that cannot be read is named elsewhere."""
     try:
-        data, more = used.read(rows[0]), other.read(rows[1])
-        return data != more and not np.array_equal(decode_image(data), decode_image(more))
+        here, there = (
+            dataset.images.decoded(source, row)
+            for source, row in zip((used, other), rows, strict=True)
+        )
+        return not np.array_equal(here, there)
     except (OSError, UndecodableImage, pa.ArrowException):
         return False
 
@@ -323,6 +329,7 @@ def _by_well(
     source: ImageSource, checked: Iterable[tuple[int, PlaneLayout | str]]
 ) -> Iterator[tuple[int, dict[int, PlaneLayout | str]]]:
     """Group what was found by well: the planes of a well are neighbors in an index."""
-    for _, group in groupby(checked, key=lambda item: source.index.code[item[0]] // N_CHANNELS):
+    n_channels = source.index.n_channels
+    for _, group in groupby(checked, key=lambda item: source.index.code[item[0]] // n_channels):
         found = dict(group)
         yield min(found), found

@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -57,9 +58,11 @@ from napari_rxrx3.data.files.tables import (
     text_members,
 )
 from napari_rxrx3.data.files.text_form import TEXT_SAMPLE, TextForm, text_form
+from napari_rxrx3.data.images.ome_zarr import ENDINGS, MARKERS
 from napari_rxrx3.data.images.plate_names import plate_of_path
 from napari_rxrx3.data.images.shards import shard_columns
 from napari_rxrx3.data.images.sidecars import SIDECAR
+from napari_rxrx3.data.images.zarr_plates import read_plate_info
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.wells.columns import (
     canonical,
@@ -78,6 +81,9 @@ _MAX_DEPTH = 6
 _MAX_FILES = 50_000
 _SAID = 3
 _HEAD = 4096
+_TABLE = "table"
+_BESIDE = 200
+_FEWEST, _OWN_TABLES = 2, (".csv", ".tsv", ".txt", ".parquet")
 _DAMAGE = (
     OSError,
     pa.ArrowException,
@@ -90,13 +96,16 @@ _DAMAGE = (
 )
 _LOOKED_FOR = (
     "a metadata table with a well_id column, plate tars or folders of images such as "
-    "AA02_s1_w3.png, parquet shards of images, or embeddings"
+    "AA02_s1_w3.png, parquet shards of images, plates of OME-Zarr, or embeddings"
 )
 
 
 @dataclass
 class Contents:
     """Paths of everything of use under a folder.
+
+    `plates` are folders of OME-Zarr, with what they say that they are called; `tables` those that
+    may say of their wells what they received, and why nobody else reads them.
 
     `dimensions` holds those of the embeddings whose columns tell it, `packed` a sentence for each
     archive that cannot be read in place: what it holds, and what to do. `notes` say which of
@@ -109,6 +118,8 @@ class Contents:
     zips: list[str] = field(default_factory=list)
     folders: dict[str, list[str]] = field(default_factory=dict)
     shards: list[str] = field(default_factory=list)
+    plates: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
     embeddings: list[str] = field(default_factory=list)
     embedding_tars: list[str] = field(default_factory=list)
     dimensions: dict[str, int] = field(default_factory=dict)
@@ -125,6 +136,7 @@ class Contents:
             or self.zips
             or self.folders
             or self.shards
+            or self.plates
             or self.embeddings
             or self.embedding_tars
         )
@@ -149,14 +161,18 @@ def discover(
         If the path does not exist, cannot be read, or holds nothing of use.
     """
     contents = Contents()
-    if _is_folder(storage, path):
+    if (path.lower().endswith(ENDINGS) and _is_plate(storage, path)) or _is_folder(storage, path):
         contents = _look_around(storage, path, cache, progress)
+        is_lone_plate = storage.is_local and path in contents.plates
+        if is_lone_plate and not (contents.metadata or contents.tables):
+            _take_tables_beside(storage, path, contents)
     elif (image := parse_image_name(posixpath.basename(path))) is not None:
         _take_sisters(storage, path, image, contents)
     else:
         entry = Entry(path, is_folder=False)
         _sort_in(entry, _look_at(storage, None, entry), contents)
         _note_pieces([path], contents)
+        _settle_tables(contents)
         if contents.metadata:
             around = _look_around(storage, posixpath.dirname(path), cache, progress)
             around.metadata = contents.metadata
@@ -208,8 +224,20 @@ def _look_around(
         _sort_in(entry, found[entry.path] or next(looks), contents)
     known.save()
     _note_pieces([entry.path for entry in files], contents)
+    _settle_tables(contents)
     _leave_out_copies(storage, files, contents, cache)
     return contents
+
+
+def _settle_tables(contents: Contents) -> None:
+    """Name the tables that only a screen of one's own could have read, where there is none."""
+    if contents.plates:
+        return
+    for path, unread in contents.tables.items():
+        if unread:
+            detail = f"{path} is not read: {unread}"
+            contents.notes.append(Problem("odd_file", detail=detail))
+    contents.tables.clear()
 
 
 def _note_unfinished(
@@ -252,6 +280,25 @@ def _leave_out_copies(
         ]
 
 
+def _is_plate(storage: Storage, path: str) -> bool:
+    """Whether a path is a plate of OME-Zarr, which a web server need not list."""
+    try:
+        return read_plate_info(storage, path) is not None
+    except OSError:
+        return False
+
+
+def _take_tables_beside(storage: Storage, plate: str, contents: Contents) -> None:
+    """Take the tables that lie in the folder of a plate that was opened by itself."""
+    with suppress(OSError):
+        for entry in storage.children(posixpath.dirname(plate))[:_BESIDE]:
+            if entry.is_folder or not entry.name.lower().endswith(_OWN_TABLES):
+                continue
+            look = _look_at(storage, None, entry)
+            if not isinstance(look, str) and look.kind in (_TABLE, "metadata", "embedding"):
+                _sort_in(entry, look, contents)
+
+
 def _is_folder(storage: Storage, path: str) -> bool:
     try:
         if not storage.exists(path):
@@ -272,12 +319,16 @@ class _Walk:
 
     def into(self, folder: str, above: tuple[str, ...], same: str = "") -> None:
         """List a folder and those below; `above` are what tells those that it lies in."""
+        if folder.lower().endswith(ENDINGS) and self._took_store(folder):
+            return
         try:
             entries = self._storage.children(folder, broken=True)
             entries = [entry for entry in entries if entry.name != "__MACOSX"]
             entries = self._without_revisions(folder, self._without_broken(entries))
         except OSError as error:
             self._contents.unreadable[folder] = error.strerror or str(error)
+            return
+        if self._is_group(folder, entries) and self._took_store(folder):
             return
         images = [e.name for e in entries if not e.is_folder and _is_image_file(e)]
         if images:
@@ -290,8 +341,7 @@ class _Walk:
         for entry in entries:
             if entry.is_folder:
                 if entry.name.lower().endswith(_STORES):
-                    what = f"{entry.path} is a store of arrays (Zarr, N5), which is not read"
-                    self._contents.notes.append(Problem("odd_file", detail=f"{what}. {_IMAGE}"))
+                    self._took_store(entry.path)
                 elif len(above) < _MAX_DEPTH and (not entry.same or entry.same not in above):
                     self.into(entry.path, (*above, entry.same), entry.same)
             elif entry.name not in images_seen:
@@ -300,6 +350,30 @@ class _Walk:
                     self._contents.unreadable[folder] = said
                     return
                 self._files.append(entry)
+
+    def _is_group(self, folder: str, entries: Sequence[Entry]) -> bool:
+        if any(entry.name in MARKERS for entry in entries):
+            return True
+        is_local = self._storage.is_local
+        return is_local and any(self._storage.exists(f"{folder}/{name}") for name in MARKERS[1:])
+
+    def _took_store(self, folder: str) -> bool:
+        """Note a plate of OME-Zarr, with what lies beside its wells, or that it is none."""
+        try:
+            plate = read_plate_info(self._storage, folder)
+        except OSError as error:
+            self._contents.unreadable[folder] = error.strerror or str(error)
+            return True
+        if plate is None:
+            what = f"{folder} is a store of arrays (Zarr, N5) and no plate of OME-Zarr"
+            note = Problem("odd_file", detail=f"{what}: it is not read. {_IMAGE}")
+            self._contents.notes.append(note)
+            return True
+        self._contents.plates[folder] = plate.name
+        with suppress(OSError):  # a web server that lists nothing
+            beside = self._storage.children(folder)
+            self._files += [e for e in beside if not e.is_folder and e.name not in MARKERS]
+        return True
 
     def _without_broken(self, entries: Sequence[Entry]) -> list[Entry]:
         """Name the links that lead nowhere, as those of a hub's cache do to what is not there."""
@@ -414,6 +488,9 @@ def _sort_in(entry: Entry, look: _Look | str, contents: Contents) -> None:
     if isinstance(look, str):
         contents.unreadable[path] = look
         return
+    if look.kind == _TABLE:
+        contents.tables[path] = look.unread
+        return
     if look.packed:
         contents.packed[path] = advice(path, look.packed, look.holds)
     places = {
@@ -482,6 +559,8 @@ def kind_of_file(storage: Storage, path: str) -> str:
         If it is damaged: then only its name tells what it was to be.
     """
     look = _look_into(storage, path)
+    if look.kind == _TABLE:
+        return ""
     return look.kind.split("+")[0] or ("packed" if look.packed else "")
 
 
@@ -507,7 +586,14 @@ def _look_into(storage: Storage, path: str) -> _Look:
         form = _form_of(storage.read(path, 0, TEXT_SAMPLE))  # rows, or the rest of many names
     if form is None and _is_called_like_a_plate(path):
         return _Look(unread=f"it is called like a plate, and is none that is read. {_IMAGE}")
-    return _kind_of_text(form)
+    return _or_table(_kind_of_text(form), path, len(form.names) if form is not None else 0)
+
+
+def _or_table(look: _Look, path: str, n_columns: int) -> _Look:
+    """A table that is nothing of RxRx3 may be one of wells of a screen of one's own."""
+    if look.kind or look.packed or n_columns < _FEWEST or not path.lower().endswith(_OWN_TABLES):
+        return look
+    return look._replace(kind=_TABLE)
 
 
 def _is_called_like_a_plate(path: str) -> bool:
@@ -544,7 +630,9 @@ def _kind_of_parquet(storage: Storage, path: str) -> _Look:
         is_flat = all(column.kind != "list" for column in columns if column.name in features)
         is_sure = is_flat and not set(features) & set(columns_without_numbers(about, columns))
         return _Look("embedding", len(features) if is_sure else 0)
-    return _Look("metadata") if is_metadata(names) else _Look(unread=why_unread(columns))
+    if is_metadata(names):
+        return _Look("metadata")
+    return _or_table(_Look(unread=why_unread(columns)), path, len(names))
 
 
 def _kind_of_zip(storage: Storage, path: str) -> _Look:

@@ -33,6 +33,7 @@ _OUR_TABLE = re.compile(r"metadata|rxrx|embedding|phenom|-of-\d+\.parquet\Z")
 """What a file behind a URL is called: only its name can tell."""
 
 _LISTED, _OPENED, _DEPTH = 2000, 50, 3
+_METADATA = 4 << 20
 _FAR = 3
 """Levels that a folder may lie above what was chosen, to be opened in its place."""
 
@@ -147,11 +148,29 @@ def _name_looks_like_ours(url: str) -> bool:
 
 def _folder_looks_like_ours(path: str) -> bool:
     """Look at some names and into a few files: napari asks for every folder dropped on it."""
+    if _is_plate(path) or _holds_plates(path):
+        return True
     files = list(islice(_files_below(path), _LISTED))
     if any(_well_of_image(file) is not None for file in files):
         return True
     to_open = [file for file in files if file.lower().endswith(TABLE_OR_ARCHIVE)]
     return any(_file_looks_like_ours(file) for file in to_open[:_OPENED])
+
+
+def _is_plate(folder: str) -> bool:
+    """Whether a folder is a plate of OME-Zarr; an image of it is left to others."""
+    for name in ("zarr.json", ".zattrs"):
+        with suppress(OSError), open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123
+            said = file.read(_METADATA)
+            return b'"plate"' in said and b'"wells"' in said
+    return False
+
+
+def _holds_plates(folder: str) -> bool:
+    with suppress(OSError), os.scandir(folder) as entries:
+        found = (e for e in islice(entries, _LISTED) if e.name.lower().endswith(".zarr"))
+        return any(_is_plate(entry.path) for entry in islice(found, _OPENED))
+    return False
 
 
 def _files_below(folder: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,18 +11,25 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
-from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.plate import Layout, PlateId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.catalog import find_images
-from napari_rxrx3.data.images.plate_names import PlateNamer
+from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates
 from napari_rxrx3.data.images.well_images import WellImages
 from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.screen_file import NOTHING_SAID, read_screen_file
 from napari_rxrx3.data.thumbnails.plate_thumbnails import ThumbnailShelf
-from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, find_embeddings, own_embedding
+from napari_rxrx3.data.vectors.embeddings import (
+    EmbeddingTable,
+    find_embeddings,
+    free_name,
+    own_embedding,
+)
 from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_embedding
-from napari_rxrx3.data.wells.listing import listed_wells, named_wells
+from napari_rxrx3.data.wells.listing import listed_wells, named_wells, own_wells
+from napari_rxrx3.data.wells.own_table import OwnTable
 from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image, with_plates
 
 __all__ = ["WellData"]
@@ -62,21 +70,40 @@ class WellData(WellImages):
         if self._as_of:
             said = f"the server cannot be reached: what is kept is shown, as of {self._as_of}"
             self._problems.append(Problem("offline", detail=said))
+        self.screen_file, text = NOTHING_SAID, ""
+        self.own_table: OwnTable | None = None
+        """The table of wells, if its columns are not called as those of RxRx3, and its reading."""
+        self.home = _folder_of(storage, root)
+        """Path or URL of the folder of the data."""
+        if contents.plates:
+            self.screen_file, text = read_screen_file(storage, self.home)
+        self.is_asked = bool(text)
+        """The user has said how a screen of one's own is read."""
+        own_vectors: dict[str, EmbeddingTable] = {}
         listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
+        if contents.plates and not _is_about(listed, contents):
+            own = own_wells(storage, contents, cache, self.screen_file, text, progress)
+            listed, problems, self.fingerprint = own.wells, own.problems, own.fingerprint
+            self.own_table, own_vectors = own.table, own.vectors
         self._problems += problems
         plates = set(listed.slices) if listed is not None else set()
         paths = [*contents.tars, *contents.zips, *contents.folders, *contents.shards]
+        paths += contents.plates
         namer = PlateNamer(plates, paths)
-        images, problems = find_images(storage, contents, root, cache, namer, plates, progress)
+        images, problems = find_images(
+            storage, contents, root, cache, namer, plates, progress, self.screen_file
+        )
         self._problems += problems
         tables, problems = find_embeddings(storage, contents, cache)
+        tables |= {free_name(name, tables): table for name, table in own_vectors.items()}
         self._problems += problems
         self.has_metadata = listed is not None
         listed = listed or WellList(named_wells(images, tables.values(), progress))
         super().__init__(images, listed, ThumbnailShelf(images, cache))
         if not len(listed):
             why = next((f" {p.detail.rstrip('.')}." for p in self._problems), "")
-            raise DatasetNotFound(f"{root} lists no well of a 1536-well plate.{why}")
+            raise DatasetNotFound(f"{root} lists no well of a plate.{why}")
+        self._layout = _layout_of(listed, images.plate_layout)
         self._has_image = has_image(self.listed, self.images), frozenset[PlateId]()
         """With the plates that were looked into since."""
         self._join = VectorJoin(tables, self.listed, cache, self.fingerprint)
@@ -86,6 +113,10 @@ class WellData(WellImages):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.root}: {self.describe()}>"
+
+    @property
+    def layout(self) -> Layout:
+        return self._layout
 
     @property
     def name(self) -> str:
@@ -345,3 +376,28 @@ class WellData(WellImages):
             return "embeddings that are not read yet"
         n_vectors = int(wells["has_embedding"].sum())
         return f"embeddings of {n_vectors:,}" if n_vectors else "no embeddings"
+
+
+def _folder_of(storage: Storage, root: str) -> str:
+    """Where the data are: of a file that was opened, its folder."""
+    is_file = storage.is_local and not storage.is_folder(root)
+    return posixpath.dirname(root) if is_file else root
+
+
+def _is_about(listed: WellList | None, contents: Contents) -> bool:
+    """Whether wells that are listed as those of RxRx3 are on the plates that there are."""
+    if listed is None or not len(listed):
+        return False
+    plates = set(listed.slices)
+    namer = PlateNamer(plates, contents.plates)
+    return bool(plates & set(named_plates(contents.plates, namer).values()))
+
+
+def _layout_of(listed: WellList, of_images: Layout) -> Layout:
+    """The plates of the images; a larger one, if wells are listed beyond them."""
+    if not len(listed):
+        return of_images
+    rows, columns = (int(listed.table[name].max()) + 1 for name in ("row", "column"))
+    if rows <= of_images.rows and columns <= of_images.columns:
+        return of_images
+    return Layout.holding(max(rows, of_images.rows), max(columns, of_images.columns))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from napari_rxrx3.core.secrets import public
+from napari_rxrx3.core.stains import number_in_words
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.exports.choices import SPLITS, CropChoices
 from napari_rxrx3.exports.splits import leakage, splits_table
+
+if TYPE_CHECKING:
+    from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["write_card"]
 
@@ -26,7 +31,7 @@ user license agreement, RxRx3-core under an agreement of its own
 
 def write_card(
     folder: Path,
-    address: str,
+    dataset: WellData,
     choices: CropChoices,
     wells: pd.DataFrame,
     split_of: Mapping[str, str],
@@ -34,8 +39,8 @@ def write_card(
     """Say what a folder of crops holds, how it was made, and what its splits share."""
     parts = (
         _front(choices, split_of),
-        "# Crops of wells in six stains\n",
-        _made(address, choices),
+        f"# Crops of wells in {number_in_words(len(dataset.stains))} stains\n",
+        _made(dataset, choices),
         _splits(wells, split_of),
         _leaks(wells, split_of, choices.apart),
         f"## License\n\n{_TERMS}",
@@ -54,13 +59,15 @@ def _front(choices: CropChoices, split_of: Mapping[str, str]) -> str:
     return "\n".join([*lines, "---", ""])
 
 
-def _made(address: str, choices: CropChoices) -> str:
+def _made(dataset: WellData, choices: CropChoices) -> str:
+    n = len(dataset.stains)
     where = {"grid": "spread evenly", "random": f"anywhere (seed {choices.seed})"}[choices.places]
     return (
-        f"Cut from `{public(address)}` by napari-rxrx3 {__version__}: "
-        f"{count(choices.per_well, 'crop')} of {choices.size} pixels a well, {where}, the six "
-        "planes w1 to w6 at the depth of the images. `top` and `left` say where in its image a "
-        "crop lies, `treatment`, `gene` and `concentration` (µM) what the well received.\n"
+        f"Cut from `{public(dataset.address)}` by napari-rxrx3 {__version__}: "
+        f"{count(choices.per_well, 'crop')} of {choices.size} pixels a well, {where}, the "
+        f"{number_in_words(n)} planes w1 to w{n} at the depth of the images. `top` and `left` say "
+        "where in its image a crop lies, `treatment`, `gene` and `concentration` (µM) what the "
+        "well received.\n"
     )
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from napari_rxrx3.core.plate import N_CHANNELS
-
-__all__ = ["LABELS", "PLANES", "Crop", "write_crops"]
+__all__ = ["LABELS", "Crop", "planes_called", "write_crops"]
 
 Crop = dict[str, Any]
 """What a crop is called, what it shows, where it lies, and its planes as PNG."""
-
-PLANES = tuple(f"w{channel}" for channel in range(1, N_CHANNELS + 1))
 
 LABELS = {
     "well_id": pa.string(),
@@ -44,17 +40,23 @@ _AT_ONCE = 96
 """Crops of a row group: a reader that shuffles wants them small."""
 
 
-def write_crops(path: Path, form: str, crops: Iterable[Crop]) -> int:
-    """Write crops as they come; return how many there were."""
-    return _write_parquet(path, crops) if form == "parquet" else _write_tar(path, crops)
+def planes_called(channels: Iterable[int]) -> list[str]:
+    """What the planes of a crop are called: w1, w2 and so on."""
+    return [f"w{channel}" for channel in channels]
 
 
-def _write_parquet(path: Path, crops: Iterable[Crop]) -> int:
+def write_crops(path: Path, form: str, crops: Iterable[Crop], planes: Sequence[str]) -> int:
+    """Write crops, each with these planes, as they come; return how many there were."""
+    write = _write_parquet if form == "parquet" else _write_tar
+    return write(path, crops, planes)
+
+
+def _write_parquet(path: Path, crops: Iterable[Crop], planes: Sequence[str]) -> int:
     n = 0
-    schema = _schema()
+    schema = _schema(planes)
     with pq.ParquetWriter(path, schema, compression="none") as writer:  # PNG is packed already
         for some in _batches(crops):
-            rows = [{**crop, **{name: _image(crop, name) for name in PLANES}} for crop in some]
+            rows = [{**crop, **{name: _image(crop, name) for name in planes}} for crop in some]
             writer.write_table(pa.Table.from_pylist(rows, schema))
             n += len(rows)
     return n
@@ -64,14 +66,14 @@ def _image(crop: Crop, plane: str) -> dict[str, Any]:
     return {"bytes": crop[plane], "path": f"{crop[_KEY]}.{plane}.png"}
 
 
-def _schema() -> pa.Schema:
+def _schema(planes: Sequence[str]) -> pa.Schema:
     """The columns, and beside them what tells `datasets` that the planes are images."""
     columns = {_KEY: pa.string(), **LABELS, **_PLACE}
-    features: dict[str, dict[str, str]] = {plane: {"_type": "Image"} for plane in PLANES}
+    features: dict[str, dict[str, str]] = {plane: {"_type": "Image"} for plane in planes}
     for name, kind in columns.items():
         features[name] = {"dtype": _DTYPES.get(kind, str(kind)), "_type": "Value"}
     told = json.dumps({"info": {"features": features}})
-    fields = [*columns.items(), *((plane, _IMAGE) for plane in PLANES)]
+    fields = [*columns.items(), *((plane, _IMAGE) for plane in planes)]
     return pa.schema(fields, {"huggingface": told})
 
 
@@ -86,14 +88,14 @@ def _batches(crops: Iterable[Crop]) -> Iterator[list[Crop]]:
         yield some
 
 
-def _write_tar(path: Path, crops: Iterable[Crop]) -> int:
+def _write_tar(path: Path, crops: Iterable[Crop], planes: Sequence[str]) -> int:
     n = 0
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for crop in crops:
             n += 1
             name = crop[_KEY].replace(".", "_")  # webdataset cuts names at their first point
-            said = {key: value for key, value in crop.items() if key not in PLANES}
-            for plane in PLANES:
+            said = {key: value for key, value in crop.items() if key not in planes}
+            for plane in planes:
                 _add(tar, f"{name}.{plane}.png", crop[plane])
             _add(tar, f"{name}.json", json.dumps(said, ensure_ascii=False).encode())
     return n

@@ -32,7 +32,7 @@ from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.passes import ALL_OF_IT, Done, PassSummary, Share, Task, run_pass
 from napari_rxrx3.exports.choices import SHARES, CropChoices
 from napari_rxrx3.exports.crop_card import write_card
-from napari_rxrx3.exports.crop_files import LABELS, PLANES, write_crops
+from napari_rxrx3.exports.crop_files import LABELS, planes_called, write_crops
 from napari_rxrx3.exports.splits import leakage, split_experiments, splits_table
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class _Crops:
         wells = dataset.rows(task.well_ids)
         with written_atomically(task.path) as temporary:
             rows = self._rows(dataset, task, wells, done, progress)
-            done.n_written = write_crops(temporary, self.choices.form, rows)
+            done.n_written = write_crops(
+                temporary, self.choices.form, rows, planes_called(dataset.channels)
+            )
         return done
 
     def _rows(
@@ -131,7 +133,7 @@ class _Crops:
         self, dataset: WellData, label: dict[str, Any], split: str
     ) -> list[dict[str, Any]]:
         well_id = label["well_id"]
-        image = dataset.read(well_id)
+        image, planes = dataset.read(well_id), planes_called(dataset.channels)
         corners = self._corners(well_id, image.shape[1:])
         key = f"{label['experiment_name']}/Plate{label['plate']}/{label['address']}_s1"
         return [
@@ -142,7 +144,7 @@ class _Crops:
                 "split": split,
                 "top": corner.top,
                 "left": corner.left,
-                **dict(zip(PLANES, self._planes(image, corner), strict=True)),
+                **dict(zip(planes, self._planes(image, corner), strict=True)),
             }
             for number, corner in enumerate(corners)
         ]
@@ -259,7 +261,7 @@ def export_crops(
     summary = run_pass(dataset, crops, client=client, share=share, progress=progress)
     splits_table(chosen, split_of).pipe(_write_csv, target / "splits.csv")
     leakage(chosen, split_of).pipe(_write_csv, target / "leakage.csv")
-    write_card(target, dataset.address, choices, chosen, split_of)
+    write_card(target, dataset, choices, chosen, split_of)
     return summary
 
 

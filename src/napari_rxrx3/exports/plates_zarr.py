@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits, limits_of
+from napari_rxrx3.core.contrast import Limits, default_limits, limits_of
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.plate import (
-    N_CHANNELS,
-    N_COLUMNS,
     ROW_NAMES,
     PlateId,
     column_name,
@@ -31,7 +29,6 @@ from napari_rxrx3.core.plate import (
 )
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.secrets import public
-from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import file_name
 from napari_rxrx3.data.files.local import folder_written_atomically, written_atomically
@@ -113,7 +110,7 @@ class _PlateWriter:
         for number, (well_id, missing) in enumerate(in_threads(self._write_well, wells.index), 1):
             progress(number, len(wells), f"OME-Zarr of {self._plate}")
             done.failures += missing
-            if len(missing) < N_CHANNELS:
+            if len(missing) < len(self._dataset.stains):
                 written.append(well_id)
         done.n_written = len(written)
         self._write_plate(written)
@@ -123,12 +120,12 @@ class _PlateWriter:
         return done
 
     def _write_plate(self, written: Sequence[str]) -> None:
-        models = self._models
+        models, layout = self._models, self._dataset.layout
         plate = models.PlateDef(
             name=str(self._plate),
             field_count=1,
-            rows=[models.Row(name=name) for name in ROW_NAMES],
-            columns=[models.Column(name=column_name(c)) for c in range(N_COLUMNS)],
+            rows=[models.Row(name=name) for name in layout.row_names],
+            columns=[models.Column(name=column_name(c)) for c in range(layout.columns)],
             wells=[self._named(well_id) for well_id in written],
         )
         made = {"plugin": __version__, "data": public(self._dataset.address)}
@@ -150,7 +147,12 @@ class _PlateWriter:
         fields = models.WellDef(images=[models.FieldOfView(path=_FIELD)])
         self._write_group(well, models.Well(well=fields))
         first = next(iter(planes.values()))
-        levels = _levels(planes, first.shape, np.result_type(*planes.values()))
+        stack = np.zeros(
+            (len(self._dataset.stains), *first.shape), np.result_type(*planes.values())
+        )
+        for channel, plane in planes.items():
+            stack[channel - 1] = plane
+        levels = _levels(stack)
         gaps = {"napari_rxrx3": {"missing_channels": missing}} if missing else {}
         self._write_group(well / _FIELD, self._image(levels), gaps)
         for number, level in enumerate(levels):
@@ -160,7 +162,7 @@ class _PlateWriter:
     def _read(self, well_id: str) -> tuple[dict[int, Planes], dict[int, str]]:
         planes: dict[int, Planes] = {}
         missing: dict[int, str] = {}
-        for channel in range(1, N_CHANNELS + 1):
+        for channel in self._dataset.channels:
             try:
                 plane = self._dataset.plane(well_id, channel)
             except ImageUnavailable as error:
@@ -204,7 +206,8 @@ class _PlateWriter:
         models = self._models
         largest = np.iinfo(dtype).max
         channels = []
-        for stain, color, (start, end) in zip(STAINS, self._look.colors, self._limits, strict=True):
+        looks = zip(self._dataset.stains, self._look.colors, self._limits, strict=True)
+        for stain, color, (start, end) in looks:
             window = models.OmeroWindow(start=start, end=end, min=0, max=largest)
             channels.append(
                 models.OmeroChannel(label=stain.name, color=color, window=window, active=True)
@@ -294,7 +297,7 @@ def export_zarr(
         raise RxRx3Error(f"OME-Zarr is written as {' or '.join(NGFF_VERSIONS)}, not {ngff!r}.")
     _models_of(ngff)
     named = plates_named(dataset, plates)
-    look = _Look(ngff, display.pixel_size_um, tuple(_hex(stain_color(stain)) for stain in STAINS))
+    look = _Look(ngff, display.pixel_size_um, tuple(_hex(stain_color(s)) for s in dataset.stains))
     work = _Plates(Path(folder).absolute(), tuple(named), look)
     return run_pass(dataset, work, client=client, share=share, progress=progress)
 
@@ -320,7 +323,7 @@ def _limits(dataset: WellData, plate: PlateId) -> Limits:
     wells = dataset.wells_of_plate(plate)
     ids = wells.index[wells["has_image"]]
     some = [str(ids[i]) for i in np.linspace(0, len(ids) - 1, _MEASURED).astype(int)]
-    return tuple(_limits_of(dataset, some, channel) for channel in range(1, N_CHANNELS + 1))
+    return tuple(_limits_of(dataset, some, channel) for channel in dataset.channels)
 
 
 def _limits_of(dataset: WellData, wells: Sequence[str], channel: int) -> tuple[float, float]:
@@ -328,7 +331,7 @@ def _limits_of(dataset: WellData, wells: Sequence[str], channel: int) -> tuple[f
     for well in wells:
         with suppress(ImageUnavailable):
             planes.append(prefix_or_plane(dataset, well, channel))
-    return limits_of(planes) if planes else DEFAULT_LIMITS[channel - 1]
+    return limits_of(planes) if planes else default_limits(1)[0]
 
 
 def _place(well_id: str) -> tuple[int, int]:
@@ -341,10 +344,7 @@ def _well_path(well_id: str) -> str:
     return f"{ROW_NAMES[row]}/{column_name(column)}"
 
 
-def _levels(planes: dict[int, Planes], shape: tuple[int, ...], dtype: Any) -> list[Planes]:
-    whole = np.zeros((N_CHANNELS, *shape), dtype)
-    for channel, plane in planes.items():
-        whole[channel - 1] = plane
+def _levels(whole: Planes) -> list[Planes]:
     levels = [whole]
     while min(levels[-1].shape[1:]) >= 2 * _SMALLEST:
         height, width = (side // 2 for side in levels[-1].shape[1:])

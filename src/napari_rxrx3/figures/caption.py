@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import Stain, in_words
 from napari_rxrx3.core.words import name_of_well, sentence
 from napari_rxrx3.figures.curve import curve_of
 from napari_rxrx3.figures.layout import Content
-from napari_rxrx3.figures.look import StainLook
+from napari_rxrx3.figures.look import StainLook, named
 from napari_rxrx3.strips.wells import plate_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def caption_of(
     if is_by_map and record.embedding:
         what.append(_map(record))
     contrast = instead or _contrast(record, dataset, looks)
-    shown = [contrast, _scale(record, content), *_missing(failures)]
+    shown = [contrast, _scale(record, content), *_missing(failures, record.stains.table)]
     paragraphs = (what, shown, [_made_by(record)])
     return tuple(" ".join(map(_sentence, p)) for p in paragraphs if p)
 
@@ -104,7 +104,7 @@ def _rule(record: ViewRecord, dataset: Dataset) -> str:
 def _limits(look: StainLook) -> str:
     gamma = f", gamma {look.gamma:.3g}" if look.gamma != 1 else ""
     stain, (low, high) = look.stain, look.limits
-    return f"{stain.name} ({stain.dye}) {low:g}–{high:g}{gamma}"
+    return f"{named(stain)} {low:g}–{high:g}{gamma}"
 
 
 def _scale(record: ViewRecord, content: Content) -> str:
@@ -113,20 +113,16 @@ def _scale(record: ViewRecord, content: Content) -> str:
     return f"Scale bar {content.bar_words}, at {record.stains.pixel_size_um:g} µm a pixel.{middle}"
 
 
-def _missing(failures: Mapping[str, Failures]) -> list[str]:
+def _missing(failures: Mapping[str, Failures], stains: tuple[Stain, ...]) -> list[str]:
     """One sentence about all that is hatched, or none."""
     wells = []
     for well, causes in failures.items():
         by_cause: dict[str, list[str]] = {}
         for channel, cause in sorted(causes.items()):
-            by_cause.setdefault(cause, []).append(STAINS[channel - 1].name)
-        said = "; ".join(f"{_stains(names)}: {cause}" for cause, names in by_cause.items())
+            by_cause.setdefault(cause, []).append(stains[channel - 1].name)
+        said = "; ".join(f"{in_words(names, stains)}: {cause}" for cause, names in by_cause.items())
         wells.append(f"{well} ({said})")
     return [f"Hatched, as they could not be shown: {', '.join(wells)}"] if wells else []
-
-
-def _stains(names: Sequence[str]) -> str:
-    return "all six stains" if len(names) == len(STAINS) else ", ".join(names)
 
 
 def _map(record: ViewRecord) -> str:
@@ -145,8 +141,8 @@ def _made_by(record: ViewRecord) -> str:
     data = record.dataset
     source = f"Data: {data.name}, fingerprint {data.fingerprint}. " if data is not None else ""
     versions = record.software
-    named = [f"{name} {versions[name]}" for name in _PROGRAMS if name in versions]
-    return f"{source}Made with {', '.join(named)}"
+    programs = [f"{name} {versions[name]}" for name in _PROGRAMS if name in versions]
+    return f"{source}Made with {', '.join(programs)}"
 
 
 def _sentence(text: str) -> str:

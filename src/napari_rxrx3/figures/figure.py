@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS
+from napari_rxrx3.core.contrast import default_limits
 from napari_rxrx3.core.mosaic import Tile, arranged
-from napari_rxrx3.core.stains import PALETTES
+from napari_rxrx3.core.stains import STAINS, colors_in
 from napari_rxrx3.figures.caption import caption_of, title_of
 from napari_rxrx3.figures.curve import curve_in_words, curve_of
 from napari_rxrx3.figures.drawing import POINTS, draw_page, file_of, measure, own_style
@@ -56,7 +56,7 @@ def save_figure(
     Parameters
     ----------
     looks : sequence of StainLook, optional
-        The six stains as they are drawn; as the record has them if None.
+        The stains as they are drawn; as the record has them if None.
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
 
@@ -96,14 +96,15 @@ def record_path(path: str | os.PathLike[str]) -> Path:
 
 
 def looks_of(record: ViewRecord) -> list[StainLook]:
-    """The six stains as a record says that they were drawn."""
+    """The stains as a record says that they were drawn."""
     stains = record.stains
     return stain_looks(
-        record.limits or DEFAULT_LIMITS,
-        PALETTES[stains.palette].colors,
+        record.limits or default_limits(len(stains.visible)),
+        colors_in(stains.palette, stains.table),
         shown=stains.visible,
         gamma=stains.gamma,
         in_gray=stains.alone,
+        stains=stains.table,
     )
 
 
@@ -113,7 +114,8 @@ def _require_something_to_show(record: ViewRecord, looks: Sequence[StainLook]) -
     if not record.tiles:
         raise FigureError("There is no well on screen to make a figure of.")
     if not any(look.is_shown for look in looks):
-        raise FigureError("All six stains are hidden: choose at least one for the figure.")
+        hidden = "All six stains are" if len(looks) == len(STAINS) else "All stains are"
+        raise FigureError(f"{hidden} hidden: choose at least one for the figure.")
 
 
 def _placed(record: ViewRecord) -> tuple[Tile, ...]:

@@ -11,10 +11,9 @@ import numpy as np
 from napari_rxrx3.core.contrast import STRENGTH, Limits
 from napari_rxrx3.core.difference import BRIGHTER, DARKER, symmetric
 from napari_rxrx3.core.display import stain_color
-from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS, Stain
 
-__all__ = ["StainLook", "blended", "difference_looks", "stain_looks"]
+__all__ = ["StainLook", "blended", "difference_looks", "named", "stain_looks"]
 
 Array = np.ndarray[Any, Any]
 RGB = tuple[float, float, float]
@@ -63,44 +62,52 @@ def stain_looks(
     limits: Limits,
     colors: Sequence[RGB] | None = None,
     *,
-    shown: Sequence[bool] = (True,) * N_CHANNELS,
-    gamma: Sequence[float] = (1.0,) * N_CHANNELS,
+    shown: Sequence[bool] | None = None,
+    gamma: Sequence[float] | None = None,
     in_gray: int | None = None,
+    stains: Sequence[Stain] = STAINS,
 ) -> list[StainLook]:
-    """The six stains, from black to their colors.
+    """The stains, from black to their colors.
 
     Parameters
     ----------
-    colors : six RGB (0..1), optional
+    colors : RGB (0..1) each, optional
         Those that the user prefers, if none are given.
     in_gray : int, optional
-        This stain (1..6) is shown in gray, at its full brightness.
+        This stain (from 1) is shown in gray, at its full brightness.
     """
-    colors = colors if colors is not None else [stain_color(stain) for stain in STAINS]
+    colors = colors if colors is not None else [stain_color(stain) for stain in stains]
+    shown = shown if shown is not None else (True,) * len(stains)
+    gamma = gamma if gamma is not None else (1.0,) * len(stains)
     looks = [
         StainLook(stain, pair, (_BLACK, color), gamma=g, is_shown=show)
-        for stain, pair, color, g, show in zip(STAINS, limits, colors, gamma, shown, strict=True)
+        for stain, pair, color, g, show in zip(stains, limits, colors, gamma, shown, strict=True)
     ]
     if in_gray is not None:
         looks[in_gray - 1] = replace(looks[in_gray - 1], colors=(_BLACK, _WHITE), opacity=1.0)
     return looks
 
 
-def difference_looks(limits: Limits) -> list[StainLook]:
-    """The six stains of differences to controls: black is none, orange is brighter.
+def difference_looks(limits: Limits, stains: Sequence[Stain] = STAINS) -> list[StainLook]:
+    """The stains of differences to controls: black is none, orange is brighter.
 
     Parameters
     ----------
-    limits : six (low, high)
+    limits : (low, high) each
         Contrast limits of the images, from which those of differences follow.
     """
     colors = (DARKER, _BLACK, BRIGHTER)
-    pairs = zip(STAINS, symmetric(limits), strict=True)
+    pairs = zip(stains, symmetric(limits), strict=True)
     return [StainLook(stain, pair, colors, opacity=1.0) for stain, pair in pairs]
 
 
+def named(stain: Stain) -> str:
+    """A stain and its dye, if that is known."""
+    return f"{stain.name} ({stain.dye})" if stain.dye else stain.name
+
+
 def blended(planes: Sequence[Array], looks: Sequence[StainLook]) -> Array:
-    """Add up six planes of one shape, each in its look; what is not shown is left out.
+    """Add up planes of one shape, each in its look; what is not shown is left out.
 
     Returns
     -------

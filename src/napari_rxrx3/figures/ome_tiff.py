@@ -13,7 +13,7 @@ import numpy as np
 from napari_rxrx3.core.display import display, stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.progress import Progress, silent
-from napari_rxrx3.core.stains import STAINS, Stain
+from napari_rxrx3.core.stains import Stain
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.data.images.catalog import most_common, odd_layout
@@ -196,7 +196,7 @@ def _planes_of(dataset: Dataset, well: str) -> tuple[dict[Stain, Plane], list[st
         except ImageUnavailable as error:
             return error
 
-    found = dict(zip(STAINS, in_threads(read, STAINS), strict=True))
+    found = dict(zip(dataset.stains, in_threads(read, dataset.stains), strict=True))
     planes = {s: p for s, p in found.items() if not isinstance(p, ImageUnavailable)}
     missing = [str(e) for e in found.values() if isinstance(e, ImageUnavailable)]
     if planes:

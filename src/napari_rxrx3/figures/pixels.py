@@ -11,11 +11,10 @@ import numpy as np
 from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_level
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.data.images.controls import Differences
 from napari_rxrx3.data.images.tiles import (
-    CHANNELS,
     Asked,
     Plane,
     TileReader,
@@ -39,17 +38,18 @@ __all__ = [
 Planes = dict[Asked, Plane]
 
 _USUAL = (512, 512), np.dtype(np.uint8)
+_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """Wells side by side, as six arrays.
+    """Wells side by side, as an array a stain.
 
     Attributes
     ----------
     mosaic : Mosaic
         Which well is where.
-    stains : (6, Y, X)
+    stains : (stains, Y, X)
         What is missing is hatched.
     failures : tuple of str
         A sentence for each plane that is not there.
@@ -74,7 +74,7 @@ def tile_pixels(
     reduction : int
         Pixels of a well, in both directions, that make one.
     """
-    return _put_together(tiles, *_read(TileReader(dataset, crop, reduction), tiles))
+    return _put_together(dataset, tiles, *_read(TileReader(dataset, crop, reduction), tiles))
 
 
 def difference_pixels(
@@ -96,10 +96,10 @@ def difference_pixels(
     found = Differences(dataset, planes, _unheard, crop=crop, reduction=reduction)
     differences = {
         (well, channel): plane
-        for channel in CHANNELS
+        for channel in dataset.channels
         for well, plane in found.of_stain(channel).items()
     }
-    return _put_together(tiles, differences, failures)
+    return _put_together(dataset, tiles, differences, failures)
 
 
 def plate_pixels(dataset: Dataset, experiment: str, plate: int) -> Pixels:
@@ -111,41 +111,48 @@ def plate_pixels(dataset: Dataset, experiment: str, plate: int) -> Pixels:
     table = table[table["has_image"]]
     places = zip(table.index, table["address"], table["row"], table["column"], strict=True)
     tiles = [Tile(str(w), str(address), int(r), int(c)) for w, address, r, c in places]
-    read = read_planes(dataset.preview, map(str, table.index))
-    return _put_together(tiles, *_sorted_out(read))
+    read = read_planes(dataset.preview, map(str, table.index), dataset.channels)
+    return _put_together(dataset, tiles, *_sorted_out(read))
 
 
 def composite_of(
     stains: Sequence[Plane] | Plane,
     limits: Limits,
-    visible: Sequence[bool] = (True,) * N_CHANNELS,
+    visible: Sequence[bool] | None = None,
     *,
     alone: int | None = None,
-    gamma: Sequence[float] = (1.0,) * N_CHANNELS,
+    gamma: Sequence[float] | None = None,
+    table: Sequence[Stain] = STAINS,
 ) -> Plane:
     """Add up the stains as the canvas does.
 
     Parameters
     ----------
+    visible : sequence of bool, optional
+        All of them if None.
     alone : int, optional
-        Only this stain (1..6), in gray.
+        Only this stain (from 1), in gray.
+    table : sequence of Stain
+        ``Dataset.stains``, for data that are not RxRx3.
 
     Returns
     -------
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    shown = visible if alone is None else [stain.number == alone for stain in STAINS]
-    looks = stain_looks(limits, shown=shown, gamma=gamma, in_gray=alone)
+    shown = visible if alone is None else [stain.number == alone for stain in table]
+    looks = stain_looks(limits, shown=shown, gamma=gamma, in_gray=alone, stains=table)
     return blended(list(stains), looks)
 
 
-def difference_image(stains: Sequence[Plane] | Plane, limits: Limits) -> Plane:
-    """The differences of six stains, three in a row: orange is brighter than the controls.
+def difference_image(
+    stains: Sequence[Plane] | Plane, limits: Limits, table: Sequence[Stain] = STAINS
+) -> Plane:
+    """The differences of the stains, three in a row: orange is brighter than the controls.
 
     Parameters
     ----------
-    limits : six (low, high)
+    limits : (low, high) each
         Contrast limits of the images, from which those of differences follow.
 
     Returns
@@ -153,9 +160,12 @@ def difference_image(stains: Sequence[Plane] | Plane, limits: Limits) -> Plane:
     numpy.ndarray
         uint8 (Y, X, 3).
     """
-    looks = difference_looks(limits)
+    looks = difference_looks(limits, table)
     pictures = [blended([p], [look]) for p, look in zip(stains, looks, strict=True)]
-    return np.vstack([np.hstack(pictures[:3]), np.hstack(pictures[3:])])
+    n_columns = min(_IN_A_ROW, len(pictures))
+    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % n_columns)
+    starts = range(0, len(pictures), n_columns)
+    return np.vstack([np.hstack(pictures[at : at + n_columns]) for at in starts])
 
 
 def _read(reader: TileReader, tiles: Sequence[Tile]) -> tuple[Planes, tuple[str, ...]]:
@@ -177,11 +187,13 @@ def _sorted_out(
     return planes, tuple(failures)
 
 
-def _put_together(tiles: Sequence[Tile], planes: Planes, failures: tuple[str, ...]) -> Pixels:
+def _put_together(
+    dataset: Dataset, tiles: Sequence[Tile], planes: Planes, failures: tuple[str, ...]
+) -> Pixels:
     shape, dtype = common_layout(planes.values(), _USUAL)
     mosaic = Mosaic(tuple(tiles), shape)
     stains = []
-    for stain in STAINS:
+    for stain in dataset.stains:
         of_stain = {w: p for (w, c), p in planes.items() if c == stain.number}
         known = list((of_stain or planes).values())  # those of other stains are of like brightness
         level = hatch_level(limits_of(known)) if known else None

@@ -25,7 +25,16 @@ from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.secrets import has_secrets, public
-from napari_rxrx3.core.stains import OWN, PALETTES, PIXEL_SIZE_UM
+from napari_rxrx3.core.stains import (
+    OWN,
+    PALETTES,
+    PIXEL_SIZE_UM,
+    RGB,
+    STAINS,
+    Stain,
+    number_in_words,
+    stains_called,
+)
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
@@ -102,13 +111,25 @@ class DatasetIdentity:
 
 @dataclass(frozen=True)
 class StainsRecord:
-    """How the stains are drawn; `alone` is the one (1..6) that is shown in gray without others."""
+    """How the stains are drawn; `alone` is the one (from 1) that is shown in gray without others.
+
+    `called` are names and colors of the stains of data that are not RxRx3.
+    """
 
     visible: tuple[bool, ...] = (True,) * N_CHANNELS
     gamma: tuple[float, ...] = (1.0,) * N_CHANNELS
     alone: int | None = None
     palette: str = OWN
     pixel_size_um: float = PIXEL_SIZE_UM
+    called: tuple[tuple[str, RGB], ...] = ()
+
+    @property
+    def table(self) -> tuple[Stain, ...]:
+        """What the stains are."""
+        if not self.called:
+            return STAINS
+        names, colors = zip(*self.called, strict=True)
+        return stains_called(names, colors)
 
 
 @dataclass(frozen=True)
@@ -178,7 +199,7 @@ class ViewRecord:
     plate : (experiment, number) or None
     tiles : tuple of Tile
         The wells side by side, with their places.
-    limits : six (low, high), or None
+    limits : (low, high) of each stain, or None
     query : Query
         The question to the map: alignment, metric and so on.
     embedding, align : str
@@ -234,7 +255,7 @@ def _with_nan(value: Any) -> Any:
 
 
 class Layers(Protocol):
-    """Who knows which stains are visible, their gamma, and which (1..6) is alone in gray."""
+    """Who knows which stains are visible, their gamma, and which (from 1) is alone in gray."""
 
     @property
     def shown(self) -> tuple[bool, ...]: ...
@@ -269,7 +290,7 @@ def record_of(
     return replace(
         _of_session(session),
         tiles=tuple(session.tiles if tiles is None else tiles),
-        stains=_stains_of(layers),
+        stains=_stains_of(session.stains, layers),
         review=_review_of(session) if with_review else None,
         camera=camera,
         reduction=reduction,
@@ -314,8 +335,14 @@ def _strip_of(session: Session) -> StripRecord | None:
     return StripRecord(strip.kind, strip.title, strip.is_arranged, strip.note, curve)
 
 
-def _stains_of(layers: Layers | None) -> StainsRecord:
-    drawn = StainsRecord(palette=display.palette, pixel_size_um=display.pixel_size_um)
+def _stains_of(stains: tuple[Stain, ...], layers: Layers | None) -> StainsRecord:
+    drawn = StainsRecord(
+        (True,) * len(stains),
+        (1.0,) * len(stains),
+        palette=display.palette,
+        pixel_size_um=display.pixel_size_um,
+        called=() if stains == STAINS else tuple((s.name, s.color) for s in stains),
+    )
     if layers is None:
         return drawn
     return replace(drawn, visible=layers.shown, gamma=layers.gamma, alone=layers.solo)
@@ -466,13 +493,14 @@ def _check(record: ViewRecord) -> None:
 
 def _check_stains(record: ViewRecord) -> None:
     limits, stains = record.limits, record.stains
-    if limits is not None and (len(limits) != N_CHANNELS or any(len(p) != 2 for p in limits)):
-        raise ValueError("limits are not six pairs")
+    n = len(stains.table)
+    if limits is not None and (len(limits) != n or any(len(p) != 2 for p in limits)):
+        raise ValueError(f"limits are not {number_in_words(n)} pairs")
     if limits is not None and not all(-_MOST < low < high < _MOST for low, high in limits):
         raise ValueError("limits do not rise")
-    if {len(stains.visible), len(stains.gamma)} != {N_CHANNELS}:
-        raise ValueError("stains are not six")
-    if stains.alone not in (None, *range(1, N_CHANNELS + 1)):
+    if {len(stains.visible), len(stains.gamma)} != {n}:
+        raise ValueError(f"stains are not {number_in_words(n)}")
+    if stains.alone not in (None, *range(1, n + 1)):
         raise ValueError(f"alone: {stains.alone}")
     if not all(0.01 <= gamma <= 100 for gamma in stains.gamma):
         raise ValueError("gamma")

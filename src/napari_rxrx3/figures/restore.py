@@ -162,7 +162,7 @@ class _Restoring:
         session.set_difference(record.difference)  # which leaves the plate
         session.set_view(record.view)
         session.set_contrast_rule(record.contrast_rule)
-        if record.limits is not None:
+        if record.limits is not None and len(record.limits) == len(session.stains):
             session.set_limits(record.limits)
 
     def _note_changes(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS
+from napari_rxrx3.core.contrast import default_limits
 from napari_rxrx3.core.display import Display
 from napari_rxrx3.core.mosaic import Tile, arranged
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import number_in_words
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.figures.layout import ASPECT
 from napari_rxrx3.figures.record import DatasetIdentity, RecordError, ViewRecord
@@ -22,7 +22,7 @@ _SCORE_ORDERS = {"active": "activity", "strongest": "effect", "most consistent":
 def python_script(record: ViewRecord) -> str:
     """Write the script that reads and shows what is on record.
 
-    It makes `image`, uint8 (Y, X, 3), from `pixels.stains`, (6, Y, X), then the nearest
+    It makes `image`, uint8 (Y, X, 3), from `pixels.stains`, (stains, Y, X), then the nearest
     perturbations as `neighbors` if some were asked for, and at last opens napari.
 
     Raises
@@ -120,11 +120,14 @@ def _tile(tile: Tile) -> str:
 def _contrast(record: ViewRecord) -> str:
     stains = record.stains
     lines = ["limits = ("]
-    for stain, (low, high) in zip(STAINS, record.limits or DEFAULT_LIMITS, strict=True):
+    known = record.limits or default_limits(len(stains.table))
+    for stain, (low, high) in zip(stains.table, known, strict=True):
         lines.append(f"    ({low!r}, {high!r}),  # {stain.name}")
     lines.append(")")
     if record.view != "plate" and record.difference:
-        return "\n".join([*lines, "image = difference_image(pixels.stains, limits)"])
+        return "\n".join(
+            [*lines, f"image = difference_image(pixels.stains, limits{_table(record)})"]
+        )
     options = ""
     if not all(stains.visible):
         lines.append(f"visible = {stains.visible!r}")
@@ -133,8 +136,13 @@ def _contrast(record: ViewRecord) -> str:
         options += f", alone={stains.alone}"
     if any(gamma != 1 for gamma in stains.gamma):
         options += f", gamma={stains.gamma!r}"
+    options += _table(record)
     lines.append(f"image = composite_of(pixels.stains, limits{options})  # uint8 (Y, X, 3)")
     return "\n".join(lines)
+
+
+def _table(record: ViewRecord) -> str:
+    return ", table=dataset.stains" if record.stains.called else ""
 
 
 def _neighbors(record: ViewRecord) -> str:
@@ -166,16 +174,17 @@ def _listed(first: Any, second: Any, third: Any, named: Sequence[str]) -> str:
 
 
 def _viewer(record: ViewRecord) -> str:
-    """Six layers in napari. An empty line ends each loop: a prompt would wait for it."""
+    """A layer a stain in napari. An empty line ends each loop: a prompt would wait for it."""
     stains, is_difference = record.stains, record.view != "plate" and record.difference
     option = ", difference=True" if is_difference else ""
+    table, n = "dataset.stains" if stains.called else "rx.STAINS", len(stains.table)
     lines = [
         "",
-        "# the same in napari, as six layers",
+        f"# the same in napari, as {number_in_words(n)} layers",
         "import napari",
         "",
         "viewer = napari.Viewer()",
-        "for stain, plane, pair in zip(rx.STAINS, pixels.stains, limits):",
+        f"for stain, plane, pair in zip({table}, pixels.stains, limits):",
         f"    viewer.add_image(plane, **rx.layer_options(stain, pair{option}))",
         "",
     ]

@@ -17,7 +17,7 @@ from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.controls import PlateMeans, control_means
 from napari_rxrx3.data.images.tiles import TileReader, cause_of
 from napari_rxrx3.figures.layout import ASPECT
-from napari_rxrx3.figures.look import StainLook, blended, difference_looks
+from napari_rxrx3.figures.look import StainLook, blended, difference_looks, named
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
@@ -67,7 +67,7 @@ class WellTiles:
         self.legend = tuple((look.stain.name, look.color) for look in self._looks)
 
     def draw(self, index: int) -> tuple[Array, dict[int, str]]:
-        """One tile, and by channel (1..6) why a stain that is shown is hatched in its color.
+        """One tile, and by channel why a stain that is shown is hatched in its color.
 
         Returns
         -------
@@ -121,7 +121,9 @@ class DifferenceTiles:
         self._means: PlateMeans | None = None
         self._n_controls: set[int] = set()
         self.shape, _ = shape_of(dataset, record.tiles, record.crop)
-        of_differences = difference_looks(tuple(look.limits for look in looks))
+        of_differences = difference_looks(
+            tuple(look.limits for look in looks), [look.stain for look in looks]
+        )
         self._looks = [
             other for look, other in zip(looks, of_differences, strict=True) if look.is_shown
         ]
@@ -132,16 +134,14 @@ class DifferenceTiles:
         """What the tiles show, as far as they have been drawn."""
         low, high = min(self._n_controls, default=0), max(self._n_controls, default=0)
         n = count(high, "control") if low == high else f"{low} to {high} controls"
-        ranges = "; ".join(
-            f"{look.stain.name} ({look.stain.dye}) ±{look.limits[1]:g}" for look in self._looks
-        )
+        ranges = "; ".join(f"{named(look.stain)} ±{look.limits[1]:g}" for look in self._looks)
         return (
             f"Difference to the mean of {n} of the same plate, for display only; "
             f"black is no difference. Full color at: {ranges}"
         )
 
     def draw(self, index: int) -> tuple[Array, dict[int, str]]:
-        """One tile, uint8 (Y, X, 3), and by channel (1..6) why it is hatched."""
+        """One tile, uint8 (Y, X, 3), and by channel why it is hatched."""
         tile, look = self.tiles[index], self._looks[index % len(self._looks)]
         number, why = look.stain.number, ""
         planes = {}

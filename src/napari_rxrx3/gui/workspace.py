@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.display import display
+from napari_rxrx3.core.display import PIXEL_SIZES_UM, display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
@@ -45,7 +45,9 @@ from napari_rxrx3.session import Session
 from napari_rxrx3.strips.wells import wells_around
 
 if TYPE_CHECKING:
+    from napari_rxrx3.data.screen_file import ScreenFile
     from napari_rxrx3.dataset import Dataset
+    from napari_rxrx3.gui.screen_form import ScreenForm
 
 __all__ = ["Workspace", "workspace_of", "workspaces"]
 
@@ -94,6 +96,13 @@ def _end(viewer: Any, background: TaskGroup) -> None:
     background.close()
 
 
+class _PixelSize(NamedTuple):
+    """Of the images of a data set, and what was chosen before, in micrometers."""
+
+    told: float
+    before: float
+
+
 class Workspace(QObject):
     """Turns what the session asks for into pictures in the canvas."""
 
@@ -125,6 +134,10 @@ class Workspace(QObject):
         self.contrast = PlateContrast(self.session, self.background)
         self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
+        self._pixel: _PixelSize | None = None
+        self.screen_form: ScreenForm | None = None
+        """The form about a screen of one's own, once it was shown."""
+        self._asked_about: set[str] = set()
         self._asked: tuple[tuple[Tile, ...], int] | None = None
         # not while the picture is drawn, nor while a key is held down
         self._ahead_timer = QTimer(self, singleShot=True, interval=_AHEAD_MS)
@@ -221,6 +234,7 @@ class Workspace(QObject):
         stains.reset_asked.connect(self.show_contrast_from_controls)
         follow = self._connections.connect  # layers may change after their window has gone
         follow(session.contrast_rule_changed, stains.set_rule)
+        follow(layers.stains_changed, stains.set_stains)
         follow(layers.shown_changed, stains.set_shown)
         follow(layers.removed_changed, stains.set_removed)
         follow(display.palette_changed, stains.recolor)
@@ -254,6 +268,32 @@ class Workspace(QObject):
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
         self.say_what_is_here(dataset)
+        if dataset.own_table is not None and not dataset.is_asked:
+            self._ask_about(dataset)
+
+    def _ask_about(self, dataset: Dataset) -> None:
+        """Have the user say what a table of wells of a screen of one's own says."""
+        from napari_rxrx3.gui.screen_form import ScreenForm
+
+        if dataset.address in self._asked_about:
+            return
+        self._asked_about.add(dataset.address)
+        self.screen_form = ScreenForm(dataset, main_window_of(self.viewer))
+        self.screen_form.told.connect(partial(self._keep_screen_file, dataset))
+        self.screen_form.show()
+
+    def _keep_screen_file(self, dataset: Dataset, said: ScreenFile, beside: bool) -> None:
+        """Keep what was said of a data set, and open it again."""
+
+        def work(_: Progress) -> str:
+            from napari_rxrx3.data.screen_file import save_screen_file
+
+            save_screen_file(said, dataset.home, beside=beside)
+            return dataset.address
+
+        self.tasks.run(
+            "screen file", work, self.open_path, self.session.say, "keeping what was said"
+        )
 
     def say_what_is_here(self, dataset: Dataset) -> None:
         unreadable = [p.detail for p in dataset.problems if p.kind in _UNREAD]
@@ -290,6 +330,12 @@ class Workspace(QObject):
             dataset.vectors_changed.connect(self._on_vectors)
             self.session.want_vectors()
         self.loader.forget()
+        self.layers.set_stains(self.session.stains)
+        self._take_pixel_size(dataset)
+        if self.screen_form is not None:  # about what was open before
+            self.screen_form.close()
+            self.screen_form.deleteLater()
+            self.screen_form = None
         self.picture = self._asked = None
         self.overview.close()
         self.labels.set_mosaic(None, {})
@@ -298,6 +344,17 @@ class Workspace(QObject):
         self._set_title("")
         self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
+
+    def _take_pixel_size(self, dataset: Dataset | None) -> None:
+        """Take the width of a pixel from images that tell it; of others as it was before."""
+        if self._pixel is not None and display.pixel_size_um == self._pixel.told:
+            display.pixel_size_um = self._pixel.before
+        self._pixel = None
+        low, high = PIXEL_SIZES_UM
+        told = dataset.pixel_size_um if dataset is not None else None
+        if told is not None and low <= told <= high:
+            self._pixel = _PixelSize(told, display.pixel_size_um)
+            display.pixel_size_um = told
 
     def _remember(self, address: str) -> None:
         """Offer an address again the next time."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import DEFAULT_TAGS as _LOOKS
 from napari_rxrx3.core.display import TagLook, display
-from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.core.stains import MOST_STAINS
 
 __all__ = [
     "DEFAULT_TAGS",
@@ -85,7 +85,7 @@ class Hit:
     time : str
         When tag or note were changed last: UTC, ``2026-11-22T17:14:16.123456Z``.
     limits : Limits or None
-        Contrast limits of the six stains at which it was tagged.
+        Contrast limits of the stains at which it was tagged.
     strength, consistency, agreement : float
         Scores of the perturbation when it was tagged, NaN where there was none.
     """
@@ -171,8 +171,9 @@ def _limits(kept: Any) -> Limits:
         limits = tuple((float(low), float(high)) for low, high in kept)
     except (TypeError, ValueError):
         limits = ()
-    if len(limits) != N_CHANNELS or not all(-math.inf < a < b < math.inf for a, b in limits):
-        raise ValueError(f"its contrast limits are not {N_CHANNELS} pairs of numbers")
+    is_number = 0 < len(limits) <= MOST_STAINS
+    if not is_number or not all(-math.inf < a < b < math.inf for a, b in limits):
+        raise ValueError("its contrast limits are not pairs of numbers, one a stain")
     return limits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.perturbation import gene_of_guide
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.core.words import are, count, some
 from napari_rxrx3.data.files.cells import as_number
@@ -107,7 +107,7 @@ def hits_table(hits: Iterable[Hit], dataset: Dataset, reviewer: str) -> pd.DataF
     table["tag_name"] = [tag_name(hit.tag) for hit in hits]
     table["note"], table["reviewer"] = [hit.note for hit in hits], reviewer
     table["time"] = [hit.time for hit in hits]
-    table["contrast_limits"] = [_limits_in_text(hit.limits) for hit in hits]
+    table["contrast_limits"] = [_limits_in_text(hit.limits, dataset.stains) for hit in hits]
     table["plugin_version"] = __version__
     return table
 
@@ -126,9 +126,9 @@ def export_csv(hits: Iterable[Hit], dataset: Dataset, reviewer: str, path: Path)
     return len(table)
 
 
-def _limits_in_text(limits: Limits | None) -> str:
+def _limits_in_text(limits: Limits | None, stains: Sequence[Stain]) -> str:
     """Contrast limits in a form that no spreadsheet program takes for a date or number."""
-    pairs = zip(STAINS, limits or (), strict=False)
+    pairs = zip(stains, limits or (), strict=False)
     return "; ".join(f"{s.name} {_number(low)} to {_number(high)}" for s, (low, high) in pairs)
 
 
@@ -142,7 +142,9 @@ def _limits_from_text(text: str) -> Limits | None:
         limits = tuple((float(low), float(high)) for low, high in _PAIR.findall(text))
     except ValueError:
         return None
-    return limits if len(limits) == len(STAINS) else None
+    said = [part.strip().split(" ")[0] for part in text.split(";")]
+    is_rxrx3 = set(said) <= {stain.name for stain in STAINS}
+    return limits if len(limits) == (len(STAINS) if is_rxrx3 else len(said)) else None
 
 
 @dataclass(frozen=True)

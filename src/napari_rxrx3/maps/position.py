@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_rxrx3.core.geometry import sums_of
-from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
+from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS, RXRX3_LAYOUT, Layout
 
 __all__ = [
     "TERMS",
@@ -33,7 +33,7 @@ TERMS = {"row": (0, 1), "column": (2, 3), "edge": (4,), "position": (0, 1, 2, 3,
 
 _BLOCK = 32768
 _EDGE = 2
-"""Wells from the side that count as the edge: 4.5 mm, one well of a plate of 384."""
+"""Wells from the side of a plate of 1536 that count as the edge: 4.5 mm, one well of others."""
 _SINGULAR = 1e-9
 
 
@@ -41,23 +41,32 @@ _SINGULAR = 1e-9
 class PlateLayout:
     """The part of the plates that a screen uses: its first and last row and column.
 
-    RxRx3 leaves the outermost ones of a plate empty.
+    RxRx3 leaves the outermost ones of a plate empty. So many rows and columns count as the `edge`.
     """
 
     rows: tuple[int, int] = (1, N_ROWS - 2)
     columns: tuple[int, int] = (1, N_COLUMNS - 2)
+    edge: int = _EDGE
 
     @classmethod
-    def of(cls, place: Array) -> PlateLayout:
-        """What all wells of a screen use; a few wells do not tell, and count as some of RxRx3."""
+    def of(cls, place: Array, layout: Layout = RXRX3_LAYOUT) -> PlateLayout:
+        """What all wells of a screen use; a few wells do not tell, and stand for a usual screen.
+
+        That is one of RxRx3, or on smaller plates one that uses all of them.
+        """
         row, column = np.divmod(place, N_COLUMNS)
         rows, columns = (int(row.min()), int(row.max())), (int(column.min()), int(column.max()))
-        if rows[1] - rows[0] < N_ROWS / 2 or columns[1] - columns[0] < N_COLUMNS / 2:
-            return cls()
-        return cls(rows, columns)
+        tells = rows[1] - rows[0] >= layout.rows / 2 and columns[1] - columns[0] >= (
+            layout.columns / 2
+        )
+        if layout == RXRX3_LAYOUT:
+            return cls(rows, columns) if tells else cls()
+        if not tells:
+            rows, columns = (0, layout.rows - 1), (0, layout.columns - 1)
+        return cls(rows, columns, 1)
 
     def is_edge(self, place: Array) -> Array:
-        """Which positions are in the two outermost rows or columns that are used: bool (n,)."""
+        """Which positions are in the outermost rows or columns that are used: bool (n,)."""
         row, column = np.divmod(place, N_COLUMNS)
         from_sides = (
             row - self.rows[0],
@@ -65,7 +74,7 @@ class PlateLayout:
             column - self.columns[0],
             self.columns[1] - column,
         )
-        return np.asarray(np.minimum.reduce(from_sides) < _EDGE)
+        return np.asarray(np.minimum.reduce(from_sides) < self.edge)
 
     def terms(self, place: Array) -> Array:
         """Float64 (n, 5): row, its square, column, its square (-1 to 1), and whether an edge."""

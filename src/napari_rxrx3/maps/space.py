@@ -283,7 +283,7 @@ def _joined(dataset: WellData, spec: MapSpec, report: Progress) -> WellSpace:
         batch_names=[str(name) for name in names] if by_experiment else plate_names,
         is_control=is_control,
         alignment=fit_alignment(raw[:1], np.zeros(1, int), 1, "none"),
-        layout=PlateLayout.of(place),
+        layout=PlateLayout.of(place, dataset.layout),
     )
 
 

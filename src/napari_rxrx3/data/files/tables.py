@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 _HEAD = 32
-RULE = 8
+RULE = 9
 """Goes up when the same file is read as something else than before: what is kept is made anew."""
 
 

@@ -7,14 +7,22 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable, ImageUnavailable
 from napari_rxrx3.core.forking import not_while_forking
-from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId, WellId
+from napari_rxrx3.core.plate import (
+    N_COLUMNS,
+    N_POSITIONS,
+    RXRX3_LAYOUT,
+    Layout,
+    PlateId,
+    WellId,
+)
+from napari_rxrx3.core.stains import STAINS, Stain, stains_called
 from napari_rxrx3.data.cache.budgets import budgets
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
@@ -24,26 +32,28 @@ from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.remote import MayPass
 from napari_rxrx3.data.files.storage import Storage, files_at_once
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
-from napari_rxrx3.data.images.decode import (
-    UndecodableImage,
-    decode,
-    decode_small,
-    image_kind,
-    image_layout,
-    shrink,
-)
+from napari_rxrx3.data.images.decode import UndecodableImage, shrink
 from napari_rxrx3.data.images.folders import FolderSource
 from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
-from napari_rxrx3.data.images.planes import ImageSource
-from napari_rxrx3.data.images.plate_names import PlateNamer, plate_of_path
-from napari_rxrx3.data.images.previews import PrefixReader, PreviewForm, form_of, piece_of
+from napari_rxrx3.data.images.planes import FileSource, ImageSource
+from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates, plate_of_path
+from napari_rxrx3.data.images.previews import PlaneReader, PrefixReader, PreviewForm, piece_of
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tars import TarSource
+from napari_rxrx3.data.images.zarr_plates import ZarrPlate, open_plate
 from napari_rxrx3.data.images.zips import ZipSource
 from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.screen_file import NOTHING_SAID, ScreenFile
 
-__all__ = ["ImageCatalog", "PlaneLayout", "find_images", "most_common", "odd_layout"]
+__all__ = [
+    "ImageCatalog",
+    "PlaneLayout",
+    "find_images",
+    "most_common",
+    "odd_layout",
+    "stains_of",
+]
 
 Plane = np.ndarray[Any, Any]
 PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
@@ -52,7 +62,6 @@ Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
 Reduce = Callable[[bytes, int], Plane | None]
 
-_HEADER = 64 * 2**10
 _PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
 
@@ -64,6 +73,12 @@ class ImageCatalog:
 
     Attributes
     ----------
+    stains : tuple of Stain
+        What the channels are, in their order.
+    plate_layout : Layout
+        Rows and columns of the plates.
+    pixel_um : float or None
+        Width of a pixel, if the images tell.
     memory : LruCache
         Whatever is kept of the pixels of the data set: planes, previews, thumbnails of plates and
         means of controls, together up to `budgets.memory_bytes`.
@@ -80,8 +95,12 @@ class ImageCatalog:
         where: str,
         is_local: bool = True,
         lazy: Sequence[LazyContainer] = (),
+        stains: tuple[Stain, ...] = STAINS,
+        layout: Layout = RXRX3_LAYOUT,
+        pixel_um: float | None = None,
     ) -> None:
         self.sources, self.is_local = sources, is_local
+        self.stains, self.plate_layout, self.pixel_um = stains, layout, pixel_um
         self._where = where
         self.memory = LruCache(budgets.memory_bytes)
         budgets.memory_changed.connect(self.memory.resize)
@@ -103,6 +122,15 @@ class ImageCatalog:
         """The lazy ones that were looked into."""
         self.problems: list[Problem] = []
         """What was wrong with those, as far as it is known by now."""
+
+    @property
+    def n_channels(self) -> int:
+        return len(self.stains)
+
+    @property
+    def numbers(self) -> range:
+        """Of the channels: from 1."""
+        return range(1, len(self.stains) + 1)
 
     @property
     def plates(self) -> set[PlateId]:
@@ -156,26 +184,29 @@ class ImageCatalog:
         try:
             if not self.is_seen(plate):
                 found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
-                if sources := _that_have(well, found):
+                if sources := _that_have(well, found, self.numbers):
                     return [*self._of_plate.get(plate, ()), *sources]
             return self._sources_of(plate)
         except ContainerUnavailable as error:
             where, why, may_pass = error.location, error.cause, error.may_pass
             raise ImageUnavailable(str(well), channel, where, why, may_pass=may_pass) from error
 
-    def _prefix_reader(self, source: ImageSource) -> PrefixReader:
-        return PrefixReader(source.read, self._prefixes.setdefault(source.path, {}))
+    def _reader(self, source: ImageSource) -> PlaneReader:
+        if isinstance(source, ZarrPlate):
+            return source
+        files = cast("FileSource", source)
+        return PrefixReader(files.read, self._prefixes.setdefault(source.path, {}))
 
     def channels(self, well: WellId) -> tuple[bool, ...]:
-        """Which of the six channels some container lists for this well."""
-        return tuple(bool(self._candidates(well, c)) for c in range(1, N_CHANNELS + 1))
+        """Which of the channels some container lists for this well."""
+        return tuple(bool(self._candidates(well, c)) for c in self.numbers)
 
     def present(self, plate: PlateId) -> Plane:
-        """Bool (1536, 6): the planes that some container lists for a plate."""
-        found = np.zeros(N_POSITIONS * N_CHANNELS, dtype=bool)
+        """Bool (1536, channels): the planes that some container lists for a plate."""
+        found = np.zeros(N_POSITIONS * self.n_channels, dtype=bool)
         for source in self._sources_of(plate):
-            found[source.index.of_plate(plate)[0]] = True
-        planes: Plane = found.reshape(N_POSITIONS, N_CHANNELS)
+            found[source.index.of_plate(plate, self.n_channels)[0]] = True
+        planes: Plane = found.reshape(N_POSITIONS, self.n_channels)
         return planes
 
     def present_wells(self, plate: PlateId) -> Plane:
@@ -196,18 +227,16 @@ class ImageCatalog:
                 return _read_only(self._whole(well, channel))
             return _read_only(
                 self._first_good(
-                    well, channel, lambda source, row: decode_small(source.read(row), size)
+                    well, channel, lambda source, row: self._reader(source).small(row, size)
                 )
             )
 
         return self.memory.get(self._key(well, channel, size), compute)
 
     def _whole(self, well: WellId, channel: int) -> Plane:
-        def read(source: ImageSource, row: int) -> tuple[Plane, bool]:
-            data = source.read(row)
-            return decode(data), image_kind(data) != "JPEG 2000"
-
-        plane, has_preview = self._first_good(well, channel, read)
+        plane, has_preview = self._first_good(
+            well, channel, lambda source, row: self._reader(source).whole(row)
+        )
         if self.on_decoded is not None and has_preview:
             self.on_decoded(well, channel, plane)
         return plane
@@ -217,7 +246,7 @@ class ImageCatalog:
         plate = well.plate_id
         if not self.is_seen(plate):
             known = [container.known_source_of_well(well) for container in self._lazy[plate]]
-            if not _that_have(well, known):
+            if not _that_have(well, known, self.numbers):
                 return False
         return self._key(well, channel, None) in self.memory
 
@@ -242,9 +271,7 @@ class ImageCatalog:
         ------
         ImageUnavailable
         """
-        return self._first_good(
-            well, channel, lambda source, row: self._prefix_reader(source).prefix(row)
-        )
+        return self._first_good(well, channel, lambda source, row: self._reader(source).prefix(row))
 
     def fetch(self, wells: Sequence[WellId]) -> list[Future[None]]:
         """Have servers send the images of some wells, all at once: to read them takes less then.
@@ -253,14 +280,14 @@ class ImageCatalog:
         """
         if self.is_local:
             return []
-        first = [(well, channel) for well in wells[:1] for channel in range(1, N_CHANNELS + 1)]
+        first = [(well, channel) for well in wells[:1] for channel in self.numbers]
         # the stains of one well may lie in one piece
-        rest = [(well, channel) for channel in range(1, N_CHANNELS + 1) for well in wells[1:]]
+        rest = [(well, channel) for channel in self.numbers for well in wells[1:]]
         return [files_at_once.submit(self._fetch, plane) for plane in first + rest]
 
     def _fetch(self, plane: tuple[WellId, int]) -> None:
         with suppress(ImageUnavailable):
-            self._first_good(*plane, lambda source, row: len(source.read(row)))
+            self._first_good(*plane, lambda source, row: self._reader(source).fetch(row))
 
     def fetch_pieces(self, plate: PlateId, positions: Collection[int]) -> list[Future[None]]:
         """Like `fetch`, for wells of a plate whose images lie many in one piece; else nothing."""
@@ -269,8 +296,8 @@ class ImageCatalog:
         futures = []
         for source in self._sources_of(plate):
             if isinstance(source, ShardSource):
-                codes, rows = source.index.of_plate(plate)
-                rows = rows[np.isin(codes // N_CHANNELS, list(positions))]
+                codes, rows = source.index.of_plate(plate, self.n_channels)
+                rows = rows[np.isin(codes // self.n_channels, list(positions))]
                 fetch = partial(_fetch_piece, source)
                 futures += [files_at_once.submit(fetch, piece) for piece in source.pieces(rows)]
         return futures
@@ -284,7 +311,7 @@ class ImageCatalog:
         """
         plane = self.memory.find(self._key(well, channel, None))
         if plane is None:
-            plane = self._first_good(well, channel, lambda source, row: decode(source.read(row)))
+            plane = self._first_good(well, channel, self.decoded)
         return np.bincount(plane.reshape(-1))
 
     def preview(self, well: WellId, channel: int) -> Plane:
@@ -322,7 +349,7 @@ class ImageCatalog:
             return _read_only(piece_of(whole, span, form is not None and form.is_piece).copy())
 
         def read(source: ImageSource, row: int) -> Plane:
-            return self._prefix_reader(source).piece(row, span)
+            return self._reader(source).piece(row, span)
 
         return self.memory.get(self._key(well, channel, f"piece {span} at {size}"), shrunk)
 
@@ -331,7 +358,7 @@ class ImageCatalog:
         return self._first_good(
             well,
             channel,
-            lambda source, row: self._prefix_reader(source).preview(row, reduce),
+            lambda source, row: self._reader(source).preview(row, reduce),
         )
 
     def preview_form(self, plate: PlateId, well: WellId | None = None) -> PreviewForm | None:
@@ -360,37 +387,37 @@ class ImageCatalog:
         forms: list[PreviewForm] = []
         for some in (listed[:_PROBED], listed[:: max(1, len(listed) // _PROBED_WIDELY)]):
             for code in some.tolist():
-                position, channel = divmod(code, N_CHANNELS)
+                position, channel = divmod(code, self.n_channels)
                 well = WellId(*plate, *divmod(position, N_COLUMNS))
                 with suppress(ImageUnavailable):
-                    forms.append(self._first_good(well, channel + 1, _read_form))
+                    forms.append(self._first_good(well, channel + 1, self._form))
             if forms:
                 break
         return forms
 
     def _forms_of(self, well: WellId) -> list[PreviewForm]:
         forms = []
-        for channel in range(1, N_CHANNELS + 1):
+        for channel in self.numbers:
             with suppress(ImageUnavailable):
-                forms.append(self._first_good(well, channel, _read_form))
+                forms.append(self._first_good(well, channel, self._form))
         return forms
 
     def reading_order(self, plate: PlateId) -> Plane:
-        """Int (1536, 6): numbers that rise as planes are best read, -1 where none is listed."""
-        order = np.full(N_POSITIONS * N_CHANNELS, -1, dtype=np.int64)
+        """Int (1536, channels): numbers that rise as planes are best read, -1 for what is not."""
+        order = np.full(N_POSITIONS * self.n_channels, -1, dtype=np.int64)
         for number, source in reversed(list(enumerate(self._sources_of(plate)))):
-            code, rows = source.index.of_plate(plate)
+            code, rows = source.index.of_plate(plate, self.n_channels)
             by_place = np.lexsort((source.index.second[rows], source.index.first[rows]))
             order[code[by_place]] = number * len(order) + np.arange(len(rows))
-        return order.reshape(N_POSITIONS, N_CHANNELS)
+        return order.reshape(N_POSITIONS, self.n_channels)
 
     def fingerprint(self, plate: PlateId) -> str:
         """Fingerprint of the containers of a plate; raises OSError if one is not known."""
         return "|".join(source.fingerprint() for source in self._sources_of(plate))
 
     def stamps_of(self, plate: PlateId) -> Plane:
-        """Int (1536, 6): numbers that change with the files of a plate, 0 where nothing tells."""
-        return stamps_of(self._sources_of(plate), plate)
+        """Int (1536, channels): numbers that change with the files of a plate; 0: nothing tells."""
+        return stamps_of(self._sources_of(plate), plate, self.n_channels)
 
     def stamp(self, well: WellId, channel: int) -> int:
         """The one of `stamps_of` for a plane."""
@@ -406,9 +433,9 @@ class ImageCatalog:
         """
         layouts: list[PlaneLayout] = []
         failure: ImageUnavailable | None = None
-        for channel in range(1, N_CHANNELS + 1):
+        for channel in self.numbers:
             try:
-                layouts.append(self._first_good(well, channel, _read_layout))
+                layouts.append(self._first_good(well, channel, self._layout))
             except ImageUnavailable as error:
                 failure = failure or error
         if not layouts:
@@ -421,11 +448,21 @@ class ImageCatalog:
         found = self._candidates(well, channel)
         return found[0][0].locate(found[0][1]) if found else self._where
 
+    def decoded(self, source: ImageSource, row: int) -> Plane:
+        """A plane of one container; raises OSError, UndecodableImage or ArrowException."""
+        return self._reader(source).whole(row)[0]
+
+    def _form(self, source: ImageSource, row: int) -> PreviewForm:
+        return self._reader(source).form(row)
+
+    def _layout(self, source: ImageSource, row: int) -> PlaneLayout:
+        return self._reader(source).layout_of(row)
+
     def verify(self, source: ImageSource, row: int) -> PlaneLayout | str:
         """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
             with not_while_forking():
-                plane = decode(source.read(row))
+                plane = self.decoded(source, row)
         except (OSError, UndecodableImage, pa.ArrowException) as error:
             return _cause(error)
         return (plane.shape[0], plane.shape[1]), plane.dtype
@@ -475,11 +512,12 @@ def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]
         raise ContainerUnavailable(container.path, _cause(error), may_pass) from error
 
 
-def _that_have(well: WellId, found: Sequence[ImageSource | None]) -> list[ImageSource]:
+def _that_have(
+    well: WellId, found: Sequence[ImageSource | None], channels: range
+) -> list[ImageSource]:
     """The sources that have a well; none as long as nothing is known of one of them."""
     if None in found:
         return []
-    channels = range(1, N_CHANNELS + 1)
     return [s for s in found if s and any(s.index.find(well, c) is not None for c in channels)]
 
 
@@ -494,17 +532,6 @@ def _read_only(plane: Plane) -> Plane:
     return plane
 
 
-def _read_layout(source: ImageSource, row: int) -> PlaneLayout:
-    return image_layout(source.read(row, _HEADER))
-
-
-def _read_form(source: ImageSource, row: int) -> PreviewForm:
-    try:
-        return form_of(source.read(row, _HEADER))
-    except UndecodableImage:  # the header of a TIFF may be at its end
-        return form_of(source.read(row))
-
-
 def find_images(
     storage: Storage,
     contents: Contents,
@@ -513,6 +540,7 @@ def find_images(
     name_plate: PlateNamer,
     listed: Collection[PlateId] = (),
     progress: Progress | None = None,
+    said: ScreenFile = NOTHING_SAID,
 ) -> tuple[ImageCatalog, list[Problem]]:
     """Find out what every container of images holds.
 
@@ -525,6 +553,8 @@ def find_images(
         Says which plate a path belongs to.
     listed : collection of PlateId
         The plates of the metadata.
+    said : ScreenFile
+        What the user says of plates of OME-Zarr.
     """
     problems: list[Problem] = []
     sources: list[ImageSource] = []
@@ -551,11 +581,79 @@ def find_images(
             if isinstance(found, ZipSource):
                 what = f"{path} is a zip of images, which are read where they are"
                 problems.append(Problem("zip_of_images", detail=what))
-    sources = _in_order_of_claim(storage, sources)
+    plates, found_problems = _zarr_plates(storage, contents, cache, name_plate, said, progress)
+    problems += found_problems
+    sources = _in_order_of_claim(storage, [*sources, *plates])
     lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
     for source in sources:
         problems += _odd_files(source)
-    return ImageCatalog(sources, where, storage.is_local, lazy), problems
+    has_others = len(plates) < len(sources) or bool(lazy)
+    stains, more = stains_of(plates, has_others)
+    problems += more
+    stains = said.stains_over(stains)
+    layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
+    pixel = next((plate.pixel_um for plate in plates if plate.pixel_um), None)
+    return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
+
+
+def _layout_of(plates: Sequence[ZarrPlate]) -> Layout:
+    if not plates:
+        return RXRX3_LAYOUT
+    rows, columns = ([getattr(p.layout, name) for p in plates] for name in ("rows", "columns"))
+    return Layout.holding(max(rows), max(columns))
+
+
+def _zarr_plates(
+    storage: Storage,
+    contents: Contents,
+    cache: DiskCache,
+    name_plate: PlateNamer,
+    said: ScreenFile,
+    progress: Progress | None,
+) -> tuple[list[ZarrPlate], list[Problem]]:
+    """Plates of OME-Zarr, each under a name of its own."""
+    plates: list[ZarrPlate] = []
+    problems: list[Problem] = []
+    named = named_plates(contents.plates, name_plate)
+    for done, (path, plate) in enumerate(named.items()):
+        if progress is not None:
+            progress(done, len(contents.plates), f"looking into {path}")
+        try:
+            found = open_plate(storage, path, plate, cache, said.field)
+        except OSError as error:
+            what = f"{path} cannot be read ({_cause(error)})"
+            problems.append(Problem("unreadable_file", detail=what))
+            continue
+        plates.append(found)
+    return plates, problems
+
+
+def stains_of(
+    plates: Sequence[ZarrPlate], has_others: bool
+) -> tuple[tuple[Stain, ...], list[Problem]]:
+    """What the channels of a data set are, and which plates say something else.
+
+    Those of RxRx3 where there are other images, which do not say, or no plate does.
+    """
+    known = [plate for plate in plates if plate.n_channels]
+    if not known:
+        return STAINS, []
+    first = max(known, key=lambda plate: plate.n_channels)
+    called = [channel.name for channel in first.channels]
+    stains = stains_called(called, [channel.color for channel in first.channels])
+    if has_others:
+        stains = (*STAINS, *stains[len(STAINS) :])
+    elif called == [stain.name for stain in STAINS]:
+        stains = STAINS
+    problems = []
+    for plate in known:
+        theirs = [channel.name for channel in plate.channels]
+        if theirs != called[: len(theirs)] or len(theirs) != len(called):
+            listed = ", ".join(name or "without a name" for name in theirs)
+            what = f"{plate.path} has the channels {listed}; {first.path} has {', '.join(called)}"
+            detail = f"{what}, by which all are called"
+            problems.append(Problem("disagreement", *plate.plate, detail=detail))
+    return stains, problems
 
 
 def _look_into(
@@ -601,7 +699,7 @@ def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list
     Of the same kind the newer goes first, of equally old ones what is no copy by its name.
     """
     counts = Counter(plate for source in sources for plate in source.index.plates)
-    kinds = [FolderSource, TarSource, ZipSource, ShardSource]
+    kinds = [FolderSource, TarSource, ZipSource, ShardSource, ZarrPlate]
 
     def rank(source: ImageSource) -> tuple[object, ...]:
         kind = kinds.index(type(source))

@@ -28,18 +28,20 @@ def stamp_in(source: ImageSource, row: int) -> int:
     return (hash(stamp) or 1) if stamp else 0
 
 
-def stamps_of(sources: Sequence[ImageSource], plate: PlateId) -> Array:
-    """`stamp_in` of the file that each plane of a plate is read from first, (1536, 6)."""
-    stamps = np.zeros(N_POSITIONS * N_CHANNELS, dtype=np.int64)
+def stamps_of(
+    sources: Sequence[ImageSource], plate: PlateId, n_channels: int = N_CHANNELS
+) -> Array:
+    """`stamp_in` of the file that each plane of a plate is read from first, (1536, channels)."""
+    stamps = np.zeros(N_POSITIONS * n_channels, dtype=np.int64)
     for source in reversed(sources):
-        codes, rows = source.index.of_plate(plate)
+        codes, rows = source.index.of_plate(plate, n_channels)
         known: dict[str, int] = {}
         for code, row in zip(codes.tolist(), rows.tolist(), strict=True):
             file = source.file(row)
             if file not in known:
                 known[file] = stamp_in(source, row)
             stamps[code] = known[file]
-    return stamps.reshape(N_POSITIONS, N_CHANNELS)
+    return stamps.reshape(N_POSITIONS, n_channels)
 
 
 class ChangeWatch:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits, limits_of
+from napari_rxrx3.core.contrast import Limits, default_limits, limits_of
 from napari_rxrx3.core.difference import ControlMean
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.images.tiles import (
-    CHANNELS,
     Asked,
     Plane,
     TileReader,
@@ -41,7 +40,7 @@ N_CONTROLS = 16
 
 _CONTROLS_SAMPLED = 4
 _LARGEST = 1024
-"""Pixels of a difference in one direction: six stains are shown, and each of them is small."""
+"""Pixels of a difference in one direction: all stains are shown, and each of them is small."""
 
 
 def control_limits(dataset: WellData, plate: PlateId, progress: Progress) -> Limits | str:
@@ -54,14 +53,14 @@ def control_limits(dataset: WellData, plate: PlateId, progress: Progress) -> Lim
     """
     if not dataset.wells_of_plate(plate)["has_image"].any():
         return ""
-    limits = list(DEFAULT_LIMITS)
+    limits = list(default_limits(len(dataset.stains)))
     why = f"{plate} has no control with images."
     measured = False
     sampled = some_controls(dataset, plate, _CONTROLS_SAMPLED)
-    for channel in CHANNELS:
+    for channel in dataset.channels:
         planes = []
         for well in sampled:
-            progress(channel, N_CHANNELS, "")
+            progress(channel, len(dataset.channels), "")
             try:
                 planes.append(prefix_or_plane(dataset, well, channel))
             except Cancelled:
@@ -85,7 +84,7 @@ def some_controls(dataset: WellData, plate: PlateId, most: int) -> list[str]:
 
 
 class PlateMeans(NamedTuple):
-    """Means of a plate's controls, a `ControlMean` for each of the six stains.
+    """Means of a plate's controls, a `ControlMean` for each of the stains.
 
     `why` is empty, or says why there is none at all.
     """
@@ -133,9 +132,9 @@ def control_means(
 
 def _averaged(reader: TileReader, plate: PlateId, progress: Progress) -> PlateMeans:
     controls = some_controls(reader.dataset, plate, N_CONTROLS)
-    by_shape: list[dict[tuple[int, ...], ControlMean]] = [{} for _ in CHANNELS]
+    by_shape: list[dict[tuple[int, ...], ControlMean]] = [{} for _ in reader.dataset.channels]
     why = f"no control with an image is on {plate}"
-    text, total = f"averaging the controls of {plate}", len(controls) * N_CHANNELS
+    text, total = f"averaging the controls of {plate}", len(controls) * len(by_shape)
     for done, ((well_id, channel), plane) in enumerate(reader.read_all(controls)):
         progress(done, total, text)
         if isinstance(plane, RxRx3Error):
@@ -194,7 +193,7 @@ class Differences:
         self._planes = planes
 
     def of_stain(self, channel: int) -> dict[str, Plane]:
-        """Float32 (Y, X) of each well of which the plane of a channel (1..6) can be compared."""
+        """Float32 (Y, X) of each well of which the plane of a channel (from 1) can be compared."""
         found = {}
         for well_id, plate in self.plates.items():
             plane = self._planes.get((well_id, channel))

@@ -18,7 +18,7 @@ from napari_rxrx3.core.plate import (
     parse_image_name,
 )
 
-__all__ = ["ImageSource", "PlaneIndex", "PlaneRecord", "record_of_name"]
+__all__ = ["FileSource", "ImageSource", "PlaneIndex", "PlaneRecord", "record_of_name"]
 
 Array = np.ndarray[Any, Any]
 
@@ -45,7 +45,7 @@ class PlaneIndex:
     ----------
     plates : tuple of PlateId
     code : int64 (n,)
-        ``(plate index * 1536 + position) * 6 + channel - 1``, ascending, without repeats.
+        ``(plate index * 1536 + position) * n_channels + channel - 1``, ascending, without repeats.
     first, second : int64 (n,)
         Where the plane lies, as the source likes (offset and size, row group and row).
     name : bytes (n,)
@@ -60,12 +60,18 @@ class PlaneIndex:
     second: Array
     name: Array
     notes: tuple[str, ...] = ()
+    n_channels: int = N_CHANNELS
 
     @classmethod
-    def of(cls, records: Iterable[PlaneRecord], notes: Iterable[str] = ()) -> PlaneIndex:
+    def of(
+        cls,
+        records: Iterable[PlaneRecord],
+        notes: Iterable[str] = (),
+        n_channels: int = N_CHANNELS,
+    ) -> PlaneIndex:
         """Index records; of several sites the first is kept, of repeated members the last."""
         records = list(records)
-        found = [r for r in records if 1 <= r.channel <= N_CHANNELS]
+        found = [r for r in records if 1 <= r.channel <= n_channels]
         notes = [*notes, *_other_stains(records)]
         if _counts_from_0(records):
             found = []
@@ -74,7 +80,7 @@ class PlaneIndex:
         best: dict[int, PlaneRecord] = {}
         twice: list[str] = []
         for record in found:
-            code = (number[record.plate] * N_POSITIONS + record.position) * N_CHANNELS
+            code = (number[record.plate] * N_POSITIONS + record.position) * n_channels
             code += record.channel - 1
             if code in best and record.site == best[code].site:
                 twice.append(f"{record.name} is read and {best[code].name} is not: one image")
@@ -91,27 +97,38 @@ class PlaneIndex:
                 [best[c].name.encode(errors="surrogateescape") for c in codes], dtype=np.bytes_
             ),
             (*notes, *twice[:_NAMED], *([f"{more:,} more are there twice"] if more else [])),
+            n_channels,
         )
 
     def find(self, well: WellId, channel: int) -> int | None:
         """Row of a plane in this index, or None if the container does not hold it."""
-        if well.plate_id not in self.plates or not 1 <= channel <= N_CHANNELS:
+        if well.plate_id not in self.plates or not 1 <= channel <= self.n_channels:
             return None
         base = self.plates.index(well.plate_id) * N_POSITIONS + well.position
-        code = base * N_CHANNELS + channel - 1
+        code = base * self.n_channels + channel - 1
         row = int(np.searchsorted(self.code, code))
         return row if row < len(self.code) and self.code[row] == code else None
 
-    def of_plate(self, plate: PlateId) -> tuple[Array, Array]:
-        """The planes of one plate: ``position * 6 + channel - 1``, and their rows here."""
-        n_codes = N_POSITIONS * N_CHANNELS
+    def of_plate(self, plate: PlateId, n_channels: int = N_CHANNELS) -> tuple[Array, Array]:
+        """The planes of one plate: ``position * n_channels + channel - 1``, and their rows here.
+
+        Parameters
+        ----------
+        n_channels : int
+            Of the data set, in which other containers may have more.
+        """
+        n_codes = N_POSITIONS * self.n_channels
         base = self.plates.index(plate) * n_codes
         start, stop = np.searchsorted(self.code, (base, base + n_codes))
-        return self.code[start:stop] - base, np.arange(start, stop)
+        codes = self.code[start:stop] - base
+        if n_channels != self.n_channels:
+            position, channel = np.divmod(codes, self.n_channels)
+            codes = position * n_channels + channel
+        return codes, np.arange(start, stop)
 
     def plane(self, row: int) -> tuple[WellId, int]:
-        """Well and channel (1..6) of a row."""
-        rest, channel = divmod(int(self.code[row]), N_CHANNELS)
+        """Well and channel (from 1) of a row."""
+        rest, channel = divmod(int(self.code[row]), self.n_channels)
         number, position = divmod(rest, N_POSITIONS)
         return WellId(*self.plates[number], *divmod(position, N_COLUMNS)), channel + 1
 
@@ -157,20 +174,16 @@ def _other_stains(records: Sequence[PlaneRecord]) -> list[str]:
 
 
 class ImageSource(Protocol):
-    """A container of image files. Another way to store them is a new class of this form."""
+    """A container of images. Another way to store them is a new class of this form.
+
+    It is a `FileSource`, or reads its planes itself, as a `previews.PlaneReader`.
+    """
 
     path: str
     index: PlaneIndex
 
-    def read(self, row: int, n_bytes: int | None = None) -> bytes:
-        """Bytes of the image file in this row of the index; raises OSError when that fails.
-
-        With `n_bytes`, at least so many of them from the start, if there are so many.
-        """
-        ...
-
     def locate(self, row: int) -> str:
-        """Where these bytes are, for a person."""
+        """Where a plane is, for a person."""
         ...
 
     def fingerprint(self) -> str:
@@ -191,6 +204,17 @@ class ImageSource(Protocol):
 
     def stamp(self, row: int) -> str:
         """`Storage.stamp` of this file; raises OSError."""
+        ...
+
+
+class FileSource(ImageSource, Protocol):
+    """A container of image files."""
+
+    def read(self, row: int, n_bytes: int | None = None) -> bytes:
+        """Bytes of the image file in this row of the index; raises OSError when that fails.
+
+        With `n_bytes`, at least so many of them from the start, if there are so many.
+        """
         ...
 
 

@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterable
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.spelling import normal_experiment, plate_in
 
-__all__ = ["OtherPlates", "PlateNamer", "plate_of_path"]
+__all__ = ["OtherPlates", "PlateNamer", "named_plates", "plate_called", "plate_of_path"]
 
 _PLATE = re.compile(r"(?:^|[^a-z])plate[ _-]*(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 _EXPERIMENT = re.compile(r"[A-Za-z][A-Za-z0-9]*-\d+\Z", re.ASCII)
 _BEHIND = re.compile(r"(.+)_(p?\d{1,6})\Z", re.IGNORECASE | re.ASCII)
+
+_STORE = re.compile(r"(?:\.ome)?\.zarr\Z", re.IGNORECASE)
 
 _FORMS = {"gene-#", "compound-#"}
 """What the experiments of RxRx3 are called, whether or not the metadata list them."""
@@ -39,6 +41,32 @@ def plate_of_path(path: str) -> tuple[str, int | None]:
     if behind is not None and _EXPERIMENT.match(named := normal_experiment(behind[1])):
         return named, plate_in(behind[2])
     return parent, None
+
+
+def plate_called(path: str) -> PlateId:
+    """The plate of a folder that is one: by its number, else it is the only one of its name.
+
+    ``gene-001-Plate1.ome.zarr`` is plate 1 of gene-001, ``BR00117035.zarr`` plate 1 of BR00117035.
+    """
+    folder, _, name = path.rstrip("/").rpartition("/")
+    stem = _STORE.sub("", name) or name
+    experiment, number = plate_of_path(f"{folder}/{stem}.zarr")
+    if number is None or not experiment:
+        return PlateId(normal_experiment(stem), 1)
+    return PlateId(experiment, number)
+
+
+def named_plates(paths: Iterable[str], name_plate: PlateNamer | None = None) -> dict[str, PlateId]:
+    """Which plate each of some folders is; of several that are called alike each is another one."""
+    named: dict[str, PlateId] = {}
+    taken: set[PlateId] = set()
+    for path in paths:
+        plate = (name_plate(path) if name_plate is not None else None) or plate_called(path)
+        while plate in taken:
+            plate = plate._replace(plate=plate.plate + 1)
+        taken.add(plate)
+        named[path] = plate
+    return named
 
 
 class OtherPlates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from napari_rxrx3.data.images.decode import (
     bytes_for_prefix,
     decode,
     decode_prefix,
+    decode_small,
     image_kind,
     image_layout,
     shrink,
@@ -21,6 +22,7 @@ from napari_rxrx3.data.images.png import png_header
 __all__ = [
     "PREFIX_ROWS",
     "PREVIEW_SIZE",
+    "PlaneReader",
     "PrefixReader",
     "PreviewForm",
     "form_of",
@@ -104,8 +106,47 @@ def _top_preview(rows: Plane) -> Plane:
     return shrink(piece_of(rows, PREFIX_ROWS, is_at_top=True), PREVIEW_SIZE)
 
 
+class PlaneReader(Protocol):
+    """Gives planes of one container, whole or less of them, by their rows in its index.
+
+    All raise OSError or UndecodableImage.
+    """
+
+    def whole(self, row: int) -> tuple[Plane, bool]:
+        """A plane at full resolution, and whether its preview can be made of it."""
+        ...
+
+    def small(self, row: int, size: int) -> Plane:
+        """The middle square of a plane at (size, size)."""
+        ...
+
+    def prefix(self, row: int) -> Plane | None:
+        """The first rows of a plane; None where they cost as much as the whole."""
+        ...
+
+    def preview(self, row: int, reduce: Reduce) -> Plane:
+        """The preview of a plane; `reduce` decodes a JPEG 2000 at reduced resolution."""
+        ...
+
+    def piece(self, row: int, span: int) -> Plane:
+        """The piece of `span` x `span` pixels of a plane, at full resolution."""
+        ...
+
+    def fetch(self, row: int) -> None:
+        """Have a server send what a plane is read from."""
+        ...
+
+    def layout_of(self, row: int) -> tuple[tuple[int, int], np.dtype[Any]]:
+        """Shape (Y, X) and type of a plane, from as little as that takes."""
+        ...
+
+    def form(self, row: int) -> PreviewForm:
+        """What previews of planes like this one are like."""
+        ...
+
+
 class PrefixReader:
-    """Reads and decodes prefixes, previews and pieces of the files of one container.
+    """Reads and decodes the files of one container, or parts of them, see `PlaneReader`.
 
     The first file teaches how much of the others is to be read.
 
@@ -124,6 +165,25 @@ class PrefixReader:
     ) -> None:
         self._read = read
         self._n_bytes = {} if learnt is None else learnt
+
+    def whole(self, row: int) -> tuple[Plane, bool]:
+        data = self._read(row, None)
+        return decode(data), image_kind(data) != "JPEG 2000"
+
+    def small(self, row: int, size: int) -> Plane:
+        return decode_small(self._read(row, None), size)
+
+    def fetch(self, row: int) -> None:
+        self._read(row, None)
+
+    def layout_of(self, row: int) -> tuple[tuple[int, int], np.dtype[Any]]:
+        return image_layout(self._read(row, _HEADER))
+
+    def form(self, row: int) -> PreviewForm:
+        try:
+            return form_of(self._read(row, _HEADER))
+        except UndecodableImage:  # the header of a TIFF may be at its end
+            return form_of(self._read(row, None))
 
     def prefix(self, row: int) -> Plane | None:
         """The first rows of a plane; None where they cost as much as the whole.

@@ -12,7 +12,6 @@ import numpy as np
 
 from napari_rxrx3.core.errors import Cancelled, ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.mosaic import cropped
-from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.data.parallel import in_threads
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.welldata import WellData
 
 __all__ = [
-    "CHANNELS",
     "Asked",
     "Plane",
     "TileReader",
@@ -34,9 +32,7 @@ __all__ = [
 
 Plane = np.ndarray[Any, Any]
 Asked = tuple[str, int]
-"""Well and channel (1..6)."""
-
-CHANNELS = range(1, N_CHANNELS + 1)
+"""Well and channel (from 1)."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +59,7 @@ class TileReader:
         return max(1, shown // self.reduction)
 
     def read(self, well_id: str, channel: int) -> Plane:
-        """One channel (1..6) of a well; not to be written to.
+        """One channel (from 1) of a well; not to be written to.
 
         Raises
         ------
@@ -80,10 +76,10 @@ class TileReader:
             raise ImageUnavailable(well_id, channel, self.dataset.root, cause) from error
 
     def read_all(
-        self, well_ids: Iterable[str], channels: Sequence[int] = CHANNELS
+        self, well_ids: Iterable[str], channels: Sequence[int] | None = None
     ) -> Iterator[tuple[Asked, Plane | RxRx3Error]]:
-        """Read wells as `read_planes` does."""
-        return read_planes(self.read, well_ids, channels)
+        """Read wells as `read_planes` does, in all channels if none are named."""
+        return read_planes(self.read, well_ids, channels or self.dataset.channels)
 
     def _plane(self, well_id: str, channel: int) -> Plane:
         dataset = self.dataset
@@ -100,7 +96,7 @@ class TileReader:
 def read_planes(
     read: Callable[[str, int], Plane],
     well_ids: Iterable[str],
-    channels: Sequence[int] = CHANNELS,
+    channels: Sequence[int],
 ) -> Iterator[tuple[Asked, Plane | RxRx3Error]]:
     """Read planes in threads, or why they are not there, in the order of wells and channels.
 

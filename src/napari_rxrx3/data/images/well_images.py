@@ -1,4 +1,4 @@
-"""The images of a data set by well: single planes, all six, and small views of them."""
+"""The images of a data set by well: single planes, all of them, and small views of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ import numpy as np
 
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import ImageUnavailable, UnknownWell
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId, parse_well_id
+from napari_rxrx3.core.plate import (
+    N_CHANNELS,
+    Layout,
+    PlateId,
+    WellId,
+    parse_well_id,
+)
+from napari_rxrx3.core.stains import Stain
 from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.parallel import Threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
@@ -26,7 +33,7 @@ __all__ = ["PIECE_UM", "WellImages", "WellPiece"]
 
 Plane = np.ndarray[Any, Any]
 ReadPlane = Callable[[int], Plane]
-"""Gives one channel (1..6) of a well."""
+"""Gives one channel (from 1) of a well."""
 Locate = Callable[[int], str]
 """Says where one is."""
 
@@ -58,6 +65,26 @@ class WellImages:
         self.listed = listed
         self._shelf = shelf
 
+    @property
+    def layout(self) -> Layout:
+        """Rows and columns of the plates."""
+        return self.images.plate_layout
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Width of a pixel in micrometers, if the images tell."""
+        return self.images.pixel_um
+
+    @property
+    def stains(self) -> tuple[Stain, ...]:
+        """What the channels are, in their order: names, numbers from 1, colors."""
+        return self.images.stains
+
+    @property
+    def channels(self) -> range:
+        """Their numbers, from 1."""
+        return self.images.numbers
+
     def well(self, well_id: str) -> WellId:
         """Place of a well.
 
@@ -79,7 +106,7 @@ class WellImages:
         raise UnknownWell(well_id)
 
     def plane(self, well_id: str, channel: int, size: int | None = None) -> Plane:
-        """One channel (1..6) of a well: (Y, X), or a (size, size) thumbnail. Read-only.
+        """One channel (from 1) of a well: (Y, X), or a (size, size) thumbnail. Read-only.
 
         Raises
         ------
@@ -121,7 +148,7 @@ class WellImages:
             raise _named(error, well_id) from error
 
     def counts(self, well_id: str, channel: int) -> Plane:
-        """How often each gray level occurs in a channel (1..6) of a well: int64.
+        """How often each gray level occurs in a channel (from 1) of a well: int64.
 
         The whole image is read and not kept, so that many wells may be counted.
 
@@ -135,7 +162,7 @@ class WellImages:
             raise _named(error, well_id) from error
 
     def preview(self, well_id: str, channel: int) -> Plane:
-        """The quickest honest view of a channel (1..6) of a well, (64, 64), native dtype.
+        """The quickest honest view of a channel (from 1) of a well, (64, 64), native dtype.
 
         A well of less than 768 pixels is shown whole, by area mean, or by the level of 64 pixels
         that a JPEG 2000 holds. Of a larger one the piece of 192 x 192 pixels at its top middle is
@@ -164,7 +191,7 @@ class WellImages:
         return self.preview(well_id, channel)
 
     def piece(self, well_id: str, channel: int, size: int, whole: bool = False) -> Plane:
-        """A channel (1..6) of a well, to be looked at closely at (size, size) pixels.
+        """A channel (from 1) of a well, to be looked at closely at (size, size) pixels.
 
         By default that is a piece of `PIECE_UM`, or of two pixels of the image for each pixel
         shown if that is less: in the middle of the well, or of images whose first rows are had
@@ -216,7 +243,7 @@ class WellImages:
         return self._shelf.get(plate)
 
     def image(self, well_id: str) -> da.Array:
-        """The six planes of a well as a lazy array (6, Y, X), native dtype, a channel a chunk.
+        """The planes of a well as a lazy array (channels, Y, X), native dtype, a channel a chunk.
 
         Raises
         ------
@@ -230,12 +257,11 @@ class WellImages:
             layout = self.images.layout(well)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
-        return _lazy_stack(
-            well_id, partial(self.plane, well_id), partial(self._locate, well_id), layout
-        )
+        read, locate = partial(self.plane, well_id), partial(self._locate, well_id)
+        return _lazy_stack(well_id, read, locate, layout, self.channels)
 
     def read(self, well_id: str) -> Plane:
-        """The six planes of a well, (6, Y, X), native dtype, read in parallel.
+        """The planes of a well, (channels, Y, X), native dtype, read in parallel.
 
         Raises
         ------
@@ -243,10 +269,11 @@ class WellImages:
         ImageUnavailable
             Naming the first channel that is missing or cannot be read, its file and the cause.
         """
-        return _read_stack(well_id, partial(self.plane, well_id), partial(self._locate, well_id))
+        read, locate = partial(self.plane, well_id), partial(self._locate, well_id)
+        return _read_stack(well_id, read, locate, self.channels)
 
     def thumbnail(self, well_id: str, size: int = 64) -> Plane:
-        """The six planes of a well at (6, size, size), by area mean, native dtype.
+        """The planes of a well at (channels, size, size), by area mean, native dtype.
 
         Of an oblong image it is the middle square.
 
@@ -255,7 +282,7 @@ class WellImages:
         UnknownWell, ImageUnavailable
         """
         read = partial(self.plane, well_id, size=size)
-        return _read_stack(well_id, read, partial(self._locate, well_id))
+        return _read_stack(well_id, read, partial(self._locate, well_id), self.channels)
 
     def _locate(self, well_id: str, channel: int) -> str:
         return self.images.locate(self.well(well_id), channel)
@@ -272,23 +299,24 @@ def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:
     return ImageUnavailable(well_id, error.channel, error.location, error.cause, **said)
 
 
-def _read_stack(well_id: str, read: ReadPlane, locate: Locate) -> Plane:
-    """Read six planes in parallel: (6, Y, X); an odd one is an `ImageUnavailable`."""
-    planes = _readers.map(read, range(1, N_CHANNELS + 1))
+def _read_stack(well_id: str, read: ReadPlane, locate: Locate, channels: range) -> Plane:
+    """Read planes in parallel: (channels, Y, X); an odd one is an `ImageUnavailable`."""
+    planes = _readers.map(read, channels)
     usual = most_common([_layout(plane) for plane in planes])
     for channel, plane in enumerate(planes, start=1):
         _require_layout(well_id, channel, plane, usual, locate)
     return np.stack(planes)
 
 
-def _lazy_stack(well_id: str, read: ReadPlane, locate: Locate, layout: PlaneLayout) -> da.Array:
-    """Six planes of a layout that are read when they are computed: (6, Y, X)."""
+def _lazy_stack(
+    well_id: str, read: ReadPlane, locate: Locate, layout: PlaneLayout, channels: range
+) -> da.Array:
+    """Planes of a layout that are read when they are computed: (channels, Y, X)."""
     import dask
     import dask.array as da
 
     checked = partial(_checked, well_id, read, locate, layout)  # which travels by plain pickle
     delayed = dask.delayed(checked, pure=False)
-    channels = range(1, N_CHANNELS + 1)
     return da.stack([da.from_delayed(delayed(channel), *layout) for channel in channels])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
-from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, PlateId
+from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, PlateId
 from napari_rxrx3.core.stopping import Stop, bound, current_stop, under
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
 
@@ -55,8 +55,7 @@ class PlateFill:
         self._large: PlatePicture | None = None
         self._large_jobs: list[Job] = []
         self._stop = Stop()
-        channels = range(1, N_CHANNELS + 1)
-        self._small_jobs = list(reversed(thumbnails.todo(wells, channels)))
+        self._small_jobs = list(reversed(thumbnails.todo(wells, dataset.channels)))
         self._total = len(self._small_jobs)
 
     @property
@@ -68,14 +67,17 @@ class PlateFill:
         """The whole plate at so many pixels a well, a divisor of a preview's."""
         if tile not in self._pictures:
             dtype = self.thumbnails.planes.dtype
-            picture = PlatePicture(Block.whole(), tile, dtype, self.listed)
+            block = Block.whole(self._dataset.layout)
+            n_stains = len(self._dataset.stains)
+            picture = PlatePicture(block, tile, dtype, self.listed, n_stains)
             self._pictures[tile] = picture  # first: what is read from now on is painted, too
             _paint_known(picture, self.thumbnails)
         return self._pictures[tile]
 
     def part(self, block: Block, tile: int) -> PlatePicture:
         """Some wells, larger: till they are read, previews of whole wells stand for them."""
-        picture = PlatePicture(block, tile, self.thumbnails.planes.dtype, self.listed)
+        dtype, n_stains = self.thumbnails.planes.dtype, len(self._dataset.stains)
+        picture = PlatePicture(block, tile, dtype, self.listed, n_stains)
         _paint_known(picture, self.thumbnails, only_missing=self.thumbnails.is_piece)
         return picture
 
@@ -183,7 +185,7 @@ def _paint_known(
     picture: PlatePicture, thumbnails: PlateThumbnails, only_missing: bool = False
 ) -> None:
     """Paint all previews that were read before, and hatch what is known to be missing."""
-    for channel in range(1, N_CHANNELS + 1):
+    for channel in range(1, len(thumbnails.planes) + 1):
         state = thumbnails.state[channel - 1]
         missing = (state == MISSING) | (state == DAMAGED)
         known = (state == KNOWN) & (not only_missing)

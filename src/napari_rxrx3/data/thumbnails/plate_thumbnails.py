@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.forking import Lock
-from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
+from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS, PlateId, WellId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.images.catalog import ImageCatalog
 from napari_rxrx3.data.images.jpeg2000_pool import shared_reducers
@@ -39,10 +39,10 @@ class PlateThumbnails:
 
     Attributes
     ----------
-    planes : (6, 32, 48, 64, 64)
+    planes : (channels, 32, 48, 64, 64)
         By channel, row and column; native dtype, zeros where nothing is known. What is KNOWN
         does not change any more.
-    state : uint8 (6, 1536)
+    state : uint8 (channels, 1536)
         UNKNOWN, KNOWN, MISSING (no container lists the image) or DAMAGED.
     failures : dict
         Why it is DAMAGED: (position, channel) -> sentence.
@@ -62,7 +62,7 @@ class PlateThumbnails:
         form = catalog.preview_form(plate) or _NO_FORM
         self.plate = plate
         self.well_size, self.span = form.well_size, form.span
-        shape = (N_CHANNELS, N_ROWS, N_COLUMNS, self.size, self.size)
+        shape = (catalog.n_channels, N_ROWS, N_COLUMNS, self.size, self.size)
         self.planes: Array = np.zeros(shape, form.dtype)
         order = catalog.reading_order(plate)
         self.state: Array = np.full(order.shape[::-1], UNKNOWN, dtype=np.uint8)
@@ -115,7 +115,7 @@ class PlateThumbnails:
 
     def todo(self, positions: Iterable[int], channels: Iterable[int]) -> list[Job]:
         """What is unknown of these positions and channels (1..6), as it is read fastest."""
-        wanted = np.zeros((N_POSITIONS, N_CHANNELS), dtype=bool)
+        wanted = np.zeros(self._order.shape, dtype=bool)
         columns = np.fromiter(channels, dtype=np.intp) - 1
         wanted[np.ix_(np.fromiter(positions, dtype=np.intp), columns)] = True
         at, of = np.nonzero(wanted & (self.state.T == UNKNOWN))

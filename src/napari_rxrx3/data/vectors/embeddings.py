@@ -31,6 +31,7 @@ from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.vector_files import (
     EmbeddingFile,
     Layout,
+    NameWells,
     found_layout,
     own_layout,
     vector_blocks,
@@ -60,6 +61,10 @@ class EmbeddingTable:
     dimension : int
     layout : Layout or None
         The columns of the only file; None: each file's own, as `found_layout` says.
+    name_wells : callable, optional
+        Of a screen of one's own: gives the ids of wells that a table calls otherwise.
+    named_by : str
+        What these ids hang on.
     problems : list of Problem
         Files and rows that could not be used; complete once `vectors` was read.
     """
@@ -71,6 +76,8 @@ class EmbeddingTable:
     cache: DiskCache
     problems: list[Problem] = field(default_factory=list)
     layout: Layout | None = None
+    name_wells: NameWells | None = None
+    named_by: str = ""
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _kept: StoredVectors | None = field(default=None, init=False, repr=False)
     _print: str = field(default="", init=False, repr=False)
@@ -204,6 +211,7 @@ class EmbeddingTable:
         except OSError as error:
             raise MetadataError(f"{self.name} cannot be read ({reason(error)}).") from error
         made_of = [str(RULE), str(self.layout or self.name), str(self.dimension)]
+        made_of += [self.named_by] if self.named_by else []
         return "|".join([*made_of, *prints])
 
     def _build(self, store: VectorStore, progress: Progress | None) -> StoredVectors:
@@ -270,7 +278,7 @@ class EmbeddingTable:
         rows.problems += [
             Problem("interpreted", detail=f"{file.name}: {guess}") for guess in table.guesses
         ]
-        for well_ids, vectors in vector_blocks(table, layout):
+        for well_ids, vectors in vector_blocks(table, layout, self.name_wells):
             rows.add(well_ids, vectors)
             if len(self.files) == 1:
                 _say(progress, *table.done(), file)

@@ -22,12 +22,27 @@ from napari_rxrx3.data.files.tables import open_table, opened_table
 from napari_rxrx3.data.wells.columns import describes_wells, found_features, id_columns, siblings
 from napari_rxrx3.data.wells.readings import normal_ids
 
-__all__ = ["EmbeddingFile", "Layout", "found_layout", "own_layout", "vector_blocks"]
+__all__ = [
+    "EmbeddingFile",
+    "Layout",
+    "NameWells",
+    "found_layout",
+    "own_layout",
+    "vector_blocks",
+]
 
 Array = np.ndarray[Any, Any]
 
+NameWells = Callable[[pa.Array, pa.Array], pa.Array]
+"""Gives ids of wells by what a screen of one's own calls plates and wells."""
+
 _CELLS_A_BLOCK = 2**22
-_IDS = (As.NAME, As.NUMBER, As.NAME)
+_IDS = {
+    1: (As.NAME,),
+    2: (As.NAME, As.NAME),
+    3: (As.NAME, As.NUMBER, As.NAME),
+}
+"""What names a well: its id; plate and well of a screen of one's own; or its whole place."""
 _LARGEST_PLATE = 2**53
 
 
@@ -122,7 +137,9 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
     return Layout(ids, features, _dimension(table, features), left_out)
 
 
-def vector_blocks(table: Table, layout: Layout) -> Iterator[tuple[pa.Array, Array]]:
+def vector_blocks(
+    table: Table, layout: Layout, name_wells: NameWells | None = None
+) -> Iterator[tuple[pa.Array, Array]]:
     """Yield well ids and vectors, block by block: float32, or float64 where the file has more.
 
     Rows without an id are left out. A cell that is no number is NaN, and so is the whole vector
@@ -130,12 +147,15 @@ def vector_blocks(table: Table, layout: Layout) -> Iterator[tuple[pa.Array, Arra
     """
     nameless = odd_lists = 0
     odd = _OddCells(table)
-    ids = list(zip(layout.ids, _IDS, strict=False))
+    ids = list(zip(layout.ids, _IDS[len(layout.ids)], strict=True))
     kind = As.LIST if _kind(table, layout.features[0]) == "list" else As.NUMBER
     wanted = [*ids, *((name, kind) for name in layout.features)]
     n_rows = int(np.clip(_CELLS_A_BLOCK // layout.dimension, 256, 65536))
     for block in table.blocks(wanted, n_rows):
-        well_ids = _well_ids(block, len(ids))
+        if len(ids) == 2 and name_wells is not None:
+            well_ids = name_wells(block.columns[0], block.columns[1])
+        else:
+            well_ids = _well_ids(block, len(ids))
         if kind is As.LIST:
             vectors, n_odd = _unpacked(block.columns[-1], layout.dimension)
             odd_lists += n_odd

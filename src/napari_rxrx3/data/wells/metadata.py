@@ -41,7 +41,7 @@ from napari_rxrx3.data.wells.readings import (
     word_in,
 )
 
-__all__ = ["COLUMNS", "read_metadata", "repeated", "wells_from_ids"]
+__all__ = ["COLUMNS", "WellParts", "read_metadata", "repeated", "wells_from_ids"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -110,7 +110,7 @@ def read_metadata(
     """
     with open_table(storage, path, is_metadata) as table:
         wanted, unit, guesses = _wanted(table)
-        parts = _Parts(path, unit, table.marks)
+        parts = WellParts(path, unit, table.marks)
         parts.add(wanted, Block([names_in(pa.nulls(0))] * len(wanted), {}, ()))
         for block in table.blocks(list(wanted.values()), _ROWS_A_BLOCK):
             if progress is not None:
@@ -161,13 +161,13 @@ def _wanted(table: Table) -> tuple[dict[str, tuple[str | int, As]], str, list[st
 
 def wells_from_ids(well_ids: pd.Index) -> pd.DataFrame:
     """Make a table of wells of which nothing but the id is known; ids that are none are dropped."""
-    parts = _Parts("")
+    parts = WellParts("")
     ids = names_in(pa.array(well_ids, pa.string()))
     parts.add(("well_id",), Block([ids], {}, range(len(ids))))
     return parts.joined()[0]
 
 
-class _Parts:
+class WellParts:
     """Takes in a table block by block, and makes one of wells of it."""
 
     def __init__(self, path: str, unit: str = "", marks: Marks = _UNKNOWN) -> None:

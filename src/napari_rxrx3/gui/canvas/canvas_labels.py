@@ -15,7 +15,6 @@ from napari_rxrx3.core.difference import StainPlaces
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block
 from napari_rxrx3.core.plate import ROW_NAMES
-from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.gui.canvas.canvas_map import Affine, Box, canvas_map
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.napari_window import after_drawing
@@ -221,7 +220,7 @@ class CanvasLabels(QWidget):
     def _paint_stains(self, painter: QPainter, mosaic: Mosaic, to_canvas: Affine) -> None:
         """Label the tiles once for each stain, and name the stain at the first of them."""
         first, *others = mosaic.tiles
-        for stain in STAINS:
+        for stain in self._layers.stains:
             mapping = self._mapping(to_canvas, stain.number)
             if mapping is None or not mapping.affine.is_upright:
                 continue
@@ -362,7 +361,7 @@ class CanvasLabels(QWidget):
         if self._mosaic is None:
             return None
         place = position[-2], position[-1]
-        for stain in [None] if self._apart is None else [stain.number for stain in STAINS]:
+        for stain in [None] if self._apart is None else [s.number for s in self._layers.stains]:
             to_scene = self._picture_to_scene(stain)
             if to_scene.has_inverse:
                 y, x = to_scene.inverse(place).tolist()

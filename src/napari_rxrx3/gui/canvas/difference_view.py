@@ -11,9 +11,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_rxrx3.core.difference import StainPlaces, symmetric
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic
-from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.words import count
-from napari_rxrx3.data.images.tiles import CHANNELS, Plane
+from napari_rxrx3.data.images.tiles import Plane
 from napari_rxrx3.gui.canvas.canvas_map import is_transposed
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
@@ -42,8 +41,8 @@ class Difference:
     picture : Picture
         What they were made from.
     mosaic : Mosaic
-    stains : six float32 (Y, X) arrays
-    hatches : six arrays of flat indices
+    stains : float32 (Y, X) arrays
+    hatches : arrays of flat indices
         Which of their pixels are lines of the hatching.
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
@@ -112,7 +111,8 @@ class DifferenceView(QObject):
         room = self._layers.margins.room(self._viewer.canvas.size)
         if is_transposed(self._viewer):
             room = room[::-1]
-        self.places = StainPlaces.fitting((height, width), room)
+        n_stains = len(difference.stains)
+        self.places = StainPlaces.fitting((height, width), room, n_stains)
         limits = symmetric(self._session.shown_limits)
         self._layers.show(difference.stains, limits, place, self.places, difference.hatches)
         self._layers.fit(("difference", self.places), self.places.whole)
@@ -139,8 +139,8 @@ def _differences(dataset: Dataset, picture: Picture, progress: Progress) -> Diff
     height, width = picture.mosaic.tile_shape
     mosaic = Mosaic(picture.mosaic.tiles, (height // found.times, width // found.times))
     stains, hatches = [], []
-    for channel in CHANNELS:
-        progress(channel, N_CHANNELS, _TEXT)
+    for channel in dataset.channels:
+        progress(channel, len(dataset.channels), _TEXT)
         planes = found.of_stain(channel)
         stains.append(mosaic.render(planes, _FLOAT))
         hatches.append(mosaic.hatch(planes))

@@ -1,4 +1,4 @@
-"""The six standing image layers, one a stain: the only module that touches napari's layers."""
+"""The standing image layers, one a stain: the only module that touches napari's layers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def layer_options(
     Parameters
     ----------
     stain : Stain
-        One of `STAINS`.
+        One of ``Dataset.stains``.
     limits : (low, high)
         Contrast limits of the images.
     difference : bool
@@ -145,24 +145,27 @@ class _Look(NamedTuple):
 
 
 class StainLayers:
-    """Makes the six layers once and swaps their pixels.
+    """Makes the layers of a data set once and swaps their pixels.
 
     Contrast, color and visibility stay what they are while wells come and go. A layer that the
     user removed stays away until its stain is asked for; when none is left, all come back with the
     next picture.
     """
 
+    stains_changed = Signal(object)
+    """The layers are of other stains, a tuple of `Stain`; told before anything else of them."""
     limits_edited = Signal(object)
-    """The user moved a contrast slider: the limits of all six."""
+    """The user moved a contrast slider: the limits of all of them."""
     shown_changed = Signal(object)
-    """Which stains are visible: six bools."""
+    """Which stains are visible: a bool each."""
     removed_changed = Signal(object)
-    """Which stains the user removed: six bools."""
+    """Which stains the user removed: a bool each."""
     other_added = Signal(object)
     """A layer that is none of ours came into the viewer."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
+        self._table = STAINS
         self._layers: list[Image | None] = [None] * len(STAINS)
         self._removed: set[int] = set()
         self._quiet = False
@@ -184,6 +187,29 @@ class StainLayers:
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
+    def stains(self) -> tuple[Stain, ...]:
+        """What the layers are of."""
+        return self._table
+
+    def set_stains(self, stains: tuple[Stain, ...]) -> None:
+        """Take the stains of another data set; layers of others go, and new ones come with it."""
+        if stains == self._table:
+            return
+        before, self._table = list(self._present()), stains
+        self._layers = [None] * len(stains)
+        self._fitted, self._stains, self._hatches, self._limits = None, (), (), ()
+        self._apart = self._solo = None
+        self._removed.clear()
+        self._looks.clear()
+        self._before_solo = (True,) * len(stains)
+        self._hatched_at = [None] * len(stains)
+        with self._quietly():
+            for layer in before:
+                self._viewer.layers.remove(layer)
+        self.stains_changed.emit(stains)
+        self.shown_changed.emit(self.shown)
+
+    @property
     def is_apart(self) -> bool:
         """Each stain has a place of its own, and shows differences."""
         return self._apart is not None
@@ -202,7 +228,7 @@ class StainLayers:
         )
 
     def holds(self, layer: Any) -> bool:
-        """Whether a layer is one of the six."""
+        """Whether a layer is one of ours."""
         return any(unwrapped(layer) is unwrapped(own) for own in self._present())
 
     @property
@@ -212,7 +238,7 @@ class StainLayers:
 
     @property
     def solo(self) -> int | None:
-        """The stain (1..6) that is shown alone in gray, if one is."""
+        """The stain (from 1) that is shown alone in gray, if one is."""
         return self._solo
 
     @property
@@ -222,7 +248,7 @@ class StainLayers:
 
     @property
     def gamma(self) -> tuple[float, ...]:
-        """Of the six stains."""
+        """Of each stain."""
         return tuple(
             1.0 if layer is None else self._looks.get(number, _Look.of(layer)).gamma
             for number, layer in enumerate(self._layers, start=1)
@@ -244,26 +270,26 @@ class StainLayers:
         apart: StainPlaces | None = None,
         hatches: Sequence[Plane] = (),
     ) -> None:
-        """Show six planes of one shape in the six layers, where they belong.
+        """Show planes of one shape in the layers, one a stain, where they belong.
 
         Parameters
         ----------
         apart : StainPlaces, optional
             In micrometers: each stain goes to its own place, as planes of differences. Colors are
             as before when something is shown without it.
-        hatches : six arrays of flat indices, optional
+        hatches : an array of flat indices for each stain, optional
             Pixels that are drawn as bright as hatching is in the contrast, whatever it comes to be.
         """
         place = place or Place()
         self._stains = tuple(stains)
-        self._hatches, self._hatched_at = tuple(hatches), [None] * len(STAINS)
+        self._hatches, self._hatched_at = tuple(hatches), [None] * len(self._table)
         self._paint_hatches(limits)
         before = self.shown
         if not self._has_layers:
             self._removed.clear()
         with self._quietly():
             self._take_look(apart)
-            for stain, plane, pair in zip(STAINS, stains, limits, strict=True):
+            for stain, plane, pair in zip(self._table, stains, limits, strict=True):
                 if stain.number in self._removed:
                     continue
                 layer = self._layers[stain.number - 1]
@@ -280,14 +306,14 @@ class StainLayers:
             self.shown_changed.emit(self.shown)
 
     def make_again(self, number: int) -> None:
-        """Make the layer of a stain (1..6) that the user removed, with what the others show."""
-        if not self.removed[number - 1]:
+        """Make the layer of a stain (from 1) that the user removed, with what the others show."""
+        if number > len(self._table) or not self.removed[number - 1]:
             return
         self._end_solo()
         self._removed.discard(number)
         place, apart = self._place, self._apart
         with self._quietly():
-            self._add(STAINS[number - 1], self._stains[number - 1], self._limits[number - 1])
+            self._add(self._table[number - 1], self._stains[number - 1], self._limits[number - 1])
             layer = self._layers[number - 1]
             _put(layer, place if apart is None else place.shifted(apart.place(number)))
         self.shown_changed.emit(self.shown)
@@ -301,7 +327,7 @@ class StainLayers:
         Parameters
         ----------
         number : int, optional
-            A stain (1..6) to be asked; else one that is visible.
+            A stain (from 1) to be asked; else one that is visible.
         """
         present = list(self._present())
         layer = next((x for x in present if x.visible), next(iter(present), None))
@@ -318,7 +344,7 @@ class StainLayers:
         return expected.inverse.then(Affine.through(first, down, right))
 
     def refresh(self, channels: Iterable[int]) -> None:
-        """Draw stains (1..6) anew whose pixels were changed in place."""
+        """Draw stains (from 1) anew whose pixels were changed in place."""
         for channel in channels:
             layer = self._layers[channel - 1]
             if layer is not None:
@@ -412,7 +438,9 @@ class StainLayers:
             self._apply_limits(limits)
 
     def toggle(self, number: int) -> None:
-        """Show or hide a stain (1..6)."""
+        """Show or hide a stain (from 1), if the data set has so many."""
+        if number > len(self._table):
+            return
         self._end_solo()
         layer = self._layers[number - 1]
         if layer is None:
@@ -421,7 +449,7 @@ class StainLayers:
             layer.visible = not layer.visible
 
     def show_only(self, numbers: Collection[int]) -> None:
-        """Show these stains (1..6), in their colors, and no others."""
+        """Show these stains (from 1), in their colors, and no others."""
         self._end_solo()
         for number in numbers:
             self.make_again(number)
@@ -433,6 +461,8 @@ class StainLayers:
 
     def show_alone(self, number: int) -> None:
         """Show one stain in gray and no other; the second time, all as before."""
+        if number > len(self._table):
+            return
         self.make_again(number)
         if self._layers[number - 1] is None:
             return
@@ -443,7 +473,7 @@ class StainLayers:
             elif not back:
                 self._before_solo = self.shown
             self._solo = None if back else number
-            for stain, before in zip(STAINS, self._before_solo, strict=True):
+            for stain, before in zip(self._table, self._before_solo, strict=True):
                 layer = self._layers[stain.number - 1]
                 if layer is not None:
                     layer.visible = before if back else stain.number == number
@@ -465,7 +495,7 @@ class StainLayers:
 
     def recolor(self) -> None:
         """Take the colors that the user prefers by now; a stain shown in gray stays gray."""
-        for stain in STAINS:
+        for stain in self._table:
             if stain.number != self._solo:
                 self._color(stain.number)
 
@@ -491,7 +521,7 @@ class StainLayers:
         return (layer for layer in self._layers if layer is not None)
 
     def _color(self, number: int) -> None:
-        self._set_look(number, stain_colormap(STAINS[number - 1]), STRENGTH)
+        self._set_look(number, stain_colormap(self._table[number - 1]), STRENGTH)
 
     def _set_look(self, number: int, colormap: Any, opacity: float) -> None:
         """Change colors and strength of a stain, while it shows differences for afterwards."""
@@ -515,7 +545,7 @@ class StainLayers:
                 _Look(difference_colormap(), 1.0, "translucent", 1.0).put_on(layer)
 
     def _paint_hatches(self, limits: Limits) -> list[int]:
-        """Draw hatching as this contrast has it; returns in which stains (1..6) it changed."""
+        """Draw hatching as this contrast has it; returns in which stains (from 1) it changed."""
         changed = []
         for i, (lines, pair) in enumerate(zip(self._hatches, limits, strict=False)):
             level = hatch_level(pair)

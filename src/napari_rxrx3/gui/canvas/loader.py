@@ -19,7 +19,6 @@ from superqt.utils import ensure_main_thread
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile, grid_of, reduction_for
-from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stopping import Stop, bound
 from napari_rxrx3.data.cache.memory import give_back_memory
 from napari_rxrx3.data.images.tiles import Asked, Plane, TileReader, well_size
@@ -135,7 +134,7 @@ class PictureLoader(QObject):
         """Read wells that are likely to be asked for next, and tidy up meanwhile."""
         submit, try_plane = self._ahead_pool.submit, bound(_try_plane, self._new_stop())
         for well_id in well_ids:
-            for channel in range(1, N_CHANNELS + 1):
+            for channel in dataset.channels:
                 self._ahead.append(submit(try_plane, dataset, well_id, channel))
             self._ahead.append(submit(give_back_memory))
 
@@ -212,7 +211,12 @@ class PictureLoader(QObject):
             _log.exception("the first rows of %s, channel %d, cannot be read", well_id, channel)
         if request.one_prefix_less():
             if request.prefixes:
-                request.first = first_picture(request.tiles, dict(request.planes), request.prefixes)
+                request.first = first_picture(
+                    request.tiles,
+                    dict(request.planes),
+                    request.prefixes,
+                    request.reader.dataset.stains,
+                )
                 request.something_to_show.set()
             elif len(request.planes) == len(request.asked):  # all was in memory
                 request.picture = request.picture or request.assemble()
@@ -296,7 +300,7 @@ class _Request:
             (well_id, channel)
             for well_id in dict.fromkeys(tile.well_id for tile in tiles)
             if well_id is not None
-            for channel in range(1, N_CHANNELS + 1)
+            for channel in reader.dataset.channels
         ]
         self.planes: dict[Asked, Plane] = {}
         self.failures: dict[Asked, RxRx3Error] = {}

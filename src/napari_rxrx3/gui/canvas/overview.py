@@ -72,13 +72,22 @@ class _Plate:
     picture: PlatePicture
 
     @property
+    def whole(self) -> Block:
+        """All of the plate."""
+        return Block.whole(self.dataset.layout)
+
+    def frame(self, span: int) -> PlateFrame:
+        """Where wells are of which so many pixels are shown."""
+        return PlateFrame(span * display.pixel_size_um, self.dataset.layout)
+
+    @property
     def well_size(self) -> int:
         return self.fill.thumbnails.well_size
 
     def span(self, picture: PlatePicture) -> int:
         """Pixels of a well that a tile of a picture shows."""
         thumbnails = self.fill.thumbnails
-        return (thumbnails.span if _is_whole(picture) else 0) or self.well_size
+        return (thumbnails.span if picture.block == self.whole else 0) or self.well_size
 
     @property
     def is_piece(self) -> bool:
@@ -86,7 +95,7 @@ class _Plate:
 
 
 class PlateOverview(QObject):
-    """Shows a plate in the six layers, and more of it the closer the camera is."""
+    """Shows a plate in the layers of the stains, and more of it the closer the camera is."""
 
     shown = Signal(object)
     """A `PlateScene` was put into the layers."""
@@ -121,7 +130,7 @@ class PlateOverview(QObject):
     def _read(
         self, dataset: Dataset, plate: PlateId, done: Callable[[_Plate], None], text: str = ""
     ) -> None:
-        height, width = PlateFrame(1.0).size_um
+        height, width = PlateFrame(1.0, dataset.layout).size_um
         room_y, room_x = room_of(self._viewer)
         tile = tile_size(min(room_y / height, room_x / width), *_SMALL)
 
@@ -142,7 +151,7 @@ class PlateOverview(QObject):
         """Show all of the plate, and go on reading if that was stopped."""
         if self._plate is not None:
             self._show(self._plate.picture)
-            frame = PlateFrame(self._plate.span(self._plate.picture) * display.pixel_size_um)
+            frame = self._plate.frame(self._plate.span(self._plate.picture))
             self._layers.fit(object(), frame.size_um)
             self._look()
         elif self._asked is not None:
@@ -168,7 +177,7 @@ class PlateOverview(QObject):
         assert self._plate is not None
         plate, self._picture = self._plate, picture
         span = plate.span(picture)
-        place = _place_of(picture, PlateFrame(span * display.pixel_size_um))
+        place = _place_of(picture, plate.frame(span))
         before, self.scene = self.scene, None  # the camera's moves are ours
         if before is not None and before.span != span:
             self._magnify(span / before.span)
@@ -204,7 +213,7 @@ class PlateOverview(QObject):
         """Show all of the plate: napari fits what the layers hold, which may be a few wells."""
         if self.scene is None or self._picture is None:
             return  # napari does it for a first layer, in the midst of our own doing
-        if not _is_whole(self._picture):
+        if self._plate is not None and self._picture.block != self._plate.whole:
             self.show_whole()
 
     def _look(self) -> None:
@@ -213,14 +222,15 @@ class PlateOverview(QObject):
         if plate is None or scene is None:
             return
         box = self._layers.to_scene().inverse.box(seen_box(self._viewer))
-        frame = PlateFrame(scene.span * display.pixel_size_um)
+        frame = plate.frame(scene.span)
         seen = frame.block_in(box.center, box.size)
         on_screen = frame.slot_um * float(self._viewer.scene.camera.zoom)
         if not len(seen) or on_screen < (_PIECE_FROM if plate.is_piece else _WHOLE_FROM):
-            self._change(seen, Block.whole(), tile_size(on_screen, *_SMALL))
+            self._change(seen, plate.whole, tile_size(on_screen, *_SMALL))
             return
         tile = tile_size(on_screen, _WHOLE_FROM, plate.well_size)
-        self._change(seen, seen.grown(1) if tile <= _PIECE_FROM else seen, tile)
+        around = seen.grown(1, plate.dataset.layout) if tile <= _PIECE_FROM else seen
+        self._change(seen, around, tile)
 
     def _change(self, seen: Block, block: Block, tile: int) -> None:
         """Show a block at some size, unless what is shown does as well."""
@@ -228,7 +238,7 @@ class PlateOverview(QObject):
         assert plate is not None
         assert picture is not None
         self._tasks.cancel("overview look")
-        is_whole = block == Block.whole()
+        is_whole = block == plate.whole
         if picture.tile == tile and picture.block.holds(block if is_whole else seen):
             self._look_at(seen)
             return
@@ -248,7 +258,7 @@ class PlateOverview(QObject):
         assert self._plate is not None
         assert self._picture is not None
         channels = {i + 1 for i, shown in enumerate(self._layers.shown) if shown}
-        large = None if _is_whole(self._picture) else self._picture
+        large = None if self._picture.block == self._plate.whole else self._picture
         self._plate.fill.look_at(set(seen.positions()), channels, large)
         self._fill()
 
@@ -293,10 +303,6 @@ def _read_plate(dataset: Dataset, plate: PlateId, tile: int) -> _Plate:
     wells = {position: well_id for position, (well_id, _) in labels.items()}
     fill = PlateFill(dataset, plate, dataset.thumbnails_of(plate), wells)
     return _Plate(dataset, plate, fill, labels, fill.whole(tile))
-
-
-def _is_whole(picture: PlatePicture) -> bool:
-    return picture.block == Block.whole()
 
 
 def _tiles(plate: _Plate, block: Block) -> tuple[Tile, ...]:

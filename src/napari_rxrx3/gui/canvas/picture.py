@@ -11,10 +11,8 @@ import numpy as np
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_lines, hatched
-from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import STAINS, Stain, in_words
 from napari_rxrx3.data.images.tiles import (
-    CHANNELS,
     Asked,
     Plane,
     TileReader,
@@ -34,7 +32,7 @@ class Picture:
 
     Attributes
     ----------
-    stains : six (Y, X) arrays
+    stains : (Y, X) arrays
         The mosaic of each stain.
     planes : mapping of (well id, channel) to (Y, X) array
         What could be read, as it is in the tiles.
@@ -49,8 +47,10 @@ class Picture:
         So many pixels in the middle of each well are shown; 0 for all of it.
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
-    hatches : six arrays of flat indices
-        Which pixels of the stains are lines of the hatching.
+    hatches : arrays of flat indices
+        Which pixels of each stain are lines of the hatching.
+    table : tuple of Stain
+        What the stains are.
     """
 
     mosaic: Mosaic
@@ -62,6 +62,7 @@ class Picture:
     crop: int = 0
     reduction: int = 1
     hatches: tuple[Plane, ...] = ()
+    table: tuple[Stain, ...] = STAINS
 
     @property
     def notes(self) -> dict[str, str]:
@@ -72,12 +73,11 @@ class Picture:
         stains: dict[str, dict[str, list[str]]] = {}
         for (well, channel), error in sorted(self.failures.items()):
             stains.setdefault(well, {}).setdefault(cause_of(error), []).append(
-                STAINS[channel - 1].name
+                self.table[channel - 1].name
             )
         return notes | {
             well: "\n".join(
-                f"{'all six stains' if len(names) == len(STAINS) else ', '.join(names)}: {cause}"
-                for cause, names in causes.items()
+                f"{in_words(names, self.table)}: {cause}" for cause, names in causes.items()
             )
             for well, causes in stains.items()
         }
@@ -91,7 +91,7 @@ def assembled(
     reader: TileReader,
     waiting: frozenset[str] = frozenset(),
 ) -> Picture:
-    """Render the six mosaics; takes too long for the GUI's thread.
+    """Render the mosaics of all stains; takes too long for the GUI's thread.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def assembled(
     shape, dtype = common_layout(planes.values(), (extents, dtype))
     mosaic = Mosaic(tuple(tiles), shape)
     stains, hatches = [], []
-    for channel in range(1, N_CHANNELS + 1):
+    for channel in reader.dataset.channels:
         of_stain = {w: p for (w, c), p in planes.items() if c == channel}
         pending = {w for w in waiting if (w, channel) not in failures}
         stains.append(mosaic.render(of_stain, dtype, pending))
@@ -120,22 +120,28 @@ def assembled(
         crop=reader.crop,
         reduction=reader.reduction,
         hatches=tuple(hatches),
+        table=reader.dataset.stains,
     )
 
 
 def first_picture(
-    tiles: tuple[Tile, ...], planes: Mapping[Asked, Plane], prefixes: Mapping[int, Plane]
+    tiles: tuple[Tile, ...],
+    planes: Mapping[Asked, Plane],
+    prefixes: Mapping[int, Plane],
+    table: tuple[Stain, ...] = STAINS,
 ) -> Picture:
-    """The first rows of a well's six planes; they are taken to be square till they are read."""
+    """The first rows of a well's planes; they are taken to be square till they are read."""
     prefixes = {channel: plane for (_, channel), plane in planes.items()} | dict(prefixes)
     shape = min((rows.shape for rows in prefixes.values()), key=prod)
     dtype = np.result_type(*{rows.dtype for rows in prefixes.values()})
     stains = tuple(
         prefixes[channel][: shape[0], : shape[1]] if channel in prefixes else hatched(shape, dtype)
-        for channel in range(1, N_CHANNELS + 1)
+        for channel in range(1, len(table) + 1)
     )
     shown = {(tiles[0].well_id or "", channel): rows for channel, rows in prefixes.items()}
     lines = np.flatnonzero(hatch_lines(shape))
-    hatches = tuple(lines[: 0 if channel in prefixes else None] for channel in CHANNELS)
+    hatches = tuple(
+        lines[: 0 if channel in prefixes else None] for channel in range(1, len(table) + 1)
+    )
     mosaic = Mosaic(tiles, (shape[1], shape[1]))
-    return Picture(mosaic, stains, shown, {}, is_first=True, hatches=hatches)
+    return Picture(mosaic, stains, shown, {}, is_first=True, hatches=hatches, table=table)

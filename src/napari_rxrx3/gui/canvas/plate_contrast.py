@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.contrast import Limits, limits_of
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import CONTRAST_RULES, Session
@@ -108,7 +108,9 @@ class PlateContrast:
             return
         tiles = self._picture.mosaic.tiles
         well = next((tile for tile in tiles if tile.role == QUERY), tiles[0]).well_id or ""
-        planes = [self._picture.planes.get((well, c)) for c in range(1, N_CHANNELS + 1)]
+        planes = [
+            self._picture.planes.get((well, c)) for c in range(1, len(self._picture.table) + 1)
+        ]
         if any(plane is not None for plane in planes):
             before = self._session.shown_limits
             limits = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QActionGroup, QColor, QFontMetrics, QPainter, QPaintEvent
+from qtpy.QtGui import QAction, QActionGroup, QColor, QFontMetrics, QPainter, QPaintEvent
 from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QToolButton, QWidget
 
 from napari_rxrx3.core.display import stain_color
-from napari_rxrx3.core.stains import STAIN_SETS, STAINS, Stain
+from napari_rxrx3.core.stains import STAINS, Stain, sets_of
 from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.session import CONTRAST_RULES
 
@@ -28,15 +28,19 @@ class StainBar(QWidget):
 
     toggled = Signal(int)
     again_wanted = Signal(int)
-    """The layer of this stain (1..6), which the user removed."""
+    """The layer of this stain (from 1), which the user removed."""
     set_chosen = Signal(tuple)
-    """The stains (1..6) to be shown, and no others."""
+    """The stains (from 1) to be shown, and no others."""
     rule_chosen = Signal(str)
     reset_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.buttons = [_StainButton(stain) for stain in STAINS]
+        self._stains: tuple[Stain, ...] = ()
+        self.sets: dict[str, QAction] = {}
+        """What is in the menu to be shown, by its name."""
+        self._wide = 0
+        self.buttons: list[_StainButton] = []
         self.menu_button = tool_button("tune_variant", "Sets of stains, and their contrast")
         self.menu_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -44,23 +48,41 @@ class StainBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        for button in self.buttons:
-            layout.addWidget(button)
-            button.clicked.connect(self._on_click)
         layout.addWidget(self.menu_button)
+        self.set_stains(STAINS)
+
+    def set_stains(self, stains: tuple[Stain, ...]) -> None:
+        """Have a chip for each of these, and sets of them in the menu."""
+        if stains == self._stains:
+            return
+        self._stains = stains
+        for button in self.buttons:
+            self.layout().removeWidget(button)
+            button.deleteLater()
+        self.buttons = [_StainButton(stain) for stain in stains]
+        for place, button in enumerate(self.buttons):
+            self.layout().insertWidget(place, button)
+            button.clicked.connect(self._on_click)
+        self._list_sets()
+        self.fit(self._wide or self.sizeHint().width())
+
+    def _list_sets(self) -> None:
+        for action in self.sets.values():
+            self.menu_button.menu().removeAction(action)
+        self.sets.clear()
+        for name, numbers in sets_of(self._stains).items():
+            action = self.sets[name] = QAction(name, self)
+            shown = (self._stains[number - 1] for number in numbers)
+            words = ", ".join(stain.structure or stain.name for stain in shown)
+            action.setToolTip(f"Show {words}, and nothing else")
+            action.triggered.connect(lambda _, numbers=numbers: self.set_chosen.emit(numbers))
+            self.menu_button.menu().insertAction(self._contrast, action)
 
     def _make_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        self.sets = {}
-        """What is in the menu to be shown, by its name."""
         menu.addSection("Stains")
-        for name, numbers in STAIN_SETS.items():
-            action = self.sets[name] = menu.addAction(name)
-            words = ", ".join(STAINS[number - 1].structure for number in numbers)
-            action.setToolTip(f"Show {words}, and nothing else")
-            action.triggered.connect(lambda _, numbers=numbers: self.set_chosen.emit(numbers))
-        menu.addSection("Contrast")
+        self._contrast: QAction = menu.addSection("Contrast")
         self._rules = QActionGroup(menu)
         self.rules = {rule: menu.addAction(f"contrast {rule}") for rule in CONTRAST_RULES}
         """Where the contrast may come from."""
@@ -103,6 +125,7 @@ class StainBar(QWidget):
 
     def fit(self, width: int) -> None:
         """Write as much on the chips as there is room for: number and name, name, or number."""
+        self._wide = width
         for words in _WORDS:
             for button in self.buttons:
                 button.set_words(words)
@@ -146,11 +169,11 @@ class _StainButton(QAbstractButton):
     def set_removed(self, is_removed: bool) -> None:
         self.is_removed = is_removed
         number, name = self.stain.number, self.stain.name
-        what = f"{name}: {self.stain.structure} ({self.stain.dye})."
+        what = f"{name}: {self.stain.words}."
         self.setToolTip(
             f"{what} Its layer was removed; a click makes it again."
             if is_removed
-            else f"{what} Key {number} shows or hides it, Shift+{number} shows it alone in gray."
+            else f"{what} {_keys_of(number)}"
         )
         self.update()
 
@@ -184,6 +207,12 @@ class _StainButton(QAbstractButton):
             painter.setPen(_GROUND)
             painter.drawRoundedRect(box.adjusted(1.5, 1.5, -1.5, -1.5), 3, 3)
         painter.end()
+
+
+def _keys_of(number: int) -> str:
+    if number > len(STAINS):
+        return "A click shows or hides it."
+    return f"Key {number} shows or hides it, Shift+{number} shows it alone in gray."
 
 
 def _is_light(color: QColor) -> bool:

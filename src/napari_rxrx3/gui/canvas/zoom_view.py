@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatch_lines, paint_hatch
-from napari_rxrx3.data.images.tiles import CHANNELS, Plane, TileReader
+from napari_rxrx3.data.images.tiles import Plane, TileReader
 from napari_rxrx3.gui.canvas.canvas_map import seen_box
 from napari_rxrx3.gui.canvas.layers import Place, StainLayers
 from napari_rxrx3.gui.canvas.picture import Picture
@@ -76,8 +76,8 @@ class Part:
         What the stains show.
     reduction : int
         Pixels of the well, in both directions, that make one pixel here.
-    stains : six (Y, X) arrays
-    hatches : six arrays of flat indices
+    stains : (Y, X) arrays
+    hatches : arrays of flat indices
         Which of their pixels are lines of the hatching.
     failure : str
         What could not be read, and why: a sentence, or nothing.
@@ -202,7 +202,7 @@ def _read(reader: TileReader, whole: Picture, region: Region, progress: Progress
     top, left, bottom, right = (edge / whole.reduction for edge in region)
     box = floor(top), floor(left), ceil(bottom), ceil(right)
     tiles = whole.mosaic.tiles_between(*box)
-    planes: dict[int, dict[str, Plane]] = {channel: {} for channel in CHANNELS}
+    planes: dict[int, dict[str, Plane]] = {channel: {} for channel in reader.dataset.channels}
     failures: list[str] = []
     wells = (tile.well_id for tile in tiles if tile.well_id is not None)
     for (well_id, channel), plane in reader.read_all(wells):
@@ -212,7 +212,7 @@ def _read(reader: TileReader, whole: Picture, region: Region, progress: Progress
         else:
             planes[channel][well_id] = plane
     times = whole.reduction // reader.reduction
-    painted = [_painted(whole, tiles, planes[channel], times, box) for channel in CHANNELS]
+    painted = [_painted(whole, tiles, of_stain, times, box) for of_stain in planes.values()]
     stains, hatches = zip(*painted, strict=True)
     shown = Region(*(float(edge * whole.reduction) for edge in box))
     return Part(shown, reader.reduction, stains, hatches, min(failures, default=""))

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QImage
 
-from napari_rxrx3.core.contrast import DEFAULT_LIMITS, Limits
-from napari_rxrx3.core.plate import N_CHANNELS
+from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.gui.neighbors.thumbnails import PictureForm, Thumbnails
 
@@ -43,8 +42,8 @@ class CandidatePictures(QObject):
     def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.thumbnails = thumbnails
-        self._limits: Limits = DEFAULT_LIMITS
-        self._shown: tuple[bool, ...] = (True,) * N_CHANNELS
+        self._limits: Limits | None = None
+        self._shown: tuple[bool, ...] | None = None
         self._alone: int | None = None
         self._made = LruCache(_KEPT_BYTES)
         self._version = 0
@@ -69,7 +68,7 @@ class CandidatePictures(QObject):
         self.renew()
 
     def set_shown(self, shown: tuple[bool, ...], alone: int | None) -> None:
-        """Draw these of the six stains, one of them perhaps in gray, without reading again."""
+        """Draw these of the stains, one of them perhaps in gray, without reading again."""
         self._shown, self._alone = shown, alone
         self.renew()
 

@@ -16,8 +16,7 @@ from superqt.utils import ensure_main_thread
 from napari_rxrx3.core.contrast import Limits, composite
 from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
-from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.stopping import Stop, bound
 from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.images.tiles import cause_of
@@ -33,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 Planes = list[np.ndarray[Any, Any] | None]
 
-_ALL_SHOWN = (True,) * N_CHANNELS
+_UNMEASURED = (0.0, 255.0)
 _KEPT_BYTES = 64 * 2**20
 """Planes that stay at hand, at least; the data set keeps more of them."""
 _SMALLEST = 1024
@@ -134,17 +133,23 @@ class Thumbnails(QObject):
     def image(
         self,
         well_id: str,
-        limits: Limits,
-        shown: Sequence[bool] = _ALL_SHOWN,
+        limits: Limits | None,
+        shown: Sequence[bool] | None = None,
         alone: int | None = None,
     ) -> QImage | None:
         """Composite of a well (see `core.contrast`); None if it is not there (yet)."""
-        kept = self._find(well_id)
+        kept, stains = self._find(well_id), self._stains
+        shown = _for(stains, shown, True)
         if kept is None or not _has_any(kept.planes, shown):
             return None
-        rgb = np.ascontiguousarray(composite(kept.planes, limits, shown, alone))
+        limits = tuple(_for(stains, limits, _UNMEASURED))
+        rgb = np.ascontiguousarray(composite(kept.planes, limits, shown, alone, stains))
         height, width, _ = rgb.shape
         return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+    @property
+    def _stains(self) -> tuple[Stain, ...]:
+        return self._dataset.stains if self._dataset is not None else STAINS
 
     def is_sharp(self, well_id: str) -> bool:
         """What is known of a well is of the form asked for: nothing stands in for it."""
@@ -160,7 +165,7 @@ class Thumbnails(QObject):
         kept = self._find(well_id)
         if kept is None:
             return ""
-        return "\n".join(_missing(names, why) for why, names in kept.failures.items())
+        return "\n".join(_missing(names, why, self._stains) for why, names in kept.failures.items())
 
     def _find(self, well_id: str | None) -> _Thumbnail | None:
         kept: _Thumbnail | None = self._kept.find((well_id, self._form))
@@ -187,7 +192,7 @@ class Thumbnails(QObject):
     def _read(self, wanted: Stop, dataset: Dataset, well_id: str, form: PictureForm | None) -> None:
         planes: Planes = []
         failures: dict[str, list[str]] = {}
-        for stain in STAINS:
+        for stain in dataset.stains:
             if self._wanted is not wanted:  # what is read already, the data set keeps
                 return
             try:
@@ -265,8 +270,13 @@ def _said(error: Exception) -> str:
     return cause_of(error) if isinstance(error, RxRx3Error) else str(error)
 
 
-def _missing(stains: Sequence[str], why: str) -> str:
-    what = "no stain" if len(stains) == N_CHANNELS else f"no {' and no '.join(stains)}"
+def _for(stains: tuple[Stain, ...], said: Sequence[Any] | None, usual: Any) -> Sequence[Any]:
+    """What is said of each stain, unless nothing is, or only of another data set's."""
+    return said if said is not None and len(said) == len(stains) else (usual,) * len(stains)
+
+
+def _missing(names: Sequence[str], why: str, stains: tuple[Stain, ...]) -> str:
+    what = "no stain" if len(names) == len(stains) else f"no {' and no '.join(names)}"
     return f"{what}: {why}"
 
 

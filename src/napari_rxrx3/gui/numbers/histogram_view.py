@@ -1,4 +1,4 @@
-"""Six small histograms, a stain each: the wells on screen against controls of their plate."""
+"""Small histograms, a stain each: the wells on screen against controls of their plate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from napari_rxrx3.gui.words import elided, wrapped_tooltip
 
 __all__ = ["HistogramView"]
 
-_COLUMNS, _ROWS = 3, 2
+_COLUMNS, _COLUMNS_OF_MANY = 3, 5
+"""Of histograms; the latter where there are more stains than RxRx3 has."""
 _GAP, _SWATCH = 6, 12
 _HOW = (
     "Gray: controls of the plate, spread over it. Line: the wells on screen. From dark to bright; "
@@ -47,7 +48,7 @@ class HistogramView(TooltipByPlace):
 
     def set_intensities(self, intensities: Intensities) -> None:
         self._shown = intensities
-        words = (self.in_words(stain) for stain in STAINS)
+        words = (self.in_words(stain) for stain in intensities.table)
         self.setAccessibleDescription("\n".join([intensities.note, *words]))
         self.update()
 
@@ -64,7 +65,7 @@ class HistogramView(TooltipByPlace):
             return f"{stain.name}: nothing to compare"
         low, high = min(shown.control_means), max(shown.control_means)
         words = (
-            f"{stain.name} ({stain.structure}): mean level {shown.treated_mean:.4g}, of the "
+            f"{_named(stain)}: mean level {shown.treated_mean:.4g}, of the "
             f"controls {shown.control_mean:.4g} (each of them from {low:.4g} to {high:.4g})"
         )
         far = f"; more than {N_SD} standard deviations of the controls away"
@@ -80,7 +81,7 @@ class HistogramView(TooltipByPlace):
         """The stain whose histogram is under a point."""
         if self._shown is None:
             return None
-        places = zip(STAINS, self._places(), strict=True)
+        places = zip(self._shown.table, self._places(), strict=True)
         return next((stain for stain, place in places if place.contains(point)), None)
 
     def tooltip_at(self, place: QPoint) -> str:
@@ -98,11 +99,14 @@ class HistogramView(TooltipByPlace):
     def _places(self) -> list[QRect]:
         """Where the histogram of each stain is, below the legend."""
         top = self._line() + 2
-        width = (self.width() - (_COLUMNS - 1) * _GAP) / _COLUMNS
-        height = (self.height() - top - (_ROWS - 1) * _GAP) / _ROWS
+        n = len(self._shown.table) if self._shown is not None else len(STAINS)
+        n_columns = min(n, _COLUMNS if n <= len(STAINS) else _COLUMNS_OF_MANY)
+        n_rows = -(-n // n_columns)
+        width = (self.width() - (n_columns - 1) * _GAP) / n_columns
+        height = (self.height() - top - (n_rows - 1) * _GAP) / n_rows
         places = []
-        for i in range(len(STAINS)):
-            row, column = divmod(i, _COLUMNS)
+        for i in range(n):
+            row, column = divmod(i, n_columns)
             x, y = column * (width + _GAP), top + row * (height + _GAP)
             places.append(QRectF(x, y, width, height).toRect())
         return places
@@ -116,7 +120,7 @@ class HistogramView(TooltipByPlace):
             painter.drawText(self.rect(), flags, self._said)
         else:
             self._paint_legend(painter, self._shown.note)
-            for stain, place in zip(STAINS, self._places(), strict=True):
+            for stain, place in zip(self._shown.table, self._places(), strict=True):
                 self._paint_stain(painter, place, stain, self._shown.stains[stain.number - 1])
         painter.end()
 
@@ -170,6 +174,10 @@ class HistogramView(TooltipByPlace):
         painter.drawText(line.translated(0, self._line() - 2), right, _ratio(shown))
         font.setBold(False)
         painter.setFont(font)
+
+
+def _named(stain: Stain) -> str:
+    return f"{stain.name} ({stain.structure})" if stain.structure else stain.name
 
 
 def _steps(shares: np.ndarray, top: float, place: QRect) -> QPolygonF:

@@ -12,7 +12,8 @@ import numpy as np
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.histograms import Levels, StainHistogram, histogram
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
-from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.gui.strips.choices import without_controls
@@ -45,12 +46,14 @@ class IntensityRequest:
 class Intensities:
     """Of each stain the comparison, or None; `note` says what was compared with what.
 
-    `is_whole` is False if only the first rows of large images were measured.
+    `is_whole` is False if only the first rows of large images were measured; `table` says what
+    the stains are.
     """
 
     stains: tuple[StainHistogram | None, ...]
     note: str
     is_whole: bool = True
+    table: tuple[Stain, ...] = STAINS
 
 
 @dataclass(frozen=True)
@@ -144,24 +147,25 @@ def compare_intensities(
     )
     if not treated.n_wells or not controls.n_wells:
         none = ", ".join(asked.treated) if not treated.n_wells else f"the controls of {asked.plate}"
-        return Intensities(stains, f"The images of {none} cannot be read.")
+        return Intensities(stains, f"The images of {none} cannot be read.", table=dataset.stains)
     alone = len(asked.treated) == 1
     name = (
         str(dataset.row(asked.treated[0])["address"]) if alone else count(treated.n_wells, "well")
     )
     note = f"{name} against {count(controls.n_wells, 'control')} of {asked.plate}"
     if treated.is_whole and controls.is_whole:
-        return Intensities(stains, note)
-    return Intensities(stains, f"First {PREFIX_ROWS} rows: {note}", is_whole=False)
+        return Intensities(stains, note, table=dataset.stains)
+    note = f"First {PREFIX_ROWS} rows: {note}"
+    return Intensities(stains, note, is_whole=False, table=dataset.stains)
 
 
 def _measured(dataset: Dataset, wells: Sequence[str], whole: bool, progress: Progress) -> _Measured:
     found: list[Levels | None] = []
     is_whole = True
-    for channel in range(1, N_CHANNELS + 1):
+    for channel in dataset.channels:
         levels = []
         for well in wells:
-            progress(channel, N_CHANNELS, "")
+            progress(channel, len(dataset.channels), "")
             try:
                 rows = None if whole else dataset.prefix(well, channel)
                 is_whole &= rows is None

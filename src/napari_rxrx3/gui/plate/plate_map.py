@@ -1,4 +1,4 @@
-"""The 1536-well plate as one painted widget."""
+"""A plate as one painted widget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from napari_rxrx3.core.plate import N_COLUMNS, N_ROWS, ROW_NAMES, format_address
+from napari_rxrx3.core.plate import N_COLUMNS, ROW_NAMES, format_address
 from napari_rxrx3.core.plate_colors import RGB, PlateColors, paint_plate
 from napari_rxrx3.core.plate_view import PlateGrid, PlateView, WellSelection
 from napari_rxrx3.gui.plate.legend import pixmap_from, plain_tooltip, small_font, window_inks
@@ -37,8 +37,8 @@ _STEPS = {
 _JUMPS = {Qt.Key.Key_Home: 0, Qt.Key.Key_End: -1}
 _PLATES = {Qt.Key.Key_PageDown: 1, Qt.Key.Key_PageUp: -1}
 _KEYS = (
-    "32 rows and 48 columns of wells. Arrow keys move to the next well, with Shift they select; "
-    "Home and End go to the first and last; Page Up and Page Down change the plate."
+    "{rows} rows and {columns} columns of wells. Arrow keys move to the next well, with Shift they "
+    "select; Home and End go to the first and last; Page Up and Page Down change the plate."
 )
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
@@ -66,7 +66,6 @@ class PlateMap(TooltipByPlace):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.setAccessibleDescription(_KEYS)
         self.clear()
 
     def clear(self) -> None:
@@ -76,6 +75,8 @@ class PlateMap(TooltipByPlace):
     def setPlate(self, view: PlateView, colors: PlateColors | None) -> None:
         """Show a plate; what was current, selected, highlighted, tagged or failed is gone."""
         self._view, self._colors = view, colors
+        layout = view.layout
+        self.setAccessibleDescription(_KEYS.format(rows=layout.rows, columns=layout.columns))
         self._chosen = WellSelection(view)
         self._highlighted: frozenset[int] = frozenset()
         self._failed: frozenset[int] = frozenset()
@@ -248,10 +249,10 @@ class PlateMap(TooltipByPlace):
 
     def heightForWidth(self, width: int) -> int:
         """Height in which wells are as large as the width allows; who holds the map gives it."""
-        scale = self.devicePixelRatioF()
-        pitch = max(5, (width - _LEFT - _RIGHT) // N_COLUMNS)
+        scale, layout = self.devicePixelRatioF(), self._view.layout
+        pitch = max(5, (width - _LEFT - _RIGHT) // layout.columns)
         as_drawn = int(pitch * scale) / scale  # in whole pixels of the screen
-        return max(_LEAST_HEIGHT, _TOP + ceil(as_drawn * N_ROWS) + _BOTTOM)
+        return max(_LEAST_HEIGHT, _TOP + ceil(as_drawn * layout.rows) + _BOTTOM)
 
     def _grid(self) -> PlateGrid:
         """Fit the plate into the widget, in pixels of the screen."""
@@ -259,7 +260,7 @@ class PlateMap(TooltipByPlace):
         width, height = self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM
         width, height, left, top = (round(n * scale) for n in (width, height, _LEFT, _TOP))
         gap = max(1, int(scale))  # takes no more room than it must
-        return PlateGrid.fit(width, height, left, top, gap)
+        return PlateGrid.fit(width, height, left, top, gap, self._view.layout)
 
     def _pixel(self, point: QPoint) -> tuple[float, float]:
         scale = self.devicePixelRatioF()
@@ -356,7 +357,7 @@ def _draw_contours(grid: PlateGrid, inks: tuple[RGB, RGB], positions: frozenset[
     if not positions:
         return QPixmap()
     margin = 2 * grid.gap
-    size = QSize(N_COLUMNS, N_ROWS) * grid.pitch + 2 * QSize(margin, margin)
+    size = QSize(grid.layout.columns, grid.layout.rows) * grid.pitch + 2 * QSize(margin, margin)
     pixmap = QPixmap(size)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

@@ -139,7 +139,7 @@ class PlatePanel(QWidget):
             return
         wells = dataset.wells_of_plate(plate)
         self._wells = self._with_scores(dataset, plate)
-        self._view = PlateView.from_wells(wells)
+        self._view = PlateView.from_wells(wells, dataset.layout)
         self._position = dict(zip(wells.index.tolist(), _positions(wells), strict=True))
         self._list_plates(dataset, plate)
         self._list_colors(self._wells)

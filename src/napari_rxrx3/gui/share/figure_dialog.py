@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.core.stains import STAINS
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.words import are, file_name
 from napari_rxrx3.gui.number_boxes import finish_typing, read_plain_numbers
 
@@ -57,7 +57,8 @@ class FigureDialog(QDialog):
             value=300, min=50, max=1200, step=50, label="Resolution in dpi", tooltip=_TIPS["dpi"]
         )
         read_plain_numbers(self.width_mm.native, self.dpi.native)
-        self.stains = [_stain_box(stain.name, stain.structure) for stain in STAINS]
+        self._rows = _rows_of(STAINS)
+        self.stains = [box for row in self._rows for box in row]
         self.labels = CheckBox(value=True, text="title and labels", tooltip=_TIPS["labels"])
         self.caption = CheckBox(value=True, text="caption", tooltip=_TIPS["caption"])
         self.note = _note()
@@ -75,6 +76,7 @@ class FigureDialog(QDialog):
     def ask(self) -> None:
         """Show the form for what is on screen now."""
         shown = self._workspace.layers.shown
+        self._take_stains(self._workspace.session.stains)
         for box, is_shown in zip(self.stains, shown, strict=True):
             box.value = is_shown
         before = Path(self.file.value)
@@ -84,6 +86,16 @@ class FigureDialog(QDialog):
         )
         self._look_at_path()
         self.open()
+
+    def _take_stains(self, stains: tuple[Stain, ...]) -> None:
+        """Have a box for each stain of the data set."""
+        if [box.text for box in self.stains] == [stain.name for stain in stains]:
+            return
+        self._rows = _rows_of(stains)
+        self.stains = [box for row in self._rows for box in row]
+        self._boxes.clear()
+        for row in self._rows:
+            self._boxes.append(_in_a_row(row))
 
     def reject(self) -> None:
         """Close the form; what is being written is given up, and nothing of it stays."""
@@ -104,8 +116,8 @@ class FigureDialog(QDialog):
         )
 
     def _lay_out(self) -> None:
-        rows = [_in_a_row(self.stains[:3]), _in_a_row(self.stains[3:])]
-        stains = Container(widgets=rows, labels=False, label="Stains")
+        rows = [_in_a_row(row) for row in self._rows]
+        stains = self._boxes = Container(widgets=rows, labels=False, label="Stains")
         stains.margins = (0, 0, 0, 0)
         words = _in_a_row([self.labels, self.caption], label="Words")
         self.form = Container(widgets=[self.file, self.width_mm, self.dpi, stains, words])
@@ -206,7 +218,7 @@ def _colors_of(colormap: Any) -> tuple[tuple[float, float, float], ...]:
 def _with_stains(record: ViewRecord, shown: tuple[bool, ...]) -> ViewRecord:
     """Put on record that these stains are shown."""
     alone = record.stains.alone
-    if alone is not None and shown != tuple(stain.number == alone for stain in STAINS):
+    if alone is not None and shown != tuple(number == alone for number in range(1, len(shown) + 1)):
         alone = None
     return replace(record, stains=replace(record.stains, visible=shown, alone=alone))
 
@@ -215,6 +227,13 @@ def _in_a_row(boxes: Sequence[CheckBox], label: str = "") -> Container:
     row = Container(widgets=boxes, layout="horizontal", labels=False, label=label)
     row.margins = (0, 0, 0, 0)
     return row
+
+
+def _rows_of(stains: Sequence[Stain]) -> list[list[CheckBox]]:
+    """A box for each stain, three in a row; more where there are many."""
+    n = 3 if len(stains) <= 2 * 3 else 5
+    boxes = [_stain_box(stain.name, stain.structure or stain.name) for stain in stains]
+    return [boxes[at : at + n] for at in range(0, len(boxes), n)]
 
 
 def _stain_box(name: str, structure: str) -> CheckBox:
