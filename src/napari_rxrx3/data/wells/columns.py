@@ -171,15 +171,17 @@ def siblings(columns: Sequence[Column], features: Sequence[str]) -> tuple[str, .
     if found is None:
         return ()
     own = set(features)
-    matches = [(column, _NUMBERED.match(column.name)) for column in columns]
-    alike = {column.name for column, match in matches if match and match[1] == found[1]}
-    groups = Counter(match[1] for column, match in matches if match and column.kind == "float")
-    alike |= {
+    others = [(c, _NUMBERED.match(c.name)) for c in columns if c.name not in own]
+    sizes = Counter(match[1] for column, match in others if match and column.kind == "float")
+    return tuple(
         column.name
-        for column, match in matches
-        if match and groups[match[1]] >= _MIN_GROUP and not describes_wells(column.name)
-    }
-    return tuple(column.name for column in columns if column.name in alike - own)
+        for column, match in others
+        if match
+        and (
+            match[1] == found[1]
+            or (sizes[match[1]] >= _MIN_GROUP and not describes_wells(column.name))
+        )
+    )
 
 
 def why_unread(columns: Sequence[Column]) -> str:
