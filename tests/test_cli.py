@@ -150,6 +150,20 @@ def test_nearest_lists_the_most_alike(
         assert float(line.split()[2]) == pytest.approx(row[value], abs=1e-4)
 
 
+@pytest.mark.parametrize("typed", ["\u00dcx@1", "U\u0308x@1"])
+def test_nearest_finds_letters_with_accents_however_they_are_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    """A letter and its accent are one or two, which depends on the system."""
+    rows = [b.dose_row("compound-001", 1, f"B{c:02d}", n, 1) for c, n in ((2, "\u00dcx"), (3, "Y"))]
+    screen = b.Screen.of(
+        [*rows, *(b.control_row("compound-001", 1, f"C0{c}") for c in range(1, 9))]
+    )
+    screen.write_rxrx3(tmp_path / "data")
+    assert main(["nearest", str(tmp_path / "data"), typed, "--align", "none"]) == 0
+    assert "Y@1" in capsys.readouterr().out
+
+
 def test_nearest_lists_the_most_alike_across_experiments(
     data: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

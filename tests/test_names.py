@@ -50,6 +50,7 @@ def test_any_text_is_a_list_of_names_each_once(text: str) -> None:
         ("PLK1", ["PLK1"]),
         ("PLK1 guide 1", ["PLK1 guide 1", "PLK1_guide_1", "PLK1 guide@1"]),
         ("Bortezomib 2.5 µM", ["Bortezomib 2.5 µM", "Bortezomib@2.5"]),
+        ("U\u0308x@1", ["U\u0308x@1", "\u00dcx@1"]),
         ("Bortezomib 2,50uM", ["Bortezomib 2,50uM", "Bortezomib@2.5"]),
         ("Bortezomib 1,000", ["Bortezomib 1,000", "Bortezomib@1000", "Bortezomib@1"]),
         ("Bortezomib 1,000.5", ["Bortezomib 1,000.5", "Bortezomib@1000.5"]),

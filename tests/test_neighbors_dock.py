@@ -303,7 +303,9 @@ def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
     ]
     choose_list(window, "what was found")
     assert candidates(window) == []
-    assert "Search" in window.neighbors.panel.candidates.note.text()
+    note = window.neighbors.panel.candidates.note
+    assert "Search" in note.text()
+    assert not note.isVisible(), "it is said in the place of pictures"
     find = window.explorer.find
     window.qtbot.keyClicks(find, "AURKB")
     window.settle()
@@ -312,7 +314,8 @@ def test_what_was_selected_and_what_was_found_is_listed(window: Window) -> None:
     table = window.session.dataset.wells
     found = set(table.index[table["gene"] == "AURKB"]) - {window.session.well}
     assert {each.well for each in candidates(window)} == found
-    assert window.neighbors.panel.candidates.note.text().startswith("AURKB: ")
+    assert note.text().startswith("AURKB: ")
+    assert note.isVisible()
     find.clear()
     window.settle()
 

@@ -111,6 +111,19 @@ def test_the_welcome_page(open_window: Callable[..., Window], points: int) -> No
     assert button.visibleRegion().boundingRect() == button.rect()
 
 
+def test_the_welcome_page_is_seen_as_a_whole_at_first(
+    open_window: Callable[..., Window],
+) -> None:
+    """With a session to go on with; what there is to say of no candidates is said once."""
+    window = open_window()
+    window.explorer.welcome.offer_last(True)
+    column = window.explorer.pages.currentWidget()
+    assert isinstance(column, Column)
+    window.qtbot.wait(100)
+    window.qtbot.waitUntil(lambda: not column.verticalScrollBar().isVisible())
+    assert not window.neighbors.panel.candidates.note.isVisible()
+
+
 @LARGE_FONT
 def test_the_docks(opened: Window) -> None:
     for panel in (opened.explorer.hits, opened.explorer.numbers):

@@ -565,7 +565,8 @@ def test_plates_are_prepared(root: Path, cache: Path) -> None:
 def test_plates_are_named_by_experiment_and_number(root: Path, cache: Path) -> None:
     large(root)
     dataset = rx.open_dataset(root, cache)
-    assert plates_named(dataset, ["gene-001/1", "gene-001/Plate1"]) == [PLATE]
+    names = ["gene-001/1", "gene-001/Plate1", "Gene_1/P01", "GENE-001/plate 1"]
+    assert plates_named(dataset, names) == [PLATE]
     for name in ("gene-001/2", "gene-001", "gene-002/1", ""):
         with pytest.raises(RxRx3Error, match="there is gene-001/1"):
             plates_named(dataset, [name])

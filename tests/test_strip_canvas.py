@@ -528,6 +528,17 @@ def test_off_the_difference_there_are_no_wells(window: Window) -> None:
     assert labels.tile_at((5.0, 5.0)) is not None
 
 
+def test_what_is_said_of_differences_covers_none_of_them(window: Window) -> None:
+    """At once, also where the title before had no second line."""
+    show_grid(window)
+    labels = window.explorer.workspace.labels
+    assert labels.subtitle == ""
+    press(window, Qt.Key.Key_D)
+    assert labels.subtitle != ""
+    first = labels.place_of(labels._mosaic.tiles[0])
+    assert first.top() >= labels.title_height + labels.subtitle_height - 8
+
+
 def test_leaving_the_difference_in_the_plate_view_stays_there(window: Window) -> None:
     press(window, Qt.Key.Key_D)
     press(window, Qt.Key.Key_0)
@@ -636,6 +647,7 @@ def test_another_data_set_opens_without_the_difference(window: Window, tmp_path:
 
 
 def test_a_difference_of_the_middle_is_to_the_middle_of_the_controls(large: Window) -> None:
+    large.session.set_beside_control(False)
     large.session.select_well(QUERY_WELL)
     large.settle()
     large.session.set_crop(256)

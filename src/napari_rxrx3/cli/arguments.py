@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,15 @@ Commands = Any
 
 
 def letters(argument: str) -> str:
-    """What was typed, where the locale knows ASCII alone and makes half letters of all others."""
+    """What was typed, where the locale knows ASCII alone and makes half letters of all others.
+
+    A letter and its accent are one, as in tables: some systems write two.
+    """
     try:
-        return os.fsencode(argument).decode()
+        text = os.fsencode(argument).decode()
     except UnicodeError:
-        return argument.encode("utf-8", "replace").decode()
+        text = argument.encode("utf-8", "replace").decode()
+    return unicodedata.normalize("NFC", text)
 
 
 def positive(text: str) -> int:

@@ -8,6 +8,7 @@ differs by nothing else. So no case is ever folded in an identity that is there.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,7 +53,8 @@ def _bare(text: str) -> str:
 
 def ways_to_read(name: str) -> list[str]:
     """A name, and the keys that it may be another way to write of."""
-    ways = [name]
+    ways, name = [name], unicodedata.normalize("NFC", name)  # as tables are read
+    ways.append(name)
     if guide := _GUIDE.match(name):
         ways.append(f"{guide[1]}_guide_{guide[2]}")
     if dosed := _DOSED.match(name):

@@ -215,6 +215,7 @@ class Workspace(QObject):
         self.tasks.stopped.connect(self._on_stopped)
         self.loader.ready.connect(self._on_picture)
         self.overview.shown.connect(self._on_scene)
+        self.difference.arranging.connect(self._title_difference)
         self.difference.shown.connect(self._label_difference)
         self.difference.failed.connect(self._on_no_difference)
         self.view_switch.chosen.connect(self._choose_view)
@@ -512,13 +513,14 @@ class Workspace(QObject):
         elif self.picture is not None and self.loader.is_idle:
             self._present(self.picture)
 
+    def _title_difference(self, difference: Difference) -> None:
+        picture = difference.picture
+        more = ", ".join(filter(None, (difference.text, crop_in_words(picture))))
+        self._set_title(title_of(self.session, picture), more)
+
     def _label_difference(self, difference: Difference) -> None:
         self.zoom_view.leave()
         picture, place = difference.picture, Place.of_pixels(difference.reduction)
-        crop = crop_in_words(picture)
-        self._set_title(
-            title_of(self.session, picture), ", ".join(filter(None, (difference.text, crop)))
-        )
         places = self.difference.places
         self.labels.set_mosaic(difference.mosaic, difference.notes, place, apart=places)
         self._follow_picture(picture)

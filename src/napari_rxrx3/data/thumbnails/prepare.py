@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.spelling import normal_experiment, plate_in
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.budgets import budget_of
 from napari_rxrx3.data.images.previews import PREVIEW_SIZE
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Prepared", "more_than_fits", "plates_named", "prepare"]
 
 Progress = Callable[[int, int, str], None]
-
-_PLATE = re.compile(r"(.+)/(?:plate)?(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 
 @dataclass
@@ -65,9 +63,10 @@ def plates_named(dataset: WellData, names: Sequence[str]) -> list[PlateId]:
 
 
 def _plate_named(name: str, known: list[PlateId]) -> PlateId:
-    match = _PLATE.fullmatch(name)
-    plate = PlateId(match[1], int(match[2])) if match else None
-    if plate not in known:
+    experiment, _, number = name.rpartition("/")
+    spelled = [(each, plate_in(number)) for each in (experiment, normal_experiment(experiment))]
+    plate = next((plate for plate in known if plate in spelled), None)
+    if plate is None:
         some = ", ".join(f"{p.experiment}/{p.plate}" for p in known[:3])
         more = ", ..." if len(known) > 3 else ""
         raise RxRx3Error(f"There are no images of a plate {name!r}; there is {some}{more}.")

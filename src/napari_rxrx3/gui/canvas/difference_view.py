@@ -64,8 +64,10 @@ class Difference:
 class DifferenceView(QObject):
     """Computes differences in the background and puts them into the layers, each in its place."""
 
+    arranging = Signal(object)
+    """A `Difference` is to be put into the layers, in the room that its title leaves."""
     shown = Signal(object)
-    """A `Difference` was put into the layers."""
+    """It was put there."""
     failed = Signal(str)
     """There is none, and why."""
 
@@ -105,6 +107,7 @@ class DifferenceView(QObject):
         place = Place.of_pixels(difference.reduction)
         height, width = (extent * place.pixel_um for extent in difference.mosaic.shape)
         self.difference = difference
+        self.arranging.emit(difference)
         room = self._layers.margins.room(self._viewer.canvas.size)
         if is_transposed(self._viewer):
             room = room[::-1]

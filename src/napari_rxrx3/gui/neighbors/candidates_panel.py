@@ -103,6 +103,9 @@ class CandidatesPanel(QWidget):
         self.kind.setToolTip("Which perturbations are listed: all, genes or compounds")
         self.kind.addItems(KINDS_IN_WORDS.values())
         self.note = Line()
+        keeps_its_place = self.note.sizePolicy()
+        keeps_its_place.setRetainSizeWhenHidden(True)
+        self.note.setSizePolicy(keeps_its_place)
         self.leave_out = QPushButton("Leave them out")
         self.leave_out.setToolTip("Align all other batches; the list then has no well of these")
         self.as_pictures = tool_button("view_column", "Candidates as pictures")
@@ -153,6 +156,7 @@ class CandidatesPanel(QWidget):
             follow(signal, self._mark_tags)
         follow(session.tiles_changed, self._on_tiles)
         follow(display.palette_changed, self._on_palette)
+        self.strip.model.modelReset.connect(self._show_note)
         self._question.answered.connect(self._on_answer)
         self._question.revised.connect(self._on_revised)
         self._question.said.connect(self._say_of_map)
@@ -299,12 +303,16 @@ class CandidatesPanel(QWidget):
     def _show_note(self) -> None:
         """Say what there is to say of the list; else what the numbers below pictures are."""
         sentence, tip, answer = self._sentence, self._sentence, self._question.answer
-        has_no_head = self.views.currentWidget() is self.strip and not self._list
+        has_strip = self.views.currentWidget() is self.strip
+        has_no_head = has_strip and not self._list
+        has_no_pictures = has_strip and not self.strip.model.candidates
         if not sentence and has_no_head and answer is not None:
             value_name = _value_name(answer)
             sentence, tip = f"{value_name} · q · back", numbers_in_words(value_name)
         self.note.setText(sentence)
         self.note.setToolTip(wrapped_tooltip(tip))
+        # where there are no pictures, it is said in their place, and in full
+        self.note.setVisible(not has_no_pictures)
 
     # -- how it looks -----------------------------------------------------------------------------
 
