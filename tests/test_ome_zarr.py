@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 import builders as b
 import napari_rxrx3 as rx
@@ -16,6 +19,7 @@ import zarr_plates as z
 from napari_rxrx3.core.errors import DatasetNotFound, ImageUnavailable, MetadataError
 from napari_rxrx3.core.plate import LAYOUTS, Layout
 from napari_rxrx3.data.images.decode import shrink
+from napari_rxrx3.data.images.ome_zarr import fields_of, image_info, plate_info
 
 VERSIONS = pytest.mark.parametrize("version", ["0.5", "0.4"])
 
@@ -381,3 +385,106 @@ def test_napari_takes_plates_for_ours(tmp_path: Path) -> None:
     assert looks_like_ours(str(tmp_path / "data"))
     assert not looks_like_ours(str(tmp_path / "data" / "b.zarr"))
     assert not looks_like_ours(str(path / "A" / "1" / "0"))
+
+
+# --- whatever metadata say ------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    [
+        *("plate", "wells", "path", "rows", "columns", "name", "rowIndex", "A/1", "B/02"),
+        *("multiscales", "axes", "x", "y", "c", "z", "t", "scale", "coordinateTransformations"),
+        *("omero", "channels", "label", "color", "window", "start", "end", "unit", "well"),
+        *("datasets", "images"),
+    ]
+)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=6)
+    | WORDS
+    | st.just(10**400),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=6)
+    ),
+    max_leaves=30,
+)
+IMAGE = st.fixed_dictionaries(
+    {
+        "multiscales": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "axes": st.just([{"name": "c"}, {"name": "y"}, {"name": "x"}]) | JSON,
+                    "datasets": st.lists(
+                        st.fixed_dictionaries(
+                            {
+                                "path": JSON,
+                                "coordinateTransformations": JSON
+                                | st.lists(
+                                    st.fixed_dictionaries(
+                                        {"scale": st.lists(JSON, min_size=3, max_size=3)}
+                                    ),
+                                    max_size=2,
+                                ),
+                            }
+                        ),
+                        max_size=3,
+                    )
+                    | JSON,
+                }
+            ),
+            max_size=2,
+        )
+        | JSON,
+        "omero": st.fixed_dictionaries({"channels": JSON}) | JSON,
+        "napari_rxrx3": st.fixed_dictionaries({"missing_channels": JSON}) | JSON,
+    }
+)
+SCALED = {
+    "multiscales": [
+        {
+            "axes": ["c", "y", "x"],
+            "datasets": [
+                {
+                    "path": "0",
+                    "coordinateTransformations": [{"scale": [1, 5e-324, 10**400]}],
+                }
+            ],
+        }
+    ],
+    "omero": {"channels": [{"window": {"start": 0, "end": 10**400}, "color": 10**400}]},
+}
+PLATE = st.fixed_dictionaries(
+    {
+        "plate": st.fixed_dictionaries(
+            {
+                "rows": JSON,
+                "columns": JSON,
+                "wells": st.lists(
+                    st.fixed_dictionaries({"path": JSON, "rowIndex": JSON, "columnIndex": JSON}),
+                    max_size=4,
+                ),
+            }
+        )
+        | JSON
+    }
+)
+
+
+@settings(deadline=None, max_examples=150)
+@example({"plate": {"wells": [{"path": "x", "rowIndex": 10**400, "columnIndex": 1}]}}, SCALED, [])
+@given(PLATE, IMAGE, JSON)
+def test_metadata_of_any_content_are_read_or_refused(plate: Any, image: Any, well: Any) -> None:
+    with suppress(OSError):
+        found = plate_info(plate)
+        for place in found.wells if found is not None else ():
+            assert 0 <= place.row < found.layout.rows
+            assert 0 <= place.column < found.layout.columns
+    with suppress(OSError):
+        info = image_info(image)
+        assert {"x", "y"} <= set(info.axes)
+        assert info.levels[0][1] == 1
+    with suppress(OSError):
+        assert all(fields_of({"well": well}, "A/1"))

@@ -47,6 +47,8 @@ _UM = {
     "millimeter": 1e3,
     "meter": 1e6,
 }
+_LARGEST, _SMALLEST = 1e12, 1e-12
+"""Of what is a number of pixels, a width or a brightness."""
 _USUAL_AXES = ("t", "c", "z", "y", "x")
 """Of images of before version 0.3, which do not say."""
 
@@ -303,11 +305,15 @@ def _scale(said: dict[str, Any], n_axes: int) -> list[float] | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    # a whole number in JSON may have any number of digits
+    return float(value) if abs(value) < _LARGEST and math.isfinite(value) else None
 
 
-def _is_positive(number: object) -> bool:
-    return isinstance(number, int | float) and math.isfinite(number) and number > 0
+def _is_positive(value: object) -> bool:
+    number = _number(value)
+    return number is not None and number > _SMALLEST
 
 
 def _channels(attributes: dict[str, Any]) -> tuple[Channel, ...]:
