@@ -30,7 +30,7 @@ import builders as b
 import mouse
 import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
-from napari_rxrx3.core.display import CANDIDATE_SIZES, display
+from napari_rxrx3.core.display import CANDIDATE_SIZES, DEFAULT_TAGS, display
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.gui.neighbors.candidate_painting import _MARGIN, fitting, paint_picture
 from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip, CandidateView
@@ -536,7 +536,7 @@ def test_the_menu_asks_for_what_can_be_done(shown: Shown, core: Any) -> None:
     shown.view.set_current("key 1")
     enabled = {text: action.isEnabled() for text, action in shown.menu().items()}
     assert [text for text, is_on in enabled.items() if not is_on] == [
-        "Put it in the queue", "Save the picture…",
+        "Put it in the queue", *(tag.name for tag in DEFAULT_TAGS), "Save the picture…",
     ]  # fmt: skip
     QApplication.activePopupWidget().close()
 

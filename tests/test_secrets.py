@@ -48,7 +48,8 @@ ENVIRONMENT = {
     "AWS_SESSION_TOKEN": "planted-session-token-of-amazon",
 }
 PLANTED = (
-    *("planted", "0123456789abcdef", "AKIAPLANTED"),
+    *(f"planted{sign}" for sign in "-_+%"),
+    *("planted pass", "0123456789abcdef", "AKIAPLANTED"),
     base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(),
 )
 """What is looked for; all that is planted has one of them in it."""

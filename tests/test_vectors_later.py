@@ -19,7 +19,7 @@ from napari_rxrx3.gui.compare.lists_page import ListsPage
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
-from window import Window
+from window import Window, rgba_of
 
 pytestmark = pytest.mark.skipif(find_spec("aiohttp") is None, reason="the server needs aiohttp")
 
@@ -117,9 +117,13 @@ def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
     for text in (facts(window), described(window, "D05"), key_of_legend(window)):
         assert UNKNOWN in text
         assert LACKING not in text
-    note = window.neighbors.panel.candidates.note
-    window.qtbot.waitUntil(lambda: "still being read" in note.text())
-    assert note.isVisible()
+    candidates = window.neighbors.panel.candidates
+    window.qtbot.waitUntil(lambda: "still being read" in candidates.note.text())
+    assert not candidates.note.isVisible(), "it is said once"
+    strip = candidates.strip.view.viewport()
+    said = rgba_of(strip.grab().toImage())
+    assert strip.isVisible()
+    assert len(np.unique(said.reshape(-1, 4), axis=0)) > 1, "in the place of pictures"
 
 
 def test_all_is_known_once_the_vectors_are_in(window: Window, store: Store) -> None:
