@@ -536,7 +536,7 @@ def test_the_menu_asks_for_what_can_be_done(shown: Shown, core: Any) -> None:
     shown.view.set_current("key 1")
     enabled = {text: action.isEnabled() for text, action in shown.menu().items()}
     assert [text for text, is_on in enabled.items() if not is_on] == [
-        "Put it in the queue", *(tag.name for tag in DEFAULT_TAGS), "Save the picture…",
+        "Put it in the queue", "Save the picture…", *(tag.name for tag in DEFAULT_TAGS),
     ]  # fmt: skip
     QApplication.activePopupWidget().close()
 
