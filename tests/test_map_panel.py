@@ -24,7 +24,7 @@ from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.session import Session
 from test_tooltips import silent
-from window import Window
+from window import PATIENCE_MS, Window
 
 pytestmark = pytest.mark.detail
 
@@ -226,9 +226,11 @@ def test_a_question_asked_elsewhere_moves_the_ring_and_is_named(window: Window) 
 
 
 def test_a_compound_is_named_once_before_its_other_doses_are(window: Window) -> None:
-    names = [name for _, name in page(window)._labels]
-    doses = [name for name in names if name.startswith("Alphanib")]
-    assert len(doses) == len(DOSES)
+    def names_of(beginning: str) -> list[str]:
+        return [name for _, name in page(window)._labels if name.startswith(beginning)]
+
+    window.qtbot.waitUntil(lambda: len(names_of("Alphanib")) == len(DOSES), timeout=PATIENCE_MS)
+    names, doses = names_of(""), names_of("Alphanib")
     assert names.index(doses[0]) < len(ALPHA) + len(BETA) + len(DOSES), "it is strong"
     assert names[-1] == doses[1]
 
