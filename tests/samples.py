@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,11 @@ import pytest
 def sample(cases: Iterable[Any], every: int) -> list[Any]:
     """Mark all cases as `soak` but the first of each `every`, in their order."""
     return [case if n % every == 0 else soak(case) for n, case in enumerate(cases)]
+
+
+def sample_unless_pyqt5() -> list[str]:
+    """What pytest is asked for by a test that runs others: on PyQt5 all of them."""
+    return [] if os.environ.get("QT_API") == "pyqt5" else ["-m", "not soak"]
 
 
 def soak(case: Any) -> Any:

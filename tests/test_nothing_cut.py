@@ -27,6 +27,7 @@ import builders as b
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.gui.widgets import Column, ShrinkingBox
 from napari_rxrx3.gui.words import Words
+from samples import sample_unless_pyqt5
 from window import Window
 
 LARGE_FONT = pytest.mark.parametrize("points", [12, 9])
@@ -178,7 +179,10 @@ def test_on_finer_screens(factor: str) -> None:
     files = [__file__, str(Path(__file__).with_name("test_neighbors_dock.py"))]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
     run = subprocess.run(
-        [*command, "-k", "(nothing_cut and not finer) or at_1280 or numbers_are_seen"],
+        [
+            *(*command, *sample_unless_pyqt5()),
+            *("-k", "(nothing_cut and not finer) or at_1280 or numbers_are_seen"),
+        ],
         env=os.environ | {"QT_SCALE_FACTOR": factor},
         cwd=Path(__file__).parent.parent,
         capture_output=True,
