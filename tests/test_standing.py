@@ -127,10 +127,10 @@ def test_what_would_be_left_over_is_found(
     """A part of ours that keeps a window open is the fault of the test that made it."""
     main = open_window().viewer.window._qt_window
     with pytest.raises(AssertionError, match="ExplorerWidget"):
-        nothing_is_left(main)
+        nothing_is_left(main, standing._there)
     standing.clean(qtbot)
     nothing_is_left(main, standing._there)  # but for what other tests leave to the collector
     alone = Welcome()
     with pytest.raises(AssertionError, match="Welcome"):
-        nothing_is_left(main)
+        nothing_is_left(main, standing._there)
     alone.deleteLater()
