@@ -8,7 +8,7 @@
 CODE := src tests scripts benchmarks
 # What is tested, and when: CONTRIBUTING.md, "Tests".
 STAGES := ready lint+types+manifest+docs test-pyqt5 test-pyqt6
-MORE_STAGES := ready test-soak test-pyqt6-all package bench-quick
+MORE_STAGES := ready test-soak test-pyqt6-all package+bench-quick
 # Three processes on two cores: what waits for a timer leaves its core to the others.
 JOBS ?= 3
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
