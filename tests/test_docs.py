@@ -60,13 +60,15 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def with_blocks(*languages: str, soak: bool = False) -> list[pytest.param]:
-    """The pages that have such blocks; with `soak`, all but README are left for later."""
+    """The pages that have such blocks; with `soak`, README on each binding, others later on one."""
     found = ((page, [x for x in blocks_of(page) if x.language in languages]) for page in PAGES)
     return [
         pytest.param(
             blocks,
             id=page.relative_to(ROOT).as_posix(),
-            marks=[pytest.mark.soak] if soak and page.name != "README.md" else [],
+            marks=(pytest.mark.qt if page.name == "README.md" else pytest.mark.soak)
+            if soak
+            else (),
         )
         for page, blocks in found
         if blocks
@@ -163,7 +165,6 @@ def test_every_language_is_run() -> None:
     assert [where for where in sorted(found) if where[2] not in known] == []
 
 
-@pytest.mark.qt
 @pytest.mark.parametrize("blocks", with_blocks("sh", "console", soak=True))
 def test_commands_run(blocks: list[Block], capfd: pytest.CaptureFixture[str]) -> None:
     for block in blocks:
