@@ -12,7 +12,9 @@ import napari_rxrx3 as rx
 from gs import GS, GS_BUCKET, gs_serving, put_into_gs
 from napari_rxrx3.data.files import remote, storage
 from samples import soak
-from test_s3 import WELL, a_screen, is_one_sentence, seen
+from test_s3 import WELL, folder, is_one_sentence, seen
+
+__all__ = ["folder"]
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +36,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch, gs: GS) -> Iterator[None]:
 
 def forget() -> None:
     fsspec.get_filesystem_class("gs").clear_instance_cache()
-
-
-@pytest.fixture(scope="module", params=["shard", soak("tar"), soak("folder")])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp(request.param) / request.param
-    screen = a_screen()
-    screen.write_metadata(root / "metadata.csv")
-    screen.write_embeddings(root / "vectors.parquet")
-    write = {"shard": screen.write_core, "tar": screen.write_tars, "folder": screen.write_folders}
-    write[request.param](root)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_rxrx3.cli.output import Progress, note
+from napari_rxrx3.cli.output import Progress, note, progress_bar
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.data.passes import ALL_OF_IT, Share
+from napari_rxrx3.data.passes import ALL_OF_IT, Share, cluster
 from napari_rxrx3.maps.align import ALIGNMENTS
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.spec import MapSpec
 
@@ -64,6 +68,22 @@ def add_machines(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--scheduler-file", metavar="FILE", help="file that says that address")
     help_ = "do this part of it alone, e.g. 3/100, as one job of an array"
     parser.add_argument("--part", type=part, default=ALL_OF_IT, help=help_)
+
+
+class PassDesk(NamedTuple):
+    """What a pass over images is done with."""
+
+    dataset: Dataset
+    client: Client | None
+    progress: Progress
+
+
+@contextmanager
+def pass_desk(arguments: argparse.Namespace) -> Iterator[PassDesk]:
+    """Open the data set and reach the cluster that are asked for, with a bar of progress."""
+    asked = arguments.scheduler, arguments.scheduler_file
+    with progress_bar() as progress, cluster(*asked) as client:
+        yield PassDesk(opened(arguments.path, progress, with_vectors=False), client, progress)
 
 
 def add_map_options(parser: argparse.ArgumentParser, levels: tuple[str, ...]) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from napari_rxrx3.cli.arguments import Commands, add_machines, add_plates, opened
+from napari_rxrx3.cli.arguments import Commands, add_machines, add_plates, opened, pass_desk
 from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.errors import Cancelled
-from napari_rxrx3.data.passes import cluster
 
 
 def add_check(commands: Commands) -> None:
@@ -46,9 +45,7 @@ def add_thumbnails(commands: Commands) -> None:
 def _thumbnails(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.data.thumbnails.prepare import more_than_fits, plates_named, prepare
 
-    asked = arguments.scheduler, arguments.scheduler_file
-    with progress_bar() as progress, cluster(*asked) as client:
-        dataset = opened(arguments.path, progress, with_vectors=False)
+    with pass_desk(arguments) as (dataset, client, progress):
         plates = plates_named(dataset, arguments.plates)
         if warning := more_than_fits(dataset, plates):
             note(warning)

@@ -10,12 +10,13 @@ from napari_rxrx3.cli.arguments import (
     add_map_options,
     add_plates,
     opened,
+    pass_desk,
     positive,
     spec_of,
 )
 from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.words import count
-from napari_rxrx3.data.passes import PassSummary, cluster
+from napari_rxrx3.data.passes import PassSummary
 from napari_rxrx3.exports.choices import ENDINGS, NGFF_VERSIONS, PLACES, SHARES
 from napari_rxrx3.maps.spec import LEVELS
 
@@ -59,9 +60,7 @@ def _export_crops(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.data.thumbnails.prepare import plates_named
     from napari_rxrx3.exports.crops import export_crops
 
-    asked = arguments.scheduler, arguments.scheduler_file
-    with progress_bar() as progress, cluster(*asked) as client:
-        dataset = opened(arguments.path, progress, with_vectors=False)
+    with pass_desk(arguments) as (dataset, client, progress):
         wells = None
         if arguments.plates:
             plates = plates_named(dataset, arguments.plates)
@@ -101,9 +100,7 @@ def _add_zarr(kinds: Commands) -> None:
 def _export_zarr(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.exports.plates_zarr import export_zarr
 
-    asked = arguments.scheduler, arguments.scheduler_file
-    with progress_bar() as progress, cluster(*asked) as client:
-        dataset = opened(arguments.path, progress, with_vectors=False)
+    with pass_desk(arguments) as (dataset, client, progress):
         summary = export_zarr(
             dataset,
             arguments.folder,

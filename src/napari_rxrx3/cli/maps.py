@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.cli.arguments import Commands, add_map_options, letters, opened, positive, spec_of
 from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.maps.spec import LEVELS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOWN_SCORES = (
     *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
@@ -51,8 +54,7 @@ def _nearest(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     if arguments.json:
-        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-        say(json.dumps(rows, indent=1))
+        say(json.dumps(_records(table), indent=1))
     elif table.empty:
         say("The map holds nothing else.")
     else:
@@ -91,11 +93,10 @@ def _scores(arguments: argparse.Namespace) -> int:
     table = phenomap.labels[["perturbation_type", "n_wells"]].join(scores).rename_axis("key")
     table = table.sort_values(["activity_q", "activity"], ascending=[True, False], kind="stable")
     if arguments.json:
-        rows = table.reset_index().astype(object)
         report = {
             **{"level": phenomap.level, "align": phenomap.align, "embedding": phenomap.embedding},
             **{"n_entries": len(table), "n_tested": n_tested, "n_active": n_active},
-            "scores": rows.where(rows.notna(), None).to_dict(orient="records"),
+            "scores": _records(table.reset_index()),
         }
         say(json.dumps(report, indent=1))
     elif arguments.csv:
@@ -130,8 +131,7 @@ def _batches(arguments: argparse.Namespace) -> int:
             note(sentence)
         table = phenomap.diagnostics_store.get(progress)
     if arguments.json:
-        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-        say(json.dumps(rows, indent=1))
+        say(json.dumps(_records(table), indent=1))
     elif arguments.csv:
         say(table.to_csv(index=False, lineterminator="\n").rstrip("\n"))
     else:
@@ -181,3 +181,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
             result["interactions"] = {"file": arguments.interactions, **precision.as_dict()}
     say(json.dumps(result, indent=1) if arguments.json else benchmark_in_words(result))
     return 0
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table for JSON, which has null for what is missing."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")

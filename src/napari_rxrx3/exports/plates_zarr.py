@@ -304,13 +304,11 @@ def export_zarr(
 
 def _models_of(version: str) -> ModuleType:
     try:
-        import zarr
         from yaozarrs import v04, v05
     except ImportError:
         raise RxRx3Error(
-            "OME-Zarr needs zarr and yaozarrs: pip install 'napari-rxrx3[zarr]'"
+            "To write OME-Zarr takes yaozarrs: pip install 'napari-rxrx3[zarr]'"
         ) from None
-    assert zarr
     models: ModuleType = v05 if version == "0.5" else v04
     return models
 

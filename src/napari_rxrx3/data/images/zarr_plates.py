@@ -7,7 +7,7 @@ unless another is asked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, Layout, PlateId
 from napari_rxrx3.core.stains import MOST_STAINS
-from napari_rxrx3.core.stopping import Stop, current_stop, under
+from napari_rxrx3.core.stopping import current_stop
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
@@ -40,6 +40,8 @@ from napari_rxrx3.data.images.previews import PREVIEW_SIZE, PreviewForm, Reduce
 
 if TYPE_CHECKING:
     from zarr import Array as ZarrArray
+
+    from napari_rxrx3.data.images.zarr_store import PlateStore
 
 __all__ = ["ZarrPlate", "open_plate", "read_plate_info"]
 
@@ -273,9 +275,12 @@ class ZarrPlate:
         found: tuple[tuple[int, ...], np.dtype[Any]] = self._shapes.get((field.path, level), look)
         return found
 
-    def _array(self, field: _Field, level: int) -> tuple[ZarrArray, Any]:
+    def _array(self, field: _Field, level: int) -> tuple[ZarrArray, PlateStore]:
+        # here, as it loads zarr, which takes a while
+        from napari_rxrx3.data.images.zarr_store import PlateStore
+
         path = f"{field.path}/{field.info.levels[level][0]}"
-        store = _store_of(self, path)
+        store = PlateStore(self.bytes_of, path, current_stop())
         try:
             array = _opened_array(store, 2 if self._is_old else 3)
         except OSError:
@@ -416,122 +421,11 @@ def _plainly(error: OSError) -> str:
     return " ".join((error.strerror or str(error)).split())[:200]
 
 
-def _opened_array(store: Any, version: int) -> Any:
+def _opened_array(store: PlateStore, version: int) -> Any:
     """An array of the version of its plate; or of another one, if a writer has mixed them."""
-    zarr = _zarr()
+    import zarr
+
     try:
         return zarr.open_array(store, mode="r", zarr_format=version)
     except FileNotFoundError:
         return zarr.open_array(store, mode="r")
-
-
-def _zarr() -> Any:
-    """The package, which takes a while to load."""
-    try:
-        import zarr
-    except ImportError:
-        raise OSError("OME-Zarr needs zarr: pip install 'napari-rxrx3[zarr]'") from None
-    return zarr
-
-
-_store_class: Any = None
-
-
-def _store_of(plate: ZarrPlate, path: str) -> Any:
-    """What gives zarr the files below a path, and counts the pieces of pixels that were there."""
-    global _store_class
-    if _store_class is None:
-        _zarr()
-        _store_class = _made_store_class()
-    return _store_class(plate, path, current_stop())
-
-
-def _made_store_class() -> Any:
-    """Made when zarr is wanted, which takes long to load."""
-    import asyncio
-
-    from zarr.abc.store import (
-        ByteRequest,
-        OffsetByteRequest,
-        RangeByteRequest,
-        Store,
-        SuffixByteRequest,
-    )
-    from zarr.core.buffer import Buffer, BufferPrototype
-
-    async def _none() -> AsyncIterator[str]:
-        """What lies in a plate is never listed: its metadata say it."""
-        nothing: tuple[str, ...] = ()
-        for key in nothing:
-            yield key
-
-    class PlateStore(Store):
-        """Files of a plate, to be read through its storage alone: with its errors, and its stop."""
-
-        supports_writes = supports_deletes = supports_partial_writes = False
-        supports_listing = False
-
-        def __init__(self, plate: ZarrPlate, root: str, stop: Stop | None) -> None:
-            super().__init__(read_only=True)
-            self._plate, self._root, self._stop = plate, root, stop
-            self.n_found = 0
-
-        def __eq__(self, other: object) -> bool:
-            return isinstance(other, PlateStore) and other._root == self._root
-
-        def __hash__(self) -> int:
-            return hash(self._root)
-
-        async def get(
-            self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-        ) -> Buffer | None:
-            data = await asyncio.to_thread(self._found, key, byte_range)
-            return None if data is None else prototype.buffer.from_bytes(data)
-
-        def _found(self, key: str, asked: ByteRequest | None) -> bytes | None:
-            start, stop = None, None
-            if isinstance(asked, RangeByteRequest):
-                start, stop = asked.start, asked.end
-            elif isinstance(asked, OffsetByteRequest):
-                start = asked.offset
-            elif isinstance(asked, SuffixByteRequest):
-                start = -asked.suffix
-            with under(self._stop):
-                try:
-                    data = self._plate.bytes_of(f"{self._root}/{key}", start, stop)
-                except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                    return None
-            if key.rpartition("/")[2] not in ("zarr.json", ".zarray", ".zattrs", ".zgroup"):
-                self.n_found += 1
-            return data
-
-        async def get_partial_values(
-            self,
-            prototype: BufferPrototype,
-            key_ranges: Iterable[tuple[str, ByteRequest | None]],
-        ) -> list[Buffer | None]:
-            asked = [self.get(key, prototype, part) for key, part in key_ranges]
-            return list(await asyncio.gather(*asked))
-
-        async def exists(self, key: str) -> bool:
-            return await asyncio.to_thread(self._found, key, None) is not None
-
-        async def set(self, key: str, value: Buffer) -> None:
-            raise OSError("a plate is not written to")
-
-        async def delete(self, key: str) -> None:
-            raise OSError("a plate is not written to")
-
-        async def list(self) -> AsyncIterator[str]:
-            async for key in _none():
-                yield key
-
-        async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-            async for key in _none():
-                yield key
-
-        async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-            async for key in _none():
-                yield key
-
-    return PlateStore
