@@ -18,7 +18,8 @@ from benchmarks.results import PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
 from benchmarks.synthetic_images import CORE, TARS
 from benchmarks.window import Plane, Window, forget_planes, pump, same
-from napari_rxrx3.core.plate import N_COLUMNS, format_address
+from napari_rxrx3.core.plate import format_address
+from napari_rxrx3.strips.wells import wells_around
 
 __all__ = ["arrow_key", "soak"]
 
@@ -156,11 +157,13 @@ class _Walk:
         return str(self.window.explorer.workspace.labels.title).rsplit(", ", 1)[-1]
 
     def _left_behind(self) -> int:
-        """Planes read after the last picture of wells that are neither it nor beside it."""
-        row, column = divmod(self.window.map.current(), N_COLUMNS)
-        steps = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
-        near = {format_address(row + down, column + right) for down, right in steps}
-        return sum(at > self.end and well.rsplit("_", 1)[-1] not in near for at, well in self.reads)
+        """Planes read after the last picture of wells that no next key or view would show: neither
+        the well, nor one beside it, nor the control that any of these is shown with.
+        """
+        session = self.window.session
+        next_ones = {session.well, *wells_around(session.dataset, session.well)}
+        next_ones |= {session.control_of(well) for well in next_ones}
+        return sum(at > self.end and well not in next_ones for at, well in self.reads)
 
 
 def soak(settings: Settings) -> PartResult:

@@ -208,9 +208,9 @@ class _Overview:
 
                 def fill(i: int) -> float:
                     before = time.process_time(), _processor_time_of_children()
-                    took = timed(
-                        lambda: list(pool.map(lambda j: thumbnails.fill_one(*j), chunks[i]))
-                    )
+                    n, jobs = thumbnails.n_at_once, chunks[i]
+                    parts = [jobs[at : at + n] for at in range(0, len(jobs), n)]
+                    took = timed(lambda: list(pool.map(thumbnails.fill, parts)))
                     processor.append(time.process_time() - before[0])
                     children.append(_processor_time_of_children() - before[1])
                     return took

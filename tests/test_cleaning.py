@@ -271,7 +271,7 @@ def test_thumbnails_make_room(tmp_path: Path) -> None:
     background.finish()
     thumbnails = PlateThumbnails.open(dataset, PlateId("gene-001", 1))
     for position, channel in thumbnails.todo(range(N_POSITIONS), (1, 2)):
-        thumbnails.fill_one(position, channel)
+        thumbnails.fill([(position, channel)])
     old = put(tmp_path / "cache", "old", 100, 5)
     budgets.disk_bytes = 1000
     thumbnails.save()

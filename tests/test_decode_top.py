@@ -19,7 +19,6 @@ from napari_rxrx3.data.images.decode import (
     decode_prefix,
     decode_small,
 )
-from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.png import all_rows, png_header
 from napari_rxrx3.data.images.previews import PREFIX_ROWS, PrefixReader, form_of, preview_of
 
@@ -226,7 +225,7 @@ def test_a_large_plane_gives_a_piece_at_full_resolution(dtype: str, encode: obje
     plane = b.noise("large", 1000, dtype)[2]
     data = encode(plane)
     files = Files(data)
-    preview = PrefixReader(files.read).preview(0, reduce_here)
+    preview = PrefixReader(files.read).preview(0)
     means = block_means(plane[:192, 404:596], 64)
     assert preview.dtype == plane.dtype
     assert np.abs(preview - means).max() <= 0.5
@@ -240,7 +239,7 @@ def test_a_png_is_read_in_part_and_the_first_one_teaches_how_much() -> None:
     files = Files(*(b.png(plane) for plane in planes))
     reader = PrefixReader(files.read)
     for row, plane in enumerate(planes):
-        assert np.array_equal(reader.preview(row, reduce_here), preview_of(plane))
+        assert np.array_equal(reader.preview(row), preview_of(plane))
     assert [row for row, _ in files.asked] == [0, 0, 1, 2, 3, 4, 5]  # the header, then the rows
     assert all(n is not None and n < 0.2 * planes[0].nbytes + 9000 for _, n in files.asked)
 
@@ -248,14 +247,14 @@ def test_a_png_is_read_in_part_and_the_first_one_teaches_how_much() -> None:
 def test_a_small_plane_is_shown_whole() -> None:
     plane = b.noise("small", 512, "uint8")[0]
     for data in (b.png(plane), b.tiff(plane)):
-        preview = PrefixReader(Files(data).read).preview(0, reduce_here)
+        preview = PrefixReader(Files(data).read).preview(0)
         assert np.abs(preview - block_means(plane, 64)).max() <= 0.5
         assert form_of(data) == (np.uint8, 512, 512, True)
 
 
 def test_a_size_that_64_does_not_divide() -> None:
     plane = b.smooth("odd", 500, "uint16", 40_000)[0]
-    preview = PrefixReader(Files(b.png(plane)).read).preview(0, reduce_here)
+    preview = PrefixReader(Files(b.png(plane)).read).preview(0)
     assert preview.shape == (64, 64)
     assert np.array_equal(preview, decode_small(b.png(plane), 64))
 
@@ -263,7 +262,7 @@ def test_a_size_that_64_does_not_divide() -> None:
 def test_jpeg_2000_is_shown_whole_by_its_own_small_level() -> None:
     plane = b.smooth("wavelet", 512)[0]
     data = b.jp2(plane)
-    preview = PrefixReader(Files(data).read).preview(0, reduce_here)
+    preview = PrefixReader(Files(data).read).preview(0)
     # the level lies half a pixel to the top left of the means
     shifted = np.pad(decode(data), ((4, 0), (4, 0)), "edge")[:512, :512]
     assert preview.shape == (64, 64)
@@ -275,22 +274,22 @@ def test_jpeg_2000_is_shown_whole_by_its_own_small_level() -> None:
 def test_a_jpeg_2000_with_few_levels_is_decoded_whole() -> None:
     plane = b.smooth("shallow", 512)[0]
     data = b._pillow(plane, "JPEG2000", num_resolutions=2)
-    preview = PrefixReader(Files(data).read).preview(0, reduce_here)
+    preview = PrefixReader(Files(data).read).preview(0)
     assert np.abs(preview - block_means(plane, 64)).max() <= 1
 
 
 def test_rows_behind_a_long_chunk_are_found() -> None:
     plane = plane_of(800, 800)
     data = b.filtered_png(plane, before=[(b"tEXt", b"k\0" + bytes(3_000_000))])
-    assert np.array_equal(PrefixReader(Files(data).read).preview(0, reduce_here), preview_of(plane))
+    assert np.array_equal(PrefixReader(Files(data).read).preview(0), preview_of(plane))
 
 
 def test_a_file_that_is_cut_off_before_its_piece_is_damaged() -> None:
     data = b.png(b.noise("cut", 800, "uint16")[0])
     whole = preview_of(decode(data))
-    assert np.array_equal(PrefixReader(Files(data[:400_000]).read).preview(0, reduce_here), whole)
+    assert np.array_equal(PrefixReader(Files(data[:400_000]).read).preview(0), whole)
     with pytest.raises(UndecodableImage, match="cut off"):
-        PrefixReader(Files(data[:100_000]).read).preview(0, reduce_here)
+        PrefixReader(Files(data[:100_000]).read).preview(0)
 
 
 def test_containers_of_several_sizes_are_read_right() -> None:
@@ -298,7 +297,7 @@ def test_containers_of_several_sizes_are_read_right() -> None:
     files = Files(*(b.png(plane) for plane in (small, large, small, large, large)))
     reader = PrefixReader(files.read)
     for row, plane in enumerate((small, large, small, large, large)):
-        assert np.array_equal(reader.preview(row, reduce_here), preview_of(plane))
+        assert np.array_equal(reader.preview(row), preview_of(plane))
 
 
 def test_the_top_of_what_is_no_large_png_is_no_quicker() -> None:

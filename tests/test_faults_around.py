@@ -149,7 +149,7 @@ def test_everything_is_shown_from_a_full_disk(small_disk: Path, root: Path) -> N
     for well in WELLS:
         np.testing.assert_array_equal(dataset.read(well), screen.planes[well])
     thumbnails = dataset.thumbnails_of(PLATE)
-    thumbnails.fill_one(3 * 48 + 2, 1)
+    thumbnails.fill([(3 * 48 + 2, 1)])
     thumbnails.save()
     (small_disk / "of others").unlink()
     thumbnails.save()
@@ -188,7 +188,7 @@ dataset = rx.open_dataset(root, home / "cache")
 thumbnails = dataset.thumbnails_of(PlateId("gene-001", 1))
 known = int((thumbnails.state == 1).sum())
 for position in range(3 * 48 + 2, 3 * 48 + 8):
-    thumbnails.fill_one(position, 1)
+    thumbnails.fill([(position, 1)])
 thumbnails.save()
 review = open_review(dataset, "Ada", home / "hits")
 review.tag(well, tag)
@@ -244,7 +244,7 @@ def test_files_of_odd_times_are_read_kept_and_cleaned_as_others(
         np.testing.assert_array_equal(dataset.read(WELLS[0]), screen.planes[WELLS[0]])
         assert dataset.problems == []
         thumbnails = dataset.thumbnails_of(PLATE)
-        thumbnails.fill_one(3 * 48 + 2, 1)
+        thumbnails.fill([(3 * 48 + 2, 1)])
         thumbnails.save()
         for file in kept_files(cache):
             os.utime(file.path, (seconds, seconds))

@@ -66,7 +66,7 @@ def core(root: Path, cuts: tuple[int, ...] = ()) -> b.Screen:
 
 def fill(thumbnails: PlateThumbnails, n_threads: int = 3) -> None:
     with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(lambda job: thumbnails.fill_one(*job), jobs_of(thumbnails)))
+        list(pool.map(lambda job: thumbnails.fill([job]), jobs_of(thumbnails)))
 
 
 def jobs_of(thumbnails: PlateThumbnails) -> list[tuple[int, int]]:
@@ -233,7 +233,7 @@ def test_each_row_group_is_read_once_whatever_the_number_of_threads(
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda job: thumbnails.fill_one(*job), jobs))
+        list(pool.map(lambda job: thumbnails.fill([job]), jobs))
     assert (thumbnails.state == KNOWN).sum() == 240
     assert max(Counter(read).values()) == 1
     assert len(read) in (11, 12)  # the first may have been read to see what the plate is like
@@ -264,10 +264,10 @@ def test_filling_goes_on_where_it_stopped(
     first = PlateThumbnails.open(tars[0], PLATE)
     jobs = jobs_of(first)
     for job in jobs[:10]:
-        first.fill_one(*job)
+        first.fill([job])
     first.save()
     for job in jobs[10:15]:
-        first.fill_one(*job)
+        first.fill([job])
     second = rx.open_dataset(root, cache).thumbnails_of(PLATE)
     assert jobs_of(second) == jobs[10:]
     fill(second)
@@ -309,10 +309,10 @@ def test_two_programs_lose_nothing(tars: tuple[Dataset, b.Screen], root: Path, c
     other = rx.open_dataset(root, cache).thumbnails_of(PLATE)
     jobs = jobs_of(one)
     for mine, theirs in zip(jobs[:12:2], jobs[1:14:2], strict=False):
-        one.fill_one(*mine)
-        other.fill_one(*theirs)
-        one.fill_one(*jobs[13])  # both have this one
-        other.fill_one(*jobs[13])
+        one.fill([mine])
+        other.fill([theirs])
+        one.fill([jobs[13]])  # both have this one
+        other.fill([jobs[13]])
         other.save()
         one.save()
     expected = set(jobs[:12]) | {jobs[13]}
@@ -355,10 +355,10 @@ def test_what_the_cache_removed_is_written_again(
     thumbnails = tars[0].thumbnails_of(PLATE)
     jobs = jobs_of(thumbnails)
     for job in jobs[:8]:
-        thumbnails.fill_one(*job)
+        thumbnails.fill([job])
     thumbnails.save()
     kept_file(cache).unlink()
-    thumbnails.fill_one(*jobs[8])
+    thumbnails.fill([jobs[8]])
     thumbnails.save()
     assert jobs_of(rx.open_dataset(root, cache).thumbnails_of(PLATE)) == jobs[9:]
 
@@ -461,7 +461,7 @@ def test_few_plates_stay_in_memory(root: Path, cache: Path) -> None:
         b.write_tar(root / "images" / GENE / f"Plate{number}.tar", files)
     dataset = rx.open_dataset(root, cache)
     first = dataset.thumbnails_of(PLATE)
-    first.fill_one(*jobs_of(first)[0])
+    first.fill([jobs_of(first)[0]])
     others = [dataset.thumbnails_of(PlateId(GENE, number)) for number in range(2, 8)]
     assert dataset.thumbnails_of(PLATE) is first  # somebody holds it
     assert dataset.images.plates == {PlateId(GENE, number) for number in range(1, 8)}
@@ -478,15 +478,19 @@ def test_other_processes_decode_the_same() -> None:
     reducers = ReducerPool(2)
     data = [b.jp2(plane) for plane in b.smooth("many", 256)]
     expected = [reduce_here(one, 64) for one in data]
-    assert reducers.reduce(data[0], 64) is not None  # which starts them
+    assert reducers.reduce(data[:1], 64)[0] is not None  # which starts them
     wait_for(lambda: reducers.n_up == 2)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda one: reducers.reduce(one, 64), data * 20))
-    assert all(np.array_equal(f, e) for f, e in zip(found, expected * 20, strict=True))
-    assert reducers.reduce(b"damaged", 64) is None
+        found = list(pool.map(lambda n: reducers.reduce(data[:n], 64), [6, 1, 4, 2] * 10))
+    for planes, n in zip(found, [6, 1, 4, 2] * 10, strict=True):
+        np.testing.assert_array_equal(planes, expected[:n])
+    one, none, other = reducers.reduce([data[0], b"damaged", data[2]], 64)
+    assert none is None
+    np.testing.assert_array_equal([one, other], [expected[0], expected[2]])
+    assert reducers.reduce([], 64) == []
     assert reducers.n_up == 2
     reducers.close()
-    assert np.array_equal(reducers.reduce(data[1], 64), expected[1])
+    np.testing.assert_array_equal(reducers.reduce(data, 64), expected)
     reducers.close()
 
 
@@ -494,13 +498,13 @@ def test_a_process_that_ends_is_done_without() -> None:
     reducers = ReducerPool(1)
     data = b.jp2(b.smooth("one", 256)[0])
     expected = reduce_here(data, 64)
-    reducers.reduce(data, 64)
+    reducers.reduce([data], 64)
     wait_for(lambda: reducers.n_up == 1)
     (worker,) = reducers._started
     worker.process.kill()
-    assert np.array_equal(reducers.reduce(data, 64), expected)
+    assert np.array_equal(reducers.reduce([data], 64)[0], expected)
     assert reducers.n_up == 0
-    assert np.array_equal(reducers.reduce(data, 64), expected)
+    assert np.array_equal(reducers.reduce([data], 64)[0], expected)
     reducers.close()
 
 
@@ -512,7 +516,7 @@ def test_jpeg2000_pool_has_a_process_more_than_there_are_cores(
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     reducers = shared_reducers.__wrapped__()
     try:
-        reducers.reduce(b.jp2(b.smooth("one", 64)[0]), 32)
+        reducers.reduce([b.jp2(b.smooth("one", 64)[0])], 32)
         wait_for(lambda: reducers.n_up >= n)
         time.sleep(0.3)
         assert reducers.n_up == n
@@ -522,7 +526,7 @@ def test_jpeg2000_pool_has_a_process_more_than_there_are_cores(
 
 def test_jpeg2000_pool_that_is_being_started_keeps_no_program_from_ending() -> None:
     reducers = ReducerPool(2)
-    reducers.reduce(b.jp2(b.smooth("one", 64)[0]), 32)
+    reducers.reduce([b.jp2(b.smooth("one", 64)[0])], 32)
     starting = [t for t in threading.enumerate() if t.name == "rxrx3-reducers" and t.is_alive()]
     try:
         assert starting

@@ -122,7 +122,7 @@ def test_a_plate_that_is_loaded_gives_the_pictures(
     dataset = rx.open_dataset(root, cache)
     plate = dataset.thumbnails_of(PlateId("gene-001", 1))
     for job in plate.todo(range(1536), range(1, 7)):
-        plate.fill_one(*job)
+        plate.fill([job])
     (root / "images" / "gene-001" / "Plate1.tar").unlink()
     read(thumbnails, dataset, screen.ids, qtbot)
     assert all(thumbnails.image(i, LIMITS) is not None for i in screen.ids)

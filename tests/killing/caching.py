@@ -226,7 +226,7 @@ def fill(inputs: Path, place: Path, tell: Tell) -> None:
     dataset = opened(inputs, place)
     thumbnails = dataset.thumbnails_of(PLATE)
     for position, channel in thumbnails.todo(range(4 * 48), (1, 2, 3)):
-        thumbnails.fill_one(position, channel)
+        thumbnails.fill([(position, channel)])
     thumbnails.save()
     prepare(dataset, [PLATE], lambda done, total, text: None)
     tidied()

@@ -34,11 +34,16 @@ from napari_rxrx3.data.files.storage import Storage, files_at_once
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
 from napari_rxrx3.data.images.decode import UndecodableImage, shrink
 from napari_rxrx3.data.images.folders import FolderSource
-from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
 from napari_rxrx3.data.images.planes import FileSource, ImageSource
 from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates, plate_of_path
-from napari_rxrx3.data.images.previews import PlaneReader, PrefixReader, PreviewForm, piece_of
+from napari_rxrx3.data.images.previews import (
+    PREVIEW_SIZE,
+    PlaneReader,
+    PrefixReader,
+    PreviewForm,
+    piece_of,
+)
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tars import TarSource
 from napari_rxrx3.data.images.zarr_plates import ZarrPlate, open_plate
@@ -60,7 +65,6 @@ PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
 """Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
-Reduce = Callable[[bytes, int], Plane | None]
 
 _PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
@@ -302,6 +306,10 @@ class ImageCatalog:
                 futures += [files_at_once.submit(fetch, piece) for piece in source.pieces(rows)]
         return futures
 
+    def are_read_together(self, plate: PlateId) -> bool:
+        """Whether to read one image of a plate is to read those beside it, as in shards."""
+        return all(isinstance(source, ShardSource) for source in self._sources_of(plate))
+
     def counts(self, well: WellId, channel: int) -> Plane:
         """How often each gray level occurs in a whole plane, int64; the pixels are not kept.
 
@@ -323,7 +331,7 @@ class ImageCatalog:
         """
 
         def compute() -> Plane:
-            return _read_only(self.new_preview(well, channel))
+            return _read_only(self._new_preview(well, channel))
 
         return self.memory.get(self._key(well, channel, "preview"), compute)
 
@@ -353,13 +361,52 @@ class ImageCatalog:
 
         return self.memory.get(self._key(well, channel, f"piece {span} at {size}"), shrunk)
 
-    def new_preview(self, well: WellId, channel: int, reduce: Reduce = reduce_here) -> Plane:
-        """Make a preview and keep nothing; `reduce` decodes JPEG 2000 at reduced resolution."""
-        return self._first_good(
-            well,
-            channel,
-            lambda source, row: self._reader(source).preview(row, reduce),
-        )
+    def _new_preview(self, well: WellId, channel: int) -> Plane:
+        def read(source: ImageSource, row: int) -> Plane:
+            return self._reader(source).preview(row)
+
+        return self._first_good(well, channel, read)
+
+    def new_previews(
+        self,
+        planes: Sequence[tuple[WellId, int]],
+        reduce: Callable[[Sequence[bytes], int], list[Plane | None]],
+    ) -> list[Plane | ImageUnavailable]:
+        """Make previews and keep nothing; of a plane that has none, why.
+
+        Parameters
+        ----------
+        planes : sequence of (well, channel)
+        reduce : callable
+            Decodes many JPEG 2000 to at least so many pixels.
+        """
+        found = [self._preview_or_file(*plane) for plane in planes]
+        files = [each for each in found if isinstance(each, bytes)]
+        reduced = iter(reduce(files, PREVIEW_SIZE))
+        return [
+            self._shrunk(next(reduced), *plane) if isinstance(each, bytes) else each
+            for each, plane in zip(found, planes, strict=True)
+        ]
+
+    def _preview_or_file(self, well: WellId, channel: int) -> Plane | bytes | ImageUnavailable:
+        def read(source: ImageSource, row: int) -> Plane | bytes:
+            return self._reader(source).preview_or_file(row)
+
+        try:
+            return self._first_good(well, channel, read)
+        except ImageUnavailable as error:
+            return error
+
+    def _shrunk(
+        self, reduced: Plane | None, well: WellId, channel: int
+    ) -> Plane | ImageUnavailable:
+        """What could not be reduced may be decoded whole, or another copy of it may."""
+        try:
+            if reduced is None:
+                return self._new_preview(well, channel)
+            return shrink(reduced, PREVIEW_SIZE)
+        except ImageUnavailable as error:
+            return error
 
     def preview_form(self, plate: PlateId, well: WellId | None = None) -> PreviewForm | None:
         """What the previews of most wells of a plate are like; None if no header tells.

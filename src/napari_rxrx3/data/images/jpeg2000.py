@@ -71,10 +71,14 @@ def reduced(data: bytes, size: int) -> tuple[int, int, int, bytes] | None:
 
 
 def work(channel: Channel) -> None:
-    """Answer each image with its pixels, or with no words if it cannot be decoded."""
+    """Answer images with their pixels, some at a time, of each its shape or None if it fails."""
     while (asked := channel.receive()) is not None:
-        found = reduced(asked.content, asked.words["size"])
-        if found is None:
-            channel.send({})
-        else:
-            channel.send({"shape": found[:3]}, found[3])
+        shapes: list[tuple[int, int, int] | None] = []
+        pixels: list[bytes] = []
+        start = 0
+        for length in asked.words["lengths"]:
+            found = reduced(asked.content[start : start + length], asked.words["size"])
+            start += length
+            shapes.append(None if found is None else found[:3])
+            pixels.append(b"" if found is None else found[3])
+        channel.send({"shapes": shapes}, b"".join(pixels))

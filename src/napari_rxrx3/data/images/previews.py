@@ -17,6 +17,7 @@ from napari_rxrx3.data.images.decode import (
     image_layout,
     shrink,
 )
+from napari_rxrx3.data.images.jpeg2000_pool import reduce_here
 from napari_rxrx3.data.images.png import png_header
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 Plane = np.ndarray[Any, Any]
-Reduce = Callable[[bytes, int], Plane | None]
 
 PREVIEW_SIZE = 64
 """A preview has as many pixels on each side."""
@@ -124,8 +124,12 @@ class PlaneReader(Protocol):
         """The first rows of a plane; None where they cost as much as the whole."""
         ...
 
-    def preview(self, row: int, reduce: Reduce) -> Plane:
-        """The preview of a plane; `reduce` decodes a JPEG 2000 at reduced resolution."""
+    def preview(self, row: int) -> Plane:
+        """The preview of a plane."""
+        ...
+
+    def preview_or_file(self, row: int) -> Plane | bytes:
+        """The preview of a plane, or a whole JPEG 2000, which others reduce."""
         ...
 
     def piece(self, row: int, span: int) -> Plane:
@@ -199,8 +203,21 @@ class PrefixReader:
             return None
         return self._rows(row, data, PREFIX_ROWS)
 
-    def preview(self, row: int, reduce: Reduce) -> Plane:
-        """The preview of a plane; `reduce` decodes a JPEG 2000 at reduced resolution.
+    def preview(self, row: int) -> Plane:
+        """The preview of a plane.
+
+        Raises
+        ------
+        OSError, UndecodableImage
+        """
+        found = self.preview_or_file(row)
+        if not isinstance(found, bytes):
+            return found
+        small = reduce_here(found, PREVIEW_SIZE)
+        return shrink(decode(found) if small is None else small, PREVIEW_SIZE)
+
+    def preview_or_file(self, row: int) -> Plane | bytes:
+        """The preview of a plane, or a whole JPEG 2000, which others reduce.
 
         Raises
         ------
@@ -209,10 +226,7 @@ class PrefixReader:
         data = self._first_part(row, PREFIX_ROWS)
         if bytes_for_prefix(data, PREFIX_ROWS, _PIECE_FROM) is not None:
             return _top_preview(self._rows(row, data, PREFIX_ROWS))
-        if image_kind(data) == "JPEG 2000":
-            small = reduce(data, PREVIEW_SIZE)
-            return shrink(decode(data) if small is None else small, PREVIEW_SIZE)
-        return preview_of(decode(data))
+        return data if image_kind(data) == "JPEG 2000" else preview_of(decode(data))
 
     def piece(self, row: int, span: int) -> Plane:
         """The piece of `span` x `span` pixels of a plane, at full resolution.

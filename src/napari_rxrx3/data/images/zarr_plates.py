@@ -36,7 +36,7 @@ from napari_rxrx3.data.images.ome_zarr import (
     read_attributes,
 )
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord
-from napari_rxrx3.data.images.previews import PREVIEW_SIZE, PreviewForm, Reduce
+from napari_rxrx3.data.images.previews import PREVIEW_SIZE, PreviewForm
 
 if TYPE_CHECKING:
     from zarr import Array as ZarrArray
@@ -234,7 +234,11 @@ class ZarrPlate:
         """None: the whole of a plane is had as soon."""
         return None
 
-    def preview(self, row: int, reduce: Reduce) -> Plane:
+    def preview(self, row: int) -> Plane:
+        """The whole well, small."""
+        return self.preview_or_file(row)
+
+    def preview_or_file(self, row: int) -> Plane:
         """The whole well, small."""
         return self.small(row, PREVIEW_SIZE)
 

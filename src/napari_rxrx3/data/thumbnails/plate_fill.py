@@ -141,23 +141,26 @@ class PlateFill:
         while not self._stop.is_set:
             with self._lock:
                 large = self._large if self._large_jobs else None
-                jobs = self._large_jobs or self._small_jobs
-                if not jobs:
-                    return
-                job = jobs.pop()
+                left = self._large_jobs or self._small_jobs
+                n = 1 if large is not None else self.thumbnails.n_at_once
+                jobs, left[-n:] = left[-n:], []
+            if not jobs:
+                return
             try:
-                self._read(job, large)
+                self._read(jobs, large)
             except Cancelled:
-                with self._lock:  # it is read the next time
+                with self._lock:  # they are read the next time
                     if large is None or large is self._large:
-                        (self._small_jobs if large is None else self._large_jobs).append(job)
+                        (self._small_jobs if large is None else self._large_jobs).extend(jobs)
                 return
 
-    def _read(self, job: Job, large: PlatePicture | None) -> None:
+    def _read(self, jobs: list[Job], large: PlatePicture | None) -> None:
         if large is not None:
-            large.paint(*job, self._plane(*job, large.tile))
-        else:
-            self.thumbnails.fill_one(*job)
+            for job in jobs:
+                large.paint(*job, self._plane(*job, large.tile))
+            return
+        self.thumbnails.fill(reversed(jobs))
+        for job in jobs:
             self._paint_small(*job)
 
     def _paint_small(self, position: int, channel: int) -> None:

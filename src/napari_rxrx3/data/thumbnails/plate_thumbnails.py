@@ -29,6 +29,8 @@ UNKNOWN, KNOWN, MISSING, DAMAGED = range(4)
 
 _VERSION = 2
 """Raise it when previews are made in another way."""
+_AT_ONCE = 48
+"""To ask a process for one small image takes as long as to decode it."""
 _SAVED_AFTER_S = 60.0
 """What is learned of a plate from wells that are looked at is kept on disk some time later."""
 _NO_FORM = PreviewForm(np.dtype(np.uint16), 512, 0)  # its hatching is bright in any contrast
@@ -91,6 +93,11 @@ class PlateThumbnails:
         """A preview shows a piece at the top middle of its well at full resolution."""
         return 0 < self.span < self.well_size
 
+    @property
+    def n_at_once(self) -> int:
+        """So many are best made by one thread at once."""
+        return _AT_ONCE if self._catalog.are_read_together(self.plate) else 1
+
     def forget_changed(self) -> bool:
         """Forget the previews of files that are others by now; whether they were not all."""
         now = self._catalog.stamps_of(self.plate)
@@ -122,17 +129,16 @@ class PlateThumbnails:
         best = np.argsort(self._order[at, of])
         return list(zip(at[best].tolist(), (of[best] + 1).tolist(), strict=True))
 
-    def fill_one(self, position: int, channel: int) -> None:
-        """Make one preview, unless it is known or known not to be there."""
-        if self.state[channel - 1, position] != UNKNOWN:
-            return
-        well = WellId(*self.plate, *divmod(position, N_COLUMNS))
-        try:
-            plane = self._catalog.new_preview(well, channel, shared_reducers().reduce)
-        except ImageUnavailable as error:
-            self._note_failure(position, channel, error)
-        else:
-            self.add(position, channel, plane)
+    def fill(self, jobs: Iterable[Job]) -> None:
+        """Make previews, but for what is known or known not to be there."""
+        jobs = [(at, channel) for at, channel in jobs if self.state[channel - 1, at] == UNKNOWN]
+        planes = [(WellId(*self.plate, *divmod(at, N_COLUMNS)), of) for at, of in jobs]
+        previews = self._catalog.new_previews(planes, shared_reducers().reduce)
+        for job, preview in zip(jobs, previews, strict=True):
+            if isinstance(preview, ImageUnavailable):
+                self._note_failure(*job, preview)
+            else:
+                self.add(*job, preview)
 
     def preview(self, position: int, channel: int) -> Plane | None:
         """One preview, read-only; None unless it is known, and of the file that is there."""
