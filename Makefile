@@ -9,8 +9,8 @@ CODE := src tests scripts benchmarks
 # What is tested, and when: CONTRIBUTING.md, "Tests".
 STAGES := ready lint+types+manifest+docs test-pyqt5 test-pyqt6
 MORE_STAGES := ready test-soak test-pyqt6-all package+bench-quick
-# Three processes on two cores: what waits for a timer leaves its core to the others.
-JOBS ?= 3
+# Four processes on two cores: what waits for a timer leaves its core to the others.
+JOBS ?= 4
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 SOURCE_TESTS = $(shell grep -l 'mark\.source' tests/test_*.py)
 ON_PYQT6 := $(patsubst %,tests/test_%.py,bindings widgets tasks first_steps reader)
