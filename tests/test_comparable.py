@@ -105,6 +105,7 @@ def test_of_unrelated_pairs_5_percent_have_a_small_p_in_each_class(
         assert shares.loc[CLASSES[0], "percentile"] > 0.1
 
 
+@pytest.mark.soak
 def test_of_strong_genes_among_silent_ones_no_more_have_a_small_p(tmp_path: Path) -> None:
     """What points the same way in all experiments is as alike across them as in a single one; what
     does nothing is less so, and most of a screen does nothing.

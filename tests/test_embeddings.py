@@ -687,6 +687,7 @@ print(peak, table.vectors.nbytes)
 """
 
 
+@pytest.mark.soak
 def test_vectors_are_never_in_memory_as_a_whole(root: Path, cache: Path) -> None:
     plates_of(root, 20, 128)  # 15.7 MB
     # in a process of its own: threads that other tests left take memory as well

@@ -114,6 +114,7 @@ def assert_saved(window: Window, folder: Path) -> None:
     activate(window)
 
 
+@pytest.mark.soak
 def test_by_mouse(window: Window, tmp_path: Path) -> None:
     hand, share = Hand(window), window.explorer.share
     hand.click(window.explorer.find)

@@ -359,6 +359,7 @@ def test_the_sentence_says_what_is_left(batched: Any) -> None:
 SMALL = Design(dimension=32, controls=16, pairs=2, genes=30, guides=3, plates=4, effect=0.0)
 
 
+@pytest.mark.soak
 def test_positions_are_found_and_subtracted_on_screens_of_known_truth() -> None:
     (row,) = of_positions([1], SMALL, [0.5])
     assert row["position found at p <= .01"] == 1

@@ -21,6 +21,7 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.core.forking import Lock, _Gate
 from napari_rxrx3.data.cache.memory import LruCache, one
+from samples import soak
 
 WELLS = ["gene-001_1_D05", "gene-001_1_D06", "gene-001_1_D07"]
 FORMS = ["write_folders", "write_tars", "write_core"]
@@ -321,7 +322,7 @@ def test_a_child_computes_what_its_parent_computed_by_threads(root: Path, tmp_pa
     assert [int(word) for word in said.split()] == list(sums().values())
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", [soak("loky"), "threading", soak("multiprocessing")])
 def test_joblib_is_sent_data_sets_and_maps(root: Path, tmp_path: Path, backend: str) -> None:
     script = """
         import sys

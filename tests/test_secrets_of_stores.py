@@ -70,7 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(params=[in_s3, on_the_hub], ids=["s3", "hub"])
+@pytest.fixture(params=[pytest.param(in_s3, marks=pytest.mark.soak), on_the_hub], ids=["s3", "hub"])
 def store(
     request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Store]:

@@ -168,6 +168,7 @@ def test_a_small_table_needs_its_file_no_longer(root: Path, cache: Path) -> None
     assert kept.index.tolist() == ids
 
 
+@pytest.mark.soak
 def test_a_large_table_that_is_damaged_is_read_anew(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
