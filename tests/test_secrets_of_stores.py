@@ -70,7 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(params=[pytest.param(in_s3, marks=pytest.mark.soak), on_the_hub], ids=["s3", "hub"])
+@pytest.fixture(params=[on_the_hub, in_s3], ids=["hub", "s3"])
 def store(
     request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Store]:
