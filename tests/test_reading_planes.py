@@ -544,6 +544,17 @@ def test_parts_of_any_shape_keep_the_mean(shape: tuple[int, int], parts: tuple[i
     assert shrink(plane, 3).shape == (3, 3)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("block", [(1, 2), (2, 2), (4, 3), (4, 4), (5, 2), (8, 8)])
+def test_parts_of_whole_pixels_have_their_exact_means(block: tuple[int, int], dtype: str) -> None:
+    high, wide = block
+    plane = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (6 * high, 5 * wide))
+    plane[:high, :wide] = np.iinfo(dtype).max
+    blocks = plane.reshape(6, high, 5, wide).transpose(0, 2, 1, 3)
+    expected = np.rint(blocks.sum(axis=(2, 3)) / (high * wide))
+    np.testing.assert_array_equal(shrink_to(plane.astype(dtype), (6, 5)), expected)
+
+
 def test_a_thumbnail_has_64_pixels_unless_told(root: Path, cache: Path) -> None:
     planes = b.noise("B02", 128)
     write_plate(root, b.image_files({"B02": planes}), tar=True)

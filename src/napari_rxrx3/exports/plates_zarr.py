@@ -39,18 +39,18 @@ from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.passes import ALL_OF_IT, Done, PassSummary, Share, Task, run_pass
 from napari_rxrx3.data.thumbnails.prepare import plates_named
 from napari_rxrx3.exports.choices import NGFF_VERSIONS
+from napari_rxrx3.exports.zarr_arrays import write_array
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from napari_rxrx3.data.welldata import WellData
 
-__all__ = ["export_zarr"]
+__all__ = ["export_zarr", "levels_of"]
 
 Planes = np.ndarray[Any, Any]
 
 _SMALLEST = 64
-_LARGEST_CHUNK = 1024
 _FIELD = "0"
 _MEASURED = 4
 
@@ -152,11 +152,11 @@ class _PlateWriter:
         )
         for channel, plane in planes.items():
             stack[channel - 1] = plane
-        levels = _levels(stack)
+        levels = levels_of(stack)
         gaps = {"napari_rxrx3": {"missing_channels": missing}} if missing else {}
         self._write_group(well / _FIELD, self._image(levels), gaps)
         for number, level in enumerate(levels):
-            self._write_array(well / _FIELD / str(number), level)
+            write_array(well / _FIELD / str(number), level, self._look.version)
         return well_id, list(missing.values())
 
     def _read(self, well_id: str) -> tuple[dict[int, Planes], dict[int, str]]:
@@ -213,35 +213,6 @@ class _PlateWriter:
                 models.OmeroChannel(label=stain.name, color=color, window=window, active=True)
             )
         return models.Omero(channels=channels)
-
-    def _write_array(self, path: Path, level: Planes) -> None:
-        import zarr
-
-        sides = level.shape[1:]
-        chunks = tuple(min(side, _LARGEST_CHUNK) for side in sides)
-        whole = tuple(-(-side // chunk) * chunk for side, chunk in zip(sides, chunks, strict=True))
-        array = zarr.create_array(
-            path,
-            shape=level.shape,
-            dtype=level.dtype,
-            chunks=(1, *chunks),
-            shards=(len(level), *whole) if self._is_new else None,
-            compressors=self._packing(),
-            zarr_format=3 if self._is_new else 2,
-            dimension_names=("c", "y", "x") if self._is_new else None,
-            chunk_key_encoding={"name": "default" if self._is_new else "v2", "separator": "/"},
-        )
-        array[:] = level  # what is all zero is not stored: planes that are missing stay gaps
-
-    def _packing(self) -> Any:
-        """Bits of one weight together: noise of the camera is in the lowest ones."""
-        if self._is_new:
-            from zarr.codecs import BloscCodec
-
-            return BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle")
-        from numcodecs import Blosc
-
-        return Blosc("zstd", clevel=3, shuffle=Blosc.BITSHUFFLE)
 
     def _write_group(
         self, path: Path, model: Any = None, more: dict[str, Any] | None = None
@@ -342,7 +313,8 @@ def _well_path(well_id: str) -> str:
     return f"{ROW_NAMES[row]}/{column_name(column)}"
 
 
-def _levels(whole: Planes) -> list[Planes]:
+def levels_of(whole: Planes) -> list[Planes]:
+    """An image (channels, Y, X) and smaller ones of half the size, down to 64 pixels."""
     levels = [whole]
     while min(levels[-1].shape[1:]) >= 2 * _SMALLEST:
         height, width = (side // 2 for side in levels[-1].shape[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ Plane = np.ndarray[Any, Any]
 
 _MOST_BITS = 16
 _JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
+_SMALL_BLOCK = 4
+"""Pixels on a side up to which the rows of blocks are added one by one."""
 _GRAYS = (1, 34892)  # black is zero; numbers of a sensor
 _ORIENTATION, _LOOKED_AT = 274, 8
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -330,8 +333,13 @@ def _enlarged(plane: Plane, shape: tuple[int, int]) -> Plane:
 def _binned(plane: Plane, high: int, wide: int) -> Plane:
     """Exact means of blocks of `high` x `wide` pixels."""
     height, width = plane.shape
-    rows = plane.reshape(height // high, high, width).sum(axis=1, dtype=np.uint32)
-    sums = rows.reshape(height // high, width // wide, wide).sum(axis=2, dtype=np.uint64)
+    if max(high, wide) <= _SMALL_BLOCK:  # numpy takes four times as long along so short axes
+        whole = plane.astype(np.uint32)
+        rows = reduce(np.add, [whole[i::high] for i in range(high)])
+        sums = reduce(np.add, [rows[:, i::wide] for i in range(wide)])
+    else:
+        rows = plane.reshape(height // high, high, width).sum(axis=1, dtype=np.uint32)
+        sums = rows.reshape(height // high, width // wide, wide).sum(axis=2, dtype=np.uint64)
     binned: Plane = np.rint(sums / (high * wide)).astype(plane.dtype)
     return binned
 
