@@ -120,3 +120,19 @@ def test_a_share_is_done_by_workers_too(dataset: rx.Dataset, client: Any, tmp_pa
 def test_what_is_no_part_is_refused(text: str) -> None:
     with pytest.raises(rx.RxRx3Error, match="no part such as 3/100"):
         Share.from_text(text)
+
+
+@pytest.mark.soak
+def test_workers_check_as_threads_do(dataset: rx.Dataset, client: Any, tmp_path: Path) -> None:
+    root = Path(dataset.address)
+    for plate in (2, 5):
+        path = root / f"images/gene-001/Plate{plate}.tar"
+        path.write_bytes(path.read_bytes()[:200_000])
+    there = rx.open_dataset(root, cache_dir=tmp_path / "there").check(client=client)
+    here = rx.open_dataset(root, cache_dir=tmp_path / "here").check()
+    assert there.counts["unreadable_plane"]
+    assert there.checked == here.checked
+    assert there.to_json() == here.to_json()
+    again = rx.open_dataset(root, cache_dir=tmp_path / "there").check()
+    assert f"{N_PLATES} checked before" in again.checked
+    assert again.to_json() == here.to_json()

@@ -16,10 +16,14 @@ from napari_rxrx3.data.check import CheckReport, check_wells
 from napari_rxrx3.data.discovery import Contents, discover
 from napari_rxrx3.data.files.remote import Unreachable
 from napari_rxrx3.data.files.storage import Storage
+from napari_rxrx3.data.passes import ALL_OF_IT, Share
 from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.maps.spec import MapSpec
 
-if TYPE_CHECKING:  # scipy is loaded with the first map, which opening need not wait for
+if TYPE_CHECKING:
+    from distributed import Client
+
+    # scipy is loaded with the first map, which opening need not wait for
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["Dataset", "open_dataset"]
@@ -103,17 +107,35 @@ class Dataset(WellData):
         """
         return _opened_again, (self.address, self.cache.folder)
 
-    def check(self, *, decode: bool = True, progress: Progress | None = None) -> CheckReport:
+    def check(
+        self,
+        *,
+        decode: bool = True,
+        again: bool = False,
+        client: Client | None = None,
+        share: Share = ALL_OF_IT,
+        progress: Progress | None = None,
+    ) -> CheckReport:
         """List every disagreement between metadata, images and embeddings.
 
         Parameters
         ----------
         decode : bool
-            Decode every plane to find the damaged ones; False only compares the lists.
+            Decode every plane to find the damaged ones; False only compares the lists. What was
+            found in a container of images is kept in the cache, and looked up there as long as its
+            files have the same size and time of change.
+        again : bool
+            Decode also what was checked before and has not changed since.
+        client : distributed.Client, optional
+            Where to decode, if not here; workers must see the data and the cache's folder.
+        share : Share
+            Decode this part of the containers, and tell of them alone.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
         """
-        return check_wells(self, decode=decode, progress=progress)
+        return check_wells(
+            self, decode=decode, again=again, client=client, share=share, progress=progress
+        )
 
     def phenomap(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from napari_rxrx3.cli.arguments import Commands, add_machines, add_plates, opened, pass_desk
+from napari_rxrx3.cli.arguments import Commands, add_machines, add_plates, pass_desk
 from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.errors import Cancelled
 
@@ -13,15 +13,33 @@ from napari_rxrx3.core.errors import Cancelled
 def add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="list where metadata, images and embeddings disagree")
     check.add_argument("path", metavar="PATH")
-    check.add_argument("--quick", action="store_true", help="compare the lists, decode no image")
+    depth = check.add_mutually_exclusive_group()
+    depth.add_argument("--quick", action="store_true", help="compare the lists, decode no image")
+    help_ = "decode every image that was not, or has changed (if not --quick)"
+    depth.add_argument("--full", action="store_true", help=help_)
+    help_ = "decode also images that were checked before and have not changed"
+    depth.add_argument("--again", action="store_true", help=help_)
     check.add_argument("--json", action="store_true", help="print JSON")
+    add_machines(check)
     check.set_defaults(run=_check)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    with progress_bar() as progress:
-        dataset = opened(arguments.path, progress)
-        report = dataset.check(decode=not arguments.quick, progress=progress)
+    with pass_desk(arguments) as (dataset, client, progress):
+        try:
+            report = dataset.check(
+                decode=not arguments.quick,
+                again=arguments.again,
+                client=client,
+                share=arguments.part,
+                progress=progress,
+            )
+        except (Cancelled, KeyboardInterrupt):
+            if not arguments.quick:
+                note("stopped; what was checked so far is kept.")
+            raise
+    if report.checked:
+        note(report.checked)
     if arguments.json:
         say(report.to_json())
         return 0

@@ -6,24 +6,24 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import combinations, groupby
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from napari_rxrx3.core.errors import ContainerUnavailable
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId
-from napari_rxrx3.data.images.catalog import PlaneLayout, most_common, odd_layout
-from napari_rxrx3.data.images.decode import UndecodableImage
-from napari_rxrx3.data.images.planes import ImageSource
-from napari_rxrx3.data.parallel import in_threads
+from napari_rxrx3.data.image_check import check_images, overlaps
+from napari_rxrx3.data.passes import ALL_OF_IT, Share
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
 from napari_rxrx3.data.vectors.odd_vectors import odd_vectors
 from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.data.wells.well_list import WellList
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["CheckReport", "check_wells"]
 
@@ -46,11 +46,14 @@ class CheckReport:
         What the data set holds.
     counts : dict of str to int
         How many problems there are of each kind, listed or not.
+    checked : str
+        Of how many containers the images were decoded, now and before; empty if none were.
     """
 
     problems: pd.DataFrame
     description: str
     counts: dict[str, int]
+    checked: str = ""
 
     @property
     def is_clean(self) -> bool:
@@ -77,12 +80,32 @@ class CheckReport:
 
 
 def check_wells(
-    dataset: WellData, *, decode: bool = True, progress: Progress | None = None
+    dataset: WellData,
+    *,
+    decode: bool = True,
+    again: bool = False,
+    client: Client | None = None,
+    share: Share = ALL_OF_IT,
+    progress: Progress | None = None,
 ) -> CheckReport:
     """Compare everything a data set holds; see `Dataset.check`."""
+    counted = _Counted()
+    if share.of == 1 or not decode:
+        _compare_lists(dataset, counted, progress)
+    else:
+        list(_unknown_plates(dataset, progress))
+    if not decode:
+        counted.add(_images_twice(dataset))
+        return counted.report(dataset.describe())
+    images = check_images(dataset, again=again, client=client, share=share, progress=progress)
+    counted.add(images.problems)
+    return counted.report(dataset.describe(), images.words())
+
+
+def _compare_lists(dataset: WellData, counted: _Counted, progress: Progress | None) -> None:
+    """What is wrong without a look at any pixel, in the order of the report."""
     dataset.read_vectors(progress)  # which may find problems
     unknown = list(_unknown_plates(dataset, progress))  # which may find problems, too
-    counted = _Counted()
     counted.add(dataset.problems)
     counted.add(unknown)
     counted.add(_missing_planes(dataset))
@@ -92,11 +115,6 @@ def check_wells(
         counted.add(_embedding_gaps(table, dataset.listed))
         counted.add(_odd_vectors(table, dataset.listed))
     counted.add(_alike_embeddings(dataset))
-    counted.add(_images_twice(dataset, decode, progress))
-    if decode:
-        for source in dataset.images.sources:
-            counted.add(_damaged_planes(dataset, source, progress))
-    return counted.report(dataset.describe())
 
 
 class _Counted:
@@ -114,7 +132,7 @@ class _Counted:
             elif problem not in listed:
                 self._n_more[problem.kind] += 1
 
-    def report(self, description: str) -> CheckReport:
+    def report(self, description: str, checked: str = "") -> CheckReport:
         rows: list[Problem] = []
         for kind, listed in self._of_kind.items():
             rows += listed
@@ -123,7 +141,7 @@ class _Counted:
         frame = pd.DataFrame(rows, columns=Problem._fields)
         frame = frame.astype({"plate": "Int64", "channel": "Int64"})
         counts = {k: len(listed) + self._n_more[k] for k, listed in self._of_kind.items()}
-        return CheckReport(frame, description, counts)
+        return CheckReport(frame, description, counts, checked)
 
 
 def _unknown_plates(dataset: WellData, progress: Progress | None) -> Iterator[Problem]:
@@ -183,53 +201,12 @@ def _images_without_metadata(dataset: WellData) -> Iterator[Problem]:
             yield Problem("image_without_metadata", *plate, well, None, detail)
 
 
-def _images_twice(dataset: WellData, decode: bool, progress: Progress | None) -> Iterator[Problem]:
-    """Containers that hold the same images as one that goes before; how many of them differ.
-
-    Without decoding anything only that there are such is told.
-    """
-    by_plate: dict[PlateId, list[ImageSource]] = {}
-    for source in dataset.images.sources:
-        for plate in source.index.plates:
-            by_plate.setdefault(plate, []).append(source)
-    for plate, holders in by_plate.items():
-        for used, other in combinations(holders, 2):
-            (codes, rows), (more, places) = (
-                h.index.of_plate(plate, dataset.images.n_channels) for h in (used, other)
-            )
-            _, here, there = np.intersect1d(codes, more, return_indices=True)
-            if not len(here):
-                continue
-            what = f"{other.path} and {used.path} both hold {len(here):,} images of {plate}"
-            if not decode:
-                yield Problem(
-                    "images_twice", *plate, detail=f"{what}; those of {used.path} are read"
-                )
-                continue
-            if progress is not None:
-                progress(0, 0, f"comparing {other.path}")
-            pairs = zip(rows[here].tolist(), places[there].tolist(), strict=True)
-            differ = partial(_images_differ, dataset, used, other)
-            n_differ = sum(in_threads(differ, list(pairs)))
-            if n_differ:
-                detail = f"{what}, {n_differ:,} of them differ; those of {used.path} are read"
-                yield Problem("disagreement", *plate, detail=detail)
-            else:
-                yield Problem("images_twice", *plate, detail=f"{what}, and they are the same")
-
-
-def _images_differ(
-    dataset: WellData, used: ImageSource, other: ImageSource, rows: tuple[int, int]
-) -> bool:
-    """Whether two images differ in a pixel; one that cannot be read is named elsewhere."""
-    try:
-        here, there = (
-            dataset.images.decoded(source, row)
-            for source, row in zip((used, other), rows, strict=True)
-        )
-        return not np.array_equal(here, there)
-    except (OSError, UndecodableImage, pa.ArrowException):
-        return False
+def _images_twice(dataset: WellData) -> Iterator[Problem]:
+    """Containers that hold the same images as one that goes before; nothing is decoded."""
+    images = dataset.images
+    for plate, used, other, (rows, _) in overlaps(images.sources, images.n_channels):
+        what = f"{other.path} and {used.path} both hold {len(rows):,} images of {plate}"
+        yield Problem("images_twice", *plate, detail=f"{what}; those of {used.path} are read")
 
 
 def _embedding_gaps(table: EmbeddingTable, listed: WellList) -> Iterator[Problem]:
@@ -305,31 +282,3 @@ class _WellAt:
 
     def problem(self, kind: str, detail: str) -> Problem:
         return Problem(kind, *self._plate, self.id, None, detail)
-
-
-def _damaged_planes(
-    dataset: WellData, source: ImageSource, progress: Progress | None
-) -> Iterator[Problem]:
-    rows = range(len(source.index.code))
-    checked = in_threads(partial(dataset.images.verify, source), rows)
-    for first, found in _by_well(source, zip(rows, checked, strict=True)):
-        if progress is not None:
-            progress(first, len(rows), f"decoding {source.path}")
-        layouts = [layout for layout in found.values() if not isinstance(layout, str)]
-        usual = most_common(layouts) if layouts else None
-        for row, result in found.items():
-            if result != usual:
-                well, channel = source.index.plane(row)
-                cause = result if isinstance(result, str) else odd_layout(result, usual)
-                detail = f"{well}, channel {channel}: {cause} ({source.locate(row)})"
-                yield Problem("unreadable_plane", *well.plate_id, str(well), channel, detail)
-
-
-def _by_well(
-    source: ImageSource, checked: Iterable[tuple[int, PlaneLayout | str]]
-) -> Iterator[tuple[int, dict[int, PlaneLayout | str]]]:
-    """Group what was found by well: the planes of a well are neighbors in an index."""
-    n_channels = source.index.n_channels
-    for _, group in groupby(checked, key=lambda item: source.index.code[item[0]] // n_channels):
-        found = dict(group)
-        yield min(found), found

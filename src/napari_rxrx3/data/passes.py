@@ -11,14 +11,16 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.progress import Progress, silent
+from napari_rxrx3.core.stopping import current_stop, finished
 from napari_rxrx3.core.words import count
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ __all__ = ["ALL_OF_IT", "Done", "ImagePass", "PassSummary", "Share", "Task", "cl
 _ASKED_S = 0.2
 _PATIENCE_S = 10
 _RETRIES = 3
+_GOODBYE_S = 0.2
+_LOST = (
+    "The dask scheduler does not answer any more. What was done so far stays: start again, and the "
+    "rest is done."
+)
+_NO_WORKERS = "waiting for workers of the dask scheduler"
 
 _SHARE = re.compile(r"(\d{1,6})/(\d{1,6})", re.ASCII)
 
@@ -48,13 +56,14 @@ class Done:
     """What became of a task: how many things were written, what else is counted, what failed.
 
     A task may be done though some of it failed; one that is not left no file, and is tried again
-    by the next pass.
+    by the next pass. What is `found`, by the task, is told to whoever started the pass.
     """
 
     n_written: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     is_whole: bool = True
+    found: dict[Any, Any] = field(default_factory=dict)
 
 
 def _not_done(task: Task, error: object) -> Done:
@@ -122,6 +131,10 @@ class PassSummary:
         What else the pass counts.
     failures : list of str
         What could not be, a sentence each.
+    found : dict
+        What tasks found, where it is not in their files, by the task.
+    tasks : sequence of Task
+        All of them, in their order.
     """
 
     n_tasks: int
@@ -130,12 +143,15 @@ class PassSummary:
     n_written: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    found: dict[Any, Any] = field(default_factory=dict, repr=False)
+    tasks: Sequence[Any] = field(default=(), repr=False, compare=False)
 
     def add(self, done: Done) -> None:
         self.n_open += not done.is_whole
         self.n_written += done.n_written
         self.counts += done.counts
         self.failures += done.failures
+        self.found |= done.found
 
     def words(self, what: str) -> str:
         """One line for a person, about written things of this name."""
@@ -175,7 +191,7 @@ def run_pass(
     """
     tasks = work.tasks(dataset)[share.number - 1 :: share.of]
     open_ones = [task for task in tasks if not work.is_done(task)]
-    summary = PassSummary(len(tasks), len(tasks) - len(open_ones))
+    summary = PassSummary(len(tasks), len(tasks) - len(open_ones), tasks=tasks)
     report = progress or silent
     if client is None:
         _here(dataset, work, open_ones, summary, report)
@@ -232,18 +248,48 @@ def cluster(address: str | None = None, file: str | None = None) -> Iterator[Cli
         yield None
         return
     try:
-        from distributed import Client
+        import distributed  # noqa: F401
     except ImportError:
         raise RxRx3Error(
             "Work on other machines needs dask.distributed: pip install napari-rxrx3[distributed]"
         ) from None
+    where = str(file or address or dask.config.get("scheduler-address"))
+    client = _connected(where, address, file)
     try:
-        client = Client(address, scheduler_file=file, timeout=_PATIENCE_S, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        where = file or address or dask.config.get("scheduler-address")
-        raise RxRx3Error(f"The dask scheduler {where} does not answer ({error}).") from error
-    with client:
         yield client
+    finally:
+        _without_waiting(lambda: client.close(timeout=_GOODBYE_S))
+
+
+def _connected(where: str, address: str | None, file: str | None) -> Client:
+    """A client, unless whoever asked stops waiting for it."""
+    from distributed import Client
+
+    stop = current_stop()
+
+    def connect() -> Client:
+        client = Client(address, scheduler_file=file, timeout=_PATIENCE_S, set_as_default=False)
+        if stop is not None and stop.is_set:  # nobody hears of it any more
+            client.close(timeout=_GOODBYE_S)
+        return client
+
+    try:
+        return finished(connect)
+    except (OSError, ValueError, TypeError) as error:
+        why = " ".join(str(error).split())
+        raise RxRx3Error(f"The dask scheduler {where} does not answer ({why}).") from error
+
+
+def _without_waiting(act: Callable[[], object]) -> None:
+    """Tell a scheduler something; one that is gone, or silent, is not waited for."""
+
+    def tell() -> None:
+        with suppress(Exception):  # a connection that is broken raises anything
+            act()
+
+    thread = Thread(target=tell, name="rxrx3-scheduler", daemon=True)
+    thread.start()
+    thread.join(_GOODBYE_S)
 
 
 def _on_cluster(
@@ -263,20 +309,34 @@ def _on_cluster(
     }
     try:
         with client.as_current():
-            _collect(futures, summary, progress)
-    except BaseException:
-        stop.set()
-        client.cancel(list(futures))
+            _collect(client, futures, summary, progress)
+    except BaseException as error:
+        _without_waiting(stop.set)
+        _without_waiting(lambda: client.cancel(list(futures)))
+        if isinstance(error, Exception) and _is_lost(error):
+            raise RxRx3Error(_LOST) from error
         raise
 
 
-def _collect(futures: dict[Future, TaskT], summary: PassSummary, progress: Progress) -> None:
+def _is_lost(error: Exception) -> bool:
+    """Whether the connection to the scheduler is the reason."""
+    return not isinstance(error, Cancelled | RxRx3Error) and (
+        isinstance(error, OSError | TimeoutError) or type(error).__name__.endswith("CancelledError")
+    )
+
+
+def _collect(
+    client: Client, futures: dict[Future, TaskT], summary: PassSummary, progress: Progress
+) -> None:
     from distributed import wait
 
     total, done = sum(task.n_images for task in futures.values()), 0
     open_ones = set(futures)
     while open_ones:
-        progress(done, total, f"{count(len(open_ones), 'plate')} left")
+        text = f"{count(len(open_ones), 'part')} left"
+        progress(done, total, text if done or _has_workers(client) else _NO_WORKERS)
+        if client.status != "running":
+            raise RxRx3Error(_LOST)
         try:
             ended, open_ones = wait(list(open_ones), _ASKED_S, "FIRST_COMPLETED")
         except TimeoutError:
@@ -284,6 +344,10 @@ def _collect(futures: dict[Future, TaskT], summary: PassSummary, progress: Progr
         for future in ended:
             summary.add(_result(future, futures[future]))
             done += futures[future].n_images
+
+
+def _has_workers(client: Client) -> bool:
+    return bool(finished(client.nthreads))
 
 
 def _result(future: Future, task: Task) -> Done:

@@ -47,6 +47,7 @@ KINDS = {
     "diagnostics": "what batches and places do to maps",
     "projections": "projections of maps",
     "thumbnails": "thumbnails of plates",
+    "checks": "what checks found in images",
 }
 """All that is kept: the name of a subfolder, and what its files are for a person."""
 

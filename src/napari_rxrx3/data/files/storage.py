@@ -511,6 +511,23 @@ class Storage:
             digest.update(_line(name, size, stamp))
         return f"{self._fs.protocol}|{path}|{digest.hexdigest()}"
 
+    def tree_fingerprint(self, path: str) -> str:
+        """Fingerprint of all files below a local folder; raises OSError."""
+        digest = hashlib.sha256()
+
+        def look(folder: str) -> None:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+            for entry in entries:
+                if entry.is_dir():
+                    look(entry.path)
+                else:
+                    stat = entry.stat()
+                    digest.update(_line(entry.path, stat.st_size, stat.st_mtime_ns))
+
+        look(path)
+        return f"{path}|{digest.hexdigest()}"
+
 
 def _too_large(size: int) -> OSError:
     return OSError(

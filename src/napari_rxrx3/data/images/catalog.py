@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -53,8 +54,10 @@ from napari_rxrx3.data.screen_file import NOTHING_SAID, ScreenFile
 
 __all__ = [
     "ImageCatalog",
+    "PlaneFault",
     "PlaneLayout",
     "find_images",
+    "may_pass",
     "most_common",
     "odd_layout",
     "stains_of",
@@ -65,6 +68,15 @@ PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
 """Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class PlaneFault:
+    """Why a plane cannot be decoded, and whether that is no fault of what is in the file."""
+
+    cause: str
+    may_pass: bool
+
 
 _PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
@@ -505,13 +517,13 @@ class ImageCatalog:
     def _layout(self, source: ImageSource, row: int) -> PlaneLayout:
         return self._reader(source).layout_of(row)
 
-    def verify(self, source: ImageSource, row: int) -> PlaneLayout | str:
+    def verify(self, source: ImageSource, row: int) -> PlaneLayout | PlaneFault:
         """Decode one plane of one container; return its layout, or what is wrong with it."""
         try:
             with not_while_forking():
                 plane = self.decoded(source, row)
         except (OSError, UndecodableImage, pa.ArrowException) as error:
-            return _cause(error)
+            return PlaneFault(_cause(error), may_pass(error))
         return (plane.shape[0], plane.shape[1]), plane.dtype
 
     def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
@@ -775,6 +787,11 @@ def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
 def most_common(layouts: Sequence[PlaneLayout]) -> PlaneLayout:
     """The layout that most planes of a well have: an odd one must not make the others odd."""
     return Counter(layouts).most_common(1)[0][0]
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a server or the system gives something not now, whatever is in the file."""
+    return isinstance(error, MayPass) or getattr(error, "errno", None) is not None
 
 
 def _cause(error: Exception) -> str:

@@ -203,6 +203,13 @@ class ZarrPlate:
     def fingerprint(self) -> str:
         return self._storage.unless_changed(self._marker, self._made_from)
 
+    def contents(self) -> str:
+        """Fingerprint of all files of the plate; empty of a server, which would be asked for each.
+
+        Raises OSError.
+        """
+        return self._storage.tree_fingerprint(self.path) if self._storage.is_local else ""
+
     def file(self, row: int) -> str:
         """The file that describes a plane's pixels; of a server, its well."""
         field = self._known.get(int(self.index.first[row]))
