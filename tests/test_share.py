@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +18,24 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+from napari.settings import get_plugin_settings
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QAction, QDropEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit, QMessageBox
 
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3._writer import write_planes
 from napari_rxrx3.core.display import display
+from napari_rxrx3.data import passes
 from napari_rxrx3.figures.ome_tiff import PlanesError
 from napari_rxrx3.figures.record import RecordError, read_record
+from napari_rxrx3.gui.share.machines import scheduler, where_in_words
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.strips.choices import show_alone
+from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.review import open_review
 from samples import soak
@@ -643,6 +650,126 @@ def test_crops_of_tagged_wells_are_saved(
     assert (tmp_path / "README.md").exists()
     for well in (PLK1, MTOR):
         window.session.review.tag(well, 0)
+
+
+# --- where exports are made ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_machines() -> Iterator[None]:
+    """Napari keeps the choice; in the end it is this computer."""
+    yield
+    _keep_scheduler("")
+
+
+def _keep_scheduler(address: str) -> None:
+    get_plugin_settings("napari-rxrx3").machines.scheduler = address
+
+
+def answer_scheduler(window: Window, text: str, is_agreed: bool = True) -> None:
+    """Type an address into the dialog that is about to open."""
+
+    def answer() -> None:
+        (dialog,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog)]
+        dialog.findChild(QLineEdit).setText(text)
+        (dialog.accept if is_agreed else dialog.reject)()
+
+    QTimer.singleShot(50, answer)
+
+
+def test_where_exports_are_made_is_asked_and_kept(
+    window: Window, share: ShareMenu, on_machines: None
+) -> None:
+    share.menu.aboutToShow.emit()
+    assert share.machines.text() == "Run on: this computer …"
+    answer_scheduler(window, " tcp://10.0.0.5:8786 ")
+    choose(share, share.machines, window)
+    assert scheduler() == "tcp://10.0.0.5:8786"
+    share.menu.aboutToShow.emit()
+    assert share.machines.text() == "Run on: tcp://10.0.0.5:8786 …"
+    answer_scheduler(window, "elsewhere", is_agreed=False)
+    choose(share, share.machines, window)
+    assert scheduler() == "tcp://10.0.0.5:8786"
+    answer_scheduler(window, "")
+    choose(share, share.machines, window)
+    assert where_in_words() == "this computer"
+
+
+def test_a_scheduler_that_does_not_answer_is_said_and_nothing_is_lost(
+    window: Window,
+    share: ShareMenu,
+    on_machines: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(passes, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    _keep_scheduler("tcp://127.0.0.1:1")
+    choose(share, share.plate, window)
+    assert "The dask scheduler tcp://127.0.0.1:1 does not answer" in window.session.message
+    assert not list(tmp_path.iterdir())
+    _keep_scheduler("")
+    choose(share, share.plate, window)
+    assert "wells written" in window.session.message
+
+
+def test_to_cancel_does_not_wait_for_a_scheduler(
+    window: Window,
+    share: ShareMenu,
+    on_machines: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    ended: list[float] = []
+    reach = passes.cluster
+
+    @contextmanager
+    def watched(*asked: str) -> Iterator[Any]:
+        try:
+            with reach(*asked) as client:
+                yield client
+        finally:
+            ended.append(time.monotonic())
+
+    monkeypatch.setattr(passes, "cluster", watched)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes calls, and says nothing
+        _keep_scheduler(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        share.plate.trigger()
+        window.qtbot.waitUntil(lambda: "reaching tcp" in (tasks_of(window).status or ("",) * 3)[2])
+        began = time.monotonic()
+        tasks_of(window).cancel_shown()
+        window.qtbot.waitUntil(lambda: bool(ended))
+        assert ended[0] - began < 0.5
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.soak
+def test_workers_write_the_plate(
+    window: Window,
+    share: ShareMenu,
+    on_machines: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        dashboard_address=None,
+        local_directory=str(tmp_path / "cluster"),
+    ) as cluster:
+        _keep_scheduler(cluster.scheduler_address)
+        choose(share, share.plate, window)
+    assert window.session.message == f"1 plate: {len(SCREEN.rows)} wells written."
+    assert (tmp_path / "out" / "gene-001-Plate1.ome.zarr" / "wells.csv").exists()
+
+
+def tasks_of(window: Window) -> Tasks:
+    return window.explorer.workspace.tasks
 
 
 def test_files_that_the_dialog_has_not_asked_about_are_asked_about(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QToolB
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog
+from napari_rxrx3.gui.share.machines import ask_for_scheduler, scheduler, where_in_words
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import Sessions
 from napari_rxrx3.gui.share.view_record import record_of_window
@@ -19,6 +20,8 @@ from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from napari_rxrx3.data.passes import PassSummary
     from napari_rxrx3.figures.ome_tiff import SavedPlanes
     from napari_rxrx3.gui.workspace import Workspace
@@ -28,6 +31,7 @@ __all__ = ["FIGURE_KEY", "SCRIPT_KEY", "ShareMenu"]
 FIGURE_KEY, SCRIPT_KEY = "Ctrl+Shift+S", "Ctrl+Shift+Y"
 """napari's own console is on Ctrl+Shift+C."""
 
+_NO_CHOICES = "napari keeps no such choice here."
 _SESSIONS = "Saved session (*.json)"
 _PLANES = "OME-TIFF (*.ome.tif *.ome.tiff)"
 
@@ -70,6 +74,8 @@ class ShareMenu(QObject):
         self.plate = add("Save plate as OME-Zarr …", tip, self.save_plate)
         tip = "Pieces of the tagged wells, with what they received, for programs that learn."
         self.crops = add("Save crops of tagged wells …", tip, self.save_crops)
+        tip = "Where plates and crops are made: here, or by the workers of a dask cluster."
+        self.machines = add("Run on …", tip, self.choose_machines)
         self.menu.addSeparator()
         tip = "Wells, contrast, question and list as they are now, in one small file."
         self.save = add("Save session …", tip, self.save_session)
@@ -93,11 +99,13 @@ class ShareMenu(QObject):
         """Offer what makes sense now; a tooltip says why something does not."""
         for action in (self.figure, self.script, self.planes, self.plate, self.crops, self.save):
             self._offer(action, self._why_not(action))
+        self.machines.setText(f"Run on: {where_in_words()} …".replace("&", "&&"))
+        self._offer(self.machines, _NO_CHOICES if scheduler() is None else "")
         choice = reopens_last()
         before = self.reopen.blockSignals(True)
         self.reopen.setChecked(bool(choice))
         self.reopen.blockSignals(before)
-        self._offer(self.reopen, "" if choice is not None else "napari keeps no such choice here.")
+        self._offer(self.reopen, _NO_CHOICES if choice is None else "")
 
     def _offer(self, action: QAction, why_not: str) -> None:
         action.setEnabled(not why_not)
@@ -174,11 +182,11 @@ class ShareMenu(QObject):
             self._say("Open a data set first.")
             return
 
-        def export(folder: str, progress: Any) -> PassSummary:
+        def export(folder: str, client: Client | None, progress: Any) -> PassSummary:
             from napari_rxrx3.exports.plates_zarr import export_zarr
 
             named = f"{plate.experiment}/{plate.plate}"
-            return export_zarr(dataset, folder, [named], progress=progress)
+            return export_zarr(dataset, folder, [named], client=client, progress=progress)
 
         self._export("Save plate as OME-Zarr", "saving the plate", "well", export)
 
@@ -189,10 +197,10 @@ class ShareMenu(QObject):
             self._say("No well is tagged.")
             return
 
-        def export(folder: str, progress: Any) -> PassSummary:
+        def export(folder: str, client: Client | None, progress: Any) -> PassSummary:
             from napari_rxrx3.exports.crops import export_crops
 
-            return export_crops(dataset, folder, wells=wells, progress=progress)
+            return export_crops(dataset, folder, wells=wells, client=client, progress=progress)
 
         self._export("Save crops of tagged wells", "saving crops", "crop", export)
 
@@ -200,12 +208,24 @@ class ShareMenu(QObject):
         folder = QFileDialog.getExistingDirectory(self._parent, title)
         if not folder:
             return
+        address = scheduler()
+
+        def work(progress: Any) -> PassSummary:
+            from napari_rxrx3.data.passes import cluster
+
+            progress(0, 0, f"reaching {address}" if address else words)
+            with cluster(address) if address else nullcontext() as client:
+                return export(str(folder), client, progress)
 
         def done(summary: PassSummary) -> None:
             n = len(summary.failures)
             self._say(" ".join([summary.words(what), *summary.failures[:1], *["…"] * (n > 1)]))
 
-        self._workspace.tasks.run("export", partial(export, str(folder)), done, self._say, words)
+        self._workspace.tasks.run("export", work, done, self._say, words)
+
+    def choose_machines(self) -> None:
+        """Ask where plates and crops are made from now on."""
+        ask_for_scheduler(self._parent)
 
     def save_session(self) -> None:
         """Ask for a file, and save the session."""

@@ -1,0 +1,59 @@
+"""Where the window's long work is done: on this computer, or by a dask cluster that was named."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from qtpy.QtWidgets import QInputDialog, QWidget
+
+__all__ = ["ask_for_scheduler", "scheduler", "where_in_words"]
+
+_QUESTION = (
+    "Address of a dask scheduler, such as tcp://10.0.0.5:8786.\n"
+    "Its workers must see the data and the folder under the same path.\n"
+    "Empty: this computer does it."
+)
+_LONGEST = 40
+
+_log = logging.getLogger(__name__)
+
+
+def scheduler() -> str | None:
+    """Address that was chosen last, empty for this computer; None if napari keeps no choice."""
+    group = _group()
+    return str(group.scheduler).strip() if group is not None else None
+
+
+def where_in_words() -> str:
+    """Where it is, for a menu."""
+    address = scheduler()
+    if not address:
+        return "this computer"
+    return address if len(address) <= _LONGEST else f"{address[: _LONGEST - 1]}…"
+
+
+def ask_for_scheduler(parent: QWidget) -> None:
+    """Have an address typed, and keep it for all windows and for the next start."""
+    group = _group()
+    if group is None:
+        return
+    dialog = QInputDialog(parent)
+    dialog.setWindowTitle("Run exports on")
+    dialog.setLabelText(_QUESTION)
+    dialog.setTextValue(scheduler() or "")
+    if dialog.exec():
+        group.scheduler = dialog.textValue().strip()
+
+
+def _group() -> Any:
+    """The group of settings `machines` of the manifest; None if napari does not have it."""
+    try:
+        from napari.settings import get_plugin_settings
+
+        return get_plugin_settings("napari-rxrx3").machines
+    except (ImportError, KeyError, AttributeError):
+        return None
+    except Exception:  # settings of other plugins are read as well, and may be wrong
+        _log.exception("the preferences cannot be read")
+        return None
