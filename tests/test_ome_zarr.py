@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -111,6 +112,51 @@ def test_of_several_fields_the_first_unless_said(tmp_path: Path) -> None:
     said = "\n".join(dataset.check().problems["detail"])
     assert "A/2" in said
     assert "no field 2" in said
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("rows", "columns", "field"),
+    [("ab", ("001", "002"), "cycle0"), ("12", ("1", "2"), "1_illum"), ("AB", ("01", "2"), "0")],
+)
+def test_rows_columns_and_fields_of_any_name(
+    tmp_path: Path, version: str, rows: str, columns: tuple[str, str], field: str
+) -> None:
+    """As ome-zarr-py and ngio write them, which take any letters and digits."""
+    wells = {"A1": z.planes_of("first"), "B2": z.planes_of("last")}
+    path = z.write_plate(tmp_path / "p.zarr", wells, rows=2, columns=2, version=version)
+    for number, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        well = path / "AB"[number] / str(number + 1)
+        (well / "0").rename(well / "field")
+        (well / "field").rename(well / field)
+        edit(well, "well", {"images": [{"path": field, "acquisition": 3}]})
+        well.rename(well.with_name(column))
+        (path / "AB"[number]).rename(path / row)
+    said = [
+        {"path": f"{row}/{column}", "rowIndex": n, "columnIndex": n}
+        for n, (row, column) in enumerate(zip(rows, columns, strict=True))
+    ]
+    plate = {
+        "rows": [{"name": name} for name in rows],
+        "columns": [{"name": name} for name in columns],
+        "wells": said,
+        "acquisitions": [{"id": 3, "name": "third"}],
+    }
+    edit(path, "plate", plate)
+    dataset = opened(path, tmp_path)
+    assert [name[-3:] for name in dataset.wells.index] == ["A01", "B02"]
+    for well, planes in zip(dataset.wells.index, wells.values(), strict=True):
+        np.testing.assert_array_equal(dataset.read(well), planes)
+    assert dataset.check().is_clean
+
+
+def edit(group: Path, key: str, value: Any) -> None:
+    """Replace what the attributes of a group say of something."""
+    file = attributes_file(group)
+    content = json.loads(file.read_text())
+    attributes = content.get("attributes", content)
+    attributes.get("ome", attributes)[key] = value
+    file.write_text(json.dumps(content))
 
 
 def test_what_is_listed_and_not_there_is_said(tmp_path: Path) -> None:
