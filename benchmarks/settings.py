@@ -40,6 +40,8 @@ class Settings:
         Entries of a heat map.
     neighbors : int
         Neighbors whose thumbnails are shown.
+    pass_plates, pass_wells : int
+        Plates of 512 px that passes over images go through, and wells on each.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Settings:
     points: tuple[int, ...]
     heat_map: int
     neighbors: int
+    pass_plates: int
+    pass_wells: int
     clicks: int
     repeats: int
     opens: int
@@ -101,6 +105,8 @@ FULL = Settings(
     points=(102_705, N_WELLS),
     heat_map=1000,
     neighbors=20,
+    pass_plates=8,
+    pass_wells=96,
     clicks=16,
     repeats=15,
     opens=2,
@@ -124,6 +130,8 @@ QUICK = Settings(
     points=(22_221,),
     heat_map=120,
     neighbors=6,
+    pass_plates=3,
+    pass_wells=8,
     clicks=2,
     repeats=3,
     opens=1,
