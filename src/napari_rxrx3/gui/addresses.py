@@ -9,7 +9,6 @@ from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QLabel,
     QLayout,
     QPushButton,
@@ -25,7 +24,7 @@ from napari_rxrx3.data.files.addresses import (
     recent_addresses,
     trouble_with,
 )
-from napari_rxrx3.gui.widgets import FoldingRow
+from napari_rxrx3.gui.widgets import FoldingRow, accept_and_reject
 
 __all__ = ["AddressDialog", "HubDialog", "HubOffer"]
 
@@ -64,12 +63,9 @@ class AddressDialog(QDialog):
         self.address.setToolTip("Type or paste one, or choose one that was opened before")
         self.address.lineEdit().setPlaceholderText(HUB)
         self.note = _text("")
-        buttons = QDialogButtonBox()
-        role = QDialogButtonBox.ButtonRole
-        self.open_button = buttons.addButton("Open", role.AcceptRole)
-        self.cancel_button = buttons.addButton("Cancel", role.RejectRole)
-        self.open_button.setToolTip("Ask the server what is there")
-        self.cancel_button.setToolTip("Open nothing")
+        buttons, self.open_button, self.cancel_button = accept_and_reject(
+            ("Open", "Ask the server what is there"), ("Cancel", "Open nothing")
+        )
         layout = QVBoxLayout(self)
         for part in (_text(_ADDRESS), self.address, self.note, buttons):
             part.setFixedWidth(_WIDTH)

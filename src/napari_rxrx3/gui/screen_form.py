@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QFormLayout,
     QLabel,
     QListWidget,
@@ -24,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.data.screen_file import NAME, ScreenFile
 from napari_rxrx3.data.wells.own_columns import Roles
+from napari_rxrx3.gui.widgets import accept_and_reject
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.wells.own_table import OwnTable
@@ -93,12 +93,10 @@ class ScreenForm(QDialog):
         intro = QLabel(f"{name} names its columns in its own way. This is how it is read:")
         intro.setTextFormat(Qt.TextFormat.PlainText)
         intro.setWordWrap(True)
-        buttons = QDialogButtonBox()
-        role = QDialogButtonBox.ButtonRole
-        self.use = buttons.addButton("Use it", role.AcceptRole)
-        self.later = buttons.addButton("Not now", role.RejectRole)
-        self.use.setToolTip("Keep this, and open the data set again with it")
-        self.later.setToolTip("Go on with what was guessed, and ask again the next time")
+        buttons, self.use, self.later = accept_and_reject(
+            ("Use it", "Keep this, and open the data set again with it"),
+            ("Not now", "Go on with what was guessed, and ask again the next time"),
+        )
         layout = QVBoxLayout(self)
         layout.addWidget(intro)
         layout.addLayout(form)

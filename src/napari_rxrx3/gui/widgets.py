@@ -19,9 +19,11 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import (
     QBoxLayout,
     QComboBox,
+    QDialogButtonBox,
     QFrame,
     QHBoxLayout,
     QMenu,
+    QPushButton,
     QScrollArea,
     QStyle,
     QStyleOptionComboBox,
@@ -42,6 +44,7 @@ __all__ = [
     "OnDestroyed",
     "ShrinkingBox",
     "TooltipByPlace",
+    "accept_and_reject",
     "add_tabs",
     "call_later",
     "form_menu",
@@ -66,6 +69,25 @@ def tool_button(glyph: str, tip: str, parent: QWidget | None = None) -> QToolBut
     button.setToolTip(tip)
     button.setAccessibleName(tip)
     return button
+
+
+def accept_and_reject(
+    accept: tuple[str, str], reject: tuple[str, str]
+) -> tuple[QDialogButtonBox, QPushButton, QPushButton]:
+    """Make the two buttons of a dialog, each by what it says and its tooltip.
+
+    Returns
+    -------
+    box : QDialogButtonBox
+        Its signals are `accepted` and `rejected`.
+    accept, reject : QPushButton
+    """
+    box, role = QDialogButtonBox(), QDialogButtonBox.ButtonRole
+    accepting = box.addButton(accept[0], role.AcceptRole)
+    rejecting = box.addButton(reject[0], role.RejectRole)
+    accepting.setToolTip(accept[1])
+    rejecting.setToolTip(reject[1])
+    return box, accepting, rejecting
 
 
 class ShrinkingBox(QComboBox):

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import CheckBox, Container, FileEdit, SpinBox
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.words import are, file_name
 from napari_rxrx3.gui.number_boxes import finish_typing, read_plain_numbers
+from napari_rxrx3.gui.widgets import accept_and_reject
 
 if TYPE_CHECKING:
     from napari_rxrx3.figures.files import Paper
@@ -62,12 +63,10 @@ class FigureDialog(QDialog):
         self.labels = CheckBox(value=True, text="title and labels", tooltip=_TIPS["labels"])
         self.caption = CheckBox(value=True, text="caption", tooltip=_TIPS["caption"])
         self.note = _note()
-        self.buttons = QDialogButtonBox()
-        role = QDialogButtonBox.ButtonRole
-        self.save = self.buttons.addButton("Save", role.AcceptRole)
-        self.cancel = self.buttons.addButton("Cancel", role.RejectRole)
-        self.save.setToolTip("Write the figure, and beside it a file that shows this view again")
-        self.cancel.setToolTip("Write nothing")
+        self.buttons, self.save, self.cancel = accept_and_reject(
+            ("Save", "Write the figure, and beside it a file that shows this view again"),
+            ("Cancel", "Write nothing"),
+        )
         self._lay_out()
         self.file.changed.connect(self._on_path)
         self.buttons.accepted.connect(self._save)
