@@ -321,6 +321,7 @@ def test_the_set_becomes_a_strip_of_one_well_each(window: Window) -> None:
     strip = window.session.strip
     assert strip is not None
     assert strip.kind == "wells"
+    assert strip.title == f"{len(BETA)} chosen on the map: {len(BETA)} wells"
     shown = [window.session.well_row(tile.well_id)["gene"] for tile in strip.tiles]
     assert sorted(shown) == sorted(BETA)
 

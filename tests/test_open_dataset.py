@@ -187,6 +187,12 @@ def test_any_part_of_a_data_set_opens(
         assert column_of(wells, name, mixed.ids) == [row[name] for row in mixed.rows]
 
 
+def test_a_hidden_folder_is_called_without_its_dot(root: Path, cache: Path) -> None:
+    screen = b.Screen.of(MIXED_ROWS[:1])
+    screen.write_rxrx3(root / ".demo")
+    assert rx.open_dataset(root / ".demo", cache_dir=cache).name == "demo"
+
+
 def test_without_metadata_the_wells_are_those_of_images_and_embeddings(
     mixed: b.Screen, root: Path, cache: Path
 ) -> None:

@@ -297,6 +297,8 @@ def test_any_wells_are_shown_in_their_order_and_unknown_ones_are_named(dataset: 
     assert roles(strip) == ["", "query"]
     assert (strip.title, strip.note) == ("2 wells", "Not in this data set: gene-001_1_Z40, x.")
     assert wells(arrange("wells", dataset, None, wells=chosen)) == wells(strip)
+    named = arrange("wells", dataset, None, wells=chosen, title="proteasome")
+    assert named.title == "proteasome: 2 wells"
     with pytest.raises(NothingToCompare, match="Not in this data set: 0, 1, 2, 3, 4 and 2 more"):
         arrange("wells", dataset, None, wells=[str(i) for i in range(7)])
     with pytest.raises(NothingToCompare, match="No wells are selected"):

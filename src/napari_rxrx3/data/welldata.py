@@ -120,8 +120,8 @@ class WellData(WellImages):
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
-        return self.root.rstrip("/").rsplit("/", 1)[-1] or self.root
+        """The last part of the path, as people say it: a folder that is hidden without its dot."""
+        return self.root.rstrip("/").rsplit("/", 1)[-1].lstrip(".") or self.root
 
     @property
     def wells(self) -> pd.DataFrame:

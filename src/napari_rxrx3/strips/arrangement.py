@@ -36,6 +36,7 @@ def arrange(
     wells: Sequence[str] = (),
     neighbors: Sequence[tuple[str, str | None]] = (),
     turn: int = 0,
+    title: str = "",
     progress: Progress | None = None,
 ) -> Strip:
     """Choose the wells that a well is compared with, and their order.
@@ -56,6 +57,8 @@ def arrange(
         For "neighbors": those to show; the map is asked if there are none.
     turn : int
         For "control": how often another one was asked for.
+    title : str
+        For "wells": what they are, where that has a name.
     progress : callable, optional
         Called with (done, total, text); may raise to stop. Guides, doses and neighbors may take
         seconds.
@@ -77,7 +80,7 @@ def arrange(
     if well_id is None:
         raise NothingToCompare(not_found(wells) or "No well is selected.")
     request = StripRequest(
-        dataset, well_id, query or Query(), tuple(wells), tuple(neighbors), turn, report
+        dataset, well_id, query or Query(), tuple(wells), tuple(neighbors), turn, title, report
     )
     return _ARRANGERS[kind](request)
 
@@ -131,7 +134,8 @@ def _well_strip(request: StripRequest) -> Strip:
         raise NothingToCompare(not_found(unknown) or "No wells are selected.")
     tiles = tuple(request.tile(well) for well in known[:_MOST_WELLS])
     notes = [shown_of(len(tiles), len(known), "wells"), not_found(unknown)]
-    title = count(len(tiles), "well")
+    n_wells = count(len(tiles), "well")
+    title = f"{request.title}: {n_wells}" if request.title else n_wells
     return Strip("wells", title, tiles, note=" ".join(filter(None, notes)))
 
 

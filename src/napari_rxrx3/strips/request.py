@@ -36,6 +36,7 @@ class StripRequest:
     wells: tuple[str, ...]
     neighbors: tuple[tuple[str, str | None], ...]
     turn: int
+    title: str
     progress: Progress
 
     @cached_property

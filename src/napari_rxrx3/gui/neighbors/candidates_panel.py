@@ -206,7 +206,10 @@ class CandidatesPanel(QWidget):
             shown = self.strip.model.candidates
             wells = [each.well for each in shown if each.well is not None]
             well = [self._session.well] if self._session.well is not None else []
-            self._session.want_strip("wells", wells=[*well, *wells])
+            title, of_query = WELLS[self._list][0], self._list not in ("wells", "found")
+            if of_query:
+                title = f"{key_in_words(self._session.query.key)}, {title}"
+            self._session.want_strip("wells", wells=[*well, *wells], title=title)
 
     def _go_through(self) -> None:
         """Make a queue of the candidates, as they are listed."""

@@ -131,7 +131,7 @@ class ChosenBar(QWidget):
             if not wells:
                 session.say("No image of the chosen set is here.")
                 return
-            session.want_strip("wells", wells=wells)
+            session.want_strip("wells", wells=wells, title=chosen.title)
             if len(wells) == MOST_WELLS < len(chosen.keys):
                 of = f"of the {len(chosen.keys):,} chosen"
                 session.say(f"The {MOST_WELLS} {of} that are nearest to their middle are shown.")
