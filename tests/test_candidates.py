@@ -32,7 +32,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.display import CANDIDATE_SIZES, DEFAULT_TAGS, display
 from napari_rxrx3.core.plate import N_CHANNELS
-from napari_rxrx3.gui.neighbors.candidate_painting import _MARGIN, fitting, paint_picture
+from napari_rxrx3.gui.neighbors.candidate_painting import _MARGIN, fitting, in_lines, paint_picture
 from napari_rxrx3.gui.neighbors.candidate_strip import CandidateStrip, CandidateView
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.words import elided
@@ -441,6 +441,24 @@ def test_numbers_are_shown_whole_or_not_at_all(qapp: Any, points: int) -> None:
         assert metrics.horizontalAdvance("  ".join(shown)) <= width
     assert shown == numbers
     assert fitting(metrics, "gene-001 plate 1", 50).endswith("…")
+
+
+USUAL = 150 - 3
+"""Points that a candidate of the usual size has for its words."""
+
+
+@pytest.mark.parametrize("points", [9, 12])
+def test_numbers_that_do_not_fit_into_a_line_stand_in_the_next(qapp: Any, points: int) -> None:
+    font = QFont(qapp.font())
+    font.setPointSize(points)
+    metrics, numbers = QFontMetrics(font), "cos 0.84  q <.001  0.35 %"
+    for width in range(90, 400):
+        shown = in_lines(metrics, (numbers,), width, 2)
+        parts = [part for line in shown for part in line.split("  ")]
+        assert parts[0] in ("cos 0.84", "0.84")
+        assert parts[1:] == ["q <.001", "0.35 %"] or width < USUAL
+        assert in_lines(metrics, (numbers,), width, 1) == (fitting(metrics, numbers, width),)
+    assert shown == (numbers,)
 
 
 @pytest.mark.parametrize("name", ["Lorlatinib?(PF-6463922) 12.5 µM", "a very long name 2.5 µM"])

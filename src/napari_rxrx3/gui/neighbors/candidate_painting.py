@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fonticon_mdi7 import MDI7
@@ -16,7 +17,7 @@ from napari_rxrx3.gui.neighbors.candidates import Candidate, CandidateModel
 from napari_rxrx3.gui.words import elided
 from napari_rxrx3.hits.hit import Tag, tags_in_use
 
-__all__ = ["CandidateDelegate", "fitting", "paint_picture"]
+__all__ = ["CandidateDelegate", "fitting", "in_lines", "paint_picture"]
 
 _MARGIN, _GAP = 1, 3
 _BLACK = QColor(0, 0, 0)
@@ -24,7 +25,8 @@ _HATCH, _QUIET, _WAITING = QColor(105, 105, 105), QColor(150, 150, 150), QColor(
 _MIDDLE, _END = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
 _NARROW = 100
 """Points of a line in which a letter from each end of a name would say nothing."""
-_LONG_NUMBERS = "cos 0.84  q <.001  0.35 %"
+_SHORT_NUMBERS = "0.84  q <.001  0.35 %"
+_LONG_NUMBERS = f"cos {_SHORT_NUMBERS}"
 _SINGLE = Qt.TextFlag.TextSingleLine
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | _SINGLE
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | _SINGLE
@@ -39,6 +41,8 @@ class CandidateDelegate(QStyledItemDelegate):
         self._model, self._view = model, parent
         self.side = 0
         """Points of the screen on a side of a picture."""
+        self.has_two_lines = False
+        """There is room for a second line of numbers."""
         self._warnings: dict[str, QIcon] = {}
         self._tags: dict[Tag, QIcon] = {}
 
@@ -49,7 +53,17 @@ class CandidateDelegate(QStyledItemDelegate):
     def height_of_words(self) -> int:
         """Height of a candidate without its picture."""
         line = QFontMetrics(self._view.font()).height()
-        return 2 * _MARGIN + _GAP + line * (1 + self._model.n_lines)
+        return 2 * _MARGIN + _GAP + line * (1 + self._n_lines())
+
+    def needs_two_lines(self, side: int) -> bool:
+        """Whether the font leaves no room for numbers in one line below such a picture.
+
+        Whether there are numbers already makes no difference: nothing moves when they come.
+        """
+        return QFontMetrics(self._view.font()).horizontalAdvance(_SHORT_NUMBERS) > side - _GAP
+
+    def _n_lines(self) -> int:
+        return max(self._model.n_lines, 2 if self.has_two_lines else 1)
 
     def sizeHint(self, option: Any, index: QModelIndex) -> QSize:
         return self.size()
@@ -119,8 +133,8 @@ class CandidateDelegate(QStyledItemDelegate):
         room = QRect(line)
         if candidate.doubts:
             room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
-        for text in candidate.lines:
-            painter.drawText(room, _LEFT, fitting(QFontMetrics(font), text, room.width()))
+        for text in in_lines(QFontMetrics(font), candidate.lines, room.width(), self._n_lines()):
+            painter.drawText(room, _LEFT, text)
             room = room.translated(0, height)
 
     def _paint_doubts(self, painter: QPainter, line: QRect, n: int) -> int:
@@ -143,6 +157,19 @@ class CandidateDelegate(QStyledItemDelegate):
         return self._tags[tag]
 
 
+def in_lines(
+    metrics: QFontMetrics, lines: Sequence[str], width: int, n_lines: int
+) -> tuple[str, ...]:
+    """What stands in so many lines: where one is to spare, numbers that do not fit go there."""
+    shown = tuple(fitting(metrics, text, width) for text in lines)
+    if len(lines) != 1 or n_lines < 2:
+        return shown
+    parts, n_shown = lines[0].split("  "), len(shown[0].split("  "))
+    if n_shown == len(parts):
+        return shown
+    return (shown[0], _as_many_as_fit(metrics, parts[n_shown:], width))
+
+
 def fitting(metrics: QFontMetrics, text: str, width: int) -> str:
     """What there is room for of numbers that stand two spaces apart: each of them, or none of it.
 
@@ -153,6 +180,10 @@ def fitting(metrics: QFontMetrics, text: str, width: int) -> str:
         return metrics.elidedText(text, _END, width)
     if metrics.horizontalAdvance(_LONG_NUMBERS) > width:
         parts[0] = parts[0].rsplit(" ", 1)[-1]
+    return _as_many_as_fit(metrics, parts, width)
+
+
+def _as_many_as_fit(metrics: QFontMetrics, parts: list[str], width: int) -> str:
     while len(parts) > 1 and metrics.horizontalAdvance("  ".join(parts)) > width:
         parts.pop()
     return "  ".join(parts) if len(parts) > 1 else metrics.elidedText(parts[0], _END, width)

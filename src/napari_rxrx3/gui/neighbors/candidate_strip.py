@@ -280,14 +280,20 @@ class CandidateView(QListView):
 
     def fit(self) -> None:
         """As large as was chosen, or as there is room for."""
-        side = max(_SMALLEST, min(display.candidate_size, self.room))
-        if side != self._painting.side:
+        had_two_lines = self._painting.has_two_lines
+        self._painting.has_two_lines = False
+        self._painting.has_two_lines = self._painting.needs_two_lines(self._fitting_side())
+        side = self._fitting_side()
+        if side != self._painting.side or had_two_lines != self._painting.has_two_lines:
             first = self.seen().start if self._painting.side else 0
             self._painting.side = side
             self.scheduleDelayedItemsLayout()
             self.executeDelayedItemsLayout()
             self.horizontalScrollBar().setValue(first * self._painting.size().width())
         self.seen_changed.emit()
+
+    def _fitting_side(self) -> int:
+        return max(_SMALLEST, min(display.candidate_size, self.room))
 
     def _on_current(self, current: QModelIndex) -> None:
         if not self._is_following:
