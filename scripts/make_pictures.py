@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import napari
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPolygonF
 from qtpy.QtTest import QTest
@@ -24,6 +25,7 @@ from napari_rxrx3.data.demo.screen_files import write_demo
 from napari_rxrx3.dataset import open_dataset
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.figure import record_path
+from napari_rxrx3.figures.reports.saving import report
 from napari_rxrx3.gui.docking import dock_explorer, dock_neighbors
 from napari_rxrx3.gui.explorer import TABS, ExplorerWidget
 from napari_rxrx3.gui.map.map_panel import MapPanel
@@ -36,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 THEMES = ("dark", "light")
 SMALL, LARGE = "1280x800", "1920x1080"
+REPORT_SIZE = 1440, 810
 
 VIEWS = {
     "well": ["--well", "compound-001_1_M24"],
@@ -85,6 +88,7 @@ NAMES = (
     *("lasso-dark-1280x800.png", "lasso-hits-dark-1280x800.png", "map-dark-1280x800.png"),
     *("map-larger-dark.png", "missing-light-1280x800.png", "neighbors-dark-1280x800.png"),
     *("neighbors-dark-1920x1080.png", "neighbors-light-1280x800.png"),
+    "report.png",
     *("palette-dark-1280x800.png", "plate-closer-dark-1280x800.png", "plate-dark-1280x800.png"),
     *("plate-full-light-1280x800.png", "preferences-dark.png", "screens-dark.png"),
     *(
@@ -111,6 +115,7 @@ def make(demo: Path, folder: Path, every: bool) -> int:
         save_closer(demo, folder, theme)
     save_side_by_side(demo, folder)
     save_map(demo, folder)
+    save_report(demo, folder)
     save_umap_and_heat_map(demo, folder)
     save_believed_and_doubted(demo, folder)
     save_hits(demo, folder)
@@ -200,6 +205,14 @@ def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidge
     explorer.session.open(open_dataset(write_demo(demo)))
     wait_until(lambda: explorer.is_settled)
     return viewer, explorer
+
+
+def save_report(demo: Path, folder: Path) -> None:
+    """The page about a gene, small enough for a page of the documentation."""
+    with tempfile.TemporaryDirectory() as place:
+        report(open_dataset(write_demo(demo)).phenomap(), "PLK1", Path(place, "large.png"))
+        with Image.open(Path(place, "large.png")) as page:
+            page.resize(REPORT_SIZE, Image.Resampling.LANCZOS).save(folder / "report.png")
 
 
 def save_map(demo: Path, folder: Path) -> None:

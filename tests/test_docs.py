@@ -139,7 +139,8 @@ def _at_the_desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return
     desk = request.getfixturevalue("desk")
     monkeypatch.chdir(desk)
-    for name in ("figure.pdf", "rxrx3"):
+    reports = "PLK1-report.html", "PLK1-report.png", "bortezomib.pdf"
+    for name in ("figure.pdf", "rxrx3", *reports):
         shutil.rmtree(desk / name, ignore_errors=True)
         (desk / name).unlink(missing_ok=True)
 

@@ -176,11 +176,12 @@ def set_the_scene(window: Window) -> None:
 def test_without_a_data_set_the_menu_says_what_is_missing(window: Window, share: ShareMenu) -> None:
     window.session.open(None)
     share.menu.aboutToShow.emit()
-    for action in (share.figure, share.script, share.planes, share.save):
+    for action in (share.figure, share.report, share.script, share.planes, share.save):
         assert not action.isEnabled()
         assert action.toolTip() == "Open a data set first."
     assert share.open.isEnabled()
-    for act in (share.copy_script, share.save_planes, share.save_session, share.save_figure):
+    of_nothing = share.copy_script, share.save_planes, share.save_session, share.save_figure
+    for act in (*of_nothing, share.save_report):
         act()
         assert window.session.message.endswith(".")
 
@@ -201,7 +202,7 @@ def test_of_a_plate_there_are_no_planes_and_no_figure(window: Window, share: Sha
 
 def test_every_entry_says_what_it_does(share: ShareMenu) -> None:
     actions = [action for action in share.menu.actions() if not action.isSeparator()]
-    assert len(actions) == 8
+    assert len(actions) == 9
     assert all(len(action.toolTip()) > 20 for action in actions)
     assert share.menu.toolTipsVisible()
     assert len(share.button.toolTip()) > 20
@@ -602,6 +603,56 @@ def test_the_command_line_opens_a_session(window: Window, tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 1
     assert "newer napari-rxrx3" in done.stderr
+
+
+# --- reports -------------------------------------------------------------------------------------
+
+
+@pytest.mark.sample
+def test_the_report_of_the_query_is_written(
+    window: Window, share: ShareMenu, answers: dict[str, str], tmp_path: Path
+) -> None:
+    window.session.set_level("perturbation")
+    window.session.select_well(PLK1)
+    window.settle()
+    answers["save"] = str(tmp_path / "mine")
+    choose(share, share.report, window)
+    assert share.report.text() == "Report of PLK1 …"
+    assert answers["suggested"] == "PLK1-report.html"
+    assert "<h1>PLK1</h1>" in (tmp_path / "mine.html").read_text(encoding="utf-8")
+    assert window.session.message.startswith(f"Saved mine.html in {tmp_path}.")
+
+
+def test_the_card_asks_for_the_same_report(
+    window: Window, answers: dict[str, str], tmp_path: Path
+) -> None:
+    window.session.ask(key="MTOR")
+    window.turn_to(window.explorer.numbers)
+    window.settle()
+    answers["save"] = str(tmp_path / "mine.png")
+    window.explorer.numbers.card.report.click()
+    window.settle()
+    assert answers["suggested"] == "MTOR-report.html"
+    assert iio.imread(tmp_path / "mine.png").shape[2] >= 3
+
+
+def test_of_a_single_well_its_perturbation_is_reported(
+    window: Window, share: ShareMenu, answers: dict[str, str], tmp_path: Path
+) -> None:
+    window.session.set_level("well")
+    window.settle()
+    answers["save"] = str(tmp_path / "mine.html")
+    choose(share, share.report, window)
+    assert "<h1>PLK1</h1>" in (tmp_path / "mine.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_reported_is_said_and_nothing_is_written(
+    window: Window, share: ShareMenu, answers: dict[str, str], tmp_path: Path
+) -> None:
+    answers["save"] = str(tmp_path / "mine.docx")
+    choose(share, share.report, window)
+    assert "has no ending of a figure" in window.session.message
+    assert not list(tmp_path.iterdir())
 
 
 # --- planes --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset, open_dataset
     from napari_rxrx3.exports.crops import export_crops
     from napari_rxrx3.exports.plates_zarr import export_zarr
+    from napari_rxrx3.figures.reports.saving import report
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
 
@@ -34,6 +35,7 @@ __all__ = [
     "export_zarr",
     "layer_options",
     "open_dataset",
+    "report",
 ]
 
 # napari imports every plugin at start: what is heavy waits until a name is used.
@@ -47,6 +49,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "dataset": ["Dataset", "open_dataset"],
         "exports.crops": ["export_crops"],
         "exports.plates_zarr": ["export_zarr"],
+        "figures.reports.saving": ["report"],
         "gui.canvas.layers": ["layer_options"],
         "maps.phenomap": ["PhenoMap"],
     },

@@ -126,6 +126,7 @@ class Session:
     tiles_changed = Signal(object)
     strip_wanted = Signal(str, object)
     review_wanted = Signal(object, str)
+    report_wanted = Signal()
     crop_changed = Signal(int)
     difference_changed = Signal(bool)
     view_changed = Signal(str)
@@ -461,6 +462,10 @@ class Session:
         With a title they are a queue of their own, which is begun.
         """
         self.review_wanted.emit(None if wells is None else tuple(wells), title)
+
+    def want_report(self) -> None:
+        """Ask whoever writes reports for one of the perturbation that is asked about."""
+        self.report_wanted.emit()
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""

@@ -19,8 +19,9 @@ from napari_rxrx3.strips.wells import plate_of
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.figures.record import ViewRecord
+    from napari_rxrx3.maps.spec import MapSpec
 
-__all__ = ["caption_of", "title_of"]
+__all__ = ["caption_of", "limits_in_words", "missing_in_words", "title_of", "vectors_in_words"]
 
 Failures = Mapping[int, str]
 
@@ -69,7 +70,7 @@ def caption_of(
     if is_by_map and record.embedding:
         what.append(_map(record))
     contrast = instead or _contrast(record, dataset, looks)
-    shown = [contrast, _scale(record, content), *_missing(failures, record.stains.table)]
+    shown = [contrast, _scale(record, content), *missing_in_words(failures, record.stains.table)]
     paragraphs = (what, shown, [_made_by(record)])
     return tuple(" ".join(map(_sentence, p)) for p in paragraphs if p)
 
@@ -77,7 +78,7 @@ def caption_of(
 def _contrast(record: ViewRecord, dataset: Dataset, looks: Sequence[StainLook]) -> str:
     shown = [look for look in looks if look.is_shown]
     many = ", the same in all tiles" if len(record.tiles) > 1 else ""
-    limits = "; ".join(_limits(look) for look in shown)
+    limits = "; ".join(map(limits_in_words, shown))
     shares = {round(100 * look.opacity) for look in shown}
     if len(shown) == 1:
         added = ""
@@ -101,7 +102,8 @@ def _rule(record: ViewRecord, dataset: Dataset) -> str:
     return ", from the first of them" if len(record.tiles) > 1 else ", from its own pixels"
 
 
-def _limits(look: StainLook) -> str:
+def limits_in_words(look: StainLook) -> str:
+    """A stain with its contrast limits."""
     gamma = f", gamma {look.gamma:.3g}" if look.gamma != 1 else ""
     stain, (low, high) = look.stain, look.limits
     return f"{named(stain)} {low:g}–{high:g}{gamma}"
@@ -113,7 +115,7 @@ def _scale(record: ViewRecord, content: Content) -> str:
     return f"Scale bar {content.bar_words}, at {record.stains.pixel_size_um:g} µm a pixel.{middle}"
 
 
-def _missing(failures: Mapping[str, Failures], stains: tuple[Stain, ...]) -> list[str]:
+def missing_in_words(failures: Mapping[str, Failures], stains: tuple[Stain, ...]) -> list[str]:
     """One sentence about all that is hatched, or none."""
     wells = []
     for well, causes in failures.items():
@@ -127,14 +129,19 @@ def _missing(failures: Mapping[str, Failures], stains: tuple[Stain, ...]) -> lis
 
 def _map(record: ViewRecord) -> str:
     query = record.query
-    average = "" if query.level == "well" else f"{query.average} "
-    by = f"by {query.align}, for each {query.batch}, on {query.control}"
-    aligned = "not aligned" if query.align == "none" else f"aligned {by}"
-    vectors = f"vectors (embedding “{record.embedding}”, {aligned})"
+    vectors = vectors_in_words(query, record.embedding)
     if curve_of(record) is not None:
         return f"Distances are those of the wells' {vectors}"
+    average = "" if query.level == "well" else f"{query.average} "
     level = query.level.capitalize()
     return f"{level}s are compared by the {query.metric} of their {average}{vectors}"
+
+
+def vectors_in_words(spec: MapSpec, embedding: str) -> str:
+    """Which vectors a map is made of, and how they are aligned."""
+    by = f"by {spec.align}, for each {spec.batch}, on {spec.control}"
+    aligned = "not aligned" if spec.align == "none" else f"aligned {by}"
+    return f"vectors (embedding “{embedding}”, {aligned})"
 
 
 def _made_by(record: ViewRecord) -> str:

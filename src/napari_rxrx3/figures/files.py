@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_rxrx3.core.errors import RxRx3Error
@@ -21,6 +22,7 @@ __all__ = [
     "Progress",
     "Target",
     "no_progress",
+    "now",
     "save",
     "with_ending",
 ]
@@ -71,6 +73,14 @@ class Paper:
             raise FigureError(f"A width of {self.width_mm:g} mm is not within {low:g} to {high:g}.")
 
 
+def now() -> datetime:
+    """The time; or the one that SOURCE_DATE_EPOCH says, for files that are to be the same again."""
+    try:
+        return datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return datetime.now(UTC)
+
+
 def no_progress(done: int, total: int, text: str) -> None:
     """Nobody listens."""
 
@@ -89,6 +99,8 @@ class Target:
         The date that is kept in the file; without one, its bytes do not tell when it was made.
     beside : tuple of Path
         Further files that are written with it.
+    forms : mapping of ending to form
+        What it may become.
     """
 
     path: Path
@@ -96,17 +108,24 @@ class Target:
     progress: Progress = no_progress
     date: datetime | None = None
     beside: tuple[Path, ...] = ()
+    forms: Mapping[str, str] = field(default_factory=lambda: FORMATS)
 
     @property
     def form(self) -> str:
         """What the ending of the path stands for; raises FigureError."""
         try:
-            return FORMATS[self.path.suffix.lower()]
+            return self.forms[self.path.suffix.lower()]
         except KeyError:
-            endings = ", ".join(FORMATS)
+            endings = ", ".join(self.forms)
             raise FigureError(
                 f"{self.path.name} has no ending of a figure: choose one of {endings}."
             ) from None
+
+    def check(self) -> None:
+        """Raise FigureError where no file of the form can be written, or may be."""
+        _ = self.form
+        for path in (self.path, *self.beside):
+            _check_free(path, self.overwrite)
 
 
 def save(target: Target, paper: Paper, draw: Callable[[], Mapping[Path, bytes]]) -> None:
@@ -123,9 +142,7 @@ def save(target: Target, paper: Paper, draw: Callable[[], Mapping[Path, bytes]])
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     paper.check()
-    _ = target.form
-    for path in (target.path, *target.beside):
-        _check_free(path, target.overwrite)
+    target.check()
     target.progress(0, 0, "drawing the figure")
     contents = draw()
     target.progress(0, 0, f"writing {target.path}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import os
     from datetime import datetime
 
-__all__ = ["MapPicture", "save_map"]
+__all__ = ["MapPicture", "draw_map", "save_map"]
 
 Array = np.ndarray[Any, Any]
 
@@ -117,56 +117,8 @@ class _MapChart(Chart):
         self.write_caption(figure, self.below + _GAP + TEXT * LEADING)
 
     def _draw_points(self, figure: Any) -> None:
-        """The points as pixels, and as lines and letters what is on top of them."""
-        picture, view = self.picture, self.picture.viewport
-        factor = self.inner_width / POINTS * self.paper.dpi / view.width
-        width, height = round(view.width * factor), round(view.height * factor)
-        large = replace(view, scale=view.scale * factor, width=width, height=height)
-        scene = Scene.of(picture.positions).colored(picture.classes, picture.palette)
         axes = self.axes(figure, MARGIN, self.top, self.inner_width, self.side)
-        pixels = _on_white(scene.lit(picture.marked).paint(large, factor))
-        axes.imshow(
-            pixels,
-            interpolation="none",
-            aspect="auto",
-            resample=False,
-            extent=(0, self.inner_width, self.side, 0),
-        )
-        for line in axes.spines.values():
-            line.set_linewidth(0.4)
-        places = large.pixels(picture.positions) * (self.inner_width / width)
-        if picture.current is not None and np.isfinite(places[picture.current]).all():
-            from matplotlib.patches import Circle
-
-            center = tuple(places[picture.current])
-            axes.add_patch(Circle(center, _RING, fill=False, edgecolor=INK, linewidth=1.0))
-        self._name(axes, places)
-        axes.set_xlim(0, self.inner_width)
-        axes.set_ylim(self.side, 0)
-
-    def _name(self, axes: Any, places: Array) -> None:
-        from matplotlib.patheffects import withStroke
-
-        labels = self.picture.labels
-        anchors = places[[row for row, _ in labels]] if labels else np.zeros((0, 2))
-        height = TEXT * LEADING
-        for n, left, top in place_labels(
-            anchors,
-            lambda n: (measure(labels[n][1], TEXT), height),
-            (self.inner_width, self.side),
-            _RING,
-            points=places,
-        ):
-            text = axes.text(
-                left,
-                top + 0.75 * height,
-                written(labels[n][1]),
-                fontproperties=font_of(TEXT, text=labels[n][1]),
-                color=INK,
-                parse_math=False,
-                label=printable(labels[n][1]),
-            )
-            text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
+        draw_map(axes, self.picture, self.inner_width, self.paper.dpi)
 
     def _draw_legend(self, figure: Any) -> None:
         legend, top = self.picture.legend, self.below
@@ -190,6 +142,71 @@ class _MapChart(Chart):
         axes = self.axes(figure, left, top, width, _SWATCH)
         axes.set_axis_off()
         axes.imshow(np.array(colors, np.uint8), aspect="auto", interpolation="none")
+
+
+def draw_map(axes: Any, picture: MapPicture, width: float, dpi: int) -> None:
+    """Draw the points as pixels, and as lines and letters what is on top of them.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        An empty part of a page, as wide as said and in the shape of the viewport.
+    width : float
+        In points.
+    """
+    view = picture.viewport
+    side, factor = width * view.height / view.width, width / POINTS * dpi / view.width
+    large = replace(
+        view,
+        scale=view.scale * factor,
+        width=round(view.width * factor),
+        height=round(view.height * factor),
+    )
+    scene = Scene.of(picture.positions).colored(picture.classes, picture.palette)
+    axes.imshow(
+        _on_white(scene.lit(picture.marked).paint(large, factor)),
+        interpolation="none",
+        aspect="auto",
+        resample=False,
+        extent=(0, width, side, 0),
+    )
+    for line in axes.spines.values():
+        line.set_linewidth(0.4)
+    places = large.pixels(picture.positions) * (width / large.width)
+    if picture.current is not None and np.isfinite(places[picture.current]).all():
+        from matplotlib.patches import Circle
+
+        center = tuple(places[picture.current])
+        axes.add_patch(Circle(center, _RING, fill=False, edgecolor=INK, linewidth=1.0))
+    _name(axes, picture.labels, places, (width, side))
+    axes.set_xlim(0, width)
+    axes.set_ylim(side, 0)
+
+
+def _name(
+    axes: Any, labels: Sequence[tuple[int, str]], places: Array, within: tuple[float, float]
+) -> None:
+    from matplotlib.patheffects import withStroke
+
+    anchors = places[[row for row, _ in labels]] if labels else np.zeros((0, 2))
+    height = TEXT * LEADING
+    for n, left, top in place_labels(
+        anchors,
+        lambda n: (measure(labels[n][1], TEXT), height),
+        within,
+        _RING,
+        points=places,
+    ):
+        text = axes.text(
+            left,
+            top + 0.75 * height,
+            written(labels[n][1]),
+            fontproperties=font_of(TEXT, text=labels[n][1]),
+            color=INK,
+            parse_math=False,
+            label=printable(labels[n][1]),
+        )
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
 
 
 def _on_white(picture: Picture) -> Array:

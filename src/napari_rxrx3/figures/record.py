@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,6 +37,7 @@ from napari_rxrx3.core.stains import (
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import open_plain, read_plain, written_atomically
 from napari_rxrx3.data.identity import dataset_id
+from napari_rxrx3.figures.files import now
 from napari_rxrx3.maps.spec import METRICS, NEIGHBOR_KINDS, NEIGHBOR_ORDERS, MapSpec, Query
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
 from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve
@@ -297,19 +297,11 @@ def record_of(
     )
 
 
-def _now() -> datetime:
-    """The time; or the one that SOURCE_DATE_EPOCH says, for files that are to be the same again."""
-    try:
-        return datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
-    except (KeyError, ValueError, OverflowError, OSError):
-        return datetime.now(UTC)
-
-
 def _of_session(session: Session) -> ViewRecord:
     """All that a session knows by itself."""
     dataset, phenomap, query = session.dataset, session.phenomap, session.query
     return ViewRecord(
-        saved=_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        saved=now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         software=dict(software()),
         dataset=identity_of(dataset) if dataset is not None else None,
         plate=(session.plate.experiment, session.plate.plate) if session.plate else None,

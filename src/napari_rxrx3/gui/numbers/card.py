@@ -29,7 +29,7 @@ from napari_rxrx3.core.links import Link, links_for, plain_smiles
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, is_blinded
 from napari_rxrx3.core.words import kind_in_words
 from napari_rxrx3.gui.numbers.structure import StructureView, why_no_picture
-from napari_rxrx3.gui.widgets import call_later
+from napari_rxrx3.gui.widgets import call_later, tool_button
 from napari_rxrx3.gui.words import Words, wrapped_tooltip
 from napari_rxrx3.maps.card import Card, Number
 
@@ -38,6 +38,7 @@ __all__ = ["PerturbationCard"]
 BLINDED_NOTE = "blinded gene: its name is withheld"
 _NONE, _NO_NUMBER = "–", "This perturbation has no such number."
 _MAX_LINKS = 2
+_REPORT_TIP = "Report: a page about it, with pictures, neighbors and evidence"
 _APART = 10  # pixels between two numbers
 
 
@@ -81,6 +82,7 @@ class PerturbationCard(QWidget):
         self._body = QWidget(self)
         self.head = Words(self._body, bold=True)
         self.links = [_LinkButton(self._body) for _ in range(_MAX_LINKS)]
+        self.report = tool_button("file_chart_outline", _REPORT_TIP, self._body)
         self._rows = _Rows(self._body)
         self.numbers = [Words(self._rows)]
         self.of_map = Words(self._rows)
@@ -102,7 +104,7 @@ class PerturbationCard(QWidget):
         top.setSpacing(0)
         lines.setSpacing(1)
         top.addWidget(self.head, 1)
-        for button in self.links:
+        for button in (*self.links, self.report):
             top.addWidget(button)
         lines.addLayout(top)
         lines.addWidget(self._rows)

@@ -35,4 +35,5 @@ class NumbersPanel(QWidget):
         self._connections = tasks.connections(self)
         self._connections.connect(session.card_changed, self.card.set_card)
         self.card.link_failed.connect(session.say)
+        self.card.report.clicked.connect(session.want_report)
         self.card.set_card(session.card)

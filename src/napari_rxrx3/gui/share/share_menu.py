@@ -11,6 +11,8 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QToolButton, QWidget
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.words import file_name, key_in_words
+from napari_rxrx3.figures.files import with_ending
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog
 from napari_rxrx3.gui.share.machines import ask_for_scheduler, scheduler, where_in_words
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
@@ -32,6 +34,8 @@ FIGURE_KEY, SCRIPT_KEY = "Ctrl+Shift+S", "Ctrl+Shift+Y"
 """napari's own console is on Ctrl+Shift+C."""
 
 _NO_CHOICES = "napari keeps no such choice here."
+_REPORT, _LONGEST = "Report …", 40
+_REPORTS = "Reports (*.html *.pdf *.png *.svg *.tif)"
 _SESSIONS = "Saved session (*.json)"
 _PLANES = "OME-TIFF (*.ome.tif *.ome.tiff)"
 
@@ -52,6 +56,8 @@ class ShareMenu(QObject):
         self.menu.aboutToShow.connect(self._enable)
         self.button.setMenu(self.menu)
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._connections = tasks.connections(self)
+        self._connections.connect(workspace.session.report_wanted, self.save_report)
         workspace.keys.bind(parent, FIGURE_KEY, self.save_figure)
         workspace.keys.bind(parent, SCRIPT_KEY, self.copy_script)
 
@@ -66,6 +72,8 @@ class ShareMenu(QObject):
         add = self._add
         self.figure = add("Save figure …", "As PNG, TIFF, SVG or PDF.", self.save_figure)
         self.figure.setText(f"Save figure …\t{FIGURE_KEY}")
+        tip = "A page about the perturbation: pictures, neighbors, guides or doses, evidence."
+        self.report = add(_REPORT, tip, self.save_report)
         self.script = add("Copy as Python", "A script that reads and shows this.", self.copy_script)
         self.script.setText(f"Copy as Python\t{SCRIPT_KEY}")
         tip = "The pixels of the wells as they were read, for other programs."
@@ -97,7 +105,10 @@ class ShareMenu(QObject):
 
     def _enable(self) -> None:
         """Offer what makes sense now; a tooltip says why something does not."""
-        for action in (self.figure, self.script, self.planes, self.plate, self.crops, self.save):
+        key = self._workspace.session.query.key
+        self.report.setText(_report_of(key))
+        of_view = self.figure, self.report, self.script, self.planes, self.plate, self.crops
+        for action in (*of_view, self.save):
             self._offer(action, self._why_not(action))
         self.machines.setText(f"Run on: {where_in_words()} …".replace("&", "&&"))
         self._offer(self.machines, _NO_CHOICES if scheduler() is None else "")
@@ -115,6 +126,8 @@ class ShareMenu(QObject):
         session = self._workspace.session
         if session.dataset is None:
             return "Open a data set first."
+        if action is self.report and not session.query.key:
+            return "Choose a perturbation first: a well of it, or by the search."
         if action is self.planes and not self._wells():
             return "Show wells first, rather than their plate."
         if action is self.plate and not self._has_images():
@@ -136,6 +149,27 @@ class ShareMenu(QObject):
         if self.figure_dialog is None:  # kept: it remembers what was chosen
             self.figure_dialog = FigureDialog(self._workspace, self._parent)
         self.figure_dialog.ask()
+
+    def save_report(self) -> None:
+        """Ask for a file, and write the report of the query there in the background."""
+        why_not = self._why_not(self.report)
+        dataset, query = self._workspace.session.dataset, self._workspace.session.query
+        if why_not or dataset is None:
+            self._say(why_not)
+            return
+        name = f"{file_name(key_in_words(query.key))}-report.html"
+        chosen = self._ask_where("Save report", name, _REPORTS)
+        path = with_ending(Path(chosen), ".html")
+        if not chosen or not self._may_replace(chosen, [path]):
+            return
+
+        def work(progress: Any) -> str:
+            from napari_rxrx3.gui.share.report_of_query import save_report
+
+            return save_report(dataset, query, path, progress)
+
+        words = f"writing the report of {key_in_words(query.key)}"
+        self._workspace.tasks.run("report", work, self._say, self._say, words)
 
     def copy_script(self) -> None:
         """Put a script that reproduces what is on screen on the clipboard."""
@@ -292,3 +326,10 @@ class ShareMenu(QObject):
 
     def _say(self, text: str) -> None:
         self._workspace.session.say(text)
+
+
+def _report_of(key: str) -> str:
+    """What the entry of a report is called; a sign of a key in a name is no key."""
+    name = key_in_words(key)
+    name = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    return f"Report of {name.replace('&', '&&')} …" if key else _REPORT
