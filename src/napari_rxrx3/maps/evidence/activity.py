@@ -19,25 +19,18 @@ import pandas as pd
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.parallel import side_by_side
 from napari_rxrx3.maps.evidence.against_controls import AgainstControls, SomeControls
-from napari_rxrx3.maps.evidence.p_values import add_one_p, benjamini_hochberg
+from napari_rxrx3.maps.evidence.p_values import benjamini_hochberg
 from napari_rxrx3.maps.evidence.plate_space import PlateSpace
+from napari_rxrx3.maps.evidence.stages import FALSE_SHARE, p_in_stages
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
     from napari_rxrx3.maps.space import WellSpace
 
-__all__ = ["FALSE_SHARE", "ActivityTest", "count_active"]
+__all__ = ["FALSE_SHARE", "ActivityTest", "controls_beside", "count_active"]
 
 Array = np.ndarray[Any, Any]
 
-FALSE_SHARE = 0.05
-"""Of the entries that are called active, so many may be so by chance."""
-
-_STAGES = (400, 1_000, 2_500, 5_000, 10_000, 20_000, 40_000, 100_000)
-_ENOUGH = 10
-"""Permutations that are as far: more would not change what p says."""
-_SURE = FALSE_SHARE / 5
-"""An entry that has this q already is tested no further."""
 _MOST_WELLS = 128
 _CONTROLS = (64, 16, 192)
 """Of few plates, at least of each, and in all; see `SomeControls`."""
@@ -59,7 +52,8 @@ class ActivityTest:
         if len(members.rows):
             controls = np.flatnonzero(phenomap.space.is_control)
             space = phenomap.space.fitted_to(controls, "none", progress)
-            against = _against(space, controls, progress)
+            plates = PlateSpace.of(space, progress)
+            against = controls_beside(space, plates, controls, progress)
         return cls(len(phenomap.labels), members, against)
 
     def table(self, progress: Progress) -> pd.DataFrame:
@@ -133,8 +127,10 @@ def _members(phenomap: Entries) -> _Members:
     return _Members(rows, wells, np.cumsum(counts))
 
 
-def _against(space: WellSpace, controls: Array, progress: Progress) -> AgainstControls:
-    plates = PlateSpace.of(space, progress)
+def controls_beside(
+    space: WellSpace, plates: PlateSpace, controls: Array, progress: Progress
+) -> AgainstControls:
+    """Some controls of each plate, to compare wells with: as many as there is memory for."""
     affordable = _CONTROLS_BYTES // (4 * plates.axes.shape[1] * (int(space.plate.max()) + 1))
     few, at_least, in_all = _CONTROLS
     of_plate = min(max(affordable, at_least), few)
@@ -157,29 +153,28 @@ def _tested(members: _Members, test: AgainstControls, progress: Progress) -> tup
     their q says that they are active anyway.
     """
     n = len(members.rows)
-    precision, n_as_far = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-    p, pending, before = np.ones(n), np.arange(n), 0
+    precision = np.full(n, np.nan)
 
-    def compare(blocks: Sequence[Array], report: Progress) -> None:
-        """Some of those that are pending, of which no other thread has any."""
-        text, done = f"looking for active ones among {n:,} entries", n - len(pending)
-        for block in blocks:
-            wells = [members.of(i) for i in block.tolist()]
-            for some, together in test.together(block, wells):
-                tell = partial(report, done, n, text)
-                tell()
-                if before == 0:
-                    precision[some] = together.mean_precision()
-                n_as_far[some] += together.n_as_far(before, upto, tell)
-                done += len(some) * n_jobs
-
-    for upto in _STAGES:
+    def count(pending: Array, before: int, upto: int) -> Array:
+        n_as_far = np.zeros(n, dtype=np.int64)
         blocks = list(members.blocks(pending))
         n_jobs = min(os.cpu_count() or 1, len(blocks))
+
+        def compare(blocks: Sequence[Array], report: Progress) -> None:
+            """Some of those that are pending, of which no other thread has any."""
+            text, done = f"looking for active ones among {n:,} entries", n - len(pending)
+            for block in blocks:
+                wells = [members.of(i) for i in block.tolist()]
+                for some, together in test.together(block, wells):
+                    tell = partial(report, done, n, text)
+                    tell()
+                    if before == 0:
+                        precision[some] = together.mean_precision()
+                    n_as_far[some] = together.n_as_far(before, upto, tell)
+                    done += len(some) * n_jobs
+
         side_by_side([partial(compare, blocks[i::n_jobs]) for i in range(n_jobs)], progress)
-        p[pending] = add_one_p(n_as_far[pending], upto)
-        is_open = (n_as_far < _ENOUGH) & (benjamini_hochberg(p) > _SURE)
-        pending, before = pending[is_open[pending]], upto
-        if not len(pending):
-            break
+        return n_as_far[pending]
+
+    p = p_in_stages(n, count)
     return precision, p
