@@ -15,7 +15,7 @@ from benchmarks.calibration.part import Part
 from benchmarks.calibration.runs import side_by_side
 from benchmarks.settings import ROOT
 
-PARTS = ("lists", "activity", "position")
+PARTS = ("lists", "activity", "position", "doses")
 """Modules of this package; each has `measure(seeds, run)`, which answers a list of `Part`."""
 
 

@@ -26,9 +26,10 @@ Run = Callable[[Callable[..., Any], Sequence[Job]], list[Any]]
 
 _KEPT = ROOT / ".cache" / "calibration"
 _PACKAGE = Path("src") / "napari_rxrx3"
-_CODE = (_PACKAGE / "core" / "geometry.py", _PACKAGE / "maps", _PACKAGE / "maps" / "evidence")
+_MAPS = _PACKAGE / "maps"
+_CODE = (_PACKAGE / "core" / "geometry.py", _MAPS, _MAPS / "evidence", _MAPS / "dose_response")
 """What a number hangs on, beside the module that asks for it,"""
-_SHOWN = {"card.py", "entry_names.py", "heat_map.py", "neighbors.py"}
+_SHOWN = {"card.py", "entry_names.py", "heat_map.py", "neighbors.py", "words.py"}
 """and what only shows numbers."""
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -33,6 +33,8 @@ DOSES = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
 _ROWS = (*ascii_uppercase, *(f"A{letter}" for letter in "ABCDEF"))
 _N_ROWS, _N_COLUMNS = 32, 48
 _MOVED = 16
+_SLOPE, _HALVES = 1.5, (-1.6, 0.4)
+"""Of Hill curves: the slope, and between which powers of ten of 1 µM their halves lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,12 @@ class Design:
         Standard deviation of the logarithm by which an experiment stretches each dimension.
     position : float
         How far rows, columns and the edge move a well, as an `effect`.
+    curves : bool
+        A compound follows a Hill curve of slope 1.5, each with a half of its own (`Screen.half_of`)
+        and of all of its `effect` at the highest doses; else each dose adds as much as the one
+        before.
+    flat : bool
+        Each dose of a compound does the same.
     """
 
     dimension: int = 128
@@ -96,6 +104,8 @@ class Design:
     plate: float = 0.3
     scale: float = 0.2
     position: float = 0.0
+    curves: bool = False
+    flat: bool = False
 
 
 @dataclass(eq=False)
@@ -278,6 +288,10 @@ class Screen:
             size = d.effect if d.related is None else d.related
         return np.asarray(size * np.sqrt(_MOVED) * direction)
 
+    def half_of(self, compound: str) -> float:
+        """The dose with half of the effect of a compound that follows a curve, in µM."""
+        return float(10 ** self._random(f"half {compound}").uniform(*_HALVES))
+
     def _effects(self) -> Array:
         wells, d = self._plan, self.design
         is_gene = wells["gene"].notna()
@@ -288,6 +302,14 @@ class Screen:
                 effects[rows] = self.effect_of(str(key))
         rank = {dose: (i + 1) / len(DOSES) for i, dose in enumerate(DOSES)}
         strength = wells["concentration"].map(rank).fillna(1.0).to_numpy()
+        if d.flat:
+            strength = np.ones(len(wells))
+        elif d.curves:
+            dosed = wells["concentration"].notna().to_numpy()
+            half = name[dosed].map({each: self.half_of(each) for each in set(name[dosed])})
+            dose = wells["concentration"][dosed]
+            strength = np.ones(len(wells))
+            strength[dosed] = 1 / (1 + (half / dose) ** _SLOPE)
         if d.dead_guides:
             guide = wells["treatment"].str.extract(r"_guide_(\d+)$")[0].astype(float)
             strength = np.where(guide > d.guides - d.dead_guides, 0.0, strength)

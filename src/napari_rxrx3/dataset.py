@@ -201,6 +201,22 @@ class Dataset(WellData):
 
         return self._maps.get(spec, build, shares_failure=False)  # who builds it may stop
 
+    def known_map(self, spec: MapSpec) -> PhenoMap | None:
+        """What `map_or_fallback` would answer, if that map was made before; never waits.
+
+        Raises
+        ------
+        MapError
+            If there are no such vectors.
+        """
+        if not self.vectors_are_read:
+            return None
+        spec = replace(spec, embedding=self.embedding_named(spec.embedding))
+        found: PhenoMap | None = self._maps.find(spec)
+        if found is None:
+            found = self._maps.find(replace(spec, align="none", position=False))
+        return found
+
     def map_or_fallback(
         self, spec: MapSpec, progress: Progress | None = None
     ) -> tuple[PhenoMap, str]:

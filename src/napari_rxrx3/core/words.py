@@ -14,6 +14,7 @@ from typing import Any
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 
 __all__ = [
+    "DOSES_IN_WORDS",
     "KINDS_IN_WORDS",
     "SCORES_IN_WORDS",
     "are",
@@ -46,6 +47,9 @@ SCORES_IN_WORDS = {
     "agreement": "guide agreement",
 }
 """Scores of perturbations by their columns in `PhenoMap.scores`, as they are called on screen."""
+
+DOSES_IN_WORDS = {"trend": "dose trend", "lowest_active_dose": "lowest active dose"}
+"""Columns of `PhenoMap.dose_response` that plates are colored by, as they are called on screen."""
 
 _KINDS = {"CRISPR": "gene", "COMPOUND": "compound"}
 _NAMED, _LONGEST = 5, 60

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.words import DOSES_IN_WORDS
+from napari_rxrx3.maps.dose_response.responses import DoseResponses
 from napari_rxrx3.maps.entries import Entries, NeighborSearch
 from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_store
 from napari_rxrx3.maps.evidence.doubts import (
@@ -71,6 +74,27 @@ class PhenoMap(Entries):
     def diagnostics(self) -> pd.DataFrame:
         """What experiments, plates and places do to the controls; see `diagnostics_store`."""
         return self.diagnostics_store.get().copy()
+
+    @property
+    def dose_response(self) -> pd.DataFrame:
+        """What the doses of each compound do: trend, EC50, and the lowest dose that acts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by compound: n_doses, n_wells; trend (rank correlation of dose and response, -1
+            to 1), trend_p, trend_q, has_trend (a q of at most 0.05); where there is one, ec50,
+            ec50_low, ec50_high and lowest_active_dose in µM (NaN outside of the doses that were
+            tested), slope, bottom and top (of the Hill curve, in standard deviations of the
+            controls), ec50_in_words (``"0.31 µM (0.2 to 0.5)"``, ``"> 10 µM"``); why_not: why no
+            trend could be asked for.
+        """
+        return self.doses.store.get().copy()
+
+    @cached_property
+    def doses(self) -> DoseResponses:
+        """What computes `dose_response` when it is first asked for."""
+        return DoseResponses(self)
 
     def nearest(
         self,
@@ -206,6 +230,29 @@ class PhenoMap(Entries):
             for name, column in numbers.items()
         }
         return pd.DataFrame(columns)
+
+    def doses_at(self, positions: Array) -> pd.DataFrame:
+        """What is known by now of the compounds in wells, a row a well; never waits.
+
+        Parameters
+        ----------
+        positions : int (n,)
+            Places in the table of wells.
+
+        Returns
+        -------
+        pandas.DataFrame
+            trend, and lowest_active_dose (µM) of the compounds that have a trend; NaN elsewhere.
+        """
+        names = list(DOSES_IN_WORDS)
+        if not self.doses.is_ready:
+            return pd.DataFrame(np.full((len(positions), len(names)), np.nan), columns=names)
+        wells = self.dataset.known_wells.iloc[positions]
+        is_compound = (wells["perturbation_type"] == "COMPOUND").to_numpy(bool, na_value=False)
+        table = self.doses.store.get()[names].reindex(wells["treatment"].to_numpy(object))
+        table = table.reset_index(drop=True)
+        table[~is_compound] = np.nan
+        return table
 
     def doubts_of(self, key: str) -> tuple[str, ...]:
         """Reasons to doubt an entry whatever it is compared with: names of `DOUBTS`.

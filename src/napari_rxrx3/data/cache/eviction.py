@@ -44,6 +44,7 @@ KINDS = {
     "map-vectors": "vectors of maps",
     "scores": "scores of maps",
     "nulls": "what neighbors are compared with",
+    "doses": "what doses of compounds do",
     "diagnostics": "what batches and places do to maps",
     "projections": "projections of maps",
     "thumbnails": "thumbnails of plates",
