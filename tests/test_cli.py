@@ -345,6 +345,52 @@ def test_scores_are_given_whole_as_csv_and_as_json(
     assert by_key["EMPTY_control"]["activity"] is None
 
 
+# --- doses ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dosed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A screen of four compounds, one of which acts from its third dose on."""
+    screen = s.Wells(0)
+    for plate in range(1, 4):
+        screen.control("compound-001", plate, 20)
+        for name in ("Acts", "Silent", "Still", "Calm"):
+            for step, dose in enumerate((0.01, 0.1, 1, 10)):
+                effect = max(0, step - 1) * 5.0 if name == "Acts" else 0.0
+                where = effect * screen.direction(name)
+                screen.dose("compound-001", plate, name, dose, where)
+    return str(screen.write(tmp_path_factory.mktemp("doses")))
+
+
+def test_doses_are_told_in_a_line_a_compound(
+    dosed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doses", dosed, "-k", "2"]) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("Acts: dose response: acts from 1 µM, EC50 ")
+    assert ", q 0.0" in first
+    assert ": no trend with dose (q " in second
+    assert last == "1 of 4 compounds with a trend at 5 %; 2 of 4 compounds are listed."
+
+
+def test_doses_are_given_whole_as_csv_and_as_json(
+    dosed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doses", dosed, "--csv"]) == 0
+    said = capsys.readouterr()
+    assert "1 of 4 compounds with a trend" in said.err
+    table = pd.read_csv(io.StringIO(said.out), index_col="compound")
+    expected = rx.open_dataset(dosed).phenomap().dose_response
+    assert table.index[0] == "Acts"
+    for name in ("trend", "trend_p", "trend_q", "ec50", "lowest_active_dose"):
+        np.testing.assert_allclose(table[name].reindex(expected.index), expected[name])
+    assert main(["doses", dosed, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["n_compounds"], report["n_tested"], report["n_with_trend"]) == (4, 4, 1)
+    assert report["doses"][0]["has_trend"] is True
+    assert report["doses"][1]["ec50"] is None
+
+
 def test_vectors_can_be_a_file(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("PLK1", "--leave-out", "--embedding")
     own, err = listed(plates, capsys, *options, "FOLDER/own.csv")

@@ -21,6 +21,7 @@ COMMANDS = {
     "nearest": NEAREST,
     "nearest in JSON": [*NEAREST, "--json"],
     "scores": ["scores", "{data}", "--align", "none"],
+    "doses": ["doses", "{data}", "--align", "none"],
     "scores as CSV": ["scores", "{data}", "--align", "none", "--csv"],
     "batches in JSON": ["batches", "{data}", "--align", "none", "--json"],
     "cache": ["cache"],

@@ -1,4 +1,4 @@
-"""Commands that ask a map of perturbations: `nearest`, `scores`, `batches`, `benchmark`."""
+"""Commands that ask a map: `nearest`, `scores`, `doses`, `batches`, `benchmark`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.cli.arguments import Commands, add_map_options, letters, opened, positive, spec_of
-from napari_rxrx3.cli.output import note, progress_bar, say
+from napari_rxrx3.cli.output import Progress, note, progress_bar, say
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.maps.spec import LEVELS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 _SHOWN_SCORES = (
     *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
@@ -39,11 +41,7 @@ def add_nearest(commands: Commands) -> None:
 
 def _nearest(arguments: argparse.Namespace) -> int:
     with progress_bar() as progress:
-        dataset = opened(arguments.path, progress)
-        spec = spec_of(arguments, dataset, progress)
-        phenomap, fallback = dataset.map_or_fallback(spec, progress)
-        for sentence in filter(None, (fallback, *phenomap.notes)):
-            note(sentence)
+        phenomap = _map_asked(arguments, progress)
         table = phenomap.nearest(
             arguments.key,
             arguments.k,
@@ -71,9 +69,7 @@ def add_scores(commands: Commands) -> None:
     help_ = "list so many, those that are most certain first (20)"
     scores.add_argument("-k", type=positive, default=20, help=help_)
     add_map_options(scores, LEVELS)
-    form = scores.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="print all of the map as CSV")
-    form.add_argument("--json", action="store_true", help="print all of the map as JSON")
+    _add_forms(scores)
     scores.set_defaults(run=_scores)
 
 
@@ -81,12 +77,7 @@ def _scores(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.maps.evidence.activity import count_active
 
     with progress_bar() as progress:
-        dataset = opened(arguments.path, progress)
-        phenomap, fallback = dataset.map_or_fallback(
-            spec_of(arguments, dataset, progress), progress
-        )
-        for sentence in filter(None, (fallback, *phenomap.notes)):
-            note(sentence)
+        phenomap = _map_asked(arguments, progress)
         scores = phenomap.score_store.get(progress)
     n_active, n_tested = count_active(scores)
     words = f"{n_active:,} of {n_tested:,} active at 5 %"
@@ -107,6 +98,44 @@ def _scores(arguments: argparse.Namespace) -> int:
         listed = table[columns].head(arguments.k).reset_index()
         shown = listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
         say(f"{shown}\n\n{words}; {len(listed):,} of {len(table):,} entries are listed.")
+    return 0
+
+
+def add_doses(commands: Commands) -> None:
+    help_ = "tell of which compounds the effect grows with the dose, and from which dose on"
+    doses = commands.add_parser("doses", help=help_)
+    doses.add_argument("path", metavar="PATH")
+    help_ = "list so many, the clearest first (20)"
+    doses.add_argument("-k", type=positive, default=20, help=help_)
+    add_map_options(doses, LEVELS)
+    _add_forms(doses)
+    doses.set_defaults(run=_doses)
+
+
+def _doses(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.dose_response.words import doses_in_words
+
+    with progress_bar() as progress:
+        phenomap = _map_asked(arguments, progress)
+        table = phenomap.doses.store.get(progress)
+    table = table.sort_values(["trend_q", "trend"], ascending=[True, False], kind="stable")
+    n_held, n_tested = int(table["has_trend"].sum()), int(table["trend_q"].notna().sum())
+    words = f"{n_held:,} of {n_tested:,} compounds with a trend at 5 %"
+    if arguments.json:
+        report = {
+            **{"embedding": phenomap.embedding, "n_compounds": len(table)},
+            **{"n_tested": n_tested, "n_with_trend": n_held},
+            "doses": _records(table.reset_index()),
+        }
+        say(json.dumps(report, indent=1))
+    elif arguments.csv:
+        say(table.to_csv(lineterminator="\n").rstrip("\n"))
+        note(f"{words}.")
+    else:
+        listed = table.head(arguments.k)
+        for name, row in zip(listed.index, listed.to_dict("records"), strict=True):
+            say(f"{name}: {doses_in_words(row)}")
+        say(f"{words}; {len(listed):,} of {len(table):,} compounds are listed.")
     return 0
 
 
@@ -181,6 +210,22 @@ def _benchmark(arguments: argparse.Namespace) -> int:
             result["interactions"] = {"file": arguments.interactions, **precision.as_dict()}
     say(json.dumps(result, indent=1) if arguments.json else benchmark_in_words(result))
     return 0
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print all of the map as CSV")
+    form.add_argument("--json", action="store_true", help="print all of the map as JSON")
+
+
+def _map_asked(arguments: argparse.Namespace, progress: Progress) -> PhenoMap:
+    """The map that is asked for; what is to be known of it is said."""
+    dataset = opened(arguments.path, progress)
+    spec = spec_of(arguments, dataset, progress)
+    phenomap, fallback = dataset.map_or_fallback(spec, progress)
+    for sentence in filter(None, (fallback, *phenomap.notes)):
+        note(sentence)
+    return phenomap
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
