@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from napari_rxrx3.gui.numbers.intensities import ControlLevels, asked_of, compar
 from napari_rxrx3.gui.numbers.side_panel import SidePanel
 from napari_rxrx3.gui.strips.well_drag import mime_of, wells_in
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.strip import DoseCurve, Strip
+from napari_rxrx3.strips.strip import DoseCurve, DoseFit, Strip, hill_curve
 from window import Window, kept_maps
 
 pytestmark = pytest.mark.detail
@@ -778,6 +779,48 @@ def test_the_band_of_the_controls_is_painted(view: DoseCurveView) -> None:
     assert QColor(image.pixel(x, round(view.place_of(0.1, 0.18).y()))) == outside
 
 
+FITTED = DoseCurve(
+    doses=(0.01, 0.1, 1.0, 10.0),
+    distances=((-0.4, 0.3), (0.5, 1.1), (5.5, 6.0), (6.5, 7.0)),
+    means=(-0.05, 0.8, 5.75, 6.75),
+    metric="effect",
+    control_spread=(-1.6, 1.6),
+    verdict="dose response: acts from 1 µM, EC50 0.31 µM (0.2 to 0.5), q 0.002",
+    fit=DoseFit(0.31, 0.2, nan, 1.5, 0.0, 7.0, 1.0),
+)
+
+
+def test_a_hill_curve_runs_between_the_doses(view: DoseCurveView) -> None:
+    """It is seen where the doses have no point: half way of a steep rise."""
+    line = legible((0.34, 0.71, 0.91), view.palette().window().color())
+    view.set_curve(FITTED, 1.0)
+    image = painted(view)
+    fit = FITTED.fit
+    assert fit is not None
+    place = view.place_of(0.2, hill_curve(0.2, fit))
+    near = [
+        QColor(image.pixel(round(place.x()) + dx, round(place.y()) + dy))
+        for dx in (-1, 0, 1)
+        for dy in (-1, 0, 1)
+    ]
+    assert any(abs(c.hue() - line.hue()) < 12 and c.saturation() > 60 for c in near)
+    low, high = (view.place_of(1.0, value).y() for value in (-1.6, 7.0))
+    assert 0 < high < low < view.height()
+
+
+def test_half_of_the_effect_and_the_lowest_dose_are_marked(view: DoseCurveView) -> None:
+    view.set_curve(FITTED, 1.0)
+    with_both = painted(view)
+    fit = FITTED.fit
+    assert fit is not None
+    view.set_curve(replace(FITTED, fit=replace(fit, lowest_active_dose=nan)), 1.0)
+    assert painted(view) != with_both
+    view.set_curve(replace(FITTED, fit=replace(fit, ec50=nan)), 1.0)
+    assert painted(view) != with_both
+    assert view.accessibleDescription().splitlines()[0] == FITTED.verdict
+    assert FITTED.verdict in view.tooltip_at(QPoint(200, 80))
+
+
 @pytest.mark.parametrize(
     "curve",
     [
@@ -787,6 +830,8 @@ def test_the_band_of_the_controls_is_painted(view: DoseCurveView) -> None:
         DoseCurve((1.0, 2.0), ((0.0,), (0.0,)), (0.0, 0.0), "d", (0.0, 0.0)),
         DoseCurve((0.0, 1.0, 10.0), ((0.1,), (), (0.3,)), (0.1, nan, 0.3), "d", (0.0, 0.2)),
         DoseCurve((0.0,), ((0.1,),), (0.1,), "d", (0.0, 0.2)),
+        replace(FITTED, fit=DoseFit(*[nan] * 7)),
+        replace(FITTED, fit=DoseFit(0.31, nan, nan, 1.5, 0.0, 7.0, nan)),
     ],
 )
 def test_poor_curves_are_painted_as_well(view: DoseCurveView, curve: DoseCurve) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
 from napari_rxrx3.core.plate_view import WELL_TYPES, PlateView, WellState
+from napari_rxrx3.core.words import DOSES_IN_WORDS
 
 if TYPE_CHECKING:  # the window paints its empty plate before any table is open
     import pandas as pd
@@ -48,6 +49,7 @@ WELL_TYPE_COLORS: dict[str, RGB] = {WELL_TYPES[t]: color for t, color in _TYPE_C
 _CONTROLS = tuple(t for t in _TYPE_COLORS if t.endswith("_control"))
 _CATEGORICAL = ("well type", "perturbation", "gene", "compound")
 _NOT_A_VALUE = {"row", "column", "plate", "concentration", *_CATEGORICAL, "dose"}
+_LOWEST_DOSE = DOSES_IN_WORDS["lowest_active_dose"]
 _LISTED_NAMES = 7
 _FAINT_HATCH = 0.35  # opacity of a hatch that all wells have
 _DIM = 5  # opacity is divided by this where other wells are highlighted
@@ -117,6 +119,8 @@ def color_plate(view: PlateView, wells: pd.DataFrame, by: str) -> PlateColors:
         colors, legend = _color_names(_names(wells, by))
     elif by == "dose":
         colors, legend = _color_values(wells["concentration"], "dose, µM (log)", log=True)
+    elif by == _LOWEST_DOSE and by in wells.columns:
+        colors, legend = _color_values(wells[by], f"{by}, µM (log)", log=True)
     elif by in wells.columns and _kind(wells[by]) in "biufc":
         colors, legend = _color_values(wells[by], by)
     else:

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,7 +40,7 @@ from napari_rxrx3.data.identity import dataset_id
 from napari_rxrx3.figures.files import now
 from napari_rxrx3.maps.spec import METRICS, NEIGHBOR_KINDS, NEIGHBOR_ORDERS, MapSpec, Query
 from napari_rxrx3.session import CONTRAST_RULES, CROPS, VIEWS
-from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve
+from napari_rxrx3.strips.strip import STRIP_KINDS, DoseCurve, DoseFit
 
 if TYPE_CHECKING:
     import os
@@ -142,15 +142,20 @@ class CurveRecord:
     metric: str
     control_spread: tuple[float | None, float | None]
     unit: str
+    verdict: str = ""
+    fit: tuple[float | None, ...] = ()
 
     @classmethod
     def of(cls, curve: DoseCurve) -> CurveRecord:
-        values: dict[str, Any] = {f.name: _without_nan(getattr(curve, f.name)) for f in fields(cls)}
-        return cls(**values)
+        values: dict[str, Any] = {f.name: getattr(curve, f.name) for f in fields(cls)}
+        values["fit"] = astuple(curve.fit) if curve.fit is not None else ()
+        return cls(**{name: _without_nan(value) for name, value in values.items()})
 
     def curve(self) -> DoseCurve:
         """The curve that was put on record."""
-        return DoseCurve(**{name: _with_nan(value) for name, value in vars(self).items()})
+        values = {name: _with_nan(value) for name, value in vars(self).items()}
+        fit = values.pop("fit")
+        return DoseCurve(**values, fit=DoseFit(*fit) if len(fit) == len(fields(DoseFit)) else None)
 
 
 @dataclass(frozen=True)

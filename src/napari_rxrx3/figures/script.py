@@ -158,6 +158,9 @@ def _neighbors(record: ViewRecord) -> str:
     of_map = _listed(query.level, record.align or query.align, record.embedding, options)
     lines = ["", f"phenomap = dataset.phenomap({of_map})"]
     kind = NEIGHBOR_KINDS[query.kind]
+    if query.order == "clearest dose response":
+        held = "phenomap.dose_response.query('has_trend')"
+        return "\n".join([*lines, f"doses = {held}.sort_values('trend_q')"])
     if query.order in _SCORE_ORDERS:
         score = _SCORE_ORDERS[query.order]
         which = ".query('is_active')" if query.order == "active" else ""

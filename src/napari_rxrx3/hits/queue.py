@@ -209,12 +209,13 @@ def queue_by_score(
 ) -> Queue:
     """Review the perturbations with the largest score, each by its most typical well.
 
-    Of order "active" are only those that are.
+    Of order "active" are only those that are, of "clearest dose response" only compounds with a
+    trend, at their highest dose.
 
     Parameters
     ----------
     order, kind : str
-        "active", "strongest" or "most consistent", and a key of
+        "active", "strongest", "most consistent" or "clearest dose response", and a key of
         `napari_rxrx3.maps.spec.NEIGHBOR_KINDS`.
     experiment : str, optional
         Wells of this one are preferred.

@@ -13,6 +13,7 @@ from napari_rxrx3.core.words import (
     SCORES_IN_WORDS,
     count,
     decimals,
+    dose_in_words,
     kind_in_words,
     name_of_well,
     name_with_dose,
@@ -154,7 +155,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         ),
     )
     n_tested = count_active(phenomap.scores)[1]
-    numbers = [_activity(scores, n_tested), strength, consistency]
+    numbers = [*_doses(phenomap, row), _activity(scores, n_tested), strength, consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
@@ -172,6 +173,22 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
 def _n_guides(phenomap: PhenoMap, row: int) -> int:
     treatments = phenomap.dataset.known_wells["treatment"].iloc[phenomap.positions_of(row)]
     return len({name for name in treatments if isinstance(name, str) and gene_of_guide(name)})
+
+
+def _doses(phenomap: PhenoMap, row: int) -> list[Number]:
+    """From which dose on a compound acts; nothing of what is no compound."""
+    from napari_rxrx3.maps.dose_response.words import about_doses
+
+    label = phenomap.labels.iloc[row]
+    table = phenomap.doses.store.get()
+    if label["perturbation_type"] != "COMPOUND" or label["treatment"] not in table.index:
+        return []
+    doses = table.loc[label["treatment"]].to_dict()
+    if not isnan(doses["lowest_active_dose"]):
+        lowest = dose_in_words(doses["lowest_active_dose"])
+        return [Number("acts from", lowest, about_doses(doses))]
+    text = "" if isnan(doses["trend_q"]) else "yes" if doses["has_trend"] else "none"
+    return [Number("dose trend", text, about_doses(doses))]
 
 
 def _activity(scores: pd.Series, n_tested: int) -> Number:

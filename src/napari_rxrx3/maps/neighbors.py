@@ -25,6 +25,10 @@ _SCORE_OF_ORDER = {
     "most consistent": ("consistency", "consistency_p"),
 }
 
+_DOSES = "clearest dose response"
+_BY_SCORE = (*_SCORE_OF_ORDER, _DOSES)
+"""Orders that are not by likeness to the query."""
+
 _ACROSS = "across experiments"
 
 _DOSES_GUESSED = 4
@@ -41,7 +45,9 @@ class Neighbor:
 
     `well` is the one to show, None if no image of it is here. `other_doses` of the same compound
     are not listed, being less alike. What is not known, or not known yet, is NaN; the columns from
-    percentile to flags are those of `napari_rxrx3.maps.evidence.doubts.Judge.judge`.
+    percentile to flags are those of `napari_rxrx3.maps.evidence.doubts.Judge.judge`. Of a compound
+    there are trend_q, ec50 and lowest_active_dose (µM) of `PhenoMap.dose_response`, of all of its
+    doses together, and `dose_response`, which says it in words.
     """
 
     rank: int
@@ -68,6 +74,10 @@ class Neighbor:
     strength: float = np.nan
     consistency: float = np.nan
     other_doses: int = 0
+    trend_q: float = np.nan
+    ec50: float = np.nan
+    lowest_active_dose: float = np.nan
+    dose_response: str = ""
 
 
 def list_neighbors(
@@ -87,14 +97,16 @@ def list_neighbors(
     ------
     UnknownKey
     """
-    if query.order in _SCORE_OF_ORDER:
+    if query.order == _DOSES:
+        rows, values = _by_dose_response(phenomap, query, progress)
+    elif query.order in _SCORE_OF_ORDER:
         rows, values = _by_score(phenomap, query, progress)
     else:
         rows, values = _by_likeness(phenomap, query)
     labels = phenomap.labels.iloc[rows]
     wells = [picture_of(phenomap.positions_of(row)) for row in rows.tolist()]
     neighbors = _neighbors(labels, values, wells)
-    if query.all_doses or query.order in _SCORE_OF_ORDER or phenomap.level != "perturbation":
+    if query.all_doses or query.order in _BY_SCORE or phenomap.level != "perturbation":
         return neighbors
     others = _n_of_family(phenomap, _search(phenomap, query).searched, rows) - 1
     return [
@@ -123,7 +135,7 @@ def judge_neighbors(
     from napari_rxrx3.maps.evidence.doubts import doubts_of_wells
 
     rows = phenomap.rows_of([neighbor.key for neighbor in neighbors])
-    if query.order in _SCORE_OF_ORDER:
+    if query.order in _BY_SCORE:
         own = [doubts_of_wells(phenomap, row) for row in rows.tolist()]
         return [replace(each, flags=flags) for each, flags in zip(neighbors, own, strict=True)]
     verdicts = phenomap.judge.judge(_search(phenomap, query), rows, progress).to_dict("records")
@@ -146,10 +158,30 @@ def score_neighbors(
     scores = phenomap.score_store.get(progress).iloc[rows]
     flags = with_doubts_of_scores([neighbor.flags for neighbor in neighbors], scores)
     numbers = zip(scores["strength"], scores["consistency"], strict=True)
-    return [
+    scored = [
         replace(each, flags=raised, strength=float(strength), consistency=float(consistency))
         for each, raised, (strength, consistency) in zip(neighbors, flags, numbers, strict=True)
     ]
+    return _with_dose_responses(phenomap, scored, progress)
+
+
+def _with_dose_responses(
+    phenomap: PhenoMap, neighbors: list[Neighbor], progress: Progress | None
+) -> list[Neighbor]:
+    """A list with what the doses of its compounds do."""
+    from napari_rxrx3.maps.dose_response.words import doses_in_words
+
+    if not any(each.kind == "COMPOUND" for each in neighbors):
+        return neighbors
+    rows = phenomap.doses.store.get(progress).to_dict("index")
+    told = []
+    for each in neighbors:
+        row = rows.get(each.name) if each.kind == "COMPOUND" else None
+        if row is not None:
+            numbers = {n: float(row[n]) for n in ("trend_q", "ec50", "lowest_active_dose")}
+            each = replace(each, **numbers, dose_response=doses_in_words(row))
+        told.append(each)
+    return told
 
 
 def _neighbors(labels: pd.DataFrame, values: Array, wells: Sequence[str | None]) -> list[Neighbor]:
@@ -206,6 +238,22 @@ def _n_of_family(phenomap: PhenoMap, searched: Array, rows: Array) -> Array:
     counts = np.bincount(among, minlength=int(families.max(initial=-1)) + 1)
     family = families[rows]
     return np.where(family < 0, 1, counts[family] if len(counts) else 1)
+
+
+def _by_dose_response(
+    phenomap: PhenoMap, query: Query, progress: Progress | None
+) -> tuple[Array, Array]:
+    """Of the compounds with a trend the rows of their highest doses, and the rank correlations."""
+    table = phenomap.doses.store.get(progress)
+    held = table[table["has_trend"]].sort_values(["trend_q", "trend"], ascending=[True, False])
+    labels = phenomap.labels.reset_index(drop=True)
+    is_of_them = (labels["perturbation_type"] == "COMPOUND") & labels["treatment"].isin(held.index)
+    highest = labels[is_of_them.to_numpy(bool, na_value=False)].sort_values("concentration")
+    row_of = {name: row for row, name in highest["treatment"].items()}
+    held = held[[name in row_of for name in held.index]]
+    held = held.iloc[: query.k if query.kind != "genes" else 0]
+    rows = np.array([row_of[name] for name in held.index], dtype=np.intp)
+    return rows, held["trend"].to_numpy(np.float64)
 
 
 def _by_score(phenomap: PhenoMap, query: Query, progress: Progress | None) -> tuple[Array, Array]:

@@ -41,6 +41,11 @@ NEIGHBOR_ORDERS = {
         "plates, and all in one way (at most 5 % of them by chance)",
     ),
     "strongest": ("strongest", "Of the whole map those with the strongest effect"),
+    "clearest dose response": (
+        "clearest dose response",
+        "Of the whole map the compounds whose effect grows with the dose, the surest first, each "
+        "at its highest dose (at most 5 % of them by chance)",
+    ),
     "most consistent": ("most consistent", "Of the whole map those whose wells agree most"),
 }
 """What comes first, by likeness to the query or by a score: how a list is called, what it is."""

@@ -14,7 +14,7 @@ from napari_rxrx3.core.plate import PlateId
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["FromControls", "Progress", "from_controls"]
+__all__ = ["NOISE", "FromControls", "Progress", "from_controls"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -22,7 +22,8 @@ Progress = Callable[[int, int, str], None]
 _CENTERED = 0.5
 """The mean of the controls is shorter than this part of them: it has no direction to speak of."""
 
-_NOISE = (5, 95)
+NOISE = (5, 95)
+"""Percentiles of the controls between which is no more than noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,5 +129,5 @@ def _spread(plates: list[Array], is_cosine: bool) -> tuple[float, float]:
         for vectors in plates
         if len(vectors) > 1
     ]
-    low, high = np.percentile(np.concatenate(own), _NOISE) if own else (np.nan, np.nan)
+    low, high = np.percentile(np.concatenate(own), NOISE) if own else (np.nan, np.nan)
     return float(low), float(high)

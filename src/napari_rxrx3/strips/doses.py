@@ -9,12 +9,16 @@ import numpy as np
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.words import count, dose_in_words
+from napari_rxrx3.core.words import count, dose_in_words, sentence
+from napari_rxrx3.maps.spec import spec_of
+from napari_rxrx3.strips.distances import NOISE
 from napari_rxrx3.strips.request import StripRequest
-from napari_rxrx3.strips.strip import DoseCurve, NothingToCompare, Strip
+from napari_rxrx3.strips.strip import DoseCurve, DoseFit, NothingToCompare, Strip
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_rxrx3.maps.dose_response.responses import ResponseCurve
 
 __all__ = ["dose_strip"]
 
@@ -22,6 +26,7 @@ Array = np.ndarray[Any, Any]
 
 _MOST_ROWS = 4
 _MEASURED = 200
+_RESPONSE = "effect in the direction of the doses, SD of controls"
 _SAME_DOSE = 1.3
 """Doses whose ratio is below this are two ways to write one dose."""
 
@@ -52,7 +57,8 @@ def dose_strip(request: StripRequest) -> Strip:
         for column, wells in enumerate(columns)
         for row, tile in enumerate(wells)
     )
-    notes = [_missing_in_words(request, doses), _left_out(doses, n_rows), note]
+    verdict = sentence(curve.verdict) if curve is not None and curve.verdict else ""
+    notes = [verdict, _missing_in_words(request, doses), _left_out(doses, n_rows), note]
     return Strip(
         "doses",
         f"{request.row['treatment']}: {count(len(doses), 'dose')}",
@@ -125,6 +131,58 @@ def _left_out(doses: list[_Dose], n_rows: int) -> str:
 
 
 def _curve(request: StripRequest, doses: list[_Dose]) -> tuple[DoseCurve | None, str]:
+    """What the doses do, as far as it is known by now, or why it is not known."""
+    verdict, fitted = _fitted(request, doses)
+    if fitted is not None:
+        return fitted, ""
+    curve, note = _distances(request, doses)
+    return (replace(curve, verdict=verdict) if curve is not None else None), note
+
+
+def _fitted(request: StripRequest, doses: list[_Dose]) -> tuple[str, DoseCurve | None]:
+    """Whether there is a trend, in words, and the curve if there is one.
+
+    The answer of a map whose compounds were compared; that takes a while, and is not waited for.
+    """
+    from napari_rxrx3.maps.dose_response.words import doses_in_words
+
+    name = request.row["treatment"]
+    try:
+        phenomap = request.dataset.known_map(spec_of(request.query))
+    except RxRx3Error:  # the distances will say why
+        return "", None
+    if phenomap is None or not phenomap.doses.is_ready:
+        return "", None
+    table = phenomap.doses.store.get()
+    if name not in table.index:
+        return "", None
+    row = table.loc[name].to_dict()
+    told = phenomap.doses.curve_of(name, request.progress) if row["has_trend"] else None
+    verdict = doses_in_words(row)
+    return verdict, None if told is None else _curve_of(told, doses, row, verdict)
+
+
+def _curve_of(
+    told: ResponseCurve, doses: list[_Dose], row: dict[str, Any], verdict: str
+) -> DoseCurve | None:
+    """The responses of a compound that has a trend, and its Hill curve; None without controls."""
+    rising = tuple(dose.dose for dose in doses)
+    values = told.response.values
+    is_known = ~np.isnan(values)
+    if not is_known.any():
+        return None
+    responses = tuple(
+        tuple(values[is_known & (told.compound.dose == dose)].tolist()) for dose in rising
+    )
+    means = tuple(float(np.mean(part)) if part else np.nan for part in responses)
+    low, high = np.percentile(told.response.controls, NOISE)
+    numbers = ("ec50", "ec50_low", "ec50_high", "slope", "bottom", "top", "lowest_active_dose")
+    fit = DoseFit(*(float(row[number]) for number in numbers))
+    spread = float(low), float(high)
+    return DoseCurve(rising, responses, means, _RESPONSE, spread, verdict=verdict, fit=fit)
+
+
+def _distances(request: StripRequest, doses: list[_Dose]) -> tuple[DoseCurve | None, str]:
     """The distances of the doses from the controls, or why they are not known."""
     measured = [dose.positions[:_MEASURED] for dose in doses]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Tile
@@ -13,8 +14,10 @@ __all__ = [
     "QUERY",
     "STRIP_KINDS",
     "DoseCurve",
+    "DoseFit",
     "NothingToCompare",
     "Strip",
+    "hill_curve",
 ]
 
 STRIP_KINDS = ("control", "neighbors", "replicates", "guides", "doses", "position", "wells")
@@ -29,8 +32,39 @@ class NothingToCompare(RxRx3Error):
 
 
 @dataclass(frozen=True)
+class DoseFit:
+    """The Hill curve of a compound with a trend; see `PhenoMap.dose_response`.
+
+    Attributes
+    ----------
+    ec50, low, high : float
+        Half of the effect and the ends of its 95 % interval; NaN outside of the doses.
+    slope, bottom, top : float
+        Of the curve; NaN if none fits.
+    lowest_active_dose : float
+        NaN if no dose is told from the controls by itself.
+    """
+
+    ec50: float
+    low: float
+    high: float
+    slope: float
+    bottom: float
+    top: float
+    lowest_active_dose: float
+
+
+def hill_curve(dose: Any, fit: DoseFit) -> Any:
+    """The effect of a dose above 0, or of several, on a fitted curve."""
+    return fit.bottom + (fit.top - fit.bottom) / (1 + (fit.ec50 / dose) ** fit.slope)
+
+
+@dataclass(frozen=True)
 class DoseCurve:
     """How far each dose of a compound is from the controls.
+
+    Where the effect grows with the dose, that is measured along the direction in which it does, in
+    standard deviations of the controls; else it is a distance.
 
     Attributes
     ----------
@@ -47,6 +81,10 @@ class DoseCurve:
         NaN, NaN if there are too few controls.
     unit : str
         Of the doses.
+    verdict : str
+        Whether the effect grows with the dose, in words; empty as long as that is not known.
+    fit : DoseFit, optional
+        If it does.
     """
 
     doses: tuple[float, ...]
@@ -55,6 +93,8 @@ class DoseCurve:
     metric: str
     control_spread: tuple[float, float]
     unit: str = "µM"
+    verdict: str = ""
+    fit: DoseFit | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what makes queues is loaded by the threads that make them
 __all__ = ["QueueMenu"]
 
 _TASK = "queue"
-_SCORES = ("active", "strongest", "most consistent")
+_SCORES = ("active", "strongest", "most consistent", "clearest dose response")
 _FILES = "Tables and lists (*.csv *.tsv *.txt);;All files (*)"
 _AT_MOST = 100
 _MOST = 20_000

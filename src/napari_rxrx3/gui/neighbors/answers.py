@@ -79,15 +79,20 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
     """
     phenomap, neighbors, card = answer.phenomap, answer.neighbors, answer.card
     if card is None:
-        return replace(answer, is_judged=True, is_scored=phenomap.score_store.is_ready)
+        return replace(answer, is_judged=True, is_scored=_is_scored(phenomap))
     if not answer.is_judged:
         query = replace(answer.query, key=answer.key)
         neighbors = judge_neighbors(phenomap, query, neighbors, progress)
-    if is_scored := phenomap.score_store.is_ready:
+    if is_scored := _is_scored(phenomap):
         neighbors = score_neighbors(phenomap, neighbors, progress)
         card = scored_card(card, phenomap, answer.key)
     neighbors = _pictured(phenomap, neighbors, picture_of)
     return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
+
+
+def _is_scored(phenomap: PhenoMap) -> bool:
+    """Whether all that takes long is there without any wait."""
+    return phenomap.score_store.is_ready and phenomap.doses.is_ready
 
 
 def _why_empty(order: str, key: str) -> str:
@@ -95,6 +100,8 @@ def _why_empty(order: str, key: str) -> str:
         return f"{key} and the others are in no two experiments that could be compared across."
     if order == "active":
         return "Nothing in this map is active: no wells differ from their controls for certain."
+    if order == "clearest dose response":
+        return "No compound of this map has an effect that grows with its dose for certain."
     if order in ("similar", "opposite"):
         return ""
     return f"No entry of this map can be ordered by {order}: too few wells each."

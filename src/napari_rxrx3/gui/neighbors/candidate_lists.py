@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.neighbor_table import about, small, small_percent
+from napari_rxrx3.maps.dose_response.words import acts_from
 from napari_rxrx3.maps.spec import NEIGHBOR_ORDERS, Query
 from napari_rxrx3.strips.strip import QUERY, Strip
 
@@ -58,10 +59,18 @@ def _of_neighbor(neighbor: Neighbor, value_name: str) -> Candidate:
         neighbor.key,
         name_with_dose(neighbor.name, neighbor.dose),
         neighbor.well,
-        ("  ".join(numbers),),
+        ("  ".join(numbers), *_of_doses(neighbor)),
         doubts,
         about=tuple(about(neighbor)),
     )
+
+
+def _of_doses(neighbor: Neighbor) -> tuple[str, ...]:
+    """A line about the doses of a compound, which keeps its room until it is known."""
+    if neighbor.kind != "COMPOUND":
+        return ()
+    acts = acts_from(neighbor.trend_q, neighbor.lowest_active_dose)
+    return (acts or ("–" if neighbor.dose_response else "…"),)
 
 
 def well_candidates(

@@ -403,6 +403,7 @@ class CandidateStrip(QWidget):
         """Show others, from the first one on."""
         self.view.horizontalScrollBar().setValue(0)
         self.model.set_candidates(candidates)
+        self.view.fit()  # they may have more lines of words
         self._ask()
 
     def revise(self, candidates: Sequence[Candidate]) -> None:

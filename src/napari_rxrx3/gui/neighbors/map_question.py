@@ -249,6 +249,7 @@ class MapQuestion(QWidget):
 
         def work(progress: Progress) -> None:
             phenomap.score_store.get(progress)
+            phenomap.doses.store.get(progress)
 
         def done(_: None) -> None:
             self._scored = None

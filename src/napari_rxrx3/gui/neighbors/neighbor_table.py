@@ -310,6 +310,7 @@ def about(neighbor: Neighbor, note: str = "") -> list[str]:
     if neighbor.other_doses:
         less = count(neighbor.other_doses, "more dose")
         lines.append(f"+{neighbor.other_doses}: {less} of it, less alike")
+    lines += [neighbor.dose_response] if neighbor.dose_response else []
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
         lines += [] if math.isnan(value) else [f"{name} {decimals(value)}"]
     return lines

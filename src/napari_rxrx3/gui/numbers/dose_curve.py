@@ -6,14 +6,14 @@ from itertools import pairwise
 from math import isnan, log10
 
 from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_rxrx3.gui.inks import ink, legible, paper
 from napari_rxrx3.gui.plate.legend import small_font
 from napari_rxrx3.gui.widgets import TooltipByPlace
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
-from napari_rxrx3.strips.strip import DoseCurve
+from napari_rxrx3.strips.strip import DoseCurve, DoseFit, hill_curve
 
 __all__ = ["DoseCurveView"]
 
@@ -23,11 +23,17 @@ _HEADROOM = 1.12
 _ZERO = 0.15
 """How far from the others the dose 0 stands, as a part of their range."""
 _HOW = "Distance to the controls by dose: hover for numbers, double-click to go to a well"
+_PIECES = 80
+"""That a curve is painted in."""
+_CAP = 3
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 class DoseCurveView(TooltipByPlace):
     """Shows a `DoseCurve`: replicates as points, their means as a line, controls as a band.
+
+    If there is a fit, the line is its Hill curve, with half of the effect and its interval; the
+    axis is thick from the lowest dose that acts.
 
     The axis of doses is logarithmic, with 0 apart. Doses without a distance are gaps in the line,
     crossed out on the axis. Hovering over a dose gives its numbers, a double-click chooses it.
@@ -52,7 +58,8 @@ class DoseCurveView(TooltipByPlace):
         """Show a curve; `current` is the dose that is looked at."""
         self._curve, self._current = curve, current
         doses = range(len(curve.doses)) if curve is not None else ()
-        self.setAccessibleDescription("\n".join(self.in_words(i) for i in doses))
+        words = [curve.verdict] if curve is not None and curve.verdict else []
+        self.setAccessibleDescription("\n".join([*words, *(self.in_words(i) for i in doses)]))
         self.update()
 
     def in_words(self, index: int) -> str:
@@ -78,7 +85,8 @@ class DoseCurveView(TooltipByPlace):
         plot = self._plot()
         low, high = self._decades()
         x = plot.left() + plot.width() * (self._exponent(dose) - low) / (high - low)
-        return QPointF(x, plot.bottom() - plot.height() * distance / self._highest())
+        lowest, highest = self._lowest(), self._highest()
+        return QPointF(x, plot.bottom() - plot.height() * (distance - lowest) / (highest - lowest))
 
     def dose_at(self, point: QPoint) -> int | None:
         """The index of the dose that is nearest to a point; None outside the plot."""
@@ -96,7 +104,9 @@ class DoseCurveView(TooltipByPlace):
 
     def tooltip_at(self, place: QPoint) -> str:
         index = self.dose_at(place)
-        return wrapped_tooltip(_HOW if index is None else f"{self.in_words(index)}.")
+        words = _HOW if index is None else f"{self.in_words(index)}."
+        verdict = self._curve.verdict if self._curve is not None else ""
+        return wrapped_tooltip(f"{words}\n{verdict}" if verdict else words)
 
     # -- scales -----------------------------------------------------------------------------------
 
@@ -124,18 +134,25 @@ class DoseCurveView(TooltipByPlace):
         return min(known) - (_ZERO * (max(known) - min(known)) or 0.5)
 
     def _highest(self) -> float:
+        return _HEADROOM * (max([0.0, *self._values()]) or 1.0)
+
+    def _lowest(self) -> float:
+        """No distance is below 0, but an effect may be."""
+        return _HEADROOM * min([0.0, *self._values()])
+
+    def _values(self) -> list[float]:
         assert self._curve is not None
         values = [value for values in self._curve.distances for value in values]
-        values += [value for value in self._curve.control_spread if not isnan(value)]
-        return _HEADROOM * (max(values, default=0.0) or 1.0)
+        return values + [value for value in self._curve.control_spread if not isnan(value)]
 
     def _ticks(self) -> list[float]:
-        """A few round distances, from 0 on."""
+        """A few round numbers, 0 among them."""
         highest = self._highest() if self._curve is not None else 1.0
-        rough = highest / 3
+        lowest = self._lowest() if self._curve is not None else 0.0
+        rough = (highest - lowest) / 3
         power = 10.0 ** int(log10(rough) // 1)
         step = next(n * power for n in _NICE if n * power >= rough * 0.99)
-        return [i * step for i in range(int(highest / step) + 1)]
+        return [i * step for i in range(-int(-lowest / step), int(highest / step) + 1)]
 
     # -- painting ---------------------------------------------------------------------------------
 
@@ -148,7 +165,13 @@ class DoseCurveView(TooltipByPlace):
         plot = self._plot()
         self._paint_band(painter, plot, self._curve)
         self._paint_axes(painter, plot, self._curve)
-        self._paint_points(painter, self._curve)
+        fit = self._curve.fit
+        has_line = fit is not None and not isnan(fit.ec50)
+        self._paint_points(painter, self._curve, not has_line)
+        if fit is not None:
+            self._paint_lowest_dose(painter, plot, fit)
+        if fit is not None and has_line:
+            self._paint_fit(painter, plot, fit)
         painter.end()
 
     def _paint_band(self, painter: QPainter, plot: QRectF, curve: DoseCurve) -> None:
@@ -198,7 +221,48 @@ class DoseCurveView(TooltipByPlace):
             for d in (QPointF(3, 3), QPointF(3, -3)):
                 painter.drawLine(foot - d, foot + d)
 
-    def _paint_points(self, painter: QPainter, curve: DoseCurve) -> None:
+    def _paint_fit(self, painter: QPainter, plot: QRectF, fit: DoseFit) -> None:
+        """Paint the curve, and half of the effect with its interval, open where it has no end."""
+        curve = self._curve
+        assert curve is not None
+        known = [dose for dose in curve.doses if dose > 0]
+        low, high = log10(known[0]), log10(known[-1])
+        along = [10 ** (low + (high - low) * i / _PIECES) for i in range(_PIECES + 1)]
+        painter.setPen(QPen(legible(_LINE_COLOR, paper(self)), 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolyline(QPolygonF([self.place_of(d, hill_curve(d, fit)) for d in along]))
+        half = hill_curve(fit.ec50, fit)
+        middle = self.place_of(fit.ec50, half)
+        painter.setPen(QPen(ink(self), 1.2))
+        ends = [
+            QPointF(edge if isnan(dose) else self.place_of(dose, half).x(), middle.y())
+            for dose, edge in ((fit.low, plot.left()), (fit.high, plot.right()))
+        ]
+        painter.drawLine(*ends)
+        for end, dose in zip(ends, (fit.low, fit.high), strict=True):
+            if not isnan(dose):
+                painter.drawLine(end - QPointF(0, _CAP), end + QPointF(0, _CAP))
+        painter.drawLine(middle - QPointF(0, 2 * _CAP), QPointF(middle.x(), plot.bottom()))
+        text = f"EC50 {fit.ec50:.2g}"
+        metrics = painter.fontMetrics()
+        left = middle.x() + 4  # below the curve, as it rises
+        if left + metrics.horizontalAdvance(text) > plot.right():
+            left = middle.x() - metrics.horizontalAdvance(text) - 4
+        painter.drawText(QPointF(left, middle.y() + _CAP + metrics.ascent()), text)
+
+    def _paint_lowest_dose(self, painter: QPainter, plot: QRectF, fit: DoseFit) -> None:
+        """Make the axis thick from the lowest dose that acts."""
+        if isnan(fit.lowest_active_dose):
+            return
+        x = self.place_of(fit.lowest_active_dose, 0).x()
+        painter.setPen(QPen(legible(_LINE_COLOR, paper(self)), 3))
+        painter.drawLine(QPointF(x, plot.bottom()), plot.bottomRight())
+        painter.setPen(ink(self, 0.65))
+        text, metrics = "acts", painter.fontMetrics()
+        left = min(x + 2, plot.right() - metrics.horizontalAdvance(text))
+        painter.drawText(QPointF(left, plot.bottom() - 3), text)
+
+    def _paint_points(self, painter: QPainter, curve: DoseCurve, joined: bool) -> None:
         color = legible(_LINE_COLOR, paper(self))
         means = [
             None if isnan(mean) else self.place_of(dose, mean)
@@ -206,7 +270,7 @@ class DoseCurveView(TooltipByPlace):
         ]
         painter.setPen(QPen(color, 1.5))
         for dose, (one, next_one) in zip(curve.doses, pairwise(means), strict=False):
-            if one is not None and next_one is not None and dose > 0:
+            if joined and one is not None and next_one is not None and dose > 0:
                 painter.drawLine(one, next_one)
         for dose, values, mean in zip(curve.doses, curve.distances, means, strict=True):
             if mean is not None:

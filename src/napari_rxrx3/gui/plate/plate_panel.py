@@ -18,7 +18,7 @@ from napari_rxrx3.core.plate_colors import (
     color_plate,
 )
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
-from napari_rxrx3.core.words import SCORES_IN_WORDS, name_of_well
+from napari_rxrx3.core.words import DOSES_IN_WORDS, SCORES_IN_WORDS, name_of_well
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
@@ -164,7 +164,7 @@ class PlatePanel(QWidget):
         self._wells = self._with_scores(dataset, plate)
         before = self.color_by.currentText()
         self._list_colors(self._wells)
-        if before in SCORES_IN_WORDS.values():
+        if before in (*SCORES_IN_WORDS.values(), *DOSES_IN_WORDS.values()):
             self._recolor()
 
     def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
@@ -173,7 +173,10 @@ class PlatePanel(QWidget):
             return wells
         here = dataset.listed.slices[plate]
         scores = phenomap.scores_at(np.arange(here.start, here.stop))
-        return wells.assign(**{w: scores[name].to_numpy() for name, w in SCORES_IN_WORDS.items()})
+        doses = phenomap.doses_at(np.arange(here.start, here.stop))
+        columns = {words: scores[name].to_numpy() for name, words in SCORES_IN_WORDS.items()}
+        columns |= {words: doses[name].to_numpy() for name, words in DOSES_IN_WORDS.items()}
+        return wells.assign(**columns)
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
         if self._listed != (dataset, plate.experiment):

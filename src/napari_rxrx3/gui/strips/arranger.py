@@ -17,6 +17,7 @@ from napari_rxrx3.strips.strip import CONTROL, Strip
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
+    from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = ["Arranger"]
 
@@ -47,6 +48,7 @@ class Arranger(QObject):
         session.tiles_changed.connect(self._on_tiles)
         session.view_changed.connect(self._on_view)
         session.dataset_changed.connect(self._on_dataset)
+        session.phenomap_changed.connect(self._on_phenomap)
 
     def keep(self, keeping: bool) -> None:
         """Show the wells that are gone to beside the same kind of others, or alone again."""
@@ -112,6 +114,14 @@ class Arranger(QObject):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.keep(False)
+
+    def _on_phenomap(self, phenomap: PhenoMap | None) -> None:
+        """Say of doses that are on screen what is known of them since."""
+        strip = self._session.strip
+        if strip is None or strip.curve is None or strip.curve.verdict or phenomap is None:
+            return
+        if self._well == self._session.well and phenomap.doses.is_ready:
+            self.arrange(strip.kind, {})
 
     def _on_tiles(self, tiles: tuple[Tile, ...]) -> None:
         self._tasks.cancel(_TASK)  # something newer is on screen

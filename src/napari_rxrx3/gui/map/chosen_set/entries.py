@@ -112,4 +112,11 @@ def table_of(dataset: Dataset, chosen: Chosen, query: Query, progress: Progress)
         scores = phenomap.scores
         for name in _SCORES:
             table[name] = scores[name].to_numpy()[rows]
+    if phenomap.doses.is_ready:
+        names = ["trend_q", "ec50", "lowest_active_dose"]
+        doses = phenomap.dose_response[names].reindex(table["treatment"].to_numpy(object))
+        is_compound = (table["perturbation_type"] == "COMPOUND").to_numpy(bool, na_value=False)
+        if is_compound.any():
+            for name in names:
+                table[name] = np.where(is_compound, doses[name].to_numpy(), np.nan)
     return table.assign(chosen=chosen.title, **asdict(phenomap.spec))
