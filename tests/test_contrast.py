@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_rxrx3.core.contrast import STRENGTH, composite, limits_of
+from napari_rxrx3.core.contrast import STRENGTH, composite, limits_of, suits
 from napari_rxrx3.core.stains import STAINS
 
 REAL_WELL = Path(__file__).parents[2] / "shared" / "data" / "real-well"
@@ -23,6 +23,26 @@ def only(number: int, plane: np.ndarray) -> list[np.ndarray | None]:
 
 
 # --- limits ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("window", "is_suitable"),
+    [
+        ((100, 400), True),
+        ((0, 900), True),
+        ((150, 300), True),
+        ((0, 65535), False),
+        ((0, 1), False),
+        ((260, 400), False),
+        ((100, 240), False),
+    ],
+)
+def test_limits_of_a_file_suit_what_they_show(
+    window: tuple[float, float], is_suitable: bool
+) -> None:
+    measured = ((100.0, 400.0), (0.0, 1.0))
+    assert suits((window, (0.0, 2.0)), measured) == is_suitable
+    assert not suits((window,), measured)
 
 
 @given(

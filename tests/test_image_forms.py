@@ -86,6 +86,13 @@ def form(name: str, bits: int, write: Callable[[int], bytes], scale: int = 1) ->
     return pytest.param(lambda size: waves(size, bits) * np.uint8(scale), write, id=name)
 
 
+def numbers(name: str, dtype: str, times: float = 1) -> Any:
+    def shown(size: int) -> np.ndarray:
+        return (waves(size, 8).astype("float32") - 9) * np.float32(times)
+
+    return pytest.param(shown, lambda size: tiff(shown(size).astype(dtype)), id=name)
+
+
 READ = [
     form("png of 1 bit", 1, lambda n: gray_png(n, 1), 255),
     form("png of 2 bits", 2, lambda n: gray_png(n, 2), 85),
@@ -118,6 +125,10 @@ READ = [
     form("tiff of tiles", 16, lambda n: tiff(waves(n, 16), tile=(32, 32))),
     form("tiff with axes of length 1", 16, lambda n: tiff(waves(n, 16)[None, :, :, None])),
     form("tiff with a smaller level", 16, pyramid),
+    numbers("tiff of numbers", "float32", 0.25),
+    numbers("tiff of small numbers", "float16", 0.25),
+    numbers("tiff with a sign", "int16"),
+    numbers("tiff of 32 bits", "int32", 5),
 ]
 
 REFUSED = [
@@ -127,9 +138,8 @@ REFUSED = [
         ("png in color", "not one gray plane", lambda n: pillow(np.dstack([waves(n, 8)] * 3))),
         ("jp2 with a sign", "int16", lambda n: jp2(waves(n, 16).astype("int16"), 16)),
         ("jp2 in color", "not one gray plane", lambda n: jp2(np.dstack([waves(n, 8)] * 3), 8)),
-        ("tiff of numbers", "float32", lambda n: tiff(waves(n, 16).astype("float32"))),
-        ("tiff with a sign", "int16", lambda n: tiff(waves(n, 8).astype("int16"))),
-        ("tiff of 32 bits", "uint32", lambda n: tiff(waves(n, 16).astype("uint32"))),
+        ("tiff of complex numbers", "complex", lambda n: tiff(waves(n, 8).astype("complex64"))),
+        ("tiff with NaN", "finite", lambda n: tiff(np.where(waves(n, 8) > 9, 1.5, np.nan))),
         ("tiff, white is 0", "inverted", lambda n: tiff(waves(n, 8), photometric="miniswhite")),
         (
             "tiff with a table of colors",

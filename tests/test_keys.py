@@ -50,14 +50,7 @@ def canvas_of(window: Window) -> QWidget:
 def press(
     window: Window, where: QWidget, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier
 ) -> None:
-    """Press a key with the focus in a widget, as a person who has clicked there does."""
-    main = window.viewer.window._qt_window
-    main.activateWindow()
-    window.qtbot.waitUntil(main.isActiveWindow, timeout=5_000)
-    where.setFocus()
-    window.qtbot.waitUntil(where.hasFocus, timeout=5_000)
-    window.qtbot.keyClick(where, key, modifier)
-    window.settle()
+    window.press(where, key, modifier)
 
 
 def turn_to_hits(window: Window) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import builders as b
 import napari_rxrx3 as rx
 import screens as s
 from napari_rxrx3.cli import main
+from napari_rxrx3.core.errors import MapError
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,17 @@ def test_raw_vectors_are_in_the_order_of_the_wells(tmp_path: Path, order: str, d
         assert isinstance(found, np.memmap)
     with pytest.raises(rx.RxRx3Error, match="no embedding 'other'"):
         dataset.vectors("other")
+
+
+def test_without_anndata_it_is_said_what_it_takes(
+    dataset: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    assert main(["export", "map", dataset.address, str(tmp_path / "map.h5ad")]) == 1
+    assert "pip install 'napari-rxrx3[anndata]'" in capsys.readouterr().err
+    with pytest.raises(MapError, match="takes anndata"):
+        dataset.phenomap().to_anndata(scores=False)
+    assert not (tmp_path / "map.h5ad").exists()
+    file = tmp_path / "map.other"
+    assert main(["export", "map", dataset.address, str(file), "--format", "parquet"]) == 0
+    assert pq.read_metadata(file).num_rows

@@ -202,7 +202,7 @@ def test_of_a_plate_there_are_no_planes_and_no_figure(window: Window, share: Sha
 
 def test_every_entry_says_what_it_does(share: ShareMenu) -> None:
     actions = [action for action in share.menu.actions() if not action.isSeparator()]
-    assert len(actions) == 9
+    assert len(actions) == 12
     assert all(len(action.toolTip()) > 20 for action in actions)
     assert share.menu.toolTipsVisible()
     assert len(share.button.toolTip()) > 20

@@ -123,6 +123,18 @@ class Window:
     def click(self, widget: QWidget, place: QPoint | None = None) -> None:
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place or QPoint())
 
+    def press(
+        self, where: QWidget, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier
+    ) -> None:
+        """Press a key with the focus in a widget, as a person who has clicked there does."""
+        main = self.viewer.window._qt_window
+        main.activateWindow()
+        self.qtbot.waitUntil(main.isActiveWindow, timeout=5_000)
+        where.setFocus()
+        self.qtbot.waitUntil(where.hasFocus, timeout=5_000)
+        self.qtbot.keyClick(where, key, modifier)
+        self.settle()
+
     def click_well(
         self,
         address: str,

@@ -78,9 +78,15 @@ _sent = LruCache(_KEPT_DATASETS, one)
 """Data sets that came from other processes."""
 
 
-def _opened_again(address: str, cache_dir: Path) -> Dataset:
+def _opened_again(address: str, cache_dir: Path, field: int) -> Dataset:
     """Open what another process has sent; all tasks that bring one data set share it."""
-    return _sent.get((address, cache_dir), lambda: open_dataset(address, cache_dir))
+
+    def opened() -> Dataset:
+        dataset = open_dataset(address, cache_dir)
+        dataset.show_field(field)
+        return dataset
+
+    return _sent.get((address, cache_dir, field), opened)
 
 
 class Dataset(WellData):
@@ -105,7 +111,7 @@ class Dataset(WellData):
 
         What the address says travels with it, such as the signature of a link.
         """
-        return _opened_again, (self.address, self.cache.folder)
+        return _opened_again, (self.address, self.cache.folder, self.field)
 
     def check(
         self,

@@ -101,7 +101,7 @@ def _step(query: Query, source: list[Query], target: list[Query]) -> Query | Non
     return source.pop()
 
 
-CONTRAST_RULES = ("from controls", "from this well", "by hand")
+CONTRAST_RULES = ("from controls", "from this well", "by hand", "as its file says")
 VIEWS = ("well", "plate")
 """What the canvas shows: the tiles, or all wells of the plate."""
 CROPS = (0, 512, 256)
@@ -128,6 +128,7 @@ class Session:
     review_wanted = Signal(object, str)
     report_wanted = Signal()
     crop_changed = Signal(int)
+    field_changed = Signal(int)
     difference_changed = Signal(bool)
     view_changed = Signal(str)
     query_changed = Signal(object)
@@ -153,6 +154,8 @@ class Session:
         """Wells that are gone to are shown beside a control of their plate."""
         self.view = VIEWS[0]
         self.crop = CROPS[0]
+        self.field = 1
+        """Of several images of a well the one that is shown."""
         self.difference = False
         self.query = Query()
         self.contrast_rule = CONTRAST_RULES[0]
@@ -219,6 +222,7 @@ class Session:
         """Show another data set (None: none); everything that belonged to the old one goes."""
         with self.changing():
             self.dataset = dataset
+            self.field = dataset.field if dataset is not None else 1
             self.plate, self.well = None, None
             self.selection = self.highlight = frozenset()
             self._lit = None
@@ -353,6 +357,24 @@ class Session:
             raise ValueError(f"unknown crop {crop!r}")
         with self.changing():
             self.crop = crop
+
+    def set_field(self, field: int) -> None:
+        """Show another field of all wells.
+
+        Raises
+        ------
+        RxRx3Error
+            If no well has it.
+        """
+        if self.dataset is not None:
+            with self.changing():
+                self.dataset.show_field(field)
+                self.field, self.failures = field, {}
+
+    def step_field(self, step: int) -> None:
+        """Show the field so many on, of one that is after the last one the first."""
+        if self.dataset is not None and len(self.dataset.fields) > 1:
+            self.set_field((self.field - 1 + step) % len(self.dataset.fields) + 1)
 
     def set_difference(self, difference: bool) -> None:
         """Show images as they are, or what differs from the mean of the plate's controls."""
@@ -595,6 +617,7 @@ _TOLD = {
     "highlight": ("highlight", "_lit"),
     "failures": ("failures",),
     "crop": ("crop",),
+    "field": ("field",),
     "view": ("view",),
     "tiles": ("tiles", "strip", "_unflickered"),
     "difference": ("difference",),

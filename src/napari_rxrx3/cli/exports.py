@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from napari_rxrx3.cli.arguments import (
     Commands,
@@ -26,9 +27,12 @@ def add_exports(commands: Commands) -> None:
     kinds = export.add_subparsers(required=True, metavar="KIND")
     _add_crops(kinds)
     _add_zarr(kinds)
-    map_ = kinds.add_parser("map", help="keys, labels, aligned vectors and scores as parquet")
+    help_ = "keys, labels, aligned vectors and scores as parquet or AnnData"
+    map_ = kinds.add_parser("map", help=help_)
     map_.add_argument("path", metavar="PATH")
-    map_.add_argument("file", metavar="FILE", help="the parquet file to write")
+    map_.add_argument("file", metavar="FILE", help="the file to write")
+    help_ = "the form of the file (h5ad, which is AnnData, for FILE.h5ad; else parquet)"
+    map_.add_argument("--format", choices=("parquet", "h5ad"), help=help_)
     add_map_options(map_, LEVELS)
     map_.add_argument("--no-scores", action="store_true", help="leave out what takes long")
     map_.set_defaults(run=_export_map)
@@ -125,6 +129,8 @@ def _export_map(arguments: argparse.Namespace) -> int:
     with progress_bar() as progress:
         dataset = opened(arguments.path, progress)
         m = dataset.map_of(spec_of(arguments, dataset, progress), progress)
-        m.to_parquet(arguments.file, scores=not arguments.no_scores, progress=progress)
+        form = arguments.format or Path(arguments.file).suffix.lower().lstrip(".")
+        write = m.to_h5ad if form == "h5ad" else m.to_parquet
+        write(arguments.file, scores=not arguments.no_scores, progress=progress)
     say(f"{count(len(m.labels), 'entry')} written to {arguments.file}.")
     return 0

@@ -11,7 +11,15 @@ from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.plate import N_CHANNELS
 from napari_rxrx3.core.stains import STAINS, Stain
 
-__all__ = ["DEFAULT_LIMITS", "STRENGTH", "Limits", "composite", "default_limits", "limits_of"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "STRENGTH",
+    "Limits",
+    "composite",
+    "default_limits",
+    "limits_of",
+    "suits",
+]
 
 Array = np.ndarray[Any, Any]
 Limits = tuple[tuple[float, float], ...]
@@ -34,6 +42,9 @@ _WHITE = (1 / STRENGTH,) * 3
 """Of a stain alone, which is not halved."""
 _LOW, _HIGH = 0.5, 99.8
 _SAMPLED = 1 << 16
+_REACH = 5.0
+_NARROWEST = 1e-6
+"""Range of pixels that are all one floating-point number, as a share of it."""
 
 
 def limits_of(planes: Sequence[Array]) -> tuple[float, float]:
@@ -50,8 +61,27 @@ def limits_of(planes: Sequence[Array]) -> tuple[float, float]:
     """
     # an odd step: an even one would meet the same few columns of the image again and again
     samples = [p.reshape(-1)[:: max(1, p.size // _SAMPLED) | 1] for p in planes]
-    low, high = np.percentile(np.concatenate(samples), (_LOW, _HIGH))
-    return float(low), float(max(high, low + 1))
+    pixels = np.concatenate(samples)
+    low, high = (float(limit) for limit in np.percentile(pixels, (_LOW, _HIGH)))
+    if pixels.dtype.kind in "iu":  # less than a level is no range
+        return low, max(high, low + 1)
+    return low, high if high > low else low + max(abs(low), 1.0) * _NARROWEST
+
+
+def suits(windows: Limits, measured: Limits) -> bool:
+    """Whether limits that a file says make something seen of pixels whose own limits are known.
+
+    Of each stain they begin below the middle of the range that was measured, end above it, and
+    reach no further beyond it than five times its width: the range of a type of pixels, such as 0
+    to 65,535, seldom does.
+    """
+
+    def fits(window: tuple[float, float], limits: tuple[float, float]) -> bool:
+        (start, end), (low, high) = window, limits
+        middle, reach = (low + high) / 2, _REACH * (high - low)
+        return low - reach <= start < middle < end <= high + reach
+
+    return len(windows) == len(measured) and all(map(fits, windows, measured))
 
 
 def composite(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,11 @@ Array = np.ndarray[Any, Any]
 N_BINS = 60
 """At most so many bins; levels are never split, so 8-bit images have fewer."""
 
+_PARTS = 10
+"""Floating-point pixels of a plane are told apart by 2**10 levels or more."""
+_MOST_LEVELS = 1 << 17
+"""Of planes that lie far apart, wider levels are counted: there are not more."""
+
 N_SD = 3
 """How far from the controls is outside, in standard deviations: as usual in screening."""
 
@@ -23,38 +29,82 @@ _TAIL = 0.001
 """Share of the pixels that is left out at either end."""
 
 
+class _Grid(NamedTuple):
+    """Levels that several planes are counted on: the first one, how many, and their width."""
+
+    first: int
+    n: int
+    step: float
+
+
 @dataclass(frozen=True, eq=False)
 class Levels:
     """How often each gray level occurs in one stain of some wells.
+
+    Pixels of whole numbers have their levels. Floating-point ones are given some: multiples of a
+    power of two, so that levels of several planes can be put together.
 
     Attributes
     ----------
     counts : ndarray of int64
         Pixels of all wells, by gray level.
     means : tuple of float
-        The mean level of each well.
+        The mean of each well's pixels.
+    first : int
+        The level that `counts` begin with.
+    step : float
+        Width of a level: level k holds k * step, and what is less than (k + 1) * step.
     """
 
     counts: Array
     means: tuple[float, ...]
+    first: int = 0
+    step: float = 1
 
     @classmethod
     def of(cls, plane: Array) -> Levels:
-        """Count the levels of one plane of unsigned integers."""
-        return cls.counted(np.bincount(plane.reshape(-1)))
+        """Count the levels of one plane of unsigned integers, or of floating-point numbers."""
+        if plane.dtype.kind == "f":
+            return cls._of_numbers(plane)
+        counts = np.bincount(plane.reshape(-1))
+        return cls(counts, (_mean(counts),))
 
     @classmethod
-    def counted(cls, counts: Array) -> Levels:
-        """The levels of one plane, by how often each occurs."""
-        return cls(counts, (_mean(counts),))
+    def _of_numbers(cls, plane: Array) -> Levels:
+        low, high = float(plane.min()), float(plane.max())
+        spread = high - low or abs(high) or 1.0
+        step = 2.0 ** (math.frexp(spread)[1] - _PARTS - 1)
+        level = np.floor(plane.reshape(-1).astype(np.float64) / step).astype(np.int64)
+        first = int(level.min())
+        return cls(np.bincount(level - first), (float(plane.mean(dtype=float)),), first, step)
 
     @classmethod
     def together(cls, levels: Sequence[Levels]) -> Levels:
         """Take several as one; at least one."""
-        counts = np.zeros(max(len(each.counts) for each in levels), dtype=np.int64)
-        for each in levels:
-            counts[: len(each.counts)] += each.counts
-        return cls(counts, tuple(mean for each in levels for mean in each.means))
+        grid = _common_grid(levels)
+        counts = sum(each.on(grid) for each in levels)
+        means = tuple(mean for each in levels for mean in each.means)
+        return cls(np.asarray(counts), means, grid.first, grid.step)
+
+    def on(self, grid: _Grid) -> Array:
+        """Counts of the levels of a grid that is as wide as this or wider by a power of two."""
+        times = round(grid.step / self.step)
+        at = (self.first + np.arange(len(self.counts))) // times - grid.first
+        counts = np.zeros(grid.n, dtype=np.int64)
+        np.add.at(counts, at, self.counts)
+        return counts
+
+
+def _common_grid(levels: Sequence[Levels]) -> _Grid:
+    """The finest grid that all can be counted on, of no more levels than are worth it."""
+    step = max(each.step for each in levels)
+    while True:
+        ends = [(each, round(step / each.step)) for each in levels]
+        first = min(each.first // times for each, times in ends)
+        last = max((each.first + len(each.counts) - 1) // times for each, times in ends)
+        if last - first < _MOST_LEVELS:
+            return _Grid(first, last + 1 - first, step)
+        step *= 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +113,8 @@ class StainHistogram:
 
     Attributes
     ----------
-    edges : ndarray of int, shape (n + 1,)
-        Gray levels; a bin holds its lower edge and not its upper one.
+    edges : ndarray, shape (n + 1,)
+        Gray levels, or numbers; a bin holds its lower edge and not its upper one.
     treated, controls : ndarray of float, shape (n,)
         Share of the pixels in each bin.
     treated_mean : float
@@ -85,8 +135,12 @@ class StainHistogram:
 
     @property
     def ratio(self) -> float:
-        """How many times as bright the treated wells are; NaN if the controls are black."""
-        return self.treated_mean / self.control_mean if self.control_mean else float("nan")
+        """How many times as bright the treated wells are.
+
+        NaN if the controls are black, or the mean of either is below zero: no number of times is.
+        """
+        is_told = self.control_mean > 0 and self.treated_mean >= 0
+        return self.treated_mean / self.control_mean if is_told else float("nan")
 
     @property
     def control_sd(self) -> float:
@@ -102,15 +156,17 @@ class StainHistogram:
 
 def histogram(treated: Levels, controls: Levels) -> StainHistogram:
     """Compare treated wells with controls, between the levels that nearly all pixels have."""
-    pairs = [_nearly_all(levels.counts) for levels in (treated, controls)]
+    grid = _common_grid((treated, controls))
+    of_treated, of_controls = treated.on(grid), controls.on(grid)
+    pairs = [_nearly_all(counts) for counts in (of_treated, of_controls)]
     low, high = min(low for low, _ in pairs), max(high for _, high in pairs)
     width = max(1, -(-(high + 1 - low) // N_BINS))
     n = -(-(high + 1 - low) // width)
     edges = low + width * np.arange(n + 1)
     return StainHistogram(
-        edges,
-        _shares(treated.counts, edges),
-        _shares(controls.counts, edges),
+        (grid.first + edges) * grid.step,
+        _shares(of_treated, edges),
+        _shares(of_controls, edges),
         float(np.mean(treated.means)),
         controls.means,
     )

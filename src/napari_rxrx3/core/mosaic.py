@@ -16,6 +16,7 @@ __all__ = [
     "Mosaic",
     "Tile",
     "arranged",
+    "brightest",
     "cropped",
     "grid_of",
     "hatch_level",
@@ -35,7 +36,7 @@ _HATCH = 0.3
 MOST_PIXELS = 1 << 24
 """Of one stain, in one picture: those of six stains of 16 bits take 200 MB."""
 _BRIGHTEST_FLOAT = 1e6
-"""Brighter than any difference of two images of 16 bits."""
+"""Brighter than any image of 16 bits, and any difference of two."""
 _FULL = 255.0
 """End of the contrast of differences, as long as nothing is known of it."""
 
@@ -256,7 +257,7 @@ def hatch_level(limits: tuple[float, float]) -> float:
     limits : (low, high)
         Of images, or of differences, which are around zero.
     """
-    low, high = max(limits[0], 0.0), limits[1]
+    low, high = max(limits[0], 0.0) if limits[1] > 0 else limits[0], limits[1]
     return low + _HATCH * (high - low)
 
 
@@ -284,20 +285,22 @@ def paint_hatch(picture: Plane, lines: Plane, level: float | None = None) -> Non
     lines : flat indices
     """
     if lines.size:
-        top = _brightest(picture.dtype)
+        top = brightest(picture.dtype)
         if level is None:
             level = hatch_level((0, top if picture.dtype.kind in "iu" else _FULL))
-        value = min(max(level, 1.0), top)
-        picture.reshape(-1)[lines] = round(value) if picture.dtype.kind in "iu" else value
+        if picture.dtype.kind in "iu":  # no darker than the first level
+            level = round(min(max(level, 1.0), top))
+        picture.reshape(-1)[lines] = level
 
 
 def _dotted(shape: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
     plane = np.zeros(shape, dtype)
     half = max(1, max(shape) // 64)
     y, x = shape[0] // 2, shape[1] // 2
-    plane[max(0, y - half) : y + half, max(0, x - half) : x + half] = _brightest(dtype)
+    plane[max(0, y - half) : y + half, max(0, x - half) : x + half] = brightest(dtype)
     return plane
 
 
-def _brightest(dtype: np.dtype[Any]) -> float:
+def brightest(dtype: np.dtype[Any]) -> float:
+    """The brightest pixel of a type; of floating-point numbers one that is brighter than any."""
     return float(np.iinfo(dtype).max) if dtype.kind in "iu" else _BRIGHTEST_FLOAT

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.forking import Lock
-from napari_rxrx3.core.mosaic import hatch_level, hatched
+from napari_rxrx3.core.mosaic import brightest, hatch_level, hatched
 from napari_rxrx3.core.plate import N_CHANNELS, N_COLUMNS, N_ROWS, RXRX3_LAYOUT, Layout
 
 __all__ = ["Block", "PlateFrame", "PlatePicture", "first_of", "shrunk", "tile_size"]
@@ -128,7 +128,7 @@ class PlatePicture:
         """Stains that were painted on since somebody looked."""
         self._listed = np.asarray(listed)
         self._gone = np.zeros((n_stains, N_ROWS * N_COLUMNS), bool)
-        self._levels = [hatch_level((0, float(np.iinfo(dtype).max)))] * n_stains
+        self._levels = [hatch_level((0, brightest(dtype)))] * n_stains
         self._lock = Lock()  # wells are painted while the contrast changes
         for channel in range(1, n_stains + 1):
             self._fill(channel, self._listed, self._pending)
@@ -140,7 +140,7 @@ class PlatePicture:
         dot = slice(
             self.tile // 2 - max(1, self.tile // 64), self.tile // 2 + max(1, self.tile // 64)
         )
-        tile[dot, dot] = np.iinfo(dtype).max
+        tile[dot, dot] = brightest(dtype)
         return tile
 
     def set_contrast(self, limits: Limits) -> None:
@@ -180,7 +180,7 @@ class PlatePicture:
             if plane is None:
                 plane = self._missing(channel)
             elif not np.can_cast(plane.dtype, self.stains[0].dtype):
-                plane = np.minimum(plane, np.iinfo(self.stains[0].dtype).max)
+                plane = np.minimum(plane, brightest(self.stains[0].dtype))
             self._slots(channel)[self._place(position)] = plane
         self.dirty[channel - 1] = True
 
@@ -241,10 +241,17 @@ class PlatePicture:
 
 
 def shrunk(planes: Array, times: int) -> Array:
-    """Make planes (..., n, n) smaller by area mean, rounded; n is a multiple of `times`."""
+    """Make planes (..., n, n) smaller by area mean; n is a multiple of `times`.
+
+    Means of whole numbers are rounded.
+    """
     if times == 1:
         return planes
     n = planes.shape[-1] // times
+    if planes.dtype.kind == "f":
+        blocks = planes.reshape(*planes.shape[:-2], n, times, n, times)
+        means: Array = blocks.mean(axis=(-3, -1), dtype=np.float64).astype(planes.dtype)
+        return means
     rows = planes.reshape(*planes.shape[:-2], n, times, n * times)
     # sums of slices: six times as fast as a mean over two axes
     lines: Array = rows[..., 0, :].astype(np.uint32)

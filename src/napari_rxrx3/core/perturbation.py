@@ -6,8 +6,10 @@ import re
 
 __all__ = [
     "CONTROL_MEANING",
+    "CONTROL_NAME",
     "CRISPR_CONTROL",
     "EMPTY_CONTROL",
+    "OWN_CONTROL",
     "compound_key",
     "gene_of_guide",
     "is_blinded",
@@ -15,6 +17,12 @@ __all__ = [
 
 EMPTY_CONTROL = "EMPTY_control"
 CRISPR_CONTROL = "CRISPR_control"
+
+CONTROL_NAME = "control_name"
+"""The column of wells that says what a screen of one's own calls its controls, such as DMSO."""
+
+OWN_CONTROL = " (control)"
+"""What stands behind such a name wherever it could be taken for a treatment."""
 
 CONTROL_MEANING = {
     EMPTY_CONTROL: "no perturbation",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_rxrx3.core.perturbation import CONTROL_NAME, EMPTY_CONTROL, OWN_CONTROL
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, N_ROWS
 from napari_rxrx3.core.plate_view import WELL_TYPES, PlateView, WellState
 from napari_rxrx3.core.words import DOSES_IN_WORDS
@@ -148,6 +149,8 @@ def _names(wells: pd.DataFrame, by: str) -> pd.Series[str]:
     """Return a name for each well; a control goes by its well type whatever is asked."""
     well_type = wells["well_type"].astype(object)
     label = well_type.replace(WELL_TYPES)
+    if CONTROL_NAME in wells:
+        label = (wells[CONTROL_NAME].astype(object) + OWN_CONTROL).fillna(label)
     if by == "well type":
         return label
     column = wells["gene" if by == "gene" else "treatment"].astype(object)
@@ -182,6 +185,8 @@ def name_color(name: str) -> RGB:
     """
     if name in WELL_TYPE_COLORS:
         return WELL_TYPE_COLORS[name]
+    if name.endswith(OWN_CONTROL):
+        return WELL_TYPE_COLORS[WELL_TYPES[EMPTY_CONTROL]]
     code = zlib.crc32(name.encode())
     return _oklch((0.48, 0.64, 0.8)[code // 360 % 3], 0.08, code % 360)
 

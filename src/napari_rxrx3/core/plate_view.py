@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_rxrx3.core.perturbation import (
     CONTROL_MEANING,
+    CONTROL_NAME,
     CRISPR_CONTROL,
     EMPTY_CONTROL,
     is_blinded,
@@ -317,4 +318,6 @@ def _well_type_words(row: pd.Series[Any]) -> str:
     if not well_type:
         return "well type unknown"
     label, meaning = WELL_TYPES.get(well_type, well_type), CONTROL_MEANING.get(well_type)
+    if own := _text(row.get(CONTROL_NAME)):
+        return f"{own}: the control"
     return f"{label}: {meaning}" if meaning else label

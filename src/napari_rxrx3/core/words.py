@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.core.perturbation import CONTROL_NAME, EMPTY_CONTROL, OWN_CONTROL
 
 __all__ = [
     "DOSES_IN_WORDS",
     "KINDS_IN_WORDS",
     "SCORES_IN_WORDS",
     "are",
+    "control_label",
     "count",
     "decimals",
     "dose_in_words",
@@ -121,10 +122,19 @@ def name_of_well(well: Mapping[Any, Any]) -> str:
     if not isinstance(treatment, str):
         return "unknown perturbation"
     if treatment == EMPTY_CONTROL:
+        own = well.get(CONTROL_NAME)
+        if isinstance(own, str):
+            return own + OWN_CONTROL
         return "EMPTY_control (no perturbation)"
     if well["perturbation_type"] == "COMPOUND":
         return treatment if math.isnan(concentration) else name_with_dose(treatment, concentration)
     return guide_in_words(treatment)
+
+
+def control_label(well: Mapping[Any, Any]) -> str:
+    """What a control is called beside other wells: ``control``, and its own name if it has one."""
+    own = well.get(CONTROL_NAME)
+    return f"control: {own}" if isinstance(own, str) else "control"
 
 
 def kind_in_words(perturbation_type: str) -> str:

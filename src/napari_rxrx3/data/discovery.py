@@ -64,6 +64,7 @@ from napari_rxrx3.data.images.shards import shard_columns
 from napari_rxrx3.data.images.sidecars import SIDECAR
 from napari_rxrx3.data.images.zarr_plates import read_plate_info
 from napari_rxrx3.data.problems import Problem
+from napari_rxrx3.data.screen_file import NAME as SCREEN_FILE
 from napari_rxrx3.data.wells.columns import (
     canonical,
     describes_wells,
@@ -565,6 +566,8 @@ def kind_of_file(storage: Storage, path: str) -> str:
 
 
 def _look_into(storage: Storage, path: str) -> _Look:
+    if posixpath.basename(path) == SCREEN_FILE:
+        return _Look()
     head = storage.read(path, 0, _HEAD)
     if head[:4] == b"PAR1":
         return _kind_of_parquet(storage, path)

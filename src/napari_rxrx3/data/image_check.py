@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckedImages", "check_images", "overlaps"]
 
-_VERSION = 1
+_VERSION = 2
 """Raise it when a check finds other things, or says them in other words."""
+_SEVERAL = 2
 
 Plates = tuple[PlateId, ...]
 
@@ -282,8 +283,25 @@ def _images_differ(
 def _decoded(
     dataset: WellData, source: ImageSource, task: _ContainerTask, progress: Progress
 ) -> _Found:
+    """What is wrong with the planes of a container: of wells with several fields, of each."""
+    parts = [_decoded_field(dataset, each, task, progress) for each in _fields_of(source)]
+    return _Found([p for part in parts for p in part.problems], all(part.lasts for part in parts))
+
+
+def _fields_of(source: ImageSource) -> list[ImageSource]:
+    if not isinstance(source, ZarrPlate) or source.n_fields < _SEVERAL:
+        return [source]
+    return [source.at_field(field) for field in range(1, source.n_fields + 1)]
+
+
+def _decoded_field(
+    dataset: WellData, source: ImageSource, task: _ContainerTask, progress: Progress
+) -> _Found:
     problems: list[Problem] = []
-    rows, lasts = range(len(source.index.code)), True
+    lasts = True
+    rows: Sequence[int] = range(len(source.index.code))
+    if isinstance(source, ZarrPlate):
+        rows = [row for row in rows if source.has_field(row)]  # that some have fewer is noted
     checked = in_threads(partial(dataset.images.verify, source), rows)
     for first, found in _by_well(source, zip(rows, checked, strict=True)):
         progress(first, len(rows), task.words)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.names import name_and_dose, resolve
-from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.core.perturbation import CONTROL_NAME, EMPTY_CONTROL, gene_of_guide
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import count, name_with_dose
 
@@ -126,7 +126,11 @@ class SearchIndex:
         self._text = pa.array(names["name"], pa.large_string())
         self._folded = pa.array(names["name"].str.casefold(), pa.large_string())
         # as `guide_in_words` has it, which is how guides are called in the window
-        self._in_words = pc.replace_substring_regex(self._folded, r"_guide_(\d+)$", r" guide \1")
+        in_words = pc.replace_substring_regex(self._folded, r"_guide_(\d+)$", r" guide \1")
+        if CONTROL_NAME in wells:  # which is what people call it who never heard of EMPTY_control
+            called = " / ".join(wells[CONTROL_NAME].dropna().unique()).casefold()
+            in_words = pc.if_else(pc.equal(self._text, EMPTY_CONTROL), called, in_words)
+        self._in_words = in_words
 
     def search(
         self, text: str, limit: int = 20, go_on: Callable[[], None] = lambda: None

@@ -60,11 +60,12 @@ def _front(choices: CropChoices, split_of: Mapping[str, str]) -> str:
 
 
 def _made(dataset: WellData, choices: CropChoices) -> str:
-    n = len(dataset.stains)
+    n, n_fields = len(dataset.stains), len(dataset.fields)
+    field = f", field {dataset.field} of {n_fields}" if n_fields > 1 else ""
     where = {"grid": "spread evenly", "random": f"anywhere (seed {choices.seed})"}[choices.places]
     return (
         f"Cut from `{public(dataset.address)}` by napari-rxrx3 {__version__}: "
-        f"{count(choices.per_well, 'crop')} of {choices.size} pixels a well, {where}, the "
+        f"{count(choices.per_well, 'crop')} of {choices.size} pixels a well{field}, {where}, the "
         f"{number_in_words(n)} planes w1 to w{n} at the depth of the images. `top` and `left` say "
         "where in its image a crop lies, `treatment`, `gene` and `concentration` (µM) what the "
         "well received.\n"

@@ -1,4 +1,8 @@
-"""Files of crops: parquet in the form of the Hub, and tars of webdataset."""
+"""Files of crops: parquet in the form of the Hub, and tars of webdataset.
+
+Planes of 8 and 16 bits are PNG. Floating-point ones are what holds them and is read by whoever
+reads the file: TIFF in parquet, npy in a tar.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,25 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import imagecodecs
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["LABELS", "Crop", "planes_called", "write_crops"]
+__all__ = ["LABELS", "Crop", "EncodedPlane", "encoded", "planes_called", "write_crops"]
 
 Crop = dict[str, Any]
-"""What a crop is called, what it shows, where it lies, and its planes as PNG."""
+"""What a crop is called, what it shows, where it lies, and its planes, each an `EncodedPlane`."""
+
+
+class EncodedPlane(NamedTuple):
+    """One plane of a crop as a file: its ending, and its bytes."""
+
+    ending: str
+    data: bytes
+
 
 LABELS = {
     "well_id": pa.string(),
@@ -38,6 +52,21 @@ _DTYPES = {pa.float64(): "float64"}
 """Where `datasets` and Arrow call a kind of number by other names."""
 _AT_ONCE = 96
 """Crops of a row group: a reader that shuffles wants them small."""
+
+
+def encoded(plane: np.ndarray[Any, Any], form: str) -> EncodedPlane:
+    """A plane (Y, X) of a crop without loss, as files of a form hold it."""
+    plane = np.ascontiguousarray(plane)
+    if plane.dtype.kind == "u":
+        return EncodedPlane("png", bytes(imagecodecs.png_encode(plane, 1)))
+    data = io.BytesIO()
+    if form == "webdataset":
+        np.save(data, plane, allow_pickle=False)
+        return EncodedPlane("npy", data.getvalue())
+    import tifffile
+
+    tifffile.imwrite(data, plane, photometric="minisblack")
+    return EncodedPlane("tif", data.getvalue())
 
 
 def planes_called(channels: Iterable[int]) -> list[str]:
@@ -63,7 +92,8 @@ def _write_parquet(path: Path, crops: Iterable[Crop], planes: Sequence[str]) -> 
 
 
 def _image(crop: Crop, plane: str) -> dict[str, Any]:
-    return {"bytes": crop[plane], "path": f"{crop[_KEY]}.{plane}.png"}
+    ending, data = crop[plane]
+    return {"bytes": data, "path": f"{crop[_KEY]}.{plane}.{ending}"}
 
 
 def _schema(planes: Sequence[str]) -> pa.Schema:
@@ -96,7 +126,8 @@ def _write_tar(path: Path, crops: Iterable[Crop], planes: Sequence[str]) -> int:
             name = crop[_KEY].replace(".", "_")  # webdataset cuts names at their first point
             said = {key: value for key, value in crop.items() if key not in planes}
             for plane in planes:
-                _add(tar, f"{name}.{plane}.png", crop[plane])
+                ending, data = crop[plane]
+                _add(tar, f"{name}.{plane}.{ending}", data)
             _add(tar, f"{name}.json", json.dumps(said, ensure_ascii=False).encode())
     return n
 

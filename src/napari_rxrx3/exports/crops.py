@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import imagecodecs
 import numpy as np
 import pandas as pd
 
@@ -32,7 +31,13 @@ from napari_rxrx3.data.parallel import in_threads
 from napari_rxrx3.data.passes import ALL_OF_IT, Done, PassSummary, Share, Task, run_pass
 from napari_rxrx3.exports.choices import SHARES, CropChoices
 from napari_rxrx3.exports.crop_card import write_card
-from napari_rxrx3.exports.crop_files import LABELS, planes_called, write_crops
+from napari_rxrx3.exports.crop_files import (
+    LABELS,
+    EncodedPlane,
+    encoded,
+    planes_called,
+    write_crops,
+)
 from napari_rxrx3.exports.splits import leakage, split_experiments, splits_table
 
 if TYPE_CHECKING:
@@ -149,10 +154,10 @@ class _Crops:
             for number, corner in enumerate(corners)
         ]
 
-    def _planes(self, image: Array, corner: _Corner) -> list[bytes]:
+    def _planes(self, image: Array, corner: _Corner) -> list[EncodedPlane]:
         size = self.choices.size
         cut = image[:, corner.top : corner.top + size, corner.left : corner.left + size]
-        return [bytes(imagecodecs.png_encode(np.ascontiguousarray(plane), 1)) for plane in cut]
+        return [encoded(plane, self.choices.form) for plane in cut]
 
     def _corners(self, well_id: str, shape: Sequence[int]) -> list[_Corner]:
         size = self.choices.size
@@ -256,7 +261,7 @@ def export_crops(
     split_of = split_experiments(chosen, shares=choices.shares, apart=apart, seed=seed)
     centers_of = _centers(centers) if centers is not None else {}
     target = Path(folder).absolute()
-    _claim(target, choices, chosen, centers_of)
+    _claim(target, choices, chosen, centers_of, dataset.field)
     crops = _Crops(target, choices, split_of, tuple(chosen.index), centers_of)
     summary = run_pass(dataset, crops, client=client, share=share, progress=progress)
     splits_table(chosen, split_of).pipe(_write_csv, target / "splits.csv")
@@ -299,10 +304,13 @@ def _read_centers(path: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(columns=names), *frames])
 
 
-def _claim(folder: Path, choices: CropChoices, wells: pd.DataFrame, centers: object) -> None:
+def _claim(
+    folder: Path, choices: CropChoices, wells: pd.DataFrame, centers: object, field: int
+) -> None:
     """See that all files of a folder are made in one way."""
     ids = hashlib.sha256("\n".join([*wells.index, repr(centers)]).encode()).hexdigest()
     settings = {"version": _VERSION, **asdict(choices), "wells": ids}
+    settings |= {"field": field} if field > 1 else {}
     path = folder / _SETTINGS
     if path.exists():
         try:

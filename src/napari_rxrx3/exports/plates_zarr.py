@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.contrast import Limits, default_limits, limits_of
-from napari_rxrx3.core.display import display, stain_color
+from napari_rxrx3.core.display import stain_color
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
+from napari_rxrx3.core.mosaic import brightest
 from napari_rxrx3.core.plate import (
     ROW_NAMES,
     PlateId,
@@ -204,11 +205,12 @@ class _PlateWriter:
 
     def _omero(self, dtype: np.dtype[Any]) -> Any:
         models = self._models
-        largest = np.iinfo(dtype).max
+        largest = brightest(dtype) if dtype.kind in "iu" else None
         channels = []
         looks = zip(self._dataset.stains, self._look.colors, self._limits, strict=True)
         for stain, color, (start, end) in looks:
-            window = models.OmeroWindow(start=start, end=end, min=0, max=largest)
+            low, high = min(0, start), end if largest is None else largest
+            window = models.OmeroWindow(start=start, end=end, min=low, max=high)
             channels.append(
                 models.OmeroChannel(label=stain.name, color=color, window=window, active=True)
             )
@@ -268,7 +270,8 @@ def export_zarr(
         raise RxRx3Error(f"OME-Zarr is written as {' or '.join(NGFF_VERSIONS)}, not {ngff!r}.")
     _models_of(ngff)
     named = plates_named(dataset, plates)
-    look = _Look(ngff, display.pixel_size_um, tuple(_hex(stain_color(s)) for s in dataset.stains))
+    colors = tuple(_hex(stain_color(stain)) for stain in dataset.stains)
+    look = _Look(ngff, dataset.drawn_pixel_um, colors)
     work = _Plates(Path(folder).absolute(), tuple(named), look)
     return run_pass(dataset, work, client=client, share=share, progress=progress)
 

@@ -70,7 +70,8 @@ def caption_of(
     if is_by_map and record.embedding:
         what.append(_map(record))
     contrast = instead or _contrast(record, dataset, looks)
-    shown = [contrast, _scale(record, content), *missing_in_words(failures, record.stains.table)]
+    scale = _scale(record, dataset, content)
+    shown = [contrast, scale, *missing_in_words(failures, record.stains.table)]
     paragraphs = (what, shown, [_made_by(record)])
     return tuple(" ".join(map(_sentence, p)) for p in paragraphs if p)
 
@@ -95,6 +96,8 @@ def _rule(record: ViewRecord, dataset: Dataset) -> str:
     plate = PlateId(*record.plate) if record.plate is not None else None
     if record.contrast_rule == "by hand":
         return ", set by hand"
+    if record.contrast_rule == "as its file says":
+        return ", as the file of the plate says"
     if record.contrast_rule == "from controls" and plate is not None:
         wells = dataset.wells_of_plate(plate)
         if ((wells["treatment"] == EMPTY_CONTROL) & wells["has_image"]).any():
@@ -109,10 +112,16 @@ def limits_in_words(look: StainLook) -> str:
     return f"{named(stain)} {low:g}–{high:g}{gamma}"
 
 
-def _scale(record: ViewRecord, content: Content) -> str:
+def _scale(record: ViewRecord, dataset: Dataset, content: Content) -> str:
     is_cut = record.crop in content.tile_shape and record.crop > 0
     middle = f" The middle {record.crop} pixels of each well are shown." if is_cut else ""
-    return f"Scale bar {content.bar_words}, at {record.stains.pixel_size_um:g} µm a pixel.{middle}"
+    bar = f"Scale bar {content.bar_words}, at {record.stains.pixel_size_um:g} µm a pixel"
+    return f"{bar}.{middle}{_field(record, dataset)}"
+
+
+def _field(record: ViewRecord, dataset: Dataset) -> str:
+    n = len(dataset.fields)
+    return f" Field {record.field} of {n} of each well." if n > 1 else ""
 
 
 def missing_in_words(failures: Mapping[str, Failures], stains: tuple[Stain, ...]) -> list[str]:

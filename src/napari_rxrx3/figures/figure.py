@@ -69,8 +69,11 @@ def save_figure(
     ------
     FigureError
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
+    RxRx3Error
+        If no well has the field of the record.
     """
     paper, record_file = paper or Paper(), record_path(path)
+    dataset = dataset.at_field(record.field)
     looks = list(looks or looks_of(record))
     record = replace(record, limits=tuple(k.limits for k in looks), tiles=_placed(record))
     target = Target(

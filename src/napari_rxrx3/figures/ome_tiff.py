@@ -122,7 +122,7 @@ def save_planes(
         planes, lacking = _planes_of(dataset, well)
         missing += lacking
         if planes:
-            _write(file, planes, well, lacking)
+            _write(file, planes, well, lacking, dataset.drawn_pixel_um)
             written.append(file)
     if not written:
         raise PlanesError(missing[0] if missing else "No well is shown: there is nothing to save.")
@@ -136,7 +136,12 @@ def _require_free(files: Iterable[Path]) -> None:
 
 
 def write_stack(
-    path: Path, stack: Plane, channels: Mapping[str, Sequence[Any]], name: str, description: str
+    path: Path,
+    stack: Plane,
+    channels: Mapping[str, Sequence[Any]],
+    name: str,
+    description: str,
+    pixel_um: float | None = None,
 ) -> None:
     """Write (C, Y, X) pixels as one OME-TIFF, whole or not at all.
 
@@ -144,6 +149,8 @@ def write_stack(
     ----------
     channels : mapping
         OME's attributes of the channels, a list each: Name, Color, Fluor.
+    pixel_um : float, optional
+        Width of a pixel; the one that is preferred if None.
 
     Raises
     ------
@@ -151,8 +158,9 @@ def write_stack(
         If it cannot be written.
     """
     about = {"axes": "CYX", "Description": description, "Channel": channels}
-    pixel = {"PhysicalSizeX": display.pixel_size_um, "PhysicalSizeXUnit": "µm"}
-    pixel |= {"PhysicalSizeY": display.pixel_size_um, "PhysicalSizeYUnit": "µm"}
+    width = pixel_um if pixel_um is not None else display.pixel_size_um
+    pixel = {"PhysicalSizeX": width, "PhysicalSizeXUnit": "µm"}
+    pixel |= {"PhysicalSizeY": width, "PhysicalSizeYUnit": "µm"}
     # else three planes of 8 bits would be taken for red, green and blue
     _write_ome(path, stack, "minisblack", {"Name": name, **about, **pixel})
 
@@ -211,14 +219,17 @@ def _layout(plane: Plane) -> tuple[tuple[int, int], np.dtype[Any]]:
     return (plane.shape[0], plane.shape[1]), plane.dtype
 
 
-def _write(file: Path, planes: Mapping[Stain, Plane], well: str, lacking: Sequence[str]) -> None:
+def _write(
+    file: Path, planes: Mapping[Stain, Plane], well: str, lacking: Sequence[str], pixel_um: float
+) -> None:
     channels: dict[str, Sequence[Any]] = {
         "Name": [stain.name for stain in planes],
         "Fluor": [stain.dye for stain in planes],
         "Color": [_ome_color(stain_color(stain)) for stain in planes],
     }
     description = " ".join([f"{well}, raw planes, saved by napari-rxrx3 {__version__}.", *lacking])
-    write_stack(file, np.stack(list(planes.values())), channels, well, description)
+    stack = np.stack(list(planes.values()))
+    write_stack(file, stack, channels, well, description, pixel_um)
 
 
 def _ome_color(color: tuple[float, float, float]) -> int:

@@ -210,6 +210,8 @@ class ViewRecord:
     embedding, align : str
         Of the map that answered: the default embedding by its name, and "none" where there were
         too few controls to align by.
+    field : int
+        Of several images of a well the one that is shown, from 1.
     reduction : int
         Pixels of a well, in both directions, that make one pixel in the canvas.
     """
@@ -236,6 +238,7 @@ class ViewRecord:
     review: ReviewRecord | None = None
     camera: Camera | None = None
     reduction: int = 1
+    field: int = 1  # the last: from here on the name is taken
 
     def to_json(self) -> str:
         """As it stands in a file."""
@@ -295,7 +298,7 @@ def record_of(
     return replace(
         _of_session(session),
         tiles=tuple(session.tiles if tiles is None else tiles),
-        stains=_stains_of(session.stains, layers),
+        stains=_stains_of(session, layers),
         review=_review_of(session) if with_review else None,
         camera=camera,
         reduction=reduction,
@@ -315,6 +318,7 @@ def _of_session(session: Session) -> ViewRecord:
         view=session.view,
         strip=_strip_of(session),
         crop=session.crop,
+        field=session.field,
         difference=session.difference,
         contrast_rule=session.contrast_rule,
         limits=session.limits,
@@ -332,12 +336,13 @@ def _strip_of(session: Session) -> StripRecord | None:
     return StripRecord(strip.kind, strip.title, strip.is_arranged, strip.note, curve)
 
 
-def _stains_of(stains: tuple[Stain, ...], layers: Layers | None) -> StainsRecord:
+def _stains_of(session: Session, layers: Layers | None) -> StainsRecord:
+    stains, dataset = session.stains, session.dataset
     drawn = StainsRecord(
         (True,) * len(stains),
         (1.0,) * len(stains),
         palette=display.palette,
-        pixel_size_um=display.pixel_size_um,
+        pixel_size_um=dataset.drawn_pixel_um if dataset is not None else display.pixel_size_um,
         called=() if stains == STAINS else tuple((s.name, s.color) for s in stains),
     )
     if layers is None:
@@ -507,7 +512,8 @@ def _check_stains(record: ViewRecord) -> None:
 
 
 def _check_places(record: ViewRecord) -> None:
-    for name, number in (("k", record.query.k), ("reduction", record.reduction)):
+    numbers = {"k": record.query.k, "reduction": record.reduction, "field": record.field}
+    for name, number in numbers.items():
         if not 1 <= number <= _MOST:
             raise ValueError(f"{name}: {number}")
     if not all(0 <= t.row < 1000 and 0 <= t.column < 1000 for t in record.tiles):

@@ -155,6 +155,7 @@ class _Restoring:
         record, session = self.record, self.session
         self._note_changes()
         session.set_crop(record.crop)
+        self._go_to_field()
         self._go_to_well()
         self._ask()
         session.select_wells(w for w in record.selection if w not in self.unknown)
@@ -171,6 +172,12 @@ class _Restoring:
             self.notes.append(f"The wells listed in {self.dataset.name} have changed since.")
         if self.unknown:
             self.notes.append(not_found(sorted(self.unknown), "in this data set any more"))
+
+    def _go_to_field(self) -> None:
+        if self.record.field in self.dataset.fields:
+            self.session.set_field(self.record.field)
+        else:
+            self.notes.append(f"There is no field {self.record.field} here any more.")
 
     def _go_to_well(self) -> None:
         record, session = self.record, self.session

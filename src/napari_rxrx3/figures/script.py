@@ -37,6 +37,7 @@ def python_script(record: ViewRecord) -> str:
         _imports(record),
         _opening(record.dataset),
         _preferences(record),
+        _field(record),
         _reading(record),
         _contrast(record),
         _neighbors(record),
@@ -91,6 +92,10 @@ def _preferences(record: ViewRecord) -> str:
     if stains.pixel_size_um != usual.pixel_size_um:
         lines.append(f"rx.display.pixel_size_um = {stains.pixel_size_um!r}")
     return "\n".join(lines)
+
+
+def _field(record: ViewRecord) -> str:
+    return f"dataset.show_field({record.field})" if record.field > 1 else ""
 
 
 def _reading(record: ViewRecord) -> str:

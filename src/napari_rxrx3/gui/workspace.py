@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,6 @@ from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.secrets import public
-from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.diagnostics.log import note
 from napari_rxrx3.gui.canvas.bottom_row import BottomRow
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
@@ -26,7 +25,7 @@ from napari_rxrx3.gui.canvas.layers import Margins, Place, StainLayers
 from napari_rxrx3.gui.canvas.loader import Picture, PictureLoader
 from napari_rxrx3.gui.canvas.overview import PlateOverview, PlateScene
 from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
-from napari_rxrx3.gui.canvas.titles import crop_in_words, title_of
+from napari_rxrx3.gui.canvas.titles import crop_in_words, field_in_words, title_of
 from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers, WellPlace
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
@@ -209,6 +208,7 @@ class Workspace(QObject):
         session.tiles_changed.connect(self._on_tiles)
         session.view_changed.connect(self._on_view)
         session.crop_changed.connect(lambda _: self._on_tiles(session.tiles))
+        session.field_changed.connect(self._on_field)
         session.difference_changed.connect(self._on_difference)
         session.message_changed.connect(note)
         session.limits_changed.connect(self._on_limits)
@@ -219,6 +219,7 @@ class Workspace(QObject):
         self.difference.shown.connect(self._label_difference)
         self.difference.failed.connect(self._on_no_difference)
         self.view_switch.chosen.connect(self._choose_view)
+        self.bottom_row.fields.stepped.connect(session.step_field)
         self.labels.resized.connect(self._room_timer.start)
         self.viewer.events.reset_view.connect(self._on_reset_view)
         self.layers.limits_edited.connect(self.contrast.take_from_user)
@@ -256,14 +257,22 @@ class Workspace(QObject):
             keys.bind(window, key, act)
         for key, step in (("PgUp", -1), ("PgDown", 1)):
             keys.bind(window, key, partial(self.session.step_plate, step))
+        for key, step in (("F", 1), ("Shift+F", -1)):
+            keys.bind(window, key, partial(self.session.step_field, step))
         keys.bind_digit(window, "0", 0, self._toggle_view)
-        for stain in STAINS:
-            key, alone = str(stain.number), partial(self.layers.show_alone, stain.number)
-            keys.bind_digit(window, key, stain.number, partial(self.layers.toggle, stain.number))
+        for number, sign in enumerate("!@#$%^&*(", start=1):
+            alone = partial(self._if_stain, number, self.layers.show_alone)
+            toggle = partial(self._if_stain, number, self.layers.toggle)
+            keys.bind_digit(window, str(number), number, toggle)
             # Shift+1 arrives as the sign above the 1, which differs from keyboard to keyboard,
             # but where digits are above Shift
-            keys.bind_digit(window, f"Shift+{key}", stain.number, alone)
-            keys.bind(window, "!@#$%^"[stain.number - 1], alone)
+            keys.bind_digit(window, f"Shift+{number}", number, alone)
+            keys.bind(window, sign, alone)
+
+    def _if_stain(self, number: int, act: Callable[[int], None]) -> None:
+        """Do something with a stain, if the data set has one of this number."""
+        if number <= len(self.session.stains):
+            act(number)
 
     def _opened(self, dataset: Dataset) -> None:
         self.session.open(dataset)
@@ -331,6 +340,7 @@ class Workspace(QObject):
             self.session.want_vectors()
         self.loader.forget()
         self.layers.set_stains(self.session.stains)
+        self.stains.offer_file(dataset is not None and dataset.images.has_windows)
         self._take_pixel_size(dataset)
         if self.screen_form is not None:  # about what was open before
             self.screen_form.close()
@@ -342,6 +352,8 @@ class Workspace(QObject):
         self.user_layers.follow(None)
         self.layers.clear()
         self._set_title("")
+        n_fields = len(dataset.fields) if dataset is not None else 1
+        self.bottom_row.set_field(self.session.field, n_fields)
         self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
 
@@ -409,7 +421,7 @@ class Workspace(QObject):
         self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
         piece = round(scene.span * display.pixel_size_um)
         what = f"   the {piece} µm at the top middle of each well" if scene.is_piece else ""
-        self._set_title(f"{self.session.plate}{what}")
+        self._set_title(f"{self.session.plate}{what}{field_in_words(self.session)}")
 
     def _on_tiles(self, tiles: tuple[Any, ...]) -> None:
         if self.session.dataset is None or not tiles:
@@ -501,6 +513,14 @@ class Workspace(QObject):
         self._follow_picture(picture)
         if self.session.dataset is not None:
             self.zoom_view.follow(self.session.dataset, picture)
+
+    def _on_field(self, field: int) -> None:
+        """Show another field in the place of the one that is shown, in the same contrast."""
+        dataset = self.session.dataset
+        if dataset is not None:
+            self.bottom_row.set_field(field, len(dataset.fields))
+            self.loader.forget()
+            self.draw_again()
 
     def _on_difference(self, difference: bool) -> None:
         if not difference:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +25,15 @@ from napari_rxrx3.maps.evidence.doubts import (
 )
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.evidence.scores import score_store
-from napari_rxrx3.maps.map_file import write_map
+from napari_rxrx3.maps.map_file import anndata_of, write_h5ad, write_map
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.projection import Projection
 from napari_rxrx3.maps.projection.umap import UmapSettings, umap
 from napari_rxrx3.maps.spec import MapSpec
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 __all__ = ["PhenoMap"]
 
@@ -214,6 +217,43 @@ class PhenoMap(Entries):
             If it cannot be written. Nothing is then left of it.
         """
         write_map(self, path, self.score_store.get(progress) if scores else None)
+
+    def to_anndata(self, *, scores: bool = True, progress: Progress | None = None) -> AnnData:
+        """The map as AnnData, which scanpy and its kin work on; takes the extra ``anndata``.
+
+        ``X`` are the aligned vectors, float32 (entries, dimensions); ``obs`` the labels, and scores
+        as `to_parquet` has them, by key or well_id, text as categories; ``uns["napari_rxrx3"]``
+        says, in JSON, how the map was made.
+
+        Parameters
+        ----------
+        scores, progress
+            As for `to_parquet`.
+
+        Raises
+        ------
+        MapError
+            If anndata is not installed.
+        """
+        return anndata_of(self, self.score_store.get(progress) if scores else None)
+
+    def to_h5ad(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        scores: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write what `to_anndata` makes as one file.
+
+        Raises
+        ------
+        MapError
+            If anndata is not installed.
+        OSError
+            If it cannot be written. Nothing is then left of it.
+        """
+        write_h5ad(self, path, self.score_store.get(progress) if scores else None)
 
     def scores_at(self, positions: Array) -> pd.DataFrame:
         """Numeric scores of the entries that wells went into, a row a well; NaN for others.

@@ -10,7 +10,12 @@ import numpy as np
 
 from napari_rxrx3.core.errors import UnknownKey
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.words import key_in_words, name_of_well, name_with_dose
+from napari_rxrx3.core.words import (
+    control_label,
+    key_in_words,
+    name_of_well,
+    name_with_dose,
+)
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
 from napari_rxrx3.maps.spec import Query, spec_of
 from napari_rxrx3.strips.request import StripRequest
@@ -36,13 +41,13 @@ def beside_control(dataset: Dataset, well: str, turn: int = 0) -> Strip | None:
     if not controls:
         return None
     name, chosen = name_of_well(dataset.row(well)), turn % len(controls)
-    address = dataset.row(controls[chosen])["address"]
+    control = dataset.row(controls[chosen])
     return Strip(
         "control",
         f"{name} and control",
         (
             Tile(well, f"{name}\n{dataset.row(well)['address']}", role=QUERY),
-            Tile(controls[chosen], f"control\n{address}", role=CONTROL),
+            Tile(controls[chosen], f"{control_label(control)}\n{control['address']}", role=CONTROL),
         ),
         note=f"Control {chosen + 1} of {len(controls)} on this plate, the nearest first.",
     )

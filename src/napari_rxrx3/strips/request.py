@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
-from napari_rxrx3.core.words import name_of_well
+from napari_rxrx3.core.words import control_label, name_of_well
 from napari_rxrx3.maps.spec import Query
 from napari_rxrx3.strips.distances import FromControls, Progress, from_controls
 from napari_rxrx3.strips.strip import CONTROL, QUERY
@@ -70,7 +70,7 @@ class StripRequest:
                 tiles.append(Tile(None, "control\nno more on this plate", role=CONTROL))
             else:
                 taken.add(control)
-                tiles.append(self.tile(control, "control", CONTROL))
+                tiles.append(self.tile(control, control_label(self.dataset.row(control)), CONTROL))
         return tiles
 
     def place_of(self, row: pd.Series) -> str:

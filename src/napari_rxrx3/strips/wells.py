@@ -10,6 +10,7 @@ import numpy as np
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL, compound_key, gene_of_guide
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.words import control_label
 from napari_rxrx3.strips.strip import CONTROL, QUERY
 
 if TYPE_CHECKING:
@@ -205,7 +206,8 @@ def swapped(dataset: Dataset, tiles: tuple[Tile, ...]) -> tuple[Tile, ...] | Non
         changed[at] = replace(control, row=query.row, column=query.column)
         return tuple(changed)
     for well in nearest_controls(dataset, query.well_id)[:1]:
-        label = f"control, {dataset.row(well)['address']}"
+        control = dataset.row(well)
+        label = f"{control_label(control)}, {control['address']}"
         changed[at] = replace(query, well_id=well, label=label, role=CONTROL)
         return tuple(changed)
     return None

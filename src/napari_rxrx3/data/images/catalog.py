@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -13,8 +14,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import pyarrow as pa
 
+from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.errors import ContainerUnavailable, ImageUnavailable
 from napari_rxrx3.core.forking import not_while_forking
+from napari_rxrx3.core.histograms import Levels
 from napari_rxrx3.core.plate import (
     N_COLUMNS,
     N_POSITIONS,
@@ -95,6 +98,10 @@ class ImageCatalog:
         Rows and columns of the plates.
     pixel_um : float or None
         Width of a pixel, if the images tell.
+    field : int
+        Of several images of a well the one that is read, from 1.
+    n_fields : int
+        Images a well has, at most.
     memory : LruCache
         Whatever is kept of the pixels of the data set: planes, previews, thumbnails of plates and
         means of controls, together up to `budgets.memory_bytes`.
@@ -118,6 +125,9 @@ class ImageCatalog:
         self.sources, self.is_local = sources, is_local
         self.stains, self.plate_layout, self.pixel_um = stains, layout, pixel_um
         self._where = where
+        of_plates = [source for source in sources if isinstance(source, ZarrPlate)]
+        self.field = max((plate.field for plate in of_plates), default=1)
+        self.n_fields = max([1, *(plate.n_fields for plate in of_plates)])
         self.memory = LruCache(budgets.memory_bytes)
         budgets.memory_changed.connect(self.memory.resize)
         self._forms: dict[PlateId, PreviewForm] = {}
@@ -138,6 +148,23 @@ class ImageCatalog:
         """The lazy ones that were looked into."""
         self.problems: list[Problem] = []
         """What was wrong with those, as far as it is known by now."""
+
+    def at_field(self, field: int) -> ImageCatalog:
+        """The same images, but of each well another field; they share one memory."""
+        other = copy(self)
+        other.field, other._forms, other.on_decoded = field, {}, None
+        moved = {
+            id(source): source.at_field(field)
+            for source in self.sources
+            if isinstance(source, ZarrPlate)
+        }
+        other.sources = [moved.get(id(source), source) for source in self.sources]
+        other._of_plate = {
+            plate: [moved.get(id(source), source) for source in sources]
+            for plate, sources in self._of_plate.items()
+        }
+        other.stamps.changed.connect(other._on_changed)
+        return other
 
     @property
     def n_channels(self) -> int:
@@ -161,6 +188,19 @@ class ImageCatalog:
     def is_seen(self, plate: PlateId) -> bool:
         """Whether it is known, and not only assumed, which images there are of a plate."""
         return plate not in self._lazy or plate in self._seen
+
+    @property
+    def has_windows(self) -> bool:
+        """The file of some plate says contrast limits."""
+        return any(self.windows_of(plate) is not None for plate in self._of_plate)
+
+    def windows_of(self, plate: PlateId) -> Limits | None:
+        """Contrast limits that the file of a plate says of all channels; None if it does not."""
+        for source in self._of_plate.get(plate, ()):
+            if isinstance(source, ZarrPlate) and source.n_channels == self.n_channels:
+                said = tuple(c.window for c in source.channels if c.window is not None)
+                return said if len(said) == self.n_channels else None
+        return None
 
     def look_into(self, plate: PlateId) -> None:
         """Find out which images there are of a plate; takes its time on a server.
@@ -275,7 +315,7 @@ class ImageCatalog:
     def _key(self, well: WellId, channel: int, form: int | str | None) -> tuple[object, ...]:
         """What a decoded plane is kept by: another file is another plane."""
         stamps = [self.stamps.of(*found) for found in self._candidates(well, channel)]
-        return well, channel, form, *stamps
+        return well, channel, self.field, form, *stamps
 
     def _on_changed(self, path: str) -> None:
         self._forms.clear()
@@ -322,8 +362,8 @@ class ImageCatalog:
         """Whether to read one image of a plate is to read those beside it, as in shards."""
         return all(isinstance(source, ShardSource) for source in self._sources_of(plate))
 
-    def counts(self, well: WellId, channel: int) -> Plane:
-        """How often each gray level occurs in a whole plane, int64; the pixels are not kept.
+    def levels(self, well: WellId, channel: int) -> Levels:
+        """How often each gray level occurs in a whole plane; the pixels are not kept.
 
         Raises
         ------
@@ -332,7 +372,7 @@ class ImageCatalog:
         plane = self.memory.find(self._key(well, channel, None))
         if plane is None:
             plane = self._first_good(well, channel, self.decoded)
-        return np.bincount(plane.reshape(-1))
+        return Levels.of(plane)
 
     def preview(self, well: WellId, channel: int) -> Plane:
         """The quickest honest small view of a plane, (64, 64), see `previews`; read-only.

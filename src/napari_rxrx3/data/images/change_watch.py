@@ -52,7 +52,7 @@ class ChangeWatch:
     Attributes
     ----------
     n_changed : int
-        How often a file was another one than before.
+        How often a file was another one than before, or all images became others.
     """
 
     changed = Signal(str)
@@ -75,6 +75,10 @@ class ChangeWatch:
             self.n_changed += 1
             self.changed.emit(path)
         return now
+
+    def note_others(self) -> None:
+        """Other images than before are shown of all wells: what was made of those is not theirs."""
+        self.n_changed += 1
 
     def is_same(self, source: ImageSource, row: int) -> bool:
         """Whether the file is the one that was asked about last, or is gone."""

@@ -119,7 +119,8 @@ def control_means(
         As for `TileReader`.
     """
     memory = dataset.images.memory
-    key = "control means", plate, crop, reduction, dataset.images.stamps.n_changed
+    images = dataset.images
+    key = "control means", plate, images.field, crop, reduction, images.stamps.n_changed
 
     def compute() -> PlateMeans:
         return _averaged(TileReader(dataset, crop, reduction), plate, progress)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from napari_rxrx3.data.images.jpeg2000 import MAX_PIXELS, components_of, reduced_image
+from napari_rxrx3.data.images.pixel_types import UndecodableImage, as_shown, shown_type
 from napari_rxrx3.data.images.png import (
     PNG,
     all_rows,
@@ -48,22 +49,18 @@ _ORIENTATION, _LOOKED_AT = 274, 8
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
-class UndecodableImage(Exception):
-    """The bytes are no gray image that this library reads; the text says why."""
-
-
 def decode(data: bytes) -> Plane:
     """Decode a gray PNG, JPEG 2000 or TIFF.
 
     Returns
     -------
     numpy.ndarray
-        (Y, X), uint8 or uint16.
+        (Y, X), uint8 or uint16; float32 of a TIFF of other numbers.
 
     Raises
     ------
     UndecodableImage
-        If the bytes are damaged, of another kind, or not one gray plane of 8 or 16 bits.
+        If the bytes are damaged, of another kind, or not one gray plane.
     """
     kind = image_kind(data)
     _check_size(data, kind)
@@ -77,7 +74,7 @@ def decode(data: bytes) -> Plane:
         elif kind == "JPEG 2000":
             plane = imagecodecs.jpeg2k_decode(data)
         else:
-            plane = _tiff_plane(data)
+            plane = as_shown(_of_numbers(_tiff_plane(data)))
     except UndecodableImage:
         raise
     except Exception as error:  # codecs raise whatever they like on damaged bytes
@@ -143,7 +140,7 @@ def image_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
     Raises
     ------
     UndecodableImage
-        If that tells that it is no gray image of 8 or 16 bits.
+        If that tells that it is no gray image, or of another depth than `decode` reads.
     """
     kind = image_kind(data)
     if kind == "TIFF":
@@ -171,9 +168,9 @@ def _tiff_layout(data: bytes) -> tuple[tuple[int, int], np.dtype[Any]]:
         raise
     except Exception as error:
         raise _damaged("TIFF", error) from error
-    height, width = _gray(plane).shape
+    height, width = _of_numbers(plane).shape
     _check_pixels(width, height)
-    return (height, width), plane.dtype
+    return (height, width), shown_type(plane.dtype)
 
 
 def image_kind(data: bytes) -> str:
@@ -261,10 +258,20 @@ def _check_pixels(width: int, height: int) -> None:
         raise UndecodableImage(f"claims {width} x {height} pixels, which no well image has")
 
 
-def _gray(plane: Plane) -> Plane:
+def _of_two_axes(plane: Plane) -> Plane:
     if plane.ndim != 2:
         raise UndecodableImage(f"not one gray plane (shape {plane.shape})")
-    if plane.dtype not in (np.uint8, np.uint16):
+    return plane
+
+
+def _of_numbers(plane: Plane) -> Plane:
+    if _of_two_axes(plane).dtype == np.bool_:
+        raise UndecodableImage("not an image of 8 bits or more: it is a mask")
+    return plane
+
+
+def _gray(plane: Plane) -> Plane:
+    if _of_two_axes(plane).dtype not in (np.uint8, np.uint16, np.float32):
         raise UndecodableImage(f"not an image of 8 or 16 bits ({plane.dtype})")
     return plane
 
@@ -293,7 +300,9 @@ def shrink(plane: Plane, size: int) -> Plane:
 
 
 def shrink_to(plane: Plane, shape: tuple[int, int]) -> Plane:
-    """Area mean of equal parts of a plane, as many as `shape` says, rounded; dtype as it is.
+    """Area mean of equal parts of a plane, as many as `shape` says; dtype as it is.
+
+    Means of whole numbers are rounded.
 
     Where parts are no whole pixels, those at their edges count as far as they are inside.
     """
@@ -306,8 +315,11 @@ def shrink_to(plane: Plane, shape: tuple[int, int]) -> Plane:
         return _enlarged(plane, shape)
     high, wide = plane.shape[0] / height, plane.shape[1] / width
     sums = _sums_of_rows(_sums_of_rows(plane, height).T, width).T
-    shrunk: Plane = np.rint(sums / np.float32(high * wide)).astype(plane.dtype)
-    return shrunk
+    return _in_type(sums / np.float32(high * wide), plane.dtype)
+
+
+def _in_type(means: Plane, dtype: np.dtype[Any]) -> Plane:
+    return (np.rint(means) if dtype.kind in "iu" else means).astype(dtype)
 
 
 def _sums_of_rows(plane: Plane, n: int) -> Plane:
@@ -326,22 +338,21 @@ def _sums_of_rows(plane: Plane, n: int) -> Plane:
 def _enlarged(plane: Plane, shape: tuple[int, int]) -> Plane:
     image = Image.fromarray(plane.astype(np.float32))
     enlarged = np.asarray(image.resize(shape[::-1], Image.Resampling.BOX))
-    large: Plane = np.rint(enlarged).astype(plane.dtype)
-    return large
+    return _in_type(enlarged, plane.dtype)
 
 
 def _binned(plane: Plane, high: int, wide: int) -> Plane:
     """Exact means of blocks of `high` x `wide` pixels."""
     height, width = plane.shape
+    narrow, broad = (np.uint32, np.uint64) if plane.dtype.kind == "u" else (np.float64,) * 2
     if max(high, wide) <= _SMALL_BLOCK:  # numpy takes four times as long along so short axes
-        whole = plane.astype(np.uint32)
+        whole = plane.astype(narrow)
         rows = reduce(np.add, [whole[i::high] for i in range(high)])
         sums = reduce(np.add, [rows[:, i::wide] for i in range(wide)])
     else:
-        rows = plane.reshape(height // high, high, width).sum(axis=1, dtype=np.uint32)
-        sums = rows.reshape(height // high, width // wide, wide).sum(axis=2, dtype=np.uint64)
-    binned: Plane = np.rint(sums / (high * wide)).astype(plane.dtype)
-    return binned
+        rows = plane.reshape(height // high, high, width).sum(axis=1, dtype=narrow)
+        sums = rows.reshape(height // high, width // wide, wide).sum(axis=2, dtype=broad)
+    return _in_type(sums / (high * wide), plane.dtype)
 
 
 def _damaged(kind: str, error: Exception) -> UndecodableImage:

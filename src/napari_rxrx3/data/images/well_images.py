@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from napari_rxrx3.core.display import display
-from napari_rxrx3.core.errors import ImageUnavailable, UnknownWell
+from napari_rxrx3.core.display import PIXEL_SIZES_UM, display
+from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error, UnknownWell
+from napari_rxrx3.core.histograms import Levels
 from napari_rxrx3.core.plate import (
     N_CHANNELS,
     Layout,
@@ -20,7 +21,7 @@ from napari_rxrx3.core.plate import (
     WellId,
     parse_well_id,
 )
-from napari_rxrx3.core.stains import Stain
+from napari_rxrx3.core.stains import PIXEL_SIZE_UM, Stain
 from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.parallel import Threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
@@ -64,6 +65,7 @@ class WellImages:
         self.images = images
         self.listed = listed
         self._shelf = shelf
+        self._of_field = {images.field: (images, shelf)}
 
     @property
     def layout(self) -> Layout:
@@ -76,6 +78,17 @@ class WellImages:
         return self.images.pixel_um
 
     @property
+    def drawn_pixel_um(self) -> float:
+        """Width of a pixel in micrometers in figures, files and pieces of wells.
+
+        As the images tell it, unless another one than RxRx3's was chosen.
+        """
+        told, chosen = self.pixel_size_um, display.pixel_size_um
+        low, high = PIXEL_SIZES_UM
+        is_told = told is not None and low <= told <= high and chosen == PIXEL_SIZE_UM
+        return told if is_told and told is not None else chosen
+
+    @property
     def stains(self) -> tuple[Stain, ...]:
         """What the channels are, in their order: names, numbers from 1, colors."""
         return self.images.stains
@@ -84,6 +97,59 @@ class WellImages:
     def channels(self) -> range:
         """Their numbers, from 1."""
         return self.images.numbers
+
+    @property
+    def fields(self) -> range:
+        """Numbers of the images, fields or sites, that a well has of each channel: from 1.
+
+        Of RxRx1, RxRx2 and RxRx19 the first site alone is read.
+        """
+        return range(1, self.images.n_fields + 1)
+
+    @property
+    def field(self) -> int:
+        """The one that everything is read of where no other is asked for, from 1."""
+        return self.images.field
+
+    def show_field(self, field: int) -> None:
+        """Read another field from now on, for whoever asks for none.
+
+        Raises
+        ------
+        RxRx3Error
+            If no well has it.
+        """
+        images, shelf = self._at_field(field)
+        if images is not self.images:
+            self.images, self._shelf = images, shelf
+            images.stamps.note_others()
+
+    def at_field(self, field: int) -> Self:
+        """The same data set, but what is read of it is another field.
+
+        Raises
+        ------
+        RxRx3Error
+            If no well has it.
+        """
+        if field == self.field:
+            return self
+        other = object.__new__(type(self))  # a copy would be opened again
+        vars(other).update(vars(self))
+        other.images, other._shelf = self._at_field(field)
+        return other
+
+    def _at_field(self, field: int | None) -> tuple[ImageCatalog, ThumbnailShelf]:
+        if field is None or field == self.field:
+            return self.images, self._shelf
+        if field not in self._of_field:
+            if field not in self.fields:
+                there = f"there {'are' if len(self.fields) > 1 else 'is'} 1"
+                there += f" to {len(self.fields)}" if len(self.fields) > 1 else " alone"
+                raise RxRx3Error(f"There is no field {field}; {there}.")
+            images = self.images.at_field(field)
+            self._of_field[field] = images, self._shelf.of_images(images)
+        return self._of_field[field]
 
     def well(self, well_id: str) -> WellId:
         """Place of a well.
@@ -105,15 +171,25 @@ class WellImages:
             return well
         raise UnknownWell(well_id)
 
-    def plane(self, well_id: str, channel: int, size: int | None = None) -> Plane:
+    def plane(
+        self, well_id: str, channel: int, size: int | None = None, field: int | None = None
+    ) -> Plane:
         """One channel (from 1) of a well: (Y, X), or a (size, size) thumbnail. Read-only.
+
+        Parameters
+        ----------
+        field : int, optional
+            Of several fields another one than `field`.
 
         Raises
         ------
         UnknownWell, ImageUnavailable
+        RxRx3Error
+            If no well has this field.
         """
+        images, _ = self._at_field(field)
         try:
-            return self.images.plane(self.well(well_id), channel, size)
+            return images.plane(self.well(well_id), channel, size)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
 
@@ -147,8 +223,8 @@ class WellImages:
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
 
-    def counts(self, well_id: str, channel: int) -> Plane:
-        """How often each gray level occurs in a channel (from 1) of a well: int64.
+    def levels(self, well_id: str, channel: int) -> Levels:
+        """How often each gray level occurs in a channel (from 1) of a well.
 
         The whole image is read and not kept, so that many wells may be counted.
 
@@ -157,9 +233,13 @@ class WellImages:
         UnknownWell, ImageUnavailable
         """
         try:
-            return self.images.counts(self.well(well_id), channel)
+            return self.images.levels(self.well(well_id), channel)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
+
+    def counts(self, well_id: str, channel: int) -> Plane:
+        """How often each of `levels` occurs, by the name that scripts of before know it by."""
+        return self.levels(well_id, channel).counts
 
     def preview(self, well_id: str, channel: int) -> Plane:
         """The quickest honest view of a channel (from 1) of a well, (64, 64), native dtype.
@@ -211,7 +291,7 @@ class WellImages:
         well = self.well(well_id)
         try:
             if not whole:
-                return self.images.piece(well, channel, _span(size), size)
+                return self.images.piece(well, channel, self._span(size), size)
             form = self.images.preview_form(well.plate_id, well)
             most = form.well_size if form is not None else size
             return self.images.plane(well, channel, min(size, most))
@@ -227,7 +307,7 @@ class WellImages:
         """
         well = self.well(well_id)
         form = self.images.preview_form(well.plate_id, well)
-        span = _span(size)
+        span = self._span(size)
         if form is None or span >= form.well_size:
             return None
         return WellPiece(span, "top" if form.is_piece else "middle")
@@ -242,8 +322,13 @@ class WellImages:
         """The previews of a plate, as far as they are known; one object for all who ask."""
         return self._shelf.get(plate)
 
-    def image(self, well_id: str) -> da.Array:
+    def image(self, well_id: str, field: int | None = None) -> da.Array:
         """The planes of a well as a lazy array (channels, Y, X), native dtype, a channel a chunk.
+
+        Parameters
+        ----------
+        field : int, optional
+            Of several fields another one than `field`.
 
         Raises
         ------
@@ -252,16 +337,23 @@ class WellImages:
         ImageUnavailable
             If not one of its channels is there; a single missing one raises when it is computed.
         """
-        well = self.well(well_id)
+        well, (images, _) = self.well(well_id), self._at_field(field)
         try:
-            layout = self.images.layout(well)
+            layout = images.layout(well)
         except ImageUnavailable as error:
             raise _named(error, well_id) from error
-        read, locate = partial(self.plane, well_id), partial(self._locate, well_id)
+        # the field by its number: another one may be shown by the time it is computed
+        read = partial(self.plane, well_id, field=images.field)
+        locate = partial(self._locate, well_id, field=images.field)
         return _lazy_stack(well_id, read, locate, layout, self.channels)
 
-    def read(self, well_id: str) -> Plane:
+    def read(self, well_id: str, field: int | None = None) -> Plane:
         """The planes of a well, (channels, Y, X), native dtype, read in parallel.
+
+        Parameters
+        ----------
+        field : int, optional
+            Of several fields another one than `field`.
 
         Raises
         ------
@@ -269,8 +361,10 @@ class WellImages:
         ImageUnavailable
             Naming the first channel that is missing or cannot be read, its file and the cause.
         """
-        read, locate = partial(self.plane, well_id), partial(self._locate, well_id)
-        return _read_stack(well_id, read, locate, self.channels)
+        read = partial(self.plane, well_id, field=field)
+        return _read_stack(
+            well_id, read, partial(self._locate, well_id, field=field), self.channels
+        )
 
     def thumbnail(self, well_id: str, size: int = 64) -> Plane:
         """The planes of a well at (channels, size, size), by area mean, native dtype.
@@ -284,13 +378,12 @@ class WellImages:
         read = partial(self.plane, well_id, size=size)
         return _read_stack(well_id, read, partial(self._locate, well_id), self.channels)
 
-    def _locate(self, well_id: str, channel: int) -> str:
-        return self.images.locate(self.well(well_id), channel)
+    def _span(self, size: int) -> int:
+        """Pixels of the well, on a side, of a piece that is shown at `size` pixels."""
+        return max(1, min(round(PIECE_UM / self.drawn_pixel_um), 2 * size))
 
-
-def _span(size: int) -> int:
-    """Pixels of the well, on a side, of a piece that is shown at `size` pixels."""
-    return max(1, min(round(PIECE_UM / display.pixel_size_um), 2 * size))
+    def _locate(self, well_id: str, channel: int, field: int | None = None) -> str:
+        return self._at_field(field)[0].locate(self.well(well_id), channel)
 
 
 def _named(error: ImageUnavailable, well_id: str) -> ImageUnavailable:

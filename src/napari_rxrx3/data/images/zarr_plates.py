@@ -7,7 +7,8 @@ unless another is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +36,7 @@ from napari_rxrx3.data.images.ome_zarr import (
     plate_info,
     read_attributes,
 )
+from napari_rxrx3.data.images.pixel_types import as_shown, shown_type
 from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord
 from napari_rxrx3.data.images.previews import PREVIEW_SIZE, PreviewForm
 
@@ -53,7 +55,6 @@ _MOST_PIXELS = 1 << 28
 """Of one plane; what claims more is no image of a well."""
 _SMALL_SHARD = 4 << 20
 """Bytes of a server's file that is had as soon as a part of it."""
-_GRAYS = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
 class _Field(NamedTuple):
@@ -65,12 +66,19 @@ class _Field(NamedTuple):
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found of the wells of a plate."""
+    """What was found of the wells of a plate.
+
+    Attributes
+    ----------
+    fields : dict
+        The one that is shown, by place in the list of wells.
+    n_fields : dict
+        How many a well has, by the same.
+    """
 
     fields: dict[int, _Field]
-    """By place in the list of wells."""
     notes: list[str]
-    n_fields: int
+    n_fields: dict[int, int]
 
 
 class ZarrPlate:
@@ -108,7 +116,8 @@ class ZarrPlate:
         self._known = found.fields if storage.is_local else {}
         first = next(iter(known), None)
         self.pixel_um = first.info.pixel_um if first is not None else None
-        self.n_fields = found.n_fields
+        self._n_fields = found.n_fields
+        self.n_fields = max(found.n_fields.values(), default=0)
         self.n_channels = self._count_channels(known)
         self.channels = _as_many(first.info.channels if first is not None else (), self.n_channels)
         self.index = self._index(found)
@@ -117,22 +126,34 @@ class ZarrPlate:
     def layout(self) -> Layout:
         return self.info.layout
 
+    def at_field(self, field: int) -> ZarrPlate:
+        """The same plate, of which another field is read; nothing is read for that."""
+        other = copy(self)
+        other.field, other._known = field, {}
+        other._images = LruCache(_IMAGES_KEPT, one)
+        return other
+
+    def has_field(self, row: int) -> bool:
+        """Whether the well of a plane is known to have the field that is read."""
+        return self.field <= self._n_fields.get(int(self.index.first[row]), self.field)
+
     # -- what is there -----------------------------------------------------------------------------
 
     def _look_into_wells(self) -> _Found:
         """Look at the metadata of each well, which a disk gives at once."""
         fields: dict[int, _Field] = {}
-        missing, notes, n_fields = [], list(self.info.notes), 0
+        n_fields: dict[int, int] = {}
+        missing, notes = [], list(self.info.notes)
         looks = self._storage.look_into_many(self._try_field, self.info.wells)
         for number, (well, found) in enumerate(zip(self.info.wells, looks, strict=True)):
             if isinstance(found, tuple):
-                fields[number], n = found[0], found[1]
-                n_fields = max(n_fields, n)
+                fields[number], n_fields[number] = found
             else:
                 missing.append(f"well {well.path}: {found}")
         notes += missing[:_NAMED]
         if more := len(missing) - _NAMED:
             notes += [f"{count(more, 'more well')} cannot be read"] if more > 0 else []
+        notes += _uneven(self.info.wells, n_fields)
         return _Found(fields, notes, n_fields)
 
     def _look_into_first(self) -> _Found:
@@ -143,9 +164,11 @@ class ZarrPlate:
             if isinstance(found, tuple):
                 field, n_fields = found
                 numbers = range(len(self.info.wells))
-                return _Found(dict.fromkeys(numbers, field), notes, n_fields)
+                return _Found(
+                    dict.fromkeys(numbers, field), notes, dict.fromkeys(numbers, n_fields)
+                )
             notes.append(f"well {well.path}: {found}")
-        return _Found({}, notes, 0)
+        return _Found({}, notes, {})
 
     def _try_field(self, well: WellPlace) -> tuple[_Field, int] | str:
         try:
@@ -198,10 +221,12 @@ class ZarrPlate:
 
     def locate(self, row: int) -> str:
         path, channel = self.index.name[row].decode().rsplit(" ", 1)
-        return f"{self.path}/{path}, channel {channel}"
+        field = f", field {self.field}" if self.n_fields > 1 else ""
+        return f"{self.path}/{path}{field}, channel {channel}"
 
     def fingerprint(self) -> str:
-        return self._storage.unless_changed(self._marker, self._made_from)
+        field = f"|field {self.field}" if self.field > 1 else ""
+        return f"{self._storage.unless_changed(self._marker, self._made_from)}{field}"
 
     def contents(self) -> str:
         """Fingerprint of all files of the plate; empty of a server, which would be asked for each.
@@ -212,9 +237,11 @@ class ZarrPlate:
 
     def file(self, row: int) -> str:
         """The file that describes a plane's pixels; of a server, its well."""
-        field = self._known.get(int(self.index.first[row]))
+        number = int(self.index.first[row])
+        field = self._known.get(number)
         if field is None:
-            return f"{self.path}/{self.info.wells[int(self.index.first[row])].path}"
+            well = f"{self.path}/{self.info.wells[number].path}"
+            return f"{well}/{self._names[0]}" if self._storage.is_local else well
         name = ".zarray" if self._is_old else MARKERS[0]
         return f"{field.path}/{field.info.levels[0][0]}/{name}"
 
@@ -265,7 +292,7 @@ class ZarrPlate:
         field = self._image(row)
         shape, dtype = self._shape(field, 0)
         axes = field.info.axes
-        return (shape[axes.index("y")], shape[axes.index("x")]), _gray_type(dtype)
+        return (shape[axes.index("y")], shape[axes.index("x")]), shown_type(dtype)
 
     def form(self, row: int) -> PreviewForm:
         shape, dtype = self.layout_of(row)
@@ -325,7 +352,7 @@ class ZarrPlate:
             raise OSError("nothing is stored of it")
         if field.info.axes.index("y") > field.info.axes.index("x"):
             found = found.T
-        return _as_gray(found)
+        return as_shown(found)
 
     def _read(self, path: str) -> bytes:
         return self._parts.read_file(path)
@@ -377,6 +404,17 @@ def _marker(storage: Storage, group: str) -> str:
     return next((path for path in paths if storage.exists(path)), paths[0])
 
 
+def _uneven(wells: Sequence[WellPlace], n_fields: Mapping[int, int]) -> list[str]:
+    """Say that some wells have fewer fields than others."""
+    most = max(n_fields.values(), default=0)
+    fewer = [number for number, n in n_fields.items() if n < most]
+    if not fewer:
+        return []
+    first = f"well {wells[fewer[0]].path} has {n_fields[fewer[0]]}"
+    what = f"{count(len(fewer), 'well')} {'has' if len(fewer) == 1 else 'have'} fewer fields"
+    return [f"{what} than the {most} of others: {first}"]
+
+
 def _as_many(channels: Sequence[Channel], n: int) -> tuple[Channel, ...]:
     return (*channels[:n], *[Channel("", None, None)] * (n - len(channels)))
 
@@ -401,24 +439,6 @@ def _asked(
             raise OSError(f"its image has no extent along {axis}")
         else:
             yield extent // 2 if axis == "z" else 0
-
-
-def _gray_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    if dtype == np.uint8 or dtype == np.bool_:
-        return _GRAYS[0]
-    if dtype.kind in "iu":
-        return _GRAYS[1]
-    raise UndecodableImage(f"its pixels are {dtype}: images of 8 or 16 bits are read")
-
-
-def _as_gray(plane: Plane) -> Plane:
-    """Pixels of 8 or 16 bits; those of other whole numbers as they are, where they fit."""
-    dtype = _gray_type(plane.dtype)
-    if plane.dtype.itemsize > 2 or plane.dtype.kind == "i":
-        low, high = int(plane.min()), int(plane.max())
-        if low < 0 or high > np.iinfo(np.uint16).max:
-            raise UndecodableImage(f"its pixels are {low} to {high}: 0 to 65535 are read")
-    return np.ascontiguousarray(plane, dtype=dtype)
 
 
 def _why(error: Exception) -> str:

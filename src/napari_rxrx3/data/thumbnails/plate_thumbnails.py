@@ -241,6 +241,10 @@ class ThumbnailShelf:
         self._alive: WeakValueDictionary[PlateId, PlateThumbnails] = WeakValueDictionary()
         catalog.on_decoded = self._on_decoded
 
+    def of_images(self, catalog: ImageCatalog) -> ThumbnailShelf:
+        """Another shelf, for other images of the same data set."""
+        return ThumbnailShelf(catalog, self._cache)
+
     def get(self, plate: PlateId) -> PlateThumbnails:
         """The thumbnails of a plate, loaded if they are not; what has failed is forgotten."""
         with self._lock:
@@ -251,13 +255,16 @@ class ThumbnailShelf:
                     return thumbnails
                 self._alive[plate] = thumbnails
             thumbnails.forget_failures()
-        self._catalog.memory.put(_key(plate), thumbnails)
+        self._catalog.memory.put(self._key(plate), thumbnails)
         return thumbnails
 
     def loaded(self, plate: PlateId) -> PlateThumbnails | None:
         """The thumbnails of a plate if they are loaded; that is to use them."""
-        self._catalog.memory.find(_key(plate))
+        self._catalog.memory.find(self._key(plate))
         return self._alive.get(plate)
+
+    def _key(self, plate: PlateId) -> tuple[str, PlateId, int]:
+        return "thumbnails", plate, self._catalog.field
 
     def _on_decoded(self, well: WellId, channel: int, plane: Plane) -> None:
         thumbnails = self.loaded(well.plate_id)
@@ -267,7 +274,3 @@ class ThumbnailShelf:
 
 def _slot(position: int, channel: int) -> int:
     return (channel - 1) * N_POSITIONS + position
-
-
-def _key(plate: PlateId) -> tuple[str, PlateId]:
-    return "thumbnails", plate

@@ -33,6 +33,7 @@ from napari_rxrx3.data.wells.own_table import (
     PlateFinder,
     look_at_table,
     read_own_table,
+    require_columns,
     vectors_in,
 )
 from napari_rxrx3.data.wells.well_list import WellList
@@ -108,6 +109,8 @@ def own_wells(
                     name_wells=finder.name_wells,
                     named_by="|".join(map(str, finder.plates)),
                 )
+            else:
+                require_columns(storage, path, said.roles)
             if not roles.names_wells or not (roles.treatment or roles.gene or roles.controls):
                 if (why := contents.tables.get(path, "")) and layout is None:
                     problems.append(Problem("odd_file", detail=f"{path} is not read: {why}"))

@@ -16,7 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.core.perturbation import CRISPR_CONTROL, EMPTY_CONTROL, gene_of_guide
+from napari_rxrx3.core.perturbation import (
+    CONTROL_NAME,
+    CRISPR_CONTROL,
+    EMPTY_CONTROL,
+    gene_of_guide,
+)
 from napari_rxrx3.core.plate import parse_address, parse_well_id
 from napari_rxrx3.core.spelling import normal_address, normal_experiment, plate_in
 from napari_rxrx3.data.files.arrays import names_in
@@ -75,6 +80,7 @@ _READ_AS = {
     "plate": As.NUMBER,
     "concentration": As.NUMBER,
 }
+_LABELS = ("well_type_label", CONTROL_NAME)
 _PLACE = ("experiment_name", "plate", "address")
 _GUIDE = re.compile(r"_guide_\d+$")
 _WELL_ID = r"^(.+)_(\d{1,6})_([A-Z]{1,2}\d{1,2})$"
@@ -185,13 +191,15 @@ class WellParts:
     def add(self, names: Collection[str], block: Block, row_word: str = "line") -> None:
         """Take in some rows of columns of these names; the first block tells all columns."""
         columns = dict(zip(names, block.columns, strict=True))
-        self._labels = [name for name in ("well_type_label",) if name in columns]
+        self._labels = [name for name in _LABELS if name in columns]
         frame = pd.DataFrame(index=pd.RangeIndex(len(block)))
         for name, kind in _READ_AS.items():
             if kind is As.NUMBER:
                 frame[name] = columns.get(name, np.nan)
             else:
                 frame[name] = _texts(columns.get(name), len(block))
+        if CONTROL_NAME in columns:
+            frame[CONTROL_NAME] = _texts(columns[CONTROL_NAME], len(block))
         self._row_word = row_word
         if self._factor != 1:
             frame["concentration"] *= self._factor

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from napari_rxrx3.core.plate import parse_address
 from napari_rxrx3.core.spelling import normal_address, plate_in
@@ -77,6 +78,17 @@ class Roles:
     def names_wells(self) -> bool:
         """A place on a plate can be told from each row."""
         return bool(self.well or (self.row and self.column))
+
+    def of_table(self, names: Collection[str]) -> Roles:
+        """These, as far as a table has columns of these names."""
+        gone: dict[str, Any] = {
+            f.name: ""
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), str) and value not in names
+        }
+        if (self.control_column or self.treatment) not in names:
+            gone["controls"] = ()  # they are in another table
+        return replace(self, **gone)
 
     def over(self, other: Roles) -> Roles:
         """These, and what they leave open as another has it."""

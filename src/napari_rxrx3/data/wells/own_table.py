@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
-from napari_rxrx3.core.perturbation import EMPTY_CONTROL
+from napari_rxrx3.core.perturbation import CONTROL_NAME, EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.spelling import normal_address, plate_in
@@ -29,7 +29,14 @@ from napari_rxrx3.data.wells.columns import describes_wells, dose_unit
 from napari_rxrx3.data.wells.metadata import WellParts
 from napari_rxrx3.data.wells.own_columns import Roles, guess_roles
 
-__all__ = ["OwnTable", "PlateFinder", "look_at_table", "read_own_table", "vectors_in"]
+__all__ = [
+    "OwnTable",
+    "PlateFinder",
+    "look_at_table",
+    "read_own_table",
+    "require_columns",
+    "vectors_in",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -121,7 +128,7 @@ def look_at_table(storage: Storage, path: str, said: Roles, finder: PlateFinder)
         If it cannot be read, or has no column that the user names.
     """
     with open_table(storage, path) as table:
-        _require(path, [column.name for column in table.columns], said)
+        said = said.of_table([column.name for column in table.columns])
         wanted = _worth_a_look(table)
         names = [table.columns[i].name for i in wanted]
         blocks = table.blocks([(i, As.TEXT) for i in wanted], _LOOKED_AT)
@@ -150,6 +157,8 @@ def _worth_a_look(table: Table) -> list[int]:
 def vectors_in(storage: Storage, path: str, table: OwnTable, finder: PlateFinder) -> Layout | None:
     """Where a table that names plates and wells holds vectors; None if it holds none.
 
+    It need not have the columns that say what wells received: the table of wells has them.
+
     Raises
     ------
     MetadataError
@@ -175,7 +184,10 @@ def vectors_in(storage: Storage, path: str, table: OwnTable, finder: PlateFinder
     return Layout(ids, features, len(features), left_out)
 
 
-def _require(path: str, names: Sequence[str], said: Roles) -> None:
+def require_columns(storage: Storage, path: str, said: Roles) -> None:
+    """See that a table of wells has all columns that the user names; raises MetadataError."""
+    with open_table(storage, path) as table:
+        names = [column.name for column in table.columns]
     for field in fields(said):
         value = getattr(said, field.name)
         if isinstance(value, str) and value and value not in names:
@@ -241,7 +253,8 @@ def _wanted(table: Table, roles: Roles) -> list[tuple[str, int, As]]:
 
 def _names(wanted: Collection[tuple[str, int, As]]) -> list[str]:
     others = [_OTHERS[role] for role, _, _ in wanted if role in _OTHERS]
-    return [*("experiment_name", "plate", "address", "perturbation_type"), *others, *_TREATED]
+    places = ("experiment_name", "plate", "address", "perturbation_type")
+    return [*places, *others, *_TREATED, CONTROL_NAME]
 
 
 def _as_ours(
@@ -256,6 +269,7 @@ def _as_ours(
     if treatment is None:
         treatment = gene if gene is not None else pa.nulls(n, pa.string())
     is_control = _is_control(by_role.get("control", treatment), roles)
+    called = _names_of_controls(treatment, by_role.get("control"), is_control)
     treatment = pc.if_else(is_control, EMPTY_CONTROL, treatment.cast(pa.string()))
     is_treated = pc.and_(treatment.is_valid(), pc.invert(is_control))
     nothing = pa.scalar(None, pa.string())
@@ -278,7 +292,7 @@ def _as_ours(
         if number in block.guessed:
             guessed[len(columns)] = block.guessed[number]
         columns.append(by_role[role])
-    columns += [treatment, gene if gene is not None else pa.nulls(n, pa.string())]
+    columns += [treatment, gene if gene is not None else pa.nulls(n, pa.string()), called]
     return Block(columns, odd, block.lines, guessed)
 
 
@@ -298,6 +312,14 @@ def _is_control(column: Any, roles: Roles) -> Any:
     texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
     is_in = pc.is_in(texts, value_set=pa.array(roles.controls, pa.string()))
     return pc.and_(is_in, texts.is_valid())
+
+
+def _names_of_controls(treatment: Any, marks: Any, is_control: Any) -> Any:
+    """What controls are called: their treatment, or what marks them if they have none."""
+    called = pc.utf8_trim_whitespace(treatment.cast(pa.string()))
+    if marks is not None:
+        called = pc.coalesce(called, pc.utf8_trim_whitespace(marks.cast(pa.string())))
+    return pc.if_else(is_control, called, pa.scalar(None, pa.string()))
 
 
 def _addresses(by_role: dict[str, Any], n: int) -> Any:

@@ -502,7 +502,7 @@ class StainLayers:
     def _add(self, stain: Stain, plane: Plane, limits: tuple[float, float]) -> None:
         options = layer_options(stain, limits)
         layer = self._viewer.add_image(plane, **options)
-        layer.contrast_limits_range = (0, _top(plane, limits))
+        layer.contrast_limits_range = (min(0, limits[0]), _top(plane, limits))
         layer.events.contrast_limits.connect(self._on_limits)
         layer.events.visible.connect(self._on_visible)
         self._layers[stain.number - 1] = layer
@@ -612,7 +612,9 @@ def _put(layer: Image, place: Place) -> None:
 
 
 def _top(plane: Plane, limits: tuple[float, float]) -> float:
-    """End of the contrast slider: all of 8 bits, or a few times the limits of 16 bits."""
+    """End of the contrast slider: all of 8 bits, or a few times the limits of other pixels."""
     if plane.dtype == np.uint8:
         return 255.0
+    if plane.dtype.kind == "f":
+        return float(max(4 * limits[1], 2 * limits[1] - limits[0]))
     return float(min(65535.0, max(4 * limits[1], 255.0)))

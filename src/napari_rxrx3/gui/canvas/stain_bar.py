@@ -90,7 +90,8 @@ class StainBar(QWidget):
             action.setCheckable(True)
             action.setToolTip(
                 "Where the contrast limits come from. 'from controls': the plate's EMPTY_control "
-                "wells, so that all wells of a plate can be compared by eye."
+                "wells, so that all wells of a plate can be compared by eye. 'as its file says': "
+                "those of OME-Zarr, where a data set begins if they suit the controls."
             )
             action.triggered.connect(partial(self._choose_rule, rule))
             self._rules.addAction(action)
@@ -99,6 +100,10 @@ class StainBar(QWidget):
         self.reset.setToolTip("Contrast from the plate's controls again")
         self.reset.triggered.connect(lambda: self.reset_asked.emit())
         return menu
+
+    def offer_file(self, has_windows: bool) -> None:
+        """List the contrast that files say, where they do."""
+        self.rules[CONTRAST_RULES[3]].setVisible(has_windows)
 
     @property
     def rule(self) -> str:

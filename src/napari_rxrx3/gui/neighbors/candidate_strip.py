@@ -391,7 +391,7 @@ class CandidateStrip(QWidget):
         follow(display.candidate_size_changed, self._on_look)
         follow(display.whole_candidates_changed, self._on_look)
         follow(display.palette_changed, self._draw_anew)
-        follow(display.pixel_size_changed, self._read_anew)
+        follow(display.pixel_size_changed, self.read_anew)
         follow(display.tags_changed, self._draw_anew)
 
     def set_dataset(self, dataset: Dataset | None) -> None:
@@ -448,7 +448,8 @@ class CandidateStrip(QWidget):
         self.pictures.renew()
         self._draw_again()
 
-    def _read_anew(self) -> None:
+    def read_anew(self) -> None:
+        """Show the pictures once more, of other images or pixels of another width."""
         self.pictures.forget()
         self._ask_soon()
 

@@ -155,6 +155,7 @@ class CandidatesPanel(QWidget):
         for signal in (session.tags_changed, session.review_changed):
             follow(signal, self._mark_tags)
         follow(session.tiles_changed, self._on_tiles)
+        follow(session.field_changed, self._on_field)
         follow(display.palette_changed, self._on_palette)
         self.strip.model.modelReset.connect(self._show_note)
         self._question.answered.connect(self._on_answer)
@@ -337,6 +338,9 @@ class CandidatesPanel(QWidget):
     def _on_limits(self, limits: object) -> None:
         self.model.set_limits(self._session.limits)
         self.strip.set_limits(self._session.shown_limits)
+
+    def _on_field(self, field: int) -> None:
+        self.strip.read_anew()
 
     def _on_palette(self, palette: str) -> None:
         self.table.viewport().update()  # its pictures are composed when they are drawn

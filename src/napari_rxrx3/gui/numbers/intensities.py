@@ -35,11 +35,15 @@ _PLATES_KEPT = 8
 
 @dataclass(frozen=True)
 class IntensityRequest:
-    """The wells on screen that are looked at, all of one plate, and controls of that plate."""
+    """The wells on screen that are looked at, all of one plate, and controls of that plate.
+
+    `field` is that of their images.
+    """
 
     plate: PlateId
     treated: tuple[str, ...]
     controls: tuple[str, ...]
+    field: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def asked_of(session: Session) -> IntensityRequest | str:
         return without_controls(session, well)
     spread = np.linspace(0, len(controls) - 1, _MOST_CONTROLS).round().astype(int)
     some = [str(controls[i]) for i in dict.fromkeys(spread.tolist())]
-    return IntensityRequest(plate, tuple(str(well) for well in treated[:_MOST_WELLS]), tuple(some))
+    looked_at = tuple(str(well) for well in treated[:_MOST_WELLS])
+    return IntensityRequest(plate, looked_at, tuple(some), dataset.field)
 
 
 def _received_the_same(wells: pd.DataFrame, row: pd.Series) -> np.ndarray[Any, Any]:
@@ -169,10 +174,7 @@ def _measured(dataset: Dataset, wells: Sequence[str], whole: bool, progress: Pro
             try:
                 rows = None if whole else dataset.prefix(well, channel)
                 is_whole &= rows is None
-                if rows is None:
-                    levels.append(Levels.counted(dataset.counts(well, channel)))
-                else:
-                    levels.append(Levels.of(rows))
+                levels.append(dataset.levels(well, channel) if rows is None else Levels.of(rows))
             except Cancelled:
                 raise
             except RxRx3Error:

@@ -115,6 +115,7 @@ class SidePanel(QWidget):
             session.selection_changed,
             session.tiles_changed,
             session.crop_changed,
+            session.field_changed,
             session.difference_changed,
             session.view_changed,
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QToolB
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.figures.files import with_ending
+from napari_rxrx3.gui.map.chosen_set.entries import Chosen, find_wells
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog
 from napari_rxrx3.gui.share.machines import ask_for_scheduler, scheduler, where_in_words
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
@@ -82,6 +84,10 @@ class ShareMenu(QObject):
         self.plate = add("Save plate as OME-Zarr …", tip, self.save_plate)
         tip = "Pieces of the tagged wells, with what they received, for programs that learn."
         self.crops = add("Save crops of tagged wells …", tip, self.save_crops)
+        tip = tip.replace("tagged wells", "wells in the queue")
+        self.queue_crops = add("Save crops of the queue …", tip, self.save_crops_of_queue)
+        tip = tip.replace("in the queue", "of what is chosen on the map")
+        self.chosen_crops = add("Save crops of the chosen set …", tip, self.save_crops_of_chosen)
         tip = "Where plates and crops are made: here, or by the workers of a dask cluster."
         self.machines = add("Run on …", tip, self.choose_machines)
         self.menu.addSeparator()
@@ -107,8 +113,9 @@ class ShareMenu(QObject):
         """Offer what makes sense now; a tooltip says why something does not."""
         key = self._workspace.session.query.key
         self.report.setText(_report_of(key))
-        of_view = self.figure, self.report, self.script, self.planes, self.plate, self.crops
-        for action in (*of_view, self.save):
+        of_view = self.figure, self.report, self.script, self.planes, self.plate
+        of_wells = self.crops, self.queue_crops, self.chosen_crops
+        for action in (*of_view, *of_wells, self.save):
             self._offer(action, self._why_not(action))
         self.machines.setText(f"Run on: {where_in_words()} …".replace("&", "&&"))
         self._offer(self.machines, _NO_CHOICES if scheduler() is None else "")
@@ -134,6 +141,10 @@ class ShareMenu(QObject):
             return "There are no images of this plate."
         if action is self.crops and not self._tagged():
             return "Tag wells first: 1 to 5 in Hits."
+        if action is self.queue_crops and not self._queued():
+            return "Make a queue first: Queue in Hits."
+        if action is self.chosen_crops and not session.chosen:
+            return "Choose perturbations on the map first."
         if action is self.figure and session.view == "plate":
             return "A figure shows wells: open one, or several side by side."
         return ""
@@ -226,17 +237,37 @@ class ShareMenu(QObject):
 
     def save_crops(self) -> None:
         """Ask for a folder, and write crops of the tagged wells there in the background."""
-        dataset, wells = self._workspace.session.dataset, self._tagged()
-        if dataset is None or not wells:
-            self._say("No well is tagged.")
+        self._save_crops_of("tagged wells", lambda progress: self._tagged())
+
+    def save_crops_of_queue(self) -> None:
+        """The same of the wells in the queue."""
+        self._save_crops_of("the queue", lambda progress: self._queued())
+
+    def save_crops_of_chosen(self) -> None:
+        """The same of all wells with an image that the chosen set was made of."""
+        dataset, session = self._workspace.session.dataset, self._workspace.session
+        chosen = Chosen(session.chosen, session.chosen_title, session.chosen_spec)
+
+        def wells(progress: Any) -> list[str]:
+            assert dataset is not None
+            rows = dataset.rows(find_wells(dataset, chosen, progress).everywhere())
+            return [str(well) for well in rows.index[rows["has_image"]]]
+
+        self._save_crops_of("the chosen set", wells)
+
+    def _save_crops_of(self, what: str, wells_of: Callable[[Any], list[str]]) -> None:
+        dataset = self._workspace.session.dataset
+        if dataset is None:
+            self._say("Open a data set first.")
             return
 
         def export(folder: str, client: Client | None, progress: Any) -> PassSummary:
             from napari_rxrx3.exports.crops import export_crops
 
+            wells = wells_of(progress)
             return export_crops(dataset, folder, wells=wells, client=client, progress=progress)
 
-        self._export("Save crops of tagged wells", "saving crops", "crop", export)
+        self._export(f"Save crops of {what}", "saving crops", "crop", export)
 
     def _export(self, title: str, words: str, what: str, export: Any) -> None:
         folder = QFileDialog.getExistingDirectory(self._parent, title)
@@ -302,6 +333,10 @@ class ShareMenu(QObject):
         review = self._workspace.session.review
         hits = review.hits.values() if review is not None else ()
         return [hit.well_id for hit in hits if hit.tag]
+
+    def _queued(self) -> list[str]:
+        review = self._workspace.session.review
+        return [item.well_id for item in review.queue.items] if review is not None else []
 
     def _ask_where(self, title: str, name: str, kinds: str) -> str:
         return str(QFileDialog.getSaveFileName(self._parent, title, name, kinds)[0])
