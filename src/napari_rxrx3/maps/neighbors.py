@@ -178,8 +178,13 @@ def _with_dose_responses(
     for each in neighbors:
         row = rows.get(each.name) if each.kind == "COMPOUND" else None
         if row is not None:
-            numbers = {n: float(row[n]) for n in ("trend_q", "ec50", "lowest_active_dose")}
-            each = replace(each, **numbers, dose_response=doses_in_words(row))
+            each = replace(
+                each,
+                trend_q=float(row["trend_q"]),
+                ec50=float(row["ec50"]),
+                lowest_active_dose=float(row["lowest_active_dose"]),
+                dose_response=doses_in_words(row),
+            )
         told.append(each)
     return told
 

@@ -344,7 +344,10 @@ def _enlarged(plane: Plane, shape: tuple[int, int]) -> Plane:
 def _binned(plane: Plane, high: int, wide: int) -> Plane:
     """Exact means of blocks of `high` x `wide` pixels."""
     height, width = plane.shape
-    narrow, broad = (np.uint32, np.uint64) if plane.dtype.kind == "u" else (np.float64,) * 2
+    narrow: np.dtype[Any]
+    broad: np.dtype[Any]
+    is_count = plane.dtype.kind == "u"
+    narrow, broad = (np.dtype(name) for name in (("u4", "u8") if is_count else ("f8", "f8")))
     if max(high, wide) <= _SMALL_BLOCK:  # numpy takes four times as long along so short axes
         whole = plane.astype(narrow)
         rows = reduce(np.add, [whole[i::high] for i in range(high)])

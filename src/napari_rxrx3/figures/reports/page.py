@@ -291,7 +291,8 @@ def picture_of_map(spot: Spot, width: float, height: float) -> MapPicture:
     """The whole map, with the perturbation and its neighbors marked and named."""
     positions = spot.projection.positions
     classes = np.zeros(len(positions), np.uint8)
-    for number, rows in enumerate((spot.nearest, spot.opposite, [spot.query]), start=1):
+    marks = (spot.nearest, spot.opposite, np.array([spot.query]))
+    for number, rows in enumerate(marks, start=1):
         classes[rows] = number
     marked = np.flatnonzero(classes)
     there = positions[np.isfinite(positions).all(axis=1)]

@@ -178,8 +178,10 @@ def _neighbors(title: str, neighbors: Sequence[Neighbor], pictures: Pictures) ->
         return ""
     shown = [shown_of_neighbor(each) for each in neighbors]
     row = f'<div class="row">{_figures(shown, pictures)}</div>' if pictures.of else ""
-    head = ("rank", "name", "key", "kind", "cosine", "q", "p", "percentile")
-    head += ("across experiments", "strength", "consistency", "wells", "shown", "flags")
+    head = [
+        *("rank", "name", "key", "kind", "cosine", "q", "p", "percentile"),
+        *("across experiments", "strength", "consistency", "wells", "shown", "flags"),
+    ]
     return f"<h2>{_text(title)}</h2>{row}{_table(head, map(_cells, neighbors))}"
 
 

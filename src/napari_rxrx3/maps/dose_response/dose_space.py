@@ -74,7 +74,8 @@ class DoseSpace:
     def shortened(self, vectors: Array) -> Array:
         """Vectors none of which is longer than the longest that counts."""
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors * np.minimum(1, self.longest / np.maximum(lengths, 1e-30))
+        shortened: Array = vectors * np.minimum(1, self.longest / np.maximum(lengths, 1e-30))
+        return shortened
 
 
 def _on_plates_of(space: WellSpace, compounds: dict[str, DosedCompound]) -> WellSpace:

@@ -121,7 +121,8 @@ def _drawn(pattern: Pattern, start: int, n: int) -> Array:
     """
     parts = [_drawn_on(i, steps, start, n) for i, steps in enumerate(pattern)]
     means = np.concatenate([np.full(len(steps), np.mean(steps)) for steps in pattern])
-    return np.concatenate(parts, axis=1) - means
+    drawn: Array = np.concatenate(parts, axis=1) - means
+    return drawn
 
 
 @lru_cache(maxsize=512)  # of some 40 kB each
