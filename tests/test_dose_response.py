@@ -432,3 +432,12 @@ def test_planted_halves_are_found_within_twofold() -> None:
     assert found["found"] >= 0.9 * found["planted"]
     assert found["within"] >= 0.85 * found["found"]
     assert found["false"] <= 0.07 * found["silent"]
+
+
+def test_a_screen_without_compounds_has_a_table_without_rows(tmp_path: Path) -> None:
+    wells = s.Wells(4)
+    wells.control("gene-001", 1, 8)
+    wells.guide("gene-001", 1, "PLK1", 1, 4 * wells.direction("PLK1"))
+    table = wells.open(tmp_path).phenomap(align="none").dose_response
+    assert table.empty
+    assert list(table.columns) == list(COLUMNS)

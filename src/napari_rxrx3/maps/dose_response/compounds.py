@@ -122,10 +122,9 @@ def wells_of_compounds(
     wells, number, dose = wells[kept], number[kept], dose[kept]
     order = np.lexsort((wells, dose, space.plate[wells], number))
     wells, number, dose = wells[order], number[order], dose[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(number) > 0])[: len(wells)]
     found = {}
-    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(wells)], strict=True):
-        nth, part = int(number[start]), slice(start, stop)
+    for nth in np.unique(number).tolist():
+        part = slice(*np.searchsorted(number, (nth, nth + 1)).tolist())
         found[names[nth]] = DosedCompound(
             names[nth], wells[part], space.plate[wells[part]], dose[part], int(n_all[nth])
         )
