@@ -21,6 +21,7 @@ _FOLDER = ROOT / ".cache" / "bench" / "environments"
 PEERS = {
     "faiss": ("faiss-cpu", "numpy"),
     "ome-zarr": ("napari-ome-zarr==0.10.0", "napari[pyqt5]==", "imagecodecs"),
+    "ome-zarr-py": ("ome-zarr==0.18.0",),
     "ngio": ("ngio==1.1.3",),
     "clusters-plotter": ("napari-clusters-plotter==0.11.0", "napari[pyqt5]=="),
 }

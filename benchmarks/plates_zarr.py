@@ -34,7 +34,7 @@ _SCRIPTS = ROOT / "benchmarks" / "peer_scripts"
 _ROUNDS = 3
 _WELL_S = 0.045
 """Of one core, for a well of 512 px."""
-_PEERS = {"ome-zarr": "ome_zarr_py.py", "ngio": "ngio_plate.py"}
+_PEERS = {"ome-zarr-py": "ome_zarr_py.py", "ngio": "ngio_plate.py"}
 _NO_PEERS = "left out on small data"
 _PLATE = f"{datasets.PLATE[0]}/{datasets.PLATE[1]}"
 
@@ -73,7 +73,7 @@ def zarr_export(settings: Settings) -> PartResult:
             Target("median", "limit", _WELL_S),
             note,
         ),
-        Row.of("zarr write", what, "s", columns, notes=notes, peer=peers["ome-zarr"]),
+        Row.of("zarr write", what, "s", columns, notes=notes, peer=peers["ome-zarr-py"]),
         Row.of(
             "zarr write ngio", f"{what} (as above)", "s", columns, notes=note, peer=peers["ngio"]
         ),
@@ -102,7 +102,7 @@ def zarr_reading(settings: Settings) -> PartResult:
         ("overview", overview, "all wells of it, small, for its overview"),
     ):
         for peer, measured in peers.items():
-            key, again = f"zarr {name} {peer}", "" if peer == "ome-zarr" else " (as above)"
+            key, again = f"zarr {name} {peer}", "" if peer == "ome-zarr-py" else " (as above)"
             row = Row.of(key, f"{what}{again}", "s", {"ours": seconds}, peer=measured[name])
             rows.append(row)
     return PartResult(rows)
@@ -204,9 +204,7 @@ def _asked(name: str, arguments: Sequence[str | Path], settings: Settings) -> di
 
 
 def _called(name: str, version: str = "") -> str:
-    if version:
-        return f"{name}-py {version}" if name == "ome-zarr" else f"{name} {version}"
-    return PEERS[name][0].replace("==", " ")
+    return f"{name} {version}" if version else PEERS[name][0].replace("==", " ")
 
 
 # --- measuring -----------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def read(plate: str) -> dict:
         first.append(time.perf_counter() - start)
         start = time.perf_counter()
         for container in open_ome_zarr_plate(plate).get_images().values():
-            container.get_image(path=container.levels_paths[-1]).get_as_numpy()
+            container.get_image(path=container.level_paths[-1]).get_as_numpy()
         overview.append(time.perf_counter() - start)
     return {"first": first, "overview": overview}
 
