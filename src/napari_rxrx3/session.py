@@ -127,6 +127,7 @@ class Session:
     strip_wanted = Signal(str, object)
     review_wanted = Signal(object, str)
     report_wanted = Signal()
+    sets_wanted = Signal(str)
     crop_changed = Signal(int)
     field_changed = Signal(int)
     difference_changed = Signal(bool)
@@ -488,6 +489,17 @@ class Session:
     def want_report(self) -> None:
         """Ask whoever writes reports for one of the perturbation that is asked about."""
         self.report_wanted.emit()
+
+    def want_sets(self, of: str) -> None:
+        """Ask whoever knows gene sets which ones some genes have in common.
+
+        Parameters
+        ----------
+        of : str
+            ``"similar"`` or ``"opposite"``: nearest to the query, or least like it; ``"chosen"``;
+            or the number of a tag, ``"1"`` to ``"5"``.
+        """
+        self.sets_wanted.emit(of)
 
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""

@@ -73,6 +73,7 @@ class MapQuestion(QWidget):
         self.key.setToolTip("What the list is about. Type another perturbation and press Enter.")
         self.key.setAccessibleName("Query perturbation")
         self.summary = Line()
+        self.sets = tool_button("set_center", "What the nearest genes have in common: gene sets")
         self.embedding = tool_button(
             "vector_polyline", "The embedding: compare two maps, and see what is known found again"
         )
@@ -88,7 +89,7 @@ class MapQuestion(QWidget):
         for widget in (self.back, self.forward, self.key):
             row.addWidget(widget)
         row.addWidget(self.summary, 1)
-        for widget in (self.embedding, self.settings):
+        for widget in (self.sets, self.embedding, self.settings):
             row.addWidget(widget)
 
     def _connect(self) -> None:
@@ -104,6 +105,7 @@ class MapQuestion(QWidget):
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
         self.settings.opened.connect(self._diagnose)
+        self.sets.clicked.connect(self._want_sets)
         self.embedding.clicked.connect(self.embedding_wanted)
 
     # -- what is asked ----------------------------------------------------------------------------
@@ -128,6 +130,10 @@ class MapQuestion(QWidget):
 
         (rows,) = find_entries(self.answer.phenomap, [text])
         return str(self.answer.phenomap.labels.index[rows[0]]) if len(rows) == 1 else text
+
+    def _want_sets(self) -> None:
+        is_opposite = self._session.query.order == "opposite"
+        self._session.want_sets("opposite" if is_opposite else "similar")
 
     def _on_setting(self, name: str, value: object) -> None:
         if name == "level":

@@ -65,6 +65,11 @@ class NeighborsWidget(DockWidget):
         self.tabs.setCurrentWidget(self.map)
         self.map.take_focus()
 
+    def show_sets(self, of: str) -> None:
+        """Turn to the map with the gene sets of some genes beside it."""
+        self.show_map()
+        self.map.show_sets(of)
+
     def show_embedding(self) -> None:
         """Open the window about the embedding, or bring it to the front."""
         self.embedding.show()
@@ -114,6 +119,7 @@ class NeighborsWidget(DockWidget):
 
     def _connect(self) -> None:
         self._connections.connect(self.workspace.layers.shown_changed, self._on_shown)
+        self._connections.connect(self.session.sets_wanted, self.show_sets)
         self._on_shown()
         self.panel.question.embedding_wanted.connect(self.show_embedding)
         self.workspace.keys.bind(self, "M", self.show_map)
