@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.card import Card
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.sets.arms import GeneArms
 
 __all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "WellsByPlate"]
 
@@ -139,6 +140,7 @@ class Session:
     failures_changed = Signal(object)
     card_changed = Signal(object)
     phenomap_changed = Signal(object)
+    arms_changed = Signal(object)
     review_changed = Signal(object)
     tags_changed = Signal(object)
     message_changed = Signal(str)
@@ -165,6 +167,7 @@ class Session:
         self.message = ""
         self.card: Card | None = None
         self.phenomap: PhenoMap | None = None
+        self.arms: GeneArms | None = None
         self.review: Review | None = None
         self._unflickered: tuple[Tile, ...] | None = None
         self._lit: WellsByPlate | None = None
@@ -224,6 +227,8 @@ class Session:
         with self.changing():
             self.dataset = dataset
             self.field = dataset.field if dataset is not None else 1
+            if dataset is not None and self.arms is not None:
+                dataset.arms = self.arms
             self.plate, self.well = None, None
             self.selection = self.highlight = frozenset()
             self._lit = None
@@ -506,6 +511,13 @@ class Session:
         with self.changing():
             self.phenomap = phenomap
 
+    def set_arms(self, arms: GeneArms | None) -> None:
+        """On which chromosome arms genes are, for this data set and those that are opened later."""
+        with self.changing():
+            self.arms = arms
+            if self.dataset is not None:
+                self.dataset.arms = arms
+
     def set_review(self, review: Review | None) -> None:
         """The hits and the queue that are worked on; its changes are told as `tags_changed`."""
         if review is not self.review:
@@ -622,6 +634,7 @@ _TOLD = {
     "dataset": ("dataset",),
     "review": ("review",),
     "phenomap": ("phenomap",),
+    "arms": ("arms",),
     "card": ("card",),
     "plate": ("plate",),
     "well": ("well",),

@@ -17,6 +17,7 @@ from napari_rxrx3.cli.data_set import (
 )
 from napari_rxrx3.cli.exports import add_exports
 from napari_rxrx3.cli.maps import (
+    add_arms,
     add_batches,
     add_benchmark,
     add_doses,
@@ -82,6 +83,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
     add_check(commands)
     add_nearest(commands)
     add_sets(commands)
+    add_arms(commands)
     add_scores(commands)
     add_doses(commands)
     add_report(commands)

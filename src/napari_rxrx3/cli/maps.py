@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.sets.arms import GeneArms
 
 _SHOWN_SCORES = (
     *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
@@ -37,13 +38,17 @@ def add_nearest(commands: Commands) -> None:
     nearest.add_argument(
         "--across", action="store_true", help="most alike across experiments first (cosine)"
     )
+    help_ = "table of genes and chromosome arms: doubt neighbors on the arm of the query"
+    nearest.add_argument("--arms", metavar="FILE", help=help_)
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
 
 
 def _nearest(arguments: argparse.Namespace) -> int:
+    arms = _arms_of(arguments.arms) if arguments.arms else None
     with progress_bar() as progress:
         phenomap = _map_asked(arguments, progress)
+        phenomap.dataset.arms = arms
         table = phenomap.nearest(
             arguments.key,
             arguments.k,
@@ -217,6 +222,47 @@ def _sets(arguments: argparse.Namespace) -> int:
         )
         say(f"{shown.to_string(index=False, float_format='{:.4g}'.format)}\n\n{words}")
     return 0
+
+
+def add_arms(commands: Commands) -> None:
+    help_ = "see whether genes on one chromosome arm look alike (proximity bias)"
+    arms = commands.add_parser("arms", help=help_)
+    arms.add_argument("path", metavar="PATH")
+    help_ = "table with the columns gene and arm (17q, chr17q or 17q21.31)"
+    arms.add_argument("--arms", metavar="FILE", required=True, help=help_)
+    add_map_options(arms, ("perturbation", "compound"))
+    arms.add_argument("--json", action="store_true", help="print JSON")
+    arms.set_defaults(run=_arms)
+
+
+def _arms(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.evidence.proximity_bias import bias_in_words, proximity_bias
+
+    arms = _arms_of(arguments.arms)
+    with progress_bar() as progress:
+        dataset = opened(arguments.path, progress)
+        phenomap = dataset.map_of(spec_of(arguments, dataset, progress), progress)
+        for sentence in phenomap.notes:
+            note(sentence)
+        bias = proximity_bias(phenomap, arms, progress)
+    if arguments.json:
+        counts = ("n_placed", "n_unplaced", "n_blinded", "n_used")
+        report = {name: getattr(bias, name) for name in counts}
+        say(json.dumps({**report, "arms": _records(bias.table)}, indent=1))
+    else:
+        shown = bias.table.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
+        say(f"{shown}\n\n{bias_in_words(bias)}")
+    return 0
+
+
+def _arms_of(path: str) -> GeneArms:
+    """What a table says of chromosome arms; what of it is left out is said."""
+    from napari_rxrx3.maps.sets.arms import read_arms
+
+    arms = read_arms(path)
+    for sentence in arms.notes:
+        note(sentence)
+    return arms
 
 
 def add_benchmark(commands: Commands) -> None:

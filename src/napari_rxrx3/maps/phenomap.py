@@ -24,12 +24,14 @@ from napari_rxrx3.maps.evidence.doubts import (
     with_doubts_of_scores,
 )
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
+from napari_rxrx3.maps.evidence.proximity_bias import proximity_bias
 from napari_rxrx3.maps.evidence.scores import score_store
 from napari_rxrx3.maps.map_file import anndata_of, write_h5ad, write_map
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.projection import Projection
 from napari_rxrx3.maps.projection.umap import UmapSettings, umap
+from napari_rxrx3.maps.sets.arms import GeneArms
 from napari_rxrx3.maps.sets.enrichment import SetsOfMap
 from napari_rxrx3.maps.sets.gene_sets import GeneSets
 from napari_rxrx3.maps.spec import MIN_GENES, MapSpec
@@ -222,6 +224,39 @@ class PhenoMap(Entries):
             If no set has genes enough in this map, or the entry has no direction in it.
         """
         return SetsOfMap(sets, self).near(key, k, opposite, metric, min_genes).table
+
+    def proximity_bias(self, arms: GeneArms, progress: Progress | None = None) -> pd.DataFrame:
+        """Measure whether genes on one chromosome arm are more alike than others.
+
+        Cuts by Cas9 may cost a cell the rest of the arm (Lazar et al. 2024).
+
+        Parameters
+        ----------
+        arms : GeneArms
+            From `napari_rxrx3.read_arms`. Blinded genes cannot be placed, and do not count.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row an arm, the largest bias first; before them all together, as arm ``"all"``:
+
+            - n_genes, n_within, n_between: genes on the arm, pairs of them, and pairs of one of
+              them and a gene of another arm.
+            - prob: P(a pair within is more alike than one between), 0.5 if there is no bias.
+            - p_value: how often arms of as many genes at random have as much (ours; 999 swaps).
+            - bm_p_value: that of Brunner and Munzel, which takes pairs as independent.
+            - q_value: false discovery rate over the arms, by `p_value`.
+
+            Arms with up to 20 pairs within or between have NaN.
+
+        Raises
+        ------
+        MapError
+            If genes are no entries of this map, or no two of them are on one arm.
+        """
+        return proximity_bias(self, arms, progress).table
 
     def ranked_across(self, search: NeighborSearch, k: int) -> tuple[Array, Array]:
         """The first `k` entries that answer a search across experiments; see `ranked`."""

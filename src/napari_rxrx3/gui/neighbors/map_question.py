@@ -98,6 +98,7 @@ class MapQuestion(QWidget):
         follow(session.dataset_changed, self._on_dataset)
         follow(session.wells_changed, self._on_wells)
         follow(session.card_changed, self._on_card)
+        follow(session.arms_changed, self._on_arms)
         self._tasks.stopped.connect(self._on_stopped)
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
@@ -187,6 +188,11 @@ class MapQuestion(QWidget):
     def _on_card(self, card: Card | None) -> None:
         """Say in one line what the tab of numbers says at length."""
         self.summary.setText(summary_of(card) if card is not None else "")
+
+    def _on_arms(self, arms: object) -> None:
+        """Judge the list once more: what is on one chromosome arm is known by now."""
+        if self.answer is not None and self.answer.is_judged:
+            self._judge(replace(self.answer, is_judged=False))
 
     # -- the answer -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QTabWidget, QWidget
 
+from napari_rxrx3.gui.compare.arms_file import take_remembered_arms
 from napari_rxrx3.gui.compare.embedding_window import EmbeddingWindow
 from napari_rxrx3.gui.dock_widget import DockWidget
 from napari_rxrx3.gui.docks import NEIGHBORS
@@ -48,6 +49,7 @@ class NeighborsWidget(DockWidget):
         self._resizing = tasks.timer(self, _LAID_OUT_MS, self._on_laid_out)
         self._lay_out()
         self._connect()
+        take_remembered_arms(self.session, tasks)
 
     @property
     def embedding(self) -> EmbeddingWindow:

@@ -14,7 +14,7 @@ from napari_rxrx3.core.perturbation import gene_of_guide, is_blinded
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
 
-__all__ = ["MapGenes", "genes_of", "nearest_genes"]
+__all__ = ["MapGenes", "gene_at", "genes_of", "nearest_genes"]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,6 +61,13 @@ def genes_of(entries: Entries) -> MapGenes:
     used, of_entry_again = np.unique(of_entry, return_inverse=True)
     shift = int(np.searchsorted(used, 0))  # whether -1 is among them
     return MapGenes(pd.Index(names[used[shift:]], dtype=object), of_entry_again - shift)
+
+
+def gene_at(entries: Entries, row: int) -> str | None:
+    """The gene of one entry; None for compounds and controls."""
+    label = entries.labels.iloc[row]
+    is_gene = label["perturbation_type"] == "CRISPR" and isinstance(label["treatment"], str)
+    return _gene(label["treatment"]) if is_gene else None
 
 
 def _gene(treatment: str) -> str | None:
