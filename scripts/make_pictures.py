@@ -81,6 +81,7 @@ NAMES = (
     *(
         "false-pair-light.png",
         "figure.png",
+        "gene-sets-light-1280x800.png",
         "guides-dark-1280x800.png",
         "heat-map-light-1280x800.png",
     ),
@@ -118,6 +119,7 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     save_report(demo, folder)
     save_umap_and_heat_map(demo, folder)
     save_believed_and_doubted(demo, folder)
+    save_gene_sets(demo, folder)
     save_hits(demo, folder)
     save_preferences(demo, folder)
     return failures
@@ -250,6 +252,19 @@ def save_believed_and_doubted(demo: Path, folder: Path) -> None:
         candidates.table.selectRow(0)
         wait_until(lambda: explorer.is_settled)
         save_window(viewer, folder / f"{name}-light.png")
+    close_window(viewer, explorer)
+
+
+def save_gene_sets(demo: Path, folder: Path) -> None:
+    """Save the gene sets of the genes nearest to one, with those of the first set lit."""
+    viewer, explorer = window_on_demo(demo, "light")
+    show_neighbors(explorer, PROTEASOME[0])
+    explorer.session.want_sets("similar")
+    wait_until(lambda: explorer.is_settled)
+    panel = map_of(explorer).sets
+    panel.table.selectRow(0)
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"gene-sets-light-{SMALL}.png")
     close_window(viewer, explorer)
 
 

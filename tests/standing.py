@@ -181,6 +181,7 @@ def reset_session(session: Session) -> None:
     session.set_contrast_rule(display.contrast_rule)
     session.ask(**vars(Query()))
     session.choose_entries(())
+    session.set_arms(None)
     session.history.clear()
     session.say("")
     new = Session()

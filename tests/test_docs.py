@@ -111,6 +111,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_csv(desk / "known.csv", {"entity1": ["PLK1"], "entity2": ["MTOR"]})
     targets = {"treatment": ["Bortezomib"] * 2, "gene_symbol": ["TUBB", "PLK1"], "active": [1, 0]}
     write_csv(desk / "targets.csv", targets)
+    b.write(desk / "gene_sets.gmt", b"mitosis\t\tPLK1\tAURKB\nother\t\tTUBB\tMTOR\tAURKB\n")
+    write_csv(desk / "arms.csv", {"gene": ["PLK1", "AURKB"], "arm": ["16p", "16p"]})
     save_what_came_before(desk)
     return desk
 

@@ -21,6 +21,7 @@ from fetched import fetch, imported
 from napari_rxrx3.maps.align import align_vectors
 from napari_rxrx3.maps.benchmark.known import read_pairs
 from napari_rxrx3.maps.benchmark.recall import benchmark_rows, pair_recall, pair_recalls
+from napari_rxrx3.maps.sets.gene_sets import read_gene_sets
 
 PACKAGE = "efaar_benchmarking==1.0"
 NEVER_USED = {"scvi.model": "SCVI", "geomloss": "SamplesLoss", "torch": "from_numpy"}
@@ -237,6 +238,42 @@ def test_files_of_pairs_are_read_as_there(
     assert set(here.itertuples(index=False, name=None)) == set(
         there.itertuples(index=False, name=None)
     )
+
+
+# --- gene sets ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("min_genes", [3, 10])
+def test_gene_sets_are_tested_as_there(
+    benchmarking: Any, dataset: Any, tmp_path: Path, min_genes: int
+) -> None:
+    """Its p is that of the same table; q, and what is said of small sets, are ours."""
+    m, rng = dataset.phenomap(), np.random.default_rng(3)
+    genes = [f"GENE{i}" for i in range(30)]
+    known = [*genes, *(f"ELSE{i}" for i in range(30))]
+    sizes = rng.integers(2, 40, 60)
+    lines = [f"set {i}\t{' '.join(rng.choice(known, k, False))}" for i, k in enumerate(sizes)]
+    path = tmp_path / "CORUM_clusters.tsv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    chosen = rng.choice(genes, 12, replace=False).tolist()
+    there = benchmarking.enrichment(
+        chosen, genes, "CORUM", str(tmp_path), min_genes, pval_thr=1, corrected=False
+    ).set_index("cluster")
+    here = m.enrichment(chosen, read_gene_sets(path), min_genes=min_genes).set_index("set")
+    assert set(here.index) == set(there.index)
+    assert 5 < len(here) < 60
+    there = there.loc[here.index]
+    np.testing.assert_allclose(here["p_value"], there["pval"], rtol=1e-12)
+    assert here["n_set"].tolist() == there["cluster_size"].tolist()
+    assert [set(genes) for genes in here["members"]] == there["intersection"].tolist()
+
+
+def test_its_file_of_complexes_is_read_as_there(benchmarking: Any, annotations: Path) -> None:
+    here = read_gene_sets(annotations / "CORUM_clusters.tsv")
+    everything = sorted({gene for genes in here.members.values() for gene in genes})
+    there = benchmarking.get_benchmark_clusters(str(annotations), "CORUM", 1, everything)
+    assert len(here) == len(there) > 2000
+    assert {name: sorted(genes) for name, genes in here.members.items()} == there
 
 
 # --- bookkeeping on the real names and doses -----------------------------------------------------

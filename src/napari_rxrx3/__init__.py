@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from napari_rxrx3.figures.reports.saving import report
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.sets.arms import GeneArms, read_arms
+    from napari_rxrx3.maps.sets.gene_sets import GeneSets, read_gene_sets
 
 __all__ = [
     "STAINS",
     "Dataset",
+    "GeneArms",
+    "GeneSets",
     "ImageUnavailable",
     "PhenoMap",
     "RxRx3Error",
@@ -35,6 +39,8 @@ __all__ = [
     "export_zarr",
     "layer_options",
     "open_dataset",
+    "read_arms",
+    "read_gene_sets",
     "report",
 ]
 
@@ -52,5 +58,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "figures.reports.saving": ["report"],
         "gui.canvas.layers": ["layer_options"],
         "maps.phenomap": ["PhenoMap"],
+        "maps.sets.arms": ["GeneArms", "read_arms"],
+        "maps.sets.gene_sets": ["GeneSets", "read_gene_sets"],
     },
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     # scipy is loaded with the first map, which opening need not wait for
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.sets.arms import GeneArms
 
 __all__ = ["Dataset", "open_dataset"]
 
@@ -92,8 +93,11 @@ def _opened_again(address: str, cache_dir: Path, field: int) -> Dataset:
 class Dataset(WellData):
     """Wells with their metadata, images, embeddings and maps; made by `open_dataset`.
 
-    `address` is the path or URL that opens it again.
+    `address` is the path or URL that opens it again. `arms` may be set to a table of genes and
+    chromosome arms (`napari_rxrx3.read_arms`): neighbors on the arm of a query are then doubted.
     """
+
+    arms: GeneArms | None = None
 
     def __init__(
         self,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.card import Card
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.sets.arms import GeneArms
 
 __all__ = ["CONTRAST_RULES", "CROPS", "VIEWS", "History", "Query", "Session", "WellsByPlate"]
 
@@ -127,6 +128,7 @@ class Session:
     strip_wanted = Signal(str, object)
     review_wanted = Signal(object, str)
     report_wanted = Signal()
+    sets_wanted = Signal(str)
     crop_changed = Signal(int)
     field_changed = Signal(int)
     difference_changed = Signal(bool)
@@ -138,6 +140,7 @@ class Session:
     failures_changed = Signal(object)
     card_changed = Signal(object)
     phenomap_changed = Signal(object)
+    arms_changed = Signal(object)
     review_changed = Signal(object)
     tags_changed = Signal(object)
     message_changed = Signal(str)
@@ -164,6 +167,7 @@ class Session:
         self.message = ""
         self.card: Card | None = None
         self.phenomap: PhenoMap | None = None
+        self.arms: GeneArms | None = None
         self.review: Review | None = None
         self._unflickered: tuple[Tile, ...] | None = None
         self._lit: WellsByPlate | None = None
@@ -223,6 +227,8 @@ class Session:
         with self.changing():
             self.dataset = dataset
             self.field = dataset.field if dataset is not None else 1
+            if dataset is not None and self.arms is not None:
+                dataset.arms = self.arms
             self.plate, self.well = None, None
             self.selection = self.highlight = frozenset()
             self._lit = None
@@ -489,10 +495,28 @@ class Session:
         """Ask whoever writes reports for one of the perturbation that is asked about."""
         self.report_wanted.emit()
 
+    def want_sets(self, of: str) -> None:
+        """Ask whoever knows gene sets which ones some genes have in common.
+
+        Parameters
+        ----------
+        of : str
+            ``"similar"`` or ``"opposite"``: nearest to the query, or least like it; ``"chosen"``;
+            or the number of a tag, ``"1"`` to ``"5"``.
+        """
+        self.sets_wanted.emit(of)
+
     def set_phenomap(self, phenomap: PhenoMap) -> None:
         """The map that was asked last, with its scores, for whoever shows them."""
         with self.changing():
             self.phenomap = phenomap
+
+    def set_arms(self, arms: GeneArms | None) -> None:
+        """On which chromosome arms genes are, for this data set and those that are opened later."""
+        with self.changing():
+            self.arms = arms
+            if self.dataset is not None:
+                self.dataset.arms = arms
 
     def set_review(self, review: Review | None) -> None:
         """The hits and the queue that are worked on; its changes are told as `tags_changed`."""
@@ -610,6 +634,7 @@ _TOLD = {
     "dataset": ("dataset",),
     "review": ("review",),
     "phenomap": ("phenomap",),
+    "arms": ("arms",),
     "card": ("card",),
     "plate": ("plate",),
     "well": ("well",),

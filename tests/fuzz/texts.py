@@ -56,6 +56,8 @@ from napari_rxrx3.maps.benchmark.known import read_interactions, read_pairs
 from napari_rxrx3.maps.entry_names import find_entries
 from napari_rxrx3.maps.map_file import write_map
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
+from napari_rxrx3.maps.sets.arms import read_arms
+from napari_rxrx3.maps.sets.gene_sets import read_gene_sets
 from napari_rxrx3.session import Session
 from test_corpus import is_plain
 
@@ -259,6 +261,22 @@ def read_known(content: bytes) -> None:
         assert (pairs["entity1"] < pairs["entity2"]).all()
     except RxRx3Error:
         read_interactions(path)
+
+
+def gene_sets() -> list[bytes]:
+    gmt = b"mitosis\tabout it\tPLK1\tAURKB\nother\t\tTUBB\tMTOR\tRPTOR,0.5\n"
+    table = b"term,gene\nmitosis,PLK1\nmitosis,AURKB\nother,TUBB\n"
+    return [gmt, table, gzip.compress(gmt), b"a\tPLK1 AURKB\n", b"gene;arm\nPLK1;16p12.2\n"]
+
+
+@target("gene sets", gene_sets)
+def read_sets(content: bytes) -> None:
+    path = as_file(content, "sets.gmt")
+    try:
+        members = read_gene_sets(path).members
+        assert all(name and genes and all(genes) for name, genes in members.items())
+    except RxRx3Error:
+        assert all(read_arms(path).arm_of.values())
 
 
 # --- what was decided and saved -----------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import builders as b
 from killing.caching import PLATE, digest, gene_screen, opened
 from killing.work import Answer, Tell, either, work
+from napari_rxrx3.data.files.remembered import remember_file, remembered_file
 from napari_rxrx3.figures import Paper, save_figure
 from napari_rxrx3.figures.ome_tiff import save_planes
 from napari_rxrx3.figures.record import ViewRecord, read_record, record_of, write_record
@@ -226,6 +227,29 @@ def choose(name: str) -> Act:
 def chosen(inputs: Path, place: Path) -> Answer:
     os.environ["XDG_DATA_HOME"] = str(place / "mine")
     return {"reviewer": chosen_reviewer()}
+
+
+def remember(path: str) -> Act:
+    def act(inputs: Path, place: Path, tell: Tell | None = None) -> None:
+        os.environ["XDG_STATE_HOME"] = str(place / "mine")
+        remember_file("gene sets", path)
+
+    return act
+
+
+def remembered(inputs: Path, place: Path) -> Answer:
+    os.environ["XDG_STATE_HOME"] = str(place / "mine")
+    return {"gene sets": remembered_file("gene sets")}
+
+
+work(
+    "file of gene sets",
+    make=lambda inputs: None,
+    begin=remember("old.gmt"),
+    act=remember("new.gmt"),
+    answer=remembered,
+    judge=either,
+)
 
 
 work(

@@ -16,7 +16,15 @@ from napari_rxrx3.cli.data_set import (
     add_thumbnails,
 )
 from napari_rxrx3.cli.exports import add_exports
-from napari_rxrx3.cli.maps import add_batches, add_benchmark, add_doses, add_nearest, add_scores
+from napari_rxrx3.cli.maps import (
+    add_arms,
+    add_batches,
+    add_benchmark,
+    add_doses,
+    add_nearest,
+    add_scores,
+    add_sets,
+)
 from napari_rxrx3.cli.output import flush, give_up, note, say, take_any_letter
 from napari_rxrx3.cli.reports import add_report
 from napari_rxrx3.cli.windows import add_windows
@@ -74,6 +82,8 @@ def parser_of_commands() -> argparse.ArgumentParser:
     add_windows(commands)
     add_check(commands)
     add_nearest(commands)
+    add_sets(commands)
+    add_arms(commands)
     add_scores(commands)
     add_doses(commands)
     add_report(commands)

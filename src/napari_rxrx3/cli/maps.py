@@ -1,4 +1,4 @@
-"""Commands that ask a map: `nearest`, `scores`, `doses`, `batches`, `benchmark`."""
+"""Commands that ask a map of perturbations, such as `nearest`, `sets` and `scores`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 from napari_rxrx3.cli.arguments import Commands, add_map_options, letters, opened, positive, spec_of
 from napari_rxrx3.cli.output import Progress, note, progress_bar, say
 from napari_rxrx3.core.errors import RxRx3Error
-from napari_rxrx3.maps.spec import LEVELS
+from napari_rxrx3.maps.spec import LEVELS, MIN_GENES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_rxrx3.maps.phenomap import PhenoMap
+    from napari_rxrx3.maps.sets.arms import GeneArms
 
 _SHOWN_SCORES = (
     *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
     *("consistency", "agreement", "odd_guide"),
 )
+
+_SHOWN_SETS = 20
 
 
 def add_nearest(commands: Commands) -> None:
@@ -35,13 +38,17 @@ def add_nearest(commands: Commands) -> None:
     nearest.add_argument(
         "--across", action="store_true", help="most alike across experiments first (cosine)"
     )
+    help_ = "table of genes and chromosome arms: doubt neighbors on the arm of the query"
+    nearest.add_argument("--arms", metavar="FILE", help=help_)
     nearest.add_argument("--json", action="store_true", help="print JSON")
     nearest.set_defaults(run=_nearest)
 
 
 def _nearest(arguments: argparse.Namespace) -> int:
+    arms = _arms_of(arguments.arms) if arguments.arms else None
     with progress_bar() as progress:
         phenomap = _map_asked(arguments, progress)
+        phenomap.dataset.arms = arms
         table = phenomap.nearest(
             arguments.key,
             arguments.k,
@@ -167,6 +174,95 @@ def _batches(arguments: argparse.Namespace) -> int:
         shown = table.to_string(index=False, float_format="{:.4f}".format, na_rep="-")
         say(f"{shown}\n\n{diagnostics_in_words(table, phenomap.align)}")
     return 0
+
+
+def add_sets(commands: Commands) -> None:
+    help_ = "see which gene sets are over-represented among the nearest genes"
+    sets = commands.add_parser("sets", help=help_)
+    sets.add_argument("path", metavar="PATH")
+    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
+    sets.add_argument("key", metavar="KEY", type=letters, help=help_)
+    help_ = "GMT, or a table with a column of sets and one of genes"
+    sets.add_argument("--sets", metavar="FILE", required=True, help=help_)
+    help_ = "how many genes, those that are nearest (20)"
+    sets.add_argument("-k", type=positive, default=20, help=help_)
+    sets.add_argument("--opposite", action="store_true", help="the least similar genes")
+    sets.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
+    help_ = f"test sets with so many genes in the map ({MIN_GENES})"
+    sets.add_argument("--min-genes", metavar="N", type=positive, default=MIN_GENES, help=help_)
+    add_map_options(sets, LEVELS)
+    sets.add_argument("--json", action="store_true", help="print JSON")
+    sets.set_defaults(run=_sets)
+
+
+def _sets(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.sets.enrichment import SetsOfMap, enrichment_in_words
+    from napari_rxrx3.maps.sets.gene_sets import read_gene_sets
+
+    sets = read_gene_sets(arguments.sets)
+    key, opposite = arguments.key, arguments.opposite
+    with progress_bar() as progress:
+        phenomap = _map_asked(arguments, progress)
+        for sentence in sets.notes:
+            note(sentence)
+        asked = key, arguments.k, opposite, arguments.metric, arguments.min_genes
+        found = SetsOfMap(sets, phenomap).near(*asked)
+    words = enrichment_in_words(found, f"{'least like' if opposite else 'nearest to'} {key}")
+    if arguments.json:
+        report = {
+            **{"key": key, "opposite": opposite, "level": phenomap.level, "align": phenomap.align},
+            **{"embedding": phenomap.embedding, "file": arguments.sets, "genes": found.chosen},
+            **{"n_background": found.n_background, "n_blinded": found.n_blinded},
+            **{"n_not_tested": found.n_small, "sets": _records(found.table)},
+        }
+        say(json.dumps(report, indent=1))
+    else:
+        shown = found.table.head(_SHOWN_SETS).assign(
+            members=[", ".join(genes) for genes in found.table["members"].head(_SHOWN_SETS)]
+        )
+        say(f"{shown.to_string(index=False, float_format='{:.4g}'.format)}\n\n{words}")
+    return 0
+
+
+def add_arms(commands: Commands) -> None:
+    help_ = "see whether genes on one chromosome arm look alike (proximity bias)"
+    arms = commands.add_parser("arms", help=help_)
+    arms.add_argument("path", metavar="PATH")
+    help_ = "table with the columns gene and arm (17q, chr17q or 17q21.31)"
+    arms.add_argument("--arms", metavar="FILE", required=True, help=help_)
+    add_map_options(arms, ("perturbation", "compound"))
+    arms.add_argument("--json", action="store_true", help="print JSON")
+    arms.set_defaults(run=_arms)
+
+
+def _arms(arguments: argparse.Namespace) -> int:
+    from napari_rxrx3.maps.evidence.proximity_bias import bias_in_words, proximity_bias
+
+    arms = _arms_of(arguments.arms)
+    with progress_bar() as progress:
+        dataset = opened(arguments.path, progress)
+        phenomap = dataset.map_of(spec_of(arguments, dataset, progress), progress)
+        for sentence in phenomap.notes:
+            note(sentence)
+        bias = proximity_bias(phenomap, arms, progress)
+    if arguments.json:
+        counts = ("n_placed", "n_unplaced", "n_blinded", "n_used")
+        report = {name: getattr(bias, name) for name in counts}
+        say(json.dumps({**report, "arms": _records(bias.table)}, indent=1))
+    else:
+        shown = bias.table.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
+        say(f"{shown}\n\n{bias_in_words(bias)}")
+    return 0
+
+
+def _arms_of(path: str) -> GeneArms:
+    """What a table says of chromosome arms; what of it is left out is said."""
+    from napari_rxrx3.maps.sets.arms import read_arms
+
+    arms = read_arms(path)
+    for sentence in arms.notes:
+        note(sentence)
+    return arms
 
 
 def add_benchmark(commands: Commands) -> None:

@@ -89,6 +89,11 @@ class Docks(QObject):
     def is_wide(self) -> bool:
         return self._window.width() >= WIDE
 
+    @property
+    def has_neighbors(self) -> bool:
+        """The dock of neighbors is open, or hidden."""
+        return dock_of(self._viewer, NEIGHBORS) is not None
+
     def open_neighbors(self) -> None:
         """Open the dock of neighbors, if it is not there."""
         docked(self._viewer, NEIGHBORS)

@@ -166,6 +166,7 @@ class ExplorerWidget(DockWidget):
         follow(session.dataset_changed, self._on_dataset)
         follow(session.plate_changed, self.find.set_plate)
         follow(session.review_wanted, self._review)
+        follow(session.sets_wanted, self._on_sets_wanted)
         follow(session.message_changed, self._on_message)
         workspace.tasks.changed.connect(self._on_tasks)
         self.welcome.path_chosen.connect(self._open)
@@ -263,6 +264,13 @@ class ExplorerWidget(DockWidget):
         else:
             self.hits.queue_menu.use_wells(wells, title)
         self._show_hits()
+
+    def _on_sets_wanted(self, of: str) -> None:
+        """Open the dock that shows gene sets, if it was closed, and ask once more."""
+        docks = self.workspace.docks
+        if not docks.has_neighbors:
+            docks.open_neighbors()
+            call_later(self, lambda: self.session.want_sets(of))
 
     def _on_tab_clicked(self, tab: int) -> None:
         if self.tabs.widget(tab) is self.hits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,17 @@ from napari_rxrx3.maps.evidence.doubts import (
     with_doubts_of_scores,
 )
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
+from napari_rxrx3.maps.evidence.proximity_bias import proximity_bias
 from napari_rxrx3.maps.evidence.scores import score_store
 from napari_rxrx3.maps.map_file import anndata_of, write_h5ad, write_map
 from napari_rxrx3.maps.projection.coordinates import read_coordinates
 from napari_rxrx3.maps.projection.pca import pca
 from napari_rxrx3.maps.projection.projection import Projection
 from napari_rxrx3.maps.projection.umap import UmapSettings, umap
-from napari_rxrx3.maps.spec import MapSpec
+from napari_rxrx3.maps.sets.arms import GeneArms
+from napari_rxrx3.maps.sets.enrichment import SetsOfMap
+from napari_rxrx3.maps.sets.gene_sets import GeneSets
+from napari_rxrx3.maps.spec import MIN_GENES, MapSpec
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -148,6 +152,111 @@ class PhenoMap(Entries):
             scores = self.score_store.get(progress)
             verdicts["flags"] = with_doubts_of_scores(verdicts["flags"], scores.iloc[found])
         return table.join(verdicts)
+
+    def enrichment(
+        self,
+        keys: Sequence[str],
+        sets: GeneSets,
+        *,
+        min_genes: int = MIN_GENES,
+    ) -> pd.DataFrame:
+        """Test which gene sets are over-represented among some entries, all genes being the rest.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            The entries. A gene with several, such as guides, counts once; compounds and controls do
+            not count, nor do blinded genes that no set names.
+        sets : GeneSets
+            From `napari_rxrx3.read_gene_sets`.
+        min_genes : int
+            Sets with fewer genes in the map are not tested.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a set that was tested, the most surely over-represented first:
+
+            - set, members: its name, and those of its genes that were found.
+            - n_found of n_chosen, n_set of n_background: genes of the set among those that were
+              chosen, and among all that count.
+            - expected, fold: how many would be found by chance, and n_found over that.
+            - p_value, q_value: chance of at least as many by the hypergeometric distribution, and
+              the false discovery rate (Benjamini and Hochberg 1995) over all sets tested.
+
+        Raises
+        ------
+        UnknownKey
+            If there is no entry of a key.
+        MapError
+            If no gene was chosen, or no set has genes enough in this map.
+
+        See Also
+        --------
+        enrichment_near : among the genes nearest to an entry.
+        """
+        return SetsOfMap(sets, self).among(keys, min_genes).table
+
+    def enrichment_near(
+        self,
+        key: str,
+        sets: GeneSets,
+        k: int = 20,
+        opposite: bool = False,
+        *,
+        metric: str = "cosine",
+        min_genes: int = MIN_GENES,
+    ) -> pd.DataFrame:
+        """Test which gene sets are over-represented among the `k` genes nearest to an entry.
+
+        Its own gene is left out of everything: it could not be among them. The rest is as in
+        `enrichment`.
+
+        Parameters
+        ----------
+        opposite : bool
+            Take the genes that are least like it.
+
+        Raises
+        ------
+        UnknownKey
+        MapError
+            If no set has genes enough in this map, or the entry has no direction in it.
+        """
+        return SetsOfMap(sets, self).near(key, k, opposite, metric, min_genes).table
+
+    def proximity_bias(self, arms: GeneArms, progress: Progress | None = None) -> pd.DataFrame:
+        """Measure whether genes on one chromosome arm are more alike than others.
+
+        Cuts by Cas9 may cost a cell the rest of the arm (Lazar et al. 2024).
+
+        Parameters
+        ----------
+        arms : GeneArms
+            From `napari_rxrx3.read_arms`. Blinded genes cannot be placed, and do not count.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row an arm, the largest bias first; before them all together, as arm ``"all"``:
+
+            - n_genes, n_within, n_between: genes on the arm, pairs of them, and pairs of one of
+              them and a gene of another arm.
+            - prob: P(a pair within is more alike than one between), 0.5 if there is no bias.
+            - p_value: how often arms of as many genes at random have as much (ours; 999 swaps).
+            - bm_p_value: that of Brunner and Munzel, which takes pairs as independent.
+            - q_value: false discovery rate over the arms, by `p_value`.
+
+            Arms with up to 20 pairs within or between have NaN.
+
+        Raises
+        ------
+        MapError
+            If genes are no entries of this map, or no two of them are on one arm.
+        """
+        return proximity_bias(self, arms, progress).table
 
     def ranked_across(self, search: NeighborSearch, k: int) -> tuple[Array, Array]:
         """The first `k` entries that answer a search across experiments; see `ranked`."""

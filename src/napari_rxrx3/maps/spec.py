@@ -13,6 +13,7 @@ __all__ = [
     "BATCHES",
     "LEVELS",
     "METRICS",
+    "MIN_GENES",
     "NEIGHBOR_KINDS",
     "NEIGHBOR_ORDERS",
     "MapSpec",
@@ -24,6 +25,9 @@ LEVELS = ("well", "guide", "perturbation", "compound")
 METRICS = ("cosine", "euclidean")
 AVERAGES = ("mean", "median")
 BATCHES = ("experiment", "plate")
+
+MIN_GENES = 10
+"""Genes in the map that a gene set needs to be tested."""
 
 NEIGHBOR_KINDS = {"all": None, "genes": "CRISPR", "compounds": "COMPOUND"}
 """What is listed, and its perturbation type."""

@@ -30,6 +30,7 @@ __all__ = [
     "Holes",
     "embed",
     "find_holes",
+    "genes_by_group",
     "lay_out",
     "stain_gain",
 ]
@@ -133,6 +134,14 @@ class _Treatment(NamedTuple):
 def _rng(*names: object) -> np.random.Generator:
     """Random numbers that depend on names alone."""
     return np.random.default_rng(crc32("/".join(map(str, names)).encode()))
+
+
+def genes_by_group() -> dict[str, list[str]]:
+    """All genes of the screen by what they do; under "" those that do nothing."""
+    groups: dict[str, list[str]] = {}
+    for gene, (group, _) in (_GENES | _QUIET).items():
+        groups.setdefault(group, []).append(gene)
+    return groups
 
 
 def lay_out() -> list[DemoWell]:

@@ -42,10 +42,11 @@ from napari_rxrx3.data.demo.demo_screen import (
     lay_out,
     stain_gain,
 )
+from napari_rxrx3.data.demo.demo_sets import write_gene_sets
 
 __all__ = ["DEMO_VERSION", "write_demo"]
 
-DEMO_VERSION = 3
+DEMO_VERSION = 4
 """Raise it when the data change: older demo data are then written anew."""
 
 Progress = Callable[[int, int, str], None]
@@ -140,6 +141,7 @@ def _write_all(folder: Path, progress: Progress) -> None:
     wells = lay_out()
     holes = find_holes(wells)
     _write_metadata(folder / "metadata_rxrx3.csv", wells)
+    write_gene_sets(folder)
     for plate, group in groupby(wells, key=lambda w: w.well.plate_id):
         path = folder / "embeddings" / plate.experiment / f"Plate{plate.plate}"
         _write_embeddings(path / "embeddings.parquet", list(group), holes)

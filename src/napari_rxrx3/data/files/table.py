@@ -147,6 +147,17 @@ class Table(Protocol):
         TableError
         """
 
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line of each row and all of its cells, first what the columns are called.
+
+        For texts whose first line may be a row like any other, and whose rows may have more cells
+        than it has. There a tab separates cells wherever the first line holds one.
+
+        Raises
+        ------
+        TableError
+        """
+
     def unsure(self) -> list[str]:
         """Columns of text or numbers that may turn out to hold no number at all."""
 

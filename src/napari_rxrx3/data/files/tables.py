@@ -67,6 +67,7 @@ __all__ = [
 ]
 
 _HEAD = 32
+_ROWS_A_BLOCK = 65_536
 RULE = 9
 """Goes up when the same file is read as something else than before: what is kept is made anew."""
 
@@ -201,6 +202,14 @@ class _ParquetTable:
                 arrays = [mended_text(read[name]) for name in names]
                 self._note_no_texts(names, arrays, wanted)
                 yield block_of(arrays, wanted, Marks(), range(first, self._rows_read + 1))
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        yield 0, list(self._names)
+        wanted = [(place, As.NAME) for place in range(len(self._names))]
+        for block in self.blocks(wanted, _ROWS_A_BLOCK):
+            columns = [column.to_pylist() for column in block.columns]
+            for line, cells in zip(block.lines, zip(*columns, strict=True), strict=True):
+                yield int(line), ["" if cell is None else cell for cell in cells]
 
     def _note_no_texts(
         self, names: Sequence[str], arrays: Sequence[pa.Array], wanted: Wanted

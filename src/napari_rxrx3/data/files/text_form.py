@@ -93,6 +93,8 @@ class TextForm:
     """What stands above the names and is no row of the table, in one line."""
     is_spaced: bool
     """Blanks separate cells: they are read as tabs, which `separator` then is."""
+    head: str
+    """The line of the names."""
     _lines: list[str] = field(repr=False, compare=False)
 
     @cached_property
@@ -159,6 +161,7 @@ def text_form(sample: bytes) -> TextForm:
                 _is_quoted(above[0], separator),
                 " ".join(" ".join(title).split()),
                 is_spaced,
+                above[0],
                 # the last line may be cut off
                 below[:-1] if len(sample) >= TEXT_SAMPLE else below,
             )

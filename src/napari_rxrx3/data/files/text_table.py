@@ -6,13 +6,15 @@ import codecs
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from napari_rxrx3.data.files.arrays import is_plain
+from napari_rxrx3.data.files.arrays import is_plain, names_in
 from napari_rxrx3.data.files.cells import MISSING_AS_WRITTEN
 from napari_rxrx3.data.files.table import As, Block, Column, Wanted, block_of, in_words, places_of
 from napari_rxrx3.data.files.text_form import (
@@ -64,6 +66,30 @@ class TextTable:
                     yield block_of(chosen, wanted, self._form.marks, lines)
             finally:
                 self.notes = bad_rows.in_words()
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        bad_rows = _BadRows(self.columns)
+        with in_words(self.name):
+            form = replace(self._form, n_above=self._form.n_above - 1)
+            if "\t" in self._form.head:  # what a set is called may hold more commas than tabs
+                form = replace(form, separator="\t")
+            try:
+                for part, lines in self._by_line(form, bad_rows):
+                    yield from zip(lines, _as_names(part), strict=True)
+            finally:
+                self.notes = bad_rows.in_words()
+
+    def _by_line(
+        self, form: TextForm, bad_rows: _BadRows
+    ) -> Iterator[tuple[list[list[str]], list[int]]]:
+        line, left = 1, ""
+        notes = self._note_other_bytes, self._note_zero_bytes
+        for text, is_last in _whole_lines(self._file, form, *notes):
+            first = line - left.count("\n")
+            line += text.count(b"\n")
+            slow = _ByLine(left + text.decode(), first, form, True, bad_rows)
+            yield from slow.parts(_ROWS_BY_LINE, is_last)
+            left = slow.left
 
     def unsure(self) -> list[str]:
         return [column.name for column in self.columns if column.kind == "text"]
@@ -239,6 +265,13 @@ def _without_missing(text: str, separator: str) -> str:
 
 def _texts_at(rows: Sequence[Sequence[str]], place: int) -> pa.Array:
     return pa.array([row[place] if place < len(row) else None for row in rows], pa.string())
+
+
+def _as_names(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """The cells of rows as names have them, "" where there is none."""
+    cells = pa.array([cell for row in rows for cell in row], pa.string())
+    names = iter(names_in(cells).fill_null("").to_pylist())
+    return (list(islice(names, len(row))) for row in rows)
 
 
 def _is_quoted_oddly(text: bytes, separator: str) -> bool:

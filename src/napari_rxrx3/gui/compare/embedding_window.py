@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from napari_rxrx3.gui.compare.arms_panel import ArmsPanel
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare.compare_panel import ComparePanel
 from napari_rxrx3.gui.pages import LazyPage
@@ -18,6 +19,7 @@ _SIZE = QSize(720, 640)
 TABS = {
     "Compare": "Two maps: other vectors, or another alignment",
     "Benchmark": "How much of what is known a map finds again",
+    "Arms": "Whether genes on one chromosome arm look alike, whatever they do",
 }
 
 
@@ -32,9 +34,10 @@ class EmbeddingWindow(QWidget):
         super().__init__(parent, flags | Qt.WindowType.WindowCloseButtonHint)
         self.compare = ComparePanel(session, tasks)
         self._benchmark = LazyPage(lambda: BenchmarkPanel(session, tasks))
+        self._arms = LazyPage(lambda: ArmsPanel(session, tasks))
         self.setWindowTitle("RxRx3: embedding")
         self.tabs = QTabWidget()
-        add_tabs(self.tabs, (self.compare, self._benchmark), TABS)
+        add_tabs(self.tabs, (self.compare, self._benchmark, self._arms), TABS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.tabs)
@@ -43,4 +46,9 @@ class EmbeddingWindow(QWidget):
     @property
     def benchmark(self) -> BenchmarkPanel:
         panel: BenchmarkPanel = self._benchmark.held
+        return panel
+
+    @property
+    def arms(self) -> ArmsPanel:
+        panel: ArmsPanel = self._arms.held
         return panel

@@ -11,9 +11,11 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.hits.hits_opener import HitsOpener
+from napari_rxrx3.gui.hits.tag_buttons import tag_icon
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.hits.hit import tags_in_use
 from napari_rxrx3.session import Session
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ class HitsMenu(QMenu):
         self.export.setToolTip("All hits with scores, tags, notes and contrast limits")
         self.imports = self.addAction("Import from CSV …")
         self.imports.setToolTip("Take in hits from an export, also after a spreadsheet program")
+        self.sets = self.addMenu("Gene sets of a tag")
+        self.sets.setToolTipsVisible(True)
+        self.sets.menuAction().setToolTip("What the genes with one tag have in common")
         self.addSeparator()
         self.reviewer = self.addAction("Reviewer …")
         self.reviewer.setToolTip("Whose hits these are: every reviewer has a file")
@@ -108,6 +113,7 @@ class HitsMenu(QMenu):
         self.usual.setVisible(chosen_place() != default_place())
         self.others.setEnabled(review is not None)
         self._list_others()
+        self._list_tags()
 
     def _list_others(self) -> None:
         from napari_rxrx3.hits.places import files_of_reviewers
@@ -120,6 +126,20 @@ class HitsMenu(QMenu):
                     act = self.others.addAction(in_menu(path.stem))
                     act.triggered.connect(partial(self.compare_asked.emit, str(path)))
         self.others.addAction("A file …").triggered.connect(self._choose_other)
+
+    def _list_tags(self) -> None:
+        """Offer the gene sets of each tag that was given."""
+        review = self._session.review
+        counts = review.counts() if review is not None else {}
+        self.sets.clear()
+        self.sets.setEnabled(any(counts.get(tag.number) for tag in tags_in_use()))
+        for tag in tags_in_use():
+            if n := counts.get(tag.number):
+                act = self.sets.addAction(tag_icon(tag), in_menu(f"{tag.name} ({n:,})"))
+                act.triggered.connect(partial(self._want_sets, tag.number))
+
+    def _want_sets(self, tag: int, checked: bool = False) -> None:
+        self._session.want_sets(str(tag))
 
     def _name(self) -> str:
         from napari_rxrx3.hits.places import chosen_reviewer

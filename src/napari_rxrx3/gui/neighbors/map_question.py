@@ -73,6 +73,7 @@ class MapQuestion(QWidget):
         self.key.setToolTip("What the list is about. Type another perturbation and press Enter.")
         self.key.setAccessibleName("Query perturbation")
         self.summary = Line()
+        self.sets = tool_button("set_center", "What the nearest genes have in common: gene sets")
         self.embedding = tool_button(
             "vector_polyline", "The embedding: compare two maps, and see what is known found again"
         )
@@ -88,7 +89,7 @@ class MapQuestion(QWidget):
         for widget in (self.back, self.forward, self.key):
             row.addWidget(widget)
         row.addWidget(self.summary, 1)
-        for widget in (self.embedding, self.settings):
+        for widget in (self.sets, self.embedding, self.settings):
             row.addWidget(widget)
 
     def _connect(self) -> None:
@@ -97,6 +98,7 @@ class MapQuestion(QWidget):
         follow(session.dataset_changed, self._on_dataset)
         follow(session.wells_changed, self._on_wells)
         follow(session.card_changed, self._on_card)
+        follow(session.arms_changed, self._on_arms)
         self._tasks.stopped.connect(self._on_stopped)
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
@@ -104,6 +106,7 @@ class MapQuestion(QWidget):
         self.settings.changed.connect(self._on_setting)
         self.settings.vectors_wanted.connect(self._choose_vectors)
         self.settings.opened.connect(self._diagnose)
+        self.sets.clicked.connect(self._want_sets)
         self.embedding.clicked.connect(self.embedding_wanted)
 
     # -- what is asked ----------------------------------------------------------------------------
@@ -128,6 +131,10 @@ class MapQuestion(QWidget):
 
         (rows,) = find_entries(self.answer.phenomap, [text])
         return str(self.answer.phenomap.labels.index[rows[0]]) if len(rows) == 1 else text
+
+    def _want_sets(self) -> None:
+        is_opposite = self._session.query.order == "opposite"
+        self._session.want_sets("opposite" if is_opposite else "similar")
 
     def _on_setting(self, name: str, value: object) -> None:
         if name == "level":
@@ -181,6 +188,11 @@ class MapQuestion(QWidget):
     def _on_card(self, card: Card | None) -> None:
         """Say in one line what the tab of numbers says at length."""
         self.summary.setText(summary_of(card) if card is not None else "")
+
+    def _on_arms(self, arms: object) -> None:
+        """Judge the list once more: what is on one chromosome arm is known by now."""
+        if self.answer is not None and self.answer.is_judged:
+            self._judge(replace(self.answer, is_judged=False))
 
     # -- the answer -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QTabWidget, QWidget
 
+from napari_rxrx3.gui.compare.arms_file import take_remembered_arms
 from napari_rxrx3.gui.compare.embedding_window import EmbeddingWindow
 from napari_rxrx3.gui.dock_widget import DockWidget
 from napari_rxrx3.gui.docks import NEIGHBORS
@@ -48,6 +49,7 @@ class NeighborsWidget(DockWidget):
         self._resizing = tasks.timer(self, _LAID_OUT_MS, self._on_laid_out)
         self._lay_out()
         self._connect()
+        take_remembered_arms(self.session, tasks)
 
     @property
     def embedding(self) -> EmbeddingWindow:
@@ -64,6 +66,11 @@ class NeighborsWidget(DockWidget):
         self.come_forward()
         self.tabs.setCurrentWidget(self.map)
         self.map.take_focus()
+
+    def show_sets(self, of: str) -> None:
+        """Turn to the map with the gene sets of some genes beside it."""
+        self.show_map()
+        self.map.show_sets(of)
 
     def show_embedding(self) -> None:
         """Open the window about the embedding, or bring it to the front."""
@@ -114,6 +121,7 @@ class NeighborsWidget(DockWidget):
 
     def _connect(self) -> None:
         self._connections.connect(self.workspace.layers.shown_changed, self._on_shown)
+        self._connections.connect(self.session.sets_wanted, self.show_sets)
         self._on_shown()
         self.panel.question.embedding_wanted.connect(self.show_embedding)
         self.workspace.keys.bind(self, "M", self.show_map)

@@ -16,9 +16,11 @@ from napari_rxrx3.maps.evidence.comparable import Nulls
 from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import OtherVectors, OwnVectors
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, lehmann_romano
+from napari_rxrx3.maps.sets.genes import gene_at
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries, NeighborSearch
+    from napari_rxrx3.maps.sets.arms import GeneArms
 
 __all__ = [
     "DOUBTS",
@@ -42,6 +44,8 @@ DOUBTS = {
     "would be seen again.",
     "same experiments": "They are alike in the experiments that they share and not across "
     "experiments: what is screened together shares the error of its controls, and looks alike.",
+    "same arm": "Both genes are on one arm of a chromosome: a cut may cost a cell the rest of the "
+    "arm, so that such genes look alike whatever they do.",
     "few wells": "It is the average of fewer than three wells.",
     "guides disagree": "The guides of this gene are no more alike than guides of different genes, "
     "so that their average stands for no common effect.",
@@ -203,6 +207,7 @@ class Judge:
     ) -> list[tuple[str, ...]]:
         mine = _Where(self._map, asked.query)
         raised = {
+            "same arm": self._same_arm(asked.query, found),
             "only unaligned": self._only_unaligned(asked, found, verdicts["percentile"], report),
             "same experiments": (across.n_shared[found] > 0)
             & (verdicts["percentile"] <= LEVEL_OF_DOUBT)
@@ -215,6 +220,16 @@ class Judge:
             also = [name for name, is_raised in raised.items() if is_raised[place]]
             flags.append(in_order([*shared, *doubts_of_wells(self._map, row), *also]))
         return flags
+
+    def _same_arm(self, query: int, found: Array) -> Array:
+        """Which neighbors are other genes on the arm of the query, if a table says where."""
+        arms: GeneArms | None = getattr(self._map.dataset, "arms", None)
+        mine = gene_at(self._map, query) if arms is not None else None
+        if arms is None or mine is None or mine not in arms.arm_of:
+            return np.zeros(len(found), dtype=bool)
+        genes = [gene_at(self._map, row) or mine for row in found.tolist()]
+        arm = arms.arm_of[mine]
+        return np.array([g != mine and arms.arm_of.get(g) == arm for g in genes], dtype=bool)
 
     def _only_unaligned(
         self, asked: NeighborSearch, found: Array, p: Array, report: Progress

@@ -57,6 +57,7 @@ class ChosenBar(QWidget):
         self.side_by_side = _button("Side by side", "A well of each of them beside the others")
         self.queue = _button("Queue", "Look at them one by one in the tab Hits, and tag them")
         self.heat_map = _button("Heat map", "How alike they are, pair by pair")
+        self.sets = _button("Gene sets", "Which gene sets they have in common")
         self.list = _button("Table", "List them, to read, to copy or to save as CSV")
         self.clear = tool_button("close", "Choose nothing: all points are shown alike again")
         tasks.at_end(self._close_table)
@@ -77,7 +78,7 @@ class ChosenBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(1)
         row.addWidget(self.words, 1)
-        for button in (self.side_by_side, self.queue, self.heat_map, self.list):
+        for button in (self.side_by_side, self.queue, self.heat_map, self.sets, self.list):
             row.addWidget(button)
         self.clear.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(self.clear)
@@ -89,6 +90,7 @@ class ChosenBar(QWidget):
         self.side_by_side.clicked.connect(self._show_side_by_side)
         self.queue.clicked.connect(self.queue_wanted)
         self.heat_map.clicked.connect(self.heat_map_wanted)
+        self.sets.clicked.connect(lambda: session.want_sets("chosen"))
         self.list.clicked.connect(self._show_table)
         self.clear.clicked.connect(lambda: session.choose_entries(()))
 

@@ -1,0 +1,1 @@
+"""The gene sets that some genes have in common: beside the map."""
