@@ -49,8 +49,8 @@ class Neighbor:
     cosine without that direction, `count_note` why they are not known, see
     `napari_rxrx3.maps.evidence.cell_count`. What is not known, or not known yet, is NaN; the
     columns from percentile to flags are those of
-    `napari_rxrx3.maps.evidence.doubts.Judge.judge`. Of a compound
-    there are trend_q, ec50 and lowest_active_dose (µM) of `PhenoMap.dose_response`, of all of its
+    `napari_rxrx3.maps.evidence.doubts.Judge.judge`. Of a compound there
+    are trend_q, ec50 and lowest_active_dose (µM) of `PhenoMap.dose_response`, of all of its
     doses together, and `dose_response`, which says it in words.
     """
 

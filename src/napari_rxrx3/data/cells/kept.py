@@ -99,7 +99,7 @@ def _path(
     except OSError:
         return None
     by = how if channel == how.dna else ""
-    fingerprint = f"{_VERSION}|{plate}|{channel}|{by}|{made_from}"
+    fingerprint = f"{_VERSION}|{plate}|{channel}|{images.field}|{by}|{made_from}"
     return cache.path("measures", fingerprint, ".arrow")
 
 

@@ -45,7 +45,7 @@ class MeasureShelf:
             return None
         asked = asked_of(dataset)
         try:
-            made_from = asked, images.fingerprint(plate)
+            made_from = asked, images.field, images.fingerprint(plate)
         except OSError:
             return None
         with self._lock:
@@ -82,7 +82,8 @@ class MeasureShelf:
         The same array as long as nothing more is measured; read-only.
         """
         report, dataset = progress or silent, self._dataset
-        made_from = self.generation, asked_of(dataset), dataset.images.plates_seen
+        images = dataset.images
+        made_from = self.generation, asked_of(dataset), images.field, images.plates_seen
         kept = self._counts
         if kept is not None and kept[0] == made_from:
             return kept[1]
