@@ -33,6 +33,7 @@ PARTS = {
     "passes": "benchmarks.passes:passes",
     "zarr-export": "benchmarks.plates_zarr:zarr_export",
     "zarr-reading": "benchmarks.plates_zarr:zarr_reading",
+    "cells": "benchmarks.cells:cells",
     "search": "benchmarks.vectors:search",
     "map-numbers": "benchmarks.vectors:map_numbers",
     "map-view": "benchmarks.map_view:map_view",

@@ -88,7 +88,7 @@ NAMES = (
     *("heat-map-light.png", "hits-dark-1280x800.png", "keys-dark-1280x800.png"),
     *("lasso-dark-1280x800.png", "lasso-hits-dark-1280x800.png", "map-dark-1280x800.png"),
     *("map-larger-dark.png", "missing-light-1280x800.png", "neighbors-dark-1280x800.png"),
-    *("neighbors-dark-1920x1080.png", "neighbors-light-1280x800.png"),
+    *("neighbors-dark-1920x1080.png", "neighbors-light-1280x800.png", "nuclei-dark-1280x800.png"),
     "report.png",
     *("palette-dark-1280x800.png", "plate-closer-dark-1280x800.png", "plate-dark-1280x800.png"),
     *("plate-full-light-1280x800.png", "preferences-dark.png", "screens-dark.png"),
@@ -121,6 +121,7 @@ def make(demo: Path, folder: Path, every: bool) -> int:
     save_believed_and_doubted(demo, folder)
     save_gene_sets(demo, folder)
     save_hits(demo, folder)
+    save_nuclei(demo, folder)
     save_preferences(demo, folder)
     return failures
 
@@ -334,6 +335,20 @@ def choose_cell(explorer: ExplorerWidget, row: str, column: str) -> None:
     QTest.mouseMove(view, place)
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
     wait_until(lambda: explorer.is_settled)
+
+
+def save_nuclei(demo: Path, folder: Path) -> None:
+    """Save a plate that is colored by its nuclei."""
+    viewer, explorer = window_on_demo(demo, "dark")
+    explorer.session.go_to_plate(PlateId("compound-001", 1))
+    explorer.session.select_well("compound-001_1_M24")
+    wait_until(lambda: explorer.is_settled)
+    box = explorer.plate_panel.color_by
+    box.setCurrentText("nuclei")
+    box.activated.emit(box.currentIndex())
+    wait_until(lambda: explorer.is_settled)
+    save_window(viewer, folder / f"nuclei-dark-{SMALL}.png")
+    close_window(viewer, explorer)
 
 
 def save_hits(demo: Path, folder: Path) -> None:

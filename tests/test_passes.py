@@ -136,3 +136,12 @@ def test_workers_check_as_threads_do(dataset: rx.Dataset, client: Any, tmp_path:
     again = rx.open_dataset(root, cache_dir=tmp_path / "there").check()
     assert f"{N_PLATES} checked before" in again.checked
     assert again.to_json() == here.to_json()
+
+
+@pytest.mark.soak
+def test_workers_measure_what_threads_measure(dataset: rx.Dataset, client: Any) -> None:
+    there = dataset.measures(stains=["DNA"], client=client)
+    assert there["focus"].notna().all()
+    again = rx.open_dataset(dataset.address, cache_dir=dataset.cache.folder.parent / "other")
+    here = again.measures(stains=["DNA"])
+    assert there.equals(here)

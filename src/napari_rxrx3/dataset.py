@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from napari_rxrx3.core.errors import DatasetNotFound, MapError
 from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.cache.kept_answers import keep_answers, take_answers
 from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.cells.shelf import MeasureShelf
 from napari_rxrx3.data.check import CheckReport, check_wells
 from napari_rxrx3.data.discovery import Contents, discover
 from napari_rxrx3.data.files.remote import Unreachable
@@ -20,10 +21,11 @@ from napari_rxrx3.data.passes import ALL_OF_IT, Share
 from napari_rxrx3.data.welldata import WellData
 from napari_rxrx3.maps.spec import MapSpec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # scipy is loaded with the first map, which opening need not wait for
+    import pandas as pd
     from distributed import Client
 
-    # scipy is loaded with the first map, which opening need not wait for
+    from napari_rxrx3.core.plate import PlateId
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.sets.arms import GeneArms
 
@@ -109,6 +111,8 @@ class Dataset(WellData):
     ) -> None:
         super().__init__(storage, root, contents, cache, progress)
         self._maps = LruCache(_KEPT_MAPS, one)
+        self.measured = MeasureShelf(self)
+        """Cell counts and image quality, as far as they are known without reading any image."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as an address: another process opens what is there, once for all that it is sent.
@@ -146,6 +150,96 @@ class Dataset(WellData):
         return check_wells(
             self, decode=decode, again=again, client=client, share=share, progress=progress
         )
+
+    def measures(
+        self,
+        plates: Sequence[str | PlateId] = (),
+        stains: Sequence[str] | None = None,
+        *,
+        dna: str | None = None,
+        compute: bool = True,
+        client: Client | None = None,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Cell counts and image quality of wells, measured once and kept.
+
+        Parameters
+        ----------
+        plates : sequence of str or PlateId
+            Such as ``"gene-001/1"``; all that have images if there are none.
+        stains : sequence of str, optional
+            Whose images are read; all if None. Nuclei and focus take the DNA stain alone.
+        dna : str, optional
+            The stain of the nuclei, if none is called so (DNA, nuclei, Hoechst, DAPI and the like).
+        compute : bool
+            Measure what is not measured yet; False only tells what is known.
+        client : distributed.Client, optional
+            Where to do it, if not here. Its workers must see the cache folder.
+        progress : callable, optional
+            Called with (done, total, text), in images; may raise to stop. What was measured by then
+            is kept.
+
+        Returns
+        -------
+        pandas.DataFrame
+            By well_id, in the order of the plates. n_nuclei; focus, a slope, lower where blurred
+            (`napari_rxrx3.data.cells.quality`); saturation, the share of pixels at the top value of
+            the depth, the largest of the stains, and saturation_DNA and so on, one a stain;
+            out_of_focus; why. Numbers that are not known are NaN, never 0; `why` says why there is
+            no count.
+
+        Raises
+        ------
+        RxRx3Error
+            If there is no such plate or stain.
+        """
+        from napari_rxrx3.data.cells.measuring import asked_of, known_measures, measure_plates
+        from napari_rxrx3.data.thumbnails.prepare import plates_named
+
+        named, asked = plates_named(self, plates), asked_of(self, stains, dna)
+        if compute:
+            try:
+                measure_plates(self, named, asked, client=client, progress=progress)
+            finally:
+                self.measured.forget(named)
+        return known_measures(self, named, asked)
+
+    def cell_counts(
+        self,
+        plates: Sequence[str | PlateId] = (),
+        *,
+        dna: str | None = None,
+        compute: bool = True,
+        progress: Progress | None = None,
+    ) -> pd.Series[float]:
+        """Nuclei of each well, by well_id, NaN where they are not known; see `measures`.
+
+        Raises
+        ------
+        RxRx3Error
+            If no stain is called DNA and none is named, or there is no such plate or stain.
+        """
+        from napari_rxrx3.core.plate_quality import NUCLEI
+        from napari_rxrx3.data.cells.measuring import named_dna
+
+        name = named_dna(self, dna)
+        counts = self.measures(plates, [name], dna=name, compute=compute, progress=progress)
+        return counts[NUCLEI]
+
+    def nuclei(
+        self, plate: str | PlateId, *, dna: str | None = None, progress: Progress | None = None
+    ) -> pd.DataFrame:
+        """Where the nuclei of a plate are: well_id, y and x in pixels from the top left.
+
+        The table can be given to `napari_rxrx3.export_crops` as `centers`. Parameters and errors
+        as of `cell_counts`.
+        """
+        from napari_rxrx3.data.cells.measuring import asked_of, named_dna, nuclei_of
+        from napari_rxrx3.data.thumbnails.prepare import plates_named
+
+        name = named_dna(self, dna)
+        self.measures([plate], [name], dna=name, progress=progress)
+        return nuclei_of(self, plates_named(self, [plate])[0], asked_of(self, [name], name))
 
     def phenomap(
         self,

@@ -129,6 +129,8 @@ class Session:
     review_wanted = Signal(object, str)
     report_wanted = Signal()
     sets_wanted = Signal(str)
+    measures_wanted = Signal(object, object)
+    measures_changed = Signal(object)
     crop_changed = Signal(int)
     field_changed = Signal(int)
     difference_changed = Signal(bool)
@@ -483,6 +485,16 @@ class Session:
         """What is known of the perturbation that is asked about; None: nothing yet."""
         with self.changing():
             self.card = card
+
+    def want_measures(self, plates: Iterable[PlateId], stains: Iterable[str] | None = None) -> None:
+        """Ask for the cells of some plates to be counted, or for what all stains tell if None."""
+        wanted = tuple(dict.fromkeys(plates))
+        if wanted:
+            self.measures_wanted.emit(wanted, None if stains is None else tuple(stains))
+
+    def note_measures(self, plates: Iterable[PlateId]) -> None:
+        """Say that more is known of the cells of some plates: `Dataset.measured` tells it."""
+        self.measures_changed.emit(frozenset(plates))
 
     def want_review(self, wells: Iterable[str] | None = None, title: str = "") -> None:
         """Ask whoever reviews to put wells into the queue; None: to queue the chosen entries.

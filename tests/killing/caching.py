@@ -240,6 +240,20 @@ def thumbnails(inputs: Path, place: Path) -> Answer:
     return {"planes": digest(made.planes), "state": digest(made.state), "bad": str(made.failures)}
 
 
+def count_cells(inputs: Path, place: Path, tell: Tell) -> None:
+    """The nuclei of a plate, and then what all of its stains tell."""
+    dataset = opened(inputs, place)
+    dataset.measures(["gene-001/1"], ["DNA"])
+    dataset.measures(["gene-001/1"])
+    tidied()
+
+
+def cells(inputs: Path, place: Path) -> Answer:
+    dataset = opened(inputs, place)
+    return {"cells": digest(dataset.measures(["gene-001/1"]).to_csv())}
+
+
+work("cells of a plate", make=make_tars, act=count_cells, answer=cells, judge=same)
 work("thumbnails of a plate", make=make_tars, act=fill, answer=thumbnails, judge=same)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from napari_rxrx3.cli.cells import add_cells
 from napari_rxrx3.cli.data_set import (
     add_cache,
     add_check,
@@ -90,6 +91,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
     add_batches(commands)
     add_benchmark(commands)
     add_thumbnails(commands)
+    add_cells(commands)
     add_exports(commands)
     add_index(commands)
     add_cache(commands)

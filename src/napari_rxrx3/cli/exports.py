@@ -45,9 +45,9 @@ def _add_crops(kinds: Commands) -> None:
     crops.add_argument("folder", metavar="FOLDER", help="where to write; goes on if it was stopped")
     crops.add_argument("--size", type=positive, default=256, help="side in pixels (256)")
     crops.add_argument("--per-well", type=positive, default=4, help="how many of a well (4)")
-    help_ = "spread evenly over the well, or anywhere by --seed"
+    help_ = "spread evenly over the well, anywhere by --seed, or around nuclei by --seed"
     crops.add_argument("--places", choices=PLACES, default="grid", help=help_)
-    help_ = "table with the columns well_id, y, x, such as nuclei: crops lie there"
+    help_ = "table with the columns well_id, y, x: crops lie there; or the word nuclei: find them"
     crops.add_argument("--centers", metavar="FILE", help=help_)
     crops.add_argument("--form", choices=tuple(ENDINGS), default="parquet")
     crops.add_argument("--seed", type=int, default=0)

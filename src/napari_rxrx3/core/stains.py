@@ -17,6 +17,7 @@ __all__ = [
     "Palette",
     "Stain",
     "colors_in",
+    "dna_stain",
     "in_words",
     "number_in_words",
     "rgb",
@@ -145,6 +146,16 @@ def stains_called(
     return tuple(made)
 
 
+def dna_stain(stains: Sequence[Stain]) -> Stain | None:
+    """The stain of the nuclei, by its name, structure or dye; None if none is called so."""
+    for words in (_NUCLEAR_NAMES, _NUCLEAR_DYES):
+        for stain in stains:
+            said = f"{stain.name} {stain.structure} {stain.dye}".casefold()
+            if any(word in said.replace("-", " ").split() for word in words):
+                return stain
+    return None
+
+
 def colors_in(palette: str, stains: Sequence[Stain]) -> list[RGB]:
     """Colors of stains in one of `PALETTES`: a stain's own, where that has none for it."""
     colors = PALETTES[palette].colors if palette != OWN else ()
@@ -171,6 +182,8 @@ def number_in_words(n: int) -> str:
     return _NUMBERS.get(n, str(n))
 
 
+_NUCLEAR_NAMES = ("dna", "nuclei", "nucleus", "nuclear")
+_NUCLEAR_DYES = ("hoechst", "dapi", "draq5", "nucblue", "h33342", "hoechst33342", "sytox")
 _LONGEST_NAME = 40
 _NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 

@@ -9,7 +9,7 @@ from napari_rxrx3.core.errors import RxRx3Error
 __all__ = ["ENDINGS", "NGFF_VERSIONS", "PLACES", "SHARES", "SPLITS", "CropChoices"]
 
 ENDINGS = {"parquet": ".parquet", "webdataset": ".tar"}
-PLACES = ("grid", "random")
+PLACES = ("grid", "random", "nuclei")
 NGFF_VERSIONS = ("0.5", "0.4")
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
@@ -25,8 +25,8 @@ class CropChoices:
         Side of a crop in pixels of the image.
     per_well : int
         How many of each well.
-    places : {"grid", "random"}
-        Spread evenly over the well, or anywhere by `seed`.
+    places : {"grid", "random", "nuclei"}
+        Spread evenly over the well, anywhere by `seed`, or around nuclei chosen by `seed`.
     form : {"parquet", "webdataset"}
     shares : tuple of float (3,)
         How much trains, validates and tests.

@@ -62,7 +62,11 @@ def _front(choices: CropChoices, split_of: Mapping[str, str]) -> str:
 def _made(dataset: WellData, choices: CropChoices) -> str:
     n, n_fields = len(dataset.stains), len(dataset.fields)
     field = f", field {dataset.field} of {n_fields}" if n_fields > 1 else ""
-    where = {"grid": "spread evenly", "random": f"anywhere (seed {choices.seed})"}[choices.places]
+    where = {
+        "grid": "spread evenly",
+        "random": f"anywhere (seed {choices.seed})",
+        "nuclei": f"around nuclei (seed {choices.seed})",
+    }[choices.places]
     return (
         f"Cut from `{public(dataset.address)}` by napari-rxrx3 {__version__}: "
         f"{count(choices.per_well, 'crop')} of {choices.size} pixels a well{field}, {where}, the "

@@ -23,6 +23,8 @@ from napari_rxrx3.core.perturbation import CONTROL_MEANING
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import file_name
+from napari_rxrx3.data.cells.kept import How
+from napari_rxrx3.data.cells.measuring import asked_of, named_dna
 from napari_rxrx3.data.files.local import read_plain, written_atomically
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As
@@ -77,6 +79,8 @@ class _Crops:
     split_of: dict[str, str]
     well_ids: tuple[str, ...]
     centers: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    how: How | None = None
+    """Which channel nuclei are found in, if crops lie around them."""
 
     def tasks(self, dataset: WellData) -> list[_PlateTask]:
         wells = dataset.rows(self.well_ids)
@@ -139,7 +143,7 @@ class _Crops:
     ) -> list[dict[str, Any]]:
         well_id = label["well_id"]
         image, planes = dataset.read(well_id), planes_called(dataset.channels)
-        corners = self._corners(well_id, image.shape[1:])
+        corners = self._corners(well_id, image)
         key = f"{label['experiment_name']}/Plate{label['plate']}/{label['address']}_s1"
         return [
             {
@@ -159,8 +163,8 @@ class _Crops:
         cut = image[:, corner.top : corner.top + size, corner.left : corner.left + size]
         return [encoded(plane, self.choices.form) for plane in cut]
 
-    def _corners(self, well_id: str, shape: Sequence[int]) -> list[_Corner]:
-        size = self.choices.size
+    def _corners(self, well_id: str, image: Array) -> list[_Corner]:
+        size, shape = self.choices.size, image.shape[1:]
         height, width = shape
         if size > min(height, width):
             raise RxRx3Error(
@@ -170,13 +174,28 @@ class _Crops:
             wanted = self.centers.get(well_id, [])
             corners = [_Corner(round(y - size / 2), round(x - size / 2)) for y, x in wanted]
             return [c for c in corners if _is_inside(c, size, shape)]
+        seed = hashlib.sha256(f"{self.choices.seed} {well_id}".encode()).digest()
+        random = np.random.default_rng(list(seed))
+        if self.how is not None:
+            return self._around_nuclei(image[self.how.dna - 1], self.how.pixel_um, random)
         if self.choices.places == "random":
-            seed = hashlib.sha256(f"{self.choices.seed} {well_id}".encode()).digest()
-            random = np.random.default_rng(list(seed))
             tops = random.integers(0, height - size, self.choices.per_well, endpoint=True)
             lefts = random.integers(0, width - size, self.choices.per_well, endpoint=True)
             return [_Corner(int(t), int(e)) for t, e in zip(tops, lefts, strict=True)]
         return list(_grid(self.choices.per_well, size, height, width))
+
+    def _around_nuclei(
+        self, plane: Array, pixel_um: float, random: np.random.Generator
+    ) -> list[_Corner]:
+        """Some of the nuclei, drawn among those that are far enough from the edges."""
+        from napari_rxrx3.data.cells.nuclei import find_nuclei  # loads scipy
+
+        size = self.choices.size
+        middles = find_nuclei(plane, pixel_um)
+        corners = [_Corner(round(y - size / 2), round(x - size / 2)) for y, x in middles.tolist()]
+        inside = [corner for corner in corners if _is_inside(corner, size, plane.shape)]
+        chosen = random.permutation(len(inside))[: self.choices.per_well]
+        return [inside[number] for number in sorted(chosen.tolist())]
 
 
 def _is_inside(corner: _Corner, size: int, shape: Sequence[int]) -> bool:
@@ -225,8 +244,9 @@ def export_crops(
         Side of a crop, in pixels of the image.
     per_well : int
         How many crops of each well.
-    places : {"grid", "random"}
-        Spread evenly over the well, or anywhere, by `seed` and well.
+    places : {"grid", "random", "nuclei"}
+        Spread evenly over the well; anywhere, by `seed` and well; or around nuclei, which are found
+        in the DNA stain and chosen by `seed` and well.
     form : {"parquet", "webdataset"}
         Rows with the six planes as PNG, or tars with a PNG a plane and a JSON a crop.
     shares : sequence of float (3,)
@@ -238,7 +258,8 @@ def export_crops(
         Ids of the wells; all that have images if None.
     centers : pandas.DataFrame or path-like, optional
         Table with the columns well_id, y, x: where crops lie, in pixels, such as nuclei that were
-        found. Those too close to an edge are left out. Instead of `per_well` and `places`.
+        found elsewhere. Those too close to an edge are left out. Instead of `per_well` and
+        `places`; ``"nuclei"`` is the last of these.
     client : distributed.Client, optional
         Where to do it, if not here.
     share : Share
@@ -254,15 +275,21 @@ def export_crops(
     Raises
     ------
     RxRx3Error
-        If the folder holds crops that were made in another way, or nothing can be cut.
+        If the folder holds crops that were made in another way, nothing can be cut, or crops are
+        to lie around nuclei and no stain is called DNA.
     """
+    if isinstance(centers, str) and centers == "nuclei":
+        centers, places = None, "nuclei"
     choices = CropChoices(size, per_well, places, form, seed, tuple(shares), apart)
     chosen = _chosen(dataset, wells)
     split_of = split_experiments(chosen, shares=choices.shares, apart=apart, seed=seed)
     centers_of = _centers(centers) if centers is not None else {}
     target = Path(folder).absolute()
-    _claim(target, choices, chosen, centers_of, dataset.field)
-    crops = _Crops(target, choices, split_of, tuple(chosen.index), centers_of)
+    how = None
+    if places == "nuclei":
+        how = asked_of(dataset, dna=named_dna(dataset)).how
+    _claim(target, choices, chosen, how or centers_of, dataset.field)
+    crops = _Crops(target, choices, split_of, tuple(chosen.index), centers_of, how)
     summary = run_pass(dataset, crops, client=client, share=share, progress=progress)
     splits_table(chosen, split_of).pipe(_write_csv, target / "splits.csv")
     leakage(chosen, split_of).pipe(_write_csv, target / "leakage.csv")

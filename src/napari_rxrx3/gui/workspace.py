@@ -28,6 +28,7 @@ from napari_rxrx3.gui.canvas.plate_contrast import PlateContrast
 from napari_rxrx3.gui.canvas.titles import crop_in_words, field_in_words, title_of
 from napari_rxrx3.gui.canvas.user_layers import CanvasContent, UserLayers, WellPlace
 from napari_rxrx3.gui.canvas.zoom_view import ZoomView
+from napari_rxrx3.gui.cells.counter import COUNTING, CellCounter
 from napari_rxrx3.gui.changed_files import ChangedFiles, failures_of
 from napari_rxrx3.gui.docks import Docks
 from napari_rxrx3.gui.focus import show_focus
@@ -53,7 +54,8 @@ __all__ = ["Workspace", "workspace_of", "workspaces"]
 _AHEAD_MS = 150
 _ROOM_MS = 60  # while a dock is dragged, the canvas gets another size many times
 _STOPPED = {
-    "vectors": "Stopped. What was read of the vectors stays: ask for neighbors, and it goes on."
+    "vectors": "Stopped. What was read of the vectors stays: ask for neighbors, and it goes on.",
+    COUNTING: "Stopped. What was measured by then is kept: ask again, and it goes on.",
 }
 _UNREAD = ("unreadable_file", "packed_file")
 _SIDE = 8  # points of the canvas on both sides of a picture
@@ -126,6 +128,7 @@ class Workspace(QObject):
         self.stains, self.view_switch = self.bottom_row.stains, self.bottom_row.view_switch
         self.overview = PlateOverview(viewer, self.layers, self.session, self.background, self)
         self.arranger = Arranger(self.session, self.background, self)
+        self.cells = CellCounter(self.session, self.background, self)
         WellDrop(drop_target_of(viewer), self.session)
         self.opening = Opening(viewer)
         self.zoom_view = ZoomView(viewer, self.layers, self.session, self.background, self)

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.plate_quality import FOCUS, NUCLEI
 from napari_rxrx3.core.words import are, count, name_of_well, not_found, sentence, some
 from napari_rxrx3.data.files.local import read_plain, written_atomically
 from napari_rxrx3.hits.hits_file import why_not
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.phenomap import PhenoMap
 
 __all__ = [
+    "MEASURE_ORDERS",
     "MOST",
     "Queue",
     "QueueFile",
     "QueueItem",
+    "queue_by_measure",
     "queue_by_score",
     "queue_from_csv",
     "queue_of_found",
@@ -50,6 +53,13 @@ Progress = Callable[[int, int, str], None]
 
 MOST = 20_000
 """Items that a queue has at most."""
+
+MEASURE_ORDERS = {
+    "fewest nuclei": (NUCLEI, True),
+    "sharpest": (FOCUS, False),
+    "most blurred": (FOCUS, True),
+}
+"""Orders by what is measured of wells: a column, and whether the lowest comes first."""
 
 _FORMAT, _VERSION = "napari-rxrx3 queue", 1
 
@@ -231,6 +241,34 @@ def queue_by_score(
     listed = list_neighbors(phenomap, query, picture, progress)
     what = "perturbations" if kind == "all" else kind
     return queue_of_neighbors(dataset, listed, f"{order} {len(listed):,} {what}", phenomap)
+
+
+def queue_by_measure(
+    dataset: Dataset, plate: PlateId, order: str, progress: Progress | None = None
+) -> Queue:
+    """Review the wells of a plate in the order of what is measured of them.
+
+    What is not measured yet is measured; wells without a number come in no order and are left out.
+
+    Parameters
+    ----------
+    order : str
+        A key of `MEASURE_ORDERS`.
+    progress : callable, optional
+        Called with (done, total, text) while images are read; may raise to stop.
+    """
+    from napari_rxrx3.data.cells.measuring import named_dna  # loads pandas
+
+    column, is_ascending = MEASURE_ORDERS[order]
+    table = dataset.measures([plate], [named_dna(dataset)], progress=progress)
+    values = table[column]
+    known = values.dropna().sort_values(ascending=is_ascending, kind="stable")
+    positions = dataset.listed.positions_of(list(known.index))
+    queue = _of_positions(dataset, positions, f"{order} of {plate}")
+    if left := len(values) - len(known):
+        note = f"{count(left, 'well')} without a number {are(left)} left out."
+        queue = replace(queue, note=f"{queue.note} {note}".strip())
+    return queue
 
 
 def queue_of_names(

@@ -52,7 +52,7 @@ __all__ = [
 COLUMNS = (
     *("well_id", "experiment", "plate", "address", "perturbation", "guide", "dose", "SMILES"),
     *("strength", "consistency", "agreement", "tag", "tag_name", "note", "reviewer", "time"),
-    *("contrast_limits", "plugin_version"),
+    *("n_nuclei", "focus", "saturation", "out_of_focus", "contrast_limits", "plugin_version"),
 )
 """What a table of hits tells of each; docs/hits.md says what each means."""
 
@@ -107,6 +107,9 @@ def hits_table(hits: Iterable[Hit], dataset: Dataset, reviewer: str) -> pd.DataF
     table["tag_name"] = [tag_name(hit.tag) for hit in hits]
     table["note"], table["reviewer"] = [hit.note for hit in hits], reviewer
     table["time"] = [hit.time for hit in hits]
+    measured = dataset.measured.of_wells(table["well_id"].tolist())
+    for name in ("n_nuclei", "focus", "saturation", "out_of_focus"):
+        table[name] = measured[name].to_numpy()
     table["contrast_limits"] = [_limits_in_text(hit.limits, dataset.stains) for hit in hits]
     table["plugin_version"] = __version__
     return table

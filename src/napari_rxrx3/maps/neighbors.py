@@ -43,10 +43,14 @@ PictureOf = Callable[[Array], str | None]
 class Neighbor:
     """One row of the list.
 
-    `well` is the one to show, None if no image of it is here. `other_doses` of the same compound
-    are not listed, being less alike. What is not known, or not known yet, is NaN; the columns from
-    percentile to flags are those of `napari_rxrx3.maps.evidence.doubts.Judge.judge`. Of a compound
-    there are trend_q, ec50 and lowest_active_dose (µM) of `PhenoMap.dose_response`, of all of its
+    `well` is the one to show, None if no image of it is here; `n_nuclei`, `focus` and `saturation`
+    are its own. `other_doses` of the same compound are not listed, being less alike.
+    `of_count` is the part of the cosine that goes with the number of cells, `without_count` the
+    cosine without that direction, `count_note` why they are not known, see
+    `napari_rxrx3.maps.evidence.cell_count`. What is not known, or not known yet, is NaN; the
+    columns from percentile to flags are those of
+    `napari_rxrx3.maps.evidence.doubts.Judge.judge`. Of a compound there
+    are trend_q, ec50 and lowest_active_dose (µM) of `PhenoMap.dose_response`, of all of its
     doses together, and `dose_response`, which says it in words.
     """
 
@@ -78,6 +82,12 @@ class Neighbor:
     ec50: float = np.nan
     lowest_active_dose: float = np.nan
     dose_response: str = ""
+    without_count: float = np.nan
+    of_count: float = np.nan
+    count_note: str = ""
+    n_nuclei: float = np.nan
+    focus: float = np.nan
+    saturation: float = np.nan
 
 
 def list_neighbors(

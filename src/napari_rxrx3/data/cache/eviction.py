@@ -49,6 +49,7 @@ KINDS = {
     "projections": "projections of maps",
     "thumbnails": "thumbnails of plates",
     "checks": "what checks found in images",
+    "measures": "cell counts and image quality",
 }
 """All that is kept: the name of a subfolder, and what its files are for a person."""
 

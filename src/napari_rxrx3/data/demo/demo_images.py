@@ -214,6 +214,21 @@ class WellPainter:
             self._add_grain(planes, rng)
         return planes
 
+    def middles(self, seed: int, phenotype: str, strength: float) -> Floats:
+        """Where the cells of a well lie whose middle is within its picture.
+
+        Returns
+        -------
+        (n, 2) array
+            Rows and columns, in pixels; parameters as for `paint`.
+        """
+        rng = np.random.default_rng([_SEED, 4, seed])
+        if phenotype not in PHENOTYPES:
+            phenotype, strength = "control", 0.0
+        places = self._places(rng, _population(phenotype, strength))[1].astype(int)[:, ::-1]
+        middles = places - (_MARGIN + MAX_REACH)
+        return middles[((middles >= 0) & (middles < IMAGE_SIZE)).all(axis=1)]
+
     def _lay_cells(
         self,
         canvas: Floats,
@@ -222,9 +237,7 @@ class WellPainter:
         phenotype: str,
         strength: float,
     ) -> None:
-        angle, points = self._layouts[rng.integers(_LAYOUTS)]
-        n = round(rng.normal(1, 0.06) * population.count * (_FIELD / IMAGE_SIZE) ** 2)
-        places = (points[: max(n, 1)] + rng.uniform(0, _FIELD, 2)) % _FIELD + MAX_REACH
+        angle, places = self._places(rng, population)
         n = len(places)
         bend = 0.5 * np.sin(places[:, 0] / 70 + rng.uniform(0, 6)) + 0.3 * rng.normal(size=n)
         turns = np.round((angle + bend + np.pi * rng.integers(0, 2, n)) * (_TURNS / (2 * np.pi)))
@@ -234,6 +247,13 @@ class WellPainter:
         kinds = _draw_kinds(rng, n, population, phenotype, strength)
         for kind, pick, (x, y), b in zip(kinds, picks, places.astype(int), brightness, strict=True):
             self._stamps[kind][pick].put_on(canvas, int(x), int(y), b)
+
+    def _places(self, rng: np.random.Generator, population: _Phenotype) -> tuple[float, Floats]:
+        """A main direction, and where cells lie on the canvas: (n, 2), x before y."""
+        angle, points = self._layouts[rng.integers(_LAYOUTS)]
+        n = round(rng.normal(1, 0.06) * population.count * (_FIELD / IMAGE_SIZE) ** 2)
+        places = (points[: max(n, 1)] + rng.uniform(0, _FIELD, 2)) % _FIELD + MAX_REACH
+        return angle, places
 
     def _add_grain(self, planes: Floats, rng: np.random.Generator) -> None:
         for plane, (i, j) in zip(planes, rng.integers(0, IMAGE_SIZE, (6, 2)), strict=True):

@@ -289,6 +289,16 @@ class ImageCatalog:
 
         return self.memory.get(self._key(well, channel, size), compute)
 
+    def plane_once(self, well: WellId, channel: int) -> Plane:
+        """Like `plane`, whole, without keeping it: for who goes through all of them.
+
+        Raises
+        ------
+        ImageUnavailable
+        """
+        known: Plane | None = self.memory.find(self._key(well, channel, None))
+        return self._whole(well, channel) if known is None else known
+
     def _whole(self, well: WellId, channel: int) -> Plane:
         plane, has_preview = self._first_good(
             well, channel, lambda source, row: self._reader(source).whole(row)

@@ -46,8 +46,8 @@ class Prepared:
         )
 
 
-def plates_named(dataset: WellData, names: Sequence[str]) -> list[PlateId]:
-    """Plates called like ``gene-001/1``, all that have images if none are named.
+def plates_named(dataset: WellData, names: Sequence[str | PlateId]) -> list[PlateId]:
+    """Plates, or called like ``gene-001/1``; all that have images if none are named.
 
     Raises
     ------
@@ -62,7 +62,8 @@ def plates_named(dataset: WellData, names: Sequence[str]) -> list[PlateId]:
     return list(dict.fromkeys(_plate_named(name, known) for name in names))
 
 
-def _plate_named(name: str, known: list[PlateId]) -> PlateId:
+def _plate_named(name: str | PlateId, known: list[PlateId]) -> PlateId:
+    name = name if isinstance(name, str) else f"{name.experiment}/{name.plate}"
     experiment, _, number = name.rpartition("/")
     spelled = [(each, plate_in(number)) for each in (experiment, normal_experiment(experiment))]
     plate = next((plate for plate in known if plate in spelled), None)

@@ -11,12 +11,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSpinBox, QWidget, QWidgetAction
 
+from napari_rxrx3.core.stains import dna_stain
 from napari_rxrx3.core.words import KINDS_IN_WORDS, count, key_in_words, name_of_well
 from napari_rxrx3.gui.number_boxes import read_plain_numbers
 from napari_rxrx3.gui.words import in_menu
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
-from napari_rxrx3.hits.queue import Queue
+from napari_rxrx3.hits.queue import MEASURE_ORDERS, Queue
 from napari_rxrx3.maps.spec import spec_of
 from napari_rxrx3.session import Session
 
@@ -67,6 +68,7 @@ class QueueMenu(QMenu):
             "Neighbors", "The neighbor list, in its order", self._use_neighbors
         )
         self.scores = {order: self._score_menu(order) for order in _SCORES}
+        self.measured = {order: self._measure_entry(order) for order in MEASURE_ORDERS}
         self.listed = self._entry(
             "Hits as listed", "The rows of the table of hits", self._use_listed
         )
@@ -166,6 +168,10 @@ class QueueMenu(QMenu):
             action.triggered.connect(partial(self._use_score, order, kind, at_most))
         return menu
 
+    def _measure_entry(self, order: str) -> QAction:
+        tip = "Wells of this plate by what their DNA images tell, which are read first if need be"
+        return self._entry(order.capitalize(), tip, partial(self._use_measure, order))
+
     def _update(self) -> None:
         """Offer what there is."""
         session, dataset, review = self._session, self._session.dataset, self._session.review
@@ -193,12 +199,19 @@ class QueueMenu(QMenu):
             (self.selected, n_selected > 1),
             (self.neighbors, bool(key) and has_map),
             *((menu.menuAction(), has_map) for menu in self.scores.values()),
+            *((entry, self._has_nuclei()) for entry in self.measured.values()),
             (self.listed, n_listed > 0),
             (self.file, True),
             (self.here, self._place_of_well() is not None),
             (self.end, review is not None and len(review.queue) > 0),
         ):
             entry.setEnabled(bool(is_open and is_there))
+
+    def _has_nuclei(self) -> bool:
+        """Whether the plate has images, and one of the stains shows nuclei."""
+        dataset, plate = self._session.dataset, self._session.plate
+        has_images = dataset is not None and plate in dataset.images.plates
+        return has_images and dna_stain(self._session.stains) is not None
 
     def _place_of_well(self) -> int | None:
         """Where in the queue the well on screen is; None if it is not, or its turn has come."""
@@ -283,6 +296,17 @@ class QueueMenu(QMenu):
             experiment = plate.experiment if plate is not None else None
             phenomap: PhenoMap = dataset.map_or_fallback(spec_of(query), progress)[0]
             return queue_by_score(dataset, phenomap, order, kind, k, experiment, progress)
+
+        self._make(work, f"looking for the {order}")
+
+    def _use_measure(self, order: str) -> None:
+        plate = self._session.plate
+        assert plate is not None
+
+        def work(dataset: Dataset, progress: Progress) -> Queue:
+            from napari_rxrx3.hits.queue import queue_by_measure
+
+            return queue_by_measure(dataset, plate, order, progress)
 
         self._make(work, f"looking for the {order}")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.phenomap import PhenoMap
 
-__all__ = ["Answer", "as_rows", "first_answer", "in_words", "judged"]
+__all__ = ["Answer", "as_rows", "counted", "first_answer", "in_words", "judged"]
 
 
 PictureOf = Callable[[np.ndarray], str | None]
@@ -86,13 +86,27 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
     if is_scored := _is_scored(phenomap):
         neighbors = score_neighbors(phenomap, neighbors, progress)
         card = scored_card(card, phenomap, answer.key)
-    neighbors = _pictured(phenomap, neighbors, picture_of)
+    neighbors = counted(answer.key, phenomap, _pictured(phenomap, neighbors, picture_of), progress)
     return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
 
 
 def _is_scored(phenomap: PhenoMap) -> bool:
     """Whether all that takes long is there without any wait."""
     return phenomap.score_store.is_ready and phenomap.doses.is_ready
+
+
+def counted(
+    key: str, phenomap: PhenoMap, neighbors: list[Neighbor], progress: Progress
+) -> list[Neighbor]:
+    """The same list with what is known of cell counts; no image is read for it."""
+    from napari_rxrx3.maps.evidence.cell_count import with_cell_count
+
+    measured = phenomap.dataset.measured
+    listed = with_cell_count(phenomap, key, neighbors, measured.counts(progress), progress)
+    shown = [each.well for each in listed if each.well is not None]
+    of_well = measured.of_wells(list(dict.fromkeys(shown)))[["n_nuclei", "focus", "saturation"]]
+    rows = of_well.to_dict("index")
+    return [replace(each, **rows.get(each.well, {})) for each in listed]
 
 
 def _why_empty(order: str, key: str) -> str:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_rxrx3.core.display import display
+from napari_rxrx3.core.stains import dna_stain
 from napari_rxrx3.core.words import KINDS_IN_WORDS, count, file_name, key_in_words
 from napari_rxrx3.gui.hits.reviewing import Reviewing
 from napari_rxrx3.gui.line import Line
@@ -53,6 +54,12 @@ __all__ = ["CandidatesPanel"]
 
 _LEAST_WIDTHS = 70, 84
 """That the boxes of lists and of kinds keep."""
+
+
+_COUNT = (
+    "Count the nuclei on the plates of the well and of the candidate beside it, the first one if "
+    "there is none: how much of their likeness goes with cell count is then in its tooltip"
+)
 
 
 class CandidatesPanel(QWidget):
@@ -119,6 +126,7 @@ class CandidatesPanel(QWidget):
             "playlist_check",
             "Go through these one by one, to tag them: a new queue in the tab Hits",
         )
+        self.count = tool_button("counter", _COUNT)
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
 
@@ -132,7 +140,7 @@ class CandidatesPanel(QWidget):
         row.addWidget(self.note, 1)
         for widget in (
             *(self.leave_out, self.strip.controls, self.as_pictures, self.as_list),
-            *(self.queue, self.copy, self.save),
+            *(self.count, self.queue, self.copy, self.save),
         ):
             row.addWidget(widget)
         self.strip.controls.show()
@@ -166,6 +174,7 @@ class CandidatesPanel(QWidget):
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
         self.as_pictures.clicked.connect(lambda: self._turn_to(self.strip))
         self.as_list.clicked.connect(lambda: self._turn_to(self.table))
+        self.count.clicked.connect(self._count_cells)
         self.queue.clicked.connect(self._go_through)
         self.copy.clicked.connect(self._copy)
         self.save.clicked.connect(self._save)
@@ -211,6 +220,23 @@ class CandidatesPanel(QWidget):
             if of_query:
                 title = f"{key_in_words(self._session.query.key)}, {title}"
             self._session.want_strip("wells", wells=[*well, *wells], title=title)
+
+    def _count_cells(self) -> None:
+        """Have the nuclei counted on the plates of the query and of the candidate in question."""
+        session, dataset = self._session, self._session.dataset
+        if dataset is None:
+            return
+        dna = dna_stain(dataset.stains)
+        if dna is None:
+            session.say(
+                "No stain is called DNA, nuclei, Hoechst or DAPI: nuclei cannot be counted."
+            )
+            return
+        current = self.strip.view.current
+        listed = [current] if current is not None else self.strip.model.candidates[:1]
+        wells = [session.well, *(each.well for each in listed)]
+        plates = [dataset.well(well).plate_id for well in wells if well is not None]
+        session.want_measures(plates, [dna.name])
 
     def _go_through(self) -> None:
         """Make a queue of the candidates, as they are listed."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from superqt.fonticon import icon
 
 from napari_rxrx3.core.contrast import Limits
+from napari_rxrx3.core.plate_quality import nuclei_in_words
 from napari_rxrx3.core.words import (
     count,
     decimals,
@@ -311,8 +312,24 @@ def about(neighbor: Neighbor, note: str = "") -> list[str]:
         less = count(neighbor.other_doses, "more dose")
         lines.append(f"+{neighbor.other_doses}: {less} of it, less alike")
     lines += [neighbor.dose_response] if neighbor.dose_response else []
+    lines += _of_cell_count(neighbor)
     for name, value in (("strength", neighbor.strength), ("consistency", neighbor.consistency)):
         lines += [] if math.isnan(value) else [f"{name} {decimals(value)}"]
+    return lines
+
+
+def _of_cell_count(neighbor: Neighbor) -> list[str]:
+    """How much of the likeness is cell count, and the nuclei of the well that is shown."""
+    lines = []
+    if not math.isnan(neighbor.of_count):
+        lines.append(
+            f"{decimals(neighbor.of_count)} of the cosine goes with cell count; without that "
+            f"direction it is {decimals(neighbor.without_count)}"
+        )
+    elif neighbor.count_note:
+        lines.append(f"how much of it is cell count is not known: {neighbor.count_note}")
+    if not math.isnan(neighbor.n_nuclei):
+        lines.append(f"{nuclei_in_words(neighbor.n_nuclei)} in the well shown")
     return lines
 
 

@@ -17,8 +17,17 @@ from napari_rxrx3.core.plate_colors import (
     color_choices,
     color_plate,
 )
+from napari_rxrx3.core.plate_quality import (
+    MEASURES_IN_WORDS,
+    NUCLEI,
+    OUT_OF_FOCUS,
+    SATURATION,
+    facts_of,
+)
 from napari_rxrx3.core.plate_view import VECTORS_NOT_READ, PlateView, WellState, describe_well
+from napari_rxrx3.core.stains import dna_stain
 from napari_rxrx3.core.words import DOSES_IN_WORDS, SCORES_IN_WORDS, name_of_well
+from napari_rxrx3.gui.cells.counter import COUNTING
 from napari_rxrx3.gui.line import Line
 from napari_rxrx3.gui.plate.legend import Legend
 from napari_rxrx3.gui.plate.plate_map import PlateMap
@@ -48,13 +57,17 @@ class PlatePanel(QWidget):
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._tasks = session, tasks
         self._connections = tasks.connections(self)
         self._wells: pd.DataFrame | None = None
         self._view = PlateView.empty()
         self._position: dict[str, int] = {}
         """Of each well of the plate."""
         self._listed: tuple[Dataset, str] | None = None
+        self._measures: pd.DataFrame | None = None
+        """What is known of the cells on the plate."""
+        self._measured: dict[str, str] = {}
+        """Colors that are measured, and their columns in that."""
         self.experiment = ShrinkingBox()
         self.plate = ShrinkingBox()
         self.previous = tool_button("chevron_left", "Previous plate (Page Up in the map)")
@@ -107,13 +120,14 @@ class PlatePanel(QWidget):
         follow(session.highlight_changed, self._on_highlight)
         follow(session.failures_changed, self._on_failures)
         follow(session.phenomap_changed, self._on_phenomap)
+        follow(session.measures_changed, self._on_measures)
         for signal in (session.review_changed, session.tags_changed, display.tags_changed):
             follow(signal, self._on_tags)
         self.experiment.activated.connect(self._choose_experiment)
         self.plate.activated.connect(self._choose_plate)
         self.previous.clicked.connect(lambda: session.step_plate(-1))
         self.next.clicked.connect(lambda: session.step_plate(1))
-        self.color_by.activated.connect(self._recolor)
+        self.color_by.activated.connect(self._on_color)
         self.map.plateStepped.connect(session.step_plate)
         self.map.currentChanged.connect(self._choose_well)
         self.map.activated.connect(lambda position: session.open_well(self._well_at(position)))
@@ -167,8 +181,13 @@ class PlatePanel(QWidget):
         if before in (*SCORES_IN_WORDS.values(), *DOSES_IN_WORDS.values()):
             self._recolor()
 
+    def _on_measures(self, plates: frozenset[PlateId]) -> None:
+        """Show what was measured of the plate on screen."""
+        if self._session.plate in plates:
+            self._on_plate(self._session.plate)
+
     def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
-        wells, phenomap = dataset.wells_of_plate(plate), self._session.phenomap
+        wells, phenomap = self._with_measures(dataset, plate), self._session.phenomap
         if phenomap is None:
             return wells
         here = dataset.listed.slices[plate]
@@ -177,6 +196,21 @@ class PlatePanel(QWidget):
         columns = {words: scores[name].to_numpy() for name, words in SCORES_IN_WORDS.items()}
         columns |= {words: doses[name].to_numpy() for name, words in DOSES_IN_WORDS.items()}
         return wells.assign(**columns)
+
+    def _with_measures(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
+        """The wells with what is known of their cells by now, NaN where it can be asked for.
+
+        A column of one's own that is called alike stays.
+        """
+        wells, known = dataset.wells_of_plate(plate), dataset.measured.loaded(plate)
+        self._measures, self._measured = known, {}
+        if plate in dataset.images.plates:
+            has_dna = dna_stain(dataset.stains) is not None
+            names = MEASURES_IN_WORDS if has_dna else {SATURATION: MEASURES_IN_WORDS[SATURATION]}
+            self._measured = {words: n for n, words in names.items() if words not in wells}
+        if known is None:
+            return wells.assign(**dict.fromkeys(self._measured, np.nan))
+        return wells.assign(**{w: known[name].to_numpy() for w, name in self._measured.items()})
 
     def _list_plates(self, dataset: Dataset, plate: PlateId) -> None:
         if self._listed != (dataset, plate.experiment):
@@ -193,12 +227,30 @@ class PlatePanel(QWidget):
     def _list_colors(self, wells: pd.DataFrame) -> None:
         before = self.color_by.currentText()
         choices = color_choices(wells)
+        choices += [words for words in self._measured if words not in choices]
         if choices == [self.color_by.itemText(i) for i in range(self.color_by.count())]:
             return
         self.color_by.clear()
         self.color_by.addItems(choices)
         if before in choices:
             self.color_by.setCurrentText(before)
+
+    def _on_color(self) -> None:
+        """Color the plate, by what has to be measured first if need be."""
+        plate, dataset, by = self._session.plate, self._session.dataset, self.color_by.currentText()
+        if plate is not None and dataset is not None and self._is_unmeasured(by):
+            dna = dna_stain(dataset.stains)
+            is_of_all = self._measured[by] == SATURATION
+            stains = None if dna is None or is_of_all else [dna.name]
+            self._session.want_measures([plate], stains)
+        self._recolor()
+
+    def _is_unmeasured(self, by: str) -> bool:
+        """Whether wells with an image have none of a number that is measured."""
+        wells = self._wells
+        if wells is None or by not in self._measured:
+            return False
+        return bool((wells[by].isna() & wells["has_image"]).any())
 
     def _recolor(self) -> None:
         if self._wells is not None and len(self._wells):
@@ -211,7 +263,13 @@ class PlatePanel(QWidget):
         failed = bool(self._positions(self._session.failures))
         dataset = self._session.dataset
         is_known = dataset is None or dataset.vectors_are_read
-        self.legend.setLegend(legend, states, failed, "" if is_known else VECTORS_NOT_READ)
+        note = "" if is_known else VECTORS_NOT_READ
+        if isinstance(legend, NumericLegend) and np.isnan(legend.low):
+            if self._tasks.is_running(COUNTING):
+                note = "being measured"
+            elif self._is_unmeasured(self.color_by.currentText()):
+                note = "choose it again to measure"
+        self.legend.setLegend(legend, states, failed, note)
 
     def _on_well(self, well_id: str | None) -> None:
         position = self._position.get(well_id) if well_id is not None else None
@@ -223,8 +281,18 @@ class PlatePanel(QWidget):
         row = self._session.well_row(well_id)
         lines = describe_well(row).split("\n")
         facts = [line.split(":")[0] for line in lines[2:]]  # what that means is in the tooltip
-        self.facts.setText("  ·  ".join([str(row["address"]), name_of_well(row), *facts]))
-        self.facts.setToolTip(wrapped_tooltip("\n".join(lines)))
+        measured = self._measured_facts(well_id)
+        self.facts.setText(
+            "  ·  ".join([str(row["address"]), name_of_well(row), *facts, *measured])
+        )
+        self.facts.setToolTip(wrapped_tooltip("\n".join([*lines, *measured])))
+
+    def _measured_facts(self, well_id: str) -> list[str]:
+        """What was measured of a well, in words."""
+        if self._measures is None or well_id not in self._measures.index:
+            return []
+        known = self._measures.loc[well_id]
+        return facts_of(known[NUCLEI], known[OUT_OF_FOCUS], known[SATURATION])
 
     def _on_selection(self, wells: frozenset[str]) -> None:
         self.map.setSelection(self._positions(wells))
@@ -288,7 +356,8 @@ class PlatePanel(QWidget):
         hit = review.hits.get(well_id) if review is not None else None
         decided = (tag_name(hit.tag), hit.note) if hit is not None else ()
         failure = self._session.failures.get(well_id, "")
-        return "\n".join(line for line in (text, *decided, failure) if line)
+        measured = self._measured_facts(well_id)
+        return "\n".join(line for line in (text, *measured, *decided, failure) if line)
 
 
 def _positions(wells: pd.DataFrame) -> list[int]:

@@ -1,0 +1,1 @@
+"""Counting cells for the window."""
