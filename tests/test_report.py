@@ -31,6 +31,7 @@ from napari_rxrx3.figures.files import FigureError, FigureExists
 from napari_rxrx3.figures.reports.content import Report, gather
 from napari_rxrx3.figures.reports.page import ReportPage
 from napari_rxrx3.figures.reports.pictures import Pictures, read_pictures
+from napari_rxrx3.maps.dose_response.words import doses_in_words
 from napari_rxrx3.maps.phenomap import PhenoMap
 from samples import soak
 
@@ -169,6 +170,8 @@ def test_doses_rise_and_its_own_is_marked(phenomap: PhenoMap) -> None:
     distances = [float(item.lines[0]) for item in content.series.items]
     assert distances == sorted(distances)
     assert not any(each.name == "Bortezomib" for each in content.nearest)
+    said = doses_in_words(phenomap.dose_response.loc["Bortezomib"])
+    assert f"{said[:1].upper()}{said[1:]}." in [each.text for each in content.evidence]
 
 
 def test_guides_are_listed_with_their_gene_and_alone(phenomap: PhenoMap) -> None:

@@ -245,7 +245,7 @@ class _Gatherer:
             self._notes.append(f"{self._why_alone()} It has no neighbors.")
         series = self._series()
         scores = self._map.score_store.get(self._progress)
-        subject = Subject(self._map, self._key, scores, nearest)
+        subject = Subject(self._map, self._key, scores, nearest, self._dose_response())
         if subject.is_control:
             self._notes.append(f"{self._name} is what all others are compared with.")
         evidence = evidence_of(subject)
@@ -349,6 +349,14 @@ class _Gatherer:
 
     def _experiment_of(self, well: str) -> str:
         return plate_of(self._dataset.row(well)).experiment
+
+    def _dose_response(self) -> dict[Any, Any] | None:
+        """What the doses of a compound do; None of all else."""
+        row = self._first
+        if row["perturbation_type"] != "COMPOUND":
+            return None
+        table = self._map.doses.store.get(self._progress)
+        return table.loc[row["treatment"]].to_dict() if row["treatment"] in table.index else None
 
     # -- its guides or doses -----------------------------------------------------------------------
 

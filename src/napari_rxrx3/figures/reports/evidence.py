@@ -6,12 +6,13 @@ A further sentence is a further function in `SENTENCES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from napari_rxrx3.core.words import count, decimals, guide_in_words, name_with_dose, some
+from napari_rxrx3.core.words import count, decimals, guide_in_words, name_with_dose, sentence, some
+from napari_rxrx3.maps.dose_response.words import doses_in_words
 from napari_rxrx3.maps.evidence.activity import count_active
 from napari_rxrx3.maps.evidence.doubts import DOUBTS, LEVEL_OF_DOUBT
 
@@ -44,12 +45,15 @@ class Subject:
         Those of all entries.
     nearest : sequence of Neighbor
         Judged and scored; none where it has no direction.
+    doses : mapping, optional
+        Of a compound, its row of `PhenoMap.dose_response`.
     """
 
     phenomap: PhenoMap
     key: str
     scores: pd.DataFrame
     nearest: Sequence[Neighbor] = ()
+    doses: Mapping[Any, Any] | None = None
 
     @property
     def own(self) -> Any:
@@ -129,6 +133,13 @@ def _consistent(subject: Subject) -> Iterator[Sentence]:
         yield Sentence(f"Its {wells} agree {_CHANCE} ({numbers}).", is_doubt=True)
 
 
+def _dose_response(subject: Subject) -> Iterator[Sentence]:
+    if subject.doses is None:
+        return
+    said = doses_in_words(subject.doses)
+    yield Sentence(sentence(said), is_doubt=not subject.doses["has_trend"])
+
+
 def _guides_agree(subject: Subject) -> Iterator[Sentence]:
     value, p, odd = (subject.own[name] for name in ("agreement", "agreement_p", "odd_guide"))
     if isnan(value):
@@ -187,6 +198,7 @@ SENTENCES: tuple[Callable[[Subject], Iterator[Sentence]], ...] = (
     _strong,
     _consistent,
     _guides_agree,
+    _dose_response,
     _beyond_chance,
     _across,
     _own_doubts,
