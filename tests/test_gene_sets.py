@@ -51,7 +51,7 @@ def read(folder: Path, content: str | bytes, name: str = "sets.gmt") -> GeneSets
         GMT.replace("\n", "\t\t\n"),
         GMT.replace("\n", "\n\n"),
         GMT.encode("utf-16"),
-        gzip.compress(GMT.encode()),
+        gzip.compress(GMT.encode(), mtime=0),
         GMT.replace("about one", "about one, two, three, four, five, six, seven"),
         GMT.replace("KIF11", "KIF11,0.7").replace("RHEB", " RHEB "),
     ],
