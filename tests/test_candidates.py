@@ -144,6 +144,7 @@ class Shown:
 
 SIGNALS = (
     "chosen", "activated_candidate", "query_wanted", "queue_wanted", "copy_wanted", "save_wanted",
+    "count_wanted",
 )  # fmt: skip
 
 
@@ -453,11 +454,10 @@ def test_numbers_that_do_not_fit_into_a_line_stand_in_the_next(qapp: Any, points
     font.setPointSize(points)
     metrics, numbers = QFontMetrics(font), "cos 0.84  q <.001  0.35 %"
     for width in range(90, 400):
-        shown = in_lines(metrics, (numbers,), width, 2)
+        shown = in_lines(metrics, (numbers,), width)
         parts = [part for line in shown for part in line.split("  ")]
         assert parts[0] in ("cos 0.84", "0.84")
         assert parts[1:] == ["q <.001", "0.35 %"] or width < USUAL
-        assert in_lines(metrics, (numbers,), width, 1) == (fitting(metrics, numbers, width),)
     assert shown == (numbers,)
 
 
@@ -542,6 +542,7 @@ def test_the_menu_asks_for_what_can_be_done(shown: Shown, core: Any) -> None:
         ("Put it in the queue", "queue_wanted"),
         ("Copy", "copy_wanted"),
         ("Save the picture…", "save_wanted"),
+        ("Is it alike for its cell count?", "count_wanted"),
     ):
         action = shown.menu()[text]
         assert action.isEnabled()
@@ -554,7 +555,8 @@ def test_the_menu_asks_for_what_can_be_done(shown: Shown, core: Any) -> None:
     shown.view.set_current("key 1")
     enabled = {text: action.isEnabled() for text, action in shown.menu().items()}
     assert [text for text, is_on in enabled.items() if not is_on] == [
-        "Put it in the queue", "Save the picture…", *(tag.name for tag in DEFAULT_TAGS),
+        "Put it in the queue", "Save the picture…", "Is it alike for its cell count?",
+        *(tag.name for tag in DEFAULT_TAGS),
     ]  # fmt: skip
     QApplication.activePopupWidget().close()
 

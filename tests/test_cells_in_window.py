@@ -131,7 +131,7 @@ def test_beside_a_neighbor_it_is_said_how_much_is_cell_count(window: Window) -> 
     candidates = panel.candidates.strip.model.candidates
     assert any("cell count is not known: no nuclei are counted" in line for line in _lines(panel))
     assert candidates
-    panel.candidates.count.click()
+    panel.candidates.strip.view.count_wanted.emit(candidates[0])
     window.settle()
     assert session.dataset.measured.loaded(PLATE)["n_nuclei"].notna().all()
     said = [line for line in _lines(panel) if "cell count" in line]

@@ -22,7 +22,7 @@ from window import Window
 TOUR = Path(__file__).parent.parent / "docs" / "tour.md"
 WORDS = {"←": "Left", "→": "Right", "↑": "Up", "↓": "Down", "Escape": "Esc"}
 WORDS |= {"Page↑": "PgUp", "Page↓": "PgDown"}
-ABOVE_DIGITS = set("!@#$%^")
+ABOVE_DIGITS = set("!@#$%^&*(")
 """What some keyboards send for Shift and a digit."""
 FOCUSED = ("On the plate map", "In lists")
 """Where keys are those of a widget, not of the window."""

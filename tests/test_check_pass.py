@@ -250,5 +250,5 @@ def test_the_command_does_a_part_and_says_so(
     assert part.out.count('"unreadable_plane"') == 2  # counted and listed
     assert main(["check", str(root), "--full"]) == 0
     whole = capsys.readouterr()
-    assert "1 checked before and the same since, 3 checked now" in whole.err
+    assert "1 checked before and the same since, 3 checked now" in whole.out
     assert "unreadable_plane: 3" in whole.out

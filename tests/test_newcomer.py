@@ -1,6 +1,7 @@
 """A newcomer's task in an open demo, with a hand that counts: what looks like PLK1, and is it so?
 
 Find it, see how far to trust the list, keep three hits, save a figure: twelve clicks and keys.
+Which compounds act like it, from which dose on, and is it so: fifteen.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QMenu, QWidget
+from qtpy.QtWidgets import QApplication, QMenu, QTabWidget, QWidget
 
 from demo_data import written_demo
+from napari_rxrx3.gui.words import Words
 from window import Window
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
 LEFT = Qt.MouseButton.LeftButton
 MOST = 12
+MOST_FOR_DOSES = 15
 
 
 class Hand:
@@ -33,6 +36,15 @@ class Hand:
         self.n += 1
         self._qtbot.mouseClick(widget, LEFT, pos=place or widget.rect().center())
         self._window.settle()
+
+    def double_click(self, widget: QWidget, place: QPoint) -> None:
+        self.click(widget, place)
+        self._qtbot.mouseDClick(widget, LEFT, pos=place)
+        self._window.settle()
+
+    def click_tab(self, tabs: QTabWidget, name: str) -> None:
+        number = next(i for i in range(tabs.count()) if tabs.tabText(i) == name)
+        self.click(tabs.tabBar(), tabs.tabBar().tabRect(number).center())
 
     def choose(self, button: QWidget, words: str) -> None:
         """Click on a button with a menu, and on an entry of it."""
@@ -52,7 +64,11 @@ class Hand:
         self._window.settle()
 
     def enter(self) -> None:
-        self._press(Key.Key_Return, Modifier.NoModifier)
+        self.named("Return")
+
+    def named(self, *keys: str) -> None:
+        for key in keys:
+            self._press(getattr(Key, f"Key_{key}"), Modifier.NoModifier)
         self._window.settle()
 
     def _press(self, key: Any, modifier: Any) -> None:
@@ -142,3 +158,27 @@ def test_by_keys_with_the_nearest_beside_it(window: Window, tmp_path: Path) -> N
     assert_saved(window, tmp_path)
     keep_three(window, hand, listed)
     assert hand.n <= MOST
+
+
+@pytest.mark.soak
+def test_which_compounds_act_like_a_gene_from_which_dose_and_is_it_so(window: Window) -> None:
+    hand, panel = Hand(window), window.neighbors.panel
+    hand.click(window.explorer.find)
+    find(window, hand)
+    panel.candidates.kind.setFocus()  # as a click does that opens its list, which Qt shows alone
+    hand.n += 1
+    hand.named("Down", "Down")
+    model, view = panel.candidates.strip.model, panel.candidates.strip.view
+    first = model.candidates[0]
+    assert all("µM" in each.name for each in model.candidates)
+    assert all(each.lines[-1].startswith("acts from 0.0") for each in model.candidates[:3])
+    assert "q <" in first.lines[0]
+    assert not first.doubts
+    assert "EC50" in model.data(model.index(0), Qt.ItemDataRole.ToolTipRole)
+    hand.double_click(view.viewport(), view.visualRect(model.index(0)).center())
+    assert window.session.query.key == first.key
+    hand.click_tab(window.explorer.tabs, "Numbers")
+    said = " ".join(words.text() for words in window.explorer.numbers.findChildren(Words))
+    assert "acts from" in said
+    assert "active" in said or "activity" in said
+    assert hand.n <= MOST_FOR_DOSES

@@ -552,13 +552,13 @@ def test_modules_beside_the_program_do_not_stand_in_for_others(core: Path, tmp_p
         "from napari_rxrx3.data.images import jpeg2000;"
         "from napari_rxrx3.data.worker_process import Worker;"
         "worker = Worker(Path(jpeg2000.__file__));"
-        "worker.send({'size': 64}, b'no image');"
+        "worker.send({'size': 64, 'lengths': [8]}, b'no image');"
         "print(worker.receive()); worker.end()"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path
     )
-    assert run.stdout.strip() == "Message(words={}, content=b'')", run.stderr
+    assert run.stdout.strip() == "Message(words={'shapes': [None]}, content=b'')", run.stderr
 
 
 def test_hits_errors_are_of_our_family() -> None:

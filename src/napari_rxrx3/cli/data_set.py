@@ -38,12 +38,12 @@ def _check(arguments: argparse.Namespace) -> int:
             if not arguments.quick:
                 note("stopped; what was checked so far is kept.")
             raise
-    if report.checked:
-        note(report.checked)
     if arguments.json:
+        if report.checked:
+            note(report.checked)
         say(report.to_json())
         return 0
-    said = [report.summary()]
+    said = [line for line in (report.summary(), report.checked) if line]
     if not report.is_clean:
         table = report.problems.astype("str").replace("<NA>", "")
         said = [table.to_string(index=False, max_colwidth=120), "", *said]

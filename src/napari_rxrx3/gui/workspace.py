@@ -334,7 +334,6 @@ class Workspace(QObject):
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self.tasks.cancel("vectors")
-        self.contrast.forget()
         self.zoom_view.leave()
         self.difference.leave()
         if dataset is not None:
@@ -343,6 +342,7 @@ class Workspace(QObject):
             self.session.want_vectors()
         self.loader.forget()
         self.layers.set_stains(self.session.stains)
+        self.contrast.forget()  # which may tell the layers other limits, of as many stains
         self.stains.offer_file(dataset is not None and dataset.images.has_windows)
         self._take_pixel_size(dataset)
         if self.screen_form is not None:  # about what was open before

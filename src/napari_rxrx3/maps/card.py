@@ -155,7 +155,7 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         ),
     )
     n_tested = count_active(phenomap.scores)[1]
-    numbers = [*_doses(phenomap, row), _activity(scores, n_tested), strength, consistency]
+    numbers = [_activity(scores, n_tested), strength, *_doses(phenomap, row), consistency]
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""

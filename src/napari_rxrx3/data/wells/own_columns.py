@@ -86,7 +86,8 @@ class Roles:
             for f in fields(self)
             if isinstance(value := getattr(self, f.name), str) and value not in names
         }
-        if (self.control_column or self.treatment) not in names:
+        column = self.control_column or self.treatment
+        if column and column not in names:
             gone["controls"] = ()  # they are in another table
         return replace(self, **gone)
 

@@ -297,7 +297,10 @@ class StainLayers:
                     self._add(stain, plane, pair)
                     layer = self._layers[stain.number - 1]
                 elif layer.data is not plane:
+                    is_other = layer.data.dtype != plane.dtype
                     layer.data = plane
+                    if is_other:
+                        _fit_slider(layer, pair)
                 _put(layer, place if apart is None else place.shifted(apart.place(stain.number)))
             self._place = place
             self._apply_limits(limits)
@@ -502,7 +505,7 @@ class StainLayers:
     def _add(self, stain: Stain, plane: Plane, limits: tuple[float, float]) -> None:
         options = layer_options(stain, limits)
         layer = self._viewer.add_image(plane, **options)
-        layer.contrast_limits_range = (min(0, limits[0]), _top(plane, limits))
+        _fit_slider(layer, limits)
         layer.events.contrast_limits.connect(self._on_limits)
         layer.events.visible.connect(self._on_visible)
         self._layers[stain.number - 1] = layer
@@ -560,8 +563,7 @@ class StainLayers:
         self.refresh(self._paint_hatches(limits))
         for layer, pair in zip(self._layers, limits, strict=True):
             if layer is not None and tuple(layer.contrast_limits) != tuple(pair):
-                top = max(_top(layer.data, pair), pair[1])
-                layer.contrast_limits_range = (min(0, pair[0]), top)
+                _fit_slider(layer, pair)
                 layer.contrast_limits = pair
 
     def _on_limits(self) -> None:
@@ -609,6 +611,11 @@ def _put(layer: Image, place: Place) -> None:
         layer.scale = scale
     if tuple(layer.translate) != place.origin_um:
         layer.translate = place.origin_um
+
+
+def _fit_slider(layer: Image, limits: tuple[float, float]) -> None:
+    """Let the contrast slider reach as far as its pixels and these limits make sense of."""
+    layer.contrast_limits_range = (min(0, limits[0]), max(_top(layer.data, limits), limits[1]))
 
 
 def _top(plane: Plane, limits: tuple[float, float]) -> float:

@@ -19,14 +19,15 @@ from napari_rxrx3.hits.hit import Tag, tags_in_use
 
 __all__ = ["CandidateDelegate", "fitting", "in_lines", "paint_picture"]
 
-_MARGIN, _GAP = 1, 3
+_MARGIN, _GAP = 1, 1
 _BLACK = QColor(0, 0, 0)
 _HATCH, _QUIET, _WAITING = QColor(105, 105, 105), QColor(150, 150, 150), QColor(90, 90, 90)
 _MIDDLE, _END = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
 _NARROW = 100
 """Points of a line in which a letter from each end of a name would say nothing."""
-_SHORT_NUMBERS = "0.84  q <.001  0.35 %"
-_LONG_NUMBERS = f"cos {_SHORT_NUMBERS}"
+_LONG_NUMBERS = "cos 0.84  q <.001  0.35 %"
+_ROOM = 34
+"""Points for the numbers below a name, whatever is listed: pictures keep their size."""
 _SINGLE = Qt.TextFlag.TextSingleLine
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | _SINGLE
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | _SINGLE
@@ -41,8 +42,6 @@ class CandidateDelegate(QStyledItemDelegate):
         self._model, self._view = model, parent
         self.side = 0
         """Points of the screen on a side of a picture."""
-        self.has_two_lines = False
-        """There is room for a second line of numbers."""
         self._warnings: dict[str, QIcon] = {}
         self._tags: dict[Tag, QIcon] = {}
 
@@ -53,17 +52,11 @@ class CandidateDelegate(QStyledItemDelegate):
     def height_of_words(self) -> int:
         """Height of a candidate without its picture."""
         line = QFontMetrics(self._view.font()).height()
-        return 2 * _MARGIN + _GAP + line * (1 + self._n_lines())
-
-    def needs_two_lines(self, side: int) -> bool:
-        """Whether the font leaves no room for numbers in one line below such a picture.
-
-        Whether there are numbers already makes no difference: nothing moves when they come.
-        """
-        return QFontMetrics(self._view.font()).horizontalAdvance(_SHORT_NUMBERS) > side - _GAP
+        return 2 * _MARGIN + line * (1 + self._n_lines())
 
     def _n_lines(self) -> int:
-        return max(self._model.n_lines, 2 if self.has_two_lines else 1)
+        """Lines of numbers below a name: of large letters one, or pictures would be small."""
+        return max(1, min(2, _ROOM // QFontMetrics(self._view.font()).height()))
 
     def sizeHint(self, option: Any, index: QModelIndex) -> QSize:
         return self.size()
@@ -119,7 +112,7 @@ class CandidateDelegate(QStyledItemDelegate):
     def _paint_words(self, painter: QPainter, box: QRect, candidate: Candidate) -> None:
         font = self._view.font()
         height = QFontMetrics(font).height()
-        line = QRect(box.left(), box.bottom() + 1 + _GAP, box.width() - _GAP, height)
+        line = QRect(box.left(), box.bottom() + 1, box.width() - _GAP, height)
         painter.setFont(font)
         painter.setPen(ink(self._view, 0.65))
         rank = str(candidate.rank)
@@ -133,7 +126,8 @@ class CandidateDelegate(QStyledItemDelegate):
         room = QRect(line)
         if candidate.doubts:
             room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
-        for text in in_lines(QFontMetrics(font), candidate.lines, room.width(), self._n_lines()):
+        lines = in_lines(QFontMetrics(font), candidate.lines, room.width())
+        for text in lines[: self._n_lines()]:
             painter.drawText(room, _LEFT, text)
             room = room.translated(0, height)
 
@@ -157,12 +151,10 @@ class CandidateDelegate(QStyledItemDelegate):
         return self._tags[tag]
 
 
-def in_lines(
-    metrics: QFontMetrics, lines: Sequence[str], width: int, n_lines: int
-) -> tuple[str, ...]:
-    """What stands in so many lines: where one is to spare, numbers that do not fit go there."""
+def in_lines(metrics: QFontMetrics, lines: Sequence[str], width: int) -> tuple[str, ...]:
+    """What stands below a name: where there is one line only, what does not fit is the second."""
     shown = tuple(fitting(metrics, text, width) for text in lines)
-    if len(lines) != 1 or n_lines < 2:
+    if len(lines) != 1:
         return shown
     parts, n_shown = lines[0].split("  "), len(shown[0].split("  "))
     if n_shown == len(parts):

@@ -70,6 +70,8 @@ class CandidateView(QListView):
     """The `Candidate` that is to be asked about."""
     queue_wanted = Signal(object)
     """The `Candidate` that is to be put into the queue."""
+    count_wanted = Signal(object)
+    """The `Candidate` whose nuclei are to be counted, and those of the query."""
     all_wanted = Signal()
     """All candidates are to be shown in the canvas."""
     tag_wanted = Signal(object, int)
@@ -250,6 +252,7 @@ class CandidateView(QListView):
             ("Put it in the queue", self.queue_wanted, True),
             ("Copy", self.copy_wanted, False),
             ("Save the picture…", self.save_wanted, True),
+            ("Is it alike for its cell count?", self.count_wanted, True),
         ):
             action = menu.addAction(text)
             action.setEnabled(candidate.well is not None or not takes_well)
@@ -280,20 +283,14 @@ class CandidateView(QListView):
 
     def fit(self) -> None:
         """As large as was chosen, or as there is room for."""
-        had_two_lines = self._painting.has_two_lines
-        self._painting.has_two_lines = False
-        self._painting.has_two_lines = self._painting.needs_two_lines(self._fitting_side())
-        side = self._fitting_side()
-        if side != self._painting.side or had_two_lines != self._painting.has_two_lines:
+        side = max(_SMALLEST, min(display.candidate_size, self.room))
+        if side != self._painting.side:
             first = self.seen().start if self._painting.side else 0
             self._painting.side = side
             self.scheduleDelayedItemsLayout()
             self.executeDelayedItemsLayout()
             self.horizontalScrollBar().setValue(first * self._painting.size().width())
         self.seen_changed.emit()
-
-    def _fitting_side(self) -> int:
-        return max(_SMALLEST, min(display.candidate_size, self.room))
 
     def _on_current(self, current: QModelIndex) -> None:
         if not self._is_following:
@@ -403,7 +400,6 @@ class CandidateStrip(QWidget):
         """Show others, from the first one on."""
         self.view.horizontalScrollBar().setValue(0)
         self.model.set_candidates(candidates)
-        self.view.fit()  # they may have more lines of words
         self._ask()
 
     def revise(self, candidates: Sequence[Candidate]) -> None:

@@ -63,19 +63,17 @@ class CandidateModel(QAbstractListModel):
         super().__init__(parent)
         self.pictures = pictures
         self.candidates: list[Candidate] = []
-        self.n_lines = 1
-        """Lines of text below the name that there has to be room for."""
 
     def set_candidates(self, candidates: Iterable[Candidate]) -> None:
         """List others."""
         self.beginResetModel()
-        self._take(list(candidates))
+        self.candidates = list(candidates)
         self.endResetModel()
 
     def revise(self, candidates: Iterable[Candidate]) -> None:
         """Take what is new about those that are listed, by their keys."""
         new = {candidate.key: candidate for candidate in candidates}
-        self._take([new.get(candidate.key, candidate) for candidate in self.candidates])
+        self.candidates = [new.get(candidate.key, candidate) for candidate in self.candidates]
         if self.candidates:
             self.dataChanged.emit(self.index(0), self.index(len(self.candidates) - 1))
 
@@ -115,7 +113,3 @@ class CandidateModel(QAbstractListModel):
         if candidate.doubts:
             lines += [f"{count(len(candidate.doubts), 'reason')} to doubt:", *candidate.doubts]
         return [line for line in lines if line]
-
-    def _take(self, candidates: list[Candidate]) -> None:
-        self.candidates = candidates
-        self.n_lines = max([1, *(len(candidate.lines) for candidate in candidates)])

@@ -56,12 +56,6 @@ _LEAST_WIDTHS = 70, 84
 """That the boxes of lists and of kinds keep."""
 
 
-_COUNT = (
-    "Count the nuclei on the plates of the well and of the candidate beside it, the first one if "
-    "there is none: how much of their likeness goes with cell count is then in its tooltip"
-)
-
-
 class CandidatesPanel(QWidget):
     """Lists the answer of the map, or wells that belong to the current one.
 
@@ -126,7 +120,6 @@ class CandidatesPanel(QWidget):
             "playlist_check",
             "Go through these one by one, to tag them: a new queue in the tab Hits",
         )
-        self.count = tool_button("counter", _COUNT)
         self.copy = tool_button("content_copy", "Copy the list as a table")
         self.save = tool_button("download", "Save the list as CSV")
 
@@ -140,7 +133,7 @@ class CandidatesPanel(QWidget):
         row.addWidget(self.note, 1)
         for widget in (
             *(self.leave_out, self.strip.controls, self.as_pictures, self.as_list),
-            *(self.count, self.queue, self.copy, self.save),
+            *(self.queue, self.copy, self.save),
         ):
             row.addWidget(widget)
         self.strip.controls.show()
@@ -174,7 +167,6 @@ class CandidatesPanel(QWidget):
         self.leave_out.clicked.connect(lambda: session.ask(leave_out=True))
         self.as_pictures.clicked.connect(lambda: self._turn_to(self.strip))
         self.as_list.clicked.connect(lambda: self._turn_to(self.table))
-        self.count.clicked.connect(self._count_cells)
         self.queue.clicked.connect(self._go_through)
         self.copy.clicked.connect(self._copy)
         self.save.clicked.connect(self._save)
@@ -188,6 +180,7 @@ class CandidatesPanel(QWidget):
         view.tag_wanted.connect(self._tag)
         view.copy_wanted.connect(self._copy_candidate)
         view.save_wanted.connect(self._save_candidate)
+        view.count_wanted.connect(self._count_cells)
         view.all_wanted.connect(self.show_all)
 
     # -- what is listed ---------------------------------------------------------------------------
@@ -221,8 +214,8 @@ class CandidatesPanel(QWidget):
                 title = f"{key_in_words(self._session.query.key)}, {title}"
             self._session.want_strip("wells", wells=[*well, *wells], title=title)
 
-    def _count_cells(self) -> None:
-        """Have the nuclei counted on the plates of the query and of the candidate in question."""
+    def _count_cells(self, candidate: Candidate) -> None:
+        """Have the nuclei counted on the plates of the query and of a candidate."""
         session, dataset = self._session, self._session.dataset
         if dataset is None:
             return
@@ -232,10 +225,8 @@ class CandidatesPanel(QWidget):
                 "No stain is called DNA, nuclei, Hoechst or DAPI: nuclei cannot be counted."
             )
             return
-        current = self.strip.view.current
-        listed = [current] if current is not None else self.strip.model.candidates[:1]
-        wells = [session.well, *(each.well for each in listed)]
-        plates = [dataset.well(well).plate_id for well in wells if well is not None]
+        wells = filter(None, (session.well, candidate.well))
+        plates = [dataset.well(well).plate_id for well in wells]
         session.want_measures(plates, [dna.name])
 
     def _go_through(self) -> None:

@@ -40,6 +40,7 @@ _NONE, _NO_NUMBER = "–", "This perturbation has no such number."
 _MAX_LINKS = 2
 _REPORT_TIP = "Report: a page about it, with pictures, neighbors and evidence"
 _APART = 10  # pixels between two numbers
+_BUTTON = 18  # its height makes its line no higher
 
 
 class PerturbationCard(QWidget):
@@ -83,6 +84,7 @@ class PerturbationCard(QWidget):
         self.head = Words(self._body, bold=True)
         self.links = [_LinkButton(self._body) for _ in range(_MAX_LINKS)]
         self.report = tool_button("file_chart_outline", _REPORT_TIP, self._body)
+        self.report.setMaximumHeight(_BUTTON)
         self._rows = _Rows(self._body)
         self.numbers = [Words(self._rows)]
         self.of_map = Words(self._rows)
