@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -124,7 +125,7 @@ def test_what_is_no_part_is_refused(text: str) -> None:
 
 @pytest.mark.soak
 def test_workers_check_as_threads_do(dataset: rx.Dataset, client: Any, tmp_path: Path) -> None:
-    root = Path(dataset.address)
+    root = Path(shutil.copytree(dataset.address, tmp_path / "data"))
     for plate in (2, 5):
         path = root / f"images/gene-001/Plate{plate}.tar"
         path.write_bytes(path.read_bytes()[:200_000])
