@@ -155,7 +155,13 @@ def _numbers(phenomap: PhenoMap, key: str) -> tuple[Number, ...]:
         ),
     )
     n_tested = count_active(phenomap.scores)[1]
-    numbers = [_activity(scores, n_tested), strength, *_doses(phenomap, row), consistency]
+    activity = _activity(scores, n_tested)
+    doses = _doses(phenomap, row)
+    if doses is not None and not doses.text:  # there is no room for what is not there
+        activity = replace(activity, tip=f"{activity.tip} Of its doses: {doses.tip}")
+    numbers = [activity, strength, consistency]
+    if doses is not None and doses.text:
+        numbers.append(doses)
     if not isnan(scores["agreement"]):
         odd = scores["odd_guide"]
         odd_words = f" The odd one out: {odd}." if isinstance(odd, str) else ""
@@ -175,20 +181,19 @@ def _n_guides(phenomap: PhenoMap, row: int) -> int:
     return len({name for name in treatments if isinstance(name, str) and gene_of_guide(name)})
 
 
-def _doses(phenomap: PhenoMap, row: int) -> list[Number]:
-    """From which dose on a compound acts; nothing of what is no compound."""
+def _doses(phenomap: PhenoMap, row: int) -> Number | None:
+    """From which dose on a compound acts, without a text if it has no trend; None of a gene."""
     from napari_rxrx3.maps.dose_response.words import about_doses
 
     label = phenomap.labels.iloc[row]
     table = phenomap.doses.store.get()
     if label["perturbation_type"] != "COMPOUND" or label["treatment"] not in table.index:
-        return []
+        return None
     doses = table.loc[label["treatment"]].to_dict()
     if not isnan(doses["lowest_active_dose"]):
         lowest = dose_in_words(doses["lowest_active_dose"])
-        return [Number("acts from", lowest, about_doses(doses))]
-    text = "" if isnan(doses["trend_q"]) else "yes" if doses["has_trend"] else "none"
-    return [Number("dose trend", text, about_doses(doses))]
+        return Number("acts from", lowest, about_doses(doses))
+    return Number("dose trend", "yes" if doses["has_trend"] else "", about_doses(doses))
 
 
 def _activity(scores: pd.Series, n_tested: int) -> Number:

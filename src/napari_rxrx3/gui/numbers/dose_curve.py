@@ -78,7 +78,7 @@ class DoseCurveView(TooltipByPlace):
         return QSize(372, 150)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, 62)
+        return QSize(160, 76)
 
     def place_of(self, dose: float, distance: float) -> QPointF:
         """Where a distance at a dose is drawn."""

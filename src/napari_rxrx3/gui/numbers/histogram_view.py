@@ -75,7 +75,7 @@ class HistogramView(TooltipByPlace):
         return QSize(372, 130)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, 62)
+        return QSize(120, 76)
 
     def stain_at(self, point: QPoint) -> Stain | None:
         """The stain whose histogram is under a point."""
