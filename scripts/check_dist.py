@@ -12,8 +12,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-MAX_WHEEL_BYTES = 1_000_000
-"""Of which the source alone, well compressed, takes 600,000: more is something else."""
+MOST_BESIDE_SOURCE = 200_000
+"""Bytes, compressed, of all in a wheel that is no Python: more is something that slipped in."""
+MOST_OF_A_MODULE = 100_000
+"""Bytes of a module: more is data that are written as a program."""
 PACKAGE = "napari_rxrx3"
 IN_WHEEL = (f"{PACKAGE}/__init__.py", f"{PACKAGE}/napari.yaml", f"{PACKAGE}/py.typed")
 IN_SDIST = (
@@ -40,11 +42,17 @@ def wheel_problems(wheel: Path) -> Iterator[str]:
     """Yield a sentence for each thing that is wrong with the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
+        beside = sum(
+            info.compress_size for info in archive.infolist() if not info.filename.endswith(".py")
+        )
         links = [
             info.filename for info in archive.infolist() if stat.S_ISLNK(info.external_attr >> 16)
         ]
-    if wheel.stat().st_size > MAX_WHEEL_BYTES:
-        yield f"{wheel.name}: larger than {MAX_WHEEL_BYTES} bytes"
+    if beside > MOST_BESIDE_SOURCE:
+        yield f"{wheel.name}: {beside} bytes are no Python, {MOST_BESIDE_SOURCE} at most"
+    for name, size in sizes.items():
+        if name.endswith(".py") and size > MOST_OF_A_MODULE:
+            yield f"{wheel.name}: {name} is larger than {MOST_OF_A_MODULE} bytes"
     yield from _missing(wheel, sizes, IN_WHEEL)
     yield from (f"{wheel.name}: {name} is a link" for name in links)
     yield from (f"{wheel.name}: {name} has no place in it" for name in sizes if _is_stray(name))
