@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import subprocess
@@ -74,11 +75,15 @@ def test_what_has_no_place_in_a_wheel_is_found(
 
 
 def test_links_and_size_of_a_wheel_are_found(tmp_path: Path, check_dist: ModuleType) -> None:
-    large = {"napari_rxrx3/a.py": bytes(check_dist.MAX_WHEEL_BYTES)}
+    large = {
+        "napari_rxrx3/a.py": bytes(check_dist.MOST_OF_A_MODULE + 1),
+        "napari_rxrx3/picture.svg": random.Random(1).randbytes(check_dist.MOST_BESIDE_SOURCE),
+    }
     wheel = a_wheel(tmp_path, check_dist, large, {"napari_rxrx3/napari.yaml"})
     problems = " ".join(check_dist.wheel_problems(wheel))
     assert "napari.yaml is a link" in problems
-    assert "larger than" in problems
+    assert "a.py is larger than" in problems
+    assert "bytes are no Python" in problems
 
 
 def test_a_link_in_the_sdist_is_found(tmp_path: Path, check_dist: ModuleType) -> None:
