@@ -50,6 +50,11 @@ def part(text: str) -> Share:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def add_key(parser: argparse.ArgumentParser) -> None:
+    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
+    parser.add_argument("key", metavar="KEY", type=letters, help=help_)
+
+
 def add_plates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plates",

@@ -43,7 +43,7 @@ def _check(arguments: argparse.Namespace) -> int:
             note(report.checked)
         say(report.to_json())
         return 0
-    said = [line for line in (report.summary(), report.checked) if line]
+    said = [line for line in (report.checked, report.summary()) if line]
     if not report.is_clean:
         table = report.problems.astype("str").replace("<NA>", "")
         said = [table.to_string(index=False, max_colwidth=120), "", *said]

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from napari_rxrx3.cli.arguments import Commands, add_map_options, letters, opened, positive, spec_of
+from napari_rxrx3.cli.arguments import Commands, add_key, add_map_options, opened, positive, spec_of
 from napari_rxrx3.cli.output import Progress, note, progress_bar, say
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.maps.spec import LEVELS, MIN_GENES
@@ -28,8 +28,7 @@ _SHOWN_SETS = 20
 def add_nearest(commands: Commands) -> None:
     nearest = commands.add_parser("nearest", help="list the perturbations most like another one")
     nearest.add_argument("path", metavar="PATH")
-    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
-    nearest.add_argument("key", metavar="KEY", type=letters, help=help_)
+    add_key(nearest)
     nearest.add_argument("-k", type=positive, default=20, help="how many (20)")
     nearest.add_argument("--kind", choices=("CRISPR", "COMPOUND"), help="search these only")
     add_map_options(nearest, LEVELS)
@@ -90,17 +89,11 @@ def _scores(arguments: argparse.Namespace) -> int:
     words = f"{n_active:,} of {n_tested:,} active at 5 %"
     table = phenomap.labels[["perturbation_type", "n_wells"]].join(scores).rename_axis("key")
     table = table.sort_values(["activity_q", "activity"], ascending=[True, False], kind="stable")
-    if arguments.json:
-        report = {
-            **{"level": phenomap.level, "align": phenomap.align, "embedding": phenomap.embedding},
-            **{"n_entries": len(table), "n_tested": n_tested, "n_active": n_active},
-            "scores": _records(table.reset_index()),
-        }
-        say(json.dumps(report, indent=1))
-    elif arguments.csv:
-        say(table.to_csv(lineterminator="\n").rstrip("\n"))
-        note(f"{words}.")
-    else:
+    about = {
+        **{"level": phenomap.level, "align": phenomap.align, "embedding": phenomap.embedding},
+        **{"n_entries": len(table), "n_tested": n_tested, "n_active": n_active},
+    }
+    if not _said_whole(arguments, about, "scores", table, words):
         columns = [*table.columns[:2], *_SHOWN_SCORES]
         listed = table[columns].head(arguments.k).reset_index()
         shown = listed.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
@@ -128,17 +121,11 @@ def _doses(arguments: argparse.Namespace) -> int:
     table = table.sort_values(["trend_q", "trend"], ascending=[True, False], kind="stable")
     n_held, n_tested = int(table["has_trend"].sum()), int(table["trend_q"].notna().sum())
     words = f"{n_held:,} of {n_tested:,} compounds with a trend at 5 %"
-    if arguments.json:
-        report = {
-            **{"embedding": phenomap.embedding, "n_compounds": len(table)},
-            **{"n_tested": n_tested, "n_with_trend": n_held},
-            "doses": _records(table.reset_index()),
-        }
-        say(json.dumps(report, indent=1))
-    elif arguments.csv:
-        say(table.to_csv(lineterminator="\n").rstrip("\n"))
-        note(f"{words}.")
-    else:
+    about = {
+        **{"embedding": phenomap.embedding, "n_compounds": len(table)},
+        **{"n_tested": n_tested, "n_with_trend": n_held},
+    }
+    if not _said_whole(arguments, about, "doses", table, words):
         listed = table.head(arguments.k)
         for name, row in zip(listed.index, listed.to_dict("records"), strict=True):
             say(f"{name}: {doses_in_words(row)}")
@@ -180,8 +167,7 @@ def add_sets(commands: Commands) -> None:
     help_ = "see which gene sets are over-represented among the nearest genes"
     sets = commands.add_parser("sets", help=help_)
     sets.add_argument("path", metavar="PATH")
-    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
-    sets.add_argument("key", metavar="KEY", type=letters, help=help_)
+    add_key(sets)
     help_ = "GMT, or a table with a column of sets and one of genes"
     sets.add_argument("--sets", metavar="FILE", required=True, help=help_)
     help_ = "how many genes, those that are nearest (20)"
@@ -312,6 +298,22 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print all of the map as CSV")
     form.add_argument("--json", action="store_true", help="print all of the map as JSON")
+
+
+def _said_whole(
+    arguments: argparse.Namespace,
+    about: dict[str, Any],
+    name: str,
+    table: pd.DataFrame,
+    words: str,
+) -> bool:
+    """Print all of a table as JSON or CSV, if that was asked for; whether it was."""
+    if arguments.json:
+        say(json.dumps({**about, name: _records(table.reset_index())}, indent=1))
+    elif arguments.csv:
+        say(table.to_csv(lineterminator="\n").rstrip("\n"))
+        note(f"{words}.")
+    return bool(arguments.json or arguments.csv)
 
 
 def _map_asked(arguments: argparse.Namespace, progress: Progress) -> PhenoMap:

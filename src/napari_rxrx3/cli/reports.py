@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_rxrx3.cli.arguments import Commands, add_map_options, letters, opened, positive, spec_of
+from napari_rxrx3.cli.arguments import (
+    Commands,
+    add_key,
+    add_map_options,
+    letters,
+    opened,
+    positive,
+    spec_of,
+)
 from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.maps.spec import LEVELS
@@ -15,8 +23,7 @@ def add_report(commands: Commands) -> None:
     help_ = "write a page about a perturbation: pictures, neighbors, evidence"
     report = commands.add_parser("report", help=help_)
     report.add_argument("path", metavar="PATH")
-    help_ = "e.g. PLK1, PLK1_guide_1, Bortezomib@2.5"
-    report.add_argument("key", metavar="KEY", type=letters, help=help_)
+    add_key(report)
     help_ = "where to write it: .png, .pdf, .svg, .tif or .html (PLK1-report.html)"
     report.add_argument("--out", metavar="FILE", type=letters, help=help_)
     report.add_argument("--replace", action="store_true", help="replace a file that is there")

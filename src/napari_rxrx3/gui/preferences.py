@@ -11,7 +11,12 @@ from napari_rxrx3.core.display import DEFAULT_TAGS, display
 from napari_rxrx3.core.stains import TAG_COLORS
 from napari_rxrx3.data.cache.budgets import budgets
 
-__all__ = ["follow_preferences", "remember_candidates", "remember_layer_panels"]
+__all__ = [
+    "chosen_settings",
+    "follow_preferences",
+    "remember_candidates",
+    "remember_layer_panels",
+]
 
 _PLUGIN = "napari-rxrx3"
 
@@ -23,7 +28,7 @@ def follow_preferences() -> None:
 
     Without such a page, as where the plugin was disabled, everything stays as it is.
     """
-    chosen = _chosen()
+    chosen = chosen_settings()
     if chosen is None:
         return
     for (group, name), follow in _FOLLOWERS.items():
@@ -35,7 +40,7 @@ def follow_preferences() -> None:
 def remember_candidates(size: int, whole: bool) -> None:
     """Keep how candidates are shown, for all windows and for the next start."""
     display.candidate_size, display.shows_whole_candidates = size, whole
-    chosen = _chosen()
+    chosen = chosen_settings()
     if chosen is not None:
         chosen.display.candidate_size, chosen.display.whole_candidates = size, whole
 
@@ -44,12 +49,12 @@ def remember_layer_panels(shown: bool) -> None:
     """Keep whether napari's panels of layers are wanted; other windows stay as they are."""
     with display.layer_panels_changed.blocked():
         display.layer_panels = "shown" if shown else "folded"
-        chosen = _chosen()
+        chosen = chosen_settings()
         if chosen is not None:
             chosen.display.layer_panels = display.layer_panels
 
 
-def _chosen() -> Any:
+def chosen_settings() -> Any:
     """The settings of the manifest; None if napari does not have them."""
     try:
         from napari.settings import get_plugin_settings

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from qtpy.QtWidgets import QInputDialog, QWidget
+
+from napari_rxrx3.gui.preferences import chosen_settings
 
 __all__ = ["ask_for_scheduler", "scheduler", "where_in_words"]
 
@@ -15,8 +16,6 @@ _QUESTION = (
     "Empty: this computer does it."
 )
 _LONGEST = 40
-
-_log = logging.getLogger(__name__)
 
 
 def scheduler() -> str | None:
@@ -48,12 +47,4 @@ def ask_for_scheduler(parent: QWidget) -> None:
 
 def _group() -> Any:
     """The group of settings `machines` of the manifest; None if napari does not have it."""
-    try:
-        from napari.settings import get_plugin_settings
-
-        return get_plugin_settings("napari-rxrx3").machines
-    except (ImportError, KeyError, AttributeError):
-        return None
-    except Exception:  # settings of other plugins are read as well, and may be wrong
-        _log.exception("the preferences cannot be read")
-        return None
+    return getattr(chosen_settings(), "machines", None)

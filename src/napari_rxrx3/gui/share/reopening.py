@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-__all__ = ["reopens_last", "set_reopens_last"]
+from napari_rxrx3.gui.preferences import chosen_settings
 
-_log = logging.getLogger(__name__)
+__all__ = ["reopens_last", "set_reopens_last"]
 
 
 def reopens_last() -> bool | None:
@@ -25,12 +24,4 @@ def set_reopens_last(on: bool) -> None:
 
 def _group() -> Any:
     """The group of settings `session` of the manifest; None if napari does not have it."""
-    try:
-        from napari.settings import get_plugin_settings
-
-        return get_plugin_settings("napari-rxrx3").session
-    except (ImportError, KeyError, AttributeError):
-        return None
-    except Exception:  # settings of other plugins are read as well, and may be wrong
-        _log.exception("the preferences cannot be read")
-        return None
+    return getattr(chosen_settings(), "session", None)
