@@ -51,6 +51,11 @@ def numbers_of(text: str) -> list[str]:
 # --- numbers ----------------------------------------------------------------------------------
 
 
+def last_digits_of_keys() -> set[str]:
+    caps = {cap for place in KEYS for key in place.keys for cap in key.caps}
+    return {cap[-1] for cap in caps if re.fullmatch(r"(Shift\+)?1…\d", cap)}
+
+
 def known_numbers() -> dict[str, str]:
     """Each number that README may name, and where it is from."""
     of_code = {
@@ -60,7 +65,7 @@ def known_numbers() -> dict[str, str]:
         "0": "a key",
         "1": "the first stain, the first tag",
         str(N_CHANNELS): "the last stain",
-        "5": "the last tag",
+        **dict.fromkeys(last_digits_of_keys(), "the last key of stains, of tags"),
         str(MOST_STAINS): "channels of a data set, at most",
         **dict.fromkeys(NGFF_VERSIONS, "versions of OME-Zarr"),
         "2000": "JPEG 2000",
