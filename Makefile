@@ -20,6 +20,8 @@ heading = @printf '\n--- %s ---\n' '$(1)'
 # One thread each draws without a graphics card: the processes share the cores as it is.
 export LP_NUM_THREADS ?= 1
 export PYTHON JOBS
+# So do those of the tests: as many threads for numbers as cores in each would wait for each other.
+test-pyqt5 test-pyqt6 test-pyqt6-all test-soak: export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help demo test test-all ready setup setup-pyqt6 system lint format types manifest package \
 	test-pyqt5 test-pyqt6 test-pyqt6-all test-soak kernels mutants soak fuzz matrix bench bench-quick \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Modules with a window come first: they take longest, and the others fill up what is left. Of
     the examples of one of their tests, and of a test that is marked `first_example`, the first runs
-    each time, the others are for the soak; so are those of `detail` that are no `sample`.
+    each time, of one that is marked `each(n)` each nth; the others are for the soak, and so are
+    tests of `detail` that are no `sample`.
     """
     for item in items:
         if isinstance(item, pytest.Function) and (
@@ -51,17 +53,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ):
             item.add_marker(pytest.mark.qt)
     windowed = {item for item in items if "standing" in getattr(item, "fixturenames", ())}
-    seen: set[tuple[Path, str]] = set()
+    n_examples: Counter[tuple[Path, str]] = Counter()
     for item in items:
-        if item not in windowed and not item.get_closest_marker("first_example"):
-            continue
-        test = (item.path, item.originalname)
+        each = one_of_how_many(item, item in windowed)
+        test = (item.path, getattr(item, "originalname", item.name))
         is_left_out = item.get_closest_marker("detail") and not item.get_closest_marker("sample")
-        if test in seen or is_left_out:
+        if n_examples[test] % each or (is_left_out and item in windowed):
             item.add_marker(pytest.mark.soak)
-        seen.add(test)
+        n_examples[test] += 1
     slow = {item.path for item in windowed}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def one_of_how_many(item: pytest.Item, has_window: bool) -> int:
+    """Of how many examples of its test one runs in `make test`."""
+    if has_window or item.get_closest_marker("first_example"):
+        return sys.maxsize
+    each = item.get_closest_marker("each")
+    return int(each.args[0]) if each else 1
 
 
 def pytest_collection_finish() -> None:

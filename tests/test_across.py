@@ -77,6 +77,7 @@ def by_the_formula(data: Any, average: str) -> pd.DataFrame:
     return found
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("average", ["mean", "median"])
 def test_it_is_the_mean_over_pairs_of_different_experiments(average: str, data: Any) -> None:
     expected, m = by_the_formula(data, average), data.phenomap(average=average)

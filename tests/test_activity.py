@@ -206,6 +206,7 @@ def test_eleven_active_ones_among_480_are_found() -> None:
         assert false <= 1
 
 
+@pytest.mark.soak
 def test_few_active_ones_among_many_are_found() -> None:
     """A p of 1/401, all that 400 permutations can tell, would call none of them."""
     design = replace(FEW["480 genes"], pairs=8, plates=3, complexes=(1, 1, 1), dimension=64)
@@ -214,6 +215,7 @@ def test_few_active_ones_among_many_are_found() -> None:
     assert false <= 1
 
 
+@pytest.mark.soak
 def test_of_guides_that_are_alike_hardly_one_is_named_and_a_dead_one_is() -> None:
     design = replace(GUIDED, plates=6, dimension=64)
     named = [*named_guides(replace(design, effect=0.3), 1)]

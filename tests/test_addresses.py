@@ -170,6 +170,7 @@ def test_the_terms_come_before_the_first_byte(window: Window, hub: Hub) -> None:
     assert hub.asked == []
 
 
+@pytest.mark.soak
 def test_plates_and_pictures_are_there_before_the_vectors(window: Window, hub: Hub) -> None:
     assert HUB == ADDRESS
     size = (hub.root / VECTORS).stat().st_size

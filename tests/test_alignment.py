@@ -551,6 +551,7 @@ def test_neighbors_of_a_complex_can_be_trusted(hidden: Any) -> None:
     )
 
 
+@pytest.mark.soak
 def test_the_compound_of_a_complex_is_found_over_its_doses(hidden: Any) -> None:
     m = hidden.phenomap("compound")
     assert set(m.nearest(MIMIC, k=4)["key"]) == set(COMPLEXES["proteasome"])

@@ -43,6 +43,7 @@ def plate(root: Path) -> Path:
     return root / "images" / "gene-001" / "Plate1.tar"
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("ending", [None, ".tar", ".dat", ""])
 @pytest.mark.parametrize("name", PACKINGS)
 def test_a_packed_plate_is_named_with_what_to_do(

@@ -322,6 +322,7 @@ def test_precision_and_area_are_those_of_scikit_learn(
     np.testing.assert_allclose(np.ravel(found), wanted)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("n_active", "n_inactive"), [(1, 20), (15, 30), (3, 1), (2, 0)])
 def test_the_baseline_is_the_mean_of_random_scores(n_active: int, n_inactive: int) -> None:
     rng = np.random.default_rng(5)

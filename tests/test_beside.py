@@ -210,7 +210,6 @@ def test_a_gene_has_guides_and_a_compound_doses_on_the_same_key(window: Window) 
     assert all(curve.distances)
 
 
-@pytest.mark.sample
 def test_selected_wells_are_shown_in_reading_order(window: Window) -> None:
     button = beside(window).kinds["wells"]
     assert not button.isEnabled()
@@ -378,7 +377,6 @@ def test_what_makes_no_sense_for_a_well_is_taken_up_after_it(window: Window) -> 
     assert "TUBB" in window.session.strip.title
 
 
-@pytest.mark.sample
 def test_a_strip_that_comes_late_is_not_shown(window: Window, data: Any) -> None:
     with kept_maps(data):  # as while another map is made
         window.qtbot.keyClick(QApplication.focusWidget(), Key.Key_N)
@@ -404,7 +402,6 @@ def test_who_goes_elsewhere_meanwhile_is_left_there(window: Window, data: Any, k
     assert window.session.strip.kind == "neighbors", "asked for again, it comes"
 
 
-@pytest.mark.sample
 def test_the_last_of_keys_in_quick_succession_wins(window: Window) -> None:
     for key in (Key.Key_C, Key.Key_N, Key.Key_G, Key.Key_C, Key.Key_R):
         window.qtbot.keyClick(QApplication.focusWidget(), key)
@@ -412,7 +409,6 @@ def test_the_last_of_keys_in_quick_succession_wins(window: Window) -> None:
     assert window.session.strip.kind == "replicates"
 
 
-@pytest.mark.sample
 def test_another_data_set_ends_what_is_being_arranged(
     window: Window, data: Any, screen: b.Screen, tmp_path: Path
 ) -> None:

@@ -237,6 +237,7 @@ def expected(dataset: Any, well: str, size: int, whole: bool, dtype: str) -> np.
 # -- what is drawn --------------------------------------------------------------------------------
 
 
+@pytest.mark.each(9)
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("ratio", [1.0, 2.0])
 @pytest.mark.parametrize("size", [96, 150, 320])

@@ -174,6 +174,7 @@ def test_a_name_lies_on_its_well_in_a_strip(
         show_strip(window)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("vertical", "horizontal", "transposed"), ORIENTATIONS)
 def test_a_name_lies_on_its_well_in_a_plate(
     window: Window, vertical: str, horizontal: str, transposed: bool
@@ -197,6 +198,7 @@ def test_a_name_lies_on_its_well_in_a_plate(
     assert (window.session.well, window.session.view) == (well, "well")
 
 
+@pytest.mark.soak
 def test_rows_and_columns_are_named_beside_the_wells(window: Window) -> None:
     """Also where the plate lies on its side: letters are with the rows, wherever they go."""
     window.session.set_view("plate")
@@ -225,6 +227,7 @@ def test_rows_and_columns_are_named_beside_the_wells(window: Window) -> None:
         assert number
 
 
+@pytest.mark.soak
 def test_rolled_axes_have_no_names_till_they_are_back(window: Window) -> None:
     window.viewer.add_image(np.zeros((5, 20, 20)), name="a stack")
     window.settle()
@@ -296,6 +299,7 @@ def test_turned_layers_have_no_names_but_their_clicks(window: Window) -> None:
     assert window.session.well == WELLS[3]
 
 
+@pytest.mark.soak
 def test_a_layer_in_another_unit_moves_no_name(window: Window) -> None:
     window.viewer.add_points(np.zeros((1, 2)), name="in mm", units=("mm", "mm"), size=1e-6)
     window.viewer.layers.move(len(window.viewer.layers) - 1, 0)

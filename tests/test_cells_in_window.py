@@ -97,6 +97,7 @@ def test_a_well_out_of_focus_is_said_to_be(window: Window) -> None:
     assert "out of focus" not in panel.facts.text()
 
 
+@pytest.mark.soak
 def test_saturation_takes_all_stains_and_what_is_kept_is_there_at_once(
     window: Window, open_window: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_saturation_takes_all_stains_and_what_is_kept_is_there_at_once(
     assert sharp.tolist() == [N_OF[well[-3:]] for well in sharp.index]
 
 
+@pytest.mark.soak
 def test_a_stop_says_what_is_kept(window: Window) -> None:
     session = window.session
     session.want_measures([PLATE], ["DNA"])
@@ -147,6 +149,7 @@ def _lines(panel: Any) -> list[str]:
     return [line for each in panel.candidates.strip.model.candidates for line in each.about]
 
 
+@pytest.mark.soak
 def test_a_queue_begins_with_the_fewest_nuclei(window: Window) -> None:
     menu = window.explorer.hits.queue_menu
     menu.aboutToShow.emit()

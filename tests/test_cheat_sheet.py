@@ -91,6 +91,7 @@ def test_a_question_mark_shows_all_keys_and_any_key_closes_them(window: Window) 
     assert window.map.hasFocus()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("key", ["?", Qt.Key.Key_Escape, Qt.Key.Key_Return])
 def test_it_closes_with(window: Window, key: str) -> None:
     window.click(window.explorer.help_button)
@@ -99,6 +100,7 @@ def test_it_closes_with(window: Window, key: str) -> None:
     assert not sheet(window).isVisible()
 
 
+@pytest.mark.soak
 def test_a_click_closes_it_and_a_larger_window_has_a_larger_one(window: Window) -> None:
     window.click(window.explorer.help_button)
     main = window.viewer.window._qt_window
@@ -111,6 +113,7 @@ def test_a_click_closes_it_and_a_larger_window_has_a_larger_one(window: Window) 
     assert len(main.findChildren(CheatSheet)) == 1
 
 
+@pytest.mark.soak
 def test_it_goes_with_the_dock(window: Window) -> None:
     main = window.viewer.window._qt_window
     window.click(window.explorer.help_button)
@@ -118,6 +121,7 @@ def test_it_goes_with_the_dock(window: Window) -> None:
     window.qtbot.waitUntil(lambda: main.findChildren(CheatSheet) == [])
 
 
+@pytest.mark.soak
 def test_a_question_mark_in_a_text_is_text(window: Window) -> None:
     window.explorer.find.setFocus()
     press(window, "?")

@@ -228,6 +228,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("tar", [True, False], ids=["tar", "folder"])
 @pytest.mark.parametrize("channel", [1, 5])
 @pytest.mark.parametrize("damage", DAMAGE)

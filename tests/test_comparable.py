@@ -131,6 +131,7 @@ def test_of_strong_genes_among_silent_ones_no_more_have_a_small_p(tmp_path: Path
     assert all(0.02 <= share <= 0.075 for share in shares.values()), shares
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("together", [False, True])
 def test_complexes_are_called_and_hardly_anything_else(together: bool) -> None:
     design = Design(

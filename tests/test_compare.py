@@ -525,6 +525,7 @@ def test_a_clicked_row_stands_beside_the_query(window: Window) -> None:
     assert shown["treatment"].split("_guide_")[0] == name.split(" 0.25")[0].split(" 2.5")[0]
 
 
+@pytest.mark.soak
 def test_a_double_click_or_enter_asks_about_a_row(window: Window) -> None:
     open_tab(window)
     name = click_row(window, 0, double=True)
@@ -540,6 +541,7 @@ def test_a_double_click_or_enter_asks_about_a_row(window: Window) -> None:
     assert name in window.panel.note.text()
 
 
+@pytest.mark.soak
 def test_it_fits_a_small_window(window: Window) -> None:
     open_tab(window)
     window.panel.window().resize(400, 600)

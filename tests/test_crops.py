@@ -178,6 +178,7 @@ def test_what_was_stopped_goes_on_and_another_way_is_refused(
         rx.export_crops(dataset, tmp_path, size=20)
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize("trouble", ["503", "429", "drop", "half"])
 @pytest.mark.parametrize(
     ("export", "n_each"), [(partial(rx.export_crops, size=16), 4), (rx.export_zarr, 1)]

@@ -139,6 +139,7 @@ def test_a_mistake_of_ours_is_in_it_with_where_it_happened(
     assert 'No well "<path>" is in this data set.' in text
 
 
+@pytest.mark.soak
 def test_it_can_be_copied_while_all_threads_of_the_window_hang(
     open_window: Callable[..., Window], secret: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_it_can_be_copied_while_all_threads_of_the_window_hang(
         go_on.set()
 
 
+@pytest.mark.soak
 def test_the_sheet_of_keys_closes_and_the_thread_ends_with_the_dock(
     open_window: Callable[..., Window], secret: Path
 ) -> None:

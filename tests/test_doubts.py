@@ -277,6 +277,7 @@ def test_a_likeness_that_alignment_takes_away_is_doubted(metric: str, scattered:
     assert n_doubted >= 5
 
 
+@pytest.mark.soak
 def test_who_stops_a_question_stops_no_later_one(
     new_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -585,6 +585,7 @@ FOUND: dict[str, tuple[str, Callable[[pd.DataFrame], bytes]]] = {
 }
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("dim", [2, 384, 1664])
 @pytest.mark.parametrize("form", FOUND)
 def test_vectors_beside_metadata_are_found(form: str, dim: int, root: Path, cache: Path) -> None:

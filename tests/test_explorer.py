@@ -278,7 +278,6 @@ def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> Non
     assert "PSMB5" in window.neighbors.panel.candidates.note.text()
 
 
-@pytest.mark.sample
 def test_every_neighbor_has_the_picture_of_the_well_it_is_shown_by(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:
@@ -360,7 +359,6 @@ def test_finding_lights_up_wells_and_lists_plates(window: Window) -> None:
     assert not button.isVisible()
 
 
-@pytest.mark.sample
 def test_what_is_missing_is_hatched_and_said(
     open_window: Callable[..., Window], screen: Screen, tmp_path: Path
 ) -> None:
@@ -439,7 +437,6 @@ def test_another_data_set_takes_over(window: Window, tmp_path: Path) -> None:
     assert window.shows("gene-009_3_B02")
 
 
-@pytest.mark.sample
 def test_closing_and_reopening_the_dock_keeps_the_state(window: Window) -> None:
     window.click_well("D05")
     window.viewer.window.remove_dock_widget(window.explorer.parentWidget())
@@ -552,7 +549,6 @@ def test_double_click_in_the_canvas_goes_to_the_tile(window: Window) -> None:
     assert window.session.well == tile.well_id
 
 
-@pytest.mark.sample
 def test_rows_of_another_question_cannot_be_clicked(window: Window) -> None:
     window.click_well("D05")
     assert window.neighbors.panel.candidates.model.neighbors

@@ -145,6 +145,7 @@ def undo(path: Path, kept: Path) -> None:
 # --- the library ------------------------------------------------------------------------------
 
 
+@pytest.mark.each(3)
 @faults
 def test_a_file_that_breaks_is_named_and_read_again_when_it_is_back(
     place: Place, cache: Path, tmp_path: Path, fault: Callable[[Path], None]

@@ -127,6 +127,7 @@ def test_a_table_of_hits_beside_the_data_is_no_metadata(desk: Path, cache: Path)
     assert dataset.problems == []
 
 
+@pytest.mark.soak
 def test_every_kind_can_be_dropped_on_the_dock(
     desk: Path, open_window: Callable[..., Window]
 ) -> None:

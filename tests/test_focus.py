@@ -119,6 +119,7 @@ def sides_of(changed: Any, rect: QRect) -> list[Any]:
     return [first if first.mean() > second.mean() else second for first, second in pairs]
 
 
+@pytest.mark.soak
 def test_what_is_napari_s_has_no_frame_of_ours(window: Window) -> None:
     window.explorer.find.setFocus()
     QApplication.processEvents()
@@ -135,6 +136,7 @@ def main_of(window: Window) -> QWidget:
     return window.viewer.window._qt_window
 
 
+@pytest.mark.soak
 def test_the_frame_goes_with_the_control_and_lets_the_mouse_through(window: Window) -> None:
     explorer = window.explorer
     explorer.help_button.setFocus()

@@ -115,6 +115,7 @@ def test_enter_shows_a_typical_well_with_its_neighbors(
     assert well in window.session.highlight
 
 
+@pytest.mark.soak
 def test_what_is_found_is_listed_in_the_colors_of_the_theme(window: Window) -> None:
     find_box, main = window.explorer.find, window.viewer.window._qt_window
     popup = find_box._completer.popup()
@@ -131,6 +132,7 @@ def test_what_is_found_is_listed_in_the_colors_of_the_theme(window: Window) -> N
     assert brightness["dark"] < 110 < 145 < brightness["light"]
 
 
+@pytest.mark.soak
 def test_what_is_found_is_called_as_everywhere_else(window: Window) -> None:
     """PLK1 guide 2, not its key; what is listed can be typed like that."""
     find_box = window.explorer.find
@@ -146,6 +148,7 @@ def test_what_is_found_is_called_as_everywhere_else(window: Window) -> None:
         assert not any("_guide_" in row for row in find_box.rows())
 
 
+@pytest.mark.soak
 def test_it_is_on_the_plate_where_one_is(window: Window) -> None:
     go_to(window, "gene-001_2_C03")
     find(window, "PLK1")
@@ -169,6 +172,7 @@ def test_what_has_no_image_is_gone_to_all_the_same(window: Window) -> None:
     assert window.session.well == "gene-001_3_F06"
 
 
+@pytest.mark.soak
 def test_names_that_are_unknown_change_nothing(window: Window) -> None:
     well = window.session.well
     find(window, "nothing like that")
@@ -176,6 +180,7 @@ def test_names_that_are_unknown_change_nothing(window: Window) -> None:
     assert "nothing like that" in window.session.message
 
 
+@pytest.mark.soak
 def test_a_search_for_one_well_ends_its_dimming_at_the_next_click(window: Window) -> None:
     find(window, "d6")
     assert len(window.session.highlight) == 1

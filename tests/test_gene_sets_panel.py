@@ -332,6 +332,7 @@ def test_from_the_list_of_neighbors_to_lit_wells(window: Window) -> None:
     assert panel.of.currentData() == OPPOSITE
 
 
+@pytest.mark.soak
 def test_from_a_lasso(window: Window) -> None:
     dock = window.neighbors
     window.turn_to(dock.map)
@@ -343,6 +344,7 @@ def test_from_a_lasso(window: Window) -> None:
     assert dock.map.sets.table.rows()[0].texts[:2] == ("alike", "5 of 5")
 
 
+@pytest.mark.soak
 def test_from_a_tag_also_when_the_dock_is_closed(window: Window) -> None:
     review, hits = window.session.review, window.explorer.hits
     for gene in ALIKE[:4]:

@@ -393,6 +393,7 @@ def test_an_svg_says_what_it_is_in_letters(made: HeatMap, tmp_path: Path) -> Non
     assert "Hatched, without a vector or a direction: EMPTY_control." in text
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_names_in_any_script_are_as_they_are_or_it_is_said(
     made: HeatMap, tmp_path: Path, name: str

@@ -954,6 +954,7 @@ def test_the_numbers_of_tags_are_shown_where_they_are_keys(window: Window) -> No
         assert is_alike == is_key
 
 
+@pytest.mark.soak
 def test_the_map_marks_tagged_wells(window: Window) -> None:
     panel, plate_map = window.explorer.hits, window.map
     window.click_well("B03")
@@ -976,6 +977,7 @@ def test_the_map_marks_tagged_wells(window: Window) -> None:
     QToolTip.hideText()
 
 
+@pytest.mark.soak
 def test_what_was_found_becomes_a_queue(window: Window) -> None:
     window.explorer.find.setText("GENE05")
     window.qtbot.keyClick(window.explorer.find, Key.Key_Return)

@@ -163,6 +163,7 @@ def opened(root: Path, data: bytes) -> rx.Dataset:
     return rx.open_dataset(root, cache_dir=root / "cache")
 
 
+@pytest.mark.each(6)
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 @pytest.mark.parametrize(("plane_of", "write"), READ)
 def test_all_ways_to_read_it_agree(
@@ -226,6 +227,7 @@ def test_any_plane_in_any_form_is_read_alike(
         np.testing.assert_array_equal(decode_small(data, 8), shrink(plane, 8))
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 @pytest.mark.parametrize(("write", "why"), REFUSED)
 def test_all_ways_to_read_it_say_why_not(

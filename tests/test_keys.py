@@ -126,7 +126,6 @@ def test_digits_are_stains_until_somebody_turns_to_the_hits(window: Window) -> N
     assert shown(window) == [True] * 6
 
 
-@pytest.mark.sample
 def test_digits_in_a_text_are_text(window: Window) -> None:
     turn_to_hits(window)
     window.click_well("B03")
@@ -157,7 +156,6 @@ def test_the_numbers_on_the_tags_say_when_digits_are_tags(window: Window) -> Non
 # -- whose they are -------------------------------------------------------------------------------
 
 
-@pytest.mark.sample
 def test_with_a_layer_of_points_active_keys_are_napari_s(window: Window) -> None:
     window.click_well("B03")
     points = window.viewer.add_points(np.full((3, 2), 5.0))
@@ -210,7 +208,6 @@ def test_with_shapes_active_no_key_of_ours_acts(window: Window, key: str) -> Non
     assert window.session.message == ""
 
 
-@pytest.mark.sample
 def test_ours_act_again_when_one_of_our_layers_is_chosen(window: Window) -> None:
     window.click_well("B03")
     points = window.viewer.add_points(np.full((3, 2), 5.0))

@@ -66,6 +66,7 @@ def test_of_a_large_well_the_top_comes_first(
         np.testing.assert_array_equal(stain, plane)
 
 
+@pytest.mark.soak
 def test_a_well_that_was_read_before_comes_at_once_as_a_whole(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_well_that_was_read_before_comes_at_once_as_a_whole(
     assert not whole.is_first
 
 
+@pytest.mark.soak
 def test_small_wells_and_several_wells_come_once(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:
@@ -84,6 +86,7 @@ def test_small_wells_and_several_wells_come_once(
     assert [p.is_first for p in pictures_of(loader, small, [WELLS[0]], qtbot)] == [False]
 
 
+@pytest.mark.soak
 def test_a_stain_that_is_missing_is_hatched_in_the_first_picture_too(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:
@@ -133,6 +136,7 @@ def test_while_a_key_is_held_pictures_that_are_done_are_shown(
         np.testing.assert_array_equal(picture.stains[4], planes[4])
 
 
+@pytest.mark.soak
 def test_what_is_read_ahead_is_there_when_it_is_asked_for(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:

@@ -58,6 +58,7 @@ def test_what_is_not_marked_is_dimmed(
     assert tuple(max(part, 191) for part in dimmed) in colors
 
 
+@pytest.mark.each(8)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("where", ["label", "class", "title of colors", "title", "caption"])
 def test_names_in_any_script_are_as_they_are_or_it_is_said(

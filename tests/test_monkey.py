@@ -111,7 +111,7 @@ def worlds(tmp_path: Path) -> list[World]:
 @pytest.mark.filterwarnings(  # napari's word on strips of large wells that are turned to 3D
     "ignore:data shape .* exceeds GL_MAX_TEXTURE_SIZE:UserWarning"
 )
-@pytest.mark.parametrize("n_actions", [30, soak(N_ACTIONS)])
+@pytest.mark.parametrize("n_actions", [12, soak(N_ACTIONS)])
 def test_a_monkey_breaks_nothing(
     n_actions: int,
     new_window: Callable[..., Window],

@@ -238,6 +238,7 @@ def said_by(widget: Any) -> Iterator[str]:
                     yield str(model.index(row, column).data(role))
 
 
+@pytest.mark.soak
 def test_a_dose_is_never_written_as_in_a_key(window: Window) -> None:
     """It is "1 µM" in the window, and `@1` in files and in Python."""
     panel = window.neighbors.panel.candidates
@@ -451,6 +452,7 @@ def test_the_explorer_brings_the_neighbors_along(
     assert not any(dock.isVisible() for dock in layer_docks_of(window.viewer))
 
 
+@pytest.mark.soak
 def test_closing_the_explorer_gives_napari_its_panels_back(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -531,6 +533,7 @@ def test_docks_that_float_follow_and_have_their_keys(
     assert window.session.query.key == "PLK1"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("area", ["left", "top", "right"])
 def test_docks_can_be_moved_to_another_side(
     open_window: Callable[..., Window], root: Path, area: str
@@ -555,6 +558,7 @@ def are_layers_shown(window: Window) -> bool:
     return all(dock.isVisible() for dock in layer_docks_of(window.viewer))
 
 
+@pytest.mark.soak
 def test_where_there_is_room_napari_keeps_its_panels(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -599,6 +603,7 @@ def test_closing_the_explorer_is_no_choice(open_window: Callable[..., Window], r
     assert display.layer_panels == before
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("choice", LAYER_PANELS)
 def test_the_preferences_fold_and_unfold_layers_at_once(
     open_window: Callable[..., Window], root: Path, choice: str
@@ -610,6 +615,7 @@ def test_the_preferences_fold_and_unfold_layers_at_once(
         assert are_layers_shown(window) is (choice == "shown")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("points", [9, 12])
 def test_the_window_can_be_narrow_at_any_font_size(
     open_window: Callable[..., Window], root: Path, points: int
@@ -663,6 +669,7 @@ def test_at_1280_by_800_likeness_can_be_judged(
             assert dock.height() >= dock.minimumSizeHint().height()
 
 
+@pytest.mark.soak
 def test_a_window_that_becomes_wide_has_larger_candidates(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -734,6 +741,7 @@ def open_again(window: Window, width: int, height: int) -> None:
     window.settle()
 
 
+@pytest.mark.soak
 def test_at_1920_by_1080_nine_candidates_of_200_are_seen_below_wells_of_600(
     open_window: Callable[..., Window], root: Path
 ) -> None:
@@ -745,6 +753,7 @@ def test_at_1920_by_1080_nine_candidates_of_200_are_seen_below_wells_of_600(
         assert min(box.width(), box.height()) >= 600
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("points", [9, 12])
 def test_at_1920_by_1080_all_room_beside_unfolded_panels_is_for_the_wells(
     open_window: Callable[..., Window], root: Path, points: int

@@ -479,7 +479,6 @@ def test_verdicts_do_not_bring_back_the_question_before(window: Window, data: An
     assert window.explorer.numbers.card.head.text().startswith("ODD gene")
 
 
-@pytest.mark.sample
 def test_scores_may_come_later_than_the_answers(window: Window) -> None:
     panel = window.neighbors.panel
     click(window, "PLK1_guide_1")
@@ -909,7 +908,6 @@ QUESTION = {
 }
 
 
-@pytest.mark.sample
 def test_the_list_is_copied_and_saved_with_verdicts_and_question(
     window: Window, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

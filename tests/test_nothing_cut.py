@@ -137,6 +137,7 @@ def test_the_docks(opened: Window) -> None:
         assert cut(opened.neighbors) == []
 
 
+@pytest.mark.soak
 @LARGE_FONT
 def test_the_form_of_the_map(opened: Window) -> None:
     settings = opened.neighbors.panel.question.settings
@@ -149,6 +150,7 @@ def test_the_form_of_the_map(opened: Window) -> None:
     menu.close()
 
 
+@pytest.mark.soak
 @LARGE_FONT
 def test_dialogs_and_windows(opened: Window, qtbot: Any) -> None:
     explorer = opened.explorer

@@ -91,6 +91,7 @@ def test_the_window_shows_it(open_window: Callable[..., Window], odd: Path, tmp_
     window.title.encode()  # as Qt draws it, and as it is copied
 
 
+@pytest.mark.soak
 def test_the_command_line_names_it(odd: Path, tmp_path: Path) -> None:
     moved(core, odd)
     said = command("check", str(odd))

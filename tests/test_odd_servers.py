@@ -212,6 +212,7 @@ RIGHT = (
 )
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("way", RIGHT)
 def test_what_an_odd_server_gives_is_right(folder: Path, tmp_path: Path, way: str) -> None:
     with odd(folder.parent, way) as url:

@@ -646,6 +646,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_damaged_cache_is_rebuilt_silently(

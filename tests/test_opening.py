@@ -112,6 +112,7 @@ def menu_entry(viewer: Any, words: str) -> QAction:
     return entry
 
 
+SOME_KINDS = ["a folder", "a tar", "six images", "six tars"]
 WAYS = pytest.mark.parametrize("open_by", [by_drop, by_menu])
 
 
@@ -169,7 +170,7 @@ def opened(window: Window, act: Callable[[], None]) -> None:
 
 @pytest.mark.parametrize(
     ("open_by", "kinds"),
-    [(by_drop, list(IN_EXPLORER)), (by_menu, ["a folder", "a tar", "six images", "six tars"])],
+    [(by_drop, SOME_KINDS), (by_drop, list(IN_EXPLORER)), (by_menu, SOME_KINDS)],
 )
 def test_what_is_of_rxrx3_goes_to_the_open_explorer(
     open_window: Callable[..., Window],
@@ -192,6 +193,7 @@ def test_what_is_of_rxrx3_goes_to_the_open_explorer(
     assert questions == []
 
 
+@pytest.mark.soak
 def test_several_files_can_be_dropped_on_the_dock_as_well(
     open_window: Callable[..., Window], folder: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_several_files_can_be_dropped_on_the_dock_as_well(
     assert len(window.session.dataset.plates) == 6
 
 
+@pytest.mark.soak
 def test_files_that_lie_far_apart_are_not_one_data_set(
     open_window: Callable[..., Window], folder: Path, tmp_path: Path
 ) -> None:
@@ -246,6 +249,7 @@ def test_everything_else_stays_naparis(
     assert questions == []
 
 
+@pytest.mark.soak
 def test_of_a_mixture_each_takes_its_own(
     open_window: Callable[..., Window], folder: Path, questions: list[list[str]]
 ) -> None:
@@ -327,6 +331,7 @@ def test_files_that_are_opened_together_are_one_well(
     assert explorers(bare) == []
 
 
+@pytest.mark.soak
 def test_napari_does_not_ask_about_other_files(
     bare: Any, folder: Path, questions: list[list[str]]
 ) -> None:

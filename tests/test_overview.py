@@ -197,7 +197,6 @@ def test_another_plate_is_shown_in_its_turn(window: Window) -> None:
     np.testing.assert_array_equal(slot(window, 2, "C04"), thumbnail(planes[1]))
 
 
-@pytest.mark.sample
 def test_zooming_in_shows_full_pictures_where_the_thumbnails_were(window: Window) -> None:
     show_plate(window)
     zoom_to(window, "C04", 300)

@@ -81,6 +81,7 @@ def test_the_plate_has_its_rows_and_columns(window: Window) -> None:
     assert window.session.well == "BR001_1_P24"
 
 
+@pytest.mark.soak
 def test_stains_have_their_own_names_and_colors(window: Window) -> None:
     window.click_well("B03")
     layers = window.stains
@@ -125,6 +126,7 @@ def test_contrast_begins_as_the_file_says_where_that_suits(window: Window) -> No
     assert (str(session.plate), session.limits) == ("BR002 plate 1", windows)
 
 
+@pytest.mark.soak
 def test_the_whole_plate_the_difference_and_replicates(window: Window) -> None:
     window.click_well("B03")
     window.session.set_view("plate")
@@ -153,6 +155,7 @@ def test_rxrx3_comes_back_as_it_was(window: Window) -> None:
     assert len(window.explorer.workspace.stains.buttons) == 6
 
 
+@pytest.mark.soak
 def test_a_figure_of_it_is_drawn_and_its_view_comes_back(window: Window, tmp_path: Path) -> None:
     from napari_rxrx3.figures.figure import save_figure
     from napari_rxrx3.figures.record import read_record
@@ -258,12 +261,14 @@ def test_fields_are_browsed_by_button_and_key(screen: Window, tmp_path: Path) ->
     assert shows_field(screen, "B3", 2)
 
 
+@pytest.mark.soak
 def test_what_has_one_field_shows_no_switch(window: Window) -> None:
     assert not window.explorer.workspace.bottom_row.fields.isVisible()
     window.press(window.map, Qt.Key.Key_F)
     assert window.session.field == 1
 
 
+@pytest.mark.soak
 def test_keys_are_those_of_the_stains_there_are(screen: Window) -> None:
     shown = [layer.visible for layer in screen.stains]
     assert shown == [True] * 4
@@ -279,6 +284,7 @@ def test_keys_are_those_of_the_stains_there_are(screen: Window) -> None:
     assert [layer.visible for layer in screen.stains] == [True] * 4
 
 
+@pytest.mark.soak
 def test_a_control_is_called_as_the_table_calls_it(screen: Window) -> None:
     assert screen.session.tiles[1].label.startswith("control: DMSO")
     assert "DMSO (control)" in screen.explorer.plate_panel.legend.accessibleDescription()
@@ -303,6 +309,7 @@ def test_neighbors_come_from_a_table_without_treatments(screen: Window) -> None:
     assert set(m.labels.index) == {"taxol@1", "nocodazole@1"}
 
 
+@pytest.mark.soak
 def test_hits_crops_and_a_script_leave_the_window(
     screen: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

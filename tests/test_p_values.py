@@ -99,6 +99,7 @@ def silent_maps(new_folder: Folder) -> list[Any]:
     return [unequal(seed, sizes).open(new_folder("silent")).phenomap() for seed in range(6)]
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
 def test_without_signal_p_is_uniform_whatever_the_numbers_of_wells(
     metric: str, opposite: bool, silent_maps: list[Any]
@@ -133,6 +134,7 @@ def odd_maps(new_folder: Folder) -> list[Any]:
     return [unequal(i, odd, dim=64).open(new_folder("odd")).phenomap() for i in (1, 2, 3)]
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
 def test_a_null_of_another_number_of_wells_makes_no_small_p(
     metric: str, opposite: bool, odd_maps: list[Any]
@@ -154,6 +156,7 @@ def lopsided_maps(new_folder: Folder) -> list[Any]:
     return maps
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("metric", "opposite"), QUESTIONS)
 def test_a_few_large_entries_are_not_alike_by_their_size(
     metric: str, opposite: bool, lopsided_maps: list[Any]
@@ -164,6 +167,7 @@ def test_a_few_large_entries_are_not_alike_by_their_size(
         assert np.mean(p <= 0.05) < 0.1, sizes
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("silent", "strengths"),
     [
@@ -567,6 +571,7 @@ def test_a_pair_on_one_plate_is_found_all_the_same(plated_maps: list[Any]) -> No
         assert "same plate" in top["flags"]
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_large_entries_of_a_plate_are_not_alike_by_their_size(
     metric: str, new_folder: Folder

@@ -229,6 +229,7 @@ def test_a_held_key_ends_at_the_right_well_and_leaves_nothing_to_do(window: Wind
     assert window.shows(end)
 
 
+@pytest.mark.soak
 def test_what_was_found_lights_up_on_every_plate_that_one_looks_at(window: Window) -> None:
     window.qtbot.keyClicks(window.explorer.find, "EMPTY_control")
     window.qtbot.keyClick(window.explorer.find, Key.Key_Return)
@@ -252,6 +253,7 @@ def test_what_was_found_lights_up_on_every_plate_that_one_looks_at(window: Windo
     assert not window.map._highlighted
 
 
+@pytest.mark.soak
 def test_a_plate_takes_the_colors_of_scores_along(window: Window) -> None:
     """The scores belong to the map; each plate looks up those of its own wells."""
     panel, session = window.explorer.plate_panel, window.session

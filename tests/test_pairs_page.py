@@ -524,6 +524,7 @@ def open_pairs(window: Window) -> PairsPage:
     return compare.pairs
 
 
+@pytest.mark.soak
 def test_a_click_shows_the_pair_in_both_experiments(
     open_window: Callable[..., Window], screen: b.Screen, root: Path
 ) -> None:

@@ -89,6 +89,7 @@ def shown_part(kind: str, plane: np.ndarray, size: int) -> np.ndarray:
     return plane[top : top + span, left : left + span]
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("size", SIZES)
 def test_a_piece_is_the_mean_of_its_pixels_at_full_resolution(data: Any, size: int) -> None:
     kind, dataset, screen = data
@@ -101,6 +102,7 @@ def test_a_piece_is_the_mean_of_its_pixels_at_full_resolution(data: Any, size: i
         assert np.abs(shown - area_mean(part, len(shown))).max() <= EXACT
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("size", SIZES)
 def test_a_whole_well_is_the_mean_of_its_pixels_at_full_resolution(data: Any, size: int) -> None:
     kind, dataset, screen = data

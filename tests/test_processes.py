@@ -322,6 +322,7 @@ def test_a_child_computes_what_its_parent_computed_by_threads(root: Path, tmp_pa
     assert [int(word) for word in said.split()] == list(sums().values())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("backend", [soak("loky"), "threading", soak("multiprocessing")])
 def test_joblib_is_sent_data_sets_and_maps(root: Path, tmp_path: Path, backend: str) -> None:
     script = """

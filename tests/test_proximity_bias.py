@@ -146,6 +146,7 @@ def toxic(seed: int) -> np.ndarray:
     return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True))
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("make", [lambda seed: vectors(seed, 0.0), crowded, toxic])
 def test_without_a_bias_none_is_found(
     make: Callable[[int], np.ndarray], monkeypatch: pytest.MonkeyPatch
@@ -342,6 +343,7 @@ def test_a_table_is_opened_and_marks_the_list(
     assert remembered_file("chromosome arms") == ""
 
 
+@pytest.mark.soak
 def test_the_next_start_has_it(open_window: Callable[..., Window], tmp_path: Path) -> None:
     remember_file("chromosome arms", arms_csv(tmp_path))
     wells = a_screen()

@@ -249,6 +249,7 @@ TOGETHER = [
 ]
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("which", TOGETHER)
 def test_files_that_are_opened_together_give_one_well(many: Path, viewer: Any, which: str) -> None:
     """Napari hands them to the reader one after the other."""
@@ -522,6 +523,7 @@ def test_napari_does_not_ask_this_plugin_for_other_files(name: str) -> None:
     assert "napari-rxrx3" not in asked_for(name if "://" in name else f"/a folder/rxrx3/{name}")
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("name", [*OURS, *AWAY, "s3://bucket/AA02_s1_w3.png"])
 def test_napari_asks_this_plugin_for_what_people_have(name: str) -> None:
     assert "napari-rxrx3" in asked_for(name if "://" in name else f"/a folder/{name}")
@@ -580,6 +582,7 @@ def patterns() -> list[str]:
     return list(reader.filename_patterns)
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("name", [*OTHERS, *OURS])
 def test_the_same_is_asked_on_windows(name: str) -> None:
     """There, npe2 takes the drive for the scheme of a URL, and compares the whole path."""

@@ -305,6 +305,7 @@ def assert_unavailable(
         assert part in str(error)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("tar", [True, False], ids=["tar", "folder"])
 @pytest.mark.parametrize("channel", [1, 4])
 @pytest.mark.parametrize("damage", DAMAGE)

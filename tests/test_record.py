@@ -512,6 +512,7 @@ def test_a_script_asks_the_same_question(session: Session, tmp_path: Path) -> No
     assert arrays["neighbors"].tolist() == expected["key"].tolist()
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("solo", [None, 3])
 def test_a_script_crops_and_shows_one_stain_in_gray(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, solo: int | None

@@ -211,6 +211,7 @@ def test_a_silent_server_leaves_the_window_usable(
 # --- opening ---------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("part", "what", "left"),
     [
@@ -228,6 +229,7 @@ def test_what_cannot_be_read_at_opening_is_named(
     assert window.shows("compound-001_1_D05")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("what", ["500", "cut"])
 def test_a_store_that_gives_nothing_leaves_what_is_open(
     window: Window, store: b.Store, what: str
@@ -276,6 +278,7 @@ def test_opening_can_be_stopped(window: Window, store: b.Store) -> None:
 # --- contrast --------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_contrast_is_that_of_the_plate_on_screen(
     window: Window, store: b.Store, screen: b.Screen
 ) -> None:
@@ -291,6 +294,7 @@ def test_contrast_is_that_of_the_plate_on_screen(
     assert limits(window) == limits_of_plate(screen, COMPOUND, 2)
 
 
+@pytest.mark.soak
 def test_contrast_follows_fast_steps_through_the_plates(
     window: Window, folder: Path, screen: b.Screen
 ) -> None:

@@ -96,6 +96,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tars, "N_PLACES", 8)
 
 
+@pytest.mark.each(4)
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("damage", [as_it_is, cut, with_a_hole])
 @pytest.mark.parametrize(

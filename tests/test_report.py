@@ -145,6 +145,7 @@ def _bytes_of(source: str) -> bytes:
 # --- what it says ---------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_neighbors_are_those_of_the_map_with_its_numbers(phenomap: PhenoMap) -> None:
     content = said_of(phenomap, "PLK1")
     table = phenomap.nearest("PLK1", k=20).set_index("key")
@@ -237,6 +238,7 @@ def written(phenomap: PhenoMap, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
+@pytest.mark.soak
 def test_a_page_has_the_shape_of_a_slide(written: Path) -> None:
     with Image.open(written / "PLK1.png") as page:
         width, height = page.size
@@ -319,6 +321,7 @@ def test_the_same_data_give_the_same_bytes(
     assert path.read_bytes() == (written / path.name).read_bytes()
 
 
+@pytest.mark.soak
 def test_without_images_the_map_and_the_numbers_are_shown(
     pictureless: Path, tmp_path: Path
 ) -> None:

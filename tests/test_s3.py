@@ -84,6 +84,7 @@ def test_a_bucket_is_read_as_a_disk(address: str, folder: Path, tmp_path: Path) 
     assert seen(address, tmp_path / "there") == seen(folder, tmp_path / "here")
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("what", ["503", "cut", soak("500"), soak("429"), soak("drop")])
 @pytest.mark.parametrize("step", STEPS)
 def test_what_passes_changes_nothing(
@@ -106,6 +107,7 @@ def test_what_was_looked_at_is_shown_again(s3: S3, address: str, tmp_path: Path)
     assert "offline" in rx.open_dataset(address, tmp_path).describe()
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("what", "why"),
     [

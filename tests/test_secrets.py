@@ -185,6 +185,7 @@ def test_nothing_that_the_library_says_or_writes_has_them(
     assert store.url in said[-2] or store.url.rpartition("/")[0] in said[-3]
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("trouble", ["", "echo"])
 @pytest.mark.parametrize("command", ["check", "check --json", "nearest", "diagnostics", "scores"])
 def test_nothing_that_the_command_line_says_has_them(

@@ -122,6 +122,7 @@ def test_nothing_that_the_library_says_or_writes_has_them(
     assert leaks_of_folder(tmp_path) == []
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("part", ["", "vectors", "/"])
 def test_nothing_that_the_command_line_says_has_them(
     store: Store, capfd: pytest.CaptureFixture[str], log: io.StringIO, part: str

@@ -248,6 +248,7 @@ def interpreted(tmp_path: Path, **cells: Any) -> tuple[Any, list[str], list[str]
     return data.wells.iloc[1], problems["kind"].tolist(), problems["detail"].tolist()
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(("cells", "kind", "value", "words"), READINGS)
 def test_what_is_a_guess_is_listed(
     tmp_path: Path, cells: dict[str, str], kind: str, value: Any, words: list[str]

@@ -123,6 +123,7 @@ def test_the_dock_forces_no_window_beyond_a_small_screen(window: Window, points:
     assert explorer.minimumSizeHint().width() <= 480
 
 
+@pytest.mark.soak
 def test_a_wider_dock_has_a_larger_plate_and_nothing_lies_over_it(window: Window) -> None:
     panel, explorer = window.explorer.plate_panel, window.explorer
     before = window.map.wellRect(777).width()
@@ -136,6 +137,7 @@ def test_a_wider_dock_has_a_larger_plate_and_nothing_lies_over_it(window: Window
     assert window.map.wellRect(777).width() > before
 
 
+@pytest.mark.soak
 def test_a_small_window_scrolls_rather_than_cuts(window: Window) -> None:
     explorer = window.explorer
     main = window.viewer.window._qt_window
@@ -220,6 +222,7 @@ def test_without_a_message_there_is_nothing_to_open(status: StatusLine, qtbot: A
     assert status.message.focusPolicy() == Qt.FocusPolicy.NoFocus
 
 
+@pytest.mark.soak
 def test_a_message_ends_with_the_next_well_or_question(window: Window) -> None:
     session = window.session
     window.click_well("B02")
@@ -239,6 +242,7 @@ def test_a_message_ends_with_the_next_well_or_question(window: Window) -> None:
     assert session.message == "Something was done.", "that was no question"
 
 
+@pytest.mark.soak
 def test_what_an_action_says_itself_stays(window: Window) -> None:
     session = window.session
     session.say("Before.")

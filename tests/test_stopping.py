@@ -225,6 +225,7 @@ def test_a_task_is_over_within_moments(
     assert time.monotonic() - begin < HEARD_S
 
 
+@pytest.mark.each(3)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no Ctrl-C to one process")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("step", STEPS)

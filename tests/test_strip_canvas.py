@@ -197,7 +197,6 @@ def test_a_key_shows_the_control_beside_the_well_in_the_same_contrast(window: Wi
     assert window.shows(QUERY_WELL)
 
 
-@pytest.mark.sample
 @pytest.mark.parametrize("key", [Qt.Key.Key_N, Qt.Key.Key_R, Qt.Key.Key_G, Qt.Key.Key_P])
 def test_every_strip_has_the_right_well_in_each_tile(window: Window, key: Any) -> None:
     press(window, key)
@@ -226,7 +225,6 @@ def test_rows_and_columns_that_mean_something_stay(window: Window) -> None:
     assert_shown(window)
 
 
-@pytest.mark.sample
 def test_a_place_in_a_tile_leads_to_its_well(window: Window) -> None:
     show_grid(window)
     tile = tiles_of(window)[4]
@@ -308,7 +306,6 @@ def assert_part_of(window: Window, tile: Tile, stain: int, plane: np.ndarray) ->
     return shown.size
 
 
-@pytest.mark.sample
 def test_closer_up_what_is_seen_is_shown_at_full_resolution(large: Window) -> None:
     whole = looks(large)
     tile = tiles_of(large)[4]

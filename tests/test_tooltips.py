@@ -122,6 +122,7 @@ def test_every_control_of_every_tab_explains_itself(
     assert sum(len(list(controls(dock))) for dock in docks) > 70
 
 
+@pytest.mark.soak
 def test_the_buttons_on_the_canvas_explain_themselves(
     open_window: Callable[..., Window], folder: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_the_buttons_on_the_canvas_explain_themselves(
     assert not silent(canvas)
 
 
+@pytest.mark.soak
 def test_every_entry_of_a_menu_says_more_than_its_name(
     open_window: Callable[..., Window], folder: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_every_entry_of_a_menu_says_more_than_its_name(
         assert all(len(action.toolTip().split()) > 2 for action in entries)
 
 
+@pytest.mark.soak
 def test_the_form_of_a_figure_explains_itself(
     open_window: Callable[..., Window], folder: Path
 ) -> None:

@@ -112,6 +112,7 @@ def test_wells_and_search_work_before_the_vectors_are_in(window: Window) -> None
     assert not window.session.dataset.vectors_are_read
 
 
+@pytest.mark.soak
 def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
     window.click_well("D07", settled=False)
     for text in (facts(window), described(window, "D05"), key_of_legend(window)):
@@ -126,6 +127,7 @@ def test_nothing_claims_that_there_is_no_embedding(window: Window) -> None:
     assert len(np.unique(said.reshape(-1, 4), axis=0)) > 1, "in the place of pictures"
 
 
+@pytest.mark.soak
 def test_all_is_known_once_the_vectors_are_in(window: Window, store: Store) -> None:
     window.click_well("D07", settled=False)
     window.click_well("D05", settled=False)
@@ -170,6 +172,7 @@ def test_asking_after_a_stop_reads_the_vectors(window: Window, store: Store) -> 
     assert UNKNOWN not in facts(window) + key_of_legend(window)
 
 
+@pytest.mark.soak
 def test_clicks_while_vectors_are_read_leave_no_queue(window: Window, store: Store) -> None:
     for address in ("D05", "D06", "E05", "E06", "E07", "AA05", "AA06"):
         window.click_well(address, settled=False)
