@@ -8,7 +8,7 @@ from pathlib import Path
 
 import builders as b
 
-__all__ = ["CASES", "SOUND", "Case", "case", "sound_members"]
+__all__ = ["CASES", "SOUND", "SOUND_CASE", "Case", "case", "sound_members"]
 
 SOUND = (
     b.guide_row("gene-001", 1, "B02", "PLK1"),
@@ -45,6 +45,7 @@ class Case:
 
 
 CASES: dict[str, Case] = {}
+SOUND_CASE = "nothing is done"
 
 
 def case(

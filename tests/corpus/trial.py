@@ -24,7 +24,7 @@ import numpy as np
 import builders as b
 import napari_rxrx3 as rx
 from corpus.all_cases import CASES
-from corpus.case import SOUND, Case
+from corpus.case import SOUND, SOUND_CASE, Case
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS
@@ -161,11 +161,12 @@ def _peak() -> int:
 
 def _answer() -> None:
     top, answers = Path(sys.argv[1]), sys.stdout
+    cases = CASES | {SOUND_CASE: Case(SOUND_CASE, lambda *_: None)}
     sys.stdout = sys.stderr  # whatever is printed is no answer
     for i, line in enumerate(sys.stdin):
         folder = top / str(i)
         folder.mkdir()
-        answers.write(json.dumps(try_case(CASES[line.rstrip("\n")], folder)) + "\n")
+        answers.write(json.dumps(try_case(cases[line.rstrip("\n")], folder)) + "\n")
         answers.flush()
 
 

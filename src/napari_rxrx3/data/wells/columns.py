@@ -133,8 +133,9 @@ def id_columns(names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that name a well: its id, or experiment, plate and address."""
     called: dict[str, str] = {}
     for name in names:
-        if canonical(name) not in called or name == canonical(name):
-            called[canonical(name)] = name
+        column = canonical(name)
+        if column not in called or name == column:
+            called[column] = name
     if "well_id" in called:
         return (called["well_id"],)
     return tuple(called[name] for name in _PLACE) if called.keys() >= set(_PLACE) else ()
