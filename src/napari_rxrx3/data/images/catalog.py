@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -26,21 +25,17 @@ from napari_rxrx3.core.plate import (
     PlateId,
     WellId,
 )
-from napari_rxrx3.core.stains import STAINS, Stain, stains_called
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.data.cache.budgets import budgets
-from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.data.cache.part_store import PartStore
-from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
 from napari_rxrx3.data.files.remote import MayPass
-from napari_rxrx3.data.files.storage import Storage, files_at_once
+from napari_rxrx3.data.files.storage import files_at_once
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
 from napari_rxrx3.data.images.decode import UndecodableImage, shrink
-from napari_rxrx3.data.images.folders import FolderSource
-from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
+from napari_rxrx3.data.images.faults import PlaneFault, may_pass, plain_cause
+from napari_rxrx3.data.images.lazy import LazyContainer
+from napari_rxrx3.data.images.plane_layout import PlaneLayout, most_common
 from napari_rxrx3.data.images.planes import FileSource, ImageSource
-from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates, plate_of_path
 from napari_rxrx3.data.images.previews import (
     PREVIEW_SIZE,
     PlaneReader,
@@ -48,38 +43,14 @@ from napari_rxrx3.data.images.previews import (
     PreviewForm,
     piece_of,
 )
-from napari_rxrx3.data.images.shards import ShardFile, ShardSource
-from napari_rxrx3.data.images.tars import TarSource
-from napari_rxrx3.data.images.zarr_plates import ZarrPlate, open_plate
-from napari_rxrx3.data.images.zips import ZipSource
+from napari_rxrx3.data.images.shards import ShardSource
+from napari_rxrx3.data.images.zarr_plates import ZarrPlate
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.screen_file import NOTHING_SAID, ScreenFile
 
-__all__ = [
-    "ImageCatalog",
-    "PlaneFault",
-    "PlaneLayout",
-    "find_images",
-    "may_pass",
-    "most_common",
-    "odd_layout",
-    "stains_of",
-]
+__all__ = ["ImageCatalog", "odd_files"]
 
 Plane = np.ndarray[Any, Any]
-PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
-"""Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class PlaneFault:
-    """Why a plane cannot be decoded, and whether that is no fault of what is in the file."""
-
-    cause: str
-    may_pass: bool
-
 
 _PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
@@ -229,7 +200,7 @@ class ImageCatalog:
             source = _opened(container, lambda c: c.source(plate))
             if plate in source.index.plates:
                 found.append(source)
-            self.problems += _odd_files(source)
+            self.problems += odd_files(source)
         self.sources.extend(found)
         self._seen[plate] = found
         return True
@@ -573,7 +544,7 @@ class ImageCatalog:
             with not_while_forking():
                 plane = self.decoded(source, row)
         except (OSError, UndecodableImage, pa.ArrowException) as error:
-            return PlaneFault(_cause(error), may_pass(error))
+            return PlaneFault(plain_cause(error), may_pass(error))
         return (plane.shape[0], plane.shape[1]), plane.dtype
 
     def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
@@ -599,7 +570,7 @@ class ImageCatalog:
                 if failure is None:
                     place, may_pass = source.locate(row), isinstance(error, MayPass)
                     failure = ImageUnavailable(
-                        str(well), channel, place, _cause(error), may_pass=may_pass
+                        str(well), channel, place, plain_cause(error), may_pass=may_pass
                     )
         raise failure or self._missing(well, channel)
 
@@ -618,7 +589,7 @@ def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]
         return open_it(container)
     except (OSError, pa.ArrowException, ValueError) as error:
         may_pass = isinstance(error, MayPass)
-        raise ContainerUnavailable(container.path, _cause(error), may_pass) from error
+        raise ContainerUnavailable(container.path, plain_cause(error), may_pass) from error
 
 
 def _that_have(
@@ -641,211 +612,6 @@ def _read_only(plane: Plane) -> Plane:
     return plane
 
 
-def find_images(
-    storage: Storage,
-    contents: Contents,
-    where: str,
-    cache: DiskCache,
-    name_plate: PlateNamer,
-    listed: Collection[PlateId] = (),
-    progress: Progress | None = None,
-    said: ScreenFile = NOTHING_SAID,
-) -> tuple[ImageCatalog, list[Problem]]:
-    """Find out what every container of images holds.
-
-    Those of a server are looked into when a plate of theirs is first looked at, if that can be
-    told from the outside.
-
-    Parameters
-    ----------
-    name_plate : PlateNamer
-        Says which plate a path belongs to.
-    listed : collection of PlateId
-        The plates of the metadata.
-    said : ScreenFile
-        What the user says of plates of OME-Zarr.
-    """
-    problems: list[Problem] = []
-    sources: list[ImageSource] = []
-    for folder, names in contents.folders.items():
-        index = FolderSource.build_index(folder, names, name_plate(folder))
-        sources.append(FolderSource(storage, folder, index, PartStore(storage, cache)))
-    slow = [
-        *((path, "tar") for path in contents.tars),
-        *((path, "zip") for path in contents.zips),
-        *((path, "shard") for path in contents.shards),
-    ]
-    look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
-    lazy: list[LazyContainer] = []
-    for done, (path, found) in enumerate(storage.look_into_many(look, slow)):
-        if progress is not None:
-            progress(done + 1, len(slow), f"indexing {path}")
-        if isinstance(found, Exception):
-            what = f"{path} cannot be read ({_cause(found)})"
-            problems.append(Problem("unreadable_file", detail=what))
-        elif isinstance(found, LazyTar | LazyShard):
-            lazy.append(found)
-        else:
-            sources.append(found)
-            if isinstance(found, ZipSource):
-                what = f"{path} is a zip of images, which are read where they are"
-                problems.append(Problem("zip_of_images", detail=what))
-    plates, found_problems = _zarr_plates(storage, contents, cache, name_plate, said, progress)
-    problems += found_problems
-    sources = _in_order_of_claim(storage, [*sources, *plates])
-    lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
-    for source in sources:
-        problems += _odd_files(source)
-    has_others = len(plates) < len(sources) or bool(lazy)
-    stains, more = stains_of(plates, has_others)
-    problems += more
-    stains = said.stains_over(stains)
-    layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
-    pixel = next((plate.pixel_um for plate in plates if plate.pixel_um), None)
-    return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
-
-
-def _layout_of(plates: Sequence[ZarrPlate]) -> Layout:
-    if not plates:
-        return RXRX3_LAYOUT
-    rows, columns = ([getattr(p.layout, name) for p in plates] for name in ("rows", "columns"))
-    return Layout.holding(max(rows), max(columns))
-
-
-def _zarr_plates(
-    storage: Storage,
-    contents: Contents,
-    cache: DiskCache,
-    name_plate: PlateNamer,
-    said: ScreenFile,
-    progress: Progress | None,
-) -> tuple[list[ZarrPlate], list[Problem]]:
-    """Plates of OME-Zarr, each under a name of its own."""
-    plates: list[ZarrPlate] = []
-    problems: list[Problem] = []
-    named = named_plates(contents.plates, name_plate)
-    for done, (path, plate) in enumerate(named.items()):
-        if progress is not None:
-            progress(done, len(contents.plates), f"looking into {path}")
-        try:
-            found = open_plate(storage, path, plate, cache, said.field)
-        except OSError as error:
-            what = f"{path} cannot be read ({_cause(error)})"
-            problems.append(Problem("unreadable_file", detail=what))
-            continue
-        plates.append(found)
-    return plates, problems
-
-
-def stains_of(
-    plates: Sequence[ZarrPlate], has_others: bool
-) -> tuple[tuple[Stain, ...], list[Problem]]:
-    """What the channels of a data set are, and which plates say something else.
-
-    Those of RxRx3 where there are other images, which do not say, or no plate does.
-    """
-    known = [plate for plate in plates if plate.n_channels]
-    if not known:
-        return STAINS, []
-    first = max(known, key=lambda plate: plate.n_channels)
-    called = [channel.name for channel in first.channels]
-    stains = stains_called(called, [channel.color for channel in first.channels])
-    if has_others:
-        stains = (*STAINS, *stains[len(STAINS) :])
-    elif called == [stain.name for stain in STAINS]:
-        stains = STAINS
-    problems = []
-    for plate in known:
-        theirs = [channel.name for channel in plate.channels]
-        if theirs != called[: len(theirs)] or len(theirs) != len(called):
-            listed = ", ".join(name or "without a name" for name in theirs)
-            what = f"{plate.path} has the channels {listed}; {first.path} has {', '.join(called)}"
-            detail = f"{what}, by which all are called"
-            problems.append(Problem("disagreement", *plate.plate, detail=detail))
-    return stains, problems
-
-
-def _look_into(
-    storage: Storage,
-    cache: DiskCache,
-    name_plate: PlateNamer,
-    listed: Collection[PlateId],
-    indexed: Collection[str],
-    job: tuple[str, str],
-) -> tuple[str, TarSource | ZipSource | ShardSource | LazyTar | LazyShard | Exception]:
-    """A container; one of a server of which the plates are known is looked into later."""
-    path, kind = job
-    named = name_plate(path)
-    try:
-        if not storage.is_local and listed:
-            if kind == "shard":
-                if (shard := LazyShard.of(storage, path, cache, listed)) is not None:
-                    return path, shard
-            elif kind == "tar":
-                experiment, number = plate_of_path(path)
-                plate = named or (PlateId(experiment, number) if number is not None else None)
-                if plate is not None and plate in listed:
-                    return path, LazyTar(storage, path, cache, plate, named, path in indexed)
-        index, made_from = kept_index(storage, path, kind, cache, named, path in indexed)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        return path, error
-    parts = PartStore(storage, cache)
-    if kind == "tar":
-        return path, TarSource(storage, path, index, made_from, parts)
-    if kind == "zip":
-        return path, ZipSource(storage, path, index, made_from, parts)
-    return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
-
-
-def _odd_files(source: ImageSource) -> list[Problem]:
+def odd_files(source: ImageSource) -> list[Problem]:
     """What was wrong with a container itself."""
     return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]
-
-
-def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list[ImageSource]:
-    """Put ahead whose images hold where two have the same: loose files, tars, zips, shards.
-
-    Of the same kind the newer goes first, of equally old ones what is no copy by its name.
-    """
-    counts = Counter(plate for source in sources for plate in source.index.plates)
-    kinds = [FolderSource, TarSource, ZipSource, ShardSource, ZarrPlate]
-
-    def rank(source: ImageSource) -> tuple[object, ...]:
-        kind = kinds.index(type(source))
-        if all(counts[plate] == 1 for plate in source.index.plates) or kind == len(kinds) - 1:
-            return kind, 0.0, False, ""
-        return kind, -storage.changed_at(source.path), _is_copy(source.path), source.path
-
-    return sorted(sources, key=rank)
-
-
-def _is_copy(path: str) -> bool:
-    stem = path.rsplit("/", 1)[-1].split(".")[0]
-    return name_without_copy(stem) != stem
-
-
-def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
-    """Say in which way a plane differs from its sisters."""
-    assert usual is not None
-    (shape, dtype), (usual_shape, usual_dtype) = layout, usual
-    return (
-        f"it has {shape[1]} x {shape[0]} pixels of {dtype} where its sisters have "
-        f"{usual_shape[1]} x {usual_shape[0]} of {usual_dtype}"
-    )
-
-
-def most_common(layouts: Sequence[PlaneLayout]) -> PlaneLayout:
-    """The layout that most planes of a well have: an odd one must not make the others odd."""
-    return Counter(layouts).most_common(1)[0][0]
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether a server or the system gives something not now, whatever is in the file."""
-    return isinstance(error, MayPass) or getattr(error, "errno", None) is not None
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "the file is not there any more"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200] or type(error).__name__
