@@ -14,7 +14,8 @@ from napari_rxrx3.data.cache.kept_answers import keep_answers, take_answers
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cells.shelf import MeasureShelf
 from napari_rxrx3.data.check import CheckReport, check_wells
-from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.discovery.contents import Contents
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.files.remote import Unreachable
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.passes import ALL_OF_IT, Share

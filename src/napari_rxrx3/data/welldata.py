@@ -13,7 +13,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
 from napari_rxrx3.core.plate import Layout, PlateId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.find_images import find_images
 from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates

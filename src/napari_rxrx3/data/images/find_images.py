@@ -13,7 +13,7 @@ from napari_rxrx3.core.stains import STAINS, Stain, stains_called
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.catalog import ImageCatalog, odd_files
 from napari_rxrx3.data.images.faults import plain_cause

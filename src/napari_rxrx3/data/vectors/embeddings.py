@@ -20,7 +20,7 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.fetching import FETCHED_FROM, Fetch
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import Table, TableError, reason

@@ -18,7 +18,7 @@ from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
 from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import RULE
 from napari_rxrx3.data.images.catalog import ImageCatalog
