@@ -27,7 +27,7 @@ from napari_rxrx3.core.plate import (
 )
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.data.cache.budgets import budgets
-from napari_rxrx3.data.cache.memory import LruCache, one
+from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.files.remote import MayPass
 from napari_rxrx3.data.files.storage import files_at_once
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
@@ -36,6 +36,7 @@ from napari_rxrx3.data.images.faults import PlaneFault, may_pass, plain_cause
 from napari_rxrx3.data.images.lazy import LazyContainer
 from napari_rxrx3.data.images.plane_layout import PlaneLayout, most_common
 from napari_rxrx3.data.images.planes import FileSource, ImageSource
+from napari_rxrx3.data.images.plate_sources import PlateSources
 from napari_rxrx3.data.images.previews import (
     PREVIEW_SIZE,
     PlaneReader,
@@ -47,7 +48,7 @@ from napari_rxrx3.data.images.shards import ShardSource
 from napari_rxrx3.data.images.zarr_plates import ZarrPlate
 from napari_rxrx3.data.problems import Problem
 
-__all__ = ["ImageCatalog", "odd_files"]
+__all__ = ["ImageCatalog"]
 
 Plane = np.ndarray[Any, Any]
 Result = TypeVar("Result")
@@ -93,7 +94,7 @@ class ImageCatalog:
         layout: Layout = RXRX3_LAYOUT,
         pixel_um: float | None = None,
     ) -> None:
-        self.sources, self.is_local = sources, is_local
+        self._sources, self.is_local = PlateSources(sources, lazy), is_local
         self.stains, self.plate_layout, self.pixel_um = stains, layout, pixel_um
         self._where = where
         of_plates = [source for source in sources if isinstance(source, ZarrPlate)]
@@ -106,34 +107,12 @@ class ImageCatalog:
         self.stamps.changed.connect(self._on_changed)
         self._prefixes: dict[str, dict[int, int | None]] = {}
         """What the first image of a container taught of how its others are read."""
-        self._of_plate: dict[PlateId, list[ImageSource]] = {}
-        for source in sources:
-            for plate in source.index.plates:
-                self._of_plate.setdefault(plate, []).append(source)
-        self._lazy: dict[PlateId, list[LazyContainer]] = {}
-        for container in lazy:
-            for plate in container.plates:
-                self._lazy.setdefault(plate, []).append(container)
-        self._looking = LruCache(len(self._lazy), one)
-        self._seen: dict[PlateId, list[ImageSource]] = {}
-        """The lazy ones that were looked into."""
-        self.problems: list[Problem] = []
-        """What was wrong with those, as far as it is known by now."""
 
     def at_field(self, field: int) -> ImageCatalog:
         """The same images, but of each well another field; they share one memory."""
         other = copy(self)
         other.field, other._forms, other.on_decoded = field, {}, None
-        moved = {
-            id(source): source.at_field(field)
-            for source in self.sources
-            if isinstance(source, ZarrPlate)
-        }
-        other.sources = [moved.get(id(source), source) for source in self.sources]
-        other._of_plate = {
-            plate: [moved.get(id(source), source) for source in sources]
-            for plate, sources in self._of_plate.items()
-        }
+        other._sources = self._sources.at_field(field)
         other.stamps.changed.connect(other._on_changed)
         return other
 
@@ -147,27 +126,37 @@ class ImageCatalog:
         return range(1, len(self.stains) + 1)
 
     @property
+    def sources(self) -> list[ImageSource]:
+        """All containers of which it is known by now what they hold."""
+        return self._sources.all
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was wrong with containers that were looked into since the data set was opened."""
+        return self._sources.problems
+
+    @property
     def plates(self) -> set[PlateId]:
         """Those of which there are images, or may be."""
-        return {*self._of_plate, *self._lazy}
+        return self._sources.plates
 
     @property
     def plates_seen(self) -> set[PlateId]:
         """Those that were looked into since the data set was opened, of a server."""
-        return set(self._seen)
+        return self._sources.plates_seen
 
     def is_seen(self, plate: PlateId) -> bool:
         """Whether it is known, and not only assumed, which images there are of a plate."""
-        return plate not in self._lazy or plate in self._seen
+        return self._sources.is_seen(plate)
 
     @property
     def has_windows(self) -> bool:
         """The file of some plate says contrast limits."""
-        return any(self.windows_of(plate) is not None for plate in self._of_plate)
+        return any(self.windows_of(plate) is not None for plate in self.plates)
 
     def windows_of(self, plate: PlateId) -> Limits | None:
         """Contrast limits that the file of a plate says of all channels; None if it does not."""
-        for source in self._of_plate.get(plate, ()):
+        for source in self._sources.known_of_plate(plate):
             if isinstance(source, ZarrPlate) and source.n_channels == self.n_channels:
                 said = tuple(c.window for c in source.channels if c.window is not None)
                 return said if len(said) == self.n_channels else None
@@ -183,37 +172,12 @@ class ImageCatalog:
         ContainerUnavailable
             The next time it is tried again.
         """
-        self._sources_of(plate)
-
-    def _sources_of(self, plate: PlateId) -> list[ImageSource]:
-        """All containers of a plate, the first to be read first."""
-        known = self._of_plate.get(plate, [])
-        if plate not in self._lazy:
-            return known
-        if plate not in self._seen:
-            self._looking.get(plate, lambda: self._look_into(plate))
-        return [*known, *self._seen[plate]]
-
-    def _look_into(self, plate: PlateId) -> bool:
-        found = []
-        for container in self._lazy[plate]:
-            source = _opened(container, lambda c: c.source(plate))
-            if plate in source.index.plates:
-                found.append(source)
-            self.problems += odd_files(source)
-        self.sources.extend(found)
-        self._seen[plate] = found
-        return True
+        self._sources.of_plate(plate)
 
     def _sources_of_well(self, well: WellId, channel: int) -> list[ImageSource]:
         """Containers of a well; of a plate that nobody has looked into, what has this well."""
-        plate = well.plate_id
         try:
-            if not self.is_seen(plate):
-                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
-                if sources := _that_have(well, found, self.numbers):
-                    return [*self._of_plate.get(plate, ()), *sources]
-            return self._sources_of(plate)
+            return self._sources.of_well(well, self.numbers)
         except ContainerUnavailable as error:
             where, why, may_pass = error.location, error.cause, error.may_pass
             raise ImageUnavailable(str(well), channel, where, why, may_pass=may_pass) from error
@@ -231,7 +195,7 @@ class ImageCatalog:
     def present(self, plate: PlateId) -> Plane:
         """Bool (1536, channels): the planes that some container lists for a plate."""
         found = np.zeros(N_POSITIONS * self.n_channels, dtype=bool)
-        for source in self._sources_of(plate):
+        for source in self._sources.of_plate(plate):
             found[source.index.of_plate(plate, self.n_channels)[0]] = True
         planes: Plane = found.reshape(N_POSITIONS, self.n_channels)
         return planes
@@ -280,11 +244,8 @@ class ImageCatalog:
 
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
-        plate = well.plate_id
-        if not self.is_seen(plate):
-            known = [container.known_source_of_well(well) for container in self._lazy[plate]]
-            if not _that_have(well, known, self.numbers):
-                return False
+        if not self._sources.is_well_seen(well, self.numbers):
+            return False
         return self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
@@ -331,7 +292,7 @@ class ImageCatalog:
         if self.is_local:
             return []
         futures = []
-        for source in self._sources_of(plate):
+        for source in self._sources.of_plate(plate):
             if isinstance(source, ShardSource):
                 codes, rows = source.index.of_plate(plate, self.n_channels)
                 rows = rows[np.isin(codes // self.n_channels, list(positions))]
@@ -341,7 +302,7 @@ class ImageCatalog:
 
     def are_read_together(self, plate: PlateId) -> bool:
         """Whether to read one image of a plate is to read those beside it, as in shards."""
-        return all(isinstance(source, ShardSource) for source in self._sources_of(plate))
+        return all(isinstance(source, ShardSource) for source in self._sources.of_plate(plate))
 
     def levels(self, well: WellId, channel: int) -> Levels:
         """How often each gray level occurs in a whole plane; the pixels are not kept.
@@ -485,7 +446,7 @@ class ImageCatalog:
     def reading_order(self, plate: PlateId) -> Plane:
         """Int (1536, channels): numbers that rise as planes are best read, -1 for what is not."""
         order = np.full(N_POSITIONS * self.n_channels, -1, dtype=np.int64)
-        for number, source in reversed(list(enumerate(self._sources_of(plate)))):
+        for number, source in reversed(list(enumerate(self._sources.of_plate(plate)))):
             code, rows = source.index.of_plate(plate, self.n_channels)
             by_place = np.lexsort((source.index.second[rows], source.index.first[rows]))
             order[code[by_place]] = number * len(order) + np.arange(len(rows))
@@ -493,11 +454,11 @@ class ImageCatalog:
 
     def fingerprint(self, plate: PlateId) -> str:
         """Fingerprint of the containers of a plate; raises OSError if one is not known."""
-        return "|".join(source.fingerprint() for source in self._sources_of(plate))
+        return "|".join(source.fingerprint() for source in self._sources.of_plate(plate))
 
     def stamps_of(self, plate: PlateId) -> Plane:
         """Int (1536, channels): numbers that change with the files of a plate; 0: nothing tells."""
-        return stamps_of(self._sources_of(plate), plate, self.n_channels)
+        return stamps_of(self._sources.of_plate(plate), plate, self.n_channels)
 
     def stamp(self, well: WellId, channel: int) -> int:
         """The one of `stamps_of` for a plane."""
@@ -584,23 +545,6 @@ class ImageCatalog:
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
 
 
-def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]) -> Result:
-    try:
-        return open_it(container)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        may_pass = isinstance(error, MayPass)
-        raise ContainerUnavailable(container.path, plain_cause(error), may_pass) from error
-
-
-def _that_have(
-    well: WellId, found: Sequence[ImageSource | None], channels: range
-) -> list[ImageSource]:
-    """The sources that have a well; none as long as nothing is known of one of them."""
-    if None in found:
-        return []
-    return [s for s in found if s and any(s.index.find(well, c) is not None for c in channels)]
-
-
 def _fetch_piece(source: ShardSource, piece: int) -> None:
     with suppress(OSError, pa.ArrowException):  # who reads an image of it says so
         source.fetch(piece)
@@ -610,8 +554,3 @@ def _read_only(plane: Plane) -> Plane:
     """Many may be given the same array."""
     plane.flags.writeable = False
     return plane
-
-
-def odd_files(source: ImageSource) -> list[Problem]:
-    """What was wrong with a container itself."""
-    return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]

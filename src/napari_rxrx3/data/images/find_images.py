@@ -15,12 +15,13 @@ from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.catalog import ImageCatalog, odd_files
+from napari_rxrx3.data.images.catalog import ImageCatalog
 from napari_rxrx3.data.images.faults import plain_cause
 from napari_rxrx3.data.images.folders import FolderSource
 from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates, plate_of_path
+from napari_rxrx3.data.images.plate_sources import odd_files
 from napari_rxrx3.data.images.shards import ShardFile, ShardSource
 from napari_rxrx3.data.images.tars import TarSource
 from napari_rxrx3.data.images.zarr_plates import ZarrPlate, open_plate
