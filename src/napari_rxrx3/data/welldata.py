@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
 from napari_rxrx3.core.plate import Layout, PlateId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
@@ -37,7 +38,6 @@ from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_imag
 __all__ = ["WellData"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _ROWS_AT_ONCE = 65536
 

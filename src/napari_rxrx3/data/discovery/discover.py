@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import ImageName, parse_image_name
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import equal_files
 from napari_rxrx3.data.discovery.contents import Contents
@@ -34,8 +35,6 @@ from napari_rxrx3.data.images.zarr_plates import read_plate_info
 from napari_rxrx3.data.problems import Problem
 
 __all__ = ["discover"]
-
-Progress = Callable[[int, int, str], None]
 
 _BESIDE = 200
 _DAMAGE = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import pyarrow as pa
 
 from napari_rxrx3.core.plate import RXRX3_LAYOUT, Layout, PlateId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.stains import STAINS, Stain, stains_called
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.part_store import PartStore
@@ -30,8 +31,6 @@ from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.screen_file import NOTHING_SAID, ScreenFile
 
 __all__ = ["find_images"]
-
-Progress = Callable[[int, int, str], None]
 
 
 def find_images(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import name_without_copy
 from napari_rxrx3.data.discovery.contents import Contents
@@ -41,7 +42,6 @@ from napari_rxrx3.data.vectors.vector_store import StoredVectors, VectorRows, Ve
 __all__ = ["EmbeddingTable", "find_embeddings", "free_name", "own_embedding"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _PACKED = (".gz", ".zip")
 _TABLES = (".parquet", ".csv", ".tsv", ".txt")

@@ -15,13 +15,13 @@ See docs/maps.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments
 from napari_rxrx3.maps.evidence.empirical_null import (
     MIN_PAIRS,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Comparable", "Nulls"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _APART = 0
 _ACROSS = (1, 2, 3, 4)
