@@ -13,7 +13,7 @@ from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.stains import STAINS, Stain, stains_called
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.part_store import PartStore
-from napari_rxrx3.data.claims import name_without_copy
+from napari_rxrx3.data.claims import is_copy
 from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.catalog import ImageCatalog
@@ -85,7 +85,7 @@ def find_images(
     plates, found_problems = _zarr_plates(storage, contents, cache, name_plate, said, progress)
     problems += found_problems
     sources = _in_order_of_claim(storage, [*sources, *plates])
-    lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
+    lazy.sort(key=lambda container: (isinstance(container, LazyShard), is_copy(container.path)))
     for source in sources:
         problems += odd_files(source)
     has_others = len(plates) < len(sources) or bool(lazy)
@@ -201,11 +201,6 @@ def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list
         kind = kinds.index(type(source))
         if all(counts[plate] == 1 for plate in source.index.plates) or kind == len(kinds) - 1:
             return kind, 0.0, False, ""
-        return kind, -storage.changed_at(source.path), _is_copy(source.path), source.path
+        return kind, -storage.changed_at(source.path), is_copy(source.path), source.path
 
     return sorted(sources, key=rank)
-
-
-def _is_copy(path: str) -> bool:
-    stem = path.rsplit("/", 1)[-1].split(".")[0]
-    return name_without_copy(stem) != stem

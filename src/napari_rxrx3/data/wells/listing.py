@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
-from napari_rxrx3.data.claims import name_without_copy
+from napari_rxrx3.data.claims import is_copy
 from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import RULE
@@ -137,8 +136,7 @@ def newest_first(storage: Storage, paths: Iterable[str]) -> list[str]:
     """Of tables that list the same wells the newest holds; of equally old ones, what is no copy."""
 
     def rank(path: str) -> tuple[object, ...]:
-        stem = posixpath.basename(path).split(".")[0]
-        return -storage.changed_at(path), name_without_copy(stem) != stem, path
+        return -storage.changed_at(path), is_copy(path), path
 
     return sorted(paths, key=rank)
 
