@@ -64,7 +64,7 @@ class EmbeddingTable:
     name_wells : callable, optional
         Of a screen of one's own: gives the ids of wells that a table calls otherwise.
     named_by : str
-        What these ids hang on.
+        What these ids depend on.
     problems : list of Problem
         Files and rows that could not be used; complete once `vectors` was read.
     """

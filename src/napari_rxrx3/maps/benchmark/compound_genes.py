@@ -198,7 +198,7 @@ def _inactive(state: Array, n_draws: int, rng: np.random.Generator) -> Array:
     """Genes to tell the active ones from: int (draws, k), empty if there are too few.
 
     Those that the table names, all of them. Else max(2 x active genes, 20) are drawn of those
-    that it does not call active or in between; what one draw gives hangs on its luck, the more
+    that it does not call active or in between; what one draw gives depends on its luck, the more
     the fewer compounds there are.
     """
     if not n_draws:
