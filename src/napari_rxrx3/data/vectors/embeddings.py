@@ -31,8 +31,8 @@ from napari_rxrx3.data.images.tars import iter_members
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.vector_files import (
     EmbeddingFile,
-    Layout,
     NameWells,
+    VectorLayout,
     found_layout,
     own_layout,
     vector_blocks,
@@ -59,7 +59,7 @@ class EmbeddingTable:
     name : str
         The files' stem, e.g. ``"OpenPhenom_rxrx3_core_embeddings"``.
     dimension : int
-    layout : Layout or None
+    layout : VectorLayout or None
         The columns of the only file; None: each file's own, as `found_layout` says.
     name_wells : callable, optional
         Of a screen of one's own: gives the ids of wells that a table calls otherwise.
@@ -75,7 +75,7 @@ class EmbeddingTable:
     storage: Storage
     cache: DiskCache
     problems: list[Problem] = field(default_factory=list)
-    layout: Layout | None = None
+    layout: VectorLayout | None = None
     name_wells: NameWells | None = None
     named_by: str = ""
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -327,7 +327,7 @@ def _listed(names: Collection[str]) -> str:
     return ", ".join(name or "one without a name" for name in names)
 
 
-def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:
+def _not_finite_in(table: EmbeddingTable, layout: VectorLayout) -> str:
     """Name the columns that make most vectors unusable, for the end of a sentence."""
     names = layout.features
     if len(names) != layout.dimension:

@@ -17,7 +17,7 @@ from napari_rxrx3.data.images.plate_names import named_plates
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.screen_file import ScreenFile
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, free_name
-from napari_rxrx3.data.vectors.vector_files import EmbeddingFile, Layout
+from napari_rxrx3.data.vectors.vector_files import EmbeddingFile, VectorLayout
 from napari_rxrx3.data.wells.listing import in_plate_order, newest_first
 from napari_rxrx3.data.wells.metadata import repeated
 from napari_rxrx3.data.wells.own_columns import Roles
@@ -143,7 +143,7 @@ class _OwnTables:
         inside = next((p for p in self._contents.plates if path.startswith(f"{p}/")), None)
         return self._of_all if inside is None else self._of_one[inside]
 
-    def _take_vectors(self, path: str, layout: Layout, finder: PlateFinder) -> None:
+    def _take_vectors(self, path: str, layout: VectorLayout, finder: PlateFinder) -> None:
         name = free_name(posixpath.basename(path).split(".")[0], self._vectors)
         self._vectors[name] = EmbeddingTable(
             *(name, layout.dimension, [EmbeddingFile(path)], self._storage, self._cache),
