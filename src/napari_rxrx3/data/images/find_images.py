@@ -57,21 +57,52 @@ def find_images(
     said : ScreenFile
         What the user says of plates of OME-Zarr.
     """
-    problems: list[Problem] = []
-    sources: list[ImageSource] = []
+    folders = _folders(storage, contents, cache, name_plate)
+    containers, lazy, problems = _containers(storage, contents, cache, name_plate, listed, progress)
+    plates, unread = _zarr_plates(storage, contents, cache, name_plate, said, progress)
+    sources = _in_order_of_claim(storage, [*folders, *containers, *plates])
+    problems += unread
+    problems += [problem for source in sources for problem in odd_files(source)]
+    has_others = len(plates) < len(sources) or bool(lazy)
+    stains, disagreements = _stains_of(plates, has_others)
+    problems += disagreements
+    stains = said.stains_over(stains)
+    layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
+    pixel = next((plate.pixel_um for plate in plates if plate.pixel_um), None)
+    return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
+
+
+def _folders(
+    storage: Storage, contents: Contents, cache: DiskCache, name_plate: PlateNamer
+) -> list[FolderSource]:
+    sources = []
     for folder, names in contents.folders.items():
         index = FolderSource.build_index(folder, names, name_plate(folder))
         sources.append(FolderSource(storage, folder, index, PartStore(storage, cache)))
-    slow = [
+    return sources
+
+
+def _containers(
+    storage: Storage,
+    contents: Contents,
+    cache: DiskCache,
+    name_plate: PlateNamer,
+    listed: Collection[PlateId],
+    progress: Progress | None,
+) -> tuple[list[ImageSource], list[LazyContainer], list[Problem]]:
+    """Tars, zips and shards: those that were looked into, and those that will be."""
+    jobs = [
         *((path, "tar") for path in contents.tars),
         *((path, "zip") for path in contents.zips),
         *((path, "shard") for path in contents.shards),
     ]
     look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
+    sources: list[ImageSource] = []
     lazy: list[LazyContainer] = []
-    for done, (path, found) in enumerate(storage.look_into_many(look, slow)):
+    problems: list[Problem] = []
+    for done, (path, found) in enumerate(storage.look_into_many(look, jobs)):
         if progress is not None:
-            progress(done + 1, len(slow), f"indexing {path}")
+            progress(done + 1, len(jobs), f"indexing {path}")
         if isinstance(found, Exception):
             what = f"{path} cannot be read ({plain_cause(found)})"
             problems.append(Problem("unreadable_file", detail=what))
@@ -82,19 +113,8 @@ def find_images(
             if isinstance(found, ZipSource):
                 what = f"{path} is a zip of images, which are read where they are"
                 problems.append(Problem("zip_of_images", detail=what))
-    plates, found_problems = _zarr_plates(storage, contents, cache, name_plate, said, progress)
-    problems += found_problems
-    sources = _in_order_of_claim(storage, [*sources, *plates])
     lazy.sort(key=lambda container: (isinstance(container, LazyShard), is_copy(container.path)))
-    for source in sources:
-        problems += odd_files(source)
-    has_others = len(plates) < len(sources) or bool(lazy)
-    stains, more = _stains_of(plates, has_others)
-    problems += more
-    stains = said.stains_over(stains)
-    layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
-    pixel = next((plate.pixel_um for plate in plates if plate.pixel_um), None)
-    return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
+    return sources, lazy, problems
 
 
 def _layout_of(plates: Sequence[ZarrPlate]) -> Layout:
