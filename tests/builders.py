@@ -11,7 +11,7 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -220,6 +220,23 @@ def control_row(experiment: str, plate: int, address: str, name: str = "EMPTY_co
 
 
 # --- files -----------------------------------------------------------------------------------
+
+
+def genes_and_compounds(genes: Iterable[str], compounds: Iterable[str]) -> list[Row]:
+    """A plate of two guides a gene, and one of two doses a compound, each with 20 controls."""
+    place = _inner_places()
+    rows = [guide_row("gene-001", 1, next(place), gene, i) for gene in genes for i in (1, 2)]
+    rows += [control_row("gene-001", 1, next(place)) for _ in range(20)]
+    place = _inner_places()
+    for name in compounds:
+        rows += [dose_row("compound-001", 1, next(place), name, dose) for dose in (0.25, 2.5)]
+    rows += [control_row("compound-001", 1, next(place)) for _ in range(20)]
+    return rows
+
+
+def _inner_places() -> Iterator[str]:
+    """Addresses that are not at the edge of a plate, in reading order."""
+    return (f"{row}{column:02d}" for row in ROWS[1:31] for column in range(2, 48))
 
 
 def csv_bytes(rows: Sequence[Row] | pd.DataFrame, bom: bool = False, crlf: bool = False) -> bytes:

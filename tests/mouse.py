@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
-__all__ = ["click", "drag", "hover", "send_mouse", "wheel"]
+__all__ = ["click", "drag", "drop", "hover", "send_mouse", "wheel"]
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 PLAIN = Qt.KeyboardModifier.NoModifier
@@ -46,3 +48,16 @@ def wheel(widget: QWidget, place: QPointF, notches: float, modifier: Any = PLAIN
     QApplication.sendEvent(
         widget, QWheelEvent(place, on_screen, QPoint(), turn, NONE, modifier, phase, False)
     )
+
+
+def drop(target: QWidget, paths: list[Path]) -> None:
+    """Drop files in the middle of a widget, as Qt does."""
+    mime, action = QMimeData(), Qt.DropAction.CopyAction
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    place = target.rect().center()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Qt makes them so, PySide6 warns
+        entering = QDragEnterEvent(place, action, mime, LEFT, PLAIN)
+    QApplication.sendEvent(target, entering)
+    assert entering.isAccepted()
+    QApplication.sendEvent(target, QDropEvent(QPointF(place), action, mime, LEFT, PLAIN))

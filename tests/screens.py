@@ -127,6 +127,11 @@ class Wells:
         self.write(folder / "data", vectors)
         return rx.open_dataset(folder / "data", cache_dir=folder / "cache")
 
+    def with_images(self) -> b.Screen:
+        """The screen, with small images of noise."""
+        planes = {row["well_id"]: b.noise(row["well_id"]) for row in self.rows}
+        return b.Screen(self.rows, planes, self.vectors())
+
     def table(self) -> pd.DataFrame:
         """Return the metadata, indexed by well_id."""
         return pd.DataFrame(self.rows).set_index("well_id")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import builders as b
 import napari_rxrx3 as rx
 from corpus.archives import PACKINGS
-from napari_rxrx3.data.discovery import kind_of_file
+from napari_rxrx3.data.discovery.file_kinds import kind_of_file
 from napari_rxrx3.data.files.archives import pieces
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.zips import ZipSource

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import builders as b
 import napari_rxrx3 as rx
+from alone import shown_alone
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.work.task_group import TaskGroup
@@ -27,23 +28,13 @@ from window import Window, kept_maps
 
 GENES = tuple(f"GENE{i:02d}" for i in range(30))
 COMPOUNDS = ("Bortezomib", "Volasertib", "Ispinesib")
-
-
-def screen_rows() -> list[b.Row]:
-    place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
-    rows = [b.guide_row("gene-001", 1, next(place), g, i) for g in GENES for i in (1, 2)]
-    rows += [b.control_row("gene-001", 1, next(place)) for _ in range(20)]
-    place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
-    for name in COMPOUNDS:
-        rows += [b.dose_row("compound-001", 1, next(place), name, d) for d in (0.25, 2.5)]
-    rows += [b.control_row("compound-001", 1, next(place)) for _ in range(20)]
-    return rows
+SIZE = (390, 330)
 
 
 @pytest.fixture(scope="module")
 def screen() -> b.Screen:
     """Genes of even numbers are alike."""
-    screen = b.Screen.of(screen_rows(), 16, dim=6)
+    screen = b.Screen.of(b.genes_and_compounds(GENES, COMPOUNDS), 16, dim=6)
     shared = np.array([4, -3, 2, 0, 0, 0], dtype="float32")
     for row in screen.rows:
         if str(row["gene"])[-2:] in {f"{i:02d}" for i in range(0, 30, 2)}:
@@ -82,6 +73,7 @@ class Side:
     panel: BenchmarkPanel
     session: Session
     tasks: Tasks
+    group: TaskGroup
     qtbot: Any
 
     def press(self, button: Any) -> None:
@@ -103,16 +95,9 @@ class Side:
 
 @pytest.fixture
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    panel = BenchmarkPanel(session, group)
-    qtbot.addWidget(panel)
-    panel.resize(390, 330)
-    panel.show()
-    session.open(data)
-    yield Side(panel, session, tasks, qtbot)
-    group.end()
-    tasks.close(wait=True)
+    with shown_alone(BenchmarkPanel, qtbot, SIZE) as (panel, around):
+        around.session.open(data)
+        yield Side(panel, *around, qtbot)
 
 
 def test_it_says_what_it_is_for_and_what_to_do(side: Side) -> None:
@@ -300,18 +285,14 @@ def test_too_few_controls_are_said(screen: b.Screen, tmp_path: Path, qtbot: Any)
         if row["experiment_name"] == "compound-001" and row["treatment"] == "EMPTY_control":
             row["treatment"], row["concentration"] = "Aspirin", 1.0
     other = b.Screen(rows, screen.planes, screen.vectors)
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    panel = BenchmarkPanel(session, group)
-    qtbot.addWidget(panel)
-    session.open(rx.open_dataset(other.write_rxrx3(tmp_path / "s"), tmp_path / "cache"))
-    side = Side(panel, session, tasks, qtbot)
-    side.run(pairs_file(tmp_path))
-    assert side.words.startswith("Not aligned")
-    assert "compound-001" in side.words
-    assert side.texts
-    group.end()
-    tasks.close(wait=True)
+    dataset = rx.open_dataset(other.write_rxrx3(tmp_path / "s"), tmp_path / "cache")
+    with shown_alone(BenchmarkPanel, qtbot, SIZE) as (panel, around):
+        around.session.open(dataset)
+        side = Side(panel, *around, qtbot)
+        side.run(pairs_file(tmp_path))
+        assert side.words.startswith("Not aligned")
+        assert "compound-001" in side.words
+        assert side.texts
 
 
 def test_without_embeddings_nothing_can_be_run(

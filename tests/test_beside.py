@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.plate import N_COLUMNS, parse_address
+from napari_rxrx3.core.progress import silent
 from napari_rxrx3.gui.inks import legible
 from napari_rxrx3.gui.numbers.dose_curve import DoseCurveView
 from napari_rxrx3.gui.numbers.histogram_view import HistogramView
@@ -570,16 +571,12 @@ def session_of(data: Any, well: str) -> Session:
     return session
 
 
-def no_progress(done: int, total: int, text: str) -> None:
-    pass
-
-
 def test_the_well_is_held_against_controls_of_its_plate(data: Any, screen: b.Screen) -> None:
     asked = asked_of(session_of(data, PLK1))
     assert asked.treated == (PLK1,)
     assert len(asked.controls) == 8
     assert set(asked.controls) <= {f"gene-001_1_C{c:02d}" for c in range(3, 13)}
-    found = compare_intensities(data, asked, ControlLevels(), no_progress)
+    found = compare_intensities(data, asked, ControlLevels(), silent)
     assert found.note == "D05 against 8 controls of gene-001 plate 1"
     for channel, stain in enumerate(found.stains):
         assert stain.treated_mean == pytest.approx(screen.planes[PLK1][channel].mean())
@@ -637,7 +634,7 @@ def test_broken_images_are_left_out_and_counted(tmp_path: Path) -> None:
     (plate / "D05_s1_w2.png").write_bytes(b"no image either")
     data = rx.open_dataset(tmp_path / "screen", cache_dir=tmp_path / "cache")
     asked = asked_of(session_of(data, PLK1))
-    found = compare_intensities(data, asked, ControlLevels(), no_progress)
+    found = compare_intensities(data, asked, ControlLevels(), silent)
     assert found.note == "D05 against 2 controls of gene-001 plate 1"
     assert [stain is None for stain in found.stains] == [False, True, *[False] * 4]
 
@@ -652,8 +649,8 @@ def test_large_images_are_measured_whole_and_their_first_rows_before(tmp_path: P
     screen.planes[PLK1] = planes
     data = rx.open_dataset(screen.write_rxrx3(tmp_path / "screen"), cache_dir=tmp_path / "cache")
     asked = asked_of(session_of(data, PLK1))
-    first = compare_intensities(data, asked, ControlLevels(), no_progress, whole=False)
-    whole = compare_intensities(data, asked, ControlLevels(), no_progress)
+    first = compare_intensities(data, asked, ControlLevels(), silent, whole=False)
+    whole = compare_intensities(data, asked, ControlLevels(), silent)
     assert first.note == "First 192 rows: D05 against 2 controls of gene-001 plate 1"
     assert whole.note == "D05 against 2 controls of gene-001 plate 1"
     assert (first.is_whole, whole.is_whole) == (False, True)
@@ -668,7 +665,7 @@ def test_large_images_are_measured_whole_and_their_first_rows_before(tmp_path: P
 
 def test_controls_are_read_once_a_plate(data: Any) -> None:
     levels, asked = ControlLevels(), asked_of(session_of(data, PLK1))
-    first = compare_intensities(data, asked, levels, no_progress)
+    first = compare_intensities(data, asked, levels, silent)
     seen: list[str] = []
     again = compare_intensities(data, asked, levels, lambda *_: seen.append("read"))
     assert len(seen) == 6, "six planes of the well"

@@ -20,6 +20,7 @@ from scipy.stats import spearmanr
 
 import builders as b
 import napari_rxrx3 as rx
+from alone import shown_alone
 from napari_rxrx3.core.errors import MapError, UnknownKey
 from napari_rxrx3.gui.compare.benchmark_panel import BenchmarkPanel
 from napari_rxrx3.gui.compare.lists_page import ListsPage
@@ -33,17 +34,7 @@ GENES = tuple(f"GENE{i:02d}" for i in range(30))
 COMPOUNDS = tuple(f"Compound {i}" for i in range(6))
 ONLY_A, ONLY_B = "GENE05", "GENE06"
 DIM = 5
-
-
-def screen_rows() -> list[b.Row]:
-    place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
-    rows = [b.guide_row("gene-001", 1, next(place), g, i) for g in GENES for i in (1, 2)]
-    rows += [b.control_row("gene-001", 1, next(place)) for _ in range(20)]
-    place = (f"{row}{c:02d}" for row in b.ROWS[1:31] for c in range(2, 48))
-    for name in COMPOUNDS:
-        rows += [b.dose_row("compound-001", 1, next(place), name, d) for d in (0.25, 2.5)]
-    rows += [b.control_row("compound-001", 1, next(place)) for _ in range(20)]
-    return rows
+SIZE = (390, 330)
 
 
 def vectors_of(screen: b.Screen, seed: int, without: str) -> dict[str, np.ndarray]:
@@ -58,7 +49,7 @@ def vectors_of(screen: b.Screen, seed: int, without: str) -> dict[str, np.ndarra
 
 @pytest.fixture(scope="module")
 def screen() -> b.Screen:
-    return b.Screen.of(screen_rows(), 16, dim=DIM)
+    return b.Screen.of(b.genes_and_compounds(GENES, COMPOUNDS), 16, dim=DIM)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +213,7 @@ class Side:
     panel: ListsPage
     session: Session
     tasks: Tasks
+    group: TaskGroup
     qtbot: Any
 
     def settle(self) -> None:
@@ -242,19 +234,12 @@ class Side:
 
 @pytest.fixture
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    panel = ListsPage(session, group)
-    qtbot.addWidget(panel)
-    session.open(data)
-    panel.resize(390, 330)
-    panel.show()
-    side = Side(panel, session, tasks, qtbot)
-    side.settle()
-    side.ask("GENE01")
-    yield side
-    group.end()
-    tasks.close(wait=True)
+    with shown_alone(ListsPage, qtbot, SIZE) as (panel, around):
+        side = Side(panel, *around, qtbot)
+        side.session.open(data)
+        side.settle()
+        side.ask("GENE01")
+        yield side
 
 
 def test_it_says_in_words_how_far_the_maps_agree(side: Side, maps: tuple[Any, Any]) -> None:
@@ -395,21 +380,15 @@ def test_one_embedding_is_compared_with_another_alignment(
 ) -> None:
     screen.write_metadata(tmp_path / "data" / "metadata.csv")
     screen.write_embeddings(tmp_path / "data" / "only.parquet")
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    panel = ListsPage(session, group)
-    qtbot.addWidget(panel)
-    panel.show()
-    assert "Ask about" in panel.note.text()
-    session.open(rx.open_dataset(tmp_path / "data", tmp_path / "cache"))
-    side = Side(panel, session, tasks, qtbot)
-    side.ask("GENE01")
-    maps = panel.maps
-    assert [maps.a.spec.align, maps.b.spec.align] == ["pca-centerscale", "tvn"]
-    assert not panel.maps.a.embedding.isVisible()
-    assert "Of the 20 nearest" in side.words
-    group.end()
-    tasks.close(wait=True)
+    with shown_alone(ListsPage, qtbot, SIZE) as (panel, around):
+        side = Side(panel, *around, qtbot)
+        assert "Ask about" in side.words
+        side.session.open(rx.open_dataset(tmp_path / "data", tmp_path / "cache"))
+        side.ask("GENE01")
+        maps = panel.maps
+        assert [maps.a.spec.align, maps.b.spec.align] == ["pca-centerscale", "tvn"]
+        assert not panel.maps.a.embedding.isVisible()
+        assert "Of the 20 nearest" in side.words
 
 
 def test_it_is_copied_and_saved_with_the_question(side: Side, tmp_path: Path) -> None:

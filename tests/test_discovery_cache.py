@@ -19,7 +19,8 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.discovery.contents import Contents
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import RULE
 

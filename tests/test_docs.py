@@ -24,7 +24,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.cli import main, parser_of_commands
 from napari_rxrx3.data.demo.screen_files import DEMO_VERSION
-from napari_rxrx3.data.discovery import kind_of_file
+from napari_rxrx3.data.discovery.file_kinds import kind_of_file
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.figures.figure import save_figure
 from napari_rxrx3.figures.files import Paper

@@ -671,7 +671,7 @@ MEASURED = """
 import sys, tracemalloc
 from pathlib import Path
 import numpy as np
-from napari_rxrx3.data.discovery import discover
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.vectors.embeddings import find_embeddings

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QWidget
 
 import builders as b
 import napari_rxrx3 as rx
+from mouse import drop
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.figures.record import record_of, write_record
 from napari_rxrx3.hits.review import open_review
@@ -76,20 +73,6 @@ def write_others(root: Path) -> None:
         b.write(root / name, text.encode())
 
 
-def drop(target: QWidget, path: Path) -> None:
-    """Drop a file in the middle of a widget, as Qt does."""
-    mime, action = QMimeData(), Qt.DropAction.CopyAction
-    mime.setUrls([QUrl.fromLocalFile(str(path))])
-    place, left = target.rect().center(), Qt.MouseButton.LeftButton
-    plain = Qt.KeyboardModifier.NoModifier
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Qt makes them so, PySide6 warns
-        entering = QDragEnterEvent(place, action, mime, left, plain)
-    QApplication.sendEvent(target, entering)
-    assert entering.isAccepted()
-    QApplication.sendEvent(target, QDropEvent(QPointF(place), action, mime, left, plain))
-
-
 NOT_OURS = [
     ("hits.csv", HITS),
     ("ada.json", HITS),
@@ -133,7 +116,7 @@ def test_every_kind_can_be_dropped_on_the_dock(
 ) -> None:
     window = open_window()
     explorer = window.explorer
-    drop(explorer, desk / "photo.jpg")
+    drop(explorer, [desk / "photo.jpg"])
     window.settle()
     assert window.session.dataset is None
     assert explorer.welcome.trouble.isVisible()
@@ -141,13 +124,13 @@ def test_every_kind_can_be_dropped_on_the_dock(
     opened = ("screen", "core/data", "table/metadata.csv", "table.zip", "vectors/vectors.parquet")
     for name in (*opened, "screen/images/gene-001/Plate1.tar", "view.json"):
         before = window.session.dataset
-        drop(explorer, desk / name)
+        drop(explorer, [desk / name])
         window.qtbot.waitUntil(lambda: window.session.dataset is not before, timeout=20_000)  # noqa: B023
         window.settle()
         assert PLK1 in window.session.dataset.known_wells.index, name
     assert window.session.well == PLK1
     kept = window.session.dataset
-    drop(explorer, desk / "hits.csv")
+    drop(explorer, [desk / "hits.csv"])
     window.settle()
     assert HITS in window.session.message
     assert window.session.dataset is kept

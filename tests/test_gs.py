@@ -12,7 +12,8 @@ import napari_rxrx3 as rx
 from gs import GS, GS_BUCKET, gs_serving, put_into_gs
 from napari_rxrx3.data.files import remote, storage
 from samples import soak
-from test_s3 import WELL, folder, is_one_sentence, seen
+from servers import WELL, seen
+from test_s3 import folder, is_one_sentence
 
 __all__ = ["folder"]
 

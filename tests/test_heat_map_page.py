@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import builders as b
 import napari_rxrx3 as rx
+from alone import shown_alone
 from mouse import drag, hover, wheel
 from napari_rxrx3.core.diverging import color_index, diverging
 from napari_rxrx3.core.errors import MapError
@@ -369,15 +370,8 @@ class Side:
 
 @pytest.fixture
 def bare_side(qtbot: Any) -> Iterator[Side]:
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    page = HeatMapPage(session, group)
-    qtbot.addWidget(page)
-    page.resize(390, 480)
-    page.show()
-    yield Side(page, session, tasks, group, qtbot)
-    group.end()
-    tasks.close(wait=True)
+    with shown_alone(HeatMapPage, qtbot, (390, 480)) as (page, around):
+        yield Side(page, *around, qtbot)
 
 
 @pytest.fixture

@@ -76,9 +76,7 @@ def some_wells() -> s.Wells:
 
 @pytest.fixture(scope="module")
 def screen() -> b.Screen:
-    wells = some_wells()
-    planes = {row["well_id"]: b.noise(row["well_id"]) for row in wells.rows}
-    return b.Screen(wells.rows, planes, wells.vectors())
+    return some_wells().with_images()
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,9 @@ import napari_rxrx3 as rx
 from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.data.files import remote, storage
 from samples import soak
+from servers import WELL, seen
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
-
-WELL = "gene-001_1_D05"
 
 
 class Odd(SimpleHTTPRequestHandler):
@@ -193,17 +192,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "_in_vain", {})
     for name in ("_HEAD", "_END"):  # or a small file is all in memory
         monkeypatch.setattr(storage, name, 16)
-
-
-def seen(where: str | Path, cache: Path) -> list[object]:
-    """All that a user sees of a data set."""
-    dataset = rx.open_dataset(where, cache)
-    return [
-        dataset.read(WELL).tobytes(),
-        dataset.phenomap(align="none").nearest("PLK1", judged=False).to_csv(),
-        dataset.check().problems["kind"].tolist(),
-        dataset.wells.to_csv(),
-    ]
 
 
 RIGHT = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QAction, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QFileDialog
 
 import builders as b
+from mouse import drop
 from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures.record import record_of, write_record
 from napari_rxrx3.gui.explorer import ExplorerWidget
@@ -79,20 +78,6 @@ Way = Callable[[Any, list[Path]], None]
 def by_drop(viewer: Any, paths: list[Path]) -> None:
     """Drop files on the canvas."""
     drop(viewer.window._qt_viewer, paths)
-
-
-def drop(target: QWidget, paths: list[Path]) -> None:
-    """Drop files in the middle of a widget, as Qt does."""
-    mime, action = QMimeData(), Qt.DropAction.CopyAction
-    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    place, left = target.rect().center(), Qt.MouseButton.LeftButton
-    plain = Qt.KeyboardModifier.NoModifier
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Qt makes them so, PySide6 warns
-        entering = QDragEnterEvent(place, action, mime, left, plain)
-    QApplication.sendEvent(target, entering)
-    assert entering.isAccepted()
-    QApplication.sendEvent(target, QDropEvent(QPointF(place), action, mime, left, plain))
 
 
 def by_menu(viewer: Any, paths: list[Path]) -> None:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 import builders as b
 import napari_rxrx3 as rx
 import screens as s
+from alone import shown_alone
 from mouse import drag, hover
 from napari_rxrx3.core.points.cloud import PointCloud
 from napari_rxrx3.gui.compare.pairs.choice import CHOSEN, KNOWN, LISTED, RANDOM
@@ -49,9 +50,7 @@ def some_wells() -> s.Wells:
 
 @pytest.fixture(scope="module")
 def screen() -> b.Screen:
-    wells = some_wells()
-    planes = {row["well_id"]: b.noise(row["well_id"]) for row in wells.rows}
-    return b.Screen(wells.rows, planes, wells.vectors())
+    return some_wells().with_images()
 
 
 @pytest.fixture(scope="module")
@@ -120,18 +119,11 @@ class Side:
 
 @pytest.fixture
 def side(data: Any, qtbot: Any) -> Iterator[Side]:
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    page = PairsPage(session, group)
-    qtbot.addWidget(page)
-    page.resize(760, 420)
-    page.show()
-    session.open(data)
-    made = Side(page, session, tasks, group, qtbot)
-    made.settle()
-    yield made
-    group.end()
-    tasks.close(wait=True)
+    with shown_alone(PairsPage, qtbot, (760, 420)) as (page, around):
+        made = Side(page, *around, qtbot)
+        made.session.open(data)
+        made.settle()
+        yield made
 
 
 # --- what is compared ----------------------------------------------------------------------------
@@ -575,16 +567,9 @@ def test_all_of_it_fits_its_window(
 
 def test_a_pair_without_images_is_said(data: Any, tmp_path: Path, qtbot: Any) -> None:
     dataset = some_wells().open(tmp_path)
-    session, tasks = Session(), Tasks()
-    group = TaskGroup(tasks)
-    page = PairsPage(session, group)
-    qtbot.addWidget(page)
-    page.resize(760, 420)
-    page.show()
-    session.open(dataset)
-    side = Side(page, session, tasks, group, qtbot)
-    side.settle()
-    side.click(page.plot, page.plot.place_of(side.lone_pair()))
-    assert session.message.startswith("No image of GENE")
-    group.end()
-    tasks.close(wait=True)
+    with shown_alone(PairsPage, qtbot, (760, 420)) as (page, around):
+        side = Side(page, *around, qtbot)
+        side.session.open(dataset)
+        side.settle()
+        side.click(page.plot, page.plot.place_of(side.lone_pair()))
+        assert side.session.message.startswith("No image of GENE")

@@ -21,6 +21,7 @@ from napari_rxrx3.core.geometry import (
     mean_distances,
     sums_of,
 )
+from napari_rxrx3.core.progress import silent
 from napari_rxrx3.maps import space as space_module
 from napari_rxrx3.maps.evidence.p_values import n_as_large
 from napari_rxrx3.maps.heat_map import heat_map
@@ -28,10 +29,6 @@ from napari_rxrx3.maps.vector_search import VectorSearch
 from napari_rxrx3.strips.distances import from_controls
 
 RNG = np.random.default_rng(11)
-
-
-def silent(done: int, total: int, text: str) -> None:
-    return None
 
 
 # --- single steps ------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from builders import Screen, control_row, guide_row, noise
 from napari_rxrx3.data.files import remote, storage
 from s3 import BUCKET, KEY, S3, SECRET, put, s3_serving
 from samples import soak
+from servers import WELL, seen
 
-WELL, OTHER = "gene-001_1_D05", "gene-001_1_D06"
+OTHER = "gene-001_1_D06"
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +59,6 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def address(s3: S3, folder: Path) -> str:
     return put(folder, folder.name)
-
-
-def seen(where: str | Path, cache: Path) -> list[object]:
-    """All that a user sees of a data set."""
-    dataset = rx.open_dataset(where, cache)
-    return [
-        dataset.read(WELL).tobytes(),
-        dataset.phenomap(align="none").nearest("PLK1", judged=False).to_csv(),
-        dataset.check().problems["kind"].tolist(),
-        dataset.wells.to_csv(),
-    ]
 
 
 STEPS = {

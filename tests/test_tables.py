@@ -23,7 +23,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.discovery import kind_of_file
+from napari_rxrx3.data.discovery.file_kinds import kind_of_file
 from napari_rxrx3.data.files.cells import MISSING, Marks, as_number, is_missing, marks_of
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import As, TableError

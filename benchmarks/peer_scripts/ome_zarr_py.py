@@ -6,11 +6,6 @@ Usage: python ome_zarr_py.py RESULT.json write PLANES.npy FOLDER
 PLANES.npy holds wells (n, 6, Y, X).
 """
 
-import json
-import shutil
-import sys
-import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -19,47 +14,29 @@ from ome_zarr.format import FormatV05
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr.writer import write_image
+from passes_of_plates import main
 
-ROUNDS = 3
 FACTORS = (2, 4, 8)
 
 
-def write(planes: str, folder: str) -> dict:
-    """Processor time a well."""
-    images, out, seconds = np.load(planes), Path(folder), []
-    for _ in range(ROUNDS):
-        shutil.rmtree(out, ignore_errors=True)
-        start = time.process_time()
-        for number, image in enumerate(images):
-            group = zarr.open_group(str(out / str(number)), mode="w", zarr_format=3)
-            options = {"chunks": (1, *image.shape[1:])}
-            write_image(
-                image,
-                group,
-                scale_factors=list(FACTORS),
-                fmt=FormatV05(),
-                axes="cyx",
-                storage_options=options,
-            )
-        seconds.append((time.process_time() - start) / len(images))
-    files = [path for path in out.rglob("*") if path.is_file()]
-    n_bytes = sum(path.stat().st_size for path in files)
-    return {"seconds": seconds, "files": len(files) / len(images), "bytes": n_bytes / len(images)}
+def write_well(path: Path, image: np.ndarray) -> None:
+    write_image(
+        image,
+        zarr.open_group(str(path), mode="w", zarr_format=3),
+        scale_factors=list(FACTORS),
+        fmt=FormatV05(),
+        axes="cyx",
+        storage_options={"chunks": (1, *image.shape[1:])},
+    )
 
 
-def read(plate: str) -> dict:
-    """Seconds until a first well is read whole, and until the smallest level of each is."""
-    first, overview = [], []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        wells = wells_of(plate)
-        levels_of(plate, wells[0])[0].compute()
-        first.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        for well in wells_of(plate):
-            levels_of(plate, well)[-1].compute()
-        overview.append(time.perf_counter() - start)
-    return {"first": first, "overview": overview}
+def first_well(plate: str) -> None:
+    levels_of(plate, wells_of(plate)[0])[0].compute()
+
+
+def overview(plate: str) -> None:
+    for well in wells_of(plate):
+        levels_of(plate, well)[-1].compute()
 
 
 def wells_of(plate: str) -> list:
@@ -73,6 +50,4 @@ def levels_of(plate: str, well: str) -> list:
 
 
 if __name__ == "__main__":
-    result, what, *arguments = sys.argv[1:]
-    measured = {"write": write, "read": read}[what](*arguments)
-    Path(result).write_text(json.dumps({**measured, "version": version("ome-zarr")}))
+    main("ome-zarr", write_well, first_well, overview)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
 from napari_rxrx3.data.cache.kept_answers import keep_answers, take_answers
 from napari_rxrx3.data.cache.memory import LruCache, one
 from napari_rxrx3.data.cells.shelf import MeasureShelf
 from napari_rxrx3.data.check import CheckReport, check_wells
-from napari_rxrx3.data.discovery import Contents, discover
+from napari_rxrx3.data.discovery.contents import Contents
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.files.remote import Unreachable
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.passes import ALL_OF_IT, Share
@@ -30,8 +32,6 @@ if TYPE_CHECKING:  # scipy is loaded with the first map, which opening need not 
     from napari_rxrx3.maps.sets.arms import GeneArms
 
 __all__ = ["Dataset", "open_dataset"]
-
-Progress = Callable[[int, int, str], None]
 
 _KEPT_MAPS = 8
 _KEPT_DATASETS = 4

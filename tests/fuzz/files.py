@@ -21,7 +21,7 @@ from fuzz.target import check_refusal, scratch, target
 from napari_rxrx3.core.errors import DatasetNotFound
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.discovery import discover
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.sidecars import read_sidecar, write_sidecar
 from napari_rxrx3.data.images.tars import TarSource

@@ -20,7 +20,7 @@ from corpus.archives import PACKINGS
 from fuzz.target import as_file, check_refusal, scratch, target
 from napari_rxrx3.core.errors import DatasetNotFound, RxRx3Error
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.discovery import discover
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.decode import (
     UndecodableImage,

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_rxrx3.cli.output import Progress, note, progress_bar
+from napari_rxrx3.cli.output import note, progress_bar
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.passes import ALL_OF_IT, Share, cluster
 from napari_rxrx3.maps.align import ALIGNMENTS
 

@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.cli.arguments import Commands, add_key, add_map_options, opened, positive, spec_of
-from napari_rxrx3.cli.output import Progress, note, progress_bar, say
+from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.spec import LEVELS, MIN_GENES
 
 if TYPE_CHECKING:

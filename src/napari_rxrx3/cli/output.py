@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.stopping import check
-
-Progress = Callable[[int, int, str], None]
 
 
 def take_any_letter() -> None:

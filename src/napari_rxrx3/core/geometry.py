@@ -1,7 +1,7 @@
 """Directions and distances of vectors, in double precision.
 
 What is a difference of like numbers loses its digits in single precision, and what is left of it
-then hangs on the order in which a processor adds: all that is subtracted here is subtracted in
+then depends on the order in which a processor adds: all that is subtracted here is subtracted in
 double precision, and vectors before their products are.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import ContainerUnavailable
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.image_check import check_images, overlaps
 from napari_rxrx3.data.passes import ALL_OF_IT, Share
 from napari_rxrx3.data.problems import Problem
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckReport", "check_wells"]
 
-Progress = Callable[[int, int, str], None]
 
 _LISTED, _COMPARED = 10_000, 4096
 

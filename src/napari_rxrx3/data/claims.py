@@ -17,6 +17,7 @@ from napari_rxrx3.data.images.plate_names import plate_of_path
 __all__ = [
     "chosen_revision",
     "equal_files",
+    "is_copy",
     "missing_revision",
     "name_without_copy",
     "once",
@@ -36,6 +37,12 @@ def name_without_copy(stem: str) -> str:
     """``metadata`` for ``metadata (1)``, ``metadata - Copy`` or ``Copy of metadata``."""
     shorter = _COPY.sub("", _COPY_OF.sub("", stem))
     return name_without_copy(shorter) if shorter and shorter != stem else stem
+
+
+def is_copy(path: str) -> bool:
+    """Whether a file is a copy by its name."""
+    stem = path.rsplit("/", 1)[-1].split(".")[0]
+    return name_without_copy(stem) != stem
 
 
 # --- revisions --------------------------------------------------------------------------------
@@ -131,9 +138,8 @@ def _plate(path: str) -> object:
 
 
 def _rank(entry: Entry) -> tuple[object, ...]:
-    stem = entry.name.split(".")[0]
     is_hash = _HASH.match(entry.name) is not None
-    return is_hash, name_without_copy(stem) != stem, entry.path.count("/"), entry.path
+    return is_hash, is_copy(entry.name), entry.path.count("/"), entry.path
 
 
 # --- copies -----------------------------------------------------------------------------------

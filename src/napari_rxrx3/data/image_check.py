@@ -25,14 +25,9 @@ from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.local import read_plain
-from napari_rxrx3.data.images.catalog import (
-    PlaneFault,
-    PlaneLayout,
-    may_pass,
-    most_common,
-    odd_layout,
-)
 from napari_rxrx3.data.images.decode import UndecodableImage
+from napari_rxrx3.data.images.faults import PlaneFault, may_pass
+from napari_rxrx3.data.images.plane_layout import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.images.planes import ImageSource
 from napari_rxrx3.data.images.zarr_plates import ZarrPlate
 from napari_rxrx3.data.parallel import in_threads

@@ -123,7 +123,7 @@ def _kind_of(path: str) -> str:
     """Kind of a file by what is in it; empty for any other, and for a damaged one."""
     if not path.lower().endswith(TABLE_OR_ARCHIVE):
         return ""
-    from napari_rxrx3.data.discovery import kind_of_file
+    from napari_rxrx3.data.discovery.file_kinds import kind_of_file
     from napari_rxrx3.data.files.storage import Storage
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import DatasetNotFound, MapError, UnknownWell
 from napari_rxrx3.core.plate import Layout, PlateId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.catalog import find_images
+from napari_rxrx3.data.images.catalog import ImageCatalog
+from napari_rxrx3.data.images.find_images import find_images
 from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates
 from napari_rxrx3.data.images.well_images import WellImages
 from napari_rxrx3.data.problems import Problem
@@ -28,14 +30,14 @@ from napari_rxrx3.data.vectors.embeddings import (
     own_embedding,
 )
 from napari_rxrx3.data.vectors.vector_join import Joined, VectorJoin, describe_embedding
-from napari_rxrx3.data.wells.listing import listed_wells, named_wells, own_wells
+from napari_rxrx3.data.wells.listing import listed_wells, named_wells
 from napari_rxrx3.data.wells.own_table import OwnTable
+from napari_rxrx3.data.wells.own_wells import own_wells
 from napari_rxrx3.data.wells.well_list import WellList, count_by_plate, has_image, with_plates
 
 __all__ = ["WellData"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _ROWS_AT_ONCE = 65536
 
@@ -54,46 +56,21 @@ class WellData(WellImages):
         cache: DiskCache,
         progress: Progress | None = None,
     ) -> None:
-        self.root = root
+        self.root, self.contents, self.cache = root, contents, cache
         self.address = storage.address(root)
-        self.contents = contents
-        self.cache = cache
-        self._problems: list[Problem] = [
-            Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
-            for path, why in contents.unreadable.items()
-        ]
-        self._problems += [
-            Problem("packed_file", detail=said.rstrip(".")) for said in contents.packed.values()
-        ]
-        self._problems += contents.notes
-        self._as_of = storage.answers.day
-        if self._as_of:
-            said = f"the server cannot be reached: what is kept is shown, as of {self._as_of}"
-            self._problems.append(Problem("offline", detail=said))
-        self.screen_file, text = NOTHING_SAID, ""
-        self.own_table: OwnTable | None = None
-        """The table of wells, if its columns are not called as those of RxRx3, and its reading."""
         self.home = _folder_of(storage, root)
         """Path or URL of the folder of the data."""
+        self._as_of = storage.answers.day
+        self._problems = _of_files(contents, self._as_of)
+        self.screen_file, said = NOTHING_SAID, ""
         if contents.plates:
-            self.screen_file, text = read_screen_file(storage, self.home)
-        self.is_asked = bool(text)
+            self.screen_file, said = read_screen_file(storage, self.home)
+        self.is_asked = bool(said)
         """The user has said how a screen of one's own is read."""
-        own_vectors: dict[str, EmbeddingTable] = {}
-        listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
-        if contents.plates and not _is_about(listed, contents):
-            own = own_wells(storage, contents, cache, self.screen_file, text, progress)
-            listed, problems, self.fingerprint = own.wells, own.problems, own.fingerprint
-            self.own_table, own_vectors = own.table, own.vectors
-        self._problems += problems
-        plates = set(listed.slices) if listed is not None else set()
-        paths = [*contents.tars, *contents.zips, *contents.folders, *contents.shards]
-        paths += contents.plates
-        namer = PlateNamer(plates, paths)
-        images, problems = find_images(
-            storage, contents, root, cache, namer, plates, progress, self.screen_file
-        )
-        self._problems += problems
+        self.own_table: OwnTable | None = None
+        """The table of wells, if its columns are not called as those of RxRx3, and its reading."""
+        listed, own_vectors = self._list_wells(storage, said, progress)
+        images = self._find_images(storage, listed, progress)
         tables, problems = find_embeddings(storage, contents, cache)
         tables |= {free_name(name, tables): table for name, table in own_vectors.items()}
         self._problems += problems
@@ -110,6 +87,36 @@ class WellData(WellImages):
         self.vectors_changed = self._join.changed
         self._known = self._with_all_known(self._join.joined)
         self._plates = self._known[-1], count_by_plate(self.listed, self._known[-1])
+
+    def _list_wells(
+        self, storage: Storage, said: str, progress: Progress | None
+    ) -> tuple[WellList | None, dict[str, EmbeddingTable]]:
+        """The wells that tables list, None if none does; with vectors of a screen of one's own.
+
+        `said` is the text of the screen file.
+        """
+        contents, cache = self.contents, self.cache
+        listed, problems, self.fingerprint = listed_wells(storage, contents, cache, progress)
+        vectors: dict[str, EmbeddingTable] = {}
+        if contents.plates and not _is_about(listed, contents):
+            own = own_wells(storage, contents, cache, self.screen_file, said, progress)
+            listed, problems, self.fingerprint = own.wells, own.problems, own.fingerprint
+            self.own_table, vectors = own.table, own.vectors
+        self._problems += problems
+        return listed, vectors
+
+    def _find_images(
+        self, storage: Storage, listed: WellList | None, progress: Progress | None
+    ) -> ImageCatalog:
+        contents = self.contents
+        plates = set(listed.slices) if listed is not None else set()
+        paths = [*contents.tars, *contents.zips, *contents.folders, *contents.shards]
+        namer = PlateNamer(plates, [*paths, *contents.plates])
+        images, problems = find_images(
+            *(storage, contents, self.root, self.cache, namer, plates, progress, self.screen_file)
+        )
+        self._problems += problems
+        return images
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.root}: {self.describe()}>"
@@ -376,6 +383,23 @@ class WellData(WellImages):
             return "embeddings that are not read yet"
         n_vectors = int(wells["has_embedding"].sum())
         return f"embeddings of {n_vectors:,}" if n_vectors else "no embeddings"
+
+
+def _of_files(contents: Contents, as_of: str) -> list[Problem]:
+    """What is wrong with the files that were found.
+
+    `as_of` is the day on which a server, which cannot be reached, said what is known of it.
+    """
+    problems = [
+        Problem("unreadable_file", detail=f"{path} cannot be read ({why})")
+        for path, why in contents.unreadable.items()
+    ]
+    problems += [Problem("packed_file", detail=s.rstrip(".")) for s in contents.packed.values()]
+    problems += contents.notes
+    if as_of:
+        said = f"the server cannot be reached: what is kept is shown, as of {as_of}"
+        problems.append(Problem("offline", detail=said))
+    return problems
 
 
 def _folder_of(storage: Storage, root: str) -> str:

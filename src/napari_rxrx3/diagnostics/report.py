@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from napari_rxrx3.core.errors import RxRx3Error, printable
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.redaction import concealer
 from napari_rxrx3.diagnostics.facts import Facts, of_computer, of_dataset, of_settings, of_versions
 from napari_rxrx3.diagnostics.log import Event, error_lines, note, recent, timed
 
 __all__ = ["Report", "as_text", "report_of", "report_on"]
 
-Progress = Callable[[int, int, str], None]
 Report = dict[str, Facts | list[str]]
 
 _HEAD = (

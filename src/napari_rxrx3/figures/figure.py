@@ -12,11 +12,12 @@ import numpy as np
 
 from napari_rxrx3.core.contrast import default_limits
 from napari_rxrx3.core.mosaic import Tile, arranged
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.stains import STAINS, colors_in
 from napari_rxrx3.figures.caption import caption_of, title_of
 from napari_rxrx3.figures.curve import curve_in_words, curve_of
 from napari_rxrx3.figures.drawing import POINTS, draw_page, file_of, measure, own_style
-from napari_rxrx3.figures.files import FigureError, Paper, Progress, Target, no_progress, save
+from napari_rxrx3.figures.files import FigureError, Paper, Target, save
 from napari_rxrx3.figures.fonts import what_is_spelled
 from napari_rxrx3.figures.layout import ASPECT, Content, Page, lay_out
 from napari_rxrx3.figures.look import StainLook, stain_looks
@@ -76,9 +77,7 @@ def save_figure(
     dataset = dataset.at_field(record.field)
     looks = list(looks or looks_of(record))
     record = replace(record, limits=tuple(k.limits for k in looks), tiles=_placed(record))
-    target = Target(
-        Path(path), overwrite, progress or no_progress, _date(record), beside=(record_file,)
-    )
+    target = Target(Path(path), overwrite, progress or silent, _date(record), beside=(record_file,))
     _ = target.form  # an ending that is none is said first
     _require_something_to_show(record, looks)
     hatched: list[str] = []

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.files.local import written_atomically
 
 __all__ = [
@@ -19,15 +20,11 @@ __all__ = [
     "FigureError",
     "FigureExists",
     "Paper",
-    "Progress",
     "Target",
-    "no_progress",
     "now",
     "save",
     "with_ending",
 ]
-
-Progress = Callable[[int, int, str], None]
 
 FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".svg": "svg", ".pdf": "pdf"}
 """What the ending of a path stands for."""
@@ -81,10 +78,6 @@ def now() -> datetime:
         return datetime.now(UTC)
 
 
-def no_progress(done: int, total: int, text: str) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True)
 class Target:
     """Where a figure goes.
@@ -105,7 +98,7 @@ class Target:
 
     path: Path
     overwrite: bool = False
-    progress: Progress = no_progress
+    progress: Progress = silent
     date: datetime | None = None
     beside: tuple[Path, ...] = ()
     forms: Mapping[str, str] = field(default_factory=lambda: FORMATS)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.diverging import BLANK, color_index, diverging
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import count, key_in_words, some
 from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
 from napari_rxrx3.figures.drawing import creator, measure
-from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
+from napari_rxrx3.figures.files import Paper, Target
 from napari_rxrx3.figures.fonts import font_of, printable, written
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def save_heat_map(
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     paper = paper or Paper()
-    target = Target(Path(path), overwrite, progress or no_progress, date)
+    target = Target(Path(path), overwrite, progress or silent, date)
     save_chart(target, paper, lambda form: _HeatMapChart(heat_map, title, notes, paper, form))
 
 

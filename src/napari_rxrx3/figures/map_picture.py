@@ -13,9 +13,10 @@ from napari_rxrx3.core.plate_colors import CategoricalLegend, NumericLegend
 from napari_rxrx3.core.points.labels import place_labels
 from napari_rxrx3.core.points.scene import Picture, Scene
 from napari_rxrx3.core.points.viewport import Viewport
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.figures.chart import INK, LEADING, MARGIN, MM, TEXT, TITLE, Chart, save_chart
 from napari_rxrx3.figures.drawing import POINTS, measure
-from napari_rxrx3.figures.files import Paper, Progress, Target, no_progress
+from napari_rxrx3.figures.files import Paper, Target
 from napari_rxrx3.figures.fonts import font_of, printable, written
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def save_map(
         If it cannot be drawn or written; `FigureExists` if a file is there. Nothing is left.
     """
     paper = paper or Paper()
-    target = Target(Path(path), overwrite, progress or no_progress, date)
+    target = Target(Path(path), overwrite, progress or silent, date)
     save_chart(target, paper, lambda form: _MapChart(picture, paper, form))
 
 

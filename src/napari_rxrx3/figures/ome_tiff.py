@@ -16,7 +16,7 @@ from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.stains import Stain
 from napari_rxrx3.core.version import __version__
 from napari_rxrx3.data.files.local import written_atomically
-from napari_rxrx3.data.images.catalog import most_common, odd_layout
+from napari_rxrx3.data.images.plane_layout import most_common, odd_layout
 from napari_rxrx3.data.parallel import in_threads
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from napari_rxrx3.core.contrast import Limits, limits_of
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_level
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.progress import silent
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.data.images.controls import Differences
 from napari_rxrx3.data.images.tiles import (
@@ -93,7 +94,7 @@ def difference_pixels(
         float32. A well without a control to compare with is hatched.
     """
     planes, failures = _read(TileReader(dataset, crop, reduction), tiles)
-    found = Differences(dataset, planes, _unheard, crop=crop, reduction=reduction)
+    found = Differences(dataset, planes, silent, crop=crop, reduction=reduction)
     differences = {
         (well, channel): plane
         for channel in dataset.channels
@@ -199,7 +200,3 @@ def _put_together(
         level = hatch_level(limits_of(known)) if known else None
         stains.append(mosaic.render(of_stain, dtype, level=level))
     return Pixels(mosaic, np.stack(stains), failures)
-
-
-def _unheard(done: int, total: int, text: str) -> None:
-    return

@@ -22,13 +22,11 @@ from napari_rxrx3.strips.strip import Strip
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
 
+    from napari_rxrx3.core.progress import Progress
     from napari_rxrx3.hits.review import Review
     from napari_rxrx3.maps.spec import Query
     from napari_rxrx3.session import Session
-
-    Progress = Callable[[int, int, str], None]
 
 __all__ = ["is_of", "open_record", "restore", "restore_queue"]
 

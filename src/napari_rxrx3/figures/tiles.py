@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from PIL import Image
 from napari_rxrx3.core.difference import BRIGHTER, DARKER
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_level, in_grid
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.images.controls import PlateMeans, control_means
 from napari_rxrx3.data.images.tiles import TileReader, cause_of
@@ -100,7 +101,6 @@ def fitted(picture: Array, shape: Shape) -> Array:
 
 
 RGB = tuple[float, float, float]
-Progress = Callable[[int, int, str], None]
 
 _FLOAT = np.dtype(np.float32)
 

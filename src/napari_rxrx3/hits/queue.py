@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from napari_rxrx3.core.errors import HitsError
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.plate_quality import FOCUS, NUCLEI
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import are, count, name_of_well, not_found, sentence, some
 from napari_rxrx3.data.files.local import read_plain, written_atomically
 from napari_rxrx3.hits.hits_file import why_not
@@ -49,7 +50,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 MOST = 20_000
 """Items that a queue has at most."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.geometry import as_two_singles
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import some
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 Report = Callable[[int, int], None]
 
 ALIGNMENTS = ("none", "centerscale", "pca-centerscale", "tvn", "tvn-centered")

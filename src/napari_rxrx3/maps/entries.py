@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import UnknownKey
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.maps.space import WellSpace
 from napari_rxrx3.maps.spec import MapSpec
@@ -26,7 +27,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 PERTURBATION_TYPES = ("CRISPR", "COMPOUND")
 

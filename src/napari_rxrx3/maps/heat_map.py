@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.geometry import directions
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import count
 from napari_rxrx3.maps.entry_names import find_entries
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:  # the window needs the names below before any table
 __all__ = ["ARRANGEMENTS", "MOST", "MOST_OPTIMAL", "HeatMap", "Verdict", "heat_map", "judge_pair"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 FindBare = Callable[[list[str]], Collection[str]]
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ def heat_map(
     """
     if order not in ARRANGEMENTS:
         raise MapError(f"There is no order {order!r}; choose one of {', '.join(ARRANGEMENTS)}.")
-    return _made(phenomap, list(dict.fromkeys(keys)), order, progress or _unheard, find_bare)
+    return _made(phenomap, list(dict.fromkeys(keys)), order, progress or silent, find_bare)
 
 
 def _made(
@@ -270,7 +270,3 @@ def judge_pair(
         float(judged["p_same_plate"]),
         tuple(judged["flags"]),
     )
-
-
-def _unheard(done: int, total: int, text: str) -> None:
-    return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 if TYPE_CHECKING:  # the window needs the names below before any table
@@ -35,7 +36,6 @@ _DOSES_GUESSED = 4
 """So many entries are asked for one that is listed, at first."""
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 PictureOf = Callable[[Array], str | None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import DOSES_IN_WORDS
 from napari_rxrx3.maps.dose_response.responses import DoseResponses
 from napari_rxrx3.maps.entries import Entries, NeighborSearch
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["PhenoMap"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)

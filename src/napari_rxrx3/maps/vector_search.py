@@ -2,7 +2,7 @@
 
 One pass in single precision, as fast as memory can be read, bounds how near each vector can be;
 the few that could be among the nearest are compared again in double precision. So the answer does
-not hang on how a library rounds its products: equal vectors tie, wherever they are.
+not depend on how a library rounds its products: equal vectors tie, wherever they are.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,14 @@ import numpy as np
 
 from napari_rxrx3.core.geometry import cosine_distances
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.progress import Progress
 
 if TYPE_CHECKING:
     from napari_rxrx3.dataset import Dataset
 
-__all__ = ["NOISE", "FromControls", "Progress", "from_controls"]
+__all__ = ["NOISE", "FromControls", "from_controls"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _CENTERED = 0.5
 """The mean of the controls is shorter than this part of them: it has no direction to speak of."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.mosaic import Tile
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import control_label, name_of_well
 from napari_rxrx3.maps.spec import Query
-from napari_rxrx3.strips.distances import FromControls, Progress, from_controls
+from napari_rxrx3.strips.distances import FromControls, from_controls
 from napari_rxrx3.strips.strip import CONTROL, QUERY
 from napari_rxrx3.strips.wells import nearest_controls, plate_of
 

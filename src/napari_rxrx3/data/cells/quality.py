@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 _TILE = 256
 _COARSEST_UM, _FINEST_UM = 42.0, 5.2
-"""Periods that tell the slope: larger ones hang on where cells lie, smaller ones on noise."""
+"""Periods that tell the slope: larger ones depend on where cells lie, smaller ones on noise."""
 _LEAST_RINGS = 4
 _DEPTHS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 
@@ -22,7 +22,7 @@ def focus_of(plane: Array, pixel_um: float) -> float:
     """Slope of the logarithm of power over the logarithm of frequency: the lower, the more blurred.
 
     The measure that Bray et al. 2012 (J Biomol Screen 17:266) found to tell best which fields of
-    a screen are out of focus. It hangs neither on brightness nor on contrast. Here the power is the
+    a screen are out of focus. It depends on neither brightness nor contrast. Here the power is the
     mean of tiles of up to 256 pixels, each under a Hann window, summed over rings of one
     frequency, between periods of 42 and 5.2 um.
 

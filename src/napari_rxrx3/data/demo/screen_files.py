@@ -14,7 +14,7 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId, WellId
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.demo.demo_cells import Floats
 from napari_rxrx3.data.demo.demo_images import WellPainter
 from napari_rxrx3.data.demo.demo_screen import (
@@ -49,7 +50,6 @@ __all__ = ["DEMO_VERSION", "write_demo"]
 DEMO_VERSION = 4
 """Raise it when the data change: older demo data are then written anew."""
 
-Progress = Callable[[int, int, str], None]
 Planes = dict[int, bytes]
 
 _MARKER = "demo.json"
@@ -98,7 +98,7 @@ def write_demo(folder: Path, *, progress: Progress | None = None) -> Path:
     ) as temporary:
         built = Path(temporary, "new")
         built.mkdir()
-        _write_all(built, progress or _say_nothing)
+        _write_all(built, progress or silent)
         _put_in_place(built, folder, Path(temporary, "old"))
     return folder
 
@@ -121,10 +121,6 @@ def _remove_leftovers(folder: Path) -> None:
     for path in folder.parent.glob(f".{glob.escape(folder.name)}-*{_UNFINISHED}"):
         if time.time() - path.stat().st_mtime > _LEFTOVER_AGE:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _say_nothing(done: int, total: int, text: str) -> None:
-    pass
 
 
 def _put_in_place(built: Path, folder: Path, old: Path) -> None:

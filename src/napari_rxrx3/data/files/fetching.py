@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.stopping import Stop, bound, current_stop, result_of
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.cache.eviction import mark_used
@@ -20,7 +21,6 @@ from napari_rxrx3.data.files.storage import Storage
 
 __all__ = ["FETCHED_FROM", "Fetch"]
 
-Progress = Callable[[int, int, str], None]
 Range = tuple[int, int]
 
 FETCHED_FROM = 8 * 2**20

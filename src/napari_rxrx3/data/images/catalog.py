@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -26,21 +25,18 @@ from napari_rxrx3.core.plate import (
     PlateId,
     WellId,
 )
-from napari_rxrx3.core.stains import STAINS, Stain, stains_called
+from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.data.cache.budgets import budgets
-from napari_rxrx3.data.cache.disk_cache import DiskCache
-from napari_rxrx3.data.cache.memory import LruCache, one
-from napari_rxrx3.data.cache.part_store import PartStore
-from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.cache.memory import LruCache
 from napari_rxrx3.data.files.remote import MayPass
-from napari_rxrx3.data.files.storage import Storage, files_at_once
+from napari_rxrx3.data.files.storage import files_at_once
 from napari_rxrx3.data.images.change_watch import ChangeWatch, stamp_in, stamps_of
 from napari_rxrx3.data.images.decode import UndecodableImage, shrink
-from napari_rxrx3.data.images.folders import FolderSource
-from napari_rxrx3.data.images.lazy import LazyContainer, LazyShard, LazyTar, kept_index
+from napari_rxrx3.data.images.faults import PlaneFault, may_pass, plain_cause
+from napari_rxrx3.data.images.lazy import LazyContainer
+from napari_rxrx3.data.images.plane_layout import PlaneLayout, most_common
 from napari_rxrx3.data.images.planes import FileSource, ImageSource
-from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates, plate_of_path
+from napari_rxrx3.data.images.plate_sources import PlateSources
 from napari_rxrx3.data.images.previews import (
     PREVIEW_SIZE,
     PlaneReader,
@@ -48,38 +44,14 @@ from napari_rxrx3.data.images.previews import (
     PreviewForm,
     piece_of,
 )
-from napari_rxrx3.data.images.shards import ShardFile, ShardSource
-from napari_rxrx3.data.images.tars import TarSource
-from napari_rxrx3.data.images.zarr_plates import ZarrPlate, open_plate
-from napari_rxrx3.data.images.zips import ZipSource
+from napari_rxrx3.data.images.shards import ShardSource
+from napari_rxrx3.data.images.zarr_plates import ZarrPlate
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.screen_file import NOTHING_SAID, ScreenFile
 
-__all__ = [
-    "ImageCatalog",
-    "PlaneFault",
-    "PlaneLayout",
-    "find_images",
-    "may_pass",
-    "most_common",
-    "odd_layout",
-    "stains_of",
-]
+__all__ = ["ImageCatalog"]
 
 Plane = np.ndarray[Any, Any]
-PlaneLayout = tuple[tuple[int, int], np.dtype[Any]]
-"""Shape (Y, X) and dtype of a plane."""
 Result = TypeVar("Result")
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class PlaneFault:
-    """Why a plane cannot be decoded, and whether that is no fault of what is in the file."""
-
-    cause: str
-    may_pass: bool
-
 
 _PROBED, _PROBED_WIDELY = 12, 120
 """Number of planes whose headers say what all the others of their plate are like."""
@@ -122,7 +94,7 @@ class ImageCatalog:
         layout: Layout = RXRX3_LAYOUT,
         pixel_um: float | None = None,
     ) -> None:
-        self.sources, self.is_local = sources, is_local
+        self._sources, self.is_local = PlateSources(sources, lazy), is_local
         self.stains, self.plate_layout, self.pixel_um = stains, layout, pixel_um
         self._where = where
         of_plates = [source for source in sources if isinstance(source, ZarrPlate)]
@@ -135,34 +107,12 @@ class ImageCatalog:
         self.stamps.changed.connect(self._on_changed)
         self._prefixes: dict[str, dict[int, int | None]] = {}
         """What the first image of a container taught of how its others are read."""
-        self._of_plate: dict[PlateId, list[ImageSource]] = {}
-        for source in sources:
-            for plate in source.index.plates:
-                self._of_plate.setdefault(plate, []).append(source)
-        self._lazy: dict[PlateId, list[LazyContainer]] = {}
-        for container in lazy:
-            for plate in container.plates:
-                self._lazy.setdefault(plate, []).append(container)
-        self._looking = LruCache(len(self._lazy), one)
-        self._seen: dict[PlateId, list[ImageSource]] = {}
-        """The lazy ones that were looked into."""
-        self.problems: list[Problem] = []
-        """What was wrong with those, as far as it is known by now."""
 
     def at_field(self, field: int) -> ImageCatalog:
         """The same images, but of each well another field; they share one memory."""
         other = copy(self)
         other.field, other._forms, other.on_decoded = field, {}, None
-        moved = {
-            id(source): source.at_field(field)
-            for source in self.sources
-            if isinstance(source, ZarrPlate)
-        }
-        other.sources = [moved.get(id(source), source) for source in self.sources]
-        other._of_plate = {
-            plate: [moved.get(id(source), source) for source in sources]
-            for plate, sources in self._of_plate.items()
-        }
+        other._sources = self._sources.at_field(field)
         other.stamps.changed.connect(other._on_changed)
         return other
 
@@ -176,27 +126,37 @@ class ImageCatalog:
         return range(1, len(self.stains) + 1)
 
     @property
+    def sources(self) -> list[ImageSource]:
+        """All containers of which it is known by now what they hold."""
+        return self._sources.all
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was wrong with containers that were looked into since the data set was opened."""
+        return self._sources.problems
+
+    @property
     def plates(self) -> set[PlateId]:
         """Those of which there are images, or may be."""
-        return {*self._of_plate, *self._lazy}
+        return self._sources.plates
 
     @property
     def plates_seen(self) -> set[PlateId]:
         """Those that were looked into since the data set was opened, of a server."""
-        return set(self._seen)
+        return self._sources.plates_seen
 
     def is_seen(self, plate: PlateId) -> bool:
         """Whether it is known, and not only assumed, which images there are of a plate."""
-        return plate not in self._lazy or plate in self._seen
+        return self._sources.is_seen(plate)
 
     @property
     def has_windows(self) -> bool:
         """The file of some plate says contrast limits."""
-        return any(self.windows_of(plate) is not None for plate in self._of_plate)
+        return any(self.windows_of(plate) is not None for plate in self.plates)
 
     def windows_of(self, plate: PlateId) -> Limits | None:
         """Contrast limits that the file of a plate says of all channels; None if it does not."""
-        for source in self._of_plate.get(plate, ()):
+        for source in self._sources.known_of_plate(plate):
             if isinstance(source, ZarrPlate) and source.n_channels == self.n_channels:
                 said = tuple(c.window for c in source.channels if c.window is not None)
                 return said if len(said) == self.n_channels else None
@@ -212,37 +172,12 @@ class ImageCatalog:
         ContainerUnavailable
             The next time it is tried again.
         """
-        self._sources_of(plate)
-
-    def _sources_of(self, plate: PlateId) -> list[ImageSource]:
-        """All containers of a plate, the first to be read first."""
-        known = self._of_plate.get(plate, [])
-        if plate not in self._lazy:
-            return known
-        if plate not in self._seen:
-            self._looking.get(plate, lambda: self._look_into(plate))
-        return [*known, *self._seen[plate]]
-
-    def _look_into(self, plate: PlateId) -> bool:
-        found = []
-        for container in self._lazy[plate]:
-            source = _opened(container, lambda c: c.source(plate))
-            if plate in source.index.plates:
-                found.append(source)
-            self.problems += _odd_files(source)
-        self.sources.extend(found)
-        self._seen[plate] = found
-        return True
+        self._sources.of_plate(plate)
 
     def _sources_of_well(self, well: WellId, channel: int) -> list[ImageSource]:
         """Containers of a well; of a plate that nobody has looked into, what has this well."""
-        plate = well.plate_id
         try:
-            if not self.is_seen(plate):
-                found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
-                if sources := _that_have(well, found, self.numbers):
-                    return [*self._of_plate.get(plate, ()), *sources]
-            return self._sources_of(plate)
+            return self._sources.of_well(well, self.numbers)
         except ContainerUnavailable as error:
             where, why, may_pass = error.location, error.cause, error.may_pass
             raise ImageUnavailable(str(well), channel, where, why, may_pass=may_pass) from error
@@ -260,7 +195,7 @@ class ImageCatalog:
     def present(self, plate: PlateId) -> Plane:
         """Bool (1536, channels): the planes that some container lists for a plate."""
         found = np.zeros(N_POSITIONS * self.n_channels, dtype=bool)
-        for source in self._sources_of(plate):
+        for source in self._sources.of_plate(plate):
             found[source.index.of_plate(plate, self.n_channels)[0]] = True
         planes: Plane = found.reshape(N_POSITIONS, self.n_channels)
         return planes
@@ -309,11 +244,8 @@ class ImageCatalog:
 
     def is_decoded(self, well: WellId, channel: int) -> bool:
         """Whether a whole plane is in memory."""
-        plate = well.plate_id
-        if not self.is_seen(plate):
-            known = [container.known_source_of_well(well) for container in self._lazy[plate]]
-            if not _that_have(well, known, self.numbers):
-                return False
+        if not self._sources.is_well_seen(well, self.numbers):
+            return False
         return self._key(well, channel, None) in self.memory
 
     def is_as_read(self, well: WellId, channel: int) -> bool:
@@ -360,7 +292,7 @@ class ImageCatalog:
         if self.is_local:
             return []
         futures = []
-        for source in self._sources_of(plate):
+        for source in self._sources.of_plate(plate):
             if isinstance(source, ShardSource):
                 codes, rows = source.index.of_plate(plate, self.n_channels)
                 rows = rows[np.isin(codes // self.n_channels, list(positions))]
@@ -370,7 +302,7 @@ class ImageCatalog:
 
     def are_read_together(self, plate: PlateId) -> bool:
         """Whether to read one image of a plate is to read those beside it, as in shards."""
-        return all(isinstance(source, ShardSource) for source in self._sources_of(plate))
+        return all(isinstance(source, ShardSource) for source in self._sources.of_plate(plate))
 
     def levels(self, well: WellId, channel: int) -> Levels:
         """How often each gray level occurs in a whole plane; the pixels are not kept.
@@ -514,7 +446,7 @@ class ImageCatalog:
     def reading_order(self, plate: PlateId) -> Plane:
         """Int (1536, channels): numbers that rise as planes are best read, -1 for what is not."""
         order = np.full(N_POSITIONS * self.n_channels, -1, dtype=np.int64)
-        for number, source in reversed(list(enumerate(self._sources_of(plate)))):
+        for number, source in reversed(list(enumerate(self._sources.of_plate(plate)))):
             code, rows = source.index.of_plate(plate, self.n_channels)
             by_place = np.lexsort((source.index.second[rows], source.index.first[rows]))
             order[code[by_place]] = number * len(order) + np.arange(len(rows))
@@ -522,11 +454,11 @@ class ImageCatalog:
 
     def fingerprint(self, plate: PlateId) -> str:
         """Fingerprint of the containers of a plate; raises OSError if one is not known."""
-        return "|".join(source.fingerprint() for source in self._sources_of(plate))
+        return "|".join(source.fingerprint() for source in self._sources.of_plate(plate))
 
     def stamps_of(self, plate: PlateId) -> Plane:
         """Int (1536, channels): numbers that change with the files of a plate; 0: nothing tells."""
-        return stamps_of(self._sources_of(plate), plate, self.n_channels)
+        return stamps_of(self._sources.of_plate(plate), plate, self.n_channels)
 
     def stamp(self, well: WellId, channel: int) -> int:
         """The one of `stamps_of` for a plane."""
@@ -573,7 +505,7 @@ class ImageCatalog:
             with not_while_forking():
                 plane = self.decoded(source, row)
         except (OSError, UndecodableImage, pa.ArrowException) as error:
-            return PlaneFault(_cause(error), may_pass(error))
+            return PlaneFault(plain_cause(error), may_pass(error))
         return (plane.shape[0], plane.shape[1]), plane.dtype
 
     def _candidates(self, well: WellId, channel: int) -> list[tuple[ImageSource, int]]:
@@ -599,7 +531,7 @@ class ImageCatalog:
                 if failure is None:
                     place, may_pass = source.locate(row), isinstance(error, MayPass)
                     failure = ImageUnavailable(
-                        str(well), channel, place, _cause(error), may_pass=may_pass
+                        str(well), channel, place, plain_cause(error), may_pass=may_pass
                     )
         raise failure or self._missing(well, channel)
 
@@ -613,23 +545,6 @@ class ImageCatalog:
         return ImageUnavailable(str(well), channel, places, cause, missing=True)
 
 
-def _opened(container: LazyContainer, open_it: Callable[[LazyContainer], Result]) -> Result:
-    try:
-        return open_it(container)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        may_pass = isinstance(error, MayPass)
-        raise ContainerUnavailable(container.path, _cause(error), may_pass) from error
-
-
-def _that_have(
-    well: WellId, found: Sequence[ImageSource | None], channels: range
-) -> list[ImageSource]:
-    """The sources that have a well; none as long as nothing is known of one of them."""
-    if None in found:
-        return []
-    return [s for s in found if s and any(s.index.find(well, c) is not None for c in channels)]
-
-
 def _fetch_piece(source: ShardSource, piece: int) -> None:
     with suppress(OSError, pa.ArrowException):  # who reads an image of it says so
         source.fetch(piece)
@@ -639,213 +554,3 @@ def _read_only(plane: Plane) -> Plane:
     """Many may be given the same array."""
     plane.flags.writeable = False
     return plane
-
-
-def find_images(
-    storage: Storage,
-    contents: Contents,
-    where: str,
-    cache: DiskCache,
-    name_plate: PlateNamer,
-    listed: Collection[PlateId] = (),
-    progress: Progress | None = None,
-    said: ScreenFile = NOTHING_SAID,
-) -> tuple[ImageCatalog, list[Problem]]:
-    """Find out what every container of images holds.
-
-    Those of a server are looked into when a plate of theirs is first looked at, if that can be
-    told from the outside.
-
-    Parameters
-    ----------
-    name_plate : PlateNamer
-        Says which plate a path belongs to.
-    listed : collection of PlateId
-        The plates of the metadata.
-    said : ScreenFile
-        What the user says of plates of OME-Zarr.
-    """
-    problems: list[Problem] = []
-    sources: list[ImageSource] = []
-    for folder, names in contents.folders.items():
-        index = FolderSource.build_index(folder, names, name_plate(folder))
-        sources.append(FolderSource(storage, folder, index, PartStore(storage, cache)))
-    slow = [
-        *((path, "tar") for path in contents.tars),
-        *((path, "zip") for path in contents.zips),
-        *((path, "shard") for path in contents.shards),
-    ]
-    look = partial(_look_into, storage, cache, name_plate, listed, contents.indexed)
-    lazy: list[LazyContainer] = []
-    for done, (path, found) in enumerate(storage.look_into_many(look, slow)):
-        if progress is not None:
-            progress(done + 1, len(slow), f"indexing {path}")
-        if isinstance(found, Exception):
-            what = f"{path} cannot be read ({_cause(found)})"
-            problems.append(Problem("unreadable_file", detail=what))
-        elif isinstance(found, LazyTar | LazyShard):
-            lazy.append(found)
-        else:
-            sources.append(found)
-            if isinstance(found, ZipSource):
-                what = f"{path} is a zip of images, which are read where they are"
-                problems.append(Problem("zip_of_images", detail=what))
-    plates, found_problems = _zarr_plates(storage, contents, cache, name_plate, said, progress)
-    problems += found_problems
-    sources = _in_order_of_claim(storage, [*sources, *plates])
-    lazy.sort(key=lambda container: (isinstance(container, LazyShard), _is_copy(container.path)))
-    for source in sources:
-        problems += _odd_files(source)
-    has_others = len(plates) < len(sources) or bool(lazy)
-    stains, more = stains_of(plates, has_others)
-    problems += more
-    stains = said.stains_over(stains)
-    layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
-    pixel = next((plate.pixel_um for plate in plates if plate.pixel_um), None)
-    return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
-
-
-def _layout_of(plates: Sequence[ZarrPlate]) -> Layout:
-    if not plates:
-        return RXRX3_LAYOUT
-    rows, columns = ([getattr(p.layout, name) for p in plates] for name in ("rows", "columns"))
-    return Layout.holding(max(rows), max(columns))
-
-
-def _zarr_plates(
-    storage: Storage,
-    contents: Contents,
-    cache: DiskCache,
-    name_plate: PlateNamer,
-    said: ScreenFile,
-    progress: Progress | None,
-) -> tuple[list[ZarrPlate], list[Problem]]:
-    """Plates of OME-Zarr, each under a name of its own."""
-    plates: list[ZarrPlate] = []
-    problems: list[Problem] = []
-    named = named_plates(contents.plates, name_plate)
-    for done, (path, plate) in enumerate(named.items()):
-        if progress is not None:
-            progress(done, len(contents.plates), f"looking into {path}")
-        try:
-            found = open_plate(storage, path, plate, cache, said.field)
-        except OSError as error:
-            what = f"{path} cannot be read ({_cause(error)})"
-            problems.append(Problem("unreadable_file", detail=what))
-            continue
-        plates.append(found)
-    return plates, problems
-
-
-def stains_of(
-    plates: Sequence[ZarrPlate], has_others: bool
-) -> tuple[tuple[Stain, ...], list[Problem]]:
-    """What the channels of a data set are, and which plates say something else.
-
-    Those of RxRx3 where there are other images, which do not say, or no plate does.
-    """
-    known = [plate for plate in plates if plate.n_channels]
-    if not known:
-        return STAINS, []
-    first = max(known, key=lambda plate: plate.n_channels)
-    called = [channel.name for channel in first.channels]
-    stains = stains_called(called, [channel.color for channel in first.channels])
-    if has_others:
-        stains = (*STAINS, *stains[len(STAINS) :])
-    elif called == [stain.name for stain in STAINS]:
-        stains = STAINS
-    problems = []
-    for plate in known:
-        theirs = [channel.name for channel in plate.channels]
-        if theirs != called[: len(theirs)] or len(theirs) != len(called):
-            listed = ", ".join(name or "without a name" for name in theirs)
-            what = f"{plate.path} has the channels {listed}; {first.path} has {', '.join(called)}"
-            detail = f"{what}, by which all are called"
-            problems.append(Problem("disagreement", *plate.plate, detail=detail))
-    return stains, problems
-
-
-def _look_into(
-    storage: Storage,
-    cache: DiskCache,
-    name_plate: PlateNamer,
-    listed: Collection[PlateId],
-    indexed: Collection[str],
-    job: tuple[str, str],
-) -> tuple[str, TarSource | ZipSource | ShardSource | LazyTar | LazyShard | Exception]:
-    """A container; one of a server of which the plates are known is looked into later."""
-    path, kind = job
-    named = name_plate(path)
-    try:
-        if not storage.is_local and listed:
-            if kind == "shard":
-                if (shard := LazyShard.of(storage, path, cache, listed)) is not None:
-                    return path, shard
-            elif kind == "tar":
-                experiment, number = plate_of_path(path)
-                plate = named or (PlateId(experiment, number) if number is not None else None)
-                if plate is not None and plate in listed:
-                    return path, LazyTar(storage, path, cache, plate, named, path in indexed)
-        index, made_from = kept_index(storage, path, kind, cache, named, path in indexed)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        return path, error
-    parts = PartStore(storage, cache)
-    if kind == "tar":
-        return path, TarSource(storage, path, index, made_from, parts)
-    if kind == "zip":
-        return path, ZipSource(storage, path, index, made_from, parts)
-    return path, ShardSource(ShardFile(storage, path, None, made_from, parts), index)
-
-
-def _odd_files(source: ImageSource) -> list[Problem]:
-    """What was wrong with a container itself."""
-    return [Problem("odd_file", detail=f"{source.path}: {note}") for note in source.index.notes]
-
-
-def _in_order_of_claim(storage: Storage, sources: Sequence[ImageSource]) -> list[ImageSource]:
-    """Put ahead whose images hold where two have the same: loose files, tars, zips, shards.
-
-    Of the same kind the newer goes first, of equally old ones what is no copy by its name.
-    """
-    counts = Counter(plate for source in sources for plate in source.index.plates)
-    kinds = [FolderSource, TarSource, ZipSource, ShardSource, ZarrPlate]
-
-    def rank(source: ImageSource) -> tuple[object, ...]:
-        kind = kinds.index(type(source))
-        if all(counts[plate] == 1 for plate in source.index.plates) or kind == len(kinds) - 1:
-            return kind, 0.0, False, ""
-        return kind, -storage.changed_at(source.path), _is_copy(source.path), source.path
-
-    return sorted(sources, key=rank)
-
-
-def _is_copy(path: str) -> bool:
-    stem = path.rsplit("/", 1)[-1].split(".")[0]
-    return name_without_copy(stem) != stem
-
-
-def odd_layout(layout: PlaneLayout, usual: PlaneLayout | None) -> str:
-    """Say in which way a plane differs from its sisters."""
-    assert usual is not None
-    (shape, dtype), (usual_shape, usual_dtype) = layout, usual
-    return (
-        f"it has {shape[1]} x {shape[0]} pixels of {dtype} where its sisters have "
-        f"{usual_shape[1]} x {usual_shape[0]} of {usual_dtype}"
-    )
-
-
-def most_common(layouts: Sequence[PlaneLayout]) -> PlaneLayout:
-    """The layout that most planes of a well have: an odd one must not make the others odd."""
-    return Counter(layouts).most_common(1)[0][0]
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether a server or the system gives something not now, whatever is in the file."""
-    return isinstance(error, MayPass) or getattr(error, "errno", None) is not None
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "the file is not there any more"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200] or type(error).__name__

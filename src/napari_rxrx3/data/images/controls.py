@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from napari_rxrx3.core.difference import ControlMean
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
 from napari_rxrx3.core.plate import PlateId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.images.tiles import (
     Asked,
     Plane,
@@ -32,8 +33,6 @@ __all__ = [
     "control_means",
     "some_controls",
 ]
-
-Progress = Callable[[int, int, str], None]
 
 N_CONTROLS = 16
 """Controls of a plate that are averaged, at most."""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from napari_rxrx3.core.errors import RxRx3Error
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache, default_cache_folder
-from napari_rxrx3.data.discovery import discover
+from napari_rxrx3.data.discovery.discover import discover
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.images.lazy import made_index
 from napari_rxrx3.data.images.sidecars import read_sidecar, write_sidecar
 from napari_rxrx3.data.images.tars import CUT_OFF
 
 __all__ = ["Written", "write_indexes"]
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass

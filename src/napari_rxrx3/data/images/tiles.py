@@ -15,7 +15,7 @@ from napari_rxrx3.core.mosaic import cropped
 from napari_rxrx3.data.parallel import in_threads
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.images.catalog import PlaneLayout
+    from napari_rxrx3.data.images.plane_layout import PlaneLayout
     from napari_rxrx3.data.welldata import WellData
 
 __all__ = [

@@ -22,7 +22,8 @@ from napari_rxrx3.core.plate import (
     parse_well_id,
 )
 from napari_rxrx3.core.stains import PIXEL_SIZE_UM, Stain
-from napari_rxrx3.data.images.catalog import ImageCatalog, PlaneLayout, most_common, odd_layout
+from napari_rxrx3.data.images.catalog import ImageCatalog
+from napari_rxrx3.data.images.plane_layout import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.parallel import Threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import PlateThumbnails, ThumbnailShelf
 from napari_rxrx3.data.wells.well_list import WellList

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, PlateId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.stopping import Stop, bound, current_stop, under
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PlateFill"]
 
-Progress = Callable[[int, int, str], None]
 Job = tuple[int, int]
 """Position and channel (1..6)."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.spelling import normal_experiment, plate_in
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.budgets import budget_of
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from napari_rxrx3.data.welldata import WellData
 
 __all__ = ["Prepared", "more_than_fits", "plates_named", "prepare"]
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass

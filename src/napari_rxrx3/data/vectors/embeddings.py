@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -18,9 +18,10 @@ import pyarrow.compute as pc
 
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.fetching import FETCHED_FROM, Fetch
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.table import Table, TableError, reason
@@ -30,8 +31,8 @@ from napari_rxrx3.data.images.tars import iter_members
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.vector_files import (
     EmbeddingFile,
-    Layout,
     NameWells,
+    VectorLayout,
     found_layout,
     own_layout,
     vector_blocks,
@@ -41,7 +42,6 @@ from napari_rxrx3.data.vectors.vector_store import StoredVectors, VectorRows, Ve
 __all__ = ["EmbeddingTable", "find_embeddings", "free_name", "own_embedding"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _PACKED = (".gz", ".zip")
 _TABLES = (".parquet", ".csv", ".tsv", ".txt")
@@ -59,12 +59,12 @@ class EmbeddingTable:
     name : str
         The files' stem, e.g. ``"OpenPhenom_rxrx3_core_embeddings"``.
     dimension : int
-    layout : Layout or None
+    layout : VectorLayout or None
         The columns of the only file; None: each file's own, as `found_layout` says.
     name_wells : callable, optional
         Of a screen of one's own: gives the ids of wells that a table calls otherwise.
     named_by : str
-        What these ids hang on.
+        What these ids depend on.
     problems : list of Problem
         Files and rows that could not be used; complete once `vectors` was read.
     """
@@ -75,7 +75,7 @@ class EmbeddingTable:
     storage: Storage
     cache: DiskCache
     problems: list[Problem] = field(default_factory=list)
-    layout: Layout | None = None
+    layout: VectorLayout | None = None
     name_wells: NameWells | None = None
     named_by: str = ""
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -327,7 +327,7 @@ def _listed(names: Collection[str]) -> str:
     return ", ".join(name or "one without a name" for name in names)
 
 
-def _not_finite_in(table: EmbeddingTable, layout: Layout) -> str:
+def _not_finite_in(table: EmbeddingTable, layout: VectorLayout) -> str:
     """Name the columns that make most vectors unusable, for the end of a sentence."""
     names = layout.features
     if len(names) != layout.dimension:

@@ -24,8 +24,8 @@ from napari_rxrx3.data.wells.readings import normal_ids
 
 __all__ = [
     "EmbeddingFile",
-    "Layout",
     "NameWells",
+    "VectorLayout",
     "found_layout",
     "own_layout",
     "vector_blocks",
@@ -83,7 +83,7 @@ def _names_wells(names: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True)
-class Layout:
+class VectorLayout:
     """Which columns of a table name the well and which hold its vector.
 
     `features` is one column of lists, or one column a number.
@@ -95,7 +95,7 @@ class Layout:
     left_out: tuple[str, ...] = ()
 
 
-def found_layout(table: Table) -> Layout:
+def found_layout(table: Table) -> VectorLayout:
     """Layout of a table that a folder holds; see `found_features`."""
     features = tuple(found_features(table.columns))
     if not features:
@@ -106,10 +106,10 @@ def found_layout(table: Table) -> Layout:
         features = tuple(name for name in features if name not in without) or features
     ids = id_columns([column.name for column in table.columns])
     left_out = siblings(table.columns, features)
-    return Layout(ids, features, _dimension(table, features), left_out)
+    return VectorLayout(ids, features, _dimension(table, features), left_out)
 
 
-def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
+def own_layout(table: Table, path: str, tick: Callable[[], None]) -> VectorLayout:
     """Layout of a table that the user calls an embedding: every column of numbers is a feature.
 
     `tick` is called now and then while the table is read; it may raise to stop.
@@ -134,11 +134,11 @@ def own_layout(table: Table, path: str, tick: Callable[[], None]) -> Layout:
         raise MetadataError(f"{path} has no column of numbers beside those that describe wells.")
     used = {*ids, *features}  # a table may have tens of thousands of columns
     left_out = tuple(n for n in names if n not in used)
-    return Layout(ids, features, _dimension(table, features), left_out)
+    return VectorLayout(ids, features, _dimension(table, features), left_out)
 
 
 def vector_blocks(
-    table: Table, layout: Layout, name_wells: NameWells | None = None
+    table: Table, layout: VectorLayout, name_wells: NameWells | None = None
 ) -> Iterator[tuple[pa.Array, Array]]:
     """Yield well ids and vectors, block by block: float32, or float64 where the file has more.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_rxrx3.core.errors import MapError, MetadataError
 from napari_rxrx3.core.forking import Lock
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.problems import Problem
 from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, free_name
@@ -21,7 +22,6 @@ from napari_rxrx3.data.wells.well_list import WellList
 __all__ = ["Joined", "VectorJoin"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 Rows = tuple[Array, Array]
 
 _PATIENCE_S = 0.1

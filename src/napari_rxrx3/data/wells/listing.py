@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,122 +16,23 @@ from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import N_COLUMNS, format_address, natural_key
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.data.cache.disk_cache import DiskCache, load_table, save_table
-from napari_rxrx3.data.claims import name_without_copy
-from napari_rxrx3.data.discovery import Contents
+from napari_rxrx3.data.claims import is_copy
+from napari_rxrx3.data.discovery.contents import Contents
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import RULE
 from napari_rxrx3.data.images.catalog import ImageCatalog
-from napari_rxrx3.data.images.plate_names import named_plates
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.screen_file import ScreenFile
-from napari_rxrx3.data.vectors.embeddings import EmbeddingTable, free_name
-from napari_rxrx3.data.vectors.vector_files import EmbeddingFile
+from napari_rxrx3.data.vectors.embeddings import EmbeddingTable
 from napari_rxrx3.data.wells.metadata import read_metadata, repeated, wells_from_ids
-from napari_rxrx3.data.wells.own_table import (
-    OwnTable,
-    PlateFinder,
-    look_at_table,
-    read_own_table,
-    require_columns,
-    vectors_in,
-)
 from napari_rxrx3.data.wells.well_list import WellList
 
-__all__ = ["OwnWells", "listed_wells", "named_wells", "own_wells"]
+__all__ = ["in_plate_order", "listed_wells", "named_wells", "newest_first"]
 
 Array = np.ndarray[Any, Any]
 
 _NAMED = 4
 _SAID = ("gene", "treatment", "SMILES", "concentration", "perturbation_type", "cell_type")
 """What tables may say differently of one well."""
-
-
-class OwnWells(NamedTuple):
-    """What tables beside plates of OME-Zarr say.
-
-    Attributes
-    ----------
-    wells, problems, fingerprint
-        As of `listed_wells`.
-    table : OwnTable or None
-        The table of wells, and what was read as what.
-    vectors : dict
-        Tables of vectors by name.
-    """
-
-    wells: WellList | None
-    problems: list[Problem]
-    fingerprint: str
-    table: OwnTable | None
-    vectors: dict[str, EmbeddingTable]
-
-
-def own_wells(
-    storage: Storage,
-    contents: Contents,
-    cache: DiskCache,
-    said: ScreenFile,
-    text: str,
-    progress: Progress | None = None,
-) -> OwnWells:
-    """Wells that tables beside plates of OME-Zarr list, whatever their columns are called.
-
-    Parameters
-    ----------
-    said, text
-        What the user says of these tables, and the file that says it.
-
-    """
-    named = named_plates(contents.plates)
-    plates = {path: (named[path], path, name) for path, name in contents.plates.items()}
-    of_all = PlateFinder(plates.values())
-    of_one = {path: PlateFinder([plate]) for path, plate in plates.items()}
-    frames: list[pd.DataFrame] = []
-    problems: list[Problem] = []
-    fingerprints: list[str] = []
-    read: OwnTable | None = None
-    vectors: dict[str, EmbeddingTable] = {}
-    for path in _newest_first(storage, [*contents.metadata, *contents.tables]):
-        inside = next((p for p in contents.plates if path.startswith(f"{p}/")), None)
-        finder = of_all if inside is None else of_one[inside]
-        try:
-            table = look_at_table(storage, path, said.roles, finder)
-            roles, layout = table.roles, None
-            if path in contents.tables:
-                layout = vectors_in(storage, path, table, finder)
-            if layout is not None:
-                stem = posixpath.basename(path).split(".")[0]
-                name, file = free_name(stem, vectors), EmbeddingFile(path)
-                vectors[name] = EmbeddingTable(
-                    *(name, layout.dimension, [file], storage, cache),
-                    layout=layout,
-                    name_wells=finder.name_wells,
-                    named_by="|".join(map(str, finder.plates)),
-                )
-            else:
-                require_columns(storage, path, said.roles)
-            if not roles.names_wells or not (roles.treatment or roles.gene or roles.controls):
-                if (why := contents.tables.get(path, "")) and layout is None:
-                    problems.append(Problem("odd_file", detail=f"{path} is not read: {why}"))
-                continue
-            wells, found = read_own_table(storage, path, roles, finder, progress)
-            fingerprints.append(storage.fingerprint(path))
-        except (MetadataError, OSError) as error:
-            problems.append(Problem("unreadable_file", detail=str(error).rstrip(".")))
-            continue
-        problems += found
-        if of_all.only is not None:  # the others of a screen of which one plate was opened
-            wells = wells[wells["experiment_name"] == of_all.only.experiment]
-            wells = wells[wells["plate"] == of_all.only.plate]
-        frames.append(wells)
-        read = read or table
-    if not frames:
-        return OwnWells(None, problems, "", read, vectors)
-    wells = pd.concat(frames) if len(frames) > 1 else frames[0]
-    wells = wells[~repeated(wells.index)]
-    made_of = "|".join([f"own {RULE}", *fingerprints, text])
-    listed = WellList(_in_plate_order(wells, progress)) if len(wells) else None
-    return OwnWells(listed, problems, made_of if listed is not None else "", read, vectors)
 
 
 def listed_wells(
@@ -197,7 +97,7 @@ def _read(
     paths: list[str] = []
     problems: list[Problem] = []
     failure: MetadataError | None = None
-    for path in _newest_first(storage, contents.metadata):
+    for path in newest_first(storage, contents.metadata):
         try:
             wells, found = read_metadata(storage, path, progress)
         except MetadataError as error:
@@ -218,7 +118,7 @@ def _read(
         is_used = ~repeated(wells.index)
         problems += _joined(paths, np.split(is_used, np.cumsum([len(t) for t in tables])[:-1]))
         wells = wells[is_used]
-    return _in_plate_order(wells, progress), problems
+    return in_plate_order(wells, progress), problems
 
 
 def _joined(paths: Sequence[str], is_used: Sequence[Array]) -> list[Problem]:
@@ -232,12 +132,11 @@ def _joined(paths: Sequence[str], is_used: Sequence[Array]) -> list[Problem]:
     return [Problem("interpreted", detail=f"{what}; open one of these to see its wells alone")]
 
 
-def _newest_first(storage: Storage, paths: Iterable[str]) -> list[str]:
+def newest_first(storage: Storage, paths: Iterable[str]) -> list[str]:
     """Of tables that list the same wells the newest holds; of equally old ones, what is no copy."""
 
     def rank(path: str) -> tuple[object, ...]:
-        stem = posixpath.basename(path).split(".")[0]
-        return -storage.changed_at(path), name_without_copy(stem) != stem, path
+        return -storage.changed_at(path), is_copy(path), path
 
     return sorted(paths, key=rank)
 
@@ -315,7 +214,7 @@ def named_wells(
             failure = error
     if failure is not None and index.empty:
         raise failure
-    return _in_plate_order(wells_from_ids(index.unique()))
+    return in_plate_order(wells_from_ids(index.unique()))
 
 
 def _holds_metadata_only(contents: Contents) -> bool:
@@ -324,7 +223,7 @@ def _holds_metadata_only(contents: Contents) -> bool:
     return not (images or c.embeddings or c.embedding_tars)
 
 
-def _in_plate_order(wells: pd.DataFrame, progress: Progress | None = None) -> pd.DataFrame:
+def in_plate_order(wells: pd.DataFrame, progress: Progress | None = None) -> pd.DataFrame:
     """Sort a table, which is used up: column by column, for want of room for two of them."""
     columns = list(wells.columns)
     say = progress or silent

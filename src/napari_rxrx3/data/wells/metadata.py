@@ -23,6 +23,7 @@ from napari_rxrx3.core.perturbation import (
     gene_of_guide,
 )
 from napari_rxrx3.core.plate import parse_address, parse_well_id
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.spelling import normal_address, normal_experiment, plate_in
 from napari_rxrx3.data.files.arrays import names_in
 from napari_rxrx3.data.files.cells import Marks, is_missing
@@ -49,7 +50,6 @@ from napari_rxrx3.data.wells.readings import (
 __all__ = ["COLUMNS", "WellParts", "read_metadata", "repeated", "wells_from_ids"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 COLUMNS = (
     "experiment_name",

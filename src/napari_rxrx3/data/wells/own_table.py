@@ -24,7 +24,7 @@ from napari_rxrx3.data.files.table import As, Block, Table
 from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.images.plate_names import plate_called
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.vectors.vector_files import Layout
+from napari_rxrx3.data.vectors.vector_files import VectorLayout
 from napari_rxrx3.data.wells.columns import describes_wells, dose_unit
 from napari_rxrx3.data.wells.metadata import WellParts
 from napari_rxrx3.data.wells.own_columns import Roles, guess_roles
@@ -154,7 +154,9 @@ def _worth_a_look(table: Table) -> list[int]:
     return sorted([*texts[:_MOST_COLUMNS], *numbers[:_MOST_COLUMNS]])
 
 
-def vectors_in(storage: Storage, path: str, table: OwnTable, finder: PlateFinder) -> Layout | None:
+def vectors_in(
+    storage: Storage, path: str, table: OwnTable, finder: PlateFinder
+) -> VectorLayout | None:
     """Where a table that names plates and wells holds vectors; None if it holds none.
 
     It need not have the columns that say what wells received: the table of wells has them.
@@ -181,7 +183,7 @@ def vectors_in(storage: Storage, path: str, table: OwnTable, finder: PlateFinder
         return None
     ids = (roles.plate or roles.well, roles.well)
     left_out = tuple(c.name for c in columns if c.name not in {*features, *ids})
-    return Layout(ids, features, len(features), left_out)
+    return VectorLayout(ids, features, len(features), left_out)
 
 
 def require_columns(storage: Storage, path: str, said: Roles) -> None:

@@ -8,14 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.figures.chart import save_chart
 from napari_rxrx3.figures.files import (
     FORMATS,
     FigureError,
     Paper,
-    Progress,
     Target,
-    no_progress,
     now,
     save,
 )
@@ -94,7 +93,7 @@ def report(
     if not 1 <= k <= MOST_NEAREST:
         raise FigureError(f"A report shows 1 to {MOST_NEAREST} of the nearest, not {k}.")
     date = date or now()
-    listen = progress or no_progress
+    listen = progress or silent
     target = Target(Path(path), overwrite, listen, date, forms=REPORT_FORMATS)
     target.check()  # before anything that takes minutes
     content = gather(phenomap, key, k, projection, notes, listen)

@@ -26,7 +26,7 @@ from napari_rxrx3.gui.canvas.picture import Picture, assembled, first_picture
 from napari_rxrx3.gui.widgets import call_later
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.images.catalog import PlaneLayout
+    from napari_rxrx3.data.images.plane_layout import PlaneLayout
     from napari_rxrx3.data.welldata import WellData
     from napari_rxrx3.dataset import Dataset
 

@@ -21,7 +21,7 @@ from napari_rxrx3.data.images.tiles import (
 )
 
 if TYPE_CHECKING:
-    from napari_rxrx3.data.images.catalog import PlaneLayout
+    from napari_rxrx3.data.images.plane_layout import PlaneLayout
 
 __all__ = ["Picture", "assembled", "first_picture"]
 

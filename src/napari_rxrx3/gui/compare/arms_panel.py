@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.gui.compare.arms_file import arms_file, remember_arms
+from napari_rxrx3.gui.compare.file_panel import FilePanel
 from napari_rxrx3.gui.compare.map_choice import map_in_words
-from napari_rxrx3.gui.question_panel import QuestionPanel
-from napari_rxrx3.gui.results import Column, ResultTable, Row, ask_for_csv, save_text
-from napari_rxrx3.gui.widgets import tool_button
-from napari_rxrx3.gui.words import wrapped_tooltip
+from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_rxrx3.dataset import Dataset
     from napari_rxrx3.maps.evidence.proximity_bias import ProximityBias
     from napari_rxrx3.maps.sets.arms import GeneArms
@@ -36,7 +33,6 @@ _HINT = (
     "symbol and location will do): neighbors on the arm of the query are then marked, and it is "
     "measured how large the bias of the map is. Blinded genes cannot be placed."
 )
-_FILES = "Tables (*.csv *.tsv *.txt *.gz *.parquet);;All files (*)"
 _COLUMNS = (
     Column("arm", "Chromosome arm; all: pairs within any arm against pairs between two", False),
     Column("genes", "Genes of the map on it"),
@@ -58,8 +54,13 @@ class _Answer:
     sentence: str
 
 
-class ArmsPanel(QuestionPanel):
+class ArmsPanel(FilePanel):
     """Measures the bias of the map that the session's query asks, and has the list marked."""
+
+    _asks_for = (
+        "Chromosome arms of genes",
+        "Tables (*.csv *.tsv *.txt *.gz *.parquet);;All files (*)",
+    )
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(session, tasks, "chromosome arms", parent)
@@ -68,22 +69,14 @@ class ArmsPanel(QuestionPanel):
         self._asked: tuple[str, MapSpec] | None = None
         self._told = ""
         """The table that the session has from here."""
-        self.choose = QPushButton("Open a table …")
+        self.choose.setText("Open a table …")
         self.choose.setToolTip("A table of genes and the chromosome arms that they are on")
-        self.file = QElidingLabel()
         self.forget = QPushButton("Forget it")
         self.forget.setToolTip("Mark no neighbor for its chromosome arm any more")
-        self.save = tool_button("download", "Save the result as CSV")
-        self.note = QLabel()
-        self.note.setWordWrap(True)
-        self.table = ResultTable("Bias of chromosome arms")
+        self.table.setAccessibleName("Bias of chromosome arms")
         self.table.setToolTip("How much more alike genes on one arm are than others")
-        for label in (self.file, self.note):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        self._lay_out()
-        self.choose.clicked.connect(self._choose)
+        self._lay_out(self.forget)
         self.forget.clicked.connect(lambda: self.set_file(""))
-        self.save.clicked.connect(self._save)
         self._follow_session()
 
     def set_file(self, path: str) -> None:
@@ -95,30 +88,14 @@ class ArmsPanel(QuestionPanel):
         self._show_none("" if path else _HINT)
         self._refresh()
 
-    def to_csv(self) -> str:
-        """The result as CSV, with the file and the map in every row."""
+    def _frame(self) -> pd.DataFrame | None:
         answer = self._answer
         if answer is None or answer.bias is None:
-            return ""
-        frame = answer.bias.table.assign(file=answer.path, **asdict(answer.spec))
-        return str(frame.to_csv(index=False, lineterminator="\n"))
+            return None
+        return answer.bias.table.assign(file=answer.path, **asdict(answer.spec))
 
-    def save_csv(self, path: Path) -> None:
-        """Write the result to a file; what goes wrong is said in the window."""
-        self._session.say(save_text(path, self.to_csv()))
-
-    def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(4)
-        for widget in (self.choose, self.file, self.forget, self.save):
-            top.addWidget(widget, int(widget is self.file))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(top)
-        layout.addWidget(self.note)
-        layout.addWidget(self.table, 1)
-        layout.addStretch(0)
+    def _name_of_csv(self) -> str:
+        return "bias of chromosome arms.csv"
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._show_none("" if self._path else _HINT)
@@ -168,21 +145,10 @@ class ArmsPanel(QuestionPanel):
 
     def _update(self) -> None:
         has_answer = self._answer is not None and self._answer.bias is not None
-        self.file.setText(Path(self._path).name)
-        self.file.setToolTip(wrapped_tooltip(self._path))
+        self._show_file(self._path)
         self.forget.setVisible(bool(self._path))
         self.table.setVisible(has_answer)
         self.save.setEnabled(has_answer)
-
-    def _choose(self) -> None:
-        path = QFileDialog.getOpenFileName(self, "Chromosome arms of genes", "", _FILES)[0]
-        if path:
-            self.set_file(str(path))
-
-    def _save(self) -> None:
-        path = ask_for_csv(self, "Save the result", "bias of chromosome arms.csv")
-        if path is not None:
-            self.save_csv(path)
 
 
 def _answered(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) -> _Answer:

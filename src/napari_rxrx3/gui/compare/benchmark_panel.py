@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 from superqt import QElidingLabel
 
 from napari_rxrx3.gui.compare.benchmark_results import BenchmarkResult, benchmarked
+from napari_rxrx3.gui.compare.file_panel import FilePanel
 from napari_rxrx3.gui.compare.map_choice import map_in_words
-from napari_rxrx3.gui.question_panel import QuestionPanel
-from napari_rxrx3.gui.results import ResultTable, ask_for_csv, save_text
-from napari_rxrx3.gui.widgets import tool_button
 from napari_rxrx3.gui.words import wrapped_tooltip
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
@@ -22,6 +20,8 @@ from napari_rxrx3.maps.spec import MapSpec
 from napari_rxrx3.session import Query, Session
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_rxrx3.dataset import Dataset
 
 __all__ = ["BenchmarkPanel"]
@@ -33,72 +33,44 @@ _HINT = (
     "Licenses do not allow such tables to come with this plugin; docs/maps.md says where to get "
     "them."
 )
-_FILES = "Tables (*.csv *.tsv *.txt);;All files (*)"
 
 
-class BenchmarkPanel(QuestionPanel):
+class BenchmarkPanel(FilePanel):
     """Holds a table of what is known against the map that the session's query asks."""
+
+    _asks_for = "Table of what is known", "Tables (*.csv *.tsv *.txt);;All files (*)"
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
         super().__init__(session, tasks, "benchmark", parent)
         self._path, self._said = "", _HINT
         self._is_running = False
         self._result: BenchmarkResult | None = None
-        self.choose = QPushButton("Choose a file …")
+        self.choose.setText("Choose a file …")
         self.choose.setToolTip("A table of pairs that belong together, or of compounds and genes")
-        self.file, self.map = QElidingLabel(), QElidingLabel()
+        self.map = QElidingLabel()
+        self.map.setTextFormat(Qt.TextFormat.PlainText)
         self.run = QPushButton("Run")
         self.run.setToolTip("See how many of the known pairs the map finds again; again: stop")
-        self.save = tool_button("download", "Save the result as CSV")
-        self.note = QLabel()
-        self.note.setWordWrap(True)
-        self.table = ResultTable("Result of the benchmark")
+        self.table.setAccessibleName("Result of the benchmark")
         self.table.setToolTip("What the map finds again of the pairs that are known")
-        for label in (self.file, self.map, self.note):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        self._lay_out()
-        self._connect()
+        self._lay_out(self.run, self.map)
+        self.run.clicked.connect(self._run_or_stop)
         self._follow_session()
 
     def set_file(self, path: str) -> None:
         """Choose a table; it is read when it is run."""
         self._path = path
-        self.file.setText(Path(path).name)
-        self.file.setToolTip(wrapped_tooltip(path))
+        self._show_file(path)
         self._stop("")
 
-    def to_csv(self) -> str:
-        """The result as CSV, with the file and the map in every row."""
+    def _frame(self) -> pd.DataFrame | None:
         if self._result is None:
-            return ""
+            return None
         made_of = {"file": self._result.path, **asdict(self._result.spec)}
-        frame = self._result.outcome.frame.assign(**made_of)
-        return str(frame.to_csv(index=False, lineterminator="\n"))
+        return self._result.outcome.frame.assign(**made_of)
 
-    def save_csv(self, path: Path) -> None:
-        """Write the result to a file; what goes wrong is said in the window."""
-        self._session.say(save_text(path, self.to_csv()))
-
-    def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(4)
-        top.addWidget(self.choose)
-        top.addWidget(self.file, 1)
-        top.addWidget(self.run)
-        top.addWidget(self.save)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(top)
-        layout.addWidget(self.map)
-        layout.addWidget(self.note)
-        layout.addWidget(self.table, 1)
-        layout.addStretch(0)
-
-    def _connect(self) -> None:
-        self.choose.clicked.connect(self._choose)
-        self.run.clicked.connect(self._run_or_stop)
-        self.save.clicked.connect(self._save)
+    def _name_of_csv(self) -> str:
+        return f"benchmark of {Path(self._path).stem}.csv"
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._stop("" if self._path else _HINT)
@@ -117,11 +89,6 @@ class BenchmarkPanel(QuestionPanel):
         dataset = self._session.dataset
         is_known = dataset is not None and dataset.known_default is not None
         return self._session.map_spec if is_known else None
-
-    def _choose(self) -> None:
-        path = QFileDialog.getOpenFileName(self, "Table of what is known", "", _FILES)[0]
-        if path:
-            self.set_file(str(path))
 
     def _run_or_stop(self) -> None:
         dataset, spec, path = self._session.dataset, self._spec(), self._path
@@ -168,9 +135,3 @@ class BenchmarkPanel(QuestionPanel):
             of = f"Of another map: {map_in_words(result.spec)}" if other else ""
             said = "\n".join(line for line in (of, result.note, result.outcome.sentence) if line)
         self.note.setText(said)
-
-    def _save(self) -> None:
-        name = f"benchmark of {Path(self._path).stem}.csv"
-        path = ask_for_csv(self, "Save the result", name)
-        if path is not None:
-            self.save_csv(path)

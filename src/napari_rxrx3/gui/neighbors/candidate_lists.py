@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING
 
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import decimals, name_with_dose
 from napari_rxrx3.gui.neighbors.candidates import Candidate
 from napari_rxrx3.gui.neighbors.neighbor_table import about, small, small_percent
@@ -32,8 +33,6 @@ WELLS = {
 LISTS = NEIGHBOR_ORDERS | WELLS
 """All lists; the first ones are those that the map answers, by the order of its `Query`."""
 _MOST_FOUND = 2_000
-
-Progress = Callable[[int, int, str], None]
 
 
 def with_neighbors(neighbors: Sequence[Neighbor], value_name: str) -> list[Candidate]:

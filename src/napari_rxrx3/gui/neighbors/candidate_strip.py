@@ -124,7 +124,7 @@ class CandidateView(QListView):
     def room(self) -> int:
         """Points of the screen on a side that there is room for above a scroll bar.
 
-        Whether there has to be one hangs on the size: where it is not, its place stays free.
+        Whether there has to be one depends on the size: where it is not, its place stays free.
         """
         return int(self.height() - self._rest())
 

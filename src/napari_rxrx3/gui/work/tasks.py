@@ -14,13 +14,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.secrets import without_secrets
 from napari_rxrx3.core.stopping import Stop, under
 from napari_rxrx3.diagnostics.log import timed
 
 __all__ = ["Progress", "Tasks"]
 
-Progress = Callable[[int, int, str], None]
 Status = tuple[int, int, str]
 
 _PAUSE_MS = 250

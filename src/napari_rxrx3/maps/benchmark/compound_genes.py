@@ -7,7 +7,6 @@ Microscopy" (arXiv 2503.20158), as implemented in recursionpharma/EFAAR_benchmar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.benchmark.recall import benchmark_rows, directions
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["PrecisionResult", "compound_gene_precision"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _ACTIVE_NM, _INACTIVE_NM = 1_000, 10_000
 _MIN_INACTIVE = 20
@@ -199,7 +198,7 @@ def _inactive(state: Array, n_draws: int, rng: np.random.Generator) -> Array:
     """Genes to tell the active ones from: int (draws, k), empty if there are too few.
 
     Those that the table names, all of them. Else max(2 x active genes, 20) are drawn of those
-    that it does not call active or in between; what one draw gives hangs on its luck, the more
+    that it does not call active or in between; what one draw gives depends on its luck, the more
     the fewer compounds there are.
     """
     if not n_draws:

@@ -8,7 +8,7 @@ implemented in recursionpharma/EFAAR_benchmarking; for RxRx3-core with the entri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.benchmark.known import distinct_pairs
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 Thresholds = Sequence[tuple[float, float]]
 
 DOSES = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)

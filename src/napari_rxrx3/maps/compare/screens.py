@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.vector_search import NO_DIRECTION
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _MOST_TWINS, _LEAST_SHARE = 100, 0.2
 _HALF_NAMES = ("experiments 1, 3 …", "experiments 2, 4 …")

@@ -32,7 +32,7 @@ class DoseSpace:
     """The wells of compounds, of their plates alone; made once for all of them.
 
     It is the space of `activity`: the vectors as they come, from the middle of their plates, scaled
-    by how far wells vary. So it does not hang on the alignment of the map.
+    by how far wells vary. So it does not depend on the alignment of the map.
     """
 
     compounds: dict[str, DosedCompound]

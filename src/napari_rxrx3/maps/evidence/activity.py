@@ -1,6 +1,6 @@
 """Which entries do anything: whether their wells differ from the controls, and all in one way.
 
-Everything is compared on its own plate, so that it does not hang on the alignment of the map. Few
+Everything is compared on its own plate, so that it does not depend on the alignment of the map. Few
 permutations are drawn for all entries, and more for those that need them (Besag and Clifford 1991).
 See docs/maps.md.
 """

@@ -2,7 +2,7 @@
 
 A pair is compared with pairs of the same kinds (gene or compound), of like numbers of wells, that
 share experiments and plates as much: what is screened together shares the error of its controls'
-mean. What is compared of a pair hangs on that as well:
+mean. What is compared of a pair depends on that as well:
 
 - pairs without a common experiment by their cosine;
 - pairs with one, if there is another to compare across, by their likeness across experiments, in
@@ -15,13 +15,13 @@ See docs/maps.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments
 from napari_rxrx3.maps.evidence.empirical_null import (
     MIN_PAIRS,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Comparable", "Nulls"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _APART = 0
 _ACROSS = (1, 2, 3, 4)
@@ -272,7 +271,7 @@ class Nulls:
             if within.any():
                 product = float(np.median(pairs.value[within] / pairs.inverse[within]))
             z = np.sort(pairs.z(product))
-            # distances hang on how strong both are: what is unrelated is no bell
+            # distances depend on how strong both are: what is unrelated is no bell
             null = fit_null(z, opposite) if self._metric == "cosine" else None
             if null is not None:
                 is_in = np.zeros(len(self._sizes), dtype=bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.core.perturbation import gene_of_guide
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.evidence.p_values import add_one_p, n_as_large
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["guide_agreement"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _DRAWS = 2000
 _ODD = 0.05

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,10 +11,11 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
     from napari_rxrx3.maps.space import WellSpace
 
+from napari_rxrx3.core.progress import Progress
+
 __all__ = ["AveragedVectors", "OtherVectors", "OwnVectors"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _BLOCK = 8_192
 

@@ -1,7 +1,7 @@
 """A space in which wells can be compared with other wells of their plate.
 
-It does not hang on the alignment of a map: vectors are taken as they come, from the middle of their
-plates. See docs/maps.md.
+It does not depend on the alignment of a map: vectors are taken as they come, from the middle of
+their plates. See docs/maps.md.
 """
 
 from __future__ import annotations

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_rxrx3.core.errors import MetadataError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.projection.projection import Projection
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["read_coordinates"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _NAMES = ("key", "well_id", "index", "__index_level_0__", "", "unnamed: 0", "level_0")
 _PAIRS = (("x", "y"), ("1", "2"), ("0", "1"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.errors import MapError
+from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.maps.projection.projection import Projection, entries_in_words
 from napari_rxrx3.maps.projection.umap_worker import run_umap
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["HOW_TO_GET_UMAP", "UmapSettings", "has_umap", "how_long", "umap"]
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int, str], None]
 
 _PACKAGE = "umap-learn"
 _python = f'"{sys.executable}"' if " " in sys.executable else sys.executable or "python"
