@@ -14,9 +14,10 @@ def sample(cases: Iterable[Any], every: int) -> list[Any]:
     return [case if n % every == 0 else soak(case) for n, case in enumerate(cases)]
 
 
-def sample_unless_pyqt5() -> list[str]:
-    """What pytest is asked for by a test that runs others: on PyQt5 all of them."""
-    return [] if os.environ.get("QT_API") == "pyqt5" else ["-m", "not soak"]
+def sample_unless_finest(factor: str) -> list[str]:
+    """What pytest is asked for on a finer screen: of the finest and on PyQt5 all of it."""
+    is_all = factor == "2" and os.environ.get("QT_API") == "pyqt5"
+    return [] if is_all else ["-m", "not soak"]
 
 
 def soak(case: Any) -> Any:

@@ -25,7 +25,7 @@ from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.gui.canvas.canvas_labels import CanvasLabels
 from napari_rxrx3.session import CONTRAST_RULES
 from napari_rxrx3.strips.strip import Strip
-from samples import sample_unless_pyqt5
+from samples import sample_unless_finest
 from window import Window, rgba_of
 
 SIZE = 64
@@ -390,7 +390,7 @@ def test_the_frame_of_the_current_well_shows_on_dark_and_on_light(window: Window
 def test_names_lie_on_their_wells_on_finer_screens(factor: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
     run = subprocess.run(
-        [*command, *sample_unless_pyqt5(), "-k", "on_its_well or small_tile"],
+        [*command, *sample_unless_finest(factor), "-k", "on_its_well or small_tile"],
         env=os.environ | {"QT_SCALE_FACTOR": factor},
         cwd=Path(__file__).parent.parent,
         capture_output=True,

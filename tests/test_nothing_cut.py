@@ -27,7 +27,7 @@ import builders as b
 from napari_rxrx3.gui.neighbors.map_settings import MapSettings
 from napari_rxrx3.gui.widgets import Column, ShrinkingBox
 from napari_rxrx3.gui.words import Words
-from samples import sample_unless_pyqt5
+from samples import sample_unless_finest
 from window import Window
 
 LARGE_FONT = pytest.mark.parametrize("points", [12, 9])
@@ -182,7 +182,7 @@ def test_on_finer_screens(factor: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
     run = subprocess.run(
         [
-            *(*command, *sample_unless_pyqt5()),
+            *(*command, *sample_unless_finest(factor)),
             *("-k", "(nothing_cut and not finer) or at_1280 or numbers_are_seen"),
         ],
         env=os.environ | {"QT_SCALE_FACTOR": factor},
