@@ -31,6 +31,7 @@ patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("same", derandomize=True, **patient)
 settings.register_profile("explore", derandomize=False, **patient)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+PATIENCE_MS = 60_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,6 +122,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def qtbot(qtbot: Any) -> Any:
+    """Return pytest-qt's own, more patient: other work on the machine takes time as well."""
+    wait_until = qtbot.waitUntil
+    qtbot.waitUntil = lambda callback, *, timeout=PATIENCE_MS: wait_until(callback, timeout=timeout)
+    return qtbot
 
 
 @pytest.fixture(scope="session")

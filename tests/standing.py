@@ -30,7 +30,7 @@ from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.workspace import Workspace, workspace_of
 from napari_rxrx3.session import CROPS, VIEWS, Query, Session
-from window import PATIENCE_MS, WINDOW_SIZE, Window, standing_viewer
+from window import WINDOW_SIZE, Window, standing_viewer
 
 
 class Standing:
@@ -64,7 +64,7 @@ class Standing:
         # tests that have windows of their own leave some to Python's collector
         self._there = [w for w in QApplication.topLevelWidgets() if is_ours(w)]
         explorer = dock_explorer(self._viewer)
-        qtbot.waitUntil(explorer.isVisible, timeout=PATIENCE_MS)
+        qtbot.waitUntil(explorer.isVisible)
         self._window = Window(self._viewer, explorer, screen or Screen(), qtbot)
         return self._window
 
@@ -96,12 +96,12 @@ class Standing:
         close_notices(viewer)
         viewer.window.remove_dock_widget("all")
         close_windows_but(self._main)
-        qtbot.waitUntil(partial(nothing_is_left, self._main, self._there), timeout=PATIENCE_MS)
+        qtbot.waitUntil(partial(nothing_is_left, self._main, self._there))
         reset_preferences()
         reset_session(workspace.session)
         reset_layers(viewer, workspace.layers)
         reset_viewer(viewer)
-        qtbot.waitUntil(lambda: workspace.is_settled, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: workspace.is_settled)
         assert [len(listed) for listed in callbacks_of(viewer)] == self._callbacks
         self._main.showNormal()
         self._main.restoreState(self._arrangement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -619,6 +620,7 @@ def assert_closes(
 ) -> None:
     """Close the window, then let its work go on: nothing is heard of it, and it ends."""
     window.viewer.close()
+    gc.collect()  # Python's part of the window may go before Qt's
     window.qtbot.wait(50)
     let_go()
     window.qtbot.waitUntil(lambda: our_threads() <= before, timeout=10_000)

@@ -20,7 +20,7 @@ from napari_rxrx3.core.stains import STAINS
 from napari_rxrx3.figures.record import record_of, write_record
 from napari_rxrx3.gui.explorer import ExplorerWidget
 from napari_rxrx3.session import Session
-from window import PATIENCE_MS, Window
+from window import Window
 
 ROWS = [
     *(b.guide_row("gene-001", plate, "B02", "PLK1") for plate in range(1, 7)),
@@ -146,7 +146,7 @@ def opened(window: Window, act: Callable[[], None]) -> None:
     """Wait until another data set is open."""
     before = window.session.dataset
     act()
-    window.qtbot.waitUntil(lambda: window.session.dataset is not before, timeout=PATIENCE_MS)
+    window.qtbot.waitUntil(lambda: window.session.dataset is not before)
     window.settle()
 
 
@@ -212,7 +212,7 @@ def test_a_saved_session_goes_to_the_open_explorer(
     window.session.select_well(FIRST)
     window.settle()
     opened(window, lambda: open_by(window.viewer, [saved]))
-    window.qtbot.waitUntil(lambda: window.session.well == SECOND, timeout=PATIENCE_MS)
+    window.qtbot.waitUntil(lambda: window.session.well == SECOND)
     assert window.session.dataset.root == (folder / "tars").as_posix()
 
 
@@ -338,8 +338,8 @@ def test_what_has_no_images_opens_the_explorer(
     paths = [saved_session(folder, tmp_path)] if which == "a session" else chosen(folder, which)
     by_menu(bare, paths)
     (explorer,) = explorers(bare)
-    qtbot.waitUntil(lambda: explorer.session.dataset is not None, timeout=PATIENCE_MS)
-    qtbot.waitUntil(lambda: explorer.is_settled, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: explorer.session.dataset is not None)
+    qtbot.waitUntil(lambda: explorer.is_settled)
     assert FIRST in explorer.session.dataset.known_wells.index
     if which == "a session":
         assert explorer.session.well == SECOND

@@ -16,7 +16,7 @@ import builders as b
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.files import remote, storage
 from pulse import Pulse, idle_clock
-from window import PATIENCE_MS, Window
+from window import Window
 
 pytest.importorskip("aiohttp", reason="fsspec needs aiohttp to read http:// URLs")
 
@@ -198,7 +198,7 @@ def test_a_silent_server_leaves_the_window_usable(
         assert window.session.plate == (GENE, 1), "keys are heard"
         window.explorer.open_path(f"{store.url}/images/nowhere")
         status = window.explorer.status  # what began before is told before
-        qtbot.waitUntil(lambda: status.work.text().startswith("opening "), timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: status.work.text().startswith("opening "))
         qtbot.wait(300)
         window.click(status.cancel)
         assert message(window) == "Stopped."

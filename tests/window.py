@@ -29,8 +29,6 @@ from napari_rxrx3.gui.neighbors.neighbors_dock import NeighborsWidget
 from napari_rxrx3.gui.plate.plate_map import PlateMap
 
 WINDOW_SIZE = 1280, 800
-PATIENCE_MS = 60_000
-"""Other work on the machine takes time as well."""
 
 
 def kept_maps(data: Any) -> Any:
@@ -111,13 +109,13 @@ class Window:
         return self.explorer.workspace.labels.title
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: self.explorer.is_settled, timeout=PATIENCE_MS)
+        self.qtbot.waitUntil(lambda: self.explorer.is_settled)
 
     def open(self, path: Path) -> None:
         """Open a data set in the place of the one that is open."""
         before = self.session.dataset
         self.explorer.open_path(str(path))
-        self.qtbot.waitUntil(lambda: self.session.dataset is not before, timeout=PATIENCE_MS)
+        self.qtbot.waitUntil(lambda: self.session.dataset is not before)
         self.settle()
 
     def click(self, widget: QWidget, place: QPoint | None = None) -> None:

@@ -39,6 +39,7 @@ from napari_rxrx3.gui.preferences import follow_preferences
 from napari_rxrx3.gui.strips.arranger import Arranger
 from napari_rxrx3.gui.strips.keys import bind_strip_keys
 from napari_rxrx3.gui.strips.well_drag import WellDrop
+from napari_rxrx3.gui.widgets import OnDestroyed
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
@@ -67,9 +68,7 @@ def workspace_of(viewer: Any) -> Workspace:
     """Return the viewer's workspace; made on first use, the same for every dock of the viewer."""
     viewer = unwrapped(viewer)
     if viewer not in _of_viewer:
-        workspace = _of_viewer[viewer] = Workspace(viewer)
-        window = main_window_of(viewer)
-        window.destroyed.connect(partial(_end, viewer, workspace.background))
+        _of_viewer[viewer] = Workspace(viewer)
         _follow_quitting()
         show_focus()
     return _of_viewer[viewer]
@@ -116,6 +115,7 @@ class Workspace(QObject):
         self.tasks, self.loader = Tasks(self), PictureLoader(self)
         self.background = TaskGroup(self.tasks)
         """All that goes on for the window; a dock has a part of it."""
+        self._at_end = OnDestroyed(self, partial(_end, viewer, self.background))
         for worker in (self.tasks, self.loader):
             self.background.add(worker)
         self.docks = Docks(viewer)
