@@ -389,6 +389,14 @@ def test_doses_are_given_whole_as_csv_and_as_json(
     assert (report["n_compounds"], report["n_tested"], report["n_with_trend"]) == (4, 4, 1)
     assert report["doses"][0]["has_trend"] is True
     assert report["doses"][1]["ec50"] is None
+    assert main(["scores", dosed, "--csv"]) == 0
+    scores = pd.read_csv(io.StringIO(capsys.readouterr().out), index_col="key")
+    of = [key.partition("@")[0] for key in scores.index]
+    lowest = scores["lowest_active_dose"].groupby(of)
+    assert (
+        lowest.max()["Acts"] == lowest.min()["Acts"] == expected.loc["Acts", "lowest_active_dose"]
+    )
+    assert np.isnan(lowest.max()["Silent"])
 
 
 def test_vectors_can_be_a_file(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,10 +21,12 @@ from benchmarks.calibration.doses import MANY, SILENT, called, halves_found
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.figures.curve import curve_in_words, draw_curve
 from napari_rxrx3.figures.record import CurveRecord
+from napari_rxrx3.hits.table import scores_of
 from napari_rxrx3.maps.dose_response import trend as t
 from napari_rxrx3.maps.dose_response.compounds import DosedCompound
 from napari_rxrx3.maps.dose_response.hill import fit_hill, hill
 from napari_rxrx3.maps.dose_response.lowest_dose import lowest_active_dose
+from napari_rxrx3.maps.dose_response.numbers import DOSE_NUMBERS
 from napari_rxrx3.maps.dose_response.responses import COLUMNS
 from napari_rxrx3.maps.dose_response.words import acts_from, doses_in_words
 from napari_rxrx3.maps.evidence.p_values import benjamini_hochberg
@@ -365,6 +367,30 @@ def test_neighbors_say_from_which_dose_they_act(phenomap: Any) -> None:
     silent = by_name["Silent0"]
     assert acts_from(silent.trend_q, silent.lowest_active_dose) == "no dose trend"
     assert silent.dose_response.startswith("no trend with dose (q ")
+    expected = phenomap.dose_response.loc["Steep", list(DOSE_NUMBERS)].tolist()
+    np.testing.assert_array_equal([getattr(steep, name) for name in DOSE_NUMBERS], expected)
+
+
+def test_a_tag_takes_the_numbers_of_the_compound(phenomap: Any) -> None:
+    table, wells = phenomap.dose_response, phenomap.dataset.wells
+    of = {name: wells.index[wells["treatment"] == name][0] for name in ("Steep", "Silent0")}
+    steep, silent = (scores_of(phenomap, of[name]) for name in of)
+    for name in DOSE_NUMBERS:
+        np.testing.assert_array_equal(steep[name], table.loc["Steep", name])
+    assert silent["trend_q"] == table.loc["Silent0", "trend_q"]
+    gene = scores_of(phenomap, wells.index[wells["gene"] == "PLK1"][0])
+    assert np.isnan([silent["ec50"], *(gene[name] for name in DOSE_NUMBERS)]).all()
+
+
+def test_all_numbers_of_a_map_have_the_doses_of_each_entry(phenomap: Any) -> None:
+    table, doses = phenomap.all_numbers(), phenomap.dose_response
+    assert list(table.columns) == [*phenomap.scores.columns, *DOSE_NUMBERS]
+    names = list(DOSE_NUMBERS)
+    for key in ("Steep@0.01", "Steep@10"):
+        np.testing.assert_array_equal(
+            table.loc[key, names].to_numpy(float), doses.loc["Steep", names].to_numpy(float)
+        )
+    assert table.loc["PLK1", names].isna().all()
 
 
 # --- the strip of doses ----------------------------------------------------------------------

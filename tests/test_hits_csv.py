@@ -49,6 +49,10 @@ KEYS = {
 }
 LIMITS = tuple((float(low), 100.5 + low) for low in range(6))
 SCORES = {"strength": 4.5, "consistency": -0.125, "agreement": 1e-07}
+DOSES = {
+    **{"trend_p": 1e-05, "trend_q": 0.002, "ec50": 0.31, "ec50_low": 0.2, "ec50_high": 0.5},
+    "lowest_active_dose": 0.1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def review(dataset: Dataset, tmp_path: Path) -> Review:
     review = open_review(dataset, "Ann", tmp_path / "hits")
     review.tag(PLK1, 1, LIMITS, SCORES)
-    review.tag(BORTEZOMIB, 5)
+    review.tag(BORTEZOMIB, 5, None, DOSES)
     review.set_note(BORTEZOMIB, '=HYPERLINK("http://x","y"); second,\nthird "line"')
     review.set_note(ODD, "'quoted'")
     review.tag(SEPT2, 2, None, {"strength": 1.25})
@@ -100,6 +104,8 @@ def test_the_table_says_what_was_decided_and_what_the_wells_received(review: Rev
     assert drug[["perturbation", "guide", "dose"]].tolist() == ["Bortezomib@2.5", "", 2.5]
     assert drug["SMILES"] == "CC(=O)N,C |c:1|"
     assert np.isnan([plk1["dose"], drug["strength"]]).all()
+    assert drug[list(DOSES)].to_dict() == DOSES
+    assert plk1[list(DOSES)].isna().all()
     assert set(table["plugin_version"]) == {rx.__version__}
 
 
@@ -140,6 +146,17 @@ def test_the_csv_has_the_columns_and_can_be_read_by_anything(
     assert table["dose"].tolist()[1:3] == [2.5, 0.25]
     assert table["strength"].isna().tolist() == [False, True, True, False]
     assert path.read_bytes().startswith(b"\xef\xbb\xbfwell_id,")
+
+
+def test_what_is_not_known_is_empty_in_the_csv_and_never_zero(
+    review: Review, tmp_path: Path
+) -> None:
+    head, plk1, drug, *_ = cells(exported(review, tmp_path))
+    numbers = [head.index(name) for name in DOSES]
+    assert [plk1[at] for at in numbers] == [""] * 6
+    assert [float(drug[at]) for at in numbers] == list(DOSES.values())
+    assert [drug[head.index(name)] for name in (*SCORES, "n_nuclei", "focus")] == [""] * 5
+    assert drug[head.index("field")] == "1"
 
 
 def test_no_text_in_the_csv_is_a_formula(review: Review, tmp_path: Path) -> None:
@@ -195,7 +212,7 @@ ANY_HITS = st.dictionaries(
         st.integers(0, 5),
         st.text(max_size=30).map(clean_note),
         st.none() | st.tuples(*[PAIRS] * 6),
-        st.dictionaries(st.sampled_from(sorted(SCORES)), FINITE),
+        st.dictionaries(st.sampled_from(sorted({*SCORES, *DOSES})), FINITE),
         st.datetimes(datetime(1990, 1, 1), datetime(2999, 1, 1)),
     ),
     min_size=1,

@@ -85,7 +85,9 @@ def _scores(arguments: argparse.Namespace) -> int:
 
     with progress_bar() as progress:
         phenomap = _map_asked(arguments, progress)
-        scores = phenomap.score_store.get(progress)
+        is_whole = arguments.csv or arguments.json
+        whole = phenomap.all_numbers if is_whole else phenomap.score_store.get
+        scores = whole(progress)
     n_active, n_tested = count_active(scores)
     words = f"{n_active:,} of {n_tested:,} active at 5 %"
     table = phenomap.labels[["perturbation_type", "n_wells"]].join(scores).rename_axis("key")

@@ -14,10 +14,12 @@ from napari_rxrx3.core.contrast import Limits
 from napari_rxrx3.core.display import DEFAULT_TAGS as _LOOKS
 from napari_rxrx3.core.display import TagLook, display
 from napari_rxrx3.core.stains import MOST_STAINS
+from napari_rxrx3.maps.dose_response.numbers import DOSE_NUMBERS
 
 __all__ = [
     "DEFAULT_TAGS",
     "NO_TAG",
+    "NUMBER_NAMES",
     "SCORE_NAMES",
     "Hit",
     "Tag",
@@ -31,6 +33,8 @@ __all__ = [
 
 SCORE_NAMES = ("strength", "consistency", "agreement")
 """Scores of a well's perturbation that are kept with a hit, see docs/maps.md."""
+NUMBER_NAMES = (*SCORE_NAMES, *DOSE_NUMBERS)
+"""All numbers that are: of a compound also what its doses do."""
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z", re.ASCII)
@@ -88,6 +92,8 @@ class Hit:
         Contrast limits of the stains at which it was tagged.
     strength, consistency, agreement : float
         Scores of the perturbation when it was tagged, NaN where there was none.
+    trend_p, trend_q, ec50, ec50_low, ec50_high, lowest_active_dose : float
+        What the doses of the compound did when it was tagged, see `DOSE_NUMBERS`.
     """
 
     well_id: str
@@ -99,6 +105,12 @@ class Hit:
     strength: float = math.nan
     consistency: float = math.nan
     agreement: float = math.nan
+    trend_p: float = math.nan
+    trend_q: float = math.nan
+    ec50: float = math.nan
+    ec50_low: float = math.nan
+    ec50_high: float = math.nan
+    lowest_active_dose: float = math.nan
 
     @property
     def is_empty(self) -> bool:
@@ -107,14 +119,15 @@ class Hit:
 
     def scored(self, scores: Mapping[str, float]) -> Hit:
         """The same with these scores; what is not among them, or no number, is not known."""
-        values = (_known_score(scores.get(name, math.nan)) for name in SCORE_NAMES)
-        strength, consistency, agreement = values
-        return replace(self, strength=strength, consistency=consistency, agreement=agreement)
+        known: dict[str, Any] = {
+            name: _known_score(scores.get(name, math.nan)) for name in NUMBER_NAMES
+        }
+        return replace(self, **known)
 
     @property
     def scores(self) -> dict[str, float]:
-        """The scores that there are, by name."""
-        scores = {name: float(getattr(self, name)) for name in SCORE_NAMES}
+        """The scores that there are, and what doses do, by name."""
+        scores = {name: float(getattr(self, name)) for name in NUMBER_NAMES}
         return {name: score for name, score in scores.items() if not math.isnan(score)}
 
     def says_as(self, other: Hit) -> bool:

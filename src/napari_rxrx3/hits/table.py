@@ -22,7 +22,7 @@ from napari_rxrx3.core.words import are, count, some
 from napari_rxrx3.data.files.cells import as_number
 from napari_rxrx3.hits.hit import (
     DEFAULT_TAGS,
-    SCORE_NAMES,
+    NUMBER_NAMES,
     Hit,
     clean_note,
     tag_name,
@@ -31,6 +31,7 @@ from napari_rxrx3.hits.hit import (
 )
 from napari_rxrx3.hits.owner import keys_at
 from napari_rxrx3.hits.sheet import read_sheet, write_sheet
+from napari_rxrx3.maps.dose_response.numbers import DOSE_NUMBERS
 
 if TYPE_CHECKING:  # the window needs the names below before any table
     import pandas as pd
@@ -51,8 +52,9 @@ __all__ = [
 
 COLUMNS = (
     *("well_id", "experiment", "plate", "address", "perturbation", "guide", "dose", "SMILES"),
-    *("strength", "consistency", "agreement", "tag", "tag_name", "note", "reviewer", "time"),
-    *("n_nuclei", "focus", "saturation", "out_of_focus", "contrast_limits", "plugin_version"),
+    *(*NUMBER_NAMES, "tag", "tag_name", "note", "reviewer", "time"),
+    *("n_nuclei", "focus", "saturation", "out_of_focus", "field"),
+    *("contrast_limits", "plugin_version"),
 )
 """What a table of hits tells of each; docs/hits.md says what each means."""
 
@@ -68,14 +70,15 @@ _DAY_ZERO, _DAYS = datetime(1899, 12, 30, tzinfo=UTC), (30_000, 80_000)
 
 
 def scores_of(phenomap: PhenoMap | None, well_id: str) -> dict[str, float]:
-    """Scores of a well's perturbation in a map, as far as they are known by now; never waits."""
-    if phenomap is None or not phenomap.score_store.is_ready:
+    """The `NUMBER_NAMES` of a well's perturbation in a map that are known by now; never waits."""
+    if phenomap is None:
         return {}
     position = phenomap.find_wells([well_id])
     if position[0] < 0:
         return {}
-    scores = phenomap.scores_at(position)
-    return {str(name): float(scores[name].iloc[0]) for name in scores.columns}
+    tables = [phenomap.scores_at(position)] if phenomap.score_store.is_ready else []
+    tables += [phenomap.doses_at(position, DOSE_NUMBERS)] if phenomap.doses.is_ready else []
+    return {str(name): float(each[name].iloc[0]) for each in tables for name in each.columns}
 
 
 def hits_table(hits: Iterable[Hit], dataset: Dataset, reviewer: str) -> pd.DataFrame:
@@ -102,7 +105,7 @@ def hits_table(hits: Iterable[Hit], dataset: Dataset, reviewer: str) -> pd.DataF
     table["perturbation"] = [hit.perturbation for hit in hits]
     table["guide"] = treatment.where(is_guide, "")
     table["dose"], table["SMILES"] = wells["concentration"], wells["SMILES"].fillna("")
-    for name in ("strength", "consistency", "agreement", "tag"):
+    for name in (*NUMBER_NAMES, "tag"):
         table[name] = [getattr(hit, name) for hit in hits]
     table["tag_name"] = [tag_name(hit.tag) for hit in hits]
     table["note"], table["reviewer"] = [hit.note for hit in hits], reviewer
@@ -110,6 +113,7 @@ def hits_table(hits: Iterable[Hit], dataset: Dataset, reviewer: str) -> pd.DataF
     measured = dataset.measured.of_wells(table["well_id"].tolist())
     for name in ("n_nuclei", "focus", "saturation", "out_of_focus"):
         table[name] = measured[name].to_numpy()
+    table["field"] = dataset.field
     table["contrast_limits"] = [_limits_in_text(hit.limits, dataset.stains) for hit in hits]
     table["plugin_version"] = __version__
     return table
@@ -227,7 +231,7 @@ def _imported(known: Iterable[tuple[dict[str, str], str]], unknown: list[str]) -
 def _hit(row: Mapping[str, str], key: str, tag: int) -> Hit:
     limits = _limits_from_text(row.get("contrast_limits", ""))
     note, time = clean_note(row.get("note", "")), _time(row.get("time", ""))
-    scores = {name: as_number(row.get(name, "")) for name in SCORE_NAMES}
+    scores = {name: as_number(row.get(name, "")) for name in NUMBER_NAMES}
     known = {name: math.nan if value is None else value for name, value in scores.items()}
     return Hit(row["well_id"], key, tag, note, time, limits).scored(known)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.progress import Progress
+from napari_rxrx3.maps.dose_response.numbers import DOSE_NUMBERS
 from napari_rxrx3.maps.spec import NEIGHBOR_KINDS
 
 if TYPE_CHECKING:  # the window needs the names below before any table
@@ -50,8 +51,8 @@ class Neighbor:
     `napari_rxrx3.maps.evidence.cell_count`. What is not known, or not known yet, is NaN; the
     columns from percentile to flags are those of
     `napari_rxrx3.maps.evidence.doubts.Judge.judge`. Of a compound there
-    are trend_q, ec50 and lowest_active_dose (µM) of `PhenoMap.dose_response`, of all of its
-    doses together, and `dose_response`, which says it in words.
+    are the `DOSE_NUMBERS` (µM) of `PhenoMap.dose_response`, of all of its doses together, and
+    `dose_response`, which says it in words.
     """
 
     rank: int
@@ -78,8 +79,11 @@ class Neighbor:
     strength: float = np.nan
     consistency: float = np.nan
     other_doses: int = 0
+    trend_p: float = np.nan
     trend_q: float = np.nan
     ec50: float = np.nan
+    ec50_low: float = np.nan
+    ec50_high: float = np.nan
     lowest_active_dose: float = np.nan
     dose_response: str = ""
     without_count: float = np.nan
@@ -188,13 +192,8 @@ def _with_dose_responses(
     for each in neighbors:
         row = rows.get(each.name) if each.kind == "COMPOUND" else None
         if row is not None:
-            each = replace(
-                each,
-                trend_q=float(row["trend_q"]),
-                ec50=float(row["ec50"]),
-                lowest_active_dose=float(row["lowest_active_dose"]),
-                dose_response=doses_in_words(row),
-            )
+            numbers: dict[str, Any] = {name: float(row[name]) for name in DOSE_NUMBERS}
+            each = replace(each, **numbers, dose_response=doses_in_words(row))
         told.append(each)
     return told
 

@@ -14,6 +14,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import DOSES_IN_WORDS
+from napari_rxrx3.maps.dose_response.numbers import beside
 from napari_rxrx3.maps.dose_response.responses import DoseResponses
 from napari_rxrx3.maps.entries import Entries, NeighborSearch
 from napari_rxrx3.maps.evidence.batch_diagnostics import diagnostics_store
@@ -316,7 +317,7 @@ class PhenoMap(Entries):
         Parameters
         ----------
         scores : bool
-            With the columns of `scores`, which take seconds, of a large map minutes, to compute.
+            With the columns of `all_numbers`, which take seconds, of a large map minutes.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
@@ -325,7 +326,7 @@ class PhenoMap(Entries):
         OSError
             If it cannot be written. Nothing is then left of it.
         """
-        write_map(self, path, self.score_store.get(progress) if scores else None)
+        write_map(self, path, self.all_numbers(progress) if scores else None)
 
     def to_anndata(self, *, scores: bool = True, progress: Progress | None = None) -> AnnData:
         """The map as AnnData, which scanpy and its kin work on; takes the extra ``anndata``.
@@ -344,7 +345,7 @@ class PhenoMap(Entries):
         MapError
             If anndata is not installed.
         """
-        return anndata_of(self, self.score_store.get(progress) if scores else None)
+        return anndata_of(self, self.all_numbers(progress) if scores else None)
 
     def to_h5ad(
         self,
@@ -362,7 +363,7 @@ class PhenoMap(Entries):
         OSError
             If it cannot be written. Nothing is then left of it.
         """
-        write_h5ad(self, path, self.score_store.get(progress) if scores else None)
+        write_h5ad(self, path, self.all_numbers(progress) if scores else None)
 
     def scores_at(self, positions: Array) -> pd.DataFrame:
         """Numeric scores of the entries that wells went into, a row a well; NaN for others.
@@ -380,28 +381,44 @@ class PhenoMap(Entries):
         }
         return pd.DataFrame(columns)
 
-    def doses_at(self, positions: Array) -> pd.DataFrame:
+    def doses_at(
+        self, positions: Array, names: Sequence[str] = tuple(DOSES_IN_WORDS)
+    ) -> pd.DataFrame:
         """What is known by now of the compounds in wells, a row a well; never waits.
 
         Parameters
         ----------
         positions : int (n,)
             Places in the table of wells.
+        names : sequence of str
+            Columns of `dose_response`: trend and lowest_active_dose (µM), if not given.
 
         Returns
         -------
         pandas.DataFrame
-            trend, and lowest_active_dose (µM) of the compounds that have a trend; NaN elsewhere.
+            NaN of all that is no compound, and of what was not tested.
         """
-        names = list(DOSES_IN_WORDS)
         if not self.doses.is_ready:
-            return pd.DataFrame(np.full((len(positions), len(names)), np.nan), columns=names)
-        wells = self.dataset.known_wells.iloc[positions]
-        is_compound = (wells["perturbation_type"] == "COMPOUND").to_numpy(bool, na_value=False)
-        table = self.doses.store.get()[names].reindex(wells["treatment"].to_numpy(object))
-        table = table.reset_index(drop=True)
-        table[~is_compound] = np.nan
-        return table
+            return pd.DataFrame(np.full((len(positions), len(names)), np.nan), columns=list(names))
+        return beside(self.dataset.known_wells.iloc[positions], self.doses.store.get(), names)
+
+    def all_numbers(self, progress: Progress | None = None) -> pd.DataFrame:
+        """The scores of all entries, and what the doses of their compounds do.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `scores`, and those of
+            `napari_rxrx3.maps.dose_response.numbers.DOSE_NUMBERS`: NaN of all that is no compound.
+        """
+        scores = self.score_store.get(progress)
+        doses = beside(self.labels, self.doses.store.get(progress))
+        return scores.join(doses.set_axis(scores.index))
 
     def doubts_of(self, key: str) -> tuple[str, ...]:
         """Reasons to doubt an entry whatever it is compared with: names of `DOUBTS`.

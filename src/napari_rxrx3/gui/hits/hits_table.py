@@ -14,6 +14,7 @@ from napari_rxrx3.core.words import key_in_words
 from napari_rxrx3.gui.hits.tag_buttons import ICON_SIZE, tag_icon
 from napari_rxrx3.gui.words import elided, wrapped_tooltip
 from napari_rxrx3.hits.hit import SCORE_NAMES, Hit, Tag, tag_name, tags_in_use
+from napari_rxrx3.maps.dose_response.words import acts_from
 
 __all__ = ["HitsModel", "HitsTable"]
 
@@ -304,7 +305,9 @@ def _when(time: str) -> str:
 
 def _in_words(hit: Hit) -> str:
     about = f"{key_in_words(hit.perturbation) or 'unknown perturbation'}, well {hit.well_id}"
-    scores = [f"{name} {value:.2f}" for name, value in hit.scores.items()]
+    known = hit.scores
+    scores = [f"{name} {known[name]:.2f}" for name in SCORE_NAMES if name in known]
+    scores += [acts] if (acts := acts_from(hit.trend_q, hit.lowest_active_dose)) else []
     time = _local(hit.time).toString("yyyy-MM-dd HH:mm")
     lines = (tag_name(hit.tag), about, hit.note, ", ".join(scores), time)
     return "\n".join(line for line in lines if line)

@@ -11,6 +11,7 @@ import numpy as np
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import count
 from napari_rxrx3.gui.work.tasks import Progress
+from napari_rxrx3.maps.dose_response.numbers import beside
 from napari_rxrx3.maps.spec import MapSpec
 
 if TYPE_CHECKING:  # what makes maps is loaded by the threads that make them
@@ -112,11 +113,6 @@ def table_of(dataset: Dataset, chosen: Chosen, query: Query, progress: Progress)
         scores = phenomap.scores
         for name in _SCORES:
             table[name] = scores[name].to_numpy()[rows]
-    if phenomap.doses.is_ready:
-        names = ["trend_q", "ec50", "lowest_active_dose"]
-        doses = phenomap.dose_response[names].reindex(table["treatment"].to_numpy(object))
-        is_compound = (table["perturbation_type"] == "COMPOUND").to_numpy(bool, na_value=False)
-        if is_compound.any():
-            for name in names:
-                table[name] = np.where(is_compound, doses[name].to_numpy(), np.nan)
+    if phenomap.doses.is_ready and (table["perturbation_type"] == "COMPOUND").any():
+        table = table.join(beside(table, phenomap.doses.store.get()))
     return table.assign(chosen=chosen.title, **asdict(phenomap.spec))
