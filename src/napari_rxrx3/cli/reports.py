@@ -16,7 +16,7 @@ from napari_rxrx3.cli.arguments import (
 )
 from napari_rxrx3.cli.output import note, progress_bar, say
 from napari_rxrx3.core.words import file_name, key_in_words
-from napari_rxrx3.maps.spec import LEVELS
+from napari_rxrx3.maps.spec import LEVELS, MIN_GENES
 
 
 def add_report(commands: Commands) -> None:
@@ -28,15 +28,21 @@ def add_report(commands: Commands) -> None:
     report.add_argument("--out", metavar="FILE", type=letters, help=help_)
     report.add_argument("--replace", action="store_true", help="replace a file that is there")
     report.add_argument("-k", type=positive, default=6, help="how many of the nearest (6)")
+    help_ = "gene sets (GMT or a table): which are over-represented among the nearest genes"
+    report.add_argument("--sets", metavar="FILE", help=help_)
+    help_ = f"test sets with so many genes in the map ({MIN_GENES})"
+    report.add_argument("--min-genes", metavar="N", type=positive, default=MIN_GENES, help=help_)
     add_map_options(report, LEVELS[1:])
     report.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
     from napari_rxrx3.figures.reports.saving import report
+    from napari_rxrx3.maps.sets.gene_sets import read_gene_sets
 
     named = f"{file_name(key_in_words(arguments.key))}-report.html"
     path = Path(arguments.out or named)
+    sets = read_gene_sets(arguments.sets) if arguments.sets else None
     with progress_bar() as progress:
         dataset = opened(arguments.path, progress)
         spec = spec_of(arguments, dataset, progress)
@@ -47,6 +53,8 @@ def _report(arguments: argparse.Namespace) -> int:
             path,
             k=arguments.k,
             notes=[fallback] if fallback else [],
+            sets=sets,
+            min_genes=arguments.min_genes,
             overwrite=arguments.replace,
             progress=progress,
         )

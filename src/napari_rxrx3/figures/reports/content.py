@@ -12,6 +12,7 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.names import name_and_dose, ways_to_read
 from napari_rxrx3.core.perturbation import CONTROL_MEANING, gene_of_guide, is_blinded
 from napari_rxrx3.core.plate import natural_key
+from napari_rxrx3.core.plate_quality import NUCLEI
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import (
     count,
@@ -21,6 +22,7 @@ from napari_rxrx3.core.words import (
     key_in_words,
     some,
 )
+from napari_rxrx3.figures.reports.cells import CellCounts, counts_beside
 from napari_rxrx3.figures.reports.evidence import (
     Sentence,
     Subject,
@@ -28,7 +30,9 @@ from napari_rxrx3.figures.reports.evidence import (
     meanings,
     name_of,
 )
+from napari_rxrx3.figures.reports.gene_sets import AskedSets, SetsNear, sets_near
 from napari_rxrx3.maps.entry_names import find_entries
+from napari_rxrx3.maps.evidence.cell_count import with_cell_count
 from napari_rxrx3.maps.neighbors import (
     Neighbor,
     judge_neighbors,
@@ -166,6 +170,7 @@ def gather(
     projection: Projection | None,
     notes: Sequence[str],
     progress: Progress,
+    sets: AskedSets | None = None,
 ) -> Report:
     """Ask a map all that the report of a perturbation says.
 
@@ -185,6 +190,8 @@ def gather(
         What is to be said of the map.
     progress : callable
         Called with (done, total, text); may raise to stop.
+    sets : AskedSets, optional
+        Told of the genes that are nearest, if they are over-represented.
 
     Raises
     ------
@@ -197,7 +204,7 @@ def gather(
     phenomap, key, which = _resolved(phenomap, key, progress)
     if phenomap is not asked:
         projection = None  # it is of other entries
-    return _Gatherer(phenomap, key, progress).report(k, projection, (*notes, *which))
+    return _Gatherer(phenomap, key, sets, progress).report(k, projection, (*notes, *which))
 
 
 def _resolved(
@@ -229,8 +236,11 @@ def _is_guide(name: str) -> bool:
 class _Gatherer:
     """Asks what there is to say of one entry of a map."""
 
-    def __init__(self, phenomap: PhenoMap, key: str, progress: Progress) -> None:
+    def __init__(
+        self, phenomap: PhenoMap, key: str, sets: AskedSets | None, progress: Progress
+    ) -> None:
         self._map, self._key, self._progress = phenomap, key, progress
+        self._sets = sets
         self._dataset: Dataset = phenomap.dataset
         self._row = phenomap.row(key)
         self._positions = phenomap.positions_of(self._row)
@@ -244,18 +254,31 @@ class _Gatherer:
         if not nearest:
             self._notes.append(f"{self._why_alone()} It has no neighbors.")
         series = self._series()
-        scores = self._map.score_store.get(self._progress)
-        subject = Subject(self._map, self._key, scores, nearest, self._dose_response())
+        pair = self._pair()
+        cells, nearest, opposite = self._cells(nearest, opposite)
+        shown = (*pair, *map(shown_of_neighbor, (*nearest, *opposite)), *series.items)
+        named = [(each.name, each.well) for each in shown if each.well is not None]
+        wells = list(dict.fromkeys(well for _, well in named))
+        subject = Subject(
+            self._map,
+            self._key,
+            self._map.score_store.get(self._progress),
+            nearest,
+            self._dose_response(),
+            self._sets_near(),
+            cells,
+            named,
+            self._dataset.measured.of_wells(wells).to_dict("index"),
+        )
         if subject.is_control:
             self._notes.append(f"{self._name} is what all others are compared with.")
         evidence = evidence_of(subject)
         spot = self._spot(projection, nearest, opposite)
-        pair = self._pair()
-        shown = (*nearest, *opposite)
+        neighbors = (*nearest, *opposite)
         if not self._dataset.known_wells["has_image"].any():
             self._notes.append("This data set has no images.")
         else:
-            self._note_pictures(pair, shown)
+            self._note_pictures(pair, neighbors)
         return Report(
             self._key,
             self._name,
@@ -267,7 +290,7 @@ class _Gatherer:
             spot,
             evidence,
             (*notes, *self._map.notes, *self._notes),
-            meanings(shown),
+            meanings(neighbors),
             self._map,
         )
 
@@ -357,6 +380,41 @@ class _Gatherer:
             return None
         table = self._map.doses.store.get(self._progress)
         return table.loc[row["treatment"]].to_dict() if row["treatment"] in table.index else None
+
+    def _sets_near(self) -> SetsNear | None:
+        """What the genes nearest to it have in common; why that is not known is noted."""
+        if self._sets is None or not self._map.has_direction[self._row]:
+            return None
+        self._progress(0, 0, "looking for gene sets")
+        self._notes += self._sets.sets.notes
+        try:
+            found = sets_near(self._map, self._key, self._sets)
+        except RxRx3Error as error:
+            self._notes.append(str(error))
+            return None
+        least = count(found.similar.min_genes, "gene")
+        tested = f"{count(len(found.similar.table), 'set')} with at least {least} in the map"
+        self._notes.append(f"Gene sets are those of {self._sets.sets.name}; q is among {tested}.")
+        return found
+
+    def _cells(
+        self, nearest: list[Neighbor], opposite: list[Neighbor]
+    ) -> tuple[CellCounts | None, list[Neighbor], list[Neighbor]]:
+        """The nuclei of its wells, and its neighbors with what is known of theirs."""
+        if self._first["treatment"] == self._map.spec.control:
+            return None, nearest, opposite  # they are on all plates, and compared with themselves
+        own = self._dataset.known_wells.index[self._positions].tolist()
+        measured = self._dataset.measured
+        if not measured.of_wells(own)[NUCLEI].notna().any():
+            return None, nearest, opposite  # then nothing can be told, and no plate is looked at
+        counts = measured.counts(self._progress)
+        control = self._map.spec.control
+        cells = counts_beside(self._dataset, self._positions, control, counts)
+        near, far = (
+            with_cell_count(self._map, self._key, each, counts, self._progress)
+            for each in (nearest, opposite)
+        )
+        return cells, near, far
 
     # -- its guides or doses -----------------------------------------------------------------------
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from napari_rxrx3.core.words import count, decimals, guide_in_words, name_with_dose, sentence, some
+from napari_rxrx3.figures.reports.cells import CellCounts, of_likeness, of_pictures
+from napari_rxrx3.figures.reports.gene_sets import SetsNear
+from napari_rxrx3.figures.reports.sentence import Sentence
 from napari_rxrx3.maps.dose_response.words import doses_in_words
 from napari_rxrx3.maps.evidence.activity import count_active
 from napari_rxrx3.maps.evidence.doubts import DOUBTS, LEVEL_OF_DOUBT
@@ -27,14 +30,6 @@ __all__ = ["SENTENCES", "Sentence", "Subject", "evidence_of", "meanings", "name_
 _CHANCE = "no more than chance makes"
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """One thing that is known; `is_doubt` if it speaks against the perturbation."""
-
-    text: str
-    is_doubt: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A perturbation, and what was asked of its map.
@@ -47,6 +42,14 @@ class Subject:
         Judged and scored; none where it has no direction.
     doses : mapping, optional
         Of a compound, its row of `PhenoMap.dose_response`.
+    sets : SetsNear, optional
+        Where there are gene sets that could be tested.
+    cells : CellCounts, optional
+        Where nuclei are counted.
+    shown : sequence of (name, well)
+        The wells that are shown.
+    measures : mapping of well to row
+        The `MEASURES` of these wells.
     """
 
     phenomap: PhenoMap
@@ -54,6 +57,10 @@ class Subject:
     scores: pd.DataFrame
     nearest: Sequence[Neighbor] = ()
     doses: Mapping[Any, Any] | None = None
+    sets: SetsNear | None = None
+    cells: CellCounts | None = None
+    shown: Sequence[tuple[str, str]] = ()
+    measures: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
 
     @property
     def own(self) -> Any:
@@ -179,6 +186,18 @@ def _across(subject: Subject) -> Iterator[Sentence]:
         yield Sentence(f"Across experiments none of the nearest is {among}.", is_doubt=True)
 
 
+def _gene_sets(subject: Subject) -> Iterator[Sentence]:
+    if subject.sets is not None:
+        yield from subject.sets.sentences()
+
+
+def _cells(subject: Subject) -> Iterator[Sentence]:
+    if subject.cells is not None:
+        yield from subject.cells.sentences()
+        yield from of_likeness(subject.nearest)
+    yield from of_pictures(subject.shown, subject.measures)
+
+
 def _own_doubts(subject: Subject) -> Iterator[Sentence]:
     for name in subject.phenomap.doubts_of(subject.key):
         yield Sentence(f"{name[:1].upper()}{name[1:]}: {_lowered(DOUBTS[name])}", is_doubt=True)
@@ -201,6 +220,8 @@ SENTENCES: tuple[Callable[[Subject], Iterator[Sentence]], ...] = (
     _dose_response,
     _beyond_chance,
     _across,
+    _gene_sets,
+    _cells,
     _own_doubts,
     _doubts_of_neighbors,
 )

@@ -19,13 +19,16 @@ from napari_rxrx3.figures.files import (
     save,
 )
 from napari_rxrx3.figures.reports.content import gather
+from napari_rxrx3.figures.reports.gene_sets import AskedSets
 from napari_rxrx3.figures.reports.page import ReportPage
 from napari_rxrx3.figures.reports.pictures import read_pictures
 from napari_rxrx3.figures.reports.web_page import web_page
+from napari_rxrx3.maps.spec import MIN_GENES
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.projection.projection import Projection
+    from napari_rxrx3.maps.sets.gene_sets import GeneSets
 
 __all__ = ["MOST_NEAREST", "REPORT_FORMATS", "report"]
 
@@ -42,6 +45,8 @@ def report(
     k: int = 6,
     projection: Projection | None = None,
     notes: Sequence[str] = (),
+    sets: GeneSets | None = None,
+    min_genes: int = MIN_GENES,
     overwrite: bool = False,
     date: datetime | None = None,
     progress: Progress | None = None,
@@ -67,6 +72,11 @@ def report(
         The picture of the map, from ``phenomap.project``; PCA if there is none.
     notes : sequence of str
         Further sentences for its foot.
+    sets : GeneSets, optional
+        From `napari_rxrx3.read_gene_sets`: which of them are over-represented among the 20 genes
+        nearest to it, and least like it.
+    min_genes : int
+        Sets with fewer genes in the map are not tested.
     overwrite : bool
         A file that is there may be replaced.
     date : datetime, optional
@@ -96,7 +106,8 @@ def report(
     listen = progress or silent
     target = Target(Path(path), overwrite, listen, date, forms=REPORT_FORMATS)
     target.check()  # before anything that takes minutes
-    content = gather(phenomap, key, k, projection, notes, listen)
+    asked = AskedSets(sets, min_genes) if sets is not None else None
+    content = gather(phenomap, key, k, projection, notes, listen, asked)
     pictures = read_pictures(content.phenomap.dataset, content.wells, listen)
     if target.form == "html":
         save(

@@ -6,7 +6,7 @@ Whatever came out of a file is text in it, never markup.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -178,26 +178,44 @@ def _neighbors(title: str, neighbors: Sequence[Neighbor], pictures: Pictures) ->
         return ""
     shown = [shown_of_neighbor(each) for each in neighbors]
     row = f'<div class="row">{_figures(shown, pictures)}</div>' if pictures.of else ""
-    head = [
-        *("rank", "name", "key", "kind", "cosine", "q", "p", "percentile"),
-        *("across experiments", "strength", "consistency", "wells", "shown", "flags"),
-    ]
-    return f"<h2>{_text(title)}</h2>{row}{_table(head, map(_cells, neighbors))}"
+    columns = {name: [tell(each) for each in neighbors] for name, tell in _ALWAYS.items()}
+    also = {name: [tell(each) for each in neighbors] for name, tell in _WHERE_KNOWN.items()}
+    columns |= {name: cells for name, cells in also.items() if any(cells)}
+    rows = zip(*columns.values(), strict=True)
+    return f"<h2>{_text(title)}</h2>{row}{_table(list(columns), rows)}"
 
 
-def _cells(each: Neighbor) -> tuple[str, ...]:
-    numbers = (each.q_value, each.p_value, each.percentile)
-    return (
-        *(str(each.rank), name_of(each), each.key, kind_in_words(each.kind)),
-        decimals(each.value),
-        *("" if np.isnan(number) else f"{number:.2g}" for number in numbers),
-        *(decimals(each.across), _number(each.strength), decimals(each.consistency)),
-        *(str(each.n_wells), each.well or "no image here", ", ".join(each.flags)),
-    )
+def _number(value: float, digits: int = 3) -> str:
+    return "" if np.isnan(value) else f"{value:.{digits}g}"
 
 
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.3g}"
+_ALWAYS: dict[str, Callable[[Neighbor], str]] = {
+    "rank": lambda each: str(each.rank),
+    "name": name_of,
+    "key": lambda each: each.key,
+    "kind": lambda each: kind_in_words(each.kind),
+    "cosine": lambda each: decimals(each.value),
+    "q": lambda each: _number(each.q_value, 2),
+    "p": lambda each: _number(each.p_value, 2),
+    "percentile": lambda each: _number(each.percentile, 2),
+    "across experiments": lambda each: decimals(each.across),
+    "strength": lambda each: _number(each.strength),
+    "consistency": lambda each: decimals(each.consistency),
+    "wells": lambda each: str(each.n_wells),
+    "shown": lambda each: each.well or "no image here",
+    "flags": lambda each: ", ".join(each.flags),
+}
+_WHERE_KNOWN: dict[str, Callable[[Neighbor], str]] = {
+    "dose trend p": lambda each: _number(each.trend_p, 2),
+    "dose trend q": lambda each: _number(each.trend_q, 2),
+    "EC50 (µM)": lambda each: _number(each.ec50),
+    "EC50 from": lambda each: _number(each.ec50_low),
+    "EC50 to": lambda each: _number(each.ec50_high),
+    "acts from (µM)": lambda each: _number(each.lowest_active_dose),
+    "of cell count": lambda each: _number(each.of_count, 2),
+    "without cell count": lambda each: _number(each.without_count, 2),
+}
+"""Columns that are left out where they would be empty."""
 
 
 def _series(report: Report, pictures: Pictures) -> str:

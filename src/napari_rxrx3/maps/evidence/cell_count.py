@@ -16,12 +16,22 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.space import WellSpace
 
-__all__ = ["LEAST_WELLS", "CountSlopes", "count_slopes", "partial_cosine", "with_cell_count"]
+__all__ = [
+    "LEAST_WELLS",
+    "NO_CHANGE",
+    "CountSlopes",
+    "count_slopes",
+    "partial_cosine",
+    "with_cell_count",
+]
 
 Array = np.ndarray[Any, Any]
 
 LEAST_WELLS = 48
 """From fewer wells whose nuclei are counted no direction is told."""
+
+NO_CHANGE = "vectors do not change with cell count"
+"""How a `count_note` begins that says so."""
 
 _LEAST_FOR_CHANCE = 12.0
 """Variance that the count explains, in parts of what a random number would on average: by chance
@@ -185,7 +195,7 @@ def with_cell_count(
         note = f"it takes {LEAST_WELLS} counted wells on plates with counted controls"
         return [replace(each, count_note=note) for each in neighbors]
     if slopes.is_chance:
-        note = f"vectors do not change with cell count, as far as {slopes.n_wells:,} wells tell"
+        note = f"{NO_CHANGE}, as far as {slopes.n_wells:,} wells tell"
         return [replace(each, count_note=note) for each in neighbors]
     rest = slopes.products - _products_of(phenomap, space, slopes, query)
     told = []

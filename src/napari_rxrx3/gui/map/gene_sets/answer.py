@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.words import are, count, key_in_words, some
+from napari_rxrx3.data.files.remembered import remembered_file
 from napari_rxrx3.gui.results import Column, Row
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.maps.spec import MapSpec
@@ -25,11 +26,13 @@ __all__ = [
     "COLUMNS",
     "OPPOSITE",
     "SIMILAR",
+    "WHAT",
     "SetsAnswer",
     "SetsQuestion",
     "answered",
     "as_csv",
     "as_rows",
+    "file_at_hand",
     "in_brief",
     "in_full",
     "sets_beside",
@@ -40,6 +43,8 @@ __all__ = [
 SIMILAR, OPPOSITE, CHOSEN = "similar", "opposite", "chosen"
 """Of which genes: nearest to the query, least like it, chosen on the map. Tags are by number."""
 
+WHAT = "gene sets"
+"""The name of the task, and what the file is remembered as."""
 _MOST_ROWS = 500
 _NAMED = 12
 
@@ -95,6 +100,11 @@ class SetsAnswer:
     sets: SetsOfMap
     found: Enrichment
     note: str
+
+
+def file_at_hand(folder: str) -> str:
+    """The file of sets that was opened last, or lies beside the data; empty if there is none."""
+    return remembered_file(WHAT) or sets_beside(folder)
 
 
 def sets_beside(folder: str) -> str:

@@ -26,6 +26,7 @@ from napari_rxrx3.gui.map.gene_sets.answer import (
     COLUMNS,
     OPPOSITE,
     SIMILAR,
+    WHAT,
     SetsAnswer,
     SetsQuestion,
     answered,
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GeneSetsPanel"]
 
-_WHAT = "gene sets"
-"""What the file is remembered as."""
 _HINT = (
     "What do these genes have in common? Open gene sets: a GMT, as MSigDB and Enrichr give, or a "
     "table with a column of sets and one of genes."
@@ -74,8 +73,8 @@ class GeneSetsPanel(QuestionPanel):
     closed = Signal()
 
     def __init__(self, session: Session, tasks: TaskGroup, parent: QWidget | None = None) -> None:
-        super().__init__(session, tasks, _WHAT, parent)
-        self._path = remembered_file(_WHAT)
+        super().__init__(session, tasks, WHAT, parent)
+        self._path = remembered_file(WHAT)
         self._is_beside = False
         """The file lies beside the data, and nobody opened it."""
         self._read: GeneSets | None = None
@@ -99,7 +98,7 @@ class GeneSetsPanel(QuestionPanel):
     def set_file(self, path: str) -> None:
         """Take another file of sets, now and at the next start."""
         self._path, self._is_beside = path, False
-        remember_file(_WHAT, path)
+        remember_file(WHAT, path)
         self._forget_file()
 
     # -- how it looks -----------------------------------------------------------------------------
