@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import builders as b
+import zarr_plates as z
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.data.cells import measuring
 from window import Window
@@ -159,3 +160,69 @@ def test_a_queue_begins_with_the_fewest_nuclei(window: Window) -> None:
     queue = window.session.review.queue
     counts = [N_OF[item.well_id[-3:]] for item in queue.items if item.well_id != BLURRED]
     assert counts == sorted(counts)
+
+
+# --- wells of several fields ---------------------------------------------------------------------
+
+OF_FIELD = {1: 3, 2: 7}
+"""Nuclei of every well in each field."""
+
+
+@pytest.fixture
+def two_fields(open_window: Callable[..., Window], tmp_path: Path) -> Window:
+    dim = np.full((SIZE, SIZE), 100, np.uint16)
+    wells = {
+        address: [np.stack([nuclei(n, seed), dim, dim, dim]) for n in OF_FIELD.values()]
+        for seed, address in enumerate(("A1", "A2", "B1"))
+    }
+    z.write_plate(tmp_path / "screen" / "p.zarr", wells, pixel_um=0.65)
+    window = open_window(tmp_path / "screen")
+    window.session.select_well("p_1_A01")
+    window.settle()
+    return window
+
+
+def test_cells_are_those_of_the_field_that_is_shown(two_fields: Window) -> None:
+    session, panel = two_fields.session, two_fields.explorer.plate_panel
+    color_by(two_fields, "nuclei")
+    assert "3 nuclei" in panel.facts.text()
+    session.step_field(1)
+    assert "nuclei" not in panel.facts.text(), "those of another field are none of this one"
+    two_fields.settle()
+    assert session.field == 2
+    assert panel._wells["nuclei"].isna().all()
+    color_by(two_fields, "nuclei")
+    assert "7 nuclei" in panel.facts.text()
+    session.step_field(1)
+    assert "3 nuclei" in panel.facts.text(), "what is kept is there at once"
+    two_fields.settle()
+    assert panel._wells["nuclei"].tolist() == [3, 3, 3]
+    known = session.dataset.at_field(2).cell_counts(compute=False)
+    assert known.tolist() == [7, 7, 7]
+
+
+def test_a_field_that_is_counted_is_counted_whole_and_alone(
+    two_fields: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The field on screen changes in the midst of counting another one."""
+    dataset, measure = two_fields.session.dataset, measuring.measure_plane
+
+    def and_go_on(*asked: Any) -> Any:
+        dataset.show_field(2)
+        return measure(*asked)
+
+    monkeypatch.setattr(measuring, "measure_plane", and_go_on)
+    counts = dataset.cell_counts()
+    assert dataset.field == 2
+    assert counts.tolist() == [3, 3, 3]
+    monkeypatch.undo()
+    assert dataset.cell_counts(compute=False).isna().all()
+    assert dataset.at_field(1).cell_counts(compute=False).tolist() == [3, 3, 3]
+
+
+def test_what_counts_stops_with_its_field_and_says_so(two_fields: Window) -> None:
+    session = two_fields.session
+    session.want_measures([PlateId("p", 1)], ["Hoechst"])
+    session.step_field(1)
+    assert session.message.startswith("Cells of the other field are not counted on")
+    two_fields.settle()

@@ -196,13 +196,14 @@ class Dataset(WellData):
         from napari_rxrx3.data.cells.measuring import asked_of, known_measures, measure_plates
         from napari_rxrx3.data.thumbnails.prepare import plates_named
 
-        named, asked = plates_named(self, plates), asked_of(self, stains, dna)
+        held = self.held()
+        named, asked = plates_named(held, plates), asked_of(held, stains, dna)
         if compute:
             try:
-                measure_plates(self, named, asked, client=client, progress=progress)
+                measure_plates(held, named, asked, client=client, progress=progress)
             finally:
-                self.measured.forget(named)
-        return known_measures(self, named, asked)
+                self.measured.forget(named, held.field)
+        return known_measures(held, named, asked)
 
     def cell_counts(
         self,
@@ -237,9 +238,9 @@ class Dataset(WellData):
         from napari_rxrx3.data.cells.measuring import asked_of, named_dna, nuclei_of
         from napari_rxrx3.data.thumbnails.prepare import plates_named
 
-        name = named_dna(self, dna)
-        self.measures([plate], [name], dna=name, progress=progress)
-        return nuclei_of(self, plates_named(self, [plate])[0], asked_of(self, [name], name))
+        held, name = self.held(), named_dna(self, dna)
+        held.measures([plate], [name], dna=name, progress=progress)
+        return nuclei_of(held, plates_named(held, [plate])[0], asked_of(held, [name], name))
 
     def phenomap(
         self,

@@ -189,6 +189,7 @@ def run_pass(
     -------
     PassSummary
     """
+    dataset = dataset.held()  # in a window another field may be shown meanwhile
     tasks = work.tasks(dataset)[share.number - 1 :: share.of]
     open_ones = [task for task in tasks if not work.is_done(task)]
     summary = PassSummary(len(tasks), len(tasks) - len(open_ones), tasks=tasks)

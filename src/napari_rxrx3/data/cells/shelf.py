@@ -26,50 +26,57 @@ MEASURES = (NUCLEI, FOCUS, SATURATION, OUT_OF_FOCUS)
 class MeasureShelf:
     """The measures of plates as far as they are kept; every method may be called from any thread.
 
-    A plate on a server that nobody has looked into is not asked for.
+    They are of the field that is shown by then. A plate on a server that nobody has looked into is
+    not asked for.
     """
 
     def __init__(self, dataset: WellData) -> None:
         self._dataset = dataset
         self._lock = Lock()
-        self._tables: dict[PlateId, tuple[object, pd.DataFrame]] = {}
+        self._tables: dict[tuple[int, PlateId], tuple[object, pd.DataFrame]] = {}
+        """By field and plate."""
         self._counts: tuple[object, np.ndarray[Any, Any]] | None = None
         self.generation = 0
         """Another number when more was measured."""
 
     def of_plate(self, plate: PlateId) -> pd.DataFrame | None:
         """The table of `known_measures`, all stains; None where nothing can be known."""
-        dataset = self._dataset
+        return self._of_plate(self._dataset.held(), plate)
+
+    def _of_plate(self, dataset: WellData, plate: PlateId) -> pd.DataFrame | None:
+        """At the field of a data set that is held."""
         images = dataset.images
         if plate not in images.plates or not images.is_seen(plate):
             return None
         asked = asked_of(dataset)
         try:
-            made_from = asked, images.field, images.fingerprint(plate)
+            made_from = asked, images.fingerprint(plate)
         except OSError:
             return None
+        place = images.field, plate
         with self._lock:
-            kept = self._tables.get(plate)
+            kept = self._tables.get(place)
         if kept is None or kept[0] != made_from:
             kept = made_from, known_measures(dataset, [plate], asked)
             with self._lock:
-                self._tables[plate] = kept
+                self._tables[place] = kept
         return kept[1]
 
     def loaded(self, plate: PlateId) -> pd.DataFrame | None:
         """What `of_plate` told last; never waits."""
         with self._lock:
-            kept = self._tables.get(plate)
+            kept = self._tables.get((self._dataset.field, plate))
         return kept[1] if kept is not None else None
 
     def of_wells(self, well_ids: Sequence[str]) -> pd.DataFrame:
         """The `MEASURES` of some wells, in the order given; NaN, and None, where not known."""
-        dataset = self._dataset
+        dataset = self._dataset.held()
         positions = dataset.listed.positions_of(well_ids)
         plates = {dataset.listed.place(int(at)).plate_id for at in positions if at >= 0}
-        tables = [table for plate in sorted(plates) if (table := self.of_plate(plate)) is not None]
+        tables = [self._of_plate(dataset, plate) for plate in sorted(plates)]
         columns = list(MEASURES)
-        known = pd.concat([table[columns] for table in tables]) if tables else None
+        there = [table[columns] for table in tables if table is not None]
+        known = pd.concat(there) if there else None
         if known is None:
             known = pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
         found = known.reindex(pd.Index(well_ids, name="well_id"))
@@ -81,7 +88,7 @@ class MeasureShelf:
 
         The same array as long as nothing more is measured; read-only.
         """
-        report, dataset = progress or silent, self._dataset
+        report, dataset = progress or silent, self._dataset.held()
         images = dataset.images
         made_from = self.generation, asked_of(dataset), images.field, images.plates_seen
         kept = self._counts
@@ -91,16 +98,16 @@ class MeasureShelf:
         plates = sorted(plate for plate in dataset.images.plates if plate in dataset.listed.slices)
         for done, plate in enumerate(plates):
             report(done, len(plates), "looking for cell counts")
-            table = self.of_plate(plate)
+            table = self._of_plate(dataset, plate)
             if table is not None:
                 found[dataset.listed.slices[plate]] = table[NUCLEI].to_numpy()
         found.flags.writeable = False
         self._counts = made_from, found
         return found
 
-    def forget(self, plates: Sequence[PlateId]) -> None:
-        """Look again at plates that were measured meanwhile."""
+    def forget(self, plates: Sequence[PlateId], field: int) -> None:
+        """Look again at plates of which a field was measured meanwhile."""
         with self._lock:
             self.generation += 1
             for plate in plates:
-                self._tables.pop(plate, None)
+                self._tables.pop((field, plate), None)

@@ -133,11 +133,16 @@ class WellImages:
         RxRx3Error
             If no well has it.
         """
-        if field == self.field:
-            return self
+        return self if field == self.field else self._with(*self._at_field(field))
+
+    def held(self) -> Self:
+        """The same data set, which stays at this field when another one is shown."""
+        return self._with(self.images, self._shelf)
+
+    def _with(self, images: ImageCatalog, shelf: ThumbnailShelf) -> Self:
         other = object.__new__(type(self))  # a copy would be opened again
         vars(other).update(vars(self))
-        other.images, other._shelf = self._at_field(field)
+        other.images, other._shelf = images, shelf
         return other
 
     def _at_field(self, field: int | None) -> tuple[ImageCatalog, ThumbnailShelf]:

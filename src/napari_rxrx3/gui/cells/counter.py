@@ -33,11 +33,19 @@ class CellCounter(QObject):
         self._session, self._tasks = session, tasks
         session.measures_wanted.connect(self._measure)
         session.plate_changed.connect(self._look)
+        session.field_changed.connect(self._on_field)
         session.dataset_changed.connect(self._on_dataset)
         tasks.stopped.connect(self._on_stopped)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
         self._tasks.cancel(_LOOKING, COUNTING)
+
+    def _on_field(self, field: int) -> None:
+        """Tell what is kept of the field that is shown now; another one is not counted on."""
+        if self._tasks.is_running(COUNTING):
+            self._tasks.cancel(COUNTING)
+            self._session.say("Cells of the other field are not counted on; what there is is kept.")
+        self._look(self._session.plate)
 
     def _look(self, plate: PlateId | None) -> None:
         """Learn what is kept of a plate; no image is read."""

@@ -33,7 +33,8 @@ class Answer:
     """What the map says; `note` is why it is not what was asked for.
 
     `well` is one to show for the query; `is_judged` says that the neighbors were compared with
-    chance, `is_scored` that they and the card hold all that takes longer to compute.
+    chance, `is_scored` that they and the card hold all that takes longer to compute. Cells are
+    those of `field`.
     """
 
     query: Query
@@ -46,6 +47,7 @@ class Answer:
     well: str | None = None
     is_judged: bool = False
     is_scored: bool = False
+    field: int = 1
 
     @property
     def is_other_map(self) -> bool:
@@ -86,8 +88,10 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
     if is_scored := _is_scored(phenomap):
         neighbors = score_neighbors(phenomap, neighbors, progress)
         card = scored_card(card, phenomap, answer.key)
+    field = phenomap.dataset.field
     neighbors = counted(answer.key, phenomap, _pictured(phenomap, neighbors, picture_of), progress)
-    return replace(answer, neighbors=neighbors, card=card, is_judged=True, is_scored=is_scored)
+    answer = replace(answer, neighbors=neighbors, card=card, field=field)
+    return replace(answer, is_judged=True, is_scored=is_scored)
 
 
 def _is_scored(phenomap: PhenoMap) -> bool:
@@ -144,6 +148,7 @@ def as_rows(answer: Answer) -> list[dict[str, object]]:
         "query": answer.key,
         "order": query.order,
         "metric": query.metric,
+        "field": answer.field,
         **asdict(phenomap.spec),
     }
     rows = []

@@ -56,7 +56,8 @@ class MapQuestion(QWidget):
         self.sentence = ""
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
-        self._counted = -1
+        self._counted = (0, -1)
+        """Field and generation of the cell counts that the answer tells of."""
         """What was known of cell counts when the answer was judged."""
         self._asking = tasks.add(LeadingDebounce(self._ask, self))
         self._are_vectors_stopped = False
@@ -102,6 +103,7 @@ class MapQuestion(QWidget):
         follow(session.card_changed, self._on_card)
         follow(session.arms_changed, self._on_arms)
         follow(session.measures_changed, self._on_measures)
+        follow(session.field_changed, self._on_measures)
         self._tasks.stopped.connect(self._on_stopped)
         self.back.clicked.connect(session.back)
         self.forward.clicked.connect(session.forward)
@@ -224,12 +226,12 @@ class MapQuestion(QWidget):
             self.key.setText(key_in_words(answer.key))  # as the map calls it
         self._judge(answer)
 
-    def _on_measures(self, plates: object) -> None:
-        """Tell how much of each likeness is cell count, now that more is counted."""
+    def _on_measures(self, what: object) -> None:
+        """Tell how much of each likeness is cell count, now that more or another field is known."""
         answer, dataset = self.answer, self._session.dataset
         if answer is None or dataset is None or not answer.is_judged:
             return
-        if dataset.measured.generation != self._counted:
+        if (dataset.field, dataset.measured.generation) != self._counted:
             self._judge(answer)
 
     def _show_answer(self, answer: Answer | None) -> None:
@@ -246,7 +248,8 @@ class MapQuestion(QWidget):
 
     def _judge(self, answer: Answer) -> None:
         picture_of = self._session.picture_finder()
-        self._counted = answer.phenomap.dataset.measured.generation
+        dataset = answer.phenomap.dataset
+        self._counted = dataset.field, dataset.measured.generation
 
         def work(progress: Progress) -> Answer:
             progress(0, 0, "checking how far to trust the list")

@@ -121,6 +121,7 @@ class PlatePanel(QWidget):
         follow(session.failures_changed, self._on_failures)
         follow(session.phenomap_changed, self._on_phenomap)
         follow(session.measures_changed, self._on_measures)
+        follow(session.field_changed, self._on_field)
         for signal in (session.review_changed, session.tags_changed, display.tags_changed):
             follow(signal, self._on_tags)
         self.experiment.activated.connect(self._choose_experiment)
@@ -185,6 +186,10 @@ class PlatePanel(QWidget):
         """Show what was measured of the plate on screen."""
         if self._session.plate in plates:
             self._on_plate(self._session.plate)
+
+    def _on_field(self, field: int) -> None:
+        """Show what was measured of another field of all wells."""
+        self._on_plate(self._session.plate)
 
     def _with_scores(self, dataset: Dataset, plate: PlateId) -> pd.DataFrame:
         wells, phenomap = self._with_measures(dataset, plate), self._session.phenomap
