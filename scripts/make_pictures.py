@@ -33,12 +33,14 @@ from napari_rxrx3.gui.run import close_window, save_window, show_neighbors, wait
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.hits.queue import queue_of_plate
 from napari_rxrx3.hits.review import open_review
+from napari_rxrx3.hits.table import scores_of
+from napari_rxrx3.maps.sets.gene_sets import read_gene_sets
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 THEMES = ("dark", "light")
 SMALL, LARGE = "1280x800", "1920x1080"
-REPORT_SIZE = 1440, 810
+REPORT_WIDTH = 1440
 
 VIEWS = {
     "well": ["--well", "compound-001_1_M24"],
@@ -211,11 +213,20 @@ def window_on_demo(demo: Path, theme: str) -> tuple[napari.Viewer, ExplorerWidge
 
 
 def save_report(demo: Path, folder: Path) -> None:
-    """The page about a gene, small enough for a page of the documentation."""
+    """The page about a gene, small enough for a page of the documentation.
+
+    Its cells are counted in a cache of their own, so that no other picture tells of them.
+    """
     with tempfile.TemporaryDirectory() as place:
-        report(open_dataset(write_demo(demo)).phenomap(), "PLK1", Path(place, "large.png"))
-        with Image.open(Path(place, "large.png")) as page:
-            page.resize(REPORT_SIZE, Image.Resampling.LANCZOS).save(folder / "report.png")
+        dataset = open_dataset(write_demo(demo), Path(place, "cache"))
+        dataset.measures(stains=["DNA"])
+        sets = read_gene_sets(demo / "gene_sets.gmt")
+        page = Path(place, "large.png")
+        report(dataset.phenomap(), "PLK1", page, sets=sets, min_genes=2)
+        with Image.open(page) as large:
+            height = round(REPORT_WIDTH * large.height / large.width)
+            small = large.resize((REPORT_WIDTH, height), Image.Resampling.LANCZOS)
+            small.save(folder / "report.png")
 
 
 def save_map(demo: Path, folder: Path) -> None:
@@ -322,10 +333,17 @@ def review_chosen(explorer: ExplorerWidget) -> None:
     wait_until(lambda: explorer.is_settled)
     review = explorer.session.review
     for tag in (1, 1):
-        review.tag(review.queue.current.well_id, tag)
-        review.next()
+        tag_current(explorer, tag)
     explorer.session.select_well(review.queue.current.well_id)
     wait_until(lambda: explorer.is_settled)
+
+
+def tag_current(explorer: ExplorerWidget, tag: int) -> None:
+    """Tag the current well of the queue with what is known of it, and go on, as the window does."""
+    review = explorer.session.review
+    well = review.queue.current.well_id
+    review.tag(well, tag, scores=scores_of(explorer.session.phenomap, well))
+    review.next()
 
 
 def choose_cell(explorer: ExplorerWidget, row: str, column: str) -> None:
@@ -362,8 +380,7 @@ def save_hits(demo: Path, folder: Path) -> None:
         session.go_to_plate(PlateId("gene-001", 1))
         review.set_queue(queue_of_plate(session.dataset, session.plate))
         for tag in TAGGED:
-            review.tag(review.queue.current.well_id, tag)
-            review.next()
+            tag_current(explorer, tag)
         review.set_note(review.queue.items[0].well_id, "round cells")
         session.select_well(review.queue.current.well_id)
         explorer.tabs.setCurrentWidget(explorer.hits)

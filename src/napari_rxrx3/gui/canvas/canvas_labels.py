@@ -323,13 +323,15 @@ class CanvasLabels(QWidget):
         # what lies over the margins of the canvas stays in it
         left = min(max(plate.left - width - _PAD, 2.0), self.width() - width)
         above = min(max(plate.top - height - _PAD, 2.0), self.height() - height)
+        titles = QRegion(self.rect()) - painter.clipRegion()
         for name, middle in names[::step]:
             y, x = mapping.affine(middle).tolist()
             if is_below_each_other:
                 place = QRectF(left, y - height / 2, width, height)
             else:
                 place = QRectF(x - width / 2, above, width, height)
-            _write(painter, place, name)
+            if not titles.intersects(place.toAlignedRect()):  # half a number is another one
+                _write(painter, place, name)
 
     def _um_to_canvas(self, to_canvas: Affine | None) -> Affine | None:
         """From micrometers to points of this widget; None if there is no such map."""

@@ -28,6 +28,8 @@ _NARROW = 100
 _LONG_NUMBERS = "cos 0.84  q <.001  0.35 %"
 _ROOM = 34
 """Points for the numbers below a name, whatever is listed: pictures keep their size."""
+_APART = 4
+"""Points between a number at the right end of a candidate and the next one."""
 _SINGLE = Qt.TextFlag.TextSingleLine
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | _SINGLE
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | _SINGLE
@@ -126,13 +128,17 @@ class CandidateDelegate(QStyledItemDelegate):
         room = QRect(line)
         if candidate.doubts:
             room.setRight(self._paint_doubts(painter, line, len(candidate.doubts)))
-        lines = in_lines(QFontMetrics(font), candidate.lines, room.width())
+        lines = in_lines(QFontMetrics(font), candidate.lines, room.width(), line.width())
         for text in lines[: self._n_lines()]:
             painter.drawText(room, _LEFT, text)
-            room = room.translated(0, height)
+            room = line.translated(0, height)  # the sign of doubt stands beside the first alone
 
     def _paint_doubts(self, painter: QPainter, line: QRect, n: int) -> int:
-        """Paint a sign of doubt at the end of a line, with the number of several; its left edge."""
+        """Paint a sign of doubt at the end of a line, with the number of several; its left edge.
+
+        What is beside it is the first number of the next candidate: it keeps away from that.
+        """
+        line = line.adjusted(0, 0, -_APART, 0)
         left = line.right() - line.height()
         if n > 1:
             painter.drawText(line, _RIGHT, str(n))
@@ -151,15 +157,22 @@ class CandidateDelegate(QStyledItemDelegate):
         return self._tags[tag]
 
 
-def in_lines(metrics: QFontMetrics, lines: Sequence[str], width: int) -> tuple[str, ...]:
-    """What stands below a name: where there is one line only, what does not fit is the second."""
-    shown = tuple(fitting(metrics, text, width) for text in lines)
+def in_lines(
+    metrics: QFontMetrics, lines: Sequence[str], width: int, below: int | None = None
+) -> tuple[str, ...]:
+    """What stands below a name: where there is one line only, what does not fit is the second.
+
+    The lines after the first have a width of their own, `below`.
+    """
+    below = width if below is None else below
+    rooms = [width, *[below] * len(lines)]
+    shown = tuple(fitting(metrics, text, room) for text, room in zip(lines, rooms, strict=False))
     if len(lines) != 1:
         return shown
     parts, n_shown = lines[0].split("  "), len(shown[0].split("  "))
     if n_shown == len(parts):
         return shown
-    return (shown[0], _as_many_as_fit(metrics, parts[n_shown:], width))
+    return (shown[0], _as_many_as_fit(metrics, parts[n_shown:], below))
 
 
 def fitting(metrics: QFontMetrics, text: str, width: int) -> str:

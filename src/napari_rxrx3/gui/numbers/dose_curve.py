@@ -258,9 +258,10 @@ class DoseCurveView(TooltipByPlace):
         painter.setPen(QPen(legible(_LINE_COLOR, paper(self)), 3))
         painter.drawLine(QPointF(x, plot.bottom()), plot.bottomRight())
         painter.setPen(ink(self, 0.65))
+        # at the right end, where the points of a compound with a trend are high above it
         text, metrics = "acts", painter.fontMetrics()
-        left = min(x + 2, plot.right() - metrics.horizontalAdvance(text))
-        painter.drawText(QPointF(left, plot.bottom() - 3), text)
+        left = plot.right() - metrics.horizontalAdvance(text)
+        painter.drawText(QPointF(max(left, x), plot.bottom() - 3), text)
 
     def _paint_points(self, painter: QPainter, curve: DoseCurve, joined: bool) -> None:
         color = legible(_LINE_COLOR, paper(self))
