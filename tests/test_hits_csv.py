@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -237,7 +238,7 @@ def test_any_hits_come_back_from_file_and_csv(
     if review.hits:
         imported = read_hits_csv(folder / "hits.csv", dataset)
         assert dict(imported.hits) == dict(review.hits)
-        assert imported.reviewers == (name,)
+        assert imported.reviewers == (normalize("NFC", name),)
 
 
 Table = list[list[str]]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import numpy as np
 
@@ -332,7 +333,8 @@ def _told(report: _Report, imported: Imported, reviewer: str) -> str:
     }
     taken = ", ".join(f"{len(wells):,} {what}" for what, wells in counts.items() if wells)
     sentences = [f"{count(len(imported.hits), 'hit')}: {taken or 'nothing to take'}."]
-    others = [name for name in imported.reviewers if name.casefold() != reviewer.casefold()]
+    own = normalize("NFC", reviewer).casefold()  # as tables are read
+    others = [name for name in imported.reviewers if name.casefold() != own]
     if others:
         sentences.append(f"They are by {some(others)}.")
     if n := len(imported.unknown):
