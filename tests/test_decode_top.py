@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import ImageFile
 
 import builders as b
+from napari_rxrx3.data.images import png
 from napari_rxrx3.data.images.decode import (
     UndecodableImage,
     bytes_for_prefix,
@@ -129,6 +130,28 @@ def test_a_damaged_chunk_gives_no_rows() -> None:
         decode_prefix(bytes(data), 100)
     with pytest.raises(UndecodableImage, match="a checksum is wrong"):
         decode_prefix(bytes(data[:20_000]), 100)
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 100, 400])
+def test_rows_are_inflated_without_a_stream(n_rows: int) -> None:
+    data = b.filtered_png(plane_of(400, 300), chunk=2000)
+    wanted = n_rows * png_header(data).row_bytes
+    assert png._inflated_into_room(data, wanted) == png._inflated_as_stream(data, wanted)
+
+
+def test_a_libdeflate_that_leaves_nothing_in_a_full_room_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tidy(data: bytes, out: bytearray) -> bytes:
+        out[:] = bytes(len(out))
+        raise imagecodecs.DeflateError("libdeflate_zlib_decompress", "INSUFFICIENT_SPACE")
+
+    assert png._leaves_what_it_had()
+    monkeypatch.setattr(png, "_leaves_what_it_had", png._leaves_what_it_had.__wrapped__)
+    monkeypatch.setattr(imagecodecs, "deflate_decode", tidy)
+    assert not png._leaves_what_it_had()
+    plane = plane_of(400, 300)
+    assert np.array_equal(decode_prefix(b.png(plane), 50), plane[:50])
 
 
 def test_damage_after_the_rows_does_not_matter() -> None:
