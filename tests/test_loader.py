@@ -141,13 +141,53 @@ def test_what_is_read_ahead_is_there_when_it_is_asked_for(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:
     dataset = opened(a_screen(1024), root, cache)
-    loader.prefetch(dataset, [WELLS[3]])
+    loader.prefetch(dataset, lambda: [WELLS[3]])
     qtbot.waitUntil(
         lambda: all(dataset.is_decoded(WELLS[3], channel) for channel in range(1, 7)),
         timeout=20_000,
     )
     (picture,) = pictures_of(loader, dataset, [WELLS[3]], qtbot)
     assert not picture.is_first
+
+
+def test_what_is_read_ahead_is_looked_for_elsewhere_and_dropped_for_what_is_asked_for(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    dataset = opened(a_screen(64), root, cache)
+    let_go = threading.Event()
+
+    def find() -> list[str]:
+        assert let_go.wait(20)
+        return [WELLS[5]]
+
+    loader.prefetch(dataset, find)  # which does not wait for it
+    assert loader.is_reading_ahead
+    pictures_of(loader, dataset, [WELLS[0]], qtbot)
+    assert not loader.is_reading_ahead
+    let_go.set()
+    loader.prefetch(dataset, lambda: [WELLS[4]])  # one thread: after what is left of the first
+    qtbot.waitUntil(lambda: not loader.is_reading_ahead, timeout=20_000)
+    assert dataset.is_decoded(WELLS[4], 6)
+    assert not dataset.is_decoded(WELLS[5], 1)
+
+
+def test_a_request_that_is_overtaken_between_first_rows_and_whole_reads_no_more(
+    loader: PictureLoader, root: Path, cache: Path, qtbot: Any
+) -> None:
+    dataset = opened(a_screen(1024), root, cache)
+    came: list[Picture] = []
+
+    def leave(picture: Picture) -> None:
+        came.append(picture)
+        if len(came) == 1:
+            loader.drop()
+
+    loader.ready.connect(leave)
+    loader.request(dataset, [Tile(WELLS[0], "it")])
+    qtbot.waitUntil(lambda: bool(came), timeout=20_000)
+    qtbot.wait(200)
+    assert [picture.is_first for picture in came] == [True]
+    assert not any(dataset.is_decoded(WELLS[0], channel) for channel in range(1, 7))
 
 
 def test_of_many_wells_those_that_are_read_are_shown_meanwhile(

@@ -43,7 +43,7 @@ from napari_rxrx3.gui.widgets import OnDestroyed
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress, Tasks
 from napari_rxrx3.session import Session
-from napari_rxrx3.strips.wells import wells_around
+from napari_rxrx3.strips.wells import wells_gone_to_next
 
 if TYPE_CHECKING:
     from napari_rxrx3.data.screen_file import ScreenFile
@@ -597,10 +597,7 @@ class Workspace(QObject):
         dataset, well = self.session.dataset, self.session.well
         if dataset is None or well is None:
             return
-        near = wells_around(dataset, well)
-        controls = (self.session.control_of(each) for each in (well, *near))
-        beside = [control for control in controls if control is not None]
-        self.loader.prefetch(dataset, list(dict.fromkeys([*near, *beside])))
+        self.loader.prefetch(dataset, partial(wells_gone_to_next, dataset, well))
 
     def _set_title(self, text: str, more: str = "") -> None:
         self.labels.set_title(text, more)

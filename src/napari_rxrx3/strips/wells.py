@@ -29,6 +29,7 @@ __all__ = [
     "typical_well",
     "well_to_land_on",
     "wells_around",
+    "wells_gone_to_next",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -96,6 +97,13 @@ def wells_around(dataset: Dataset, well_id: str) -> list[str]:
     wells = wells[wells["has_image"]]
     distance = (wells["row"] - row["row"]).abs() + (wells["column"] - row["column"]).abs()
     return [str(well) for well in wells.index[(distance == 1).to_numpy()]]
+
+
+def wells_gone_to_next(dataset: Dataset, well_id: str) -> list[str]:
+    """The wells to which the next arrow key leads, and the controls that they are shown with."""
+    near = wells_around(dataset, well_id)
+    beside = (nearest_controls(dataset, each)[:1] for each in (well_id, *near))
+    return list(dict.fromkeys([*near, *(control for found in beside for control in found)]))
 
 
 def picture_of(dataset: Dataset, positions: Array, experiment: str | None) -> str | None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
@@ -77,7 +78,8 @@ class PictureLoader(QObject):
         self._has_prefixes = False
         """The last well had some: another one is likely to have them, too."""
         self._asked_at = self._shown_at = -inf
-        self._ahead: list[Future[None]] = []
+        self._ahead: Future[None] | None = None
+        self._ahead_end = Stop()
         self._stops: list[Stop] = []
         # one thread: what is read ahead must not hold up what is asked for
         self._ahead_pool = ThreadPoolExecutor(1, thread_name_prefix="rxrx3-ahead")
@@ -88,7 +90,7 @@ class PictureLoader(QObject):
 
     @property
     def is_reading_ahead(self) -> bool:
-        return not all(future.done() for future in self._ahead)
+        return self._ahead is not None and not self._ahead.done()
 
     def request(self, dataset: Dataset, tiles: Sequence[Tile], crop: int = 0) -> None:
         """Fetch tiles; `ready` brings a `Picture`, unless another request came meanwhile.
@@ -130,19 +132,22 @@ class PictureLoader(QObject):
         if is_alone and not is_new and request.something_to_show.wait(_MOMENT_S):
             self._show(request)
 
-    def prefetch(self, dataset: Dataset, well_ids: Sequence[str]) -> None:
-        """Read wells that are likely to be asked for next, and tidy up meanwhile."""
-        submit, try_plane = self._ahead_pool.submit, bound(_try_plane, self._new_stop())
-        for well_id in well_ids:
-            for channel in dataset.channels:
-                self._ahead.append(submit(try_plane, dataset, well_id, channel))
-            self._ahead.append(submit(give_back_memory))
+    def prefetch(self, dataset: Dataset, find: Callable[[], Sequence[str]]) -> None:
+        """Read wells that are likely to be asked for next, and tidy up meanwhile.
+
+        Parameters
+        ----------
+        find : callable
+            Gives their ids, in the thread that reads: it may look through a plate.
+        """
+        self._end_ahead()
+        self._ahead_end = Stop()
+        read = bound(_read_ahead, self._new_stop())
+        self._ahead = self._ahead_pool.submit(read, dataset, find, self._ahead_end)
 
     def drop(self) -> None:
         """Forget the current request and everything that was to be read ahead."""
-        for future in self._ahead:
-            future.cancel()
-        self._ahead.clear()
+        self._end_ahead()
         self._give_up(_GRACE_S)
         if self._request is not None:
             for future in self._request.futures:
@@ -161,6 +166,10 @@ class PictureLoader(QObject):
         self._give_up()
         for pool in (self._pool, self._ahead_pool):
             pool.shutdown(wait=wait, cancel_futures=True)
+
+    def _end_ahead(self) -> None:
+        self._ahead_end.set()
+        self._ahead = None
 
     def _give_up(self, in_s: float = 0.0) -> None:
         """Wait for no server any more, of what was asked for up to now."""
@@ -377,8 +386,14 @@ def _fetch_ahead(request: _Request) -> None:
     request.futures += request.dataset.fetch(well_id for well_id, _ in request.asked)
 
 
-def _try_plane(dataset: Dataset, well_id: str, channel: int) -> None:
-    try:
-        dataset.plane(well_id, channel)
-    except RxRx3Error:
-        return  # said when the well is looked at
+def _read_ahead(dataset: Dataset, find: Callable[[], Sequence[str]], end: Stop) -> None:
+    """Read wells plane by plane, till something else is wanted."""
+    if end.is_set:
+        return
+    for well_id in find():
+        for channel in dataset.channels:
+            if end.is_set:
+                return
+            with suppress(RxRx3Error):  # said when the well is looked at
+                dataset.plane(well_id, channel)
+        give_back_memory()
