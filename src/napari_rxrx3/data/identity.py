@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["dataset_id"]
 
 _SAMPLED = 2048
+_told: WeakKeyDictionary[WellData, str] = WeakKeyDictionary()
+"""Of data sets that were asked: of many plates it takes a moment, and it stays what it is."""
 
 
 def dataset_id(dataset: WellData) -> str:
@@ -21,6 +24,12 @@ def dataset_id(dataset: WellData) -> str:
     A hash of its plates, their numbers of wells, and what some wells received. Without metadata
     the wells are those that happen to be there, so the path takes their place.
     """
+    if (told := _told.get(dataset)) is None:
+        told = _told[dataset] = _computed(dataset)
+    return told
+
+
+def _computed(dataset: WellData) -> str:
     if not dataset.has_metadata:
         return _hash([_place(dataset.root)])
     listed = dataset.listed

@@ -172,8 +172,9 @@ class MapSettings(QPushButton):
         self.setToolTip(wrapped_tooltip(tip))
 
     def _offer(self, box: ComboBox, choices: list[str]) -> None:
-        with box.changed.blocked():
-            box.choices = choices
+        if tuple(choices) != tuple(box.choices):  # to fill a box takes milliseconds
+            with box.changed.blocked():
+                box.choices = choices
 
     def _on_change(self, name: str, value: object) -> None:
         self.changed.emit(name, value)

@@ -154,7 +154,7 @@ class PerturbationCard(QWidget):
         self.doubts.setVisible(bool(doubts))
 
     def _show_molecule(self, smiles: str) -> None:
-        self.smiles.set_words("", smiles, f"{smiles}\n{why_no_picture()}")
+        self.smiles.set_words("", smiles, f"{smiles}\n{why_no_picture()}" if smiles else "")
         self.smiles.setAccessibleName(f"SMILES {smiles}")
         self.structure.set_smiles(smiles)
         # until it is drawn, guess that it goes as with the last one: less flicker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -67,9 +67,14 @@ def draw_structure(smiles: str, width: int, height: int, dark: bool) -> QImage |
 
 def why_no_picture() -> str:
     """Return a sentence for a molecule that `draw_structure` cannot draw."""
-    if find_spec("rdkit") is None:
+    if not _has_rdkit():
         return "It is drawn once rdkit is installed: pip install napari-rxrx3[chem]"
     return "It cannot be drawn: it is too large, or not written as rdkit expects."
+
+
+@cache
+def _has_rdkit() -> bool:
+    return find_spec("rdkit") is not None
 
 
 def _png(smiles: str, width: int, height: int, dark: bool) -> bytes:

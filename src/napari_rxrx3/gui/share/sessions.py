@@ -245,10 +245,10 @@ class Sessions(QObject):
 
     def _on_review(self, review: Review | None) -> None:
         """The review of a data set that was just opened comes a moment later."""
-        from napari_rxrx3.figures.restore import restore_queue
-
         record, self._queue_of = self._queue_of, None if review is not None else self._queue_of
         if review is not None and record is not None:
+            from napari_rxrx3.figures.restore import restore_queue
+
             note = restore_queue(record, review)
             if note:
                 self._words = note
