@@ -65,6 +65,7 @@ def open_in_window(folder: str, cache: str) -> dict[str, float]:
         dataset = window.session.dataset
         end = pump(lambda: bool(dataset.vectors_are_read))
         memory = resident_mb(Path(cache))
+    longest = max(recorder.pauses(), key=lambda pause: pause.ours)
     wells = dataset.wells
     once_more = time.perf_counter()
     again = window.open(Path(folder), settled=False) - once_more
@@ -72,8 +73,9 @@ def open_in_window(folder: str, cache: str) -> dict[str, float]:
         "map": on_map - start,
         "again": again,
         "all": end - start,
-        "pause": max(ours for _, ours in recorder.pauses()),
-        "whole": max(whole for whole, _ in recorder.pauses()),
+        "pause": longest.ours,
+        "painting": longest.painting,
+        "whole": max(pause.whole for pause in recorder.pauses()),
         "collection": recorder.longest_collection,
         "memory": memory,
         "wells": len(wells),

@@ -14,7 +14,7 @@ from qtpy.QtCore import QPointF
 from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
-from benchmarks.recorder import Recorder
+from benchmarks.recorder import Pause, Recorder
 from benchmarks.synthetic_points import Points
 from benchmarks.window import DOCKED, PLOT, Shown, pump
 from napari_rxrx3.gui.map.points.view import MapView
@@ -35,7 +35,7 @@ class Hand:
     ----------
     at_once : list of float
         Seconds until anything was drawn, of each movement since this was cleared.
-    pauses : list of (float, float)
+    pauses : list of Pause
         Of the GUI thread, in all and by our code, since the beginning.
     n_marked : int
         Points in the last lasso.
@@ -44,7 +44,7 @@ class Hand:
     def __init__(self, points: Points, recorder: Recorder, *, is_docked: bool = False) -> None:
         self.view = MapView()
         self.at_once: list[float] = []
-        self.pauses: list[tuple[float, float]] = []
+        self.pauses: list[Pause] = []
         self.n_marked = 0
         self._points, self._recorder = points, recorder
         self._sharp, self._n_hovered = 0.0, 0

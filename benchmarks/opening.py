@@ -111,6 +111,7 @@ def _later_row(
 
 def _pause_row(runs: list[Measured]) -> Row:
     collection, whole = (1000 * max(one[key] for one in runs) for key in ("collection", "whole"))
+    painting = 1000 * max(runs, key=lambda one: one["pause"])["painting"]
     return Row(
         "opening pause",
         "opening: longest pause of the GUI thread by our code",
@@ -118,6 +119,7 @@ def _pause_row(runs: list[Measured]) -> Row:
         Timing.of([one["pause"] for one in runs]),
         target=Target("p95", "limit", _PAUSE_S),
         notes=(
+            f"of it our widgets' own painting, for the first time: {painting:.0f} ms",
             f"longest of all, with napari's making and drawing of its layers: {whole:.0f} ms",
             f"taken off: Python's search for garbage, {collection:.0f} ms",
         ),

@@ -8,7 +8,7 @@ import pkgutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -17,13 +17,21 @@ from qtpy.QtWidgets import QWidget
 
 import napari_rxrx3.gui
 
-__all__ = ["Recorder"]
+__all__ = ["Pause", "Recorder"]
 
 Span = tuple[float, float]
 
 _BEAT_MS = 5
 _OLDEST = 2
 _SETTERS = ("data", "contrast_limits", "contrast_limits_range", "scale", "translate")
+
+
+class Pause(NamedTuple):
+    """Seconds between two beats: all, those that are ours, and those of our widgets' painting."""
+
+    whole: float
+    ours: float
+    painting: float
 
 
 class Recorder(QObject):
@@ -93,13 +101,14 @@ class Recorder(QObject):
             self._beat()
             self._timer.stop()
 
-    def pauses(self) -> list[tuple[float, float]]:
-        """All pauses: seconds in all, and seconds of them that are ours."""
+    def pauses(self) -> list[Pause]:
+        """All pauses."""
         ours = [span for spans in self.painted.values() for span in spans]
         return [
-            (
+            Pause(
                 max(0.0, end - start - _BEAT_MS / 1000),
                 max(0.0, self._own((start, end), ours) - _BEAT_MS / 1000),
+                _seconds(_inside((start, end), ours)),
             )
             for start, end in self._pauses
         ]

@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from benchmarks import datasets
 from benchmarks.floor import planes_of
 from benchmarks.measuring import resident_mb
+from benchmarks.recorder import Pause
 from benchmarks.results import PartResult, Row, Target, Timing
 from benchmarks.settings import Settings
 from benchmarks.synthetic_images import CORE, TARS
@@ -66,7 +67,7 @@ class _Walk:
     reads: list[tuple[float, str]] = field(default_factory=list)
     last_key: float = 0.0
     end: float = 0.0
-    pauses: list[tuple[float, float]] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
     collection: float = 0.0
 
     def run(self) -> None:
@@ -93,7 +94,7 @@ class _Walk:
         pump(lambda: time.perf_counter() - settled > _AFTER_S)
 
     def rows(self) -> list[Row]:
-        longest = max(ours for _, ours in self.pauses)
+        longest = max(pause.ours for pause in self.pauses)
         read = len({well for _, well in self.reads})
         notes = (
             f"one key every {_INTERVAL_MS} ms: {len(set(self.shown))} wells were shown on the way, "

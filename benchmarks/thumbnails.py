@@ -238,7 +238,7 @@ class _Overview:
         thumbnails = window.session.dataset.thumbnails_of(self.plate)
         known = int(np.count_nonzero(thumbnails.state == 1))
         drawing = sum(done - begun for begun, done in recorder.napari)
-        return _Shown(end - start, drawing, max(ours for _, ours in recorder.pauses()), known)
+        return _Shown(end - start, drawing, max(pause.ours for pause in recorder.pauses()), known)
 
     def _from_cache(self, window: Window, bare: BareWindow) -> dict[str, list[float]]:
         """Open the data set anew and its overview from what was kept, as on the next day."""
