@@ -175,6 +175,7 @@ def test_a_request_that_is_overtaken_between_first_rows_and_whole_reads_no_more(
     loader: PictureLoader, root: Path, cache: Path, qtbot: Any
 ) -> None:
     dataset = opened(a_screen(1024), root, cache)
+    pictures_of(loader, dataset, [WELLS[1]], qtbot)  # that there are first rows is known by now
     came: list[Picture] = []
 
     def leave(picture: Picture) -> None:

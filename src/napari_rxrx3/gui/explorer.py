@@ -63,6 +63,8 @@ class ExplorerWidget(DockWidget):
         super().__init__(napari_viewer, EXPLORER, parent)
         tasks = self.background
         self._found: Found | None = None
+        # a turn of its own: to lay out and to paint the plate takes as long as to tell of it
+        self._page_timer = tasks.timer(self, 0, self._turn_page)
         self.setAcceptDrops(True)
         # otherwise napari puts an empty stretch below
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -78,6 +80,7 @@ class ExplorerWidget(DockWidget):
         self._lay_out()
         self._connect()
         self._on_dataset(self.session.dataset)
+        self._turn_page()
         self.find.set_plate(self.session.plate)
         self._on_tasks()
 
@@ -190,7 +193,10 @@ class ExplorerWidget(DockWidget):
         self.hits.follow_keys(workspace.keys)
 
     def _on_dataset(self, dataset: Dataset | None) -> None:
-        self.pages.setCurrentIndex(0 if dataset is None else 1)
+        if dataset is None:
+            self._turn_page()
+        else:
+            self._page_timer.start()
         self.welcome.offer_last(dataset is None and last_session_file().is_file())
         self._on_find_cleared()
         name = f"in {printable(dataset.name)}" if dataset is not None else ""
@@ -200,6 +206,9 @@ class ExplorerWidget(DockWidget):
         if dataset is not None:
             names, say = self.find.set_index, self.session.say
             self.background.run("names", lambda _: _names_of(dataset), names, say)
+
+    def _turn_page(self) -> None:
+        self.pages.setCurrentIndex(0 if self.session.dataset is None else 1)
 
     def _on_message(self, message: str) -> None:
         self.status.say(message)

@@ -166,7 +166,21 @@ class Sessions(QObject):
         for signal in changes:
             self._connections.connect(signal, self._keep_soon)
         self._connections.connect(session.review_changed, self._on_review)
+        self._connections.connect(session.dataset_changed, self._look_up)
         QApplication.instance().aboutToQuit.connect(self.flush)
+
+    def _look_up(self, dataset: Dataset | None) -> None:
+        """Have it found out beside the window what records say of a data set and of packages."""
+
+        def work(_: Any) -> None:
+            from napari_rxrx3.figures.record import identity_of, software
+
+            assert dataset is not None
+            software()
+            identity_of(dataset)
+
+        if dataset is not None:
+            self._workspace.tasks.run("identity", work, lambda _: None, lambda _: None)
 
     def _keep_soon(self) -> None:
         if self._workspace.session.dataset is not None:
