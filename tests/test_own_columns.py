@@ -126,12 +126,25 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @settings(deadline=None, max_examples=100)
-@given(NAMES, NAMES, st.lists(NAMES, max_size=3), st.integers(1, 5), st.lists(NAMES, max_size=4))
+@given(
+    NAMES,
+    NAMES,
+    st.lists(NAMES, max_size=3),
+    st.integers(1, 5),
+    st.lists(NAMES, max_size=4),
+    st.none() | st.floats(0.01, 100),
+)
 def test_what_is_written_is_read_again(
-    well: str, drug: str, controls: list[str], field: int, stains: list[str]
+    well: str,
+    drug: str,
+    controls: list[str],
+    field: int,
+    stains: list[str],
+    pixel_um: float | None,
 ) -> None:
     roles = Roles(well=well, treatment=drug, controls=tuple(controls))
-    said = ScreenFile(roles, Layout(16, 24), field, tuple(stains), ((1.0, 0.0, 0.0), None))
+    colors = ((1.0, 0.0, 0.0), None)
+    said = ScreenFile(roles, Layout(16, 24), field, tuple(stains), colors, pixel_um)
     assert ScreenFile.from_toml(said.to_toml()) == said
 
 
@@ -147,6 +160,9 @@ def test_what_is_written_is_read_again(
         ("[layout]\nwells = 100", "wells"),
         ("[layout]\nrows = 40\ncolumns = 3", "40"),
         ("[images]\nfield = 0", "field"),
+        ("[images]\npixel_um = 0", "pixel_um is 0, not 0.01 to 100"),
+        ("[images]\npixel_um = '1'", "pixel_um"),
+        ("[images]\npixel_um = nan", "pixel_um"),
         ("[stains]\ncolors = ['red']", "red"),
     ],
 )

@@ -147,10 +147,10 @@ def test_the_whole_plate_the_difference_and_replicates(window: Window) -> None:
 
 
 def test_rxrx3_comes_back_as_it_was(window: Window) -> None:
-    assert display.pixel_size_um == pytest.approx(0.325)
+    assert window.session.pixel_um == pytest.approx(0.325)
     window.session.open(None)
     window.settle()
-    assert display.pixel_size_um == PIXEL_SIZE_UM
+    assert window.session.pixel_um == display.pixel_size_um == PIXEL_SIZE_UM
     assert window.explorer.workspace.layers.stains == STAINS
     assert len(window.explorer.workspace.stains.buttons) == 6
 

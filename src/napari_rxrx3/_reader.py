@@ -116,7 +116,7 @@ def layers_of_well(dataset: Dataset, well_id: str) -> list[LayerData]:
         except ImageUnavailable as error:
             _warn(str(error))
             continue
-        options = layer_options(stain, limits)
+        options = layer_options(stain, limits, pixel_um=dataset.drawn_pixel_um)
         options["name"] = f"{well_id} {stain.name}"
         options["cache"] = False  # the data set keeps decoded planes itself
         options["metadata"]["well_id"] = well_id

@@ -14,6 +14,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_rxrx3.core.contrast import Limits, default_limits
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import UnknownWell
 from napari_rxrx3.core.mosaic import Tile
 from napari_rxrx3.core.perturbation import EMPTY_CONTROL
@@ -475,6 +476,11 @@ class Session:
     def stains(self) -> tuple[Stain, ...]:
         """Those of the data set; of RxRx3 as long as there is none."""
         return self.dataset.stains if self.dataset is not None else STAINS
+
+    @property
+    def pixel_um(self) -> float:
+        """Width of a pixel of the wells: the data set's own; without one, as it is preferred."""
+        return self.dataset.drawn_pixel_um if self.dataset is not None else display.pixel_size_um
 
     def note_failures(self, failures: dict[str, str]) -> None:
         """Remember wells whose images could not be read, and why."""

@@ -102,7 +102,7 @@ class Display:
 
     @property
     def pixel_size_um(self) -> float:
-        """Width in micrometers of a pixel of the images at full resolution."""
+        """Width in micrometers of a pixel at full resolution of images that do not tell it."""
         return self._pixel_size_um
 
     @pixel_size_um.setter

@@ -19,6 +19,7 @@ from typing import Any
 
 import platformdirs
 
+from napari_rxrx3.core.display import PIXEL_SIZES_UM
 from napari_rxrx3.core.errors import MetadataError
 from napari_rxrx3.core.plate import LAYOUTS, Layout
 from napari_rxrx3.core.secrets import public
@@ -59,6 +60,8 @@ class ScreenFile:
         Of several images of a well the one that is shown, from 1.
     names, colors
         Of the stains, in the order of the channels.
+    pixel_um : float or None
+        Width of a pixel, whatever the images tell.
     """
 
     roles: Roles = _NO_ROLES
@@ -66,6 +69,7 @@ class ScreenFile:
     field: int = 1
     names: tuple[str, ...] = ()
     colors: tuple[RGB | None, ...] = ()
+    pixel_um: float | None = None
 
     @classmethod
     def from_toml(cls, text: str, name: str = NAME) -> ScreenFile:
@@ -86,12 +90,9 @@ class ScreenFile:
             raise MetadataError(f"{name}, [controls]: values is no list of texts.")
         column = _texts(controls, ("column",), "", also=("values",)).get("column", "")
         roles = Roles(**columns, control_column=column, controls=tuple(values))
-        return cls(
-            roles,
-            _layout(tables["layout"], name),
-            _field(tables["images"], name),
-            *_stains(tables["stains"], name),
-        )
+        field, pixel_um = _images(tables["images"], name)
+        layout, stains = _layout(tables["layout"], name), _stains(tables["stains"], name)
+        return cls(roles, layout, field, *stains, pixel_um)
 
     def to_toml(self) -> str:
         """As it stands in a file."""
@@ -108,7 +109,10 @@ class ScreenFile:
         if self.layout is not None:
             said = {"rows": self.layout.rows, "columns": self.layout.columns}
             parts.append(_section("layout", said))
-        parts.append(_section("images", {"field": self.field} if self.field != 1 else {}))
+        images: dict[str, Any] = {"field": self.field} if self.field != 1 else {}
+        if self.pixel_um is not None:
+            images["pixel_um"] = self.pixel_um
+        parts.append(_section("images", images))
         stains: dict[str, Any] = {"names": list(self.names)} if self.names else {}
         if any(self.colors):
             stains["colors"] = [_hex(color) for color in self.colors]
@@ -245,12 +249,18 @@ def _layout(table: Mapping[str, Any], name: str) -> Layout | None:
         raise MetadataError(f"{where}: {error}.") from None
 
 
-def _field(table: Mapping[str, Any], name: str) -> int:
-    _only(table, ("field",), f"{name}, [images]")
-    number = table.get("field", 1)
+def _images(table: Mapping[str, Any], name: str) -> tuple[int, float | None]:
+    where = f"{name}, [images]"
+    _only(table, ("field", "pixel_um"), where)
+    number, width = table.get("field", 1), table.get("pixel_um")
     if type(number) is not int or number < 1:
-        raise MetadataError(f"{name}, [images]: field is {number!r}, not 1 or more.")
-    return number
+        raise MetadataError(f"{where}: field is {number!r}, not 1 or more.")
+    if width is None:
+        return number, None
+    low, high = PIXEL_SIZES_UM
+    if type(width) not in (int, float) or not low <= width <= high:
+        raise MetadataError(f"{where}: pixel_um is {width!r}, not {low:g} to {high:g}.")
+    return number, float(width)
 
 
 def _stains(table: Mapping[str, Any], name: str) -> tuple[tuple[str, ...], tuple[RGB | None, ...]]:

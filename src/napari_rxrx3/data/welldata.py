@@ -21,7 +21,7 @@ from napari_rxrx3.data.images.find_images import find_images
 from napari_rxrx3.data.images.plate_names import PlateNamer, named_plates
 from napari_rxrx3.data.images.well_images import WellImages
 from napari_rxrx3.data.problems import Problem
-from napari_rxrx3.data.screen_file import NOTHING_SAID, read_screen_file
+from napari_rxrx3.data.screen_file import read_screen_file
 from napari_rxrx3.data.thumbnails.plate_thumbnails import ThumbnailShelf
 from napari_rxrx3.data.vectors.embeddings import (
     EmbeddingTable,
@@ -62,9 +62,7 @@ class WellData(WellImages):
         """Path or URL of the folder of the data."""
         self._as_of = storage.answers.day
         self._problems = _of_files(contents, self._as_of)
-        self.screen_file, said = NOTHING_SAID, ""
-        if contents.plates:
-            self.screen_file, said = read_screen_file(storage, self.home)
+        self.screen_file, said = read_screen_file(storage, self.home)
         self.is_asked = bool(said)
         """The user has said how a screen of one's own is read."""
         self.own_table: OwnTable | None = None

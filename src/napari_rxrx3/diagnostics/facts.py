@@ -117,7 +117,7 @@ def of_settings() -> Facts:
         "Wells side by side": f"{display.tile_size} pixels",
         "Candidates": f"{display.candidate_size} points, "
         + ("whole wells" if display.shows_whole_candidates else "pieces of wells"),
-        "Width of a pixel": f"{display.pixel_size_um:g} µm",
+        "Width of a pixel where no image tells": f"{display.pixel_size_um:g} µm",
         "Tags": "as they come" if display.tags == DEFAULT_TAGS else "renamed or recolored",
         "Room on disk": "as chosen last, or 2 GB" if disk is None else f"{disk / 1e9:g} GB",
         "Images in memory": f"{budgets.memory_bytes / 1e6:g} MB",

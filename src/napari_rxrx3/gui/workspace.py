@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.display import PIXEL_SIZES_UM, display
+from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.plate import PlateId
@@ -96,13 +96,6 @@ def _end(viewer: Any, background: TaskGroup) -> None:
     background.close()
 
 
-class _PixelSize(NamedTuple):
-    """Of the images of a data set, and what was chosen before, in micrometers."""
-
-    told: float
-    before: float
-
-
 class Workspace(QObject):
     """Turns what the session asks for into pictures in the canvas."""
 
@@ -136,7 +129,6 @@ class Workspace(QObject):
         self.contrast = PlateContrast(self.session, self.background)
         self.changed_files = ChangedFiles(self.session)
         self.picture: Picture | None = None
-        self._pixel: _PixelSize | None = None
         self.screen_form: ScreenForm | None = None
         """The form about a screen of one's own, once it was shown."""
         self._asked_about: set[str] = set()
@@ -344,7 +336,6 @@ class Workspace(QObject):
         self.layers.set_stains(self.session.stains)
         self.contrast.forget()  # which may tell the layers other limits, of as many stains
         self.stains.offer_file(dataset is not None and dataset.images.has_windows)
-        self._take_pixel_size(dataset)
         if self.screen_form is not None:  # about what was open before
             self.screen_form.close()
             self.screen_form.deleteLater()
@@ -359,17 +350,6 @@ class Workspace(QObject):
         self.bottom_row.set_field(self.session.field, n_fields)
         self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
-
-    def _take_pixel_size(self, dataset: Dataset | None) -> None:
-        """Take the width of a pixel from images that tell it; of others as it was before."""
-        if self._pixel is not None and display.pixel_size_um == self._pixel.told:
-            display.pixel_size_um = self._pixel.before
-        self._pixel = None
-        low, high = PIXEL_SIZES_UM
-        told = dataset.pixel_size_um if dataset is not None else None
-        if told is not None and low <= told <= high:
-            self._pixel = _PixelSize(told, display.pixel_size_um)
-            display.pixel_size_um = told
 
     def _remember(self, address: str) -> None:
         """Offer an address again the next time."""
@@ -422,7 +402,7 @@ class Workspace(QObject):
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
         self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
-        piece = round(scene.span * display.pixel_size_um)
+        piece = round(scene.span * self.session.pixel_um)
         what = f"   the {piece} µm at the top middle of each well" if scene.is_piece else ""
         self._set_title(f"{self.session.plate}{what}{field_in_words(self.session)}")
 
@@ -504,7 +484,7 @@ class Workspace(QObject):
             self.difference.show(self.session.dataset, picture)
 
     def _show_picture(self, picture: Picture) -> None:
-        place = Place.of_pixels(picture.reduction)
+        place = Place.of_pixels(self.session.pixel_um, picture.reduction)
         limits, hatches = self.session.shown_limits, picture.hatches
         self.layers.show(picture.stains, limits, place, hatches=hatches)
         self.keys.look()
@@ -543,13 +523,14 @@ class Workspace(QObject):
 
     def _label_difference(self, difference: Difference) -> None:
         self.zoom_view.leave()
-        picture, place = difference.picture, Place.of_pixels(difference.reduction)
+        picture = difference.picture
+        place = Place.of_pixels(self.session.pixel_um, difference.reduction)
         places = self.difference.places
         self.labels.set_mosaic(difference.mosaic, difference.notes, place, apart=places)
         self._follow_picture(picture)
 
     def _follow_picture(self, picture: Picture) -> None:
-        mosaic, pixel = picture.mosaic, picture.reduction * display.pixel_size_um
+        mosaic, pixel = picture.mosaic, picture.reduction * self.session.pixel_um
         height, width = (pixel * extent for extent in mosaic.tile_shape)
         wells = {}
         for tile in mosaic.tiles:
@@ -564,7 +545,7 @@ class Workspace(QObject):
         """Show of the user's layers those that belong to what the canvas shows now."""
         dataset = self.session.dataset
         if dataset is not None:
-            of = (dataset.address, display.pixel_size_um, *of)
+            of = (dataset.address, dataset.drawn_pixel_um, *of)
             self.user_layers.follow(CanvasContent(of, wells, name))
 
     def _on_no_difference(self, why: str) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import ImageUnavailable, RxRx3Error
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId
 from napari_rxrx3.core.plate_quality import (
@@ -76,8 +75,7 @@ def asked_of(
     known = dataset.stains
     called = [_called(known, name) for name in stains] if stains is not None else known
     nuclei = _called(known, dna) if dna else dna_stain(known)
-    pixel_um = dataset.pixel_size_um or display.pixel_size_um
-    how = How(float(pixel_um), nuclei.number if nuclei is not None else 0)
+    how = How(float(dataset.drawn_pixel_um), nuclei.number if nuclei is not None else 0)
     return Asked(tuple(dict.fromkeys(stain.number for stain in called)), how)
 
 

@@ -68,7 +68,7 @@ def find_images(
     problems += disagreements
     stains = said.stains_over(stains)
     layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
-    pixel = next((plate.pixel_um for plate in plates if plate.pixel_um), None)
+    pixel = said.pixel_um or next((plate.pixel_um for plate in plates if plate.pixel_um), None)
     return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
 
 

@@ -21,7 +21,7 @@ from napari_rxrx3.core.plate import (
     WellId,
     parse_well_id,
 )
-from napari_rxrx3.core.stains import PIXEL_SIZE_UM, Stain
+from napari_rxrx3.core.stains import Stain
 from napari_rxrx3.data.images.catalog import ImageCatalog
 from napari_rxrx3.data.images.plane_layout import PlaneLayout, most_common, odd_layout
 from napari_rxrx3.data.parallel import Threads
@@ -75,19 +75,17 @@ class WellImages:
 
     @property
     def pixel_size_um(self) -> float | None:
-        """Width of a pixel in micrometers, if the images tell."""
+        """Width of a pixel in micrometers, if the images tell, or ``napari-rxrx3.toml`` does."""
         return self.images.pixel_um
 
     @property
     def drawn_pixel_um(self) -> float:
-        """Width of a pixel in micrometers in figures, files and pieces of wells.
+        """Width of a pixel in micrometers in windows, figures, files and pieces of wells.
 
-        As the images tell it, unless another one than RxRx3's was chosen.
+        As the data set tells it; of one that does not, as it is preferred.
         """
-        told, chosen = self.pixel_size_um, display.pixel_size_um
-        low, high = PIXEL_SIZES_UM
-        is_told = told is not None and low <= told <= high and chosen == PIXEL_SIZE_UM
-        return told if is_told and told is not None else chosen
+        told, (low, high) = self.pixel_size_um, PIXEL_SIZES_UM
+        return told if told is not None and low <= told <= high else display.pixel_size_um
 
     @property
     def stains(self) -> tuple[Stain, ...]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_rxrx3.core.contrast import Limits, default_limits, limits_of
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import Mosaic, Tile, hatch_level
 from napari_rxrx3.data.images.controls import control_limits
@@ -78,7 +77,7 @@ def read_pictures(dataset: Dataset, wells: Sequence[str], progress: Progress) ->
     progress : callable
         Called with (done, total, text); may raise to stop.
     """
-    size = max(1, round(PIECE_UM / display.pixel_size_um))
+    size = max(1, round(PIECE_UM / dataset.drawn_pixel_um))
     planes: dict[Asked, Plane] = {}
     failures: dict[str, dict[int, str]] = {}
     total = len(wells) * len(dataset.channels)
@@ -98,7 +97,7 @@ def read_pictures(dataset: Dataset, wells: Sequence[str], progress: Progress) ->
     shape, dtype = common_layout(planes.values(), _USUAL)
     there = dict.fromkeys(well for well, _ in planes)
     pictures = {well: _blended(well, planes, looks, shape, dtype) for well in there}
-    width = shape[1] * _shrunk(dataset, wells, shape[1], size) * display.pixel_size_um
+    width = shape[1] * _shrunk(dataset, wells, shape[1], size) * dataset.drawn_pixel_um
     return Pictures(pictures, looks, rule, width, failures)
 
 

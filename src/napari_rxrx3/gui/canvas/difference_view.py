@@ -104,7 +104,7 @@ class DifferenceView(QObject):
         self._layers.set_limits(symmetric(self._session.shown_limits))
 
     def _show(self, difference: Difference) -> None:
-        place = Place.of_pixels(difference.reduction)
+        place = Place.of_pixels(self._session.pixel_um, difference.reduction)
         height, width = (extent * place.pixel_um for extent in difference.mosaic.shape)
         self.difference = difference
         self.arranging.emit(difference)

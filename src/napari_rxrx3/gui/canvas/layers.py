@@ -54,7 +54,11 @@ def difference_colormap() -> Colormap:
 
 
 def layer_options(
-    stain: Stain, limits: tuple[float, float], *, difference: bool = False
+    stain: Stain,
+    limits: tuple[float, float],
+    *,
+    difference: bool = False,
+    pixel_um: float | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments of ``viewer.add_image`` that show a stain as the explorer does.
 
@@ -67,14 +71,17 @@ def layer_options(
     difference : bool
         The layer shows differences to the controls: black where there is none, and contrast
         limits around zero that follow from those of the images.
+    pixel_um : float, optional
+        Width of a pixel, as ``Dataset.drawn_pixel_um``; the one that is preferred if None.
     """
+    width = display.pixel_size_um if pixel_um is None else pixel_um
     options = {
         "name": f"{stain.number} {stain.name}",
         "colormap": stain_colormap(stain),
         "blending": "additive",
         "opacity": STRENGTH,
         "contrast_limits": limits,
-        "scale": (display.pixel_size_um, display.pixel_size_um),
+        "scale": (width, width),
         "units": ("um", "um"),
         "interpolation2d": "linear",
         "metadata": {_MARK: stain.number, "stain": stain.name, "dye": stain.dye},
@@ -101,17 +108,20 @@ class Place:
     origin_um: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def of_pixels(cls, times: int, corner: tuple[float, float] = (0.0, 0.0)) -> Place:
+    def of_pixels(
+        cls, well_pixel_um: float, times: int = 1, corner: tuple[float, float] = (0.0, 0.0)
+    ) -> Place:
         """Where a picture lies each of whose pixels covers `times` x `times` of the wells'.
 
         Parameters
         ----------
+        well_pixel_um : float
+            Width of a pixel of the wells.
         corner : (y, x)
             Where it begins, in pixels of the wells.
         """
-        pixel = display.pixel_size_um
-        y, x = (pixel * (at + (times - 1) / 2) for at in corner)
-        return cls(pixel * times, (y, x))
+        y, x = (well_pixel_um * (at + (times - 1) / 2) for at in corner)
+        return cls(well_pixel_um * times, (y, x))
 
     def to_pixels(self, position: Sequence[float]) -> tuple[float, float]:
         """Turn a position in the canvas (micrometers) into one in the picture (y, x pixels)."""

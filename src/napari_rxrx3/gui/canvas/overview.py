@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_rxrx3.core.contrast import Limits
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.mosaic import Mosaic, Tile
 from napari_rxrx3.core.overview import Block, PlateFrame, PlatePicture, tile_size
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId
@@ -78,7 +77,7 @@ class _Plate:
 
     def frame(self, span: int) -> PlateFrame:
         """Where wells are of which so many pixels are shown."""
-        return PlateFrame(span * display.pixel_size_um, self.dataset.layout)
+        return PlateFrame(span * self.dataset.drawn_pixel_um, self.dataset.layout)
 
     @property
     def well_size(self) -> int:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.mosaic import MOST_PIXELS, Tile, hatch_lines, paint_hatch
 from napari_rxrx3.data.images.tiles import Plane, TileReader
@@ -132,7 +131,7 @@ class ZoomView(QObject):
         """Show all: napari fits what the layers hold, which may be one tile."""
         if self._whole is not None and self.part is not None:
             self._show_whole(self._whole)
-            pixel_um = self._whole.reduction * display.pixel_size_um
+            pixel_um = self._whole.reduction * self._session.pixel_um
             height, width = (extent * pixel_um for extent in self._whole.mosaic.shape)
             self._layers.fit(object(), (height, width))
 
@@ -168,14 +167,15 @@ class ZoomView(QObject):
 
     def _seen(self) -> Region:
         """What is on screen."""
-        box, place = self._layers.to_scene().inverse.box(seen_box(self._viewer)), Place.of_pixels(1)
+        box = self._layers.to_scene().inverse.box(seen_box(self._viewer))
+        place = Place.of_pixels(self._session.pixel_um)
         top, left = place.to_pixels(box[:2])
         bottom, right = place.to_pixels(box[2:])
         return Region(top, left, bottom, right)
 
     def _wanted_reduction(self, whole: Picture) -> int:
         """How much smaller wells may be so that there is a pixel for each point of the screen."""
-        point = 1 / (display.pixel_size_um * float(self._viewer.scene.camera.zoom))
+        point = 1 / (self._session.pixel_um * float(self._viewer.scene.camera.zoom))
         times = whole.reduction
         while times > 1 and times > point:
             times //= 2
@@ -184,13 +184,14 @@ class ZoomView(QObject):
     def _show_whole(self, whole: Picture) -> None:
         if self.part is not None:
             self.part = None
-            place = Place.of_pixels(whole.reduction)
+            place = Place.of_pixels(self._session.pixel_um, whole.reduction)
             limits = self._session.shown_limits
             self._layers.show(whole.stains, limits, place, hatches=whole.hatches)
 
     def _show_part(self, part: Part) -> None:
         self.part = part
-        place = Place.of_pixels(part.reduction, (part.region.top, part.region.left))
+        corner = part.region.top, part.region.left
+        place = Place.of_pixels(self._session.pixel_um, part.reduction, corner)
         limits = self._session.shown_limits
         self._layers.show(part.stains, limits, place, hatches=part.hatches)
         if part.failure:

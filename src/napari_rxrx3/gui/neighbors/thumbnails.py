@@ -285,16 +285,16 @@ def _note(dataset: Dataset, well_id: str, form: PictureForm | None) -> str:
     try:
         if form is not None:
             piece = None if form.whole else dataset.piece_of_well(well_id, form.size)
-            return _of_piece(*piece) if piece is not None else ""
+            return _of_piece(dataset, *piece) if piece is not None else ""
         well = dataset.well(well_id)
         preview = dataset.images.preview_form(well.plate_id, well)
     except Exception:  # there is no picture to say anything of
         return ""
     if preview is None or (preview.is_square and not preview.is_piece):
         return ""
-    return _of_piece(preview.span, "top" if preview.is_piece else "middle")
+    return _of_piece(dataset, preview.span, "top" if preview.is_piece else "middle")
 
 
-def _of_piece(span: int, place: str) -> str:
+def _of_piece(dataset: Dataset, span: int, place: str) -> str:
     where = {"top": "at the top", "middle": "in the middle"}[place]
-    return f"a piece of {span * display.pixel_size_um:.0f} µm {where} of the well"
+    return f"a piece of {span * dataset.drawn_pixel_um:.0f} µm {where} of the well"

@@ -43,7 +43,9 @@ def shows_picture(workspace: Workspace) -> bool:
 def take_look(workspace: Workspace, record: ViewRecord) -> None:
     """Draw what is on screen as it was on record: colors, stains, contrast, camera."""
     session, layers, stains = workspace.session, workspace.layers, record.stains
-    display.palette, display.pixel_size_um = stains.palette, stains.pixel_size_um
+    display.palette = stains.palette
+    if session.dataset is None or session.dataset.pixel_size_um is None:  # which no image tells
+        display.pixel_size_um = stains.pixel_size_um
     if len(stains.table) != len(session.stains):  # of other data: theirs would mean nothing here
         return
     if record.limits is not None and session.limits != record.limits:  # the controls have changed
