@@ -56,6 +56,7 @@ _AHEAD_MS = 150
 _ROOM_MS = 60  # while a dock is dragged, the canvas gets another size many times
 _STOPPED = {
     "vectors": "Stopped. What was read of the vectors stays: ask for neighbors, and it goes on.",
+    "check": "Stopped. What was checked by then is kept: ask again, and it goes on.",
     COUNTING: "Stopped. What was measured by then is kept: ask again, and it goes on.",
 }
 _UNREAD = ("unreadable_file", "packed_file")
@@ -346,8 +347,7 @@ class Workspace(QObject):
         self.user_layers.follow(None)
         self.layers.clear()
         self._set_title("")
-        n_fields = len(dataset.fields) if dataset is not None else 1
-        self.bottom_row.set_field(self.session.field, n_fields)
+        self._offer_fields()
         self.bottom_row.set_visible(dataset is not None)
         self.view_switch.set_view("well")
 
@@ -399,6 +399,7 @@ class Workspace(QObject):
 
     def _on_scene(self, scene: PlateScene) -> None:
         self.keys.look()
+        self._offer_fields()
         self.picture = None
         self.labels.set_mosaic(scene.mosaic, self.session.failures, scene.place, scene.block)
         self._follow_content((self.session.plate, scene.span), {}, str(self.session.plate))
@@ -470,6 +471,7 @@ class Workspace(QObject):
             self._room_timer.start()
 
     def _on_picture(self, picture: Picture) -> None:
+        self._offer_fields()
         if not picture.is_first:
             self._note_failures(picture)
             self._ahead_timer.start()
@@ -501,9 +503,15 @@ class Workspace(QObject):
         """Show another field in the place of the one that is shown, in the same contrast."""
         dataset = self.session.dataset
         if dataset is not None:
-            self.bottom_row.set_field(field, len(dataset.fields))
+            self._offer_fields()
             self.loader.forget()
             self.draw_again()
+
+    def _offer_fields(self) -> None:
+        """Say which field is shown; of a server, how many there are is known once wells are."""
+        dataset = self.session.dataset
+        n_fields = len(dataset.fields) if dataset is not None else 1
+        self.bottom_row.set_field(self.session.field, n_fields)
 
     def _on_difference(self, difference: bool) -> None:
         if not difference:

@@ -72,8 +72,6 @@ class ImageCatalog:
         Width of a pixel, if the images tell.
     field : int
         Of several images of a well the one that is read, from 1.
-    n_fields : int
-        Images a well has, at most.
     memory : LruCache
         Whatever is kept of the pixels of the data set: planes, previews, thumbnails of plates and
         means of controls, together up to `budgets.memory_bytes`.
@@ -93,13 +91,12 @@ class ImageCatalog:
         stains: tuple[Stain, ...] = STAINS,
         layout: Layout = RXRX3_LAYOUT,
         pixel_um: float | None = None,
+        field: int = 1,
     ) -> None:
-        self._sources, self.is_local = PlateSources(sources, lazy), is_local
+        self._sources, self.is_local = PlateSources(sources, lazy, field), is_local
         self.stains, self.plate_layout, self.pixel_um = stains, layout, pixel_um
         self._where = where
-        of_plates = [source for source in sources if isinstance(source, ZarrPlate)]
-        self.field = max((plate.field for plate in of_plates), default=1)
-        self.n_fields = max([1, *(plate.n_fields for plate in of_plates)])
+        self.field = field
         self.memory = LruCache(budgets.memory_bytes)
         budgets.memory_changed.connect(self.memory.resize)
         self._forms: dict[PlateId, PreviewForm] = {}
@@ -115,6 +112,11 @@ class ImageCatalog:
         other._sources = self._sources.at_field(field)
         other.stamps.changed.connect(other._on_changed)
         return other
+
+    @property
+    def n_fields(self) -> int:
+        """Images a well has of each channel, at most; of a server, as far as it is known by now."""
+        return max([1, *(source.n_fields for source in self.sources)])
 
     @property
     def n_channels(self) -> int:

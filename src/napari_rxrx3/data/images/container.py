@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.planes import PlaneIndex
+from napari_rxrx3.data.images.planes import PlaneIndex, WithFields
 
 __all__ = ["Container"]
 
 
-class Container:
+class Container(WithFields):
     """Images in one file, and where in it each of them lies.
 
     Parameters
@@ -34,7 +34,8 @@ class Container:
         made_from: str | None = None,
         parts: PartStore | None = None,
     ) -> None:
-        self.path, self.index = path, index
+        super().__init__(index)
+        self.path = path
         self._storage, self._parts = storage, parts
         self._made_from = storage.fingerprint(path) if made_from is None else made_from
 
@@ -50,7 +51,8 @@ class Container:
         return f"{self.path}, {self.word} {self.index.name[row].decode(errors='replace')}"
 
     def fingerprint(self) -> str:
-        return self._storage.unless_changed(self.path, self._made_from)
+        made_from = self._storage.unless_changed(self.path, self._made_from)
+        return f"{made_from}{self._field_in_print}"
 
     def file(self, row: int) -> str:
         return self.path

@@ -69,7 +69,10 @@ def find_images(
     stains = said.stains_over(stains)
     layout = said.layout or (RXRX3_LAYOUT if has_others else _layout_of(plates))
     pixel = said.pixel_um or next((plate.pixel_um for plate in plates if plate.pixel_um), None)
-    return ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel), problems
+    field = said.field
+    sources = [source.at_field(field) if source.field != field else source for source in sources]
+    images = ImageCatalog(sources, where, storage.is_local, lazy, stains, layout, pixel, field)
+    return images, problems
 
 
 def _folders(

@@ -8,21 +8,21 @@ from collections.abc import Iterable
 from napari_rxrx3.core.plate import IMAGE_ENDINGS, PlateId
 from napari_rxrx3.data.cache.part_store import PartStore
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, record_of_name
+from napari_rxrx3.data.images.planes import PlaneIndex, PlaneRecord, WithFields, record_of_name
 from napari_rxrx3.data.images.plate_names import plate_of_path
 
 __all__ = ["FolderSource"]
 
 
-class FolderSource:
+class FolderSource(WithFields):
     """One plate's images as files such as ``Plate7/AA02_s1_w3.png``."""
 
     def __init__(
         self, storage: Storage, path: str, index: PlaneIndex, parts: PartStore | None = None
     ) -> None:
+        super().__init__(index)
         self._storage, self._parts = storage, parts
         self.path = path
-        self.index = index
 
     def read(self, row: int, n_bytes: int | None = None) -> bytes:
         if self._parts is not None:
@@ -33,8 +33,9 @@ class FolderSource:
         return posixpath.join(self.path, self.index.name[row].decode(errors="surrogateescape"))
 
     def fingerprint(self) -> str:
-        names = {name.decode(errors="surrogateescape") for name in self.index.name.tolist()}
-        return self._storage.folder_fingerprint(self.path, names)
+        every = [self._every, *self._every.others]
+        names = {n.decode(errors="surrogateescape") for each in every for n in each.name.tolist()}
+        return f"{self._storage.folder_fingerprint(self.path, names)}{self._field_in_print}"
 
     def file(self, row: int) -> str:
         return self.locate(row)

@@ -31,7 +31,7 @@ _MOST_GROUPS = 16
 """A well that may lie in more row groups is not looked for in them."""
 _LAST = "\U0010ffff"
 """Comes after all that a key may go on with."""
-_INDEX_FORMAT = 2
+_INDEX_FORMAT = 3
 """Raise it when other members of a container are indexed."""
 
 

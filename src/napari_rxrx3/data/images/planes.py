@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -17,12 +19,22 @@ from napari_rxrx3.core.plate import (
     WellId,
     parse_image_name,
 )
+from napari_rxrx3.core.words import count
 
-__all__ = ["FileSource", "ImageSource", "PlaneIndex", "PlaneRecord", "record_of_name"]
+__all__ = [
+    "FileSource",
+    "ImageSource",
+    "PlaneIndex",
+    "PlaneRecord",
+    "WithFields",
+    "places_by_field",
+    "record_of_name",
+]
 
 Array = np.ndarray[Any, Any]
 
 _NAMED = 3
+_SEVERAL = 2
 
 
 class PlaneRecord(NamedTuple):
@@ -52,6 +64,8 @@ class PlaneIndex:
         The member's or file's name (UTF-8).
     notes : tuple of str
         What was wrong with the container itself.
+    others : tuple of PlaneIndex
+        Of wells with several sites the others, in their order; this one is of the first of each.
     """
 
     plates: tuple[PlateId, ...]
@@ -61,6 +75,7 @@ class PlaneIndex:
     name: Array
     notes: tuple[str, ...] = ()
     n_channels: int = N_CHANNELS
+    others: tuple[PlaneIndex, ...] = ()
 
     @classmethod
     def of(
@@ -69,36 +84,64 @@ class PlaneIndex:
         notes: Iterable[str] = (),
         n_channels: int = N_CHANNELS,
     ) -> PlaneIndex:
-        """Index records; of several sites the first is kept, of repeated members the last."""
+        """Index records, those of several sites apart; of repeated members the last is kept."""
         records = list(records)
         found = [r for r in records if 1 <= r.channel <= n_channels]
         notes = [*notes, *_other_stains(records)]
         if _counts_from_0(records):
             found = []
         plates = tuple(sorted({r.plate for r in found}))
+        twice: list[str] = []
+        first, *others = (
+            cls._of_field(each, plates, n_channels, twice) for each in _by_field(found)
+        )
+        more = max(0, len(twice) - _NAMED)
+        notes += twice[:_NAMED] + ([f"{more:,} more are there twice"] if more else [])
+        notes += _uneven(found) if others else []
+        return replace(first, notes=tuple(notes), others=tuple(others))
+
+    @classmethod
+    def _of_field(
+        cls,
+        records: Iterable[PlaneRecord],
+        plates: tuple[PlateId, ...],
+        n_channels: int,
+        twice: list[str],
+    ) -> PlaneIndex:
+        """Index records of one site a well; what is there twice goes to `twice`."""
         number = {plate: i for i, plate in enumerate(plates)}
         best: dict[int, PlaneRecord] = {}
-        twice: list[str] = []
-        for record in found:
+        for record in records:
             code = (number[record.plate] * N_POSITIONS + record.position) * n_channels
             code += record.channel - 1
-            if code in best and record.site == best[code].site:
+            if code in best:
                 twice.append(f"{record.name} is read and {best[code].name} is not: one image")
-            if code not in best or record.site <= best[code].site:
-                best[code] = record
+            best[code] = record
         codes = sorted(best)
-        more = max(0, len(twice) - _NAMED)
+        names = [best[c].name.encode(errors="surrogateescape") for c in codes]
         return cls(
             plates,
             np.array(codes, dtype=np.int64),
             np.array([best[c].first for c in codes], dtype=np.int64),
             np.array([best[c].second for c in codes], dtype=np.int64),
-            np.array(
-                [best[c].name.encode(errors="surrogateescape") for c in codes], dtype=np.bytes_
-            ),
-            (*notes, *twice[:_NAMED], *([f"{more:,} more are there twice"] if more else [])),
-            n_channels,
+            np.array(names, dtype=np.bytes_),
+            n_channels=n_channels,
         )
+
+    def at_field(self, field: int) -> PlaneIndex:
+        """The index of another site of each well, from 1; of one that no well has, an empty one."""
+        if field == 1:
+            return self
+        if field <= len(self.others) + 1:
+            return self.others[field - 2]
+        nothing = {name: getattr(self, name)[:0] for name in _PLACES}
+        return replace(self, **nothing, notes=(), others=())
+
+    def called(self, plate: PlateId) -> PlaneIndex:
+        """The same of a plate by another name; that of one plate alone is changed."""
+        if len(self.plates) != 1:
+            return self
+        return replace(self, plates=(plate,), others=tuple(o.called(plate) for o in self.others))
 
     def find(self, well: WellId, channel: int) -> int | None:
         """Row of a plane in this index, or None if the container does not hold it."""
@@ -133,27 +176,116 @@ class PlaneIndex:
         return WellId(*self.plates[number], *divmod(position, N_COLUMNS)), channel + 1
 
     def to_arrays(self) -> dict[str, Array]:
-        return {
+        """By name; of the second site on, names end with its number, as in ``code_2``."""
+        arrays = {
             "experiment": np.array([p.experiment for p in self.plates], dtype=np.str_),
             "plate": np.array([p.plate for p in self.plates], dtype=np.int64),
-            "code": self.code,
-            "first": self.first,
-            "second": self.second,
-            "name": self.name,
             "notes": np.array(self.notes, dtype=np.str_),
         }
+        for field, index in enumerate((self, *self.others), start=1):
+            arrays |= {f"{name}{_ending(field)}": getattr(index, name) for name in _PLACES}
+        return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Array]) -> PlaneIndex:
-        plates = zip(arrays["experiment"].tolist(), arrays["plate"].tolist(), strict=True)
-        return cls(
-            tuple(PlateId(experiment, plate) for experiment, plate in plates),
-            arrays["code"],
-            arrays["first"],
-            arrays["second"],
-            arrays["name"],
-            tuple(arrays["notes"].tolist()),
-        )
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> PlaneIndex:
+        named = zip(arrays["experiment"].tolist(), arrays["plate"].tolist(), strict=True)
+        plates = tuple(PlateId(experiment, plate) for experiment, plate in named)
+        first, *others = (cls(plates, *places) for places in places_by_field(arrays))
+        return replace(first, notes=tuple(arrays["notes"].tolist()), others=tuple(others))
+
+
+_PLACES = ("code", "first", "second", "name")
+"""What an index holds of each plane."""
+
+
+def _ending(field: int) -> str:
+    return f"_{field}" if field > 1 else ""
+
+
+def places_by_field(arrays: Mapping[str, Array]) -> list[tuple[Array, Array, Array, Array]]:
+    """``code``, ``first``, ``second`` and ``name`` of each site of `PlaneIndex.to_arrays`."""
+    found: list[tuple[Array, Array, Array, Array]] = []
+    while not found or f"code{_ending(len(found) + 1)}" in arrays:
+        of = _ending(len(found) + 1)
+        code, first, second, name = (arrays[f"{each}{of}"] for each in _PLACES)
+        found.append((code, first, second, name))
+    return found
+
+
+def _sites(records: Iterable[PlaneRecord]) -> dict[tuple[PlateId, int], list[int]]:
+    """Those of each well of which there are images, in their order."""
+    found: dict[tuple[PlateId, int], set[int]] = defaultdict(set)
+    for record in records:
+        found[record.plate, record.position].add(record.site)
+    return {well: sorted(sites) for well, sites in found.items()}
+
+
+def _by_field(records: Sequence[PlaneRecord]) -> list[list[PlaneRecord]]:
+    """Records of the first site of each well, of the second one and so on; one list at least.
+
+    By well, not by the number: of a well of which only site 2 is here, that is what can be shown.
+    """
+    if len({record.site for record in records}) < _SEVERAL:
+        return [list(records)]
+    sites = _sites(records)
+    fields: list[list[PlaneRecord]] = [[] for _ in range(max(map(len, sites.values())))]
+    for record in records:
+        fields[sites[record.plate, record.position].index(record.site)].append(record)
+    return fields
+
+
+def _uneven(records: Iterable[PlaneRecord]) -> list[str]:
+    """Say that wells have fewer sites than others, or fewer stains of one site than of another."""
+    stains: dict[tuple[PlateId, int], Counter[int]] = defaultdict(Counter)
+    for record in records:
+        stains[record.plate, record.position][record.site] += 1
+    most = max(map(len, stains.values()))
+    fewer = [well for well, found in stains.items() if len(found) < most]
+    uneven = [well for well, found in stains.items() if len(set(found.values())) > 1]
+    notes = []
+    if fewer:
+        what = f"{_have(fewer)} fewer sites than the {most} of others"
+        notes.append(f"{what}: {_called(fewer[0])} has {len(stains[fewer[0]])}")
+    if uneven:
+        what = f"{_have(uneven)} fewer images of one site than of another"
+        notes.append(f"{what}: {_called(uneven[0])}")
+    return notes
+
+
+def _have(wells: Sequence[object]) -> str:
+    return f"{count(len(wells), 'well')} {'has' if len(wells) == 1 else 'have'}"
+
+
+def _called(well: tuple[PlateId, int]) -> str:
+    plate, position = well
+    return str(WellId(*plate, *divmod(position, N_COLUMNS)))
+
+
+class WithFields:
+    """Images by an index that may be of several sites of each well, called fields."""
+
+    def __init__(self, index: PlaneIndex) -> None:
+        self.index = self._every = index
+        self.field = 1
+
+    @property
+    def n_fields(self) -> int:
+        """How many images a well has of each channel, at most."""
+        return len(self._every.others) + 1
+
+    def at_field(self, field: int) -> Self:
+        """The same images, of which another field is read; nothing is read for that."""
+        if field == self.field:
+            return self
+        other = copy(self)
+        other.field = field
+        other.index = replace(self._every.at_field(field), notes=self._every.notes)
+        return other
+
+    @property
+    def _field_in_print(self) -> str:
+        """What a fingerprint says of the field."""
+        return f"|field {self.field}" if self.field > 1 else ""
 
 
 def _counts_from_0(records: Iterable[PlaneRecord]) -> bool:
@@ -181,6 +313,17 @@ class ImageSource(Protocol):
 
     path: str
     index: PlaneIndex
+    field: int
+    """Of several images of a well the one that the index is of, from 1."""
+
+    @property
+    def n_fields(self) -> int:
+        """How many images a well has of each channel, at most."""
+        ...
+
+    def at_field(self, field: int) -> Self:
+        """The same container, of which another field is read."""
+        ...
 
     def locate(self, row: int) -> str:
         """Where a plane is, for a person."""

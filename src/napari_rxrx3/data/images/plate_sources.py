@@ -15,7 +15,6 @@ from napari_rxrx3.data.files.remote import MayPass
 from napari_rxrx3.data.images.faults import plain_cause
 from napari_rxrx3.data.images.lazy import LazyContainer
 from napari_rxrx3.data.images.planes import ImageSource
-from napari_rxrx3.data.images.zarr_plates import ZarrPlate
 from napari_rxrx3.data.problems import Problem
 
 __all__ = ["PlateSources", "odd_files"]
@@ -32,6 +31,8 @@ class PlateSources:
         Those of which it is known what they hold.
     lazy : sequence of LazyContainer
         Those of which it is found out when one of their plates is asked for.
+    field : int
+        Of several images of a well the one that is read, from 1; `sources` are at it.
 
     Attributes
     ----------
@@ -39,8 +40,10 @@ class PlateSources:
         What was wrong with lazy ones, as far as they were looked into.
     """
 
-    def __init__(self, sources: Sequence[ImageSource], lazy: Sequence[LazyContainer] = ()) -> None:
-        self._known = sources
+    def __init__(
+        self, sources: Sequence[ImageSource], lazy: Sequence[LazyContainer] = (), field: int = 1
+    ) -> None:
+        self._known, self._field = sources, field
         self._of_plate: dict[PlateId, list[ImageSource]] = {}
         for source in sources:
             for plate in source.index.plates:
@@ -57,16 +60,14 @@ class PlateSources:
     def at_field(self, field: int) -> PlateSources:
         """The same containers, but of each well another field."""
         other = copy(self)
-        moved = {
-            id(source): source.at_field(field)
-            for source in self._known
-            if isinstance(source, ZarrPlate)
-        }
-        other._known = [moved.get(id(source), source) for source in self._known]
-        other._of_plate = {
-            plate: [moved.get(id(source), source) for source in sources]
-            for plate, sources in self._of_plate.items()
-        }
+        moved = {id(source): source.at_field(field) for source in self.all}
+        other._field = field
+        other._known = [moved[id(source)] for source in self._known]
+        other._of_plate, other._seen = (
+            {plate: [moved[id(source)] for source in sources] for plate, sources in of.items()}
+            for of in (self._of_plate, dict(self._seen))
+        )
+        other._looking = LruCache(len(self._lazy), one)
         return other
 
     @property
@@ -118,7 +119,7 @@ class PlateSources:
         plate = well.plate_id
         if not self.is_seen(plate):
             found = [_opened(c, lambda c: c.source_of_well(well)) for c in self._lazy[plate]]
-            if sources := _that_have(well, found, channels):
+            if sources := _that_have(well, self._at_field(found), channels):
                 return [*self.known_of_plate(plate), *sources]
         return self.of_plate(plate)
 
@@ -127,15 +128,19 @@ class PlateSources:
         if self.is_seen(well.plate_id):
             return True
         known = [container.known_source_of_well(well) for container in self._lazy[well.plate_id]]
-        return bool(_that_have(well, known, channels))
+        return bool(_that_have(well, self._at_field(known), channels))
+
+    def _at_field(self, found: Sequence[ImageSource | None]) -> list[ImageSource | None]:
+        """Containers that were just looked into, at the field that is read."""
+        return [source and source.at_field(self._field) for source in found]
 
     def _look_into(self, plate: PlateId) -> bool:
         found = []
         for container in self._lazy[plate]:
-            source = _opened(container, lambda c: c.source(plate))
+            source = _opened(container, lambda c: c.source(plate)).at_field(self._field)
             if plate in source.index.plates:
                 found.append(source)
-            self.problems += odd_files(source)
+            self.problems += (p for p in odd_files(source) if p not in self.problems)
         self._seen[plate] = found
         return True
 

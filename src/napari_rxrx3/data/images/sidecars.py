@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ import numpy as np
 from napari_rxrx3.core.plate import N_CHANNELS, N_POSITIONS, PlateId
 from napari_rxrx3.data.files.local import written_atomically
 from napari_rxrx3.data.files.storage import Storage
-from napari_rxrx3.data.images.planes import PlaneIndex
+from napari_rxrx3.data.images.planes import PlaneIndex, places_by_field
 
 __all__ = ["SIDECAR", "read_sidecar", "write_sidecar"]
 
 SIDECAR = ".rxrx3-index"
 """What the name of a container is followed by."""
-_FORMAT = 1
+_FORMAT, _FORMAT_OF_SITES = 1, 2
+"""The second one is of wells with several sites, which the first one does not know."""
 _MOST_BYTES = 256 << 20
 
 Array = np.ndarray[Any, Any]
@@ -41,7 +41,8 @@ def write_sidecar(container: Path, kind: str, size: int, index: PlaneIndex) -> P
     OSError
     """
     path = container.with_name(container.name + SIDECAR)
-    head = {"format": np.array(_FORMAT), "kind": np.array(kind), "size": np.array(size)}
+    form = _FORMAT_OF_SITES if index.others else _FORMAT
+    head = {"format": np.array(form), "kind": np.array(kind), "size": np.array(size)}
     with written_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **{**head, **index.to_arrays()})  # type: ignore[arg-type]
     return path
@@ -66,7 +67,7 @@ def read_sidecar(
                 raise ValueError("it is too large")
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        if int(arrays["format"]) != _FORMAT:
+        if int(arrays["format"]) not in (_FORMAT, _FORMAT_OF_SITES):
             raise ValueError("another version wrote it")
         if str(arrays["kind"]) != kind or int(arrays["size"]) != size:
             raise ValueError("it is of another file")
@@ -74,15 +75,19 @@ def read_sidecar(
         index = PlaneIndex.from_arrays(arrays)
     except (KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError("it is damaged") from error
-    if plate is not None and len(index.plates) == 1:
-        return replace(index, plates=(plate,))
-    return index
+    return index if plate is None else index.called(plate)
 
 
 def _require_sense(arrays: dict[str, Array], kind: str) -> None:
-    code, first, second = (arrays[name] for name in ("code", "first", "second"))
+    for places in places_by_field(arrays):
+        _require_sense_of_field(arrays, kind, *places)
+
+
+def _require_sense_of_field(
+    arrays: dict[str, Array], kind: str, code: Array, first: Array, second: Array, name: Array
+) -> None:
     n_plates, size = len(arrays["plate"]), int(arrays["size"])
-    are_alike = len({len(arrays[n]) for n in ("code", "first", "second", "name")}) == 1
+    are_alike = len({len(each) for each in (code, first, second, name)}) == 1
     are_numbers = all(
         array.dtype == np.int64 and array.ndim == 1 for array in (code, first, second)
     )

@@ -101,7 +101,7 @@ class WellImages:
     def fields(self) -> range:
         """Numbers of the images, fields or sites, that a well has of each channel: from 1.
 
-        Of RxRx1, RxRx2 and RxRx19 the first site alone is read.
+        Of RxRx1, RxRx2 and RxRx19 they are the sites, of each well in their order.
         """
         return range(1, self.images.n_fields + 1)
 

@@ -46,8 +46,8 @@ class BottomRow(QObject):
 
     def set_field(self, field: int, n: int) -> None:
         """Say which of how many fields is shown; of one alone, nothing."""
-        self.fields.set_field(field, n)
-        self.set_visible(self._is_visible)
+        if self.fields.set_field(field, n):
+            self.set_visible(self._is_visible)
 
     @property
     def height(self) -> int:

@@ -29,18 +29,22 @@ class FieldSwitch(QWidget):
         self.back.clicked.connect(lambda: self.stepped.emit(-1))
         for button in (self.label, self.on):
             button.clicked.connect(lambda: self.stepped.emit(1))
+        self._field = self._n = 0
         self.set_field(1, 1)
 
     @property
     def is_needed(self) -> bool:
         return self._n > 1
 
-    def set_field(self, field: int, n: int) -> None:
-        """Say which of how many is shown."""
-        self._n = n
+    def set_field(self, field: int, n: int) -> bool:
+        """Say which of how many is shown; whether that is new."""
+        if (field, n) == (self._field, self._n):
+            return False
+        self._field, self._n = field, n
         self.label.setText(f"Field {field}/{n}")
         self.label.setAccessibleName(f"Field {field} of {n}")
         self.adjustSize()
+        return True
 
 
 def _button(text: str, tip: str) -> QPushButton:
