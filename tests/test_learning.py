@@ -108,6 +108,76 @@ def test_crops_are_read_as_they_were_cut(
     assert len({what[0] for what in said.values()}) == 3
 
 
+TORCH = (*READERS, "torch==2.13.0+cpu")
+"""Without what a graphics card needs, which is 2 GB more; skipped where pip does not find it."""
+
+IN_BATCHES = """
+import glob, hashlib, io, json, sys
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+folder, n, form = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+names = [f"w{c}" for c in range(1, n + 1)]
+
+def batch(rows):
+    planes = [torch.stack([row[name].squeeze() for name in names]) for row in rows]
+    said = [[row[k] for k in ("__key__", "split", "treatment")] for row in rows]
+    where = torch.tensor([[int(row["top"]), int(row["left"])] for row in rows])
+    return torch.stack(planes), said, where
+
+def sample_of(sample):
+    from PIL import Image
+    row = json.loads(sample["json"])
+    for name in names:
+        if f"{name}.npy" in sample:
+            plane = np.load(io.BytesIO(sample[f"{name}.npy"]))
+        else:
+            plane = np.array(Image.open(io.BytesIO(sample[f"{name}.png"])))
+        row[name] = torch.from_numpy(plane)
+    return row
+
+if form == "parquet":
+    from datasets import load_dataset
+    found = load_dataset(folder).with_format("torch")
+    loaders = [DataLoader(rows, batch_size=2, num_workers=2, collate_fn=batch)
+               for rows in found.values()]
+    for rows in found.values():  # as the guide has it
+        rows = rows.select_columns(["treatment", *names])
+        for each in DataLoader(rows, batch_size=2, num_workers=2):
+            planes = torch.cat([each[name] for name in names], dim=1).float()
+            assert planes.shape[1:] == (n, 16, 16) and len(each["treatment"]) == len(planes)
+else:
+    import webdataset as wds
+    tars = sorted(glob.glob(folder + "/data/*.tar"))
+    rows = wds.WebDataset(tars, shardshuffle=False).map(sample_of)
+    loaders = [DataLoader(rows, batch_size=2, num_workers=2, collate_fn=batch)]
+rows, shapes = {}, set()
+for images, said, where in (each for loader in loaders for each in loader):
+    shapes.add(tuple(images.shape[1:]))
+    for image, (key, split, treatment), (top, left) in zip(images, said, where.tolist()):
+        digest = hashlib.sha256(np.ascontiguousarray(image.double().numpy())).hexdigest()
+        assert key not in rows, key + " came twice"
+        rows[key] = [split, treatment, top, left, str(image.dtype), digest]
+print(json.dumps([rows, sorted(shapes)]))
+"""
+
+
+@pytest.mark.parametrize("form", ["parquet", "webdataset"])
+def test_workers_of_torch_give_crops_in_batches(
+    dataset: rx.Dataset, tmp_path: Path, form: str
+) -> None:
+    python = python_with("torch", TORCH)
+    folder = tmp_path / "crops"
+    rx.export_crops(dataset, folder, size=16, per_well=2, form=form, shares=(1, 1, 1))
+    said, shapes = json.loads(run_script(python, IN_BATCHES, folder, 4, form, home=tmp_path))
+    wanted = expected(dataset, folder, 16)
+    assert shapes == [[4, 16, 16]]
+    kind = next(iter(wanted.values()))[4]
+    assert {row.pop(4) for row in said.values()} == {f"torch.{kind}"}
+    assert said == {key: [*row[:4], *row[5:]] for key, row in wanted.items()}
+
+
 H5AD = """
 import json, sys
 import anndata, numpy as np
