@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import datasets
@@ -40,6 +41,9 @@ class _Nothing:
 
     def tasks(self, dataset: WellData) -> Sequence[Task]:
         return [Task(f"nothing {k}", k) for k in range(self.n)]
+
+    def folder_of(self, dataset: WellData) -> Path:
+        return dataset.cache.folder
 
     def is_done(self, task: Task) -> bool:
         return False

@@ -16,6 +16,7 @@ import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.data.files.local import is_unfinished
+from napari_rxrx3.data.parallel import cores, n_threads
 from napari_rxrx3.data.passes import PassSummary, Share
 
 distributed = pytest.importorskip("distributed")
@@ -146,3 +147,36 @@ def test_workers_measure_what_threads_measure(dataset: rx.Dataset, client: Any) 
     again = rx.open_dataset(dataset.address, cache_dir=dataset.cache.folder.parent / "other")
     here = again.measures(stains=["DNA"])
     assert there.equals(here)
+
+
+@pytest.mark.soak
+def test_a_worker_uses_the_cores_that_it_was_given(dataset: rx.Dataset, client: Any) -> None:
+    """As many processes as cores would else start as many threads each."""
+    dataset.check(again=True, client=client)
+    assert set(client.run(cores_and_threads).values()) == {(1, 2)}
+    assert cores() == os.cpu_count(), "this process has all of them"
+
+
+def cores_and_threads() -> tuple[int, int]:
+    return cores(), n_threads()
+
+
+@pytest.mark.soak
+def test_what_all_tasks_share_is_sent_once(
+    dataset: rx.Dataset, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a pass over a whole screen would send the ids of all of its wells with each plate."""
+    sent: list[int] = []
+    submit = client.submit
+
+    def watched(function: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(sum("B02" in repr(each) for each in arguments if is_job(each)))
+        return submit(function, *arguments, **options)
+
+    monkeypatch.setattr(client, "submit", watched)
+    assert cut(dataset, tmp_path, client=client).n_written == 80 * N_PLATES
+    assert sent == [1, *[0] * N_PLATES]
+
+
+def is_job(argument: Any) -> bool:
+    return type(argument).__name__ == "_Job"

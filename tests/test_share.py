@@ -30,11 +30,11 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.data import passes
 from napari_rxrx3.figures.ome_tiff import PlanesError
 from napari_rxrx3.figures.record import RecordError, read_record
-from napari_rxrx3.gui.share.machines import scheduler, where_in_words
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import last_session_file
 from napari_rxrx3.gui.share.share_menu import ShareMenu
 from napari_rxrx3.gui.strips.choices import show_alone
+from napari_rxrx3.gui.work.machines import scheduler, where_in_words
 from napari_rxrx3.gui.work.tasks import Tasks
 from napari_rxrx3.hits.queue import Queue, QueueItem
 from napari_rxrx3.hits.review import open_review

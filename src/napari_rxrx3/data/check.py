@@ -15,6 +15,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import ContainerUnavailable
 from napari_rxrx3.core.plate import N_COLUMNS, PlateId, WellId
 from napari_rxrx3.core.progress import Progress
+from napari_rxrx3.core.stopping import check as check_stop
 from napari_rxrx3.data.image_check import check_images, overlaps
 from napari_rxrx3.data.passes import ALL_OF_IT, Share
 from napari_rxrx3.data.problems import Problem
@@ -126,6 +127,7 @@ class _Counted:
 
     def add(self, found: Iterable[Problem]) -> None:
         for problem in found:
+            check_stop()
             listed = self._of_kind.setdefault(problem.kind, {})
             if len(listed) < _LISTED:
                 listed[problem] = None
@@ -164,6 +166,7 @@ def _missing_planes(dataset: WellData) -> Iterator[Problem]:
             detail = f"channel {channel} is in none of the images of this data set"
             yield Problem("absent_channel", channel=channel, detail=detail)
     for row in dataset.plates.itertuples():
+        check_stop()
         plate = PlateId(row.experiment_name, int(row.plate))
         if plate not in dataset.images.plates:
             n_plates_without += 1
@@ -192,6 +195,7 @@ def _images_without_metadata(dataset: WellData) -> Iterator[Problem]:
     if not dataset.has_metadata:
         return
     for plate in filter(dataset.images.is_seen, sorted(dataset.images.plates)):
+        check_stop()
         there = dataset.images.present_wells(plate)
         rows = dataset.wells_of_plate(plate)
         there[(rows["row"] * N_COLUMNS + rows["column"]).to_numpy()] = False
@@ -265,6 +269,7 @@ def _differences(one: EmbeddingTable, other: EmbeddingTable, stop_early: bool) -
     here = np.flatnonzero(rows >= 0)
     n_differ = 0
     for start in range(0, len(here), _COMPARED):
+        check_stop()
         at = here[start : start + _COMPARED]
         same = np.isclose(one.vectors[at], other.vectors[rows[at]], rtol=1e-5, equal_nan=True)
         n_differ += int((~same.all(axis=1)).sum())

@@ -22,6 +22,7 @@ import pyarrow as pa
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.progress import Progress
+from napari_rxrx3.core.stopping import check as check_stop
 from napari_rxrx3.core.words import count
 from napari_rxrx3.data.cache.disk_cache import DiskCache
 from napari_rxrx3.data.files.local import read_plain
@@ -90,6 +91,9 @@ class _ImageCheck:
     def tasks(self, dataset: WellData) -> list[_ContainerTask]:
         plan = _Plan(dataset)
         return [*plan.comparisons(), *plan.decodings()]
+
+    def folder_of(self, dataset: WellData) -> Path:
+        return dataset.cache.folder
 
     def is_done(self, task: _ContainerTask) -> bool:
         return not self.again and task.kept is not None and _load(task.kept) is not None
@@ -182,6 +186,7 @@ class _Plan:
     def _task(
         self, words: str, n_images: int, sources: tuple[ImageSource, ...], plate: PlateId | None
     ) -> _ContainerTask:
+        check_stop()
         containers = tuple(self._container(source) for source in sources)
         kept = self._kept(containers, plate)
         return _ContainerTask(words, n_images, containers, plate, kept)
@@ -284,7 +289,7 @@ def _decoded(
 
 
 def _fields_of(source: ImageSource) -> list[ImageSource]:
-    if not isinstance(source, ZarrPlate) or source.n_fields < _SEVERAL:
+    if source.n_fields < _SEVERAL:
         return [source]
     return [source.at_field(field) for field in range(1, source.n_fields + 1)]
 
@@ -332,7 +337,10 @@ def _by_well(
 def _stamp(source: ImageSource) -> str:
     """Fingerprint of all that a container holds; empty where nothing tells that it has changed."""
     try:
-        stamp = source.contents() if isinstance(source, ZarrPlate) else source.fingerprint()
+        if isinstance(source, ZarrPlate):
+            stamp = source.contents()
+        else:
+            stamp = source.at_field(1).fingerprint()  # whichever is shown, all are checked
     except OSError:
         return ""
     return "" if stamp.endswith("|") else stamp

@@ -17,7 +17,16 @@ from napari_rxrx3.core.forking import Lock, renewed_in_children
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.stopping import Stop, bound, current_stop, result_of
 
-__all__ = ["Background", "Threads", "background", "in_threads", "side_by_side"]
+__all__ = [
+    "Background",
+    "Threads",
+    "background",
+    "cores",
+    "in_threads",
+    "n_threads",
+    "side_by_side",
+    "use_cores",
+]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,6 +34,26 @@ Result = TypeVar("Result")
 _REPORTED_S = 0.05
 
 _log = logging.getLogger(__name__)
+
+_told: list[int] = []
+
+
+def use_cores(n: int) -> None:
+    """Use so many cores from now on: other processes use the others.
+
+    Each work uses two threads then, one of which may read while the other one decodes.
+    """
+    _told[:] = [n]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return _told[0] if _told else os.cpu_count() or 1
+
+
+def n_threads() -> int:
+    """How many threads some work uses: more than there are few cores, as servers answer late."""
+    return 2 if _told else max(4, cores())
 
 
 def in_threads(
@@ -35,10 +64,10 @@ def in_threads(
     Parameters
     ----------
     n : int
-        How many at once, if not as many as there are cores.
+        How many at once, if not `n_threads()`.
     """
     stop = Stop(current_stop())
-    with ThreadPoolExecutor(n or max(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(n or n_threads()) as pool:
         try:
             yield from pool.map(bound(function, stop), jobs)
         finally:

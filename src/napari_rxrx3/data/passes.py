@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
@@ -22,6 +23,8 @@ from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.stopping import current_stop, finished
 from napari_rxrx3.core.words import count
+from napari_rxrx3.data.files.local import mark_in
+from napari_rxrx3.data.parallel import use_cores
 
 if TYPE_CHECKING:
     from distributed import Client, Event, Future
@@ -78,6 +81,10 @@ class ImagePass(Protocol, Generic[TaskT]):
 
     def tasks(self, dataset: WellData) -> Sequence[TaskT]:
         """All of it, the same each time and everywhere."""
+        ...
+
+    def folder_of(self, dataset: WellData) -> Path:
+        """Where the files of tasks are written."""
         ...
 
     def is_done(self, task: TaskT) -> bool:
@@ -180,6 +187,7 @@ def run_pass(
     client : distributed.Client, optional
         Where to do it, if not in threads here. Its workers must see the data, and the place that is
         written to, under the same path or address. What a lost worker had begun is done again.
+        The first one that does not see them ends the pass with a sentence.
     share : Share
         Every n-th task; who does the others need not know of this one.
     progress : callable, optional
@@ -303,14 +311,17 @@ def _on_cluster(
 ) -> None:
     from distributed import Event
 
+    if not tasks:
+        return
     stop = Event(f"napari-rxrx3-{uuid4().hex}", client)
     how = {"pure": False, "retries": _RETRIES}
-    futures = {
-        client.submit(_on_worker, dataset, work, task, stop.name, **how): task for task in tasks
-    }
+    futures: dict[Future, TaskT] = {}
     try:
-        with client.as_current():
-            _collect(client, futures, summary, progress)
+        with client.as_current(), mark_in(work.folder_of(dataset)) as mark:
+            # once to the scheduler, not with each task: it may know all wells of a screen
+            job = client.submit(_itself, _Job(dataset.__reduce__(), work, stop.name, mark), **how)
+            futures |= {client.submit(_on_worker, job, task, **how): task for task in tasks}
+            _collect(client, futures, summary, progress, mark)
     except BaseException as error:
         _without_waiting(stop.set)
         _without_waiting(lambda: client.cancel(list(futures)))
@@ -327,11 +338,15 @@ def _is_lost(error: Exception) -> bool:
 
 
 def _collect(
-    client: Client, futures: dict[Future, TaskT], summary: PassSummary, progress: Progress
+    client: Client,
+    futures: dict[Future, TaskT],
+    summary: PassSummary,
+    progress: Progress,
+    mark: Path | None,
 ) -> None:
     from distributed import wait
 
-    total, done = sum(task.n_images for task in futures.values()), 0
+    total, done, sees = sum(task.n_images for task in futures.values()), 0, False
     open_ones = set(futures)
     while open_ones:
         text = f"{count(len(open_ones), 'part')} left"
@@ -342,7 +357,14 @@ def _collect(
             ended, open_ones = wait(list(open_ones), _ASKED_S, "FIRST_COMPLETED")
         except TimeoutError:
             continue
+        if mark is not None:
+            with suppress(OSError):
+                mark.touch()  # or it is tidied up after a day
         for future in ended:
+            if not sees:  # once one does, another one is no reason to lose the rest
+                error = future.exception()
+                _require_sight(error)
+                sees = error is None
             summary.add(_result(future, futures[future]))
             done += futures[future].n_images
 
@@ -362,12 +384,66 @@ def _result(future: Future, task: Task) -> Done:
     return _not_done(task, error)
 
 
-def _on_worker(dataset: WellData, work: ImagePass[TaskT], task: TaskT, stop: str) -> Done:
-    from distributed import Event, get_client
+class _NotSeen(RxRx3Error):
+    """A worker does not see the data, or the place that is written to."""
 
-    if work.is_done(task):  # by a worker that was taken for lost
+
+def _require_sight(error: BaseException | None) -> None:
+    """Raise with one sentence what would be wrong with each of the tasks."""
+    if isinstance(error, _NotSeen):
+        raise error
+    if isinstance(error, ImportError):
+        why = " ".join(str(error).split())
+        raise RxRx3Error(
+            f"The workers of the dask cluster cannot load napari-rxrx3 ({why}): install there what "
+            "is installed here."
+        ) from error
+
+
+class _Job(NamedTuple):
+    """What all tasks of a pass have in common, as it travels to workers.
+
+    Attributes
+    ----------
+    opening : (callable, arguments)
+        How pickle opens the data set; here it is opened by hand, to say what a worker misses.
+    work : ImagePass
+    stop : str
+        Name of the event.
+    mark : Path or None
+        A file that is there where results are written.
+    """
+
+    opening: Any
+    work: Any
+    stop: str
+    mark: Path | None
+
+
+def _itself(job: _Job) -> _Job:
+    """As a task of its own it is made again if the worker that holds it is lost."""
+    return job
+
+
+def _on_worker(job: _Job, task: Task) -> Done:
+    from distributed import Event, get_client, get_worker
+
+    worker = get_worker()
+    if worker.nanny:  # the process is all its own, as are those on the other cores
+        use_cores(worker.state.nthreads)
+    open_it, where = job.opening
+    try:
+        dataset = open_it(*where)
+        if job.mark is not None and not job.mark.exists():
+            raise OSError(f"{job.mark.parent} is another folder there, or none")
+    except (RxRx3Error, OSError) as error:
+        raise _NotSeen(
+            f"The worker {worker.address} does not see what this computer does ({error}). "
+            "The data, and the folder that is written to, must have the same path there."
+        ) from None
+    if job.work.is_done(task):  # by a worker that was taken for lost
         return Done()
-    return _done(dataset, work, task, _Heard(Event(stop, get_client())))
+    return _done(dataset, job.work, task, _Heard(Event(job.stop, get_client())))
 
 
 class _Heard:

@@ -95,6 +95,9 @@ class _Crops:
         path = self.folder / "data" / f"{name}{self.choices.ending}"
         return _PlateTask(f"crops of {plate}", len(well_ids), path, plate, split, well_ids)
 
+    def folder_of(self, dataset: WellData) -> Path:
+        return self.folder
+
     def is_done(self, task: _PlateTask) -> bool:
         return task.path.exists()
 
@@ -144,7 +147,9 @@ class _Crops:
         well_id = label["well_id"]
         image, planes = dataset.read(well_id), planes_called(dataset.channels)
         corners = self._corners(well_id, image)
-        key = f"{label['experiment_name']}/Plate{label['plate']}/{label['address']}_s1"
+        key = (
+            f"{label['experiment_name']}/Plate{label['plate']}/{label['address']}_s{dataset.field}"
+        )
         return [
             {
                 "__key__": f"{key}_{number}",

@@ -87,6 +87,9 @@ class _Plates:
         name = f"{file_name(plate.experiment)}-Plate{plate.plate}.ome.zarr"
         return _PlateTask(f"OME-Zarr of {plate}", n_wells, self.folder / name, plate)
 
+    def folder_of(self, dataset: WellData) -> Path:
+        return self.folder
+
     def is_done(self, task: _PlateTask) -> bool:
         return task.path.exists()
 

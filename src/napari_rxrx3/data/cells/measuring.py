@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -146,6 +147,9 @@ class _Measuring:
             )
             for plate in self.plates
         ]
+
+    def folder_of(self, dataset: WellData) -> Path:
+        return dataset.cache.folder
 
     def is_done(self, task: _PlateTask) -> bool:
         return False

@@ -139,6 +139,25 @@ def folder_written_atomically(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def mark_in(folder: Path) -> Iterator[Path | None]:
+    """An empty file that whoever sees the folder sees; None where none can be made.
+
+    It is gone in the end; of a program that was killed, a day later. Who needs it for longer
+    touches it now and then.
+    """
+    mark = None
+    with suppress(OSError):  # who writes there says so
+        mark = _beside(folder.absolute() / "mark")
+        mark.touch()
+    try:
+        yield mark
+    finally:
+        if mark is not None:
+            with suppress(OSError):
+                mark.unlink()
+
+
 def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     _tidy(path.parent)

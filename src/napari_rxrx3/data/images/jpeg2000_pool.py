@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import math
-import os
 import queue
 import threading
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from napari_rxrx3.core.forking import renewed_in_children
 from napari_rxrx3.data.images import jpeg2000
+from napari_rxrx3.data.parallel import cores
 from napari_rxrx3.data.worker_process import Worker, WorkerProcessError
 
 __all__ = ["ReducerPool", "reduce_here", "shared_reducers"]
@@ -37,7 +37,7 @@ def reduce_here(data: bytes, size: int) -> Plane | None:
 def shared_reducers() -> ReducerPool:
     """The processes that all data sets share; they end with this one."""
     # one more than cores: it decodes while another one's answer is taken
-    return ReducerPool((os.cpu_count() or 1) + 1)
+    return ReducerPool(cores() + 1)
 
 
 class ReducerPool:

@@ -60,12 +60,14 @@ class PlateSources:
     def at_field(self, field: int) -> PlateSources:
         """The same containers, but of each well another field."""
         other = copy(self)
-        moved = {id(source): source.at_field(field) for source in self.all}
+        seen = dict(self._seen)  # another thread may look into more
+        looked_into = [source for sources in seen.values() for source in sources]
+        moved = {id(source): source.at_field(field) for source in [*self._known, *looked_into]}
         other._field = field
         other._known = [moved[id(source)] for source in self._known]
         other._of_plate, other._seen = (
             {plate: [moved[id(source)] for source in sources] for plate, sources in of.items()}
-            for of in (self._of_plate, dict(self._seen))
+            for of in (self._of_plate, seen)
         )
         other._looking = LruCache(len(self._lazy), one)
         return other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from napari_rxrx3.core.overview import Block, PlatePicture, first_of, shrunk
 from napari_rxrx3.core.plate import N_COLUMNS, N_POSITIONS, PlateId
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.stopping import Stop, bound, current_stop, under
+from napari_rxrx3.data.parallel import n_threads
 from napari_rxrx3.data.thumbnails.plate_thumbnails import DAMAGED, KNOWN, MISSING, PlateThumbnails
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ class PlateFill:
             Called with (done, total, text) many times a second; it may raise to stop.
         """
         self._stop = Stop(current_stop())
-        n_threads = max(4, os.cpu_count() or 1)  # more than cores: servers answer late
+        n = n_threads()
         with under(self._stop):
             left = {position for position, _ in self._small_jobs}
             fetched = self._dataset.images.fetch_pieces(self._plate, left)
         try:
-            with ThreadPoolExecutor(n_threads, thread_name_prefix="rxrx3-overview") as pool:
-                futures = [pool.submit(bound(self._work, self._stop)) for _ in range(n_threads)]
+            with ThreadPoolExecutor(n, thread_name_prefix="rxrx3-overview") as pool:
+                futures = [pool.submit(bound(self._work, self._stop)) for _ in range(n)]
                 self._watch(futures, progress)
         finally:
             for piece in fetched:

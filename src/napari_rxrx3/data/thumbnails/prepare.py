@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_rxrx3.core.errors import RxRx3Error
@@ -134,6 +135,9 @@ class _Thumbnails:
             _PlateTask(f"thumbnails of {plate}", int(present(plate).sum()), plate)
             for plate in self.plates
         ]
+
+    def folder_of(self, dataset: WellData) -> Path:
+        return dataset.cache.folder
 
     def is_done(self, task: _PlateTask) -> bool:
         return False

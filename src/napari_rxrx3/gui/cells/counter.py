@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject
 
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.words import count, some
+from napari_rxrx3.gui.work.machines import chosen_cluster, scheduler
 from napari_rxrx3.gui.work.task_group import TaskGroup
 from napari_rxrx3.gui.work.tasks import Progress
 from napari_rxrx3.session import Session
@@ -71,6 +72,8 @@ class CellCounter(QObject):
         if dataset is None:
             return
 
+        address = scheduler()
+
         def work(progress: Progress) -> str:
             from napari_rxrx3.data.cells.measuring import asked_of, named_dna, todo
 
@@ -84,7 +87,8 @@ class CellCounter(QObject):
                 progress(done, total, what)
 
             told(0, 0, "")
-            dataset.measures(plates, stains, progress=told)
+            with chosen_cluster(address if n else None, progress) as client:
+                dataset.measures(plates, stains, client=client, progress=told)
             for plate in plates:
                 dataset.measured.of_plate(plate)  # so that nobody waits for it
             measured = f"Measured {count(n, 'image')}; kept for the next time."

@@ -14,7 +14,6 @@ from qtpy.QtGui import QImage
 from superqt.utils import ensure_main_thread
 
 from napari_rxrx3.core.contrast import Limits, composite
-from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import Cancelled, RxRx3Error
 from napari_rxrx3.core.stains import STAINS, Stain
 from napari_rxrx3.core.stopping import Stop, bound

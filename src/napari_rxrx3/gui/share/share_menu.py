@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,16 @@ from napari_rxrx3.core.words import file_name, key_in_words
 from napari_rxrx3.figures.files import with_ending
 from napari_rxrx3.gui.map.chosen_set.entries import Chosen, find_wells
 from napari_rxrx3.gui.share.figure_dialog import FigureDialog
-from napari_rxrx3.gui.share.machines import ask_for_scheduler, scheduler, where_in_words
 from napari_rxrx3.gui.share.reopening import reopens_last, set_reopens_last
 from napari_rxrx3.gui.share.sessions import Sessions
 from napari_rxrx3.gui.share.view_record import record_of_window
 from napari_rxrx3.gui.widgets import tool_button
+from napari_rxrx3.gui.work.machines import (
+    ask_for_scheduler,
+    chosen_cluster,
+    scheduler,
+    where_in_words,
+)
 from napari_rxrx3.gui.work.task_group import TaskGroup
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ _NO_CHOICES = "napari keeps no such choice here."
 _REPORT, _LONGEST = "Report …", 40
 _REPORTS = "Reports (*.html *.pdf *.png *.svg *.tif)"
 _SESSIONS = "Saved session (*.json)"
+_PROBLEMS = "Problems (*.csv *.json)"
 _PLANES = "OME-TIFF (*.ome.tif *.ome.tiff)"
 
 
@@ -88,7 +93,9 @@ class ShareMenu(QObject):
         self.queue_crops = add("Save crops of the queue …", tip, self.save_crops_of_queue)
         tip = tip.replace("in the queue", "of what is chosen on the map")
         self.chosen_crops = add("Save crops of the chosen set …", tip, self.save_crops_of_chosen)
-        tip = "Where plates and crops are made: here, or by the workers of a dask cluster."
+        tip = "Decode every image, compare all lists, and save what is wrong as a table."
+        self.check = add("Check all images …", tip, self.check_images)
+        tip = "Where plates, crops, checks and cell counts are made: here, or by a dask cluster."
         self.machines = add("Run on …", tip, self.choose_machines)
         self.menu.addSeparator()
         tip = "Wells, contrast, question and list as they are now, in one small file."
@@ -115,7 +122,7 @@ class ShareMenu(QObject):
         self.report.setText(_report_of(key))
         of_view = self.figure, self.report, self.script, self.planes, self.plate
         of_wells = self.crops, self.queue_crops, self.chosen_crops
-        for action in (*of_view, *of_wells, self.save):
+        for action in (*of_view, *of_wells, self.check, self.save):
             self._offer(action, self._why_not(action))
         self.machines.setText(f"Run on: {where_in_words()} …".replace("&", "&&"))
         self._offer(self.machines, _NO_CHOICES if scheduler() is None else "")
@@ -139,6 +146,8 @@ class ShareMenu(QObject):
             return "Show wells first, rather than their plate."
         if action is self.plate and not self._has_images():
             return "There are no images of this plate."
+        if action is self.check and not session.dataset.images.plates:
+            return "There are no images in this data set."
         if action is self.crops and not self._tagged():
             return "Tag wells first: 1 to 5 in Hits."
         if action is self.queue_crops and not self._queued():
@@ -276,10 +285,7 @@ class ShareMenu(QObject):
         address = scheduler()
 
         def work(progress: Any) -> PassSummary:
-            from napari_rxrx3.data.passes import cluster
-
-            progress(0, 0, f"reaching {address}" if address else words)
-            with cluster(address) if address else nullcontext() as client:
+            with chosen_cluster(address, progress) as client:
                 return export(str(folder), client, progress)
 
         def done(summary: PassSummary) -> None:
@@ -288,8 +294,28 @@ class ShareMenu(QObject):
 
         self._workspace.tasks.run("export", work, done, self._say, words)
 
+    def check_images(self) -> None:
+        """Ask for a file, check all of the data set in the background, and write it there."""
+        dataset, why_not = self._workspace.session.dataset, self._why_not(self.check)
+        if dataset is None or why_not:
+            self._say(why_not)
+            return
+        chosen = self._ask_where("Save what the check finds", "check.csv", _PROBLEMS)
+        path = with_ending(Path(chosen), ".csv")
+        if not chosen or not self._may_replace(chosen, [path]):
+            return
+        address = scheduler()
+
+        def work(progress: Any) -> str:
+            from napari_rxrx3.gui.share.check_report import save_check
+
+            with chosen_cluster(address, progress) as client:
+                return save_check(dataset, path, client, progress)
+
+        self._workspace.tasks.run("check", work, self._say, self._say, "checking all images")
+
     def choose_machines(self) -> None:
-        """Ask where plates and crops are made from now on."""
+        """Ask where long work is done from now on."""
         ask_for_scheduler(self._parent)
 
     def save_session(self) -> None:

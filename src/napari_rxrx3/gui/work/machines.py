@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QInputDialog, QWidget
 
 from napari_rxrx3.gui.preferences import chosen_settings
+from napari_rxrx3.gui.work.tasks import Progress
 
-__all__ = ["ask_for_scheduler", "scheduler", "where_in_words"]
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["ask_for_scheduler", "chosen_cluster", "scheduler", "where_in_words"]
 
 _QUESTION = (
     "Address of a dask scheduler, such as tcp://10.0.0.5:8786.\n"
@@ -38,11 +44,35 @@ def ask_for_scheduler(parent: QWidget) -> None:
     if group is None:
         return
     dialog = QInputDialog(parent)
-    dialog.setWindowTitle("Run exports on")
+    dialog.setWindowTitle("Run long work on")
     dialog.setLabelText(_QUESTION)
     dialog.setTextValue(scheduler() or "")
     if dialog.exec():
         group.scheduler = dialog.textValue().strip()
+
+
+@contextmanager
+def chosen_cluster(address: str | None, progress: Progress) -> Iterator[Client | None]:
+    """The cluster that does the work of a task; None: this computer does it.
+
+    Parameters
+    ----------
+    address : str or None
+        What `scheduler` said when the task was asked for.
+
+    Raises
+    ------
+    RxRx3Error
+        If it does not answer.
+    """
+    if not address:
+        yield None
+        return
+    from napari_rxrx3.data.passes import cluster
+
+    progress(0, 0, f"reaching {address}")
+    with cluster(address) as client:
+        yield client
 
 
 def _group() -> Any:
