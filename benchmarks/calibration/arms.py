@@ -21,12 +21,12 @@ __all__ = ["BIASES", "DESIGN", "ArmScreen", "measure", "measured"]
 Array = np.ndarray[Any, Any]
 
 DESIGN = Design(
-    pairs=6, genes=60, guides=3, controls=64, active=0.5, effect=0.7, complexes=(6, 6, 6, 4, 4)
+    pairs=6, genes=60, guides=3, controls=64, active=0.3, effect=0.7, complexes=(6, 6, 6, 4, 4)
 )
 ARMS = ("1p", "1q", "2p", "2q", "3p", "3q")
 BIASED = ARMS[:3]
 BIASES = (0.0, 0.15, 0.3, 0.7)
-_LISTED = 0.8
+_LISTED = 0.9
 _LENGTH = 4
 """Of an effect of 1, see `Design.effect`."""
 _MOST_CALLED, _MOST_SILENT, _LOST = 0.1, 0.08, 0.05
@@ -125,9 +125,10 @@ def measure(seeds: Sequence[int], run: Run = one_by_one) -> list[Part]:
             said = {name: float(values[nth]) for name, values in mean.items()}
             rows.append(_row(bias, when, said, mean["related"][0]))
     words = (
-        "360 genes on six chromosome arms, 60 on each; half of them have an effect of 0.7, and 26 "
-        "are in complexes. On three of the arms a cut adds the same to every gene, of the size in "
-        "the first column. The map is corrected by a list of four of five genes that do nothing. "
+        "360 genes on six chromosome arms, 60 on each; three in ten of them have an effect of 0.7, "
+        "and 26 are in complexes. On three of the arms a cut adds the same to every gene, of the "
+        "size in the first column. The map is corrected by a list of nine in ten of the genes that "
+        "do nothing, more than 20 on each arm. "
         "*called* is the share of arms with q <= .05, *P* the chance that a pair on one arm is "
         "more alike than a pair on two."
     )
