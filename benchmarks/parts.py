@@ -36,6 +36,8 @@ PARTS = {
     "cells": "benchmarks.cells:cells",
     "search": "benchmarks.vectors:search",
     "map-numbers": "benchmarks.vectors:map_numbers",
+    "gene-sets": "benchmarks.evidence:gene_sets",
+    "dose-response": "benchmarks.evidence:dose_response",
     "map-view": "benchmarks.map_view:map_view",
     "heat-map": "benchmarks.map_view:heat_map_view",
     "soak": "benchmarks.stress:soak",

@@ -40,6 +40,10 @@ class Settings:
         Entries of a heat map.
     neighbors : int
         Neighbors whose thumbnails are shown.
+    gene_sets, genes_of_sets : int
+        Sets of genes, and genes of the map in which they are looked for.
+    dosed_compounds : int
+        Compounds at eight doses whose responses are computed.
     pass_plates, pass_wells : int
         Plates of 512 px that passes over images go through, and wells on each.
     """
@@ -58,6 +62,9 @@ class Settings:
     points: tuple[int, ...]
     heat_map: int
     neighbors: int
+    gene_sets: int
+    genes_of_sets: int
+    dosed_compounds: int
     pass_plates: int
     pass_wells: int
     clicks: int
@@ -105,6 +112,9 @@ FULL = Settings(
     points=(102_705, N_WELLS),
     heat_map=1000,
     neighbors=20,
+    gene_sets=35_000,
+    genes_of_sets=17_000,
+    dosed_compounds=1_674,
     pass_plates=8,
     pass_wells=96,
     clicks=16,
@@ -130,6 +140,9 @@ QUICK = Settings(
     points=(22_221,),
     heat_map=120,
     neighbors=6,
+    gene_sets=2_000,
+    genes_of_sets=2_000,
+    dosed_compounds=60,
     pass_plates=3,
     pass_wells=8,
     clicks=2,

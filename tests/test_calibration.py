@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration import runs
-from benchmarks.calibration.page import write_page
+from benchmarks.calibration.page import renew_page, write_page
 from benchmarks.calibration.part import Bars, Part
 from benchmarks.calibration.screens import CONTROL, DOSES, Design, Screen
 
@@ -128,3 +128,24 @@ def test_the_page_says_what_is_not_as_it_is_held_to(tmp_path: Path) -> None:
     assert "(3 seeds;" in text
     assert "| b <c> | 0.500 | **no** |" in text
     assert "b &lt;c&gt;" in (tmp_path / "calibration" / "shares.svg").read_text()
+
+
+def test_parts_that_are_measured_again_leave_the_others_on_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "calibration.md"
+    bars = Bars("shares", [("a", 0.05)], 0.02, 0.08)
+    first = Part("first", "Words.", [{"what": "a", "holds": True}], bars)
+    second = Part("second", "Words.", [{"what": "b", "holds": False}])
+    write_page(page, [first, second], 3)
+    before = page.read_text(encoding="utf-8")
+    renew_page(page, [second], 3)
+    assert page.read_text(encoding="utf-8") == before, "nothing is new"
+    mended = Part("second", "Words.", [{"what": "c", "holds": True}])
+    renew_page(page, [mended, Part("third", "More.", [{"what": "d", "holds": True}])], 2)
+    text = page.read_text(encoding="utf-8")
+    assert "Everything is as it is held to." in text
+    assert "| a | yes |" in text
+    assert "| c | yes |" in text
+    assert "| b |" not in text
+    assert "More. (2 seeds.)" in text, "what was measured less often says so"
+    assert text.index("![") < text.index("## first") < text.index("## second")
+    assert text.index("## second") < text.index("## third")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,7 @@ from scipy import optimize, stats
 import napari_rxrx3 as rx
 import screens as s
 from benchmarks.calibration.doses import MANY, SILENT, called, halves_found
+from benchmarks.calibration.screens import Screen
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.figures.curve import curve_in_words, draw_curve
 from napari_rxrx3.figures.record import CurveRecord
@@ -330,6 +336,41 @@ def test_it_stops_when_it_is_told_to(wells: s.Wells, tmp_path: Path) -> None:
         phenomap.doses.store.get(stop)
     assert not phenomap.doses.is_ready
     assert phenomap.dose_response["has_trend"].sum() == len(PLANTED)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3, 1.0])
+def test_it_stops_soon_and_says_where_it_is(many: Any, after: float) -> None:
+    """Asked from another thread, after some of its time."""
+    asked, said = threading.Event(), []
+
+    def progress(done: int, total: int, text: str) -> None:
+        said.append((done, total, text))
+        if asked.is_set():
+            raise Cancelled("enough")
+
+    def work() -> float:
+        with suppress(Cancelled):
+            while True:  # a fast computer may be done before it is asked
+                many.doses._computed(many, progress)
+        return time.perf_counter()
+
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(work)
+        time.sleep(after)
+        began = time.perf_counter()
+        asked.set()
+        took = ended.result(timeout=30) - began
+    assert took < 0.5
+    assert all(done <= total and text for done, total, text in said)
+    if after == 1.0:
+        assert any("doses of 120 compounds" in text for _, _, text in said)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """120 compounds, of which a third have curves: some seconds of work."""
+    design = replace(MANY["effect 2"], compounds=120, dimension=256)
+    return Screen(0, design).open(tmp_path_factory.mktemp("many")).phenomap(align="none")
 
 
 def test_wells_know_the_trend_of_their_compound(phenomap: Any) -> None:

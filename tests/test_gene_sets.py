@@ -147,7 +147,7 @@ def test_what_was_written_is_read(
     flat = [*sets, *(gene for genes in sets.values() for gene in genes)]
     if any(unicodedata.normalize("NFC", n) != n for n in flat):
         return
-    if {plain_name(name) for name in flat} & {"set", "gene", "term", "genes"}:
+    if {plain_name(name) for name in flat} & {"set", "gene", "term", "genes", "wellid"}:
         return
     lines = ["\t".join([name, "about", *genes]) for name, genes in sets.items()]
     found = read(tmp_path_factory.mktemp("x"), "\n".join(lines) + "\n")

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 import builders as b
@@ -272,6 +273,7 @@ def test_all_of_it_is_saved(side: Side, data: Any, tmp_path: Path) -> None:
     side.panel.set_file(path)
     side.settle()
     side.panel.save_csv(tmp_path / "out.csv")
+    side.settle()
     table = pd.read_csv(tmp_path / "out.csv")
     found = expected(data, path).near("A003", 20)
     assert table["set"].tolist() == found.table["set"].tolist()
@@ -280,6 +282,17 @@ def test_all_of_it_is_saved(side: Side, data: Any, tmp_path: Path) -> None:
     assert set(table["genes"]) == {"nearest to A003"}
     assert set(table["file"]) == {path}
     assert set(table["align"]) == {"pca-centerscale"}
+
+
+def test_all_of_it_is_copied(side: Side, data: Any, tmp_path: Path) -> None:
+    path = gmt(tmp_path)
+    side.panel.set_file(path)
+    side.settle()
+    side.panel.copy.click()
+    side.settle()
+    found = expected(data, path).near("A003", 20)
+    names = [line.split("\t")[0] for line in QGuiApplication.clipboard().text().splitlines()]
+    assert names == ["set", *found.table["set"]]
 
 
 def test_a_hidden_panel_computes_nothing(side: Side, tmp_path: Path) -> None:

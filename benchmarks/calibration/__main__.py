@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from benchmarks.calibration.page import write_page
+from benchmarks.calibration.page import renew_page, write_page
 from benchmarks.calibration.part import Part
 from benchmarks.calibration.runs import side_by_side
 from benchmarks.settings import ROOT
 
-PARTS = ("lists", "activity", "position", "doses")
+PARTS = ("lists", "activity", "position", "doses", "sets", "arms")
 """Modules of this package; each has `measure(seeds, run)`, which answers a list of `Part`."""
 
 
@@ -23,14 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Simulate, count and write the page; 1 if something is not as it is held to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="screens of each design")
-    parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts; write no page")
+    help_ = "these parts; the others stay on the page"
+    parser.add_argument("--only", nargs="+", choices=PARTS, help=help_)
     arguments = parser.parse_args(argv)
+    page = ROOT / "docs" / "calibration.md"
     modules = [import_module(f"benchmarks.calibration.{n}") for n in arguments.only or PARTS]
     with side_by_side() as run:
         for n in range(1, arguments.seeds + 1):  # a page of what there is, if it ends before
             parts: list[Part] = [part for m in modules for part in m.measure(range(n), run)]
-            if not arguments.only:
-                write_page(ROOT / "docs" / "calibration.md", parts, n)
+            write = renew_page if arguments.only else write_page
+            write(page, parts, n)
             print(f"{n} of {arguments.seeds} seeds", file=sys.stderr)
     for part in parts:
         print(part.title, *part.rows, sep="\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from benchmarks.calibration.part import Bars, Part
 from napari_rxrx3.core.words import count
 
-__all__ = ["write_page"]
+__all__ = ["renew_page", "write_page"]
 
 _HEAD = """# Calibration: how often the numbers are right
 
@@ -27,10 +28,7 @@ _SPAN = _WIDTH - _LEFT - 60
 
 def write_page(page: Path, parts: Sequence[Part], n_seeds: int) -> None:
     """Write the page, and beside it the picture if there is one."""
-    failing = [part.title for part in parts if part.fails]
-    verdict = "Everything is as it is held to."
-    if failing:
-        verdict = f"**Not as it is held to: {'; '.join(failing)}.**"
+    verdict = _verdict([part.title for part in parts if part.fails])
     text = [_HEAD.format(seeds=count(n_seeds, "seed"), verdict=verdict)]
     bars = [part.bars for part in parts if part.bars]
     if bars:
@@ -39,8 +37,35 @@ def write_page(page: Path, parts: Sequence[Part], n_seeds: int) -> None:
         picture.write_text(_drawn(bars), encoding="utf-8")
         text.append("![Shares found, and the range they are held to](calibration/shares.svg)\n")
     for part in parts:
-        text.append(f"## {part.title}\n\n{part.words}\n\n{_table(part.rows)}")
+        text.append(_section(part))
     page.write_text("\n".join(text), encoding="utf-8")
+
+
+def renew_page(page: Path, parts: Sequence[Part], n_seeds: int) -> None:
+    """Write the sections of some parts, and leave all others of the page as they are."""
+    head, *sections = page.read_text(encoding="utf-8").split("\n## ")
+    said = {section.partition("\n")[0]: f"## {section}" for section in sections}
+    seeds = count(n_seeds, "seed")
+    for part in parts:
+        words = part.words if f"({seeds};" in head else f"{part.words} ({seeds}.)"
+        said[part.title] = _section(replace(part, words=words))
+    failing = [title for title, section in said.items() if f"| {_said(False)} |" in section]
+    before, _, picture = head.partition("![")
+    lines = before.rstrip().splitlines()
+    lines[-1] = _verdict(failing)
+    head = "\n".join(lines) + "\n" + (f"\n![{picture}" if picture else "")
+    text = [head, *(f"{section.rstrip()}\n" for section in said.values())]
+    page.write_text("\n".join(text), encoding="utf-8")
+
+
+def _section(part: Part) -> str:
+    return f"## {part.title}\n\n{part.words}\n\n{_table(part.rows)}"
+
+
+def _verdict(failing: Sequence[str]) -> str:
+    if not failing:
+        return "Everything is as it is held to."
+    return f"**Not as it is held to: {'; '.join(failing)}.**"
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:

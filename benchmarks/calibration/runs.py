@@ -27,7 +27,13 @@ Run = Callable[[Callable[..., Any], Sequence[Job]], list[Any]]
 _KEPT = ROOT / ".cache" / "calibration"
 _PACKAGE = Path("src") / "napari_rxrx3"
 _MAPS = _PACKAGE / "maps"
-_CODE = (_PACKAGE / "core" / "geometry.py", _MAPS, _MAPS / "evidence", _MAPS / "dose_response")
+_CODE = (
+    _PACKAGE / "core" / "geometry.py",
+    _MAPS,
+    _MAPS / "evidence",
+    _MAPS / "dose_response",
+    _MAPS / "sets",
+)
 """What a number hangs on, beside the module that asks for it,"""
 _SHOWN = {"card.py", "entry_names.py", "heat_map.py", "neighbors.py", "words.py"}
 """and what only shows numbers."""

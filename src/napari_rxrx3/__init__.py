@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.gui.canvas.layers import layer_options
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.sets.arms import GeneArms, read_arms
+    from napari_rxrx3.maps.sets.expression import UnexpressedGenes, read_unexpressed
     from napari_rxrx3.maps.sets.gene_sets import GeneSets, read_gene_sets
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "PhenoMap",
     "RxRx3Error",
     "Tile",
+    "UnexpressedGenes",
     "UnknownKey",
     "UnknownWell",
     "__version__",
@@ -41,6 +43,7 @@ __all__ = [
     "open_dataset",
     "read_arms",
     "read_gene_sets",
+    "read_unexpressed",
     "report",
 ]
 
@@ -59,6 +62,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "gui.canvas.layers": ["layer_options"],
         "maps.phenomap": ["PhenoMap"],
         "maps.sets.arms": ["GeneArms", "read_arms"],
+        "maps.sets.expression": ["UnexpressedGenes", "read_unexpressed"],
         "maps.sets.gene_sets": ["GeneSets", "read_gene_sets"],
     },
 )

@@ -28,8 +28,10 @@ if TYPE_CHECKING:  # scipy is loaded with the first map, which opening need not 
     from distributed import Client
 
     from napari_rxrx3.core.plate import PlateId
+    from napari_rxrx3.maps.arm_correction import ArmTables
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.sets.arms import GeneArms
+    from napari_rxrx3.maps.sets.expression import UnexpressedGenes
 
 __all__ = ["Dataset", "open_dataset"]
 
@@ -111,6 +113,8 @@ class Dataset(WellData):
     ) -> None:
         super().__init__(storage, root, contents, cache, progress)
         self._maps = LruCache(_KEPT_MAPS, one)
+        self.arm_tables: dict[str, ArmTables] = {}
+        """By which maps can be corrected, see `add_arm_tables`; by their names."""
         self.measured = MeasureShelf(self)
         """Cell counts and image quality, as far as they are known without reading any image."""
 
@@ -253,6 +257,7 @@ class Dataset(WellData):
         control: str = "EMPTY_control",
         leave_out: bool = False,
         position: bool = False,
+        arm_tables: str = "",
         progress: Progress | None = None,
     ) -> PhenoMap:
         """Average the wells' aligned vectors to one vector a perturbation.
@@ -274,6 +279,9 @@ class Dataset(WellData):
         position : bool
             First subtract what the position on the plate does to the controls, see
             `napari_rxrx3.maps.position`. Ours.
+        arm_tables : str
+            Subtract what unexpressed genes of a chromosome arm have in common from all genes of the
+            arm: the name of the tables that say which these are, see `add_arm_tables`.
         progress : callable, optional
             Called with (done, total, text); may raise to stop.
 
@@ -291,18 +299,50 @@ class Dataset(WellData):
             control=control,
             leave_out=leave_out,
             position=position,
+            arm_tables=arm_tables,
         )
         return self.map_of(spec, progress)
+
+    def add_arm_tables(self, arms: GeneArms, unexpressed: UnexpressedGenes) -> str:
+        """Take tables by which the bias of chromosome arms can be corrected in maps.
+
+        Parameters
+        ----------
+        arms : GeneArms
+            From `napari_rxrx3.read_arms`.
+        unexpressed : UnexpressedGenes
+            From `napari_rxrx3.read_unexpressed`.
+
+        Returns
+        -------
+        str
+            Their name, for `phenomap`.
+        """
+        from napari_rxrx3.maps.arm_correction import ArmTables
+
+        tables = ArmTables(arms, unexpressed)
+        self.arm_tables[tables.name] = tables
+        return tables.name
+
+    def _tables_of(self, spec: MapSpec) -> ArmTables | None:
+        if not spec.arm_tables:
+            return None
+        tables = self.arm_tables.get(spec.arm_tables)
+        if tables is None:
+            what = f"The tables of chromosome arms {spec.arm_tables!r} are not open"
+            raise MapError(f"{what}: open them with add_arm_tables.")
+        return tables
 
     def map_of(self, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
         """Like `phenomap`, with all choices in one; an empty embedding is the default one."""
         self.read_vectors(progress)
         spec = replace(spec, embedding=self.embedding_named(spec.embedding))
+        tables = self._tables_of(spec)
 
         def build() -> PhenoMap:
             from napari_rxrx3.maps.build import build_phenomap
 
-            return build_phenomap(self, spec, progress)
+            return build_phenomap(self, spec, progress, tables)
 
         return self._maps.get(spec, build, shares_failure=False)  # who builds it may stop
 
@@ -337,6 +377,6 @@ class Dataset(WellData):
             return self.map_of(spec, progress), ""
         except MapError as error:
             plain = replace(spec, align="none", position=False)
-            if spec == plain or not self.embeddings:
+            if spec == plain or spec.arm_tables or not self.embeddings:
                 raise
             return self.map_of(plain, progress), f"Not aligned: {error}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_rxrx3.maps.phenomap import PhenoMap
     from napari_rxrx3.maps.sets.arms import GeneArms
+    from napari_rxrx3.maps.sets.expression import UnexpressedGenes
 
 _SHOWN_SCORES = (
     *("activity", "activity_p", "activity_q", "is_active", "strength", "strength_p"),
@@ -219,29 +220,59 @@ def add_arms(commands: Commands) -> None:
     arms.add_argument("path", metavar="PATH")
     help_ = "table with the columns gene and arm (17q, chr17q or 17q21.31)"
     arms.add_argument("--arms", metavar="FILE", required=True, help=help_)
+    help_ = "genes that the cells do not express, one a line: correct the bias by them"
+    arms.add_argument("--unexpressed", metavar="FILE", help=help_)
+    help_ = "FILE is a table of genes and numbers such as TPM: those below X are not expressed"
+    arms.add_argument("--unexpressed-below", metavar="X", type=float, help=help_)
     add_map_options(arms, ("perturbation", "compound"))
     arms.add_argument("--json", action="store_true", help="print JSON")
     arms.set_defaults(run=_arms)
 
 
 def _arms(arguments: argparse.Namespace) -> int:
-    from napari_rxrx3.maps.evidence.proximity_bias import bias_in_words, proximity_bias
+    from napari_rxrx3.maps.evidence.proximity_bias import (
+        before_and_after,
+        bias_in_words,
+        proximity_bias,
+    )
 
-    arms = _arms_of(arguments.arms)
+    arms, unexpressed = _arms_of(arguments.arms), _unexpressed_of(arguments)
     with progress_bar() as progress:
         dataset = opened(arguments.path, progress)
         phenomap = dataset.map_of(spec_of(arguments, dataset, progress), progress)
         for sentence in phenomap.notes:
             note(sentence)
         bias = proximity_bias(phenomap, arms, progress)
+        table, words = bias.table, [bias_in_words(bias)]
+        if unexpressed is not None:
+            corrected = phenomap.without_arm_bias(arms, unexpressed, progress)
+            after = proximity_bias(corrected, arms, progress)
+            table = before_and_after(bias, after, corrected.arm_corrections)
+            words += [f"After the correction: {bias_in_words(after)}", *corrected.notes]
     if arguments.json:
         counts = ("n_placed", "n_unplaced", "n_blinded", "n_used")
-        report = {name: getattr(bias, name) for name in counts}
-        say(json.dumps({**report, "arms": _records(bias.table)}, indent=1))
+        report: dict[str, Any] = {name: getattr(bias, name) for name in counts}
+        report |= {"notes": words[2:]} if unexpressed is not None else {}
+        say(json.dumps({**report, "arms": _records(table)}, indent=1))
     else:
-        shown = bias.table.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
-        say(f"{shown}\n\n{bias_in_words(bias)}")
+        shown = table.drop(columns="why_not", errors="ignore")
+        say(shown.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
+        say("\n" + "\n".join(words))
     return 0
+
+
+def _unexpressed_of(arguments: argparse.Namespace) -> UnexpressedGenes | None:
+    """The genes that cells do not express, where a file says so; what is left out is said."""
+    from napari_rxrx3.maps.sets.expression import read_unexpressed
+
+    if arguments.unexpressed is None:
+        if arguments.unexpressed_below is not None:
+            raise RxRx3Error("--unexpressed-below takes a table, named by --unexpressed.")
+        return None
+    unexpressed = read_unexpressed(arguments.unexpressed, arguments.unexpressed_below)
+    for sentence in unexpressed.notes:
+        note(sentence)
+    return unexpressed
 
 
 def _arms_of(path: str) -> GeneArms:

@@ -12,6 +12,7 @@ __all__ = [
     "OWN_CONTROL",
     "compound_key",
     "gene_of_guide",
+    "gene_of_treatment",
     "is_blinded",
 ]
 
@@ -40,6 +41,11 @@ def gene_of_guide(treatment: str) -> str | None:
     """Return ``"PLK1"`` for ``"PLK1_guide_1"``, None for a treatment that is no guide."""
     match = _GUIDE.match(treatment)
     return match[1] if match else None
+
+
+def gene_of_treatment(treatment: str) -> str | None:
+    """The gene of a guide, or of a CRISPR well that names it alone; None for a control."""
+    return None if "_control" in treatment else gene_of_guide(treatment) or treatment
 
 
 def compound_key(name: str, concentration: float) -> str:

@@ -14,6 +14,7 @@ from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.perturbation import compound_key, gene_of_guide
 from napari_rxrx3.core.progress import Progress, silent
+from napari_rxrx3.maps.arm_correction import ArmTables
 from napari_rxrx3.maps.entries import ExperimentAverages
 from napari_rxrx3.maps.phenomap import PhenoMap
 from napari_rxrx3.maps.space import WellSpace, open_space
@@ -30,14 +31,19 @@ _BLOCK = 16_384
 _LABELS = ["perturbation_type", "gene", "treatment", "concentration"]
 
 
-def build_phenomap(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> PhenoMap:
+def build_phenomap(
+    dataset: WellData,
+    spec: MapSpec,
+    progress: Progress | None = None,
+    tables: ArmTables | None = None,
+) -> PhenoMap:
     """Align the wells' vectors and average them; see `Dataset.phenomap`.
 
     Controls of compound plates are left out of the map (those chosen as controls still align
     it); EMPTY_control of the CRISPR plates is one of its entries.
     """
     spec.check()
-    spaces = _LazySpace(dataset, spec)
+    spaces = _LazySpace(dataset, spec, tables)
     fingerprint = _fingerprint(dataset, spec.embedding)
     stored = dataset.cache.load("map", f"{fingerprint}|{spec}") if fingerprint else None
     vectors = dataset.cache.open_mapped("map-vectors", f"{fingerprint}|{spec}")
@@ -102,13 +108,14 @@ class _LazySpace:
 
     dataset: WellData
     spec: MapSpec
+    tables: ArmTables | None
     _space: WellSpace | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def open(self, progress: Progress | None = None) -> WellSpace:
         with self._lock:  # one joins, the others wait for it
             if self._space is None:
-                self._space = open_space(self.dataset, self.spec, progress)
+                self._space = open_space(self.dataset, self.spec, progress, self.tables)
             return self._space
 
 

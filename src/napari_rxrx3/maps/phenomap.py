@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.progress import Progress
 from napari_rxrx3.core.words import DOSES_IN_WORDS
+from napari_rxrx3.maps.arm_correction import ArmTables
 from napari_rxrx3.maps.dose_response.numbers import beside
 from napari_rxrx3.maps.dose_response.responses import DoseResponses
 from napari_rxrx3.maps.entries import Entries, NeighborSearch
@@ -35,6 +36,7 @@ from napari_rxrx3.maps.projection.projection import Projection
 from napari_rxrx3.maps.projection.umap import UmapSettings, umap
 from napari_rxrx3.maps.sets.arms import GeneArms
 from napari_rxrx3.maps.sets.enrichment import SetsOfMap
+from napari_rxrx3.maps.sets.expression import UnexpressedGenes
 from napari_rxrx3.maps.sets.gene_sets import GeneSets
 from napari_rxrx3.maps.spec import MIN_GENES, MapSpec
 
@@ -71,7 +73,8 @@ class PhenoMap(Entries):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as data set and choices: another process makes the map, or finds it kept."""
-        return _made_again, (self.dataset, self.spec)
+        tables = self.dataset.arm_tables.get(self.spec.arm_tables) if self.spec.arm_tables else None
+        return _made_again, (self.dataset, self.spec, tables)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -259,6 +262,48 @@ class PhenoMap(Entries):
         """
         return proximity_bias(self, arms, progress).table
 
+    def without_arm_bias(
+        self, arms: GeneArms, unexpressed: UnexpressedGenes, progress: Progress | None = None
+    ) -> PhenoMap:
+        """The same map, corrected for the bias of chromosome arms (Lazar et al. 2024).
+
+        From the aligned vectors of all wells of an arm's genes is subtracted what its unexpressed
+        genes have in common: their mean, made shorter by what its own error adds to it. Averages,
+        scores and what chance makes of them are all made of corrected wells. Arms with up to 20
+        unexpressed genes in the map are left as they are, and so are genes that the table does not
+        place, such as blinded ones: `notes` say which, `arm_corrections` how much.
+
+        Parameters
+        ----------
+        arms : GeneArms
+            From `napari_rxrx3.read_arms`.
+        unexpressed : UnexpressedGenes
+            From `napari_rxrx3.read_unexpressed`.
+        progress : callable, optional
+            Called with (done, total, text); may raise to stop.
+
+        Raises
+        ------
+        MapError
+            If no arm can be corrected; why is said.
+        """
+        name = self.dataset.add_arm_tables(arms, unexpressed)
+        made: PhenoMap = self.dataset.map_of(replace(self.spec, arm_tables=name), progress)
+        return made
+
+    @property
+    def arm_corrections(self) -> pd.DataFrame:
+        """Which chromosome arms this map is corrected for, by arm; no rows if it is not.
+
+        Returns
+        -------
+        pandas.DataFrame
+            n_genes, n_unexpressed: genes of the arm in the map, and those of them that are not
+            expressed; is_corrected; subtracted: the share of their mean that is subtracted, 0 where
+            chance explains it (NaN where nothing is corrected); why_not.
+        """
+        return self.space.arm_corrections
+
     def ranked_across(self, search: NeighborSearch, k: int) -> tuple[Array, Array]:
         """The first `k` entries that answer a search across experiments; see `ranked`."""
         likeness = self.judge.across.of(search.query).likeness
@@ -441,6 +486,8 @@ class PhenoMap(Entries):
         )
 
 
-def _made_again(dataset: Any, spec: MapSpec) -> PhenoMap:
+def _made_again(dataset: Any, spec: MapSpec, tables: ArmTables | None = None) -> PhenoMap:
+    if tables is not None:
+        dataset.add_arm_tables(tables.arms, tables.unexpressed)
     made: PhenoMap = dataset.map_of(spec)
     return made

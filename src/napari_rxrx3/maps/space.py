@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.geometry import sums_of
@@ -22,6 +23,13 @@ from napari_rxrx3.maps.align import (
     fit_alignment,
     lacking_controls,
     lacking_in_words,
+)
+from napari_rxrx3.maps.arm_correction import (
+    ARM_COLUMNS,
+    ArmCorrection,
+    ArmOffsets,
+    ArmTables,
+    correction_of,
 )
 from napari_rxrx3.maps.position import PlateLayout, PositionEffect, fit_position, trend_of_wells
 from napari_rxrx3.maps.spec import MapSpec
@@ -70,6 +78,10 @@ class WellSpace:
         subtracted.
     position : PositionEffect or None
         What is subtracted before vectors are aligned.
+    arm_correction : ArmCorrection or None
+        Which wells are corrected for the bias of their chromosome arm.
+    arm_offsets : ArmOffsets or None
+        What is subtracted from these after vectors are aligned.
     left_out : tuple of str
         Batches with too few controls, whose wells are not among these.
     notes : tuple of str
@@ -93,6 +105,8 @@ class WellSpace:
     layout: PlateLayout
     position_trend: Array | None = None
     position: PositionEffect | None = None
+    arm_correction: ArmCorrection | None = None
+    arm_offsets: ArmOffsets | None = None
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -111,12 +125,13 @@ class WellSpace:
     def aligned(self, wells: Array | slice) -> Array:
         """Aligned vectors of some wells: (k, d'), in the precision of `raw`."""
         vectors = self._without_position(self.position, wells)
-        return self.alignment.transform(vectors, self.batch[wells])
+        return self._without_arms(self.alignment.transform(vectors, self.batch[wells]), wells)
 
     def aligned_in_single(self, wells: Array | slice) -> Array:
         """The same to about six digits, float32, in half the time."""
         vectors = self._without_position(self.position, wells)
-        return self.alignment.transform_in_single(vectors, self.batch[wells])
+        aligned = self.alignment.transform_in_single(vectors, self.batch[wells])
+        return self._without_arms(aligned, wells)
 
     def averages(self, wells: Array, group: Array, report: Callable[[int], None]) -> Array:
         """Averages of the aligned vectors of groups of wells: float64 (groups, d').
@@ -146,7 +161,15 @@ class WellSpace:
             means[first : last + 1] += sums_of(vectors, part[block] - first)
         means /= n_wells[:, None]
         aligned = self.alignment.transform(means, batch[starts]) * n_wells[:, None]
-        return sums_of(aligned, group[starts]) / np.bincount(group)[:, None]
+        sums = sums_of(aligned, group[starts]) - self._sums_of_arms(wells, group)
+        return np.asarray(sums / np.bincount(group)[:, None])
+
+    @property
+    def arm_corrections(self) -> pd.DataFrame:
+        """What is subtracted from chromosome arms; see `PhenoMap.arm_corrections`."""
+        if self.arm_correction is None or self.arm_offsets is None:
+            return pd.DataFrame(columns=list(ARM_COLUMNS), index=pd.Index([], name="arm"))
+        return self.arm_correction.described(self.arm_offsets)
 
     @cached_property
     def group(self) -> Array:
@@ -186,7 +209,33 @@ class WellSpace:
         else:
             vectors = self._without_position(position, controls)
             alignment = fit_alignment(vectors, self.batch[controls], n_batches, how, progress)
-        return replace(self, alignment=alignment, position=position)
+        fitted = replace(self, alignment=alignment, position=position, arm_offsets=None)
+        if self.arm_correction is None:
+            return fitted
+        return replace(fitted, arm_offsets=fitted._fitted_arms(controls, progress or silent))
+
+    def _fitted_arms(self, controls: Array, report: Progress) -> ArmOffsets:
+        """What unexpressed genes have in common, from the middle of the controls of their batch.
+
+        In most alignments that is 0.
+        """
+        correction = self.arm_correction
+        assert correction is not None
+        number = correction.gene[self.treatment]
+        wells = np.flatnonzero(number >= 0)
+        batches, of_control = np.unique(self.batch[controls], return_inverse=True)
+        wells = wells[np.isin(self.batch[wells], batches)]
+        if not len(wells):
+            return correction.nothing(self.dimension)
+        text = f"averaging {len(wells):,} wells of unexpressed genes"
+        gene, numbers = pd.factorize(number[wells])
+        means = self.averages(wells, gene, lambda done: report(done, len(wells), text))
+        middles = self.averages(controls, of_control, lambda done: report(0, len(wells), text))
+        batch = np.searchsorted(batches, self.batch[wells])
+        shape = len(means), len(middles)
+        n_wells = sparse.coo_array((np.ones(len(wells)), (gene, batch)), shape=shape).tocsr()
+        means -= n_wells @ middles / np.bincount(gene)[:, None]
+        return correction.offsets(means, numbers)
 
     def _fitted_position(self, controls: Array) -> PositionEffect | None:
         if self.position_trend is None:
@@ -213,8 +262,37 @@ class WellSpace:
         vectors = self.vectors(wells)
         return vectors if position is None else position.subtracted(vectors, self.place[wells])
 
+    def _arm(self, wells: Array | slice) -> Array:
+        """The corrected arm of each well, -1 for none."""
+        assert self.arm_correction is not None
+        return np.asarray(self.arm_correction.arm[self.treatment[wells]])
 
-def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = None) -> WellSpace:
+    def _without_arms(self, aligned: Array, wells: Array | slice) -> Array:
+        if self.arm_offsets is None:
+            return aligned
+        arm = self._arm(wells)
+        on_one = arm >= 0
+        aligned[on_one] = aligned[on_one] - self.arm_offsets.vectors[arm[on_one]]
+        return aligned
+
+    def _sums_of_arms(self, wells: Array, group: Array) -> Array | float:
+        """What is subtracted from the wells of each group, in all: float64 (groups, d')."""
+        if self.arm_offsets is None:
+            return 0.0
+        arm, offsets = self._arm(wells), self.arm_offsets.vectors
+        on_one = arm >= 0
+        places = group[on_one], arm[on_one]
+        shape = int(group.max(initial=-1)) + 1, len(offsets)
+        n_wells = sparse.coo_array((np.ones(len(places[0])), places), shape=shape).tocsr()
+        return np.asarray(n_wells @ offsets)
+
+
+def open_space(
+    dataset: WellData,
+    spec: MapSpec,
+    progress: Progress | None = None,
+    tables: ArmTables | None = None,
+) -> WellSpace:
     """Join wells and vectors, and fit the alignment to the controls.
 
     Parameters
@@ -223,11 +301,14 @@ def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = Non
         Wells of batches with too few controls are left out if it says so, else an error.
     progress : callable, optional
         Called with (done, total, text); may raise to stop.
+    tables : ArmTables, optional
+        By which the bias of chromosome arms is corrected.
 
     Raises
     ------
     MapError
-        If there is nothing to join, or batches have too few controls; they are named.
+        If there is nothing to join, batches have too few controls (they are named), or no arm can
+        be corrected.
     """
     spec.check()
     report = progress or silent
@@ -246,6 +327,14 @@ def open_space(dataset: WellData, spec: MapSpec, progress: Progress | None = Non
             what = f"no plate has two {control} wells with a vector"
             raise MapError(f"The effect of the position on the plate cannot be told: {what}.")
         space = space.with_position_trend(report)
+    if tables is not None:
+        if not space.is_control.any():
+            what = f"no {control} well has a vector, from which a bias could be told"
+            raise MapError(f"The bias of chromosome arms cannot be corrected: {what}.")
+        present = np.bincount(space.treatment, minlength=len(space.treatments)) > 0
+        correction = correction_of(tables, space.treatments, present)
+        notes = (*space.notes, *correction.notes)
+        space = replace(space, arm_correction=correction, notes=notes)
     return space.fitted_to(np.flatnonzero(space.is_control), how, progress)
 
 

@@ -67,6 +67,8 @@ class MapSpec:
     control: str = EMPTY_CONTROL
     leave_out: bool = False
     position: bool = False
+    arm_tables: str = ""
+    """By which tables the bias of chromosome arms is corrected, see `Dataset.add_arm_tables`."""
 
     def check(self) -> None:
         """Refuse a choice that there is not.

@@ -86,4 +86,5 @@ def _on_plates_of(space: WellSpace, compounds: dict[str, DosedCompound]) -> Well
     kept = has_compounds[space.plate]
     by_well = ("positions", "treatment", "experiment", "plate", "place", "rows", "batch")
     parts = {name: getattr(space, name)[kept] for name in (*by_well, "is_control")}
-    return replace(space, **parts)
+    # genes are corrected for their arms, and compounds have none
+    return replace(space, **parts, arm_correction=None, arm_offsets=None)

@@ -27,6 +27,7 @@ _BEYOND = 1.0
 _DRAWS = 200
 _INTERVAL = (2.5, 97.5)
 _NOTHING = 1e-9
+_LN10 = float(np.log(10))
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,14 @@ class _Grid:
     slope: Array
     shapes: Array
     lengths: Array
+    units: Array
+    """Shapes of length 1, by the weights; 0 where a curve is flat at these doses."""
 
     def best(self, means: Array) -> Array:
         """The curve that fits best to each column of means (doses, m): int (m,), -1 for none."""
-        along = self.shapes @ (self.weights[:, None] * means)
-        usable = self.lengths[:, None] > _NOTHING
-        gain = np.where(usable & (along > 0), along, 0) ** 2
-        gain /= np.maximum(self.lengths, _NOTHING)[:, None]
-        best = gain.argmax(axis=0)
-        return np.where(gain[best, np.arange(len(best))] > 0, best, -1)
+        along = self.units @ (self.weights[:, None] * means)
+        best = along.argmax(axis=0)
+        return np.where(along[best, np.arange(len(best))] > 0, best, -1)
 
 
 @lru_cache(maxsize=32)
@@ -151,7 +151,10 @@ def _grid(doses: tuple[float, ...], shares: tuple[float, ...]) -> _Grid:
     ec50, slopes = (each.ravel() for each in np.meshgrid(tried, np.geomspace(*_SLOPES, 7)))
     shapes = hill(rising[None, :], ec50[:, None], slopes[:, None])
     shapes -= shapes @ weights[:, None]
-    return _Grid(rising, weights, ec50, slopes, shapes, shapes**2 @ weights)
+    lengths = shapes**2 @ weights
+    usable = np.where(lengths > _NOTHING, lengths, np.inf)
+    units = shapes / np.sqrt(usable)[:, None]
+    return _Grid(rising, weights, ec50, slopes, shapes, lengths, units)
 
 
 def _refined(grid: _Grid, best: int, means: Array) -> tuple[float, float, float, float]:
@@ -167,11 +170,21 @@ def _refined(grid: _Grid, best: int, means: Array) -> tuple[float, float, float,
         part = hill(grid.doses, 10.0 ** x[0], 10.0 ** x[1])
         return np.asarray(root * (x[2] + x[3] * part - means))
 
+    def slopes(x: Array) -> Array:
+        """Derivatives of `away`; by differences they take most of the time."""
+        ec50, slope = 10.0 ** x[0], 10.0 ** x[1]
+        part = hill(grid.doses, ec50, slope)
+        bend = x[3] * part * (1 - part) * slope * _LN10
+        with np.errstate(divide="ignore", invalid="ignore"):  # at dose 0 nothing bends
+            by_slope = np.where(part > 0, -bend * np.log(ec50 / grid.doses), 0.0)
+        columns = np.stack([-bend, by_slope, np.ones_like(part), part], axis=1)
+        return np.asarray(root[:, None] * columns)
+
     exponents = np.log10(grid.ec50[[0, -1]])
     low = [exponents[0] - _DECADE, np.log10(_SLOPES[0]) - _NOTHING, -np.inf, 0.0]
     high = [exponents[1] + _DECADE, np.log10(_SLOPES[1]) + _NOTHING, np.inf, np.inf]
     start = [np.log10(grid.ec50[best]), np.log10(grid.slope[best]), bottom, max(span, _NOTHING)]
-    found = least_squares(away, start, bounds=(low, high), x_scale=[0.1, 0.1, 1, 1])
+    found = least_squares(away, start, slopes, bounds=(low, high), x_scale=[0.1, 0.1, 1, 1])
     x = found.x if found.success and found.cost <= (away(np.array(start)) ** 2).sum() / 2 else start
     return float(10 ** x[0]), float(10 ** x[1]), float(x[2]), float(x[2] + x[3])
 

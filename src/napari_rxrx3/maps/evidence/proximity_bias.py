@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
     from napari_rxrx3.maps.sets.arms import GeneArms
 
-__all__ = ["ALL_ARMS", "ProximityBias", "bias_in_words", "proximity_bias"]
+__all__ = ["ALL_ARMS", "ProximityBias", "before_and_after", "bias_in_words", "proximity_bias"]
 
 Array = np.ndarray[Any, Any]
 
@@ -184,6 +184,23 @@ def _swapped(cosines: Array, blocks: list[slice], report: Progress) -> Array:
 def _orders(n: int) -> Iterator[Array]:
     rng = np.random.default_rng(0)  # the same map gives the same numbers each time
     return (rng.permutation(n) for _ in range(_N_SWAPS))
+
+
+def before_and_after(
+    before: ProximityBias, after: ProximityBias, corrections: pd.DataFrame
+) -> pd.DataFrame:
+    """The bias of a map arm by arm, what was subtracted, and the bias of the corrected map.
+
+    Parameters
+    ----------
+    corrections : pandas.DataFrame
+        `PhenoMap.arm_corrections` of the corrected map.
+    """
+    table = before.table.drop(columns="bm_p_value").set_index("arm")
+    table = table.join(corrections[["n_unexpressed", "subtracted"]])
+    later = after.table.set_index("arm")[["prob", "p_value", "q_value"]]
+    table = table.join(later.add_suffix("_after")).join(corrections["why_not"])
+    return table.reset_index()
 
 
 def bias_in_words(bias: ProximityBias, level: float = 0.05) -> str:

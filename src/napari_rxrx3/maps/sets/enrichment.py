@@ -8,6 +8,7 @@ Hochberg (1995) over all sets that were tested.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ class SetsOfMap:
             raise MapError(_why_none(sets, self.genes))
         self._counts = is_named | ~self.genes.is_blinded
         """Genes that may be in a set: nobody knows what a blinded one is, unless the file does."""
+        self._of_size: tuple[int, Array, csr_array] | None = None
 
     def keys_of(self, name: str) -> tuple[str, ...]:
         """Keys of all entries of a set, at the level of the map."""
@@ -149,17 +151,16 @@ class SetsOfMap:
             what = "no gene" if not n_blinded else "no gene but blinded ones that no set names"
             raise MapError(f"Among what was chosen is {what}, so that there is nothing to compare.")
         in_map = np.diff(self._holds.indptr)
-        tested = np.flatnonzero(in_map >= min_genes)
+        tested, holds = self._at_least(min_genes)
         if not len(tested):
             raise MapError(self._why_too_small(in_map, min_genes))
         is_chosen = np.zeros(len(counts))
         is_chosen[kept] = 1
-        n_found = self._holds[tested] @ is_chosen
-        n_set = self._holds[tested] @ counts.astype(float)
+        n_found, n_set = holds @ is_chosen, holds @ counts.astype(float)
         table = _tested(n_found, n_set, len(kept), int(counts.sum()))
         table.insert(0, "set", [self.names[row] for row in tested])
         order = np.lexsort((-table["fold"], table["p_value"]))
-        table["members"] = self._members(tested, kept)
+        table["members"] = _members(holds, self.genes.names[kept], kept)
         return Enrichment(
             table.iloc[order].reset_index(drop=True),
             tuple(self.genes.names[kept]),
@@ -170,13 +171,13 @@ class SetsOfMap:
             min_genes,
         )
 
-    def _members(self, tested: Array, kept: Array) -> list[tuple[str, ...]]:
-        """The chosen genes of each set, in the order in which they were chosen."""
-        found = self._holds[tested][:, kept].tocsr()
-        found.sort_indices()
-        names = self.genes.names[kept]
-        parts = np.split(found.indices, found.indptr[1:-1])
-        return [tuple(names[part]) for part in parts]
+    def _at_least(self, min_genes: int) -> tuple[Array, csr_array]:
+        """Sets with so many genes in the map, and which these are; kept for the next question."""
+        known = self._of_size
+        if known is None or known[0] != min_genes:
+            tested = np.flatnonzero(np.diff(self._holds.indptr) >= min_genes)
+            self._of_size = known = min_genes, tested, self._holds[tested]
+        return known[1:]
 
     def _why_too_small(self, in_map: Array, min_genes: int) -> str:
         largest = int(in_map.argmax())
@@ -185,18 +186,30 @@ class SetsOfMap:
         return f"{sets} {has}; {self.names[largest]} has most, {in_map[largest]:,}."
 
 
+def _members(holds: csr_array, names: pd.Index, chosen: Array) -> list[tuple[str, ...]]:
+    """The chosen genes of each set, in the order in which they were chosen."""
+    found = holds[:, chosen].tocsr()
+    found.sort_indices()
+    genes = names.to_numpy(object)[found.indices].tolist()
+    ends = found.indptr.tolist()
+    return [tuple(genes[a:b]) for a, b in itertools.pairwise(ends)]
+
+
 def _incidence(sets: GeneSets, genes: MapGenes) -> csr_array:
     """Which genes each set holds, (sets, genes): 1 or nothing."""
     place = {name: i for i, name in enumerate(genes.names)}
     held = [[place[g] for g in members if g in place] for members in sets.members.values()]
     ends = np.cumsum([0, *map(len, held)])
-    indices = np.fromiter((i for each in held for i in each), np.int64, int(ends[-1]))
+    # set by set: to make one array of millions of numbers, Python's lock is held for long
+    indices = np.concatenate([np.zeros(0, np.int64), *(np.array(g, np.int64) for g in held)])
     return csr_array((np.ones(len(indices)), indices, ends), shape=(len(held), len(place)))
 
 
 def _tested(n_found: Array, n_set: Array, n_chosen: int, n_background: int) -> pd.DataFrame:
     expected = n_set * n_chosen / n_background
-    p = hypergeom.sf(n_found - 1, n_background, n_set, n_chosen)
+    # of tens of thousands of sets most are of few sizes, and few of their genes are found
+    cases, case = np.unique(np.stack([n_found, n_set]), axis=1, return_inverse=True)
+    p = hypergeom.sf(cases[0] - 1, n_background, cases[1], n_chosen)[case]
     return pd.DataFrame(
         {
             "n_found": n_found.astype(int),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -91,7 +93,7 @@ class _Made:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._genes: dict[str, dict[str, None]] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
         self._bare: list[int] = []
         """Lines that lack a set or a gene."""
 
@@ -105,36 +107,47 @@ class _Made:
         if columns[0] is not None and columns[1] is not None:
             self._take_columns(others, columns[0], columns[1])
             return
-        rows = [first, *others]
-        if all(_n_cells(cells) <= _FIRST_GENE for _, cells in rows):
-            self._take_columns(rows, 0, 1)
-        else:
-            self._take_gmt(rows)
+        short, rows = [], chain([first], others)
+        for row in rows:  # as they come: all cells of a large file take much memory
+            short.append(row)
+            if _n_cells(row[1]) > _FIRST_GENE:
+                self._take_gmt(chain(short, rows))
+                return
+        self._take_columns(short, 0, 1)
 
     def done(self, table: Table) -> GeneSets:
-        if not self._genes:
+        if not self._members:
             forms = "neither lines of a GMT nor a column of sets and one of genes"
             raise MetadataError(f"{self._name} has no gene sets: {forms}.")
         notes = [*table.notes, *self._bare_in_words(table.row_word)]
-        members = {name: tuple(genes) for name, genes in self._genes.items()}
         name = PurePath(self._name).name
-        return GeneSets(name, members, tuple(f"{name}: {each}." for each in notes))
+        return GeneSets(name, self._members, tuple(f"{name}: {each}." for each in notes))
 
     def _take_columns(self, rows: Sequence[_Row] | Iterator[_Row], of_set: int, gene: int) -> None:
+        members: dict[str, dict[str, None]] = {}
         for line, cells in rows:
             name, genes = _cell(cells, of_set), _APART.split(_cell(cells, gene))
-            self._add(line, name, [each for each in genes if each])
+            if found := self._named(line, name, genes):
+                members.setdefault(name, {}).update(found)
+        self._members = {name: tuple(genes) for name, genes in members.items()}
 
-    def _take_gmt(self, rows: Sequence[_Row]) -> None:
+    def _take_gmt(self, rows: Iterator[_Row]) -> None:
         for line, cells in rows:
-            genes = (cell.partition(",")[0] for cell in cells[_FIRST_GENE:])  # a weight may follow
-            self._add(line, cells[0], [gene for gene in genes if gene])
+            genes = cells[_FIRST_GENE:]
+            if "," in "\t".join(genes):  # weights
+                genes = [cell.partition(",")[0] for cell in genes]
+            if found := self._named(line, cells[0], genes):
+                before = self._members.get(cells[0], ())
+                self._members[cells[0]] = tuple(dict.fromkeys((*before, *found)))
 
-    def _add(self, line: int, name: str, genes: Sequence[str]) -> None:
-        if not name or not genes:
+    def _named(self, line: int, name: str, genes: Sequence[str]) -> dict[str, None]:
+        """The genes of a line, each once; a line without a set or without a gene is noted."""
+        # a gene is in many sets, and its name in memory once
+        found = dict.fromkeys(map(sys.intern, filter(None, genes)))
+        if not name or not found:
             self._bare.append(line)
-            return
-        self._genes.setdefault(name, {}).update(dict.fromkeys(genes))
+            return {}
+        return found
 
     def _bare_in_words(self, row_word: str) -> list[str]:
         if not self._bare:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.errors import MapError
-from napari_rxrx3.core.perturbation import gene_of_guide, is_blinded
+from napari_rxrx3.core.perturbation import gene_of_treatment, is_blinded
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
@@ -55,7 +55,9 @@ def genes_of(entries: Entries) -> MapGenes:
     """The genes of a map, whatever its level: of guides and wells, each gene once."""
     labels = entries.labels
     code, treatments = pd.factorize(labels["treatment"])
-    gene, names = pd.factorize(np.array([_gene(name) for name in treatments], dtype=object))
+    gene, names = pd.factorize(
+        np.array([gene_of_treatment(name) for name in treatments], dtype=object)
+    )
     of_entry = np.where(code >= 0, np.append(gene, -1)[code], -1)
     of_entry[np.asarray(labels["perturbation_type"] != "CRISPR", dtype=bool)] = -1
     used, of_entry_again = np.unique(of_entry, return_inverse=True)
@@ -67,11 +69,7 @@ def gene_at(entries: Entries, row: int) -> str | None:
     """The gene of one entry; None for compounds and controls."""
     label = entries.labels.iloc[row]
     is_gene = label["perturbation_type"] == "CRISPR" and isinstance(label["treatment"], str)
-    return _gene(label["treatment"]) if is_gene else None
-
-
-def _gene(treatment: str) -> str | None:
-    return None if "_control" in treatment else gene_of_guide(treatment) or treatment
+    return gene_of_treatment(label["treatment"]) if is_gene else None
 
 
 def nearest_genes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -324,14 +326,26 @@ class GeneSetsPanel(QuestionPanel):
         self._session.choose_entries(keys, self._lit)
 
     def _copy(self) -> None:
-        if self._answer is not None:
-            QGuiApplication.clipboard().setText(as_csv(self._answer, "\t"))
-            self._session.say(f"Copied {count(len(self._answer.found.table), 'set')}.")
+        answer = self._answer
+        if answer is None:
+            return
+
+        def done(text: str) -> None:
+            QGuiApplication.clipboard().setText(text)
+            self._session.say(f"Copied {count(len(answer.found.table), 'set')}.")
+
+        self._write(lambda: as_csv(answer, "\t"), done, "copying gene sets")
 
     def save_csv(self, path: Path) -> None:
         """Write the sets to a file; what goes wrong is said in the window."""
-        if self._answer is not None:
-            self._session.say(save_text(path, as_csv(self._answer)))
+        answer = self._answer
+        if answer is not None:
+            work = partial(_saved, path, answer)
+            self._write(work, self._session.say, f"saving {path}")
+
+    def _write(self, work: Callable[[], str], done: Callable[[str], None], text: str) -> None:
+        """Put all sets in a text, beside the window: there may be tens of thousands."""
+        self._tasks.run("text of gene sets", lambda _: work(), done, self._session.say, text)
 
     def _save(self) -> None:
         answer = self._answer
@@ -341,3 +355,7 @@ class GeneSetsPanel(QuestionPanel):
         path = ask_for_csv(self, "Save the sets", name)
         if path is not None:
             self.save_csv(path)
+
+
+def _saved(path: Path, answer: SetsAnswer) -> str:
+    return save_text(path, as_csv(answer))
