@@ -144,7 +144,7 @@ def _planted(seeds: Sequence[int], run: Run) -> Part:
         "Planted gene sets",
         f"The genes of a set have effects of 0.7 whose cosine is the likeness; all others have "
         f"effects of their own. {_N_RANDOM} random sets are tested with them, among the "
-        f"{_N_NEAREST} genes nearest to each member. q bounds the mean false share of what is called, "
-        "not how many lists have a false call.",
+        f"{_N_NEAREST} genes nearest to each member. q bounds the mean false share of what is "
+        "called, not how many lists have a false call.",
         rows,
     )
