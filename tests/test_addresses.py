@@ -198,6 +198,7 @@ def test_plates_and_pictures_are_there_before_the_vectors(window: Window, hub: H
     assert recent_addresses()[0] == HUB
 
 
+@pytest.mark.soak
 def test_the_menu_offers_it_as_well(window: Window, hub: Hub) -> None:
     choose_in_menu(window, "RxRx3-core on the Hub …")
     dialog = window.explorer.hub_dialog

@@ -343,6 +343,7 @@ def window(open_window: Callable[..., Window], screen: b.Screen, root: Path) -> 
     return window
 
 
+@pytest.mark.soak
 def test_from_choosing_a_file_to_the_result(
     window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,7 +236,6 @@ def test_a_control_has_neither_guides_nor_doses(window: Window) -> None:
     assert wells(window) == ["gene-001_1_C03"], "nothing changes"
 
 
-@pytest.mark.sample
 def test_a_plate_without_a_picture_of_a_control_says_so(window: Window) -> None:
     window.session.select_well("gene-002_1_F05")
     window.settle()
@@ -308,7 +307,6 @@ def test_what_flickers_is_seen_even_from_the_plate(window: Window) -> None:
     assert window.shows("gene-001_1_C05")
 
 
-@pytest.mark.sample
 def test_the_difference_is_shown_and_ends_with_escape(window: Window) -> None:
     press(window, Key.Key_D)
     assert window.session.difference
@@ -541,7 +539,6 @@ def test_dragging_from_elsewhere_still_selects(window: Window, dragged: list[str
     assert dragged == []
 
 
-@pytest.mark.sample
 @pytest.mark.parametrize("where", ["canvas", "panel"])
 def test_dropped_wells_are_shown_side_by_side(window: Window, where: str) -> None:
     canvas = window.viewer.window._qt_viewer

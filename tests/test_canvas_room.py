@@ -303,7 +303,6 @@ def test_without_a_data_set_there_are_no_chips(open_window: Callable[..., Window
     assert not window.explorer.workspace.view_switch.isVisible()
 
 
-@pytest.mark.sample
 @pytest.mark.parametrize("name", STAIN_SETS)
 def test_a_set_of_stains_is_one_click(window: Window, name: str) -> None:
     window.explorer.workspace.layers.show_alone(2)

@@ -124,6 +124,7 @@ def test_a_stop_says_what_is_kept(window: Window) -> None:
     assert window.explorer.plate_panel._wells["nuclei"].notna().all()
 
 
+@pytest.mark.soak
 def test_beside_a_neighbor_it_is_said_how_much_is_cell_count(window: Window) -> None:
     session, panel = window.session, window.neighbors.panel
     window.click_well("C04")
@@ -182,6 +183,7 @@ def two_fields(open_window: Callable[..., Window], tmp_path: Path) -> Window:
     return window
 
 
+@pytest.mark.soak
 def test_cells_are_those_of_the_field_that_is_shown(two_fields: Window) -> None:
     session, panel = two_fields.session, two_fields.explorer.plate_panel
     color_by(two_fields, "nuclei")
@@ -201,6 +203,7 @@ def test_cells_are_those_of_the_field_that_is_shown(two_fields: Window) -> None:
     assert known.tolist() == [7, 7, 7]
 
 
+@pytest.mark.soak
 def test_a_field_that_is_counted_is_counted_whole_and_alone(
     two_fields: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +223,7 @@ def test_a_field_that_is_counted_is_counted_whole_and_alone(
     assert dataset.at_field(1).cell_counts(compute=False).tolist() == [3, 3, 3]
 
 
+@pytest.mark.soak
 def test_what_counts_stops_with_its_field_and_says_so(two_fields: Window) -> None:
     session = two_fields.session
     session.want_measures([PlateId("p", 1)], ["Hoechst"])

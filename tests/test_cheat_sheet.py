@@ -129,6 +129,7 @@ def test_a_question_mark_in_a_text_is_text(window: Window) -> None:
     assert window.explorer.cheat_sheet is None
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("points", [12, 9])
 def test_it_fits_into_a_small_window(window: Window, points: int) -> None:
     get_settings().appearance.font_size = points

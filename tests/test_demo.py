@@ -567,6 +567,7 @@ def _traits(well: str, files: dict[tuple[str, int], bytes]) -> np.ndarray:
     return np.log(np.concatenate([flat.mean(1), flat.std(1), np.percentile(flat, 99, 1), detail]))
 
 
+@pytest.mark.soak
 def test_pictures_of_a_group_look_alike(
     truth: dict[str, DemoWell], files: dict[tuple[str, int], bytes]
 ) -> None:

@@ -61,6 +61,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(s.gene_screen(20, guides=2, plates=2).open(tmp_path_factory.mktemp("stopped")).root)
 
 
+@pytest.mark.first_example
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_long_loop_reports_and_can_be_stopped(
     stage: str, screen: Path, tmp_path: Path

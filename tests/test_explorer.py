@@ -181,7 +181,6 @@ def test_typing_digits_in_a_text_box_leaves_the_stains_alone(window: Window) -> 
     assert all(layer.visible for layer in window.stains)
 
 
-@pytest.mark.sample
 def test_contrast_comes_from_the_controls_and_stays(window: Window, screen: Screen) -> None:
     limits = [tuple(layer.contrast_limits) for layer in window.stains]
     pixels = np.concatenate(
@@ -257,7 +256,6 @@ def test_a_chosen_neighbor_takes_the_place_of_the_control(window: Window, screen
     assert window.session.well == neighbor
 
 
-@pytest.mark.sample
 def test_a_typed_perturbation_is_shown_with_its_neighbors(window: Window) -> None:
     key = window.neighbors.panel.question.key
     key.selectAll()

@@ -79,7 +79,7 @@ def test_another_field_is_read_beside_the_one_that_is_shown(dataset: rx.Dataset)
     assert (other.field, dataset.field, dataset.at_field(1)) == (2, 1, dataset)
 
 
-@pytest.mark.each(2)
+@pytest.mark.soak
 def test_a_figure_is_of_the_field_on_record(
     dataset: rx.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_well_is_in_the_figure_pixel_by_pixel(
     assert places_of(other, pixels(tmp_path / "a.png")) == []
 
 
+@pytest.mark.soak
 def test_each_well_of_an_arranged_strip_is_in_its_place(
     session: Session, screen: b.Screen, tmp_path: Path
 ) -> None:
@@ -187,6 +188,7 @@ def test_each_well_of_an_arranged_strip_is_in_its_place(
     assert right >= left + SIZE
 
 
+@pytest.mark.soak
 def test_tiles_without_an_order_are_laid_out_for_the_page(
     session: Session, screen: b.Screen, tmp_path: Path
 ) -> None:
@@ -467,7 +469,6 @@ def test_a_dose_strip_has_its_curve(session: Session, tmp_path: Path) -> None:
     assert height > opened(tmp_path / "b.png").height + 200
 
 
-@pytest.mark.sample
 def test_signs_in_names_stay_signs(session: Session, tmp_path: Path) -> None:
     odd = "<b>a$b$c</b> \\alpha 漢 {x}"
     session.show([(WELLS[0], odd), (WELLS[1], "control")])
@@ -589,7 +590,6 @@ def test_labels_that_do_not_fit_are_numbers_with_a_key(session: Session, tmp_pat
 # --- files -----------------------------------------------------------------------------------
 
 
-@pytest.mark.sample
 def test_each_ending_gives_its_format(session: Session, tmp_path: Path) -> None:
     session.show([(WELLS[0], "query"), (WELLS[1], "control")])
     record = recorded(session)
@@ -949,7 +949,6 @@ def test_a_figure_is_saved_by_the_form(window: Window, tmp_path: Path) -> None:
     assert [layer.visible for layer in window.stains] == [True, True, False, True, True, True]
 
 
-@pytest.mark.sample
 def test_the_form_asks_before_it_replaces(window: Window, tmp_path: Path) -> None:
     (tmp_path / "out.svg").write_text("mine")
     dialog = form(window)

@@ -159,6 +159,7 @@ def test_it_is_on_the_plate_where_one_is(window: Window) -> None:
     assert window.shows(window.session.well)
 
 
+@pytest.mark.soak
 def test_from_the_overview_it_is_opened(window: Window) -> None:
     window.session.set_view("plate")
     window.settle()
@@ -167,6 +168,7 @@ def test_from_the_overview_it_is_opened(window: Window) -> None:
     assert window.shows(window.session.well)
 
 
+@pytest.mark.soak
 def test_what_has_no_image_is_gone_to_all_the_same(window: Window) -> None:
     find(window, "NONE")
     assert window.session.well == "gene-001_3_F06"

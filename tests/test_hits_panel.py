@@ -940,6 +940,7 @@ def test_keys_walk_and_tag_wherever_they_should(window: Window) -> None:
     assert review.hit(window.session.well).tag == 0
 
 
+@pytest.mark.soak
 def test_the_numbers_of_tags_are_shown_where_they_are_keys(window: Window) -> None:
     main, panel = window.viewer.window._qt_window, window.explorer.hits
     main.activateWindow()

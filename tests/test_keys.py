@@ -109,7 +109,6 @@ def test_digits_tag_in_the_queue_whatever_is_in_front(window: Window) -> None:
     assert shown(window) == [False] + [True] * 5
 
 
-@pytest.mark.sample
 def test_digits_are_stains_until_somebody_turns_to_the_hits(window: Window) -> None:
     panel = window.explorer.hits
     assert panel.isVisible(), "it is in front when the dock opens"

@@ -139,6 +139,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 # --- on this computer -----------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_the_window_checks_all_images(window: Window, file: Path, tmp_path: Path) -> None:
     said = check(window)
     assert said.startswith(f"{N_PLATES} containers of images: {N_PLATES} checked now.")
@@ -149,6 +150,7 @@ def test_the_window_checks_all_images(window: Window, file: Path, tmp_path: Path
     assert f"{N_PLATES} checked before" in check(window), "what was checked is kept"
 
 
+@pytest.mark.soak
 def test_what_has_no_images_cannot_be_checked(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:
@@ -195,6 +197,7 @@ def test_workers_find_what_this_computer_finds(
     assert len(n_images) == 1, "how far it is was told, in images"
 
 
+@pytest.mark.soak
 def test_a_stop_is_heard_while_workers_are_waited_for(
     window: Window, file: Path, nobody: str, ended: list[float]
 ) -> None:
@@ -246,6 +249,7 @@ def test_a_cluster_that_is_away_is_said_and_nothing_is_lost(
     assert "checked now" in check(window)
 
 
+@pytest.mark.soak
 def test_workers_that_do_not_see_the_data_are_said_once(
     open_window: Callable[..., Window], file: Path, folder: Path, workers: str
 ) -> None:
@@ -260,6 +264,7 @@ def test_workers_that_do_not_see_the_data_are_said_once(
     assert not file.exists()
 
 
+@pytest.mark.soak
 def test_workers_that_keep_what_they_find_elsewhere_are_said(
     window: Window, file: Path, workers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +279,7 @@ def test_workers_that_keep_what_they_find_elsewhere_are_said(
     assert not file.exists()
 
 
+@pytest.mark.soak
 def test_workers_count_cells(window: Window, workers: str, ended: list[float]) -> None:
     run_on(workers)
     window.session.want_measures([window.session.plate], ["DNA"])

@@ -206,7 +206,6 @@ def test_in_a_low_dock_the_picture_has_the_height(window: Window) -> None:
     window.click(panel.detach_button)
 
 
-@pytest.mark.sample
 def test_a_click_shows_the_well_its_plate_and_its_neighbors(window: Window) -> None:
     window.click(page(window).view, place(window, "Alphanib@2.5"))
     window.settle()
@@ -259,7 +258,6 @@ def test_hovering_names_an_entry_and_shows_its_picture(window: Window) -> None:
 # --- the chosen set ------------------------------------------------------------------------------
 
 
-@pytest.mark.sample
 def test_a_lasso_chooses_a_set_that_the_plate_map_lights_up(window: Window) -> None:
     enclose(window, ALPHA)
     session = window.session

@@ -594,6 +594,7 @@ def test_whether_layers_are_shown_is_remembered(
         assert get_plugin_settings("napari-rxrx3").display.layer_panels == display.layer_panels
 
 
+@pytest.mark.soak
 def test_closing_the_explorer_is_no_choice(open_window: Callable[..., Window], root: Path) -> None:
     window = open_window(root)
     before = display.layer_panels

@@ -627,7 +627,6 @@ def test_the_whole_map_is_listed_by_a_score(
 # --- the map that is asked -------------------------------------------------------------------
 
 
-@pytest.mark.sample
 @pytest.mark.parametrize(
     ("name", "value", "key"),
     [
@@ -940,7 +939,6 @@ def test_the_list_is_copied_and_saved_with_verdicts_and_question(
 # --- names -----------------------------------------------------------------------------------
 
 
-@pytest.mark.sample
 def test_a_gene_and_a_compound_of_one_name_are_told_apart(window: Window, data: Any) -> None:
     panel = window.neighbors.panel
     for treatment, key in (("TWIN_guide_1", "TWIN (CRISPR)"), ("TWIN", "TWIN (COMPOUND)")):

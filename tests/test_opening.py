@@ -199,6 +199,7 @@ def test_files_that_lie_far_apart_are_not_one_data_set(
     assert window.session.dataset.root == far.as_posix()
 
 
+@pytest.mark.soak
 @WAYS
 def test_a_saved_session_goes_to_the_open_explorer(
     open_window: Callable[..., Window], folder: Path, tmp_path: Path, open_by: Way
@@ -216,6 +217,7 @@ def test_a_saved_session_goes_to_the_open_explorer(
     assert window.session.dataset.root == (folder / "tars").as_posix()
 
 
+@pytest.mark.soak
 @WAYS
 def test_everything_else_stays_naparis(
     open_window: Callable[..., Window],

@@ -227,7 +227,6 @@ def test_zooming_out_and_going_home_show_the_whole_plate(window: Window) -> None
     assert window.viewer.scene.camera.zoom == pytest.approx(whole)
 
 
-@pytest.mark.sample
 def test_missing_and_damaged_wells_are_hatched(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:

@@ -235,6 +235,7 @@ def test_numbers_of_any_kind_are_shown_in_the_contrast_of_the_controls(screen: W
     screen.settle()
 
 
+@pytest.mark.soak
 def test_fields_are_browsed_by_button_and_key(screen: Window, tmp_path: Path) -> None:
     workspace = screen.explorer.workspace
     fields = workspace.bottom_row.fields
@@ -296,6 +297,7 @@ def test_a_control_is_called_as_the_table_calls_it(screen: Window) -> None:
     assert (match.kind, match.n_wells) == ("control", 12)
 
 
+@pytest.mark.soak
 def test_neighbors_come_from_a_table_without_treatments(screen: Window) -> None:
     data = screen.session.dataset
     assert list(data.embeddings) == ["profiles"]

@@ -138,6 +138,7 @@ def test_one_after_the_other_each_shows_its_own(
     assert widths["coarse"] / widths["fine"] == pytest.approx(COARSE / FINE)
 
 
+@pytest.mark.soak
 def test_a_saved_session_brings_no_width_to_other_data(
     open_window: Callable[..., Window], folders: dict[str, Path], tmp_path: Path
 ) -> None:

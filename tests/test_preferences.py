@@ -308,7 +308,6 @@ def test_another_pixel_size_changes_the_overview_too(window: Window) -> None:
     assert window.stains[0].scale[0] == pytest.approx(2 * before)
 
 
-@pytest.mark.sample
 def test_another_tile_size_is_read_at_once(window: Window) -> None:
     window.session.show([(well, well) for well in window.screen.ids])
     window.settle()

@@ -268,6 +268,7 @@ def obeyed(root: QWidget) -> list[str]:
     return found
 
 
+@pytest.mark.soak
 def test_names_are_shown_as_they_are_everywhere(
     open_window: Callable[..., Window], tmp_path: Path
 ) -> None:

@@ -346,7 +346,7 @@ def test_joblib_is_sent_data_sets_and_maps(root: Path, tmp_path: Path, backend: 
     assert [int(word) for word in said.split()] == list(sums().values())
 
 
-@pytest.mark.first_example
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["processes", "threads"])
 def test_a_cluster_of_dask_reads(root: Path, tmp_path: Path, kind: str) -> None:
     script = """

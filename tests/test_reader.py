@@ -161,7 +161,9 @@ def test_one_image_brings_its_sisters_and_touches_nothing_else(tmp_path: Path) -
         layers = layers_of(plate / "B02_s1_w4.png")
         data = [data.compute() for data, _, _ in layers]
     np.testing.assert_array_equal(data, SCREEN.planes[FIRST])
-    assert {Path(path).name for path in touched} == {f"B02_s1_w{c}.png" for c in b.CHANNELS}
+    looked_at = {Path(path).name for path in touched}
+    looked_at.discard("napari-rxrx3.toml")  # looked for: it may tell the width of a pixel
+    assert looked_at == {f"B02_s1_w{c}.png" for c in b.CHANNELS}
 
 
 def test_a_damaged_file_does_not_hide_the_others(folder: Path, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def limits_of_plate(screen: b.Screen, experiment: str, plate: int) -> list[tuple
 # --- images ----------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_files_that_cannot_be_read_are_named_and_the_rest_is_shown(
     window: Window, store: b.Store, screen: b.Screen
 ) -> None:
@@ -259,6 +260,7 @@ def test_no_server_and_no_folder_are_two_things(window: Window, store: b.Store) 
     assert message(window) == f"{store.url}/nowhere does not exist."
 
 
+@pytest.mark.soak
 def test_opening_can_be_stopped(window: Window, store: b.Store) -> None:
     window.open(store.url)
     status = window.explorer.status

@@ -157,6 +157,7 @@ def test_neighbors_are_those_of_the_map_with_its_numbers(phenomap: PhenoMap) -> 
     assert content.about == "gene knocked out; 2 guides, 8 wells in 1 experiment"
 
 
+@pytest.mark.soak
 def test_a_control_of_the_same_plate_stands_beside_it(phenomap: PhenoMap) -> None:
     query, control = said_of(phenomap, "Bortezomib@2.5").pair
     row = phenomap.dataset.row(control.well)
@@ -251,6 +252,7 @@ def test_what_fits_a_slide_has_its_shape(phenomap: PhenoMap) -> None:
     assert page.width / page.height == pytest.approx(16 / 9)
 
 
+@pytest.mark.soak
 def test_a_pdf_has_fonts_for_its_letters(written: Path) -> None:
     data = (written / "PLK1.pdf").read_bytes()
     assert data.startswith(b"%PDF")

@@ -608,7 +608,6 @@ def test_the_command_line_opens_a_session(window: Window, tmp_path: Path) -> Non
 # --- reports -------------------------------------------------------------------------------------
 
 
-@pytest.mark.sample
 def test_the_report_of_the_query_is_written(
     window: Window, share: ShareMenu, answers: dict[str, str], tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def widen(window: Window, width: int) -> None:
     window.qtbot.waitUntil(is_there, timeout=10_000)
 
 
+@pytest.mark.soak
 def test_wells_are_large_enough_beside_a_canvas(window: Window) -> None:
     main = window.viewer.window._qt_window
     widen(window, 400)

@@ -467,7 +467,6 @@ def mean_of_controls(window: Window, stain: int) -> np.ndarray:
     return np.mean([window.screen.planes[well][stain - 1] for well in wells], axis=0)
 
 
-@pytest.mark.sample
 def test_a_key_shows_what_differs_from_the_mean_of_the_controls(window: Window) -> None:
     window.viewer.layers[2].visible = False
     before, at = looks(window), [layer.data for layer in window.stains]

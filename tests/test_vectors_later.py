@@ -162,6 +162,7 @@ def test_stopping_leaves_a_window_that_works(window: Window, store: Store) -> No
     assert "Press Enter" in window.neighbors.panel.candidates.note.text()
 
 
+@pytest.mark.soak
 def test_asking_after_a_stop_reads_the_vectors(window: Window, store: Store) -> None:
     stop(window)
     store.let_go.set()

@@ -85,8 +85,8 @@ def side_by_side(jobs: Sequence[Callable[[Progress], Result]], progress: Progres
     jobs : sequence of callable
         Each is given a progress of its own, which raises to stop it.
     progress : callable
-        Called in this thread, many times a second, with the last report of the first job that has
-        not ended; may raise to stop all of them.
+        Called in this thread, many times a second and at the end, with the last report of the
+        first job that has not ended; may raise to stop all of them.
     """
     n_threads = min(os.cpu_count() or 1, len(jobs))
     if n_threads < 2:
@@ -100,11 +100,8 @@ def side_by_side(jobs: Sequence[Callable[[Progress], Result]], progress: Progres
                 done, open_ones = wait(open_ones, _REPORTED_S, FIRST_COMPLETED)
                 for future in done:
                     future.result()
-                first = next(
-                    (r for f, r in zip(futures, reports, strict=True) if not f.done()), None
-                )
-                if first is not None:
-                    progress(*first.last)
+                going_on = (r for f, r in zip(futures, reports, strict=True) if not f.done())
+                progress(*next(going_on, reports[-1]).last)
         except BaseException:
             for report in reports:
                 report.is_stopped = True

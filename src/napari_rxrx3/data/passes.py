@@ -284,8 +284,8 @@ def _connected(where: str, address: str | None, file: str | None) -> Client:
 
     try:
         return finished(connect)
-    except (OSError, ValueError, TypeError) as error:
-        why = " ".join(str(error).split())
+    except (OSError, ValueError, TypeError, AssertionError) as error:  # the last: a busy computer
+        why = " ".join(str(error).split()) or "this computer is too busy to ask it"
         raise RxRx3Error(f"The dask scheduler {where} does not answer ({why}).") from error
 
 
