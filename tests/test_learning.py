@@ -189,8 +189,9 @@ again = anndata.read_h5ad(sys.argv[4])
 for each in (made, again):
     np.testing.assert_array_equal(each.X, m.vectors)
     assert list(each.obs_names) == list(m.labels.index)
-    assert set(each.obs) == set(m.labels) | set(m.scores)
-    for table in (m.labels, m.scores):
+    numbers = m.all_numbers()
+    assert set(each.obs) == set(m.labels) | set(numbers)
+    for table in (m.labels, numbers):
         for name in table:
             ours, theirs = table[name], each.obs[name]
             assert (ours.isna().to_numpy() == theirs.isna().to_numpy()).all(), name
