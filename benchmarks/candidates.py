@@ -180,6 +180,7 @@ def _scrolling(kind: str, folder: Path, plate: PlateId, names: Sequence[str]) ->
         for block in range(_BLOCKS):
             before = time.process_time()
             ours += _frames(strip.view, block, _FRAMES)
+            pump(lambda: not _without_picture(strip))
             pump(lambda: strip.thumbnails.is_idle and strip.pictures.is_idle)
             busy += time.process_time() - before
             naive += _frames(simple, block, _NAIVE_FRAMES)
@@ -222,8 +223,7 @@ def _frames(view: QListView, block: int, n: int) -> list[float]:
 
 def _check_seen(strip: CandidateStrip) -> None:
     """Make sure that what was scrolled to is seen: frames of nothing are soon drawn."""
-    seen = [strip.model.candidates[row] for row in strip.view.seen()]
-    missing = [each.well for each in seen if strip.picture(each) is None]
+    missing = _without_picture(strip)
     if missing or strip.view.horizontalScrollBar().value() != (_BLOCKS * _FRAMES - 1) * _STEP:
         raise RuntimeError(f"the strip was not scrolled, or no picture of {missing}")
 
@@ -282,3 +282,9 @@ def _shown_strip() -> Iterator[CandidateStrip]:
     group.end(wait=True)
     tasks.close(wait=True)
     strip.close()
+
+
+def _without_picture(strip: CandidateStrip) -> list[str]:
+    """Wells of the candidates that are seen and not shown yet: what is asked for a moment later."""
+    seen = [strip.model.candidates[row] for row in strip.view.seen()]
+    return [each.well for each in seen if strip.picture(each) is None]
