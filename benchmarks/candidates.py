@@ -287,4 +287,4 @@ def _shown_strip() -> Iterator[CandidateStrip]:
 def _without_picture(strip: CandidateStrip) -> list[str]:
     """Wells of the candidates that are seen and not shown yet: what is asked for a moment later."""
     seen = [strip.model.candidates[row] for row in strip.view.seen()]
-    return [each.well for each in seen if strip.picture(each) is None]
+    return [str(each.well) for each in seen if strip.picture(each) is None]
