@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -122,6 +124,26 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def let_go_of_cluster(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When work of the window let go of the cluster that it had asked for, or waited for."""
+    from napari_rxrx3.data import passes
+
+    times: list[float] = []
+    reach = passes.cluster
+
+    @contextmanager
+    def watched(*asked: str) -> Iterator[Any]:
+        try:
+            with reach(*asked) as client:
+                yield client
+        finally:
+            times.append(time.monotonic())
+
+    monkeypatch.setattr(passes, "cluster", watched)
+    return times
 
 
 @pytest.fixture

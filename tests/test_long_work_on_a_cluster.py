@@ -118,24 +118,6 @@ def status(window: Window) -> str:
     return told[2] if told is not None else ""
 
 
-@pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """When a task let go of its cluster."""
-    times: list[float] = []
-    reach = passes.cluster
-
-    @contextmanager
-    def watched(*asked: str) -> Iterator[Any]:
-        try:
-            with reach(*asked) as client:
-                yield client
-        finally:
-            times.append(time.monotonic())
-
-    monkeypatch.setattr(passes, "cluster", watched)
-    return times
-
-
 # --- on this computer -----------------------------------------------------------------------------
 
 
@@ -173,7 +155,7 @@ def test_workers_find_what_this_computer_finds(
     file: Path,
     workers: str,
     tmp_path: Path,
-    ended: list[float],
+    let_go_of_cluster: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_on(workers)
@@ -190,7 +172,7 @@ def test_workers_find_what_this_computer_finds(
     with monkeypatch.context() as patch:
         patch.setattr(rx.Dataset, "check", watched)
         said = check(window)
-    assert len(ended) == 1, "it was done there"
+    assert len(let_go_of_cluster) == 1, "it was done there"
     assert said.startswith(f"{N_PLATES} containers of images: {N_PLATES} checked now.")
     assert rows_of(file) == rows_here(window, tmp_path)
     n_images = {total for _, total, text in told if text.endswith("parts left")}
@@ -199,7 +181,7 @@ def test_workers_find_what_this_computer_finds(
 
 @pytest.mark.soak
 def test_a_stop_is_heard_while_workers_are_waited_for(
-    window: Window, file: Path, nobody: str, ended: list[float]
+    window: Window, file: Path, nobody: str, let_go_of_cluster: list[float]
 ) -> None:
     run_on(nobody)
     start(window)
@@ -208,8 +190,8 @@ def test_a_stop_is_heard_while_workers_are_waited_for(
     began = time.monotonic()
     window.explorer.workspace.tasks.cancel_shown()
     assert window.session.message.startswith("Stopped. What was checked by then is kept")
-    window.qtbot.waitUntil(lambda: bool(ended))
-    assert ended[0] - began < 0.5
+    window.qtbot.waitUntil(lambda: bool(let_go_of_cluster))
+    assert let_go_of_cluster[0] - began < 0.5
     assert not file.exists()
 
 
@@ -219,7 +201,7 @@ def test_a_stop_is_heard_in_the_middle_and_what_was_checked_stays(
     file: Path,
     workers: str,
     tmp_path: Path,
-    ended: list[float],
+    let_go_of_cluster: list[float],
 ) -> None:
     n_plates = 60
     window = open_window(a_screen(n_plates).write_rxrx3(tmp_path / "many"))
@@ -229,8 +211,8 @@ def test_a_stop_is_heard_in_the_middle_and_what_was_checked_stays(
     window.qtbot.waitUntil(lambda: bool(tasks.status and tasks.status[0]), timeout=20_000)
     began = time.monotonic()
     tasks.cancel_shown()
-    window.qtbot.waitUntil(lambda: bool(ended))
-    assert ended[0] - began < 0.5
+    window.qtbot.waitUntil(lambda: bool(let_go_of_cluster))
+    assert let_go_of_cluster[0] - began < 0.5
     run_on("")
     said = check(window)
     assert "checked before" in said
@@ -280,16 +262,16 @@ def test_workers_that_keep_what_they_find_elsewhere_are_said(
 
 
 @pytest.mark.soak
-def test_workers_count_cells(window: Window, workers: str, ended: list[float]) -> None:
+def test_workers_count_cells(window: Window, workers: str, let_go_of_cluster: list[float]) -> None:
     run_on(workers)
     window.session.want_measures([window.session.plate], ["DNA"])
     window.settle()
     assert window.session.message == f"Measured {len(WELLS)} images; kept for the next time."
-    assert len(ended) == 1
+    assert len(let_go_of_cluster) == 1
     known = window.session.dataset.measures(["gene-001/1"], ["DNA"], compute=False)
     assert known["n_nuclei"].notna().all()
     window.session.want_measures([window.session.plate], ["DNA"])
     window.settle()
     assert window.session.message == "All that can be read is measured already."
-    assert len(ended) == 1, "there was nothing to do"
+    assert len(let_go_of_cluster) == 1, "there was nothing to do"
     assert not window.explorer.workspace.tasks.is_running(COUNTING)

@@ -337,12 +337,15 @@ def names_in(folder: Path) -> list[str]:
 IN_USE = "another program has it open, or you may not replace it"
 
 
-def refusals(patch: pytest.MonkeyPatch, times: int) -> list[str]:
-    """Have so many moves into place be refused, as when something looks into a new file."""
+def refusals(patch: pytest.MonkeyPatch, folder: Path, times: int) -> list[str]:
+    """Have so many moves into a folder be refused, as when something looks into a new file.
+
+    Threads that others left behind may write elsewhere meanwhile.
+    """
     real, refused = os.replace, []
 
     def replace(source: Any, target: Any, **options: Any) -> None:
-        if len(refused) < times:
+        if len(refused) < times and Path(target).is_relative_to(folder):
             refused.append(str(target))
             raise PermissionError(errno.EACCES, "Access is denied", str(source), 5, str(target))
         real(source, target, **options)
@@ -355,7 +358,7 @@ def test_what_is_open_for_a_moment_is_replaced_a_moment_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = b.write(tmp_path / "file", b"old")
-    refused = refusals(monkeypatch, 2)
+    refused = refusals(monkeypatch, tmp_path, 2)
     with written_atomically(path) as temporary:
         temporary.write_bytes(b"new")
     assert len(refused) == 2
@@ -367,7 +370,7 @@ def test_what_stays_open_is_left_as_it_was_and_nothing_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = b.write(tmp_path / "file", b"old")
-    refusals(monkeypatch, 1000)
+    refusals(monkeypatch, tmp_path, 1000)
     with pytest.raises(OSError, match=IN_USE), written_atomically(path) as temporary:
         temporary.write_bytes(b"new")
     assert path.read_bytes() == b"old"
@@ -402,13 +405,13 @@ def test_a_file_that_stays_open_elsewhere_is_one_sentence(
 ) -> None:
     path = b.write(tmp_path / "out" / f"mine.{ENDINGS[what]}", b"old")
     with monkeypatch.context() as patch:
-        refusals(patch, 1000)
+        refusals(patch, tmp_path, 1000)
         with pytest.raises(RxRx3Error, match=r"mine.*another program has it.*\.$") as caught:
             WRITERS[what](data, path)
         assert str(caught.value).count("\n") == 0
     assert path.read_bytes() == b"old"
     assert names_in(path.parent) == [path.name]
-    refusals(monkeypatch, 1)
+    refusals(monkeypatch, tmp_path, 1)
     WRITERS[what](data, path)
     assert path.read_bytes() != b"old"
 
@@ -417,7 +420,7 @@ def test_a_list_that_stays_open_elsewhere_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = b.write(tmp_path / "mine.csv", b"old")
-    refusals(monkeypatch, 4)
+    refusals(monkeypatch, tmp_path, 4)
     assert save_text(path, "a\n") == f"{path} cannot be written: {IN_USE}."
     assert path.read_bytes() == b"old"
     assert save_text(path, "a\nb\udcff\n") == f"Saved {path}."
@@ -431,7 +434,7 @@ def test_tags_wait_for_a_file_that_is_open_elsewhere(
     first, second, *_ = data.wells.index
     review.tag(first, 1)
     with monkeypatch.context() as patch:
-        refusals(patch, 1000)
+        refusals(patch, tmp_path, 1000)
         review.tag(second, 2)
         assert f"cannot be saved in {review.path}: {IN_USE}." in review.trouble
     assert review.hit(second).tag == 2
@@ -482,7 +485,7 @@ def test_the_emulation_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_cache_that_is_in_use_costs_speed_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusals(monkeypatch, 10**6)
+    refusals(monkeypatch, tmp_path, 10**6)
     cache = DiskCache(tmp_path / "cache")
     made = cache.new_mapped("vectors", "a", (3, 2), lambda array: array.fill(7))
     assert made.tolist() == [[7, 7]] * 3

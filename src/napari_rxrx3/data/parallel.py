@@ -88,11 +88,11 @@ def side_by_side(jobs: Sequence[Callable[[Progress], Result]], progress: Progres
         Called in this thread, many times a second and at the end, with the last report of the
         first job that has not ended; may raise to stop all of them.
     """
-    n_threads = min(os.cpu_count() or 1, len(jobs))
-    if n_threads < 2:
+    n_at_once = min(cores(), len(jobs))
+    if n_at_once < 2:
         return [job(progress) for job in jobs]
     reports = [_Reports() for _ in jobs]
-    with _one_blas_thread, ThreadPoolExecutor(n_threads, "rxrx3-compute") as pool:
+    with _one_blas_thread, ThreadPoolExecutor(n_at_once, "rxrx3-compute") as pool:
         futures = [pool.submit(job, report) for job, report in zip(jobs, reports, strict=True)]
         try:
             open_ones = set(futures)

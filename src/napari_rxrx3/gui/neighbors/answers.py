@@ -90,8 +90,8 @@ def judged(answer: Answer, picture_of: PictureOf, progress: Progress) -> Answer:
         card = scored_card(card, phenomap, answer.key)
     field = phenomap.dataset.field
     neighbors = counted(answer.key, phenomap, _pictured(phenomap, neighbors, picture_of), progress)
-    answer = replace(answer, neighbors=neighbors, card=card, field=field)
-    return replace(answer, is_judged=True, is_scored=is_scored)
+    known = {"neighbors": neighbors, "card": card, "field": field}
+    return replace(answer, **known, is_judged=True, is_scored=is_scored)
 
 
 def _is_scored(phenomap: PhenoMap) -> bool:

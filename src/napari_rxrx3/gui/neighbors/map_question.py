@@ -57,8 +57,7 @@ class MapQuestion(QWidget):
         self._asked: Query | None = None
         self._scored: PhenoMap | None = None
         self._counted = (0, -1)
-        """Field and generation of the cell counts that the answer tells of."""
-        """What was known of cell counts when the answer was judged."""
+        """Field and generation of the cell counts that were known when the answer was judged."""
         self._asking = tasks.add(LeadingDebounce(self._ask, self))
         self._are_vectors_stopped = False
         self._make_controls()

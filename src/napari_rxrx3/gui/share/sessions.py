@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from napari_rxrx3.core.display import display
 from napari_rxrx3.core.errors import RxRx3Error
 from napari_rxrx3.gui.share.view_record import record_of_window, shows_picture, take_look
 from napari_rxrx3.gui.work.task_group import TaskGroup
+from napari_rxrx3.gui.work.tasks import Progress
 
 if TYPE_CHECKING:
     from napari_rxrx3.core.mosaic import Tile
@@ -171,15 +173,8 @@ class Sessions(QObject):
 
     def _look_up(self, dataset: Dataset | None) -> None:
         """Have it found out beside the window what records say of a data set and of packages."""
-
-        def work(_: Any) -> None:
-            from napari_rxrx3.figures.record import identity_of, software
-
-            assert dataset is not None
-            software()
-            identity_of(dataset)
-
         if dataset is not None:
+            work = partial(_look_up, dataset)
             self._workspace.tasks.run("identity", work, lambda _: None, lambda _: None)
 
     def _keep_soon(self) -> None:
@@ -267,3 +262,11 @@ class Sessions(QObject):
             if note:
                 self._words = note
                 self._workspace.session.say(note)
+
+
+def _look_up(dataset: Dataset, progress: Progress) -> None:
+    """What is found out here is kept, and there when a record is made."""
+    from napari_rxrx3.figures.record import identity_of, software
+
+    software()
+    identity_of(dataset)

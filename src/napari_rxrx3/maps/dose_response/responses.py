@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -12,7 +11,7 @@ import pandas as pd
 
 from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.progress import Progress, holding, silent
-from napari_rxrx3.data.parallel import side_by_side
+from napari_rxrx3.data.parallel import cores, side_by_side
 from napari_rxrx3.maps.dose_response.compounds import (
     DosedCompound,
     in_blocks,
@@ -147,7 +146,7 @@ def _each(
     progress: Progress,
 ) -> list[T]:
     """What is found of each compound and the vectors of its wells, on all cores."""
-    n = min(os.cpu_count() or 1, len(compounds))
+    n = min(cores(), len(compounds))
 
     def some(first: int, report: Progress) -> list[T]:
         found: list[T] = []

@@ -13,7 +13,6 @@ a rank test of trend as those of Jonckheere and Spearman are. See docs/maps.md.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from napari_rxrx3.core.progress import Progress
-from napari_rxrx3.data.parallel import side_by_side
+from napari_rxrx3.data.parallel import cores, side_by_side
 from napari_rxrx3.maps.dose_response.compounds import DosedCompound
 from napari_rxrx3.maps.evidence.stages import p_in_stages
 
@@ -77,7 +76,7 @@ def trend_ps(
             for i in some.tolist():
                 n_as_far[i] = _n_as_far(compounds[i].pattern, products[i], before, upto, tell)
 
-        n_jobs = min(os.cpu_count() or 1, len(pending))
+        n_jobs = min(cores(), len(pending))
         side_by_side([partial(compare, pending[i::n_jobs]) for i in range(n_jobs)], progress)
         return n_as_far[pending]
 

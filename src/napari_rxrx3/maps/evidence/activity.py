@@ -7,7 +7,6 @@ See docs/maps.md.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_rxrx3.core.progress import Progress
-from napari_rxrx3.data.parallel import side_by_side
+from napari_rxrx3.data.parallel import cores, side_by_side
 from napari_rxrx3.maps.evidence.against_controls import AgainstControls, SomeControls
 from napari_rxrx3.maps.evidence.p_values import benjamini_hochberg
 from napari_rxrx3.maps.evidence.plate_space import PlateSpace
@@ -158,7 +157,7 @@ def _tested(members: _Members, test: AgainstControls, progress: Progress) -> tup
     def count(pending: Array, before: int, upto: int) -> Array:
         n_as_far = np.zeros(n, dtype=np.int64)
         blocks = list(members.blocks(pending))
-        n_jobs = min(os.cpu_count() or 1, len(blocks))
+        n_jobs = min(cores(), len(blocks))
 
         def compare(blocks: Sequence[Array], report: Progress) -> None:
             """Some of those that are pending, of which no other thread has any."""

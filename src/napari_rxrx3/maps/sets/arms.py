@@ -13,7 +13,7 @@ from napari_rxrx3.core.words import count
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.files.text_form import plain_name
-from napari_rxrx3.maps.sets.gene_sets import GENE_NAMES, place_of
+from napari_rxrx3.maps.sets.gene_sets import GENE_NAMES, cell_at, place_of
 
 __all__ = ["GeneArms", "read_arms"]
 
@@ -68,7 +68,7 @@ def read_arms(path: str | os.PathLike[str]) -> GeneArms:
             shown = ", ".join(head)[:80]
             why = f"has no column {missing}; its first line is {shown!r}"
             raise MetadataError(f"{table.name} {why}.")
-        said = [(_at(cells, gene), _at(cells, arm)) for _, cells in rows]
+        said = [(cell_at(cells, gene), cell_at(cells, arm)) for _, cells in rows]
         return _arms_of(PurePath(table.name).name, said, table.notes)
 
 
@@ -92,7 +92,3 @@ def _arms_of(name: str, said: list[tuple[str, str]], noted: list[str]) -> GeneAr
     if bare := odd - arms.keys():
         notes.append(f"{count(len(bare), 'gene')} without an arm left out, such as {min(bare)}")
     return GeneArms(name, arm_of, tuple(f"{name}: {each}." for each in notes))
-
-
-def _at(cells: list[str], place: int) -> str:
-    return cells[place] if place < len(cells) else ""

@@ -13,7 +13,7 @@ from napari_rxrx3.data.files.cells import Marks, as_number, is_missing
 from napari_rxrx3.data.files.storage import Storage
 from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.files.text_form import plain_name
-from napari_rxrx3.maps.sets.gene_sets import GENE_NAMES, place_of
+from napari_rxrx3.maps.sets.gene_sets import GENE_NAMES, cell_at, place_of
 
 __all__ = ["UnexpressedGenes", "read_unexpressed"]
 
@@ -68,7 +68,7 @@ def read_unexpressed(path: str | os.PathLike[str], below: float | None = None) -
         if amount is None and max((len(cells) for cells in rows), default=0) == 2:
             amount = 1 - gene
         marks, notes = table.marks, list(table.notes)
-    said = [(_at(cells, gene), _at(cells, amount)) for cells in rows]
+    said = [(cell_at(cells, gene), cell_at(cells, amount)) for cells in rows]
     said = [(symbol, cell) for symbol, cell in said if symbol]
     if not said:
         raise MetadataError(f"{name} names no gene.")
@@ -105,7 +105,3 @@ def _below(
 
 def _noted(name: str, notes: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{name}: {each}." for each in notes)
-
-
-def _at(cells: list[str], place: int | None) -> str:
-    return cells[place] if place is not None and place < len(cells) else ""

@@ -20,7 +20,7 @@ from napari_rxrx3.data.files.text_form import plain_name
 if TYPE_CHECKING:
     from napari_rxrx3.data.files.table import Table
 
-__all__ = ["GENE_NAMES", "GeneSets", "place_of", "read_gene_sets"]
+__all__ = ["GENE_NAMES", "GeneSets", "cell_at", "place_of", "read_gene_sets"]
 
 _SET_NAMES = {"set", "geneset", "setname", "genesetname", "gsname", "term", "termname"} | {
     *("pathway", "pathwayname", "complex", "complexname", "cluster", "group", "module")
@@ -126,7 +126,7 @@ class _Made:
     def _take_columns(self, rows: Sequence[_Row] | Iterator[_Row], of_set: int, gene: int) -> None:
         members: dict[str, dict[str, None]] = {}
         for line, cells in rows:
-            name, genes = _cell(cells, of_set), _APART.split(_cell(cells, gene))
+            name, genes = cell_at(cells, of_set), _APART.split(cell_at(cells, gene))
             if found := self._named(line, name, genes):
                 members.setdefault(name, {}).update(found)
         self._members = {name: tuple(genes) for name, genes in members.items()}
@@ -167,5 +167,6 @@ def _n_cells(cells: Sequence[str]) -> int:
     return max((place for place, cell in enumerate(cells, 1) if cell), default=0)
 
 
-def _cell(cells: Sequence[str], place: int) -> str:
-    return cells[place] if place < len(cells) else ""
+def cell_at(cells: Sequence[str], place: int | None) -> str:
+    """The cell in a column; empty where a short row, or the table, has none."""
+    return cells[place] if place is not None and place < len(cells) else ""
