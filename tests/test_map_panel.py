@@ -516,7 +516,7 @@ def test_umap_is_made_in_the_background_and_stops_when_asked(window: Window) -> 
     assert "Stopped" in page(window).note.text()
     page(window).controls.settings.n_neighbors.value = 5
     page(window).controls.settings.make.changed.emit(True)
-    window.qtbot.waitUntil(lambda: window.explorer.is_settled, timeout=120_000)
+    window.qtbot.waitUntil(lambda: window.explorer.is_settled, timeout=400_000)
     scene = page(window).scene
     assert scene is not None
     assert scene.method == "umap"

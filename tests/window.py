@@ -17,6 +17,7 @@ from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
 from napari.layers import Image
 from napari.plugins import _initialize_plugins
+from napari.settings import NapariSettings
 from qtpy.QtCore import QObject, QPoint, Qt, QUrl, Slot
 from qtpy.QtGui import QDesktopServices, QImage
 from qtpy.QtWidgets import QTabWidget, QWidget
@@ -170,6 +171,8 @@ def standing_viewer() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NapariApplication, "get_app_model", lambda *_: application)
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
+        # napari writes all of its own settings with each dock that is placed
+        patch.setattr(NapariSettings, "save", lambda *_, **__: None)
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         viewer.window.resize(*WINDOW_SIZE)
         window = viewer.window._qt_window

@@ -443,7 +443,8 @@ class StainLayers:
         with self._quietly():
             self._take_look(None)
             for layer in self._present():
-                layer.data = np.zeros((1, 1), dtype=layer.data.dtype)
+                if layer.data.shape != (1, 1) or layer.data.any():
+                    layer.data = np.zeros((1, 1), dtype=layer.data.dtype)
         self.removed_changed.emit(self.removed)
 
     def set_limits(self, limits: Limits) -> None:

@@ -29,7 +29,7 @@ _FEW, _BLOCK = 30_000, 512
 
 def work(channel: Channel) -> None:
     if hasattr(os, "nice"):
-        os.nice(10)  # the window comes first
+        os.nice(5)  # the window comes first; beside other busy programs more would be for ever
     asked = channel.receive()
     vectors = _vectors(channel, asked.words["shape"]) if asked is not None else None
     if asked is None or vectors is None:
