@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 import builders as b
 import napari_rxrx3 as rx
 from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import MapError, MetadataError
+from napari_rxrx3.figures.caption import vectors_in_words
+from napari_rxrx3.figures.record import record_of
+from napari_rxrx3.figures.script import python_script
 from napari_rxrx3.maps.sets.arms import GeneArms
 from napari_rxrx3.maps.sets.expression import UnexpressedGenes, read_unexpressed
 from napari_rxrx3.maps.spec import MapSpec
 from screens import PAIR, gene_names, gene_screen
+from window import Window
 
 BLINDED = ["RXRX3-10000", "RXRX3-10001", "RXRX3-10002"]
 
@@ -280,3 +286,94 @@ def test_the_command_shows_before_and_after(
     assert "Not corrected: 1 arm that has no more than 20 unexpressed genes" in said
     assert main(["arms", address, *files[:2], "--unexpressed-below", "1"]) == 1
     assert "--unexpressed-below takes a table" in capsys.readouterr().err
+
+
+# --- in the window ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def window(
+    open_window: Callable[..., Window],
+    two_maps: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Window:
+    """The panel of arms, of a map with a planted bias."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    table = pd.DataFrame(ARM_OF_MANY.items(), columns=["gene", "arm"])
+    table.to_csv(tmp_path / "arms.csv", index=False)
+    dataset = two_maps[0].dataset
+    window = open_window(Path(dataset.address), b.Screen([], {}, {}))
+    of_gene = dataset.wells.index[dataset.wells["gene"] == RELATED[0]]
+    window.session.select_well(str(of_gene[0]))
+    window.settle()
+    window.click(window.neighbors.panel.question.embedding)
+    window.turn_to(window.neighbors.embedding.arms)
+    window.neighbors.embedding.arms.set_file(str(tmp_path / "arms.csv"))
+    window.settle()
+    return window
+
+
+def choose(window: Window, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    window.click(window.neighbors.embedding.arms.correct)
+    window.settle()
+
+
+def test_the_window_asks_the_map_without_the_bias(
+    window: Window, two_maps: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, question = window.neighbors.embedding.arms, window.neighbors.panel.question
+    measured = [row.texts for row in panel.table.rows()]
+    b.write(tmp_path / "silent.txt", "\n".join(sorted(TABLES[1].genes)).encode())
+    choose(window, tmp_path / "silent.txt", monkeypatch)
+    corrected = two_maps[1].nearest(RELATED[0], k=50)
+    shown = [(each.key, each.value) for each in question.answer.neighbors]
+    assert [key for key, _ in shown] == corrected["key"].tolist()
+    assert [value for _, value in shown] == pytest.approx(corrected["similarity"].tolist())
+    assert "arm bias subtracted" in question.settings.text()
+    rows = {row.texts[0]: row.texts for row in panel.table.rows()}
+    before, after = (prob(m)["1p"] for m in two_maps)
+    assert rows["1p"][3:7] == ("26", rows["1p"][4], f"{before:.3f}", f"{after:.3f}")
+    assert rows["4q"][3:5] == ("20", "")
+    assert "Not corrected: 1 arm that has no more than 20 unexpressed" in panel.note.text()
+    panel.save_csv(tmp_path / "out.csv")
+    assert pd.read_csv(tmp_path / "out.csv").set_index("arm").loc["1p", "prob_after"] == after
+    record = record_of(window.session)
+    assert "without_arm_bias(rx.read_arms(…)" in python_script(record)
+    assert "less the bias of chromosome arms" in vectors_in_words(record.query, record.embedding)
+    window.click(panel.correct)
+    window.settle()
+    assert window.session.query.arm_tables == ""
+    assert [row.texts for row in panel.table.rows()] == measured
+
+
+@pytest.mark.soak
+def test_of_a_table_of_numbers_the_limit_is_asked(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = {gene: 0.2 if gene in TABLES[1].genes else 9 for gene in MANY}
+    pd.Series(numbers, name="TPM").to_csv(tmp_path / "tpm.csv", index_label="gene")
+    answers = [(0.0, False), (1.0, True)]
+    monkeypatch.setattr(QInputDialog, "getDouble", lambda *_: answers.pop(0))
+    choose(window, tmp_path / "tpm.csv", monkeypatch)
+    assert window.session.query.arm_tables == ""
+    choose(window, tmp_path / "tpm.csv", monkeypatch)
+    assert "tpm.csv below 1" in window.session.query.arm_tables
+    window.neighbors.embedding.arms.set_file("")
+    window.settle()
+    assert window.session.query.arm_tables == ""
+
+
+@pytest.mark.soak
+def test_the_window_says_why_a_map_cannot_be_corrected(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = window.neighbors.embedding.arms
+    b.write(tmp_path / "few.txt", "\n".join(MANY[:80]).encode())
+    choose(window, tmp_path / "few.txt", monkeypatch)
+    assert "has most in this map, 20" in panel.note.text()
+    assert window.session.query.arm_tables == ""
+    choose(window, tmp_path / "none.txt", monkeypatch)
+    assert "none.txt" in panel.note.text()
+    assert panel.correct.isVisible()

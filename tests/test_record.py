@@ -404,6 +404,15 @@ def test_vectors_that_are_not_here_are_said(session: Session) -> None:
     assert session.query.embedding == ""
 
 
+def test_tables_of_chromosome_arms_that_are_not_open_are_said(session: Session) -> None:
+    session.select_well(PLK1)
+    record = record_of(session)
+    record = replace(record, query=replace(record.query, arm_tables="arms.csv, silent.txt (1)"))
+    (note,) = restore(record, session)
+    assert note.startswith("The bias of chromosome arms was subtracted, by arms.csv, silent.txt")
+    assert session.query.arm_tables == ""
+
+
 # --- the list under review --------------------------------------------------------------------
 
 

@@ -240,6 +240,7 @@ class Session:
             self.view, self.difference = VIEWS[0], False
             self.history.clear()
             nothing = {"key": "", "well": None, "embedding": "", "control": EMPTY_CONTROL}
+            nothing |= {"arm_tables": ""}
             self.query = replace(self.query, **nothing)  # type: ignore[arg-type]
             self.card, self.phenomap = None, None
             self.chosen, self.chosen_title = (), ""

@@ -150,7 +150,9 @@ def vectors_in_words(spec: MapSpec, embedding: str) -> str:
     """Which vectors a map is made of, and how they are aligned."""
     by = f"by {spec.align}, for each {spec.batch}, on {spec.control}"
     aligned = "not aligned" if spec.align == "none" else f"aligned {by}"
-    return f"vectors (embedding “{embedding}”, {aligned})"
+    less = ", less what the position on the plate does" if spec.position else ""
+    less += ", less the bias of chromosome arms" if spec.arm_tables else ""
+    return f"vectors (embedding “{embedding}”, {aligned}{less})"
 
 
 def _made_by(record: ViewRecord) -> str:

@@ -198,6 +198,10 @@ class _Restoring:
         if query.embedding and query.embedding not in self.dataset.embeddings:
             self.notes.append(f"The vectors {query.embedding!r} are not here: others are used.")
             query = replace(query, embedding="")
+        if query.arm_tables and query.arm_tables not in self.dataset.arm_tables:
+            what = "The bias of chromosome arms was subtracted"
+            self.notes.append(f"{what}, by {query.arm_tables}; it is not now: open them again.")
+            query = replace(query, arm_tables="")
         return replace(query, well=None) if query.well in self.unknown else query
 
     def _show_tiles(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_rxrx3.core.contrast import default_limits
 from napari_rxrx3.core.display import Display
+from napari_rxrx3.core.errors import printable
 from napari_rxrx3.core.mosaic import Tile, arranged
 from napari_rxrx3.core.stains import number_in_words
 from napari_rxrx3.core.version import __version__
@@ -162,6 +163,12 @@ def _neighbors(record: ViewRecord) -> str:
     options += ["position=True"] if query.position else []
     of_map = _listed(query.level, record.align or query.align, record.embedding, options)
     lines = ["", f"phenomap = dataset.phenomap({of_map})"]
+    if query.arm_tables:
+        lines += [
+            f"# The bias of chromosome arms was subtracted by {printable(query.arm_tables)}; with",
+            "# your files: phenomap = phenomap.without_arm_bias(rx.read_arms(…), "
+            "rx.read_unexpressed(…))",
+        ]
     kind = NEIGHBOR_KINDS[query.kind]
     if query.order == "clearest dose response":
         held = "phenomap.dose_response.query('has_trend')"

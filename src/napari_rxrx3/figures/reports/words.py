@@ -44,12 +44,10 @@ def made_by(report: Report, date: datetime | None) -> str:
     phenomap = report.phenomap
     dataset, spec = phenomap.dataset, phenomap.spec
     vectors = vectors_in_words(spec, phenomap.embedding)
-    position = ", less what the position on the plate does" if spec.position else ""
-    position += ", less the bias of chromosome arms" if spec.arm_tables else ""
     day = f" on {date:%Y-%m-%d}" if date is not None else ""
     return (
         f"Data: {public(dataset.name)}, fingerprint {dataset_id(dataset)}. "
-        f"Cosines of {spec.average} {vectors}{position}, among {len(phenomap.labels):,} entries "
+        f"Cosines of {spec.average} {vectors}, among {len(phenomap.labels):,} entries "
         f"at the level of the {spec.level}; other doses or guides of its own are not listed. "
         f"Made with {creator()}{day}."
     )

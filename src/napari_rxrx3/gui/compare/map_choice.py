@@ -125,7 +125,8 @@ def map_in_words(spec: MapSpec) -> str:
 
 def _rest_in_words(spec: MapSpec) -> str:
     batch = "" if spec.batch == "experiment" else f"by {spec.batch}"
-    return ", ".join(filter(None, (spec.average, batch, "no position" if spec.position else "")))
+    less = "no position" if spec.position else "", "no arm bias" if spec.arm_tables else ""
+    return ", ".join(filter(None, (spec.average, batch, *less)))
 
 
 def another_map(spec: MapSpec, embeddings: list[str]) -> MapSpec:

@@ -163,8 +163,9 @@ class MapSettings(QPushButton):
                     widget.value = value
         align = "not aligned" if query.align == "none" else query.align
         position = "position subtracted" if query.position else ""
+        arms = "arm bias subtracted" if query.arm_tables else ""
         metric = "" if query.metric == "cosine" else query.metric
-        words = [f"by {query.level}", align, position, metric]
+        words = [f"by {query.level}", align, position, arms, metric]
         if len(self.embedding.choices) > 1:
             words.insert(0, query.embedding or embedding)
         self.setText(", ".join(filter(None, words)))

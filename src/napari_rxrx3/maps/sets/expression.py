@@ -15,10 +15,14 @@ from napari_rxrx3.data.files.tables import open_table
 from napari_rxrx3.data.files.text_form import plain_name
 from napari_rxrx3.maps.sets.gene_sets import GENE_NAMES, cell_at, place_of
 
-__all__ = ["UnexpressedGenes", "read_unexpressed"]
+__all__ = ["LimitNeeded", "UnexpressedGenes", "read_unexpressed"]
 
 _AMOUNTS = {"expression", "tpm", "fpkm", "rpkm", "zfpkm", "cpm", "ntpm", "ptpm", "counts", "count"}
 _AMOUNTS |= {f"log2{name}" for name in _AMOUNTS} | {f"mean{name}" for name in _AMOUNTS}
+
+
+class LimitNeeded(MetadataError):
+    """A table has numbers, and nobody said below which one a gene is not expressed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,7 @@ def read_unexpressed(path: str | os.PathLike[str], below: float | None = None) -
         return UnexpressedGenes(name, frozenset(symbol for symbol, _ in said), _noted(name, notes))
     if below is None:
         what = "has a number for each gene: say below which one a gene is not expressed"
-        raise MetadataError(f"{name} {what}.")
+        raise LimitNeeded(f"{name} {what}.")
     return _below(name, said, marks, below, notes)
 
 
