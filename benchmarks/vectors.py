@@ -118,7 +118,7 @@ class _Size:
         self.pool = ThreadPoolExecutor(os.cpu_count())
 
     def prepare(self) -> None:
-        """Do what hangs on no query: each way measures the lengths of all vectors."""
+        """Do what depends on no query: each way measures the lengths of all vectors."""
         self.prepared = {
             "ours": timed(lambda: self.phenomap.inverse_norms),
             "straightforward": timed(self._measure),
@@ -146,7 +146,7 @@ class _Size:
         }
         before = ", ".join(f"{name} {1000 * took:.0f} ms" for name, took in self.prepared.items())
         notes = (
-            "lengths of all vectors are measured before, by all: they hang on no query ("
+            "lengths of all vectors are measured before, by all: they depend on no query ("
             + before
             + ")",
             "straightforward: numpy's product with the query divided by the lengths, argpartition",

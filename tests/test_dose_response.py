@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from scipy import optimize, stats
@@ -108,22 +106,6 @@ def test_of_single_numbers_it_is_the_test_of_scipy() -> None:
     products = t.trend_products(values[:, None], np.zeros(12, int))
     (p,) = t.trend_ps([one], [products], lambda *_: None)
     assert p == pytest.approx(found.pvalue, abs=0.03)
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 4), st.floats(-5, 5, allow_subnormal=False)),
-        min_size=2,
-        max_size=20,
-    )
-)
-def test_the_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, float]]) -> None:
-    steps, values = (np.array(each) for each in zip(*pairs, strict=True))
-    found = t.rank_correlation(steps, values)
-    if len(set(steps)) < 2 or len(set(values)) < 2:
-        assert np.isnan(found)
-    else:
-        assert found == pytest.approx(stats.spearmanr(steps, values).statistic)
 
 
 def test_one_trend_among_hundreds_has_a_p_that_is_small_enough() -> None:

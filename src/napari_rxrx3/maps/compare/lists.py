@@ -14,8 +14,9 @@ import pandas as pd
 
 from napari_rxrx3.core.errors import MapError, UnknownKey
 from napari_rxrx3.maps.entries import Entries
+from napari_rxrx3.maps.ranks import rank_correlation
 
-__all__ = ["Comparison", "compare_lists", "rank_correlation"]
+__all__ = ["Comparison", "compare_lists"]
 
 Array = np.ndarray[Any, Any]
 
@@ -90,18 +91,6 @@ def compare_lists(
             *_only_in_one(len(a.order) - len(rows_a), len(b.order) - len(rows_b)),
         ),
     )
-
-
-def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's rank correlation: the correlation of the ranks, ties getting their mean rank.
-
-    NaN if there are fewer than two values, or all of one side are the same.
-    """
-    from scipy.stats import spearmanr  # takes a second to load
-
-    if len(a) < 2 or not np.ptp(a) or not np.ptp(b):
-        return float("nan")
-    return float(spearmanr(a, b).statistic)
 
 
 @dataclass(frozen=True, eq=False)

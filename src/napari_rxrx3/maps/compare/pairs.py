@@ -18,8 +18,8 @@ import pandas as pd
 from napari_rxrx3.core.errors import MapError
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.core.words import count, some
-from napari_rxrx3.maps.compare.lists import rank_correlation
 from napari_rxrx3.maps.compare.screens import Halves, Screens, screens_of_halves, screens_of_maps
+from napari_rxrx3.maps.ranks import rank_correlation
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries

@@ -20,11 +20,12 @@ from napari_rxrx3.maps.dose_response.compounds import (
 from napari_rxrx3.maps.dose_response.dose_space import DoseSpace
 from napari_rxrx3.maps.dose_response.hill import HillFit, fit_hill
 from napari_rxrx3.maps.dose_response.lowest_dose import lowest_active_dose
-from napari_rxrx3.maps.dose_response.trend import rank_correlation, trend_products, trend_ps
+from napari_rxrx3.maps.dose_response.trend import trend_products, trend_ps
 from napari_rxrx3.maps.dose_response.well_response import Response, response_of
 from napari_rxrx3.maps.evidence.kept_table import KeptTable
 from napari_rxrx3.maps.evidence.p_values import benjamini_hochberg
 from napari_rxrx3.maps.evidence.stages import FALSE_SHARE
+from napari_rxrx3.maps.ranks import rank_correlation
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries

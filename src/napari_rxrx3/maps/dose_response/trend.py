@@ -24,7 +24,7 @@ from napari_rxrx3.data.parallel import cores, side_by_side
 from napari_rxrx3.maps.dose_response.compounds import DosedCompound
 from napari_rxrx3.maps.evidence.stages import p_in_stages
 
-__all__ = ["rank_correlation", "trend_products", "trend_ps", "weights"]
+__all__ = ["trend_products", "trend_ps", "weights"]
 
 Array = np.ndarray[Any, Any]
 Pattern = tuple[tuple[int, ...], ...]
@@ -81,23 +81,6 @@ def trend_ps(
         return n_as_far[pending]
 
     return p_in_stages(n, count)
-
-
-def rank_correlation(steps: Array, values: Array) -> float:
-    """Spearman's correlation; NaN where either does not vary."""
-    if len(steps) < 2:
-        return np.nan
-    ranks = [_ranks(steps), _ranks(values)]
-    ranks = [rank - rank.mean() for rank in ranks]
-    lengths = [float(np.sqrt(rank @ rank)) for rank in ranks]
-    return float(ranks[0] @ ranks[1] / (lengths[0] * lengths[1])) if all(lengths) else np.nan
-
-
-def _ranks(values: Array) -> Array:
-    """Ranks, those of equals being their mean: float64 (n,)."""
-    _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[number])
 
 
 def _n_as_far(pattern: Pattern, products: Array, start: int, stop: int, tell: Any) -> int:

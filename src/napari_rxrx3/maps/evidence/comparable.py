@@ -29,8 +29,8 @@ from napari_rxrx3.maps.evidence.empirical_null import (
     fisher_z,
     fit_null,
 )
-from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.p_values import ROUNDING, add_one_p, size_below
+from napari_rxrx3.maps.evidence.placement import Placement
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
@@ -121,8 +121,8 @@ class Nulls:
     any, half that share an experiment. Pairs of one gene or compound and of controls are left out.
     """
 
-    def __init__(self, entries: Entries, layout: Layout, across: Across, metric: str) -> None:
-        self._entries, self._layout = entries, layout
+    def __init__(self, entries: Entries, placement: Placement, across: Across, metric: str) -> None:
+        self._entries, self._placement = entries, placement
         self._across, self._metric = across, metric
         self._sample: Comparable | None = None
         self._found: dict[tuple[int, int, int, bool], _Compared] = {}
@@ -190,9 +190,9 @@ class Nulls:
     def _with_query(
         self, query: int, rows: Array, closeness: Array, across: AcrossExperiments
     ) -> Comparable:
-        layout = self._layout
-        together = layout.overlap_with(layout.experiments, query)[rows]
-        plates = layout.overlap_with(layout.plates, query)[rows]
+        placement = self._placement
+        together = placement.overlap_with(placement.experiments, query)[rows]
+        plates = placement.overlap_with(placement.plates, query)[rows]
         of_rows = AcrossExperiments(*(v[rows] for v in _values(across)))
         a = np.full(len(rows), query)
         return self._comparable(a, rows, closeness, together, plates, of_rows)
@@ -241,7 +241,7 @@ class Nulls:
 
         Its list shows by itself what is usual for it, where it is long.
         """
-        groups = self._layout.groups
+        groups = self._placement.groups
         others = (groups[rows] != groups[query]) & (groups[rows] >= 0) & ~np.isnan(scaled)
         for each in np.unique(stratum[others]):
             here = stratum == each
@@ -301,10 +301,10 @@ class Nulls:
         return {name: v.astype(kinds.get(name, np.float32)) for name, v in columns.items()}
 
     def _compared(self, a: Array, b: Array) -> Comparable:
-        layout, entries = self._layout, self._entries
+        placement, entries = self._placement, self._entries
         closeness = entries.vector_search.closeness_of_pairs(a, b, self._metric)
-        together = layout.overlap(layout.experiments, a, b)
-        plates = layout.overlap(layout.plates, a, b)
+        together = placement.overlap(placement.experiments, a, b)
+        plates = placement.overlap(placement.plates, a, b)
         if self._across.is_known and self._metric == "cosine":
             across = self._across.of_pairs(a, b)
         else:
@@ -314,7 +314,7 @@ class Nulls:
 
     def _unrelated(self) -> tuple[Array, Array]:
         """Rows of pairs of different perturbations, each once."""
-        entries, groups = self._entries, self._layout.groups
+        entries, groups = self._entries, self._placement.groups
         usable = np.flatnonzero((groups >= 0) & entries.has_direction)
         n = len(entries.labels)
         if len(usable) <= _ALL_PAIRS_OF:
@@ -331,7 +331,7 @@ class Nulls:
 
     def _sharing_an_experiment(self, usable: Array, rng: np.random.Generator) -> Array:
         """Entries of one experiment: half drawn evenly from all, half from the experiments."""
-        counts = self._layout.experiments[usable].tocsc()
+        counts = self._placement.experiments[usable].tocsc()
         sizes = np.diff(counts.indptr)
         chances = [weights / weights.sum() for weights in (sizes, (sizes > 1).astype(float))]
         drawn = [rng.choice(len(sizes), _SAMPLE // 2, p=chance) for chance in chances]

@@ -13,9 +13,9 @@ from napari_rxrx3.core.forking import Lock
 from napari_rxrx3.core.progress import Progress, holding, silent
 from napari_rxrx3.maps.evidence.across import Across, AcrossExperiments, rank_across
 from napari_rxrx3.maps.evidence.comparable import Nulls
-from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import OtherVectors, OwnVectors
 from napari_rxrx3.maps.evidence.p_values import NullOfPairs, NullOnPlates, lehmann_romano
+from napari_rxrx3.maps.evidence.placement import Placement
 from napari_rxrx3.maps.sets.genes import gene_at
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Judge:
         self._map = phenomap
         self._lock = Lock()
         self.across = Across(phenomap)
-        self._layout: Layout | None = None
+        self._placement: Placement | None = None
         self._nulls: dict[str, Nulls] = {}
         self._shares: dict[str, NullOfPairs] = {}
         self._on_plates: dict[str, NullOnPlates] = {}
@@ -109,7 +109,7 @@ class Judge:
         """
         report = progress or silent
         with holding(self._lock, report):
-            if self._layout is None and not self._map.is_kept("places"):
+            if self._placement is None and not self._map.is_kept("places"):
                 self._map.open_space(report)  # which takes seconds, and reports them
             closeness = self._map.closeness(asked.query, asked.metric)
             across = self.across.of(asked.query, report)
@@ -172,15 +172,15 @@ class Judge:
         }
 
     @property
-    def layout(self) -> Layout:
+    def placement(self) -> Placement:
         """Where the entries of the map are; looked up once."""
-        if self._layout is None:
-            self._layout = Layout.of(self._map)
-        return self._layout
+        if self._placement is None:
+            self._placement = Placement.of(self._map)
+        return self._placement
 
     def _null(self, metric: str) -> Nulls:
         if metric not in self._nulls:
-            self._nulls[metric] = Nulls(self._map, self.layout, self.across, metric)
+            self._nulls[metric] = Nulls(self._map, self.placement, self.across, metric)
         return self._nulls[metric]
 
     def _share(self, metric: str, report: Progress) -> NullOfPairs:
@@ -192,7 +192,7 @@ class Judge:
 
     def _plate_null(self, metric: str) -> NullOnPlates:
         if metric not in self._on_plates:
-            self._on_plates[metric] = NullOnPlates(self._map, self.layout, metric)
+            self._on_plates[metric] = NullOnPlates(self._map, self.placement, metric)
         return self._on_plates[metric]
 
     # -- reasons to doubt --------------------------------------------------------------------------

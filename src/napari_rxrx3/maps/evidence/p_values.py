@@ -21,8 +21,8 @@ import pandas as pd
 from napari_rxrx3.core.geometry import directions
 from napari_rxrx3.core.progress import Progress, silent
 from napari_rxrx3.maps.entries import Entries
-from napari_rxrx3.maps.evidence.layout import Layout
 from napari_rxrx3.maps.evidence.other_vectors import AveragedVectors
+from napari_rxrx3.maps.evidence.placement import Placement
 
 if TYPE_CHECKING:
     from napari_rxrx3.maps.space import WellSpace
@@ -383,7 +383,7 @@ class NullOnPlates:
     """
 
     phenomap: Entries
-    layout: Layout
+    placement: Placement
     metric: str
     _pairs: _Pairs | None = None
 
@@ -397,7 +397,7 @@ class NullOnPlates:
     ) -> tuple[Array, Array]:
         """Like `NullOfPairs.p_values`; NaN, of no pairs, for entries that share no plate."""
         pairs = self._opened(progress or silent)
-        groups = self.layout.groups
+        groups = self.placement.groups
         without = (groups[pairs.a] != groups[query]) & (groups[pairs.b] != groups[query])
         sizes = size_below(self.phenomap.n_wells)
         mine, shared = sizes[query], self._overlap(np.full(len(rows), query), rows)
@@ -420,7 +420,7 @@ class NullOnPlates:
 
     def _overlap(self, a: Array, b: Array) -> Array:
         """How far the wells of two entries are on the same plates, 0 to 1."""
-        return self.layout.overlap(self.layout.plates, a, b)
+        return self.placement.overlap(self.placement.plates, a, b)
 
     def _opened(self, progress: Progress) -> _Pairs:
         if self._pairs is None:
@@ -429,7 +429,7 @@ class NullOnPlates:
         return self._pairs
 
     def _drawn(self, progress: Progress) -> dict[str, Array]:
-        groups, n = self.layout.groups, len(self.phenomap.labels)
+        groups, n = self.placement.groups, len(self.phenomap.labels)
         if n <= 1500:
             a, b = np.triu_indices(n, k=1)
         else:

@@ -12,7 +12,7 @@ from scipy import sparse
 if TYPE_CHECKING:
     from napari_rxrx3.maps.entries import Entries
 
-__all__ = ["Layout"]
+__all__ = ["Placement"]
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +20,7 @@ _BLOCK = 16_384
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class Placement:
     """On which plates and in which experiments entries are.
 
     Attributes
@@ -36,8 +36,8 @@ class Layout:
     experiments: sparse.csr_array
 
     @classmethod
-    def of(cls, entries: Entries) -> Layout:
-        """The layout of a map, kept with it."""
+    def of(cls, entries: Entries) -> Placement:
+        """The placement of a map, kept with it."""
 
         def build() -> dict[str, Array]:
             where = entries.member_places
