@@ -33,7 +33,12 @@ from napari_rxrx3.exports.crops import export_crops
 from napari_rxrx3.hits.hit import Hit
 from napari_rxrx3.hits.queue import queue_by_measure
 from napari_rxrx3.hits.table import hits_table
-from napari_rxrx3.maps.evidence.cell_count import count_slopes, partial_cosine, with_cell_count
+from napari_rxrx3.maps.evidence.cell_count import (
+    CountSlopes,
+    count_slopes,
+    partial_cosine,
+    with_cell_count,
+)
 from napari_rxrx3.maps.neighbors import Neighbor, list_neighbors
 from napari_rxrx3.maps.spec import Query
 
@@ -595,3 +600,12 @@ def test_the_partial_cosine_is_the_partial_correlation_without_centering(seed: i
     along = centered[2] / np.linalg.norm(centered[2])
     assert partial_cosine(centered[0], centered[1], along) == pytest.approx(of_centered)
     assert np.isnan(partial_cosine(direction, other, direction))
+
+
+def test_counts_that_are_all_alike_explain_nothing(tmp_path: Path) -> None:
+    dataset, counts = a_map(tmp_path, 7)
+    space = dataset.phenomap(align="centerscale").space
+    assert count_slopes(space, np.full(len(counts), 90.0)) is None
+    nothing = CountSlopes(np.zeros(3), np.zeros(60), 4.0, 0.0, {})  # vectors that are all alike
+    assert nothing.explained == 0
+    assert nothing.is_chance

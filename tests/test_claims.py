@@ -346,3 +346,13 @@ def test_what_macos_leaves_beside_an_archive_is_passed_over(
     data = opened(root, tmp_path)
     assert len(data.wells) == 3
     assert data.check().is_clean
+
+
+def test_of_an_id_and_the_columns_beside_it_the_id_counts(tmp_path: Path) -> None:
+    rows = [dict(row) for row in ROWS]
+    rows[1]["plate"] = 3
+    b.write(tmp_path / "x" / "metadata.csv", b.csv_bytes(rows))
+    data = opened(tmp_path / "x", tmp_path)
+    assert data.wells["plate"].tolist() == [1, 1, 1]
+    (detail,) = [detail for kind, detail in said(data) if kind == "disagreement"]
+    assert "well_id is gene-001_1_B03, the columns beside it say gene-001_3_B03" in detail

@@ -27,7 +27,7 @@ from napari_rxrx3.figures.curve import curve_in_words, draw_curve
 from napari_rxrx3.figures.record import CurveRecord
 from napari_rxrx3.hits.table import scores_of
 from napari_rxrx3.maps.dose_response import trend as t
-from napari_rxrx3.maps.dose_response.compounds import DosedCompound
+from napari_rxrx3.maps.dose_response.compounds import DosedCompound, wells_of_compounds
 from napari_rxrx3.maps.dose_response.hill import fit_hill, hill
 from napari_rxrx3.maps.dose_response.lowest_dose import lowest_active_dose
 from napari_rxrx3.maps.dose_response.numbers import DOSE_NUMBERS
@@ -490,3 +490,15 @@ def test_a_screen_without_compounds_has_a_table_without_rows(tmp_path: Path) -> 
     table = wells.open(tmp_path).phenomap(align="none").dose_response
     assert table.empty
     assert list(table.columns) == list(COLUMNS)
+
+
+def test_of_very_many_wells_of_a_dose_some_are_used(tmp_path: Path) -> None:
+    wells = s.Wells(dim=4)
+    for dose, n in ((1.0, 60), (10.0, 20)):
+        for _ in range(n):
+            wells.dose("compound-001", 1, "Much", dose)
+    wells.control("compound-001", 1, 16)
+    space = wells.open(tmp_path).phenomap(align="none").space
+    found = wells_of_compounds(space, ["Much"], "EMPTY_control")["Much"]
+    assert np.unique(found.dose, return_counts=True)[1].tolist() == [48, 20]
+    assert found.n_all == 80

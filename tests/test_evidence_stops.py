@@ -68,8 +68,13 @@ def test_every_long_loop_reports_and_can_be_stopped(
 ) -> None:
     work, begins = STAGES[stage]
     reports: list[str] = []
+
+    def report(done: int, total: int, text: str) -> None:
+        assert 0 <= done <= total or total == 0, "no more is done than there is"
+        reports.append(text)
+
     fresh = rx.open_dataset(screen, cache_dir=tmp_path / "first")
-    expected = work(fresh, lambda done, total, text: reports.append(text))
+    expected = work(fresh, report)
     for begin in begins:
         assert sum(text.startswith(begin) for text in reports) >= 3, (begin, set(reports))
     for last in range(0, len(reports), max(1, len(reports) // 8)):

@@ -165,3 +165,21 @@ def test_what_has_one_image_a_well_has_one_field(tmp_path: Path) -> None:
     assert list(dataset.fields) == [1]
     with pytest.raises(rx.RxRx3Error, match=r"There is no field 2; there is 1 alone\."):
         dataset.show_field(2)
+
+
+def test_steps_go_around_the_fields(dataset: rx.Dataset) -> None:
+    session = Session()
+    session.step_field(1)  # without a data set there is none to go to
+    session.open(dataset)
+    seen = []
+    for step in (1, 1, 1, -1):
+        session.step_field(step)
+        seen.append(session.field)
+    assert seen == [2, 3, 1, 3]
+
+
+def test_what_describes_a_plane_is_a_file_that_is_there(dataset: rx.Dataset) -> None:
+    """Its stamp tells that the plane was written anew."""
+    dataset.read(WELL)
+    (source,) = dataset.images.sources
+    assert all(Path(source.file(row)).is_file() for row in range(len(source.index.code)))

@@ -448,3 +448,10 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(made: HeatMap, tmp_pa
 def _stopped(done: int, total: int, text: str) -> None:
     if text.startswith("writing"):
         raise Cancelled("stopped")
+
+
+def test_the_longer_the_names_the_less_room_there_is_for_cells(made: HeatMap) -> None:
+    """Names are as high as cells, but for a small gap: what they leave of the width is cells."""
+    chart = _HeatMapChart(made, "", [], Paper(width_mm=90))
+    assert chart.name_size == pytest.approx(0.9 * chart.cell, rel=0.1)
+    assert chart.beside + len(made) * chart.cell == pytest.approx(chart.inner_width)

@@ -228,6 +228,15 @@ def test_a_folder_inside_the_data_set_opens_too(
     assert (ds.read("gene-001_2_AA15") == mixed.planes["gene-001_2_AA15"]).all()
 
 
+@pytest.mark.parametrize("name", ["zarr.json", ".zattrs"])
+def test_a_folder_that_is_called_like_a_file_of_zarr_makes_no_plate(
+    mixed: b.Screen, root: Path, cache: Path, name: str
+) -> None:
+    mixed.write_rxrx3(root)
+    (root / name).mkdir()
+    assert len(rx.open_dataset(root, cache).wells) == len(mixed.rows)
+
+
 def test_an_experiment_folder_of_tars_opens(mixed: b.Screen, root: Path, cache: Path) -> None:
     mixed.write_tars(root)
     ds = rx.open_dataset(root / "images" / "gene-001", cache_dir=cache)

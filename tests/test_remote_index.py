@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,20 @@ def test_a_shard_is_known_as_on_a_disk(tmp_path: Path) -> None:
         here, there = indexed(path, f"{url}/{path.name}")
         assert_same(here, there)
     assert len(here.code) == 24
+
+
+def test_an_index_of_one_plate_goes_by_any_name_and_of_several_by_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "Plate1.tar", a_tar(names(6), plain, tarfile.USTAR_FORMAT))
+    index = TarSource.build_index(*Storage.of(path), PLATE)
+    other = PlateId("other", 7)
+    assert index.called(other).plates == (other,)
+    both = replace(index, plates=(PLATE, PlateId("gene-001", 2)))
+    assert both.called(other) is both
+
+
+def test_images_are_of_the_first_field_at_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "Plate1.tar", a_tar(names(6), plain, tarfile.USTAR_FORMAT))
+    storage, inner = Storage.of(path)
+    source = TarSource(storage, inner, TarSource.build_index(storage, inner, PLATE))
+    assert source.field == 1
+    assert source.at_field(1) is source

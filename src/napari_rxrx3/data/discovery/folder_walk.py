@@ -77,10 +77,12 @@ class FolderWalk:
                 self._files.append(entry)
 
     def _is_group(self, folder: str, entries: Sequence[Entry]) -> bool:
-        if any(entry.name in MARKERS for entry in entries):
+        if any(entry.name in MARKERS and not entry.is_folder for entry in entries):
             return True
-        is_local = self._storage.is_local
-        return is_local and any(self._storage.exists(f"{folder}/{name}") for name in MARKERS[1:])
+        storage, hidden = self._storage, (f"{folder}/{name}" for name in MARKERS[1:])
+        return storage.is_local and any(
+            storage.exists(p) and not storage.is_folder(p) for p in hidden
+        )
 
     def _took_store(self, folder: str) -> bool:
         """Note a plate of OME-Zarr, with what lies beside its wells, or that it is none."""

@@ -131,7 +131,7 @@ def read_attributes(
     for name in names:
         try:
             data = read(f"{group}/{name}")
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             continue
         try:
             said = json.loads(data)
