@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from napari_rxrx3.cli import main
 from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.data.check import CheckReport
 from napari_rxrx3.data.images.catalog import ImageCatalog
-from napari_rxrx3.data.passes import Share
+from napari_rxrx3.data.passes import Done, Share, Task, _result
 
 N_PLATES = 4
 ROWS = [
@@ -252,3 +253,16 @@ def test_the_command_does_a_part_and_says_so(
     whole = capsys.readouterr()
     assert "1 checked before and the same since, 3 checked now" in whole.out
     assert "unreadable_plane: 3" in whole.out
+
+
+def test_what_was_done_elsewhere_is_what_is_told() -> None:
+    task, done = Task("Plate1", 6), Done(n_written=6)
+    ended = [Future[Done]() for _ in range(3)]
+    ended[0].set_result(done)
+    ended[1].set_exception(OSError("the worker was lost"))
+    ended[2].set_exception(Cancelled("stopped"))
+    assert _result(ended[0], task) is done
+    lost = _result(ended[1], task)
+    assert (lost.failures, lost.is_whole) == (["Plate1: the worker was lost"], False)
+    with pytest.raises(Cancelled):
+        _result(ended[2], task)

@@ -241,6 +241,12 @@ def test_shares_before_are_those_of_the_controls_as_they_come(batched: Any) -> N
     assert (table["n_controls"] == 360).all()
 
 
+def test_what_is_due_to_chance_is_told_where_plates_are_aligned_one_by_one(batched: Any) -> None:
+    table = batched.phenomap(align="centerscale", batch="plate").diagnostics.set_index("source")
+    left = table.loc[["experiment", "plate"], "after"]
+    assert (left < 3 * table.loc[["experiment", "plate"], "chance"]).all()
+
+
 def test_tvn_leaves_the_means_of_experiments_and_our_variant_does_not(batched: Any) -> None:
     after = {}
     for align in ("none", "centerscale", "pca-centerscale", "tvn", "tvn-centered"):

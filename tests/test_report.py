@@ -26,11 +26,12 @@ from napari_rxrx3.core.errors import Cancelled
 from napari_rxrx3.core.plate import PlateId
 from napari_rxrx3.core.progress import silent
 from napari_rxrx3.data.images.controls import control_limits
-from napari_rxrx3.figures.drawing import measure
+from napari_rxrx3.figures.drawing import blank_figure, measure, own_style
 from napari_rxrx3.figures.files import FigureError, FigureExists
 from napari_rxrx3.figures.reports.content import Report, gather
 from napari_rxrx3.figures.reports.page import ReportPage
 from napari_rxrx3.figures.reports.pictures import Pictures, read_pictures
+from napari_rxrx3.figures.reports.web_page import web_page
 from napari_rxrx3.maps.dose_response.words import doses_in_words
 from napari_rxrx3.maps.phenomap import PhenoMap
 from samples import soak
@@ -422,6 +423,38 @@ def said_of_plk1(phenomap: PhenoMap) -> Report:
 def renamed(content: Report, name: str) -> Report:
     nearest = tuple(replace(each, name=name) for each in content.nearest)
     return replace(content, name=name, about=name, nearest=nearest)
+
+
+def test_one_picture_has_a_scale_bar_and_those_that_are_missing_are_hatched(
+    phenomap: PhenoMap,
+) -> None:
+    content = said_of_plk1(phenomap)
+    pictures = read_pictures(phenomap.dataset, content.wells, silent)
+    missing = content.nearest[0].well
+    pictures = replace(pictures, of={w: p for w, p in pictures.of.items() if w != missing})
+    page = ReportPage(content, pictures, "png", DATE)
+    with own_style():
+        figure = blank_figure(page.width, page.height, 50)
+        page.draw(figure)
+    shown = figure.axes[: len(page._shown)]
+    assert len(figure.axes) == len(page._shown) + len(page._swatches) + 1, "the map is the last"
+    wells = [item.well for _, item in page._shown]
+    assert [bool(axes.images) for axes in shown] == [well != missing for well in wells]
+    assert [bool(axes.patches) for axes in shown if axes.images] == [True] + [False] * (
+        len(wells) - wells.count(missing) - 1
+    )
+
+
+def test_what_of_a_likeness_is_cell_count_stands_in_the_table(
+    phenomap: PhenoMap, tmp_path: Path
+) -> None:
+    content = said_of_plk1(phenomap)
+    first = replace(content.nearest[0], of_count=0.256, without_count=0.432)
+    told = replace(content, nearest=(first, *content.nearest[1:]))
+    b.write(tmp_path / "x.html", web_page(told, NO_PICTURES, DATE).encode())
+    head, *rows = Page(tmp_path / "x.html").rows
+    row = dict(zip(head, rows[0], strict=True))
+    assert (row["of cell count"], row["without cell count"]) == ("0.26", "0.43")
 
 
 # --- by the command line --------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import napari_rxrx3 as rx
 from napari_rxrx3.core.contrast import composite
 from napari_rxrx3.core.errors import ImageUnavailable
 from napari_rxrx3.core.plate import N_CHANNELS, PlateId
+from napari_rxrx3.data.thumbnails.preview_file import PreviewFile
 from napari_rxrx3.diagnostics.log import recent
 from napari_rxrx3.gui.neighbors import thumbnails as module
 from napari_rxrx3.gui.neighbors.neighbor_table import NeighborModel
@@ -193,3 +194,16 @@ def test_why_images_cannot_be_read_is_noted_once(
     assert said.startswith("There is no picture: gene-001_1_")
     assert caught.value.cause in said
     assert not [r for r in caplog.records if r.levelname == "ERROR"]
+
+
+def test_several_programs_add_to_one_file_of_previews(tmp_path: Path) -> None:
+    planes = np.arange(6 * 4, dtype="u1").reshape(6, 2, 2)
+    one, other = (PreviewFile(tmp_path / "p", 6, 2, planes.dtype) for _ in range(2))
+    filled = np.array([0, 3])
+    assert one.add(planes, filled, filled) == []
+    (theirs,) = other.add(planes, np.array([3, 5]), np.array([3, 5]))
+    assert theirs.slots.tolist() == [0, 3]
+    found = list(PreviewFile(tmp_path / "p", 6, 2, planes.dtype).load())
+    slots = np.concatenate([part.slots for part in found])
+    assert slots.tolist() == [0, 3, 5], "each once"
+    assert (np.concatenate([part.pixels for part in found]) == planes[slots]).all()
