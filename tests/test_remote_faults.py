@@ -132,6 +132,16 @@ def busy(folder: Path) -> Iterator[tuple[Store, str]]:
         yield store, f"{url}/screen"
 
 
+def test_a_plate_that_a_server_refuses_is_not_said_to_be_damaged(
+    busy: tuple[Store, str], tmp_path: Path
+) -> None:
+    store, url = busy
+    store.trouble = {"p.zarr": "403"}
+    with pytest.raises(rx.RxRx3Error, match="ask for a login") as error:
+        rx.open_dataset(f"{url}/p.zarr", cache_dir=tmp_path)
+    assert "download it again" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
