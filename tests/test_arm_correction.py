@@ -352,7 +352,7 @@ def test_the_window_asks_the_map_without_the_bias(
 def test_of_a_table_of_numbers_the_limit_is_asked(
     window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = {gene: 0.2 if gene in TABLES[1].genes else 9 for gene in MANY}
+    numbers = {gene: 0.2 if gene in TABLES[1].genes else 9 for gene in MANY} | {"X": None}
     pd.Series(numbers, name="TPM").to_csv(tmp_path / "tpm.csv", index_label="gene")
     answers = [(0.0, False), (1.0, True)]
     monkeypatch.setattr(QInputDialog, "getDouble", lambda *_: answers.pop(0))
@@ -360,6 +360,8 @@ def test_of_a_table_of_numbers_the_limit_is_asked(
     assert window.session.query.arm_tables == ""
     choose(window, tmp_path / "tpm.csv", monkeypatch)
     assert "tpm.csv below 1" in window.session.query.arm_tables
+    left_out = "tpm.csv: 1 gene without a number left out, such as X."
+    assert left_out in window.neighbors.embedding.arms.note.text()
     window.neighbors.embedding.arms.set_file("")
     window.settle()
     assert window.session.query.arm_tables == ""

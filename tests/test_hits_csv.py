@@ -266,12 +266,17 @@ def with_commas(rows: Table) -> Table:
     ]
 
 
+DAY = 24
+"""No month; so it is known whether the day or the month comes first."""
+
+
 def with_times(form: str) -> Callable[[Table], Table]:
     def rewritten(rows: Table) -> Table:
         place = COLUMNS.index("time")
+        times = (datetime.fromisoformat(row[place]) for row in rows[1:])
         return [rows[0]] + [
-            [*row[:place], f"{datetime.fromisoformat(row[place]):{form}}", *row[place + 1 :]]
-            for row in rows[1:]
+            [*row[:place], f"{time.replace(day=DAY):{form}}", *row[place + 1 :]]
+            for row, time in zip(rows[1:], times, strict=True)
         ]
 
     return rewritten
@@ -326,6 +331,7 @@ SPOILED: dict[str, tuple[Callable[[Table], Table], dict[str, object]]] = {
     "German times": (with_times("%d.%m.%Y %H:%M"), {"separator": ";"}),
     "LibreOffice's times": (with_times("%Y-%m-%d %H:%M:%S"), {}),
     "days only": (with_times("%d/%m/%Y"), {}),
+    "British times": (with_times("%d/%m/%Y %I:%M %p"), {}),
     "times as numbers": (as_serial_numbers, {}),
     "no times that make sense": (with_times("a while ago"), {}),
     "a gene as a date": (with_names_spoiled, {}),
@@ -335,6 +341,9 @@ SPOILED: dict[str, tuple[Callable[[Table], Table], dict[str, object]]] = {
     "names of tags alone": (with_names_for_numbers, {}),
     "line ends in a note": (with_windows_lines, {}),
 }
+
+
+TIMES = {kind for kind in SPOILED if kind.startswith("days") or kind.endswith("times")}
 
 
 @pytest.mark.parametrize("kind", SPOILED)
@@ -351,11 +360,42 @@ def test_a_csv_that_a_spreadsheet_program_saved_is_read(
         assert (got.tag, got.note) == (hit.tag, hit.note)
         assert got.perturbation == hit.perturbation
         if kind not in ("few columns", "no times that make sense"):
-            assert got.time[:10] == hit.time[:10]
+            day = DAY if kind in TIMES else int(hit.time[8:10])
+            assert got.time[:10] == f"{hit.time[:8]}{day:02d}"
         if kind != "few columns":
             assert (got.limits, got.scores) == (hit.limits, hit.scores)
     # and nothing of it is news to whoever wrote it
     assert import_hits(review, read_hits_csv(path, dataset)) == "4 hits: 4 as they are here."
+
+
+@pytest.mark.parametrize(
+    ("times", "read", "guessed"),
+    [
+        (("02/01/2026", "24/01/2026"), "2026-01-02", ""),
+        (("02/01/2026 09:30", "01/24/2026 09:30"), "2026-02-01", ""),
+        (("02/01/26 9:30 AM", "13/01/26 9:30 PM"), "2026-01-02", ""),
+        (("02/01/2026", "03/01/2026"), "2026-02-01", "02/01/2026"),
+        (("02/02/2026", "03/03/2026"), "2026-02-02", ""),
+        (("02/01/2026", "2026-01-24"), "2026-02-01", "02/01/2026"),
+    ],
+)
+def test_all_times_together_tell_whether_the_day_or_the_month_comes_first(
+    review: Review,
+    dataset: Dataset,
+    tmp_path: Path,
+    times: tuple[str, str],
+    read: str,
+    guessed: str,
+) -> None:
+    place = COLUMNS.index("time")
+    rows = cells(exported(review, tmp_path))[:3]
+    for row, time in zip(rows[1:], times, strict=True):
+        row[place] = time
+    imported = read_hits_csv(b.write(tmp_path / "again.csv", saved_again(rows)), dataset)
+    assert imported.hits[rows[1][0]].time[:10] == read
+    said = import_hits(empty_review(dataset, tmp_path), imported)
+    sentence = f"Times such as {guessed} are read with the month first."
+    assert said == f"2 hits: 2 new.{f' {sentence}' if guessed else ''}"
 
 
 def test_a_gene_that_became_a_date_alone_is_no_other_data_set(

@@ -61,11 +61,15 @@ COLUMNS = (
 
 _PAIR = re.compile(r"(-?\d[\d.]*(?:e[+-]?\d+)?) to (-?\d[\d.]*(?:e[+-]?\d+)?)", re.IGNORECASE)
 _TIMES = (
-    *("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%y %H:%M"),
-    *("%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%d/%m/%Y %H:%M", "%d/%m/%y %H:%M"),
-    *("%m/%d/%Y %I:%M %p", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d"),
+    *("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d"),
+    *("%d.%m.%Y %H:%M", "%d.%m.%y %H:%M", "%d.%m.%Y"),
 )
 """How spreadsheet programs rewrite times, without their seconds."""
+_OF_DAY = (" %H:%M", " %I:%M %p", "")
+_MONTH_FIRST = tuple(f"%m/%d/{year}{time}" for year in ("%Y", "%y") for time in _OF_DAY)
+_DAY_FIRST = tuple(f"%d/%m/{year}{time}" for year in ("%Y", "%y") for time in _OF_DAY)
+_MONTHS = 12
+_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/\d")
 _DAY_ZERO, _DAYS = datetime(1899, 12, 30, tzinfo=UTC), (30_000, 80_000)
 """Of the numbers that they keep times as."""
 
@@ -169,12 +173,16 @@ class Imported:
         Wells that are not in the data set.
     unreadable : tuple of str
         What else could not be used, a few words each: ``"B02: tag 'x'"``.
+    guessed : str
+        A time of which nothing in the file tells whether the month or the day comes first; all of
+        them are read month first. Empty if there is none.
     """
 
     hits: Mapping[str, Hit]
     reviewers: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    guessed: str = ""
 
 
 def read_hits_csv(path: Path, dataset: Dataset) -> Imported:
@@ -214,24 +222,25 @@ def _check_dataset(path: Path, known: list[tuple[dict[str, str], str]], unknown:
         raise HitsError(f"{path} is of another data set: it says {text} where this one has {key}.")
 
 
-def _imported(known: Iterable[tuple[dict[str, str], str]], unknown: list[str]) -> Imported:
+def _imported(known: list[tuple[dict[str, str], str]], unknown: list[str]) -> Imported:
     hits: dict[str, Hit] = {}
     reviewers: Counter[str] = Counter()
     unreadable = []
+    order = _DayAndMonth.of(row.get("time", "") for row, _ in known)
     for row, key in known:
         tag = _tag(row)
         if tag is None:
             unreadable.append(f"{row['well_id']}: tag {row.get('tag') or row.get('tag_name')!r}")
             continue
-        hits[row["well_id"]] = _hit(row, key, tag)
+        hits[row["well_id"]] = _hit(row, key, tag, order)
         reviewers[row.get("reviewer", "")] += 1
     named = tuple(name for name, _ in reviewers.most_common() if name)
-    return Imported(hits, named, tuple(unknown), tuple(unreadable))
+    return Imported(hits, named, tuple(unknown), tuple(unreadable), order.guessed)
 
 
-def _hit(row: Mapping[str, str], key: str, tag: int) -> Hit:
+def _hit(row: Mapping[str, str], key: str, tag: int, order: _DayAndMonth) -> Hit:
     limits = _limits_from_text(row.get("contrast_limits", ""))
-    note, time = clean_note(row.get("note", "")), _time(row.get("time", ""))
+    note, time = clean_note(row.get("note", "")), _time(row.get("time", ""), order)
     scores = {name: as_number(row.get(name, "")) for name in NUMBER_NAMES}
     known = {name: math.nan if value is None else value for name, value in scores.items()}
     return Hit(row["well_id"], key, tag, note, time, limits).scored(known)
@@ -249,7 +258,27 @@ def _tag(row: Mapping[str, str]) -> int | None:
     return named.get(text.casefold()) if text else named.get(name.casefold())
 
 
-def _time(text: str) -> str:
+@dataclass(frozen=True)
+class _DayAndMonth:
+    """Which comes first in times with slashes, as all times of a file tell together.
+
+    `guessed` is one of which that cannot be told; then it is the month, as in most of them.
+    """
+
+    forms: tuple[str, ...] = _MONTH_FIRST
+    guessed: str = ""
+
+    @classmethod
+    def of(cls, times: Iterable[str]) -> _DayAndMonth:
+        found = [(int(m[1]), int(m[2]), m.string) for text in times if (m := _SLASHES.match(text))]
+        if any(first > _MONTHS for first, _, _ in found):
+            return cls(_DAY_FIRST)
+        if any(second > _MONTHS for _, second, _ in found):
+            return cls()
+        return cls(guessed=next((text for a, b, text in found if a != b), ""))
+
+
+def _time(text: str, order: _DayAndMonth) -> str:
     """A time as files of hits have it; empty if it cannot be told."""
     days = as_number(text)
     if days is not None and _DAYS[0] < days < _DAYS[1]:
@@ -257,7 +286,8 @@ def _time(text: str) -> str:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        return next(filter(None, (_rewritten(text, form) for form in _TIMES)), "")
+        forms = (*_TIMES, *order.forms)
+        return next(filter(None, (_rewritten(text, form) for form in forms)), "")
     return utc_time(time if time.tzinfo is not None else time.replace(tzinfo=UTC))
 
 
@@ -340,6 +370,8 @@ def _told(report: _Report, imported: Imported, reviewer: str) -> str:
     if n := len(imported.unknown):
         wells = f"{count(n, 'well')} {are(n)} not in this data set"
         sentences.append(f"{wells}: {some(imported.unknown)}.")
+    if imported.guessed:
+        sentences.append(f"Times such as {imported.guessed} are read with the month first.")
     if imported.unreadable:
         sentences.append(f"Not understood: {some(imported.unreadable)}.")
     return " ".join(sentences)

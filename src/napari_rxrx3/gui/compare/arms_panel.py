@@ -243,7 +243,8 @@ def _answered(dataset: Dataset, spec: MapSpec, path: str, progress: Progress) ->
             plain = dataset.map_of(replace(phenomap.spec, arm_tables=""), progress)
             before = proximity_bias(plain, arms, progress)
             table = before_and_after(before, bias, phenomap.arm_corrections)
-            said, corrected = f"After the correction: {said}", phenomap.notes
+            left_out = dataset.arm_tables[spec.arm_tables].unexpressed.notes
+            said, corrected = f"After the correction: {said}", (*phenomap.notes, *left_out)
     except MapError as error:  # neighbors can be marked nevertheless
         said = str(error)
     lines = (said, *corrected, *arms.notes, note, f"Map: {map_in_words(phenomap.spec)}")
