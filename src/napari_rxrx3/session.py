@@ -239,8 +239,8 @@ class Session:
             self.strip, self._unflickered = None, None
             self.view, self.difference = VIEWS[0], False
             self.history.clear()
-            nothing = {"key": "", "well": None, "embedding": "", "control": EMPTY_CONTROL}
-            nothing |= {"arm_tables": ""}
+            nothing = {"key": "", "well": None, "embedding": "", "arm_tables": ""}
+            nothing["control"] = EMPTY_CONTROL
             self.query = replace(self.query, **nothing)  # type: ignore[arg-type]
             self.card, self.phenomap = None, None
             self.chosen, self.chosen_title = (), ""

@@ -262,17 +262,18 @@ def _tag(row: Mapping[str, str]) -> int | None:
 class _DayAndMonth:
     """Which comes first in times with slashes, as all times of a file tell together.
 
-    `guessed` is one of which that cannot be told; then it is the month, as in most of them.
+    A time that can only be read the other way is. `guessed` is one of which that cannot be told;
+    then it is the month, as in most of them.
     """
 
-    forms: tuple[str, ...] = _MONTH_FIRST
+    forms: tuple[str, ...] = (*_MONTH_FIRST, *_DAY_FIRST)
     guessed: str = ""
 
     @classmethod
     def of(cls, times: Iterable[str]) -> _DayAndMonth:
         found = [(int(m[1]), int(m[2]), m.string) for text in times if (m := _SLASHES.match(text))]
         if any(first > _MONTHS for first, _, _ in found):
-            return cls(_DAY_FIRST)
+            return cls((*_DAY_FIRST, *_MONTH_FIRST))
         if any(second > _MONTHS for _, second, _ in found):
             return cls()
         return cls(guessed=next((text for a, b, text in found if a != b), ""))

@@ -29,7 +29,7 @@ _FEW, _BLOCK = 30_000, 512
 
 def work(channel: Channel) -> None:
     if hasattr(os, "nice"):
-        os.nice(5)  # the window comes first; beside other busy programs more would be for ever
+        os.nice(5)  # the window comes first; with 10, other busy programs leave it nothing
     asked = channel.receive()
     vectors = _vectors(channel, asked.words["shape"]) if asked is not None else None
     if asked is None or vectors is None:
